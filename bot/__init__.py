@@ -1,0 +1,1 @@
+"""The chats: commands, replies and one thin adapter for each platform."""

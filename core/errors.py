@@ -1,0 +1,218 @@
+"""Every error a user can meet, each with a stable code.
+
+::
+
+    TangerineError
+    ├── InvalidRequest        the request itself is wrong
+    │   ├── EmptyQuery            no text, or only white space
+    │   ├── QueryTooLong          more characters than a query may have
+    │   ├── BadCount              k or another number is out of range
+    │   ├── BadLabels             too few or too many labels
+    │   └── BadPicture            bytes that are no usable picture
+    │       ├── NotAPicture           no known picture format
+    │       ├── DamagedPicture        a known format, but truncated or broken
+    │       ├── PictureTooLarge       too many bytes (``HTTP 413``)
+    │       ├── TooManyPixels         over the pixel budget, read from the header
+    │       └── DecodingFailed        the worker ran out of time or memory, or died
+    ├── NotFound              no such picture or collection (or not for this community)
+    ├── Forbidden             the community or person may not do this
+    ├── Unavailable           try again later; ``retry_after`` says when
+    │   ├── Busy                  admission: the queue is full
+    │   ├── TooManyRequests       a quota of the requester
+    │   ├── ReindexRunning        this collection is being reindexed already
+    │   └── ShuttingDown          the process is stopping
+    ├── EmptyCollection       nothing is indexed yet
+    ├── ModelMismatch         stored vectors come from another model
+    ├── ModelUnavailable      the model could not be loaded
+    ├── EncodingFailed        the encoder failed on this item
+    ├── CatalogueError        the catalogue cannot be read or written
+    ├── SourceError           a folder or caption file cannot be read
+    └── SettingsError         a setting is wrong
+
+``message`` is one sentence for the person who asked: the cause. ``remedy`` is one that
+says what to do. ``code`` never changes, so programs may rely on it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class TangerineError(Exception):
+    """Anything that goes wrong in a way that a user is told about."""
+
+    code: ClassVar[str] = "internal"
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".strip()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Errors cross process borders (decode workers): keyword-only arguments do not
+        # survive pickle's default of calling the class with ``args``.
+        return (_rebuild, (type(self), self.message, dict(self.__dict__)))
+
+
+def _rebuild(cls: type[TangerineError], message: str, state: dict[str, object]) -> TangerineError:
+    error = cls.__new__(cls)
+    Exception.__init__(error, message)
+    error.__dict__.update(state)
+    return error
+
+
+class InvalidRequest(TangerineError):
+    """The request itself is wrong; sending it again changes nothing."""
+
+    code = "invalid_request"
+
+
+class EmptyQuery(InvalidRequest):
+    """No text, or only white space."""
+
+    code = "empty_query"
+
+
+class QueryTooLong(InvalidRequest):
+    """More characters than a query may have."""
+
+    code = "query_too_long"
+
+
+class BadCount(InvalidRequest):
+    """A count such as k is out of range."""
+
+    code = "bad_count"
+
+
+class BadLabels(InvalidRequest):
+    """Too few, too many, or empty labels."""
+
+    code = "bad_labels"
+
+
+class BadPicture(InvalidRequest):
+    """Bytes that are no usable picture."""
+
+    code = "bad_picture"
+
+
+class NotAPicture(BadPicture):
+    """No known picture format."""
+
+    code = "not_a_picture"
+
+
+class DamagedPicture(BadPicture):
+    """A known format, but truncated or broken inside."""
+
+    code = "damaged_picture"
+
+
+class PictureTooLarge(BadPicture):
+    """More bytes than a picture may have."""
+
+    code = "picture_too_large"
+
+
+class TooManyPixels(BadPicture):
+    """Over the pixel budget, as read from the header before decoding."""
+
+    code = "too_many_pixels"
+
+
+class DecodingFailed(BadPicture):
+    """The worker that decoded it ran out of time or memory, or died."""
+
+    code = "decoding_failed"
+
+
+class NotFound(TangerineError):
+    """No such picture or collection, or none that this community may see."""
+
+    code = "not_found"
+
+
+class Forbidden(TangerineError):
+    """The community or person may not do this."""
+
+    code = "forbidden"
+
+
+class Unavailable(TangerineError):
+    """Not now: ``retry_after`` is the number of seconds after which to try again."""
+
+    code = "unavailable"
+
+    def __init__(self, message: str, *, remedy: str = "", retry_after: float = 1.0) -> None:
+        super().__init__(message, remedy=remedy)
+        self.retry_after = retry_after
+
+
+class Busy(Unavailable):
+    """The queue is full: answered at once instead of waiting in vain."""
+
+    code = "busy"
+
+
+class TooManyRequests(Unavailable):
+    """The requester's quota is used up for now."""
+
+    code = "too_many_requests"
+
+
+class ReindexRunning(Unavailable):
+    """This collection is being reindexed already."""
+
+    code = "reindex_running"
+
+
+class ShuttingDown(Unavailable):
+    """The process is stopping."""
+
+    code = "shutting_down"
+
+
+class EmptyCollection(TangerineError):
+    """Nothing is indexed yet."""
+
+    code = "empty_collection"
+
+
+class ModelMismatch(TangerineError):
+    """Stored vectors come from another model than the one loaded."""
+
+    code = "model_mismatch"
+
+
+class ModelUnavailable(TangerineError):
+    """The model could not be found or loaded."""
+
+    code = "model_unavailable"
+
+
+class EncodingFailed(TangerineError):
+    """The encoder failed on this item."""
+
+    code = "encoding_failed"
+
+
+class CatalogueError(TangerineError):
+    """The catalogue cannot be read or written."""
+
+    code = "catalogue"
+
+
+class SourceError(TangerineError):
+    """A folder or a caption file cannot be read."""
+
+    code = "source"
+
+
+class SettingsError(TangerineError):
+    """A setting is wrong."""
+
+    code = "settings"

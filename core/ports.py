@@ -1,0 +1,175 @@
+"""What the core asks of the world: small protocols, each with a fake in ``tests/fakes.py``.
+
+Encoders, decoders and indexes do blocking work. The core never calls the blocking ones on
+the event loop: :mod:`core.batching` and :func:`asyncio.to_thread` stand between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.types import (
+    CollectionStatus,
+    DecodedPicture,
+    Lane,
+    ModelIdentity,
+    Picture,
+    PixelBatch,
+    PixelSpec,
+    Progress,
+    ReindexReport,
+    Vectors,
+)
+
+
+class Encoder(Protocol):
+    """A dual encoder: texts and pixels into one space. Blocking, not thread-safe."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Name, fingerprint and dimension of the model."""
+
+    @property
+    def pixel_spec(self) -> PixelSpec:
+        """The size and fit of the pictures that :meth:`encode_images` takes."""
+
+    @property
+    def logit_scale(self) -> float:
+        """The model's own temperature as a factor on cosines (CLIP: exp(logit_scale))."""
+
+    @property
+    def device(self) -> str:
+        """Where it runs, as ``cpu`` or ``cuda:0``."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Embed ``n`` texts; float32 [n, d], rows of length 1. Raises EncodingFailed."""
+
+    def encode_images(self, pixels: PixelBatch) -> Vectors:
+        """Embed ``n`` pictures of the pixel spec's size; float32 [n, d], rows of length 1."""
+
+
+class PictureDecoder(Protocol):
+    """Turns untrusted bytes into pixels, outside this process."""
+
+    async def decode(self, source: bytes | Path, spec: PixelSpec) -> DecodedPicture:
+        """Pixels of the spec's size. Raises BadPicture and its kin, nothing else."""
+
+    async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
+        """A JPEG no larger than ``edge`` x ``edge`` pixels. Raises BadPicture and its kin."""
+
+
+class Embedder(Protocol):
+    """The encoder as everybody else sees it: async, batched, one item a call."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Name, fingerprint and dimension of the model."""
+
+    @property
+    def pixel_spec(self) -> PixelSpec:
+        """The size and fit of the pictures that :meth:`embed_pixels` takes."""
+
+    async def embed_text(self, text: str, *, lane: Lane = Lane.CHAT) -> Vectors:
+        """One unit vector, float32 [d]. Raises Busy, EncodingFailed, ShuttingDown."""
+
+    async def embed_pixels(self, pixels: NDArray[np.uint8], *, lane: Lane = Lane.CHAT) -> Vectors:
+        """One unit vector, float32 [d]. Raises Busy, EncodingFailed, ShuttingDown."""
+
+
+class VectorIndex(Protocol):
+    """Nearest neighbours by inner product over rows 0 .. len - 1. Blocking, thread-safe."""
+
+    def __len__(self) -> int:
+        """The number of rows."""
+
+    def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The ``min(k, len)`` best rows of each query, best first: scores and row numbers.
+
+        Both of shape [queries, min(k, len)]; equal scores keep the lower row first.
+        """
+
+    def reconstruct(self, rows: NDArray[np.int64]) -> Vectors:
+        """The stored vectors of these rows: float32 [n, d]."""
+
+
+class Snapshot(Protocol):
+    """One generation of a collection, immutable for as long as anybody holds it."""
+
+    @property
+    def collection(self) -> str:
+        """The name of the collection."""
+
+    @property
+    def generation(self) -> int:
+        """Counts up by one with every commit."""
+
+    @property
+    def pictures(self) -> Sequence[Picture]:
+        """The picture of each row of :attr:`picture_index`."""
+
+    @property
+    def captions(self) -> Sequence[tuple[str, int]]:
+        """For each row of :attr:`caption_index`: the text and the row of its picture."""
+
+    @property
+    def picture_index(self) -> VectorIndex:
+        """One row a picture."""
+
+    @property
+    def caption_index(self) -> VectorIndex:
+        """One row a caption (a picture may carry several, or none)."""
+
+    def row_of(self, picture_id: str) -> int | None:
+        """The row of the picture with this id, None where there is none."""
+
+
+class Library(Protocol):
+    """All collections: the one place where a community's right to see one is checked."""
+
+    def visible(self, community: str) -> Sequence[str]:
+        """Names of the collections that this community may search, the default one first."""
+
+    async def open(self, collection: str | None, community: str) -> Snapshot:
+        """The current snapshot; None names the community's default collection.
+
+        Raises NotFound where the collection does not exist or this community may not
+        search it (the same words for both), EmptyCollection, ModelMismatch.
+        """
+
+    async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
+        """A visible picture and its file. Raises NotFound."""
+
+    async def status(self, community: str) -> Sequence[CollectionStatus]:
+        """The state of every collection that this community may search."""
+
+
+class Reindexing(Protocol):
+    """Brings collections up to date with their folders, one run a collection at a time."""
+
+    async def reindex(
+        self,
+        collection: str,
+        *,
+        full: bool = False,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> ReindexReport:
+        """Scan, decode, encode and commit.
+
+        ``full`` encodes everything anew. Raises ReindexRunning, NotFound, SourceError,
+        ModelMismatch, CatalogueError; a bad picture is a line of the report instead.
+        """
+
+    def running(self) -> Mapping[str, Progress]:
+        """The progress of each collection that is being reindexed by this process."""
+
+
+class Clock(Protocol):
+    """Time, injected so that tests need not wait."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go backwards."""

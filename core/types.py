@@ -1,0 +1,205 @@
+"""The values that travel between rooms: frozen, comparable, without behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+"""Embeddings, one a row: shape [n, d], float32, each row of Euclidean length 1."""
+
+Pixels = NDArray[np.uint8]
+"""One RGB picture: shape [height, width, 3], uint8, 0 to 255."""
+
+PixelBatch = NDArray[np.uint8]
+"""RGB pictures of one size: shape [n, height, width, 3], uint8, 0 to 255."""
+
+
+class Band(StrEnum):
+    """How a score compares with what true matches of this collection score."""
+
+    STRONG = "strong"
+    FAIR = "fair"
+    WEAK = "weak"
+
+
+class Lane(StrEnum):
+    """Who waits: chat requests are served before bulk work such as reindexing."""
+
+    CHAT = "chat"
+    BULK = "bulk"
+
+
+@dataclass(frozen=True, slots=True)
+class PixelSpec:
+    """The picture an encoder wants: everything that happens before normalisation.
+
+    ``fit`` says how a picture of another shape becomes ``height`` x ``width`` pixels:
+
+    - ``crop``: scale so that the shorter edge is ``shortest_edge``, cut out the centre
+      (CLIP);
+    - ``stretch``: scale both edges, whatever the aspect (SigLIP);
+    - ``pad``: centre on a white square, then scale (mini).
+
+    ``resample`` is Pillow's number of the filter (``PIL.Image.Resampling``: 2 bilinear,
+    3 bicubic); ``reducing_gap`` stays unset so that pixels equal those of transformers.
+    """
+
+    height: int
+    width: int
+    fit: Literal["crop", "stretch", "pad"]
+    shortest_edge: int | None = None
+    resample: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """What must be equal for two vectors to be comparable.
+
+    ``fingerprint`` is the SHA-256 (hex) over the weights and the preprocessing.
+    """
+
+    name: str
+    fingerprint: str
+    dimension: int
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture of one collection, as the catalogue knows it.
+
+    ``id`` is opaque, stable over renames and caption edits and never used again.
+    ``path`` is relative to the collection's folder, with ``/``. ``caption`` is the one
+    that is shown, possibly empty; ``sha256`` (hex) is that of the file's bytes; ``width``
+    and ``height`` are those of the file in pixels, after EXIF orientation.
+    """
+
+    id: str
+    collection: str
+    path: str
+    caption: str
+    sha256: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answer: the ``rank`` counts from 1, the ``score`` is a cosine in [-1, 1]."""
+
+    rank: int
+    picture: Picture
+    score: float
+    band: Band
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionHit:
+    """One stored caption that matches a picture, with the picture that carries it."""
+
+    rank: int
+    caption: str
+    score: float
+    picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScore:
+    """One label of a zero-shot classification: ``probability`` in [0, 1], cosine score."""
+
+    label: str
+    probability: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The labels, best first; ``none_fits`` when even the best one is weak."""
+
+    labels: tuple[LabelScore, ...]
+    none_fits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedPicture:
+    """Pixels in the shape an encoder wants, and what the file says of itself.
+
+    ``pixels`` is read-only; ``format`` is Pillow's name ("JPEG", "PNG", "HEIF", ...);
+    ``width`` and ``height`` are of the whole picture after EXIF orientation.
+    """
+
+    pixels: Pixels
+    format: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far long work has come: ``done`` of ``total`` pictures (``total`` 0: unknown)."""
+
+    stage: Literal["scan", "encode", "commit"]
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A picture that could not be indexed: the code of the error and the reason in words."""
+
+    path: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReindexReport:
+    """What one reindex changed; ``seconds`` is wall-clock time."""
+
+    collection: str
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+    failed: tuple[Failure, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """One page of hits.
+
+    ``query`` is the text that was asked, None for a picture alone; ``offset`` the number
+    of hits before this page; ``has_more`` whether another page follows; ``close_match``
+    is False when every hit of the first page is weak.
+    """
+
+    query: str | None
+    collection: str
+    hits: tuple[Hit, ...]
+    offset: int
+    has_more: bool
+    close_match: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeResult:
+    """Stored captions that match a picture, best first."""
+
+    collection: str
+    hits: tuple[CaptionHit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionStatus:
+    """What ``tangerine status`` says of one collection."""
+
+    name: str
+    pictures: int
+    captions: int
+    index: str
+    generation: int

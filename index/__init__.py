@@ -1,0 +1,1 @@
+"""The collections: catalogue, vectors, sources of pictures and reindexing."""
