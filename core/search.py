@@ -1,0 +1,247 @@
+"""The use cases: find, similar, more like this, describe, classify."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core.bands import Calibration, calibrate
+from core.classification import classify_vectors, prompts_of
+from core.errors import BadCount, BadLabels, EmptyQuery, NotFound, QueryTooLong, Unavailable
+from core.ports import Embedder, Library, PictureDecoder, Snapshot
+from core.ranking import Ranking, describe_page, mix, rank_page, without
+from core.types import (
+    Classification,
+    DescribeResult,
+    SearchResult,
+    Vectors,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRules:
+    """The bounds of a search.
+
+    ``max_query``: characters of a text; ``max_k``: hits of one page; ``max_offset``: how
+    deep paging goes; ``timeout_s``: seconds after which a search is given up;
+    ``duplicate_cosine``: two hits at least this alike are shown as one; ``text_weight``:
+    share of the text when it is mixed with a picture, in [0, 1].
+    """
+
+    max_query: int = 200
+    max_k: int = 100
+    max_offset: int = 1000
+    timeout_s: float = 15.0
+    duplicate_cosine: float = 0.97
+    text_weight: float = 0.5
+
+
+class Search:
+    """Answers from the current snapshot of a collection that the community may search.
+
+    Every method raises NotFound for a collection that does not exist or is not for this
+    community, EmptyCollection, ModelMismatch, Busy, EncodingFailed, Unavailable (after
+    ``timeout_s``) and ShuttingDown; those that take a picture raise BadPicture and its kin.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        embedder: Embedder,
+        decoder: PictureDecoder,
+        *,
+        logit_scale: float = 100.0,
+        rules: SearchRules | None = None,
+    ) -> None:
+        self._library = library
+        self._embedder = embedder
+        self._decoder = decoder
+        self._logit_scale = logit_scale
+        self._rules = rules or SearchRules()
+        self._calibrations: dict[str, tuple[Snapshot, asyncio.Future[Calibration]]] = {}
+
+    async def find(
+        self,
+        text: str,
+        *,
+        community: str,
+        collection: str | None = None,
+        k: int = 5,
+        offset: int = 0,
+        exclude: str | None = None,
+    ) -> SearchResult:
+        """Pictures that a sentence describes, best first.
+
+        ``exclude`` is subtracted from the query, and what matches it stands below the rest.
+        Raises EmptyQuery, QueryTooLong, BadCount.
+        """
+        text = self._clean(text)
+        unwanted = self._clean(exclude) if exclude and exclude.strip() else None
+        self._check_page(k, offset)
+        async with self._in_time():
+            snapshot = await self._library.open(collection, community)
+            query, *others = await asyncio.gather(
+                *(self._embedder.embed_text(t) for t in (text, unwanted) if t is not None)
+            )
+            calibration = await self._calibrate(snapshot)
+
+            def rank() -> SearchResult:
+                ranking = Ranking(query, calibration.text, self._rules.duplicate_cosine)
+                if others:
+                    ranking = without(ranking, others[0], calibration)
+                return rank_page(snapshot, calibration, ranking, text, k=k, offset=offset)
+
+            return await asyncio.to_thread(rank)
+
+    async def similar(
+        self,
+        picture: bytes | Path,
+        *,
+        community: str,
+        collection: str | None = None,
+        k: int = 5,
+        offset: int = 0,
+        text: str | None = None,
+    ) -> SearchResult:
+        """Pictures that look like this one, or like this one changed by a text.
+
+        Raises QueryTooLong, BadCount, and BadPicture and its kin.
+        """
+        words = self._clean(text) if text and text.strip() else None
+        self._check_page(k, offset)
+        async with self._in_time():
+            snapshot = await self._library.open(collection, community)
+            query = await self._embed_picture(picture)
+            wanted = None if words is None else await self._embedder.embed_text(words)
+            calibration = await self._calibrate(snapshot)
+
+            def rank() -> SearchResult:
+                vector, thresholds = query, calibration.image
+                if wanted is not None:
+                    vector = mix(query, wanted, self._rules.text_weight, calibration)
+                ranking = Ranking(vector, thresholds, self._rules.duplicate_cosine)
+                return rank_page(snapshot, calibration, ranking, words, k=k, offset=offset)
+
+            return await asyncio.to_thread(rank)
+
+    async def more_like(
+        self, picture_id: str, *, community: str, k: int = 5, offset: int = 0
+    ) -> SearchResult:
+        """Pictures that look like one of the collection, which itself is left out.
+
+        Raises NotFound where the picture is gone or not for this community, BadCount.
+        """
+        self._check_page(k, offset)
+        async with self._in_time():
+            picture, _ = await self._library.picture_file(picture_id, community)
+            snapshot = await self._library.open(picture.collection, community)
+            row = snapshot.row_of(picture_id)
+            if row is None:
+                raise NotFound(
+                    "That picture is not in the collection any more.",
+                    remedy="Search again.",
+                )
+            calibration = await self._calibrate(snapshot)
+
+            def rank() -> SearchResult:
+                ranking = Ranking(
+                    snapshot.picture_index.reconstruct(np.array([row]))[0],
+                    calibration.image,
+                    self._rules.duplicate_cosine,
+                    hidden=frozenset({picture.sha256}),
+                )
+                return rank_page(snapshot, calibration, ranking, None, k=k, offset=offset)
+
+            return await asyncio.to_thread(rank)
+
+    async def describe(
+        self,
+        picture: bytes | Path,
+        *,
+        community: str,
+        collection: str | None = None,
+        k: int = 5,
+    ) -> DescribeResult:
+        """Stored captions that match a picture: found, not generated.
+
+        Raises BadCount, and BadPicture and its kin.
+        """
+        self._check_page(k, 0)
+        async with self._in_time():
+            snapshot = await self._library.open(collection, community)
+            query = await self._embed_picture(picture)
+            return await asyncio.to_thread(describe_page, snapshot, query, k)
+
+    async def classify(self, picture: bytes | Path, labels: Sequence[str]) -> Classification:
+        """Which of these labels fits a picture, without training (zero-shot).
+
+        Raises BadLabels unless there are 2 to 20 different ones, and BadPicture and its kin.
+        """
+        names = list(dict.fromkeys(" ".join(label.split()) for label in labels))
+        if not 2 <= len(names) <= 20 or "" in names:  # noqa: PLR2004 - the docstring's bounds
+            raise BadLabels(
+                f"{len(names)} different labels were given.",
+                remedy="Give 2 to 20, such as: cat, dog, horse.",
+            )
+        for name in names:
+            self._clean(name)
+        prompts = prompts_of(names)
+        async with self._in_time():
+            query = await self._embed_picture(picture)
+            vectors = await asyncio.gather(*(self._embedder.embed_text(p) for p in prompts))
+            return classify_vectors(query, names, vectors, self._logit_scale)
+
+    async def _embed_picture(self, picture: bytes | Path) -> Vectors:
+        decoded = await self._decoder.decode(picture, self._embedder.pixel_spec)
+        return await self._embedder.embed_pixels(decoded.pixels)
+
+    async def _calibrate(self, snapshot: Snapshot) -> Calibration:
+        known = self._calibrations.get(snapshot.collection)
+        if known is None or known[0] is not snapshot or _failed(known[1]):
+            # One calibration a snapshot, however many searches arrive together.
+            future = asyncio.ensure_future(asyncio.to_thread(calibrate, snapshot))
+            self._calibrations[snapshot.collection] = known = (snapshot, future)
+        return await asyncio.shield(known[1])
+
+    def _clean(self, text: str) -> str:
+        cleaned = " ".join(text.replace("\0", " ").split())
+        if not cleaned:
+            raise EmptyQuery("There are no words to search for.", remedy="Try: /find orange fruits")
+        if len(cleaned) > self._rules.max_query:
+            raise QueryTooLong(
+                f"That is {len(cleaned)} characters long.",
+                remedy=f"Use at most {self._rules.max_query}.",
+            )
+        return cleaned
+
+    def _check_page(self, k: int, offset: int) -> None:
+        if not 1 <= k <= self._rules.max_k:
+            raise BadCount(
+                f"{k} results cannot be shown.", remedy=f"Ask for 1 to {self._rules.max_k}."
+            )
+        if not 0 <= offset <= self._rules.max_offset:
+            raise BadCount(
+                f"There is no page that starts at result {offset}.",
+                remedy=f"Page from 0 to {self._rules.max_offset}.",
+            )
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._rules.timeout_s):
+                yield
+        except TimeoutError:
+            raise Unavailable(
+                f"The search took longer than {self._rules.timeout_s:g} s.",
+                remedy="Try again in a moment.",
+                retry_after=5,
+            ) from None
+
+
+def _failed(future: asyncio.Future[Calibration]) -> bool:
+    return future.done() and (future.cancelled() or future.exception() is not None)
