@@ -1,0 +1,312 @@
+"""Settings: defaults < TOML file < environment, checked once, then frozen.
+
+Every field carries its unit and range in its description; ``config/default.toml`` says the
+same to people, and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+# The short names of the command-line contract, and the setting each of them stands for.
+SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
+    "TANGERINE_WEB_HOST": ("web", "host"),
+    "TANGERINE_WEB_PORT": ("web", "port"),
+    "TANGERINE_WEB_TOKEN": ("web", "token"),
+    "DISCORD_TOKEN": ("discord", "token"),
+    "DISCORD_API_URL": ("discord", "api_url"),
+    "DISCORD_GATEWAY_URL": ("discord", "gateway_url"),
+    "TELEGRAM_TOKEN": ("telegram", "token"),
+    "TELEGRAM_API_URL": ("telegram", "api_url"),
+}
+_FILE_SUFFIX = "_FILE"
+_PREFIX = "TANGERINE_"
+_CONFIG = "TANGERINE_CONFIG"
+_DEFAULT_COLLECTION = "default"
+
+
+class WrongSettingError(ValueError):
+    """A setting is wrong; the text is one line: the setting, its value, what is allowed."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Collection(_Section):
+    """A named set of pictures and who may search it."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+    folder: Path
+    communities: tuple[str, ...] = ("*",)
+
+    @field_validator("communities")
+    @classmethod
+    def _known_kinds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for community in value:
+            kind, _, identifier = community.partition(":")
+            if community not in {"*", "web"} and not (
+                kind in {"discord", "telegram"} and identifier.lstrip("-").isdigit()
+            ):
+                raise ValueError(
+                    f"{community!r}: use *, web, discord:<server id> or telegram:<chat id>"
+                )
+        return value
+
+
+class Encoder(_Section):
+    """How vectors are made."""
+
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto", description="auto = float32 on a CPU, float16 on a GPU"
+    )
+    threads: int = Field(0, ge=0, le=256, description="CPU threads; 0 = one for each core")
+    max_batch: int = Field(32, ge=1, le=1024, description="requests of one batch")
+    max_bulk_batch: int = Field(8, ge=1, le=1024, description="pictures of one reindex batch")
+    max_queue: int = Field(256, ge=1, le=100_000, description="requests that may wait")
+    cached_texts: int = Field(2048, ge=0, le=1_000_000, description="query vectors kept")
+
+
+class Pictures(_Section):
+    """What is accepted as a picture."""
+
+    workers: int = Field(2, ge=1, le=64, description="decoding processes")
+    timeout_s: float = Field(10.0, gt=0, le=600, description="seconds for one picture")
+    memory_mb: int = Field(1536, ge=256, le=65_536, description="MiB for one decoding process")
+    max_mb: float = Field(10.0, gt=0, le=1024, description="MiB of a posted picture")
+    max_file_mb: float = Field(100.0, gt=0, le=4096, description="MiB of a gallery file")
+    max_megapixels: float = Field(50.0, gt=0, le=1000, description="million pixels")
+
+
+class SearchSection(_Section):
+    """What a search may ask and how long it may take."""
+
+    max_query: int = Field(200, ge=1, le=4000, description="characters")
+    results: int = Field(5, ge=1, le=10, description="results where no count is given")
+    timeout_s: float = Field(15.0, gt=0, le=600, description="seconds")
+    duplicate_cosine: float = Field(
+        0.97, gt=0, le=1, description="results at least this alike are shown as one"
+    )
+    text_weight: float = Field(
+        0.5, ge=0, le=1, description="share of the text mixed with a picture"
+    )
+
+
+class LimitsSection(_Section):
+    """How much one requester may ask; 0 switches a rule off."""
+
+    enabled: bool = Field(True, description="false switches all quotas off")
+    text_cooldown_s: float = Field(3.0, ge=0, le=3600, description="seconds after a text")
+    picture_cooldown_s: float = Field(5.0, ge=0, le=3600, description="seconds after a picture")
+    per_minute: int = Field(20, ge=0, description="requests")
+    per_day: int = Field(300, ge=0, description="requests")
+
+
+class Web(_Section):
+    """The local web chat."""
+
+    enabled: bool = Field(True, description="false starts no web chat")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8080, ge=0, le=65_535, description="0 = any free port")
+    token: SecretStr | None = Field(
+        None, description="bearer token; required where the host is not loopback"
+    )
+
+
+class Discord(_Section):
+    """The Discord bot; starts where a token is set."""
+
+    token: SecretStr | None = None
+    api_url: str | None = Field(None, description="as http://127.0.0.1:8000/api/v10")
+    gateway_url: str | None = Field(None, description="as ws://127.0.0.1:8000/gw/")
+
+
+class Telegram(_Section):
+    """The Telegram bot; starts where a token is set."""
+
+    token: SecretStr | None = None
+    api_url: str | None = Field(None, description="as http://127.0.0.1:8081")
+
+
+class Logs(_Section):
+    """What is written to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "text", "json"] = Field(
+        "auto", description="auto = text on a terminal, JSON otherwise"
+    )
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Make one with :func:`load`."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=_PREFIX,
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+    )
+
+    data_dir: Path = Field(Path("data"), description="folder of catalogue, index and models")
+    gallery: Path | None = Field(None, description="folder of the default collection")
+    model: str = Field(
+        "openai/clip-vit-base-patch32", description="hub name, local folder, or mini"
+    )
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    encoder: Encoder = Encoder()
+    pictures: Pictures = Pictures()
+    search: SearchSection = SearchSection()
+    limits: LimitsSection = LimitsSection()
+    web: Web = Web()
+    discord: Discord = Discord()
+    telegram: Telegram = Telegram()
+    logs: Logs = Logs()
+    collections: tuple[Collection, ...] = Field((), description="further collections")
+
+    @model_validator(mode="after")
+    def _collections_differ(self) -> Self:
+        names = [c.name for c in self.all_collections]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"collection {name!r} is named twice; every name once")
+        return self
+
+    @model_validator(mode="after")
+    def _token_off_loopback(self) -> Self:
+        if self.web.enabled and not is_loopback(self.web.host) and not self.web.token:
+            raise ValueError(
+                f"web.host = {self.web.host} is reachable from other machines; set a secret "
+                "in TANGERINE_WEB_TOKEN, or web.host = 127.0.0.1"
+            )
+        return self
+
+    @property
+    def all_collections(self) -> tuple[Collection, ...]:
+        """The default collection, where there is one, and the further ones."""
+        if self.gallery is None:
+            return self.collections
+        default = Collection(name=_DEFAULT_COLLECTION, folder=self.gallery)
+        return (default, *self.collections)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server that listens on ``host``."""
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+def load(config: Path | None = None, **overrides: Any) -> Settings:
+    """Read the settings: ``overrides`` > environment > TOML file > defaults.
+
+    ``config`` defaults to ``TANGERINE_CONFIG``; an override that is None does not count.
+    Raises WrongSettingError.
+    """
+    named = os.environ.get(_CONFIG)
+    path = config or (Path(named) if named else None)
+    _refuse_unknown(os.environ)
+
+    class Loaded(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            del dotenv_settings, file_secret_settings
+            short = InitSettingsSource(settings_cls, _short_names(os.environ))
+            return init_settings, env_settings, short, _toml(settings_cls, path)
+
+    try:
+        return Loaded(**{k: v for k, v in overrides.items() if v is not None})
+    except ValidationError as error:
+        raise WrongSettingError(_in_one_line(error)) from None
+    except SettingsError as error:
+        raise WrongSettingError(
+            f"{error}; {error.__cause__ or 'see config/default.toml'}"
+        ) from None
+
+
+def _toml(settings_cls: type[BaseSettings], path: Path | None) -> PydanticBaseSettingsSource:
+    if path is not None and not path.is_file():
+        raise WrongSettingError(
+            f"{_CONFIG} = {path}: there is no such file; name an existing TOML file."
+        )
+    try:
+        return TomlConfigSettingsSource(settings_cls, toml_file=path)
+    except (OSError, ValueError) as error:
+        raise WrongSettingError(f"{_CONFIG} = {path}: cannot be read as TOML: {error}.") from None
+
+
+def _short_names(environ: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, (section, field) in SHORT_NAMES.items():
+        value = environ.get(name) or _from_file(environ, name)
+        if value:
+            values.setdefault(section, {})[field] = value
+    return values
+
+
+def _from_file(environ: Mapping[str, str], name: str) -> str | None:
+    # Containers mount secrets as files and hand over their paths.
+    path = environ.get(name + _FILE_SUFFIX) if name.endswith("_TOKEN") else None
+    if not path:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not text"
+        raise WrongSettingError(
+            f"{name}{_FILE_SUFFIX} = {path}: {reason}; name a readable file that holds the token."
+        ) from None
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    known = {_CONFIG, *SHORT_NAMES, *(n + _FILE_SUFFIX for n in SHORT_NAMES if "TOKEN" in n)}
+    for name, field in Settings.model_fields.items():
+        known.add((_PREFIX + name).upper())
+        if isinstance(field.annotation, type) and issubclass(field.annotation, _Section):
+            known |= {f"{_PREFIX}{name}__{sub}".upper() for sub in field.annotation.model_fields}
+    for name in environ:
+        if name.startswith(_PREFIX) and name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            raise WrongSettingError(
+                f"{name} is not a setting; "
+                + (f"did you mean {close[0]}?" if close else "config/default.toml lists them all.")
+            )
+
+
+def _in_one_line(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    name = ".".join(map(str, first["loc"])) or "settings"
+    message = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    if first["type"] == "extra_forbidden":
+        return f"{name} is not a setting; config/default.toml lists them all."
+    if not first["loc"]:
+        return message
+    secret = "token" in name
+    return f"{name} = {'(secret)' if secret else first['input']}: {message}."
