@@ -82,7 +82,7 @@ class Metrics:
         if record.failed:
             self._batch_failures.labels(*labels).inc()
 
-    def cache_lookup(self, hit: bool) -> None:  # noqa: FBT001 - a callback of the embedder
+    def cache_lookup(self, hit: bool) -> None:
         """Note whether a query's vector was in the cache."""
         self._cache.labels("hit" if hit else "miss").inc()
 

@@ -40,8 +40,8 @@ class PixelSpec:
 
     ``fit`` says how a picture of another shape becomes ``height`` x ``width`` pixels:
 
-    - ``crop``: scale so that the shorter edge is ``shortest_edge``, cut out the centre
-      (CLIP);
+    - ``crop``: scale so that the shorter edge is ``shortest_edge`` (CLIP) or, where it is
+      set, to ``scale_to`` = (height, width) whatever the aspect (ALIGN); cut out the centre;
     - ``stretch``: scale both edges, whatever the aspect (SigLIP);
     - ``pad``: centre on a white square, then scale (mini).
 
@@ -54,6 +54,7 @@ class PixelSpec:
     fit: Literal["crop", "stretch", "pad"]
     shortest_edge: int | None = None
     resample: int = 3
+    scale_to: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
