@@ -34,10 +34,21 @@ _MIN_STD = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Standard scores from which a hit is fair, and from which it is strong."""
+    """Standard scores from which a hit is fair, and from which it is strong.
+
+    ``floor`` is the cosine below which a hit is weak however far it stands out: a query that
+    means nothing to the model spreads so little that chance alone gives large z.
+    """
 
     fair: float
     strong: float
+    floor: float = -1.0
+
+    def band(self, score: float, z: float) -> Band:
+        """The band of a cosine whose standard score is ``z``."""
+        if score < self.floor or z < self.fair:
+            return Band.WEAK
+        return Band.STRONG if z >= self.strong else Band.FAIR
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,14 +73,7 @@ class Calibration:
     ) -> list[Band]:
         """The band of each score of this query, a unit vector of shape [d]."""
         mean, std = self.spread(query)
-        return [
-            Band.STRONG
-            if z >= thresholds.strong
-            else Band.FAIR
-            if z >= thresholds.fair
-            else Band.WEAK
-            for z in ((float(score) - mean) / std for score in scores)
-        ]
+        return [thresholds.band(float(s), (float(s) - mean) / std) for s in scores]
 
 
 def calibrate(snapshot: Snapshot, *, seed: int = 0) -> Calibration:
@@ -78,7 +82,8 @@ def calibrate(snapshot: Snapshot, *, seed: int = 0) -> Calibration:
     For texts, each sampled caption is a query whose own picture is a true match and whose
     best picture among those with unrelated captions is noise. For pictures, the nearest
     other picture stands for the match. ``fair`` is what noise reaches in one query of
-    twenty; ``strong`` is what half of the true matches reach, and never below ``fair``.
+    twenty; ``strong`` is what half of the true matches reach, and never below ``fair``;
+    ``floor`` is the cosine that nineteen of twenty true matches reach.
     """
     rng = np.random.default_rng(seed)
     index = snapshot.picture_index
@@ -123,4 +128,4 @@ def _thresholds(
     noise = np.where(unrelated, scores, -1.0).max(axis=1)
     fair = float(np.quantile((noise - mean) / std, _NOISE_QUANTILE))
     strong = float(np.quantile((matches - mean) / std, 0.5))
-    return Thresholds(fair, max(fair, strong))
+    return Thresholds(fair, max(fair, strong), float(np.quantile(matches, 1 - _NOISE_QUANTILE)))
