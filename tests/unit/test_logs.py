@@ -1,0 +1,54 @@
+"""Logs: structured, on standard error, and without secrets."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from bot.logs import Redactor
+
+_DISCORD = "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs"
+_TELEGRAM = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw4"
+
+
+def test_whatever_looks_like_a_token_is_taken_out() -> None:
+    """Bot tokens and the configured secrets vanish from texts, containers and objects."""
+    redact = Redactor(["my web secret"])
+    event = redact(
+        None,
+        "info",
+        {
+            "event": f"GET /bot{_TELEGRAM}/getMe",
+            "headers": {"Authorization": f"Bot {_DISCORD}", "n": 3},
+            "tried": ["my web secret", ValueError(f"bad {_DISCORD}")],
+        },
+    )
+    text = json.dumps(event)
+    assert _DISCORD not in text
+    assert _TELEGRAM not in text
+    assert "my web secret" not in text
+    assert text.count("[secret]") == 4
+    assert event["headers"]["n"] == 3
+
+
+def test_a_traceback_holds_no_token() -> None:
+    """Exceptions of libraries are cleaned too, in the logs of the standard library as well."""
+    program = f"""
+import logging, structlog
+from bot.logs import configure
+configure("debug", "json", ["hush-hush"])
+for log in (logging.getLogger("some.library"), structlog.get_logger()):
+    try:
+        raise RuntimeError("https://host/bot{_TELEGRAM}/x hush-hush")
+    except RuntimeError:
+        log.exception("failed")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert len(lines) == 2
+    assert all("RuntimeError" in line["exception"] for line in lines)
+    assert _TELEGRAM not in done.stderr
+    assert "hush-hush" not in done.stderr

@@ -1,0 +1,151 @@
+"""Settings: where they come from, which wins, and what a wrong one says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from config.settings import Settings, WrongSettingError, load
+
+_DEFAULTS = Path(__file__).parents[2] / "config" / "default.toml"
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os  # noqa: PLC0415 - only here
+
+    for name in os.environ:
+        if name.startswith(("TANGERINE_", "DISCORD_", "TELEGRAM_")):
+            monkeypatch.delenv(name)
+
+
+def test_the_default_file_holds_the_defaults() -> None:
+    """Reading config/default.toml changes nothing: its values are those of the code."""
+    assert load(_DEFAULTS).model_dump() == load().model_dump()
+
+
+def _names(model: type[BaseModel], prefix: str = "") -> set[str]:
+    names: set[str] = set()
+    for name, field in model.model_fields.items():
+        inner: Any = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            names |= _names(inner, f"{prefix}{name}.")
+        elif name != "collections":
+            names.add(prefix + name)
+    return names
+
+
+def test_every_setting_is_in_the_default_file_with_a_comment() -> None:
+    """A setting that is not explained there does not exist; one without default is commented."""
+    section, commented, found, undocumented = "", False, set(), []
+    for line in _DEFAULTS.read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            section = line.strip("[]") + "."
+        name, equals, _ = line.removeprefix("# ").partition(" = ")
+        if equals and name.isidentifier():
+            found.add(section + name)
+            if not commented:
+                undocumented.append(section + name)
+        elif not line.strip():
+            commented = False
+        commented = commented or line.startswith("# ")
+    assert found - {"logs.name", "logs.folder", "logs.communities"} == _names(Settings)
+    assert undocumented == []
+
+
+def test_the_environment_wins_over_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Overrides > environment > short names > file > defaults."""
+    file = tmp_path / "t.toml"
+    file.write_text('model = "a"\ndevice = "cpu"\n[web]\nport = 1\nhost = "127.0.0.2"\n')
+    monkeypatch.setenv("TANGERINE_CONFIG", str(file))
+    assert (load().web.port, load().model) == (1, "a")
+    monkeypatch.setenv("TANGERINE_WEB_PORT", "2")
+    monkeypatch.setenv("TANGERINE_MODEL", "b")
+    assert (load().web.port, load().web.host, load().model) == (2, "127.0.0.2", "b")
+    monkeypatch.setenv("TANGERINE_WEB__PORT", "3")
+    assert load().web.port == 3
+    assert load(model="c").model == "c"
+    assert load(model=None).model == "b"
+
+
+def test_tokens_come_from_the_environment_or_a_file_and_stay_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither form shows in a representation of the settings."""
+    secret = tmp_path / "token"
+    secret.write_text("from-a-file\n")
+    monkeypatch.setenv("DISCORD_TOKEN_FILE", str(secret))
+    monkeypatch.setenv("TELEGRAM_TOKEN", "from-the-environment")
+    settings = load()
+    assert settings.discord.token is not None
+    assert settings.discord.token.get_secret_value() == "from-a-file"
+    assert settings.telegram.token is not None
+    assert settings.telegram.token.get_secret_value() == "from-the-environment"
+    assert "from-" not in repr(settings) + str(settings.model_dump())
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("TANGERINE_WEB_PORT", "99999", "web.port = 99999: must be less than or equal to 65535"),
+        ("TANGERINE_WEB_PORT", "http", "web.port = http: must be a valid integer"),
+        ("TANGERINE_DEVICE", "gpu", "device = gpu: must be 'auto', 'cpu' or 'cuda'"),
+        ("TANGERINE_SEARCH__RESULTS", "11", "search.results = 11: must be less"),
+        ("TANGERINE_MODLE", "x", "did you mean TANGERINE_MODEL?"),
+        ("TANGERINE_WEB__PROT", "1", "did you mean TANGERINE_WEB__PORT?"),
+        ("TANGERINE_WEB_HOST", "0.0.0.0", "set a secret in TANGERINE_WEB_TOKEN"),
+        ("TANGERINE_CONFIG", "/no/such/file", "there is no such file"),
+        ("TELEGRAM_TOKEN_FILE", "/no/such/file", "TELEGRAM_TOKEN_FILE = /no/such/file"),
+    ],
+)
+def test_a_wrong_setting_is_told_in_one_line(
+    name: str, value: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line names the setting, its value and what is allowed."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(WrongSettingError) as wrong:
+        load()
+    assert expected in str(wrong.value)
+    assert "\n" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("model = ", "cannot be read as TOML"),
+        ("modle = 'x'", "modle is not a setting"),
+        ("[web]\nprot = 1", "web.prot is not a setting"),
+        ("[[collections]]\nname = 'A B'\nfolder = 'x'", "collections.0.name = A B"),
+        ("[[collections]]\nname = 'a'\nfolder = 'x'\ncommunities = ['irc:1']", "discord:<server"),
+        ("gallery = 'x'\n[[collections]]\nname = 'default'\nfolder = 'y'", "named twice"),
+    ],
+)
+def test_a_wrong_file_is_told_in_one_line(text: str, expected: str, tmp_path: Path) -> None:
+    """A misspelt name in the file is refused, never ignored."""
+    file = tmp_path / "t.toml"
+    file.write_text(text)
+    with pytest.raises(WrongSettingError) as wrong:
+        load(file)
+    assert expected in str(wrong.value)
+    assert "\n" not in str(wrong.value)
+
+
+def test_a_wrong_token_is_not_repeated(tmp_path: Path) -> None:
+    """A token of the wrong type is refused without showing it."""
+    file = tmp_path / "t.toml"
+    file.write_text("[discord]\ntoken = 123456789\n")
+    with pytest.raises(WrongSettingError) as wrong:
+        load(file)
+    assert "123456789" not in str(wrong.value)
+
+
+def test_the_gallery_is_the_default_collection(tmp_path: Path) -> None:
+    """TANGERINE_GALLERY makes a collection that everybody may search, before the others."""
+    settings = load(gallery=tmp_path)
+    assert [(c.name, c.communities) for c in settings.all_collections] == [("default", ("*",))]
+    assert load().all_collections == ()
