@@ -1,0 +1,184 @@
+"""Untrusted bytes to one upright RGB picture, with a typed error for everything else.
+
+Runs inside a decode worker (:mod:`core.image_worker`): what is refused here is refused with
+words; what cannot be foreseen is bounded by the worker's limits of time and memory.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from PIL import Image
+
+from core.errors import BadPicture, NotAPicture
+from core.image_colours import to_rgb
+from core.image_errors import (
+    damaged,
+    not_a_picture,
+    out_of_memory,
+    too_many_bytes,
+    too_many_pixels,
+    unreadable_file,
+)
+from core.image_formats import ACCEPTED, HEAD_BYTES, ends_early, sample_bits, sniff
+
+_EXIF_ORIENTATION: Final = 0x0112
+_UPRIGHT: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+_PROFILE_BYTES: Final = 128 * 1024
+"""Larger colour profiles are not passed on: those of cameras and screens have under 4 KiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one picture may cost: ``max_bytes`` (None: any number) and ``max_pixels``."""
+
+    max_bytes: int | None
+    max_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Upright:
+    """A decoded picture: mode RGB, turned as EXIF says; ``format`` is Pillow's name.
+
+    ``profile`` is the ICC profile of its RGB values, empty where it has none.
+    """
+
+    image: Image.Image
+    format: str
+    profile: bytes
+
+
+def read_picture(source: bytes | Path, limits: Limits, *, draft_edge: int | None = None) -> Upright:
+    """Decode the first picture of a file, or of bytes.
+
+    With ``draft_edge`` a JPEG may come out smaller, but no smaller than that many pixels;
+    without it every pixel is as the file has it. Raises BadPicture and its kin; MemoryError
+    only from our own steps after decoding.
+    """
+    with _opened(source, limits.max_bytes) as (file, size):
+        head = file.read(HEAD_BYTES)
+        name = sniff(head)
+        if name is None:
+            raise not_a_picture(head)
+        file.seek(0)
+        try:
+            with Image.open(file, formats=[name]) as image:
+                _check_pixels(image.size, limits.max_pixels)
+                if draft_edge is not None and name == "JPEG":
+                    image.draft(None, (draft_edge, draft_edge))
+                image.load()
+                # A HEIF file may turn out larger than its header said.
+                _check_pixels(image.size, limits.max_pixels)
+                orientation = _orientation(image)
+                profile = _rgb_profile(image)
+                rgb = to_rgb(image, bits=sample_bits(name, head))
+                if rgb is image:
+                    rgb = rgb.copy()  # outlives the file
+        except BadPicture:
+            raise
+        except Image.DecompressionBombError:
+            raise too_many_pixels("too many pixels", limits.max_pixels) from None
+        except MemoryError:
+            raise out_of_memory() from None
+        # Decoders raise whatever their authors did not foresee (OSError, SyntaxError,
+        # struct.error, zlib.error, KeyError, AttributeError ...): all of it says the same.
+        except Exception as error:
+            raise damaged(name, error, early=ends_early(name, head, size)) from error
+    turn = _UPRIGHT.get(orientation)
+    return Upright(rgb if turn is None else rgb.transpose(turn), name, profile)
+
+
+def to_jpeg(picture: Upright, edge: int, quality: int) -> bytes:
+    """A JPEG no larger than ``edge`` x ``edge`` pixels, without any metadata but the profile.
+
+    Where a picture was taken is nobody's business who only gets to see it.
+    """
+    image = picture.image
+    image.info.clear()
+    # A gap of 3 is what Pillow calls close to fair resampling: box-reduce first, then filter.
+    image.thumbnail((edge, edge), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    buffer = io.BytesIO()
+    image.save(
+        buffer,
+        "JPEG",
+        quality=quality,
+        optimize=True,
+        progressive=True,
+        icc_profile=picture.profile or None,
+    )
+    return buffer.getvalue()
+
+
+def _check_pixels(size: tuple[int, int], limit: int) -> None:
+    width, height = size
+    if width * height > limit:
+        found = f"{width * height / 1e6:.4g} megapixels ({width} x {height})"
+        raise too_many_pixels(found, limit)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        value = image.getexif().get(_EXIF_ORIENTATION, 1)
+    # A picture is not worth less for a broken note about the camera.
+    except Exception:  # noqa: BLE001
+        return 1
+    return value if isinstance(value, int) else 1
+
+
+def _rgb_profile(image: Image.Image) -> bytes:
+    """The picture's ICC profile, where it speaks of RGB and is of a usual size."""
+    profile = image.info.get("icc_profile")
+    # Bytes 16 to 19 of an ICC header name the colour space of the data (ICC.1, 7.2).
+    if isinstance(profile, bytes) and len(profile) <= _PROFILE_BYTES and profile[16:20] == b"RGB ":
+        return profile if image.mode in ("RGB", "RGBA", "P", "YCbCr") else b""
+    return b""
+
+
+@contextlib.contextmanager
+def _opened(source: bytes | Path, max_bytes: int | None) -> Iterator[tuple[BinaryIO, int]]:
+    """The source as a file, and its size in bytes; only regular files, and none too large."""
+    if isinstance(source, bytes):
+        _check_bytes(len(source), max_bytes)
+        yield io.BytesIO(source), len(source)
+        return
+    try:
+        # Looked at before it is opened: opening a device may do something.
+        _check_regular(source.stat())
+        # Without O_NONBLOCK a pipe put there in between would be waited for without end.
+        descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except (OSError, ValueError) as error:
+        raise unreadable_file(error) from None
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        _check_regular(status)
+        _check_bytes(status.st_size, max_bytes)
+        yield file, status.st_size
+
+
+def _check_regular(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise NotAPicture(
+            "This is a folder, a pipe or a device, not a file.",
+            remedy=f"Name a {ACCEPTED} file.",
+        )
+
+
+def _check_bytes(size: int, limit: int | None) -> None:
+    if limit is not None and size > limit:
+        raise too_many_bytes(size, limit)

@@ -1,0 +1,120 @@
+"""What kind of file bytes are, told by the bytes and never by a name."""
+
+from __future__ import annotations
+
+import struct
+from typing import Final
+
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF")
+"""Pillow's names of everything that is accepted."""
+
+ACCEPTED: Final = "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF"
+"""The same for people."""
+
+HEAD_BYTES: Final = 512
+"""How much of a file :func:`sniff` and its kin want to see."""
+
+_SIGNATURES: Final = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+)
+
+# "BM" alone also begins many a text; the size of the second header has few values.
+_BMP_HEADER_SIZES: Final = frozenset({12, 40, 52, 56, 64, 108, 124})
+
+# Brands of ISO/IEC 23008-12 (HEIF) and of the AV1 image format; "mif1" and "msf1" say only
+# that it is a picture in such a box, so the more telling brands are looked for first.
+_AVIF_BRANDS: Final = frozenset({b"avif", b"avis"})
+_HEIF_BRANDS: Final = frozenset(
+    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+)
+
+# What people send by mistake; words for "This is ..., which is not accepted here."
+_FOREIGN: Final = (
+    (b"%PDF", "a PDF document"),
+    (b"%!PS", "a PostScript drawing"),
+    (b"\xc5\xd0\xd3\xc6", "a PostScript drawing"),
+    (b"8BPS", "a Photoshop document"),
+    (b"PK\x03\x04", "a ZIP archive or an office document"),
+    (b"\x1f\x8b", "a compressed archive"),
+    (b"Rar!", "an archive"),
+    (b"7z\xbc\xaf", "an archive"),
+    (b"\x1aE\xdf\xa3", "a video"),
+    (b"ID3", "a sound file"),
+    (b"OggS", "a sound or video file"),
+    (b"\0\0\1\0", "an icon file"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
+    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+)
+_MARKUP: Final = (
+    (b"<svg", "an SVG drawing"),
+    (b"<!doctype html", "a web page"),
+    (b"<html", "a web page"),
+)
+
+
+def sniff(head: bytes) -> str | None:
+    """Pillow's name of the accepted format that a file with this beginning claims to be.
+
+    ``head`` is at least the first :data:`HEAD_BYTES` bytes, or all there are. None where it
+    is none of :data:`FORMATS`.
+    """
+    for signature, name in _SIGNATURES:
+        if head.startswith(signature):
+            return name
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADER_SIZES:
+        return "BMP"
+    brands = _brands(head)
+    if brands & _AVIF_BRANDS:
+        return "AVIF"
+    return "HEIF" if brands & _HEIF_BRANDS else None
+
+
+def foreign(head: bytes) -> str | None:
+    """Words for a file that is no accepted picture, as ``a PDF document``; None: unknown."""
+    for signature, words in _FOREIGN:
+        if head.startswith(signature):
+            return words
+    if _brands(head) or (head[:4] == b"RIFF" and head[8:12] == b"AVI "):
+        return "a video"
+    text = head.lower()
+    return next((words for mark, words in _MARKUP if mark in text), None)
+
+
+def ends_early(name: str, head: bytes, size: int) -> bool:
+    """Whether the file says of itself that it is longer than its ``size`` in bytes.
+
+    Only formats that write their length at the beginning can tell; False for the others.
+    """
+    if name == "WEBP":
+        declared = int.from_bytes(head[4:8], "little") + 8
+    elif name == "BMP":
+        declared = int.from_bytes(head[2:6], "little")
+    else:
+        return False
+    return size < declared
+
+
+def sample_bits(name: str, head: bytes) -> int:
+    """Bits of one colour sample as a PNG's header states them; 8 for every other format."""
+    return head[24] if name == "PNG" and len(head) > 24 else 8  # noqa: PLR2004 - 13.1 of PNG
+
+
+def _brands(head: bytes) -> frozenset[bytes]:
+    """Major and compatible brands of an ISO base media file; empty for anything else."""
+    if head[4:8] != b"ftyp" or len(head) < 12:  # noqa: PLR2004 - size, "ftyp", major brand
+        return frozenset()
+    (size,) = struct.unpack_from(">I", head)
+    end = min(size, len(head))
+    compatible = {head[at : at + 4] for at in range(16, end - 3, 4)}
+    return frozenset(compatible | {head[8:12]})

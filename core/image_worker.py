@@ -1,0 +1,140 @@
+"""What runs inside a decode worker: untrusted bytes in, bounded RGB pixels or a JPEG out.
+
+Nobody else calls this; :class:`core.images.DecodePool` does, in processes that may be killed
+at any moment. Imports stay few, so that starting such a process is cheap.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pillow_heif
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from core.image_decoding import Limits, read_picture, to_jpeg
+from core.image_errors import out_of_memory
+from core.preprocessing import fit_pixels
+from core.types import DecodedPicture, PixelSpec
+
+PLUGINS: Final = (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+"""All that Pillow may use, imported so that it never goes looking; HEIF is pillow-heif's."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToPixels:
+    """A picture that becomes what an encoder wants: a :class:`~core.types.DecodedPicture`."""
+
+    source: bytes | Path
+    limits: Limits
+    spec: PixelSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ToJpeg:
+    """A picture that becomes a JPEG of at most ``edge`` x ``edge`` pixels.
+
+    ``quality`` is libjpeg's, 1 to 95.
+    """
+
+    source: bytes | Path
+    limits: Limits
+    edge: int
+    quality: int
+
+
+Job = ToPixels | ToJpeg
+
+
+def perform(job: Job) -> DecodedPicture | bytes:
+    """Do the job. Raises BadPicture and its kin; anything else is a bug of ours."""
+    try:
+        if isinstance(job, ToJpeg):
+            # Pillow's smaller JPEGs are box filtered, so the last step of scaling keeps at
+            # least a factor of two to do with the better filter.
+            picture = read_picture(job.source, job.limits, draft_edge=2 * job.edge)
+            return to_jpeg(picture, job.edge, job.quality)
+        picture = read_picture(job.source, job.limits)
+        pixels = fit_pixels(picture.image, job.spec)
+    except MemoryError:
+        raise out_of_memory() from None
+    return DecodedPicture(pixels, picture.format, picture.image.width, picture.image.height)
+
+
+def initialize(memory_bytes: int, max_pixels: int) -> None:
+    """Make this process one that decodes: bounded memory, few formats, gone with its parent.
+
+    ``memory_bytes`` is the address space that a picture may take on top of what the process
+    has from its start (on Linux; elsewhere kernels keep no such limit).
+    """
+    # Pebble ends a worker by SIGTERM and waits three seconds for its own handler, which does
+    # not run while a decoder is busy in C. Ctrl-C is the parent's business.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
+    configure_decoders(max_pixels)
+    warnings.simplefilter("ignore")
+    if sys.platform == "linux":
+        _limit_memory(memory_bytes)
+    # libtiff and others write about broken files to standard error: not in our log.
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - os.devnull is no path of ours
+        os.dup2(nowhere.fileno(), 2)
+
+
+def configure_decoders(max_pixels: int) -> None:
+    """Set what Pillow and pillow-heif offer only as settings of the whole process."""
+    # One thread a decoder: pictures are what runs side by side, and every thread would
+    # reserve address space of its own.
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    pillow_heif.register_heif_opener(
+        decode_threads=1, thumbnails=False, depth_images=False, aux_images=False
+    )
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    # Pillow warns from this number on and refuses from twice of it.
+    Image.MAX_IMAGE_PIXELS = max_pixels // 2
+
+
+def _limit_memory(memory_bytes: int) -> None:
+    import resource  # noqa: PLC0415 - exists on Unix only
+
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    limit = pages * resource.getpagesize() + memory_bytes
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    # A crash must not write a stranger's picture to the disk.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # When the machine runs out of memory, a worker goes before the process that owns it.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(0)

@@ -1,0 +1,290 @@
+"""The decode pool keeps its promises when its processes do not."""
+
+import asyncio
+import io
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from PIL import Image
+
+from core.errors import Busy, DecodingFailed, ShuttingDown, TangerineError
+from core.images import DecodePool
+from core.types import PixelSpec
+from tests.picture_work import act
+from tests.pictures import SIZE, encode, scene
+
+SPEC = PixelSpec(32, 32, "crop", 32)
+PNG = encode(scene(), "PNG")
+
+
+async def until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    """Wait for something that happens in another process."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - processes set no asyncio.Event
+            await asyncio.sleep(0.02)
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended (one that nobody has waited for yet has)."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+async def test_64_callers_get_their_own_pictures() -> None:
+    """Of 64 decodes at once each caller gets the picture it sent."""
+    colours = [(3 * number, 255 - 2 * number, number) for number in range(64)]
+    async with DecodePool(2) as pool:
+        pictures = await asyncio.gather(
+            *(pool.decode(encode(Image.new("RGB", SIZE, c), "PNG"), SPEC) for c in colours)
+        )
+        assert pool.stats().decoded == 64
+    for picture, colour in zip(pictures, colours, strict=True):
+        assert (picture.pixels == np.array(colour, np.uint8)).all()
+        assert not picture.pixels.flags.writeable
+        assert picture.pixels.shape == (32, 32, 3)
+
+
+async def test_to_browser_shows_what_browsers_cannot() -> None:
+    """HEIC and TIFF come out as JPEG within the edge."""
+    async with DecodePool(1) as pool:
+        for format_ in ("HEIF", "TIFF"):
+            shown = await pool.to_browser(encode(scene((300, 200)), format_), edge=150)
+            with Image.open(io.BytesIO(shown), formats=["JPEG"]) as image:
+                assert image.size == (150, 100)
+        with Image.open(io.BytesIO(await pool.thumbnail(PNG, 24))) as image:
+            assert image.size == (24, 16)
+
+
+async def test_killed_worker_fails_one_picture_only() -> None:
+    """SIGKILL while decoding fails that picture; others and the next are untouched."""
+    async with DecodePool(2, work=act) as pool:
+        pid = int(await pool.thumbnail(b"pid", 1))
+        doomed = asyncio.create_task(pool.thumbnail(b"sleep 30", 1))
+        await until(lambda: pool.stats().busy == 1)
+        other = asyncio.create_task(pool.thumbnail(b"sleep 0.5", 1))
+        await until(lambda: pool.stats().busy == 2)
+        await asyncio.sleep(0.2)
+        # Free workers take turns: the second has the first job now.
+        victim = next(p for p in pool.stats().pids if p != pid)
+        os.kill(victim, signal.SIGKILL)
+        with pytest.raises(DecodingFailed) as caught:
+            await doomed
+        assert caught.value.remedy
+        assert await other == b"slept"
+        results = await asyncio.gather(*(pool.decode(PNG, SPEC) for _ in range(8)))
+        assert len(results) == 8
+        await until(lambda: pool.stats().alive == 2)
+        assert pool.stats().restarts == 1
+        assert victim not in pool.stats().pids
+
+
+async def test_crashing_picture_fails_alone() -> None:
+    """A decoder that aborts its process, again and again, fails its own pictures only."""
+    async with DecodePool(2, work=act) as pool:
+        results = await asyncio.gather(
+            *(pool.thumbnail(source, 8) for source in [b"die", PNG, PNG, b"die", PNG, PNG]),
+            return_exceptions=True,
+        )
+        kinds = [type(result) for result in results]
+        assert kinds == [DecodingFailed, bytes, bytes, DecodingFailed, bytes, bytes]
+        assert pool.stats().failed == {"decoding_failed": 2}
+
+
+async def test_worker_killed_while_idle_is_replaced() -> None:
+    """Death between two pictures fails none; the pool says so and heals by itself."""
+    async with DecodePool(1) as pool:
+        (first,) = pool.stats().pids
+        os.kill(first, signal.SIGKILL)
+        await pool.decode(PNG, SPEC)  # at once: the death may not even be known yet
+        (second,) = pool.stats().pids
+        os.kill(second, signal.SIGKILL)
+        await until(lambda: not pool.healthy())
+        assert pool.stats().alive == 0
+        await until(pool.healthy)  # nobody asked for a picture
+        await pool.decode(PNG, SPEC)
+        assert pool.stats().restarts == 2
+        assert not pool.stats().failed
+
+
+async def test_hanging_decode_is_cut_at_the_time_limit() -> None:
+    """A decoder that never ends costs its picture the limit, and nobody else anything."""
+    async with DecodePool(1, timeout_s=0.5, work=act) as pool:
+        (stuck,) = pool.stats().pids
+        started = time.monotonic()
+        with pytest.raises(DecodingFailed, match=r"0\.5 seconds"):
+            await pool.thumbnail(b"hang", 1)
+        assert 0.4 < time.monotonic() - started < 5
+        await pool.decode(PNG, SPEC)
+        await until(lambda: gone(stuck))
+        assert pool.stats().restarts == 1
+
+
+async def test_time_limit_holds_without_pebble(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the library does not report the limit, the pool cuts the worker off itself."""
+    monkeypatch.setattr("core.image_slot._LATE_SECONDS", -59.5)
+    async with DecodePool(1, timeout_s=60, work=act) as pool:
+        (stuck,) = pool.stats().pids
+        with pytest.raises(DecodingFailed, match="60 seconds"):
+            await pool.thumbnail(b"hang", 1)
+        assert await pool.thumbnail(b"sleep 0.01", 1) == b"slept"
+        await until(lambda: gone(stuck))
+
+
+async def test_workers_are_replaced_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After its share of pictures a worker is replaced, which no caller notices."""
+    monkeypatch.setattr("core.image_slot._JOBS_PER_WORKER", 3)
+    async with DecodePool(1, work=act) as pool:
+        pids = [await pool.thumbnail(b"pid", 1) for _ in range(7)]
+        assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 1]
+        assert pool.stats().restarts == 0
+
+
+async def test_bug_in_a_worker_is_answered() -> None:
+    """An exception that no decoder raises is an error for its caller, not for the pool."""
+    async with DecodePool(1, work=act) as pool:
+        with pytest.raises(DecodingFailed):
+            await pool.thumbnail(b"bug", 1)
+        await pool.decode(PNG, SPEC)
+        assert pool.stats().restarts == 0
+
+
+async def test_caller_that_leaves_harms_nobody() -> None:
+    """Cancelling frees a place in the queue at once, and a worker when its picture is done."""
+    async with DecodePool(1, work=act) as pool:
+        pids = pool.stats().pids
+        running = asyncio.create_task(pool.thumbnail(b"sleep 0.5", 1))
+        await until(lambda: pool.stats().busy == 1)
+        waiting = [asyncio.create_task(pool.decode(PNG, SPEC)) for _ in range(6)]
+        await until(lambda: pool.stats().waiting == 6)
+        for task in (running, *waiting[::2]):
+            task.cancel()
+        results = await asyncio.gather(running, *waiting, return_exceptions=True)
+        cancelled = [isinstance(result, asyncio.CancelledError) for result in results]
+        assert cancelled == [True, True, False, True, False, True, False]
+        await until(lambda: pool.stats().busy == 0)
+        assert pool.stats().waiting == 0
+        assert pool.stats().pids == pids
+
+
+async def test_closing_answers_everybody() -> None:
+    """Who is being served, who waits and who comes later: all hear ShuttingDown."""
+    pool = DecodePool(1, work=act)
+    async with pool:
+        pids = pool.stats().pids
+        tasks = [asyncio.create_task(pool.thumbnail(b"hang", 1)) for _ in range(4)]
+        await until(lambda: pool.stats().waiting == 3)
+        started = time.monotonic()
+    results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [type(result) for result in results] == [ShuttingDown] * 4
+    assert time.monotonic() - started < 5
+    assert all(gone(pid) for pid in pids)
+    assert not pool.healthy()
+    with pytest.raises(ShuttingDown):
+        await pool.decode(PNG, SPEC)
+    await pool.close()
+
+
+async def test_too_much_waiting_is_turned_away_at_once() -> None:
+    """Uploads that wait may take so many bytes; files take none and always wait."""
+    async with DecodePool(1, max_waiting_bytes=2 * len(PNG), work=act) as pool:
+        running = asyncio.create_task(pool.thumbnail(b"sleep 0.5", 1))
+        await until(lambda: pool.stats().busy == 1)
+        waiting = [asyncio.create_task(pool.decode(PNG, SPEC)) for _ in range(2)]
+        missing = asyncio.create_task(pool.decode(Path("/none"), SPEC))
+        await until(lambda: pool.stats().waiting == 3)
+        with pytest.raises(Busy) as caught:
+            await pool.decode(PNG, SPEC)
+        assert caught.value.retry_after > 0
+        await asyncio.gather(running, *waiting)
+        with pytest.raises(TangerineError, match="no such file"):
+            await missing
+        await pool.decode(PNG, SPEC)
+
+
+async def test_interrupt_is_the_parents_business() -> None:
+    """Ctrl-C reaches every process of a terminal; workers go on until they are told."""
+    async with DecodePool(1, work=act) as pool:
+        running = asyncio.create_task(pool.thumbnail(b"sleep 0.5", 1))
+        await until(lambda: pool.stats().busy == 1)
+        await asyncio.sleep(0.1)
+        os.kill(pool.stats().pids[0], signal.SIGINT)
+        assert await running == b"slept"
+        assert pool.stats().restarts == 0
+
+
+async def test_workers_load_little() -> None:
+    """A worker starts without torch, FAISS or any web or database library."""
+    async with DecodePool(1, work=act) as pool:
+        modules = {
+            name.partition(".")[0]
+            for name in (await pool.thumbnail(b"modules", 1)).decode().split()
+        }
+    heavy = {"torch", "transformers", "faiss", "aiohttp", "sqlalchemy", "matplotlib", "pydantic"}
+    assert not modules & heavy
+
+
+async def test_worker_that_cannot_start_is_an_error() -> None:
+    """A pool whose workers cannot start says so instead of waiting for ever."""
+    with pytest.raises(TangerineError, match="could not be started") as caught:
+        async with DecodePool(1, memory_bytes=1 << 70):
+            pass
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("name", ["workers", "timeout_s", "memory_bytes", "max_bytes"])
+def test_limits_are_positive(name: str) -> None:
+    """No worker at all, or no time for it, is a mistake of the caller."""
+    options: dict[str, Any] = {name: 0}
+    with pytest.raises(ValueError, match="positive"):
+        DecodePool(**options)
+
+
+async def test_thumbnail_has_at_least_a_pixel() -> None:
+    """An edge of nothing is a mistake of the caller, found before a worker is asked."""
+    async with DecodePool(1) as pool:
+        with pytest.raises(ValueError, match="at least 1"):
+            await pool.thumbnail(PNG, 0)
+
+
+ORPHANED = """
+import asyncio
+from core.images import DecodePool
+from tests.picture_work import act
+
+async def main():
+    async with DecodePool(2, timeout_s=600, work=act) as pool:
+        task = asyncio.create_task(pool.thumbnail(b"hang", 1))
+        await asyncio.sleep(0.5)
+        print(*pool.stats().pids, flush=True)
+        await task
+
+asyncio.run(main())
+"""
+
+
+async def test_workers_end_with_their_parent() -> None:
+    """A parent that is killed leaves no worker behind, idle or busy."""
+    program = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        ORPHANED,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    )
+    assert program.stdout is not None
+    pids = [int(pid) for pid in (await program.stdout.readline()).split()]
+    assert len(pids) == 2
+    assert not any(gone(pid) for pid in pids)
+    program.kill()
+    await program.wait()
+    await until(lambda: all(gone(pid) for pid in pids))
