@@ -8,7 +8,9 @@
     │   ├── QueryTooLong          more characters than a query may have
     │   ├── BadCount              k or another number is out of range
     │   ├── BadLabels             too few or too many labels
+    │   ├── ExpiredButton         a button whose state is no longer known
     │   └── BadPicture            bytes that are no usable picture
+    │       ├── NoPicture             the command needs a picture and got none
     │       ├── NotAPicture           no known picture format
     │       ├── DamagedPicture        a known format, but truncated or broken
     │       ├── PictureTooLarge       too many bytes (``HTTP 413``)
@@ -94,10 +96,22 @@ class BadLabels(InvalidRequest):
     code = "bad_labels"
 
 
+class ExpiredButton(InvalidRequest):
+    """A button whose state is no longer known, or that was never ours."""
+
+    code = "expired_button"
+
+
 class BadPicture(InvalidRequest):
     """Bytes that are no usable picture."""
 
     code = "bad_picture"
+
+
+class NoPicture(BadPicture):
+    """The command needs a picture and got none."""
+
+    code = "no_picture"
 
 
 class NotAPicture(BadPicture):

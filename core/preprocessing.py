@@ -23,8 +23,9 @@ _WHOLE_SCALED_PIXELS = 1 << 26
 _STRIP_PIXELS = 1 << 22
 """How much of a padded square exists at a time: 4 Mi pixels are 16 MiB in Pillow."""
 
-_LONGEST_PADDED_EDGE = 1 << 16
-"""Longer edges are shortened to this before padding; no JPEG or WebP file reaches it."""
+_LONGEST_PADDED_EDGE = 1 << 13
+"""Longer edges are shortened to this before padding: the work grows with their square. A
+photo of 50 megapixels just fits; what is longer is a panorama or an attack."""
 
 _FILTER_SUPPORT = 3
 """Half the width of Pillow's widest filter (Lanczos), in pixels of the coarser picture."""
@@ -50,7 +51,7 @@ def fit_pixels(image: Image.Image, spec: PixelSpec) -> Pixels:
     mode is first turned into RGB by :func:`to_rgb`. The array is writable and owns its
     memory. Pixels equal those of transformers for ``crop`` and ``stretch``; only a picture
     whose scaled form would exceed 64 Mi pixels (narrower than 1:1300 at 224 pixels) may be
-    off by one level here and there.
+    off by one or two levels here and there.
     """
     rgb = to_rgb(image)
     filter_ = Image.Resampling(spec.resample)
@@ -135,7 +136,8 @@ def _scaled_window(
 def _padded(image: Image.Image, spec: PixelSpec, filter_: Image.Resampling) -> Image.Image:
     """The picture centred on a white square, scaled to the spec's size.
 
-    Equal to pasting on the square and calling ``resize`` on it, byte for byte: Pillow scales
+    Equal to pasting on the square and calling ``resize`` on it, byte for byte, for edges up
+    to 8192 pixels (longer ones are shortened before, which nobody sees): Pillow scales
     rows first and columns afterwards, so the square is made and scaled strip by strip.
     """
     image = _shortened(image, filter_)
