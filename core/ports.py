@@ -57,7 +57,7 @@ class PictureDecoder(Protocol):
     """Turns untrusted bytes into pixels, outside this process."""
 
     async def decode(self, source: bytes | Path, spec: PixelSpec) -> DecodedPicture:
-        """Pixels of the spec's size. Raises BadPicture and its kin, nothing else."""
+        """Pixels of the spec's size. Raises BadPicture and its kin, Busy, ShuttingDown."""
 
     async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
         """A JPEG no larger than ``edge`` x ``edge`` pixels. Raises BadPicture and its kin."""
