@@ -33,7 +33,9 @@ class FakeVectorIndex:
         if not len(self):
             empty = (len(queries), 0)
             return np.empty(empty, dtype=np.float32), np.empty(empty, dtype=np.int64)
-        scores = np.clip(queries @ self.vectors.T, -1.0, 1.0).astype(np.float32)
+        # float64: the order in which BLAS sums would tell equal vectors apart.
+        exact = queries.astype(np.float64) @ self.vectors.astype(np.float64).T
+        scores = np.clip(exact, -1.0, 1.0).astype(np.float32)
         rows = np.argsort(-scores, axis=1, kind="stable")[:, :k].astype(np.int64)
         return np.take_along_axis(scores, rows, axis=1), rows
 

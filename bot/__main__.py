@@ -1,0 +1,18 @@
+"""``python -m bot`` is ``tangerine``.
+
+Decoding processes import this module again, as the main one of their parent: it imports the
+program only when it is called, so that they stay small and quick to start.
+"""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run the command line."""
+    from bot.cli import main as run  # noqa: PLC0415 - see above
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""What a button does, as a string of at most 64 bytes that needs no memory of ours.
+
+The string is ``<kind><count>[.<offset>][!][~][*]|<payload>``: kind ``f``ind, ``s``imilar or
+``m``ore like; count and offset in base 36; ``!`` shows weak matches, ``~`` answers in
+private. The payload is text, exclude and collection, separated by ``|`` and percent-escaped.
+A payload too long for a button is kept in a :class:`TextMemory`, and the string carries
+``*`` and its key instead.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from cachetools import TTLCache
+
+from bot.replies import ACTION_BYTES
+from core.errors import ExpiredButton
+from core.ports import Clock
+
+Kind = Literal["find", "similar", "more_like"]
+
+_KINDS: dict[str, Kind] = {"f": "find", "s": "similar", "m": "more_like"}
+_LETTERS = {kind: letter for letter, kind in _KINDS.items()}
+_SHAPE = re.compile(r"([fsm])([0-9a-z]{1,2})(?:\.([0-9a-z]{1,4}))?(!?)(~?)(\*?)\|(.*)", re.DOTALL)
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_FIELDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One page of one search.
+
+    ``text`` is the query of a find, the text mixed into a similar, the picture's id of a
+    more-like; ``count`` and ``offset`` bound the page; ``weak`` shows weak matches too.
+    """
+
+    kind: Kind
+    text: str = ""
+    exclude: str = ""
+    collection: str = ""
+    count: int = 5
+    offset: int = 0
+    weak: bool = False
+    private: bool = False
+
+
+class Memory(Protocol):
+    """Keeps texts that are too long for a button, apart for each community."""
+
+    def keep(self, community: str, text: str) -> str:
+        """A short key (at most 16 ASCII characters) under which the text is found again."""
+
+    def recall(self, community: str, key: str) -> str | None:
+        """The text, None where it was forgotten or belongs to another community."""
+
+
+class TextMemory:
+    """A bounded memory in this process, forgotten on restart.
+
+    ``capacity`` texts for ``ttl_s`` seconds: the oldest go first.
+    """
+
+    def __init__(self, clock: Clock, *, capacity: int = 10_000, ttl_s: float = 86_400.0) -> None:
+        self._texts: TTLCache[tuple[str, str], str] = TTLCache(capacity, ttl_s, clock.monotonic)
+
+    def keep(self, community: str, text: str) -> str:
+        """A short key under which the text is found again; equal texts share one."""
+        digest = hashlib.blake2b(text.encode(), digest_size=9).digest()
+        key = base64.urlsafe_b64encode(digest).decode()
+        self._texts[community, key] = text
+        return key
+
+    def recall(self, community: str, key: str) -> str | None:
+        """The text, None where it was forgotten or belongs to another community."""
+        return self._texts.get((community, key))
+
+
+class ActionCodec:
+    """Turns actions into the strings that buttons carry, and back."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def encode(self, action: Action, community: str) -> str:
+        """A string of at most 64 UTF-8 bytes."""
+        fields = [action.text, action.exclude, action.collection]
+        while fields and not fields[-1]:
+            fields.pop()
+        payload = "|".join(_escape(field) for field in fields)
+        head = _LETTERS[action.kind] + _base36(action.count)
+        head += f".{_base36(action.offset)}" if action.offset else ""
+        head += ("!" if action.weak else "") + ("~" if action.private else "")
+        whole = f"{head}|{payload}"
+        if len(whole.encode()) <= ACTION_BYTES:
+            return whole
+        return f"{head}*|{self._memory.keep(community, payload)}"
+
+    def decode(self, data: str, community: str) -> Action:
+        """The action again. Raises ExpiredButton where it is forgotten or not ours."""
+        shape = _SHAPE.fullmatch(data)
+        if shape is None:
+            raise _expired()
+        letter, count, offset, weak, private, kept, payload = shape.groups()
+        if kept:
+            recalled = self._memory.recall(community, payload)
+            if recalled is None:
+                raise _expired()
+            payload = recalled
+        fields = [_unescape(field) for field in payload.split("|")]
+        if len(fields) > _FIELDS:
+            raise _expired()
+        text, exclude, collection = fields + [""] * (_FIELDS - len(fields))
+        return Action(
+            kind=_KINDS[letter],
+            text=text,
+            exclude=exclude,
+            collection=collection,
+            count=int(count, 36),
+            offset=int(offset or "0", 36),
+            weak=bool(weak),
+            private=bool(private),
+        )
+
+
+def _expired() -> ExpiredButton:
+    return ExpiredButton("This button has expired.", remedy="Ask again to get a new one.")
+
+
+def _escape(text: str) -> str:
+    return text.replace("%", "%25").replace("|", "%7C")
+
+
+def _unescape(text: str) -> str:
+    return text.replace("%7C", "|").replace("%25", "%")
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = _DIGITS[digit] + digits
+    return digits or "0"

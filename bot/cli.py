@@ -1,0 +1,287 @@
+"""The command line: ``tangerine`` (= ``python -m bot``).
+
+Exit codes: 0 done, 1 failed (standard error says cause and remedy), 2 usage.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bot import cli_learning
+from bot.app import Engine, fetch_demo, open_engine, serve
+from bot.collection_map import draw_map
+from bot.console import Terminal
+from bot.logs import configure
+from bot.views import classify_view, describe_view, reindex_view, search_view, status_view
+from config.settings import Settings, WrongSettingError, load
+from core.errors import SourceError, TangerineError
+from core.types import ReindexReport, SearchResult
+
+LOCAL = "local"
+"""The community of whoever may read the data folder: it sees every collection."""
+
+app = typer.Typer(
+    name="tangerine",
+    help="Semantic image search for your own pictures, in chat.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Count = Annotated[int, typer.Option("-k", help="How many results.", min=1, max=100)]
+CollectionName = Annotated[str | None, typer.Option("--collection", help="Its name.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, and nothing else.")]
+PictureFile = Annotated[
+    Path, typer.Argument(metavar="IMAGE", help="A picture file.", exists=True, dir_okay=False)
+]
+
+
+@app.callback()
+def main_options(
+    context: typer.Context,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings file (TOML); also TANGERINE_CONFIG.")
+    ] = None,
+) -> None:
+    """Semantic image search for your own pictures, in chat."""
+    context.obj = config
+
+
+@app.command()
+def run(
+    context: typer.Context,
+    gallery: Annotated[
+        Path | None, typer.Option(help="Folder of pictures; also TANGERINE_GALLERY.")
+    ] = None,
+    *,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Without a gallery, fetch one to try with.")
+    ] = False,
+) -> None:
+    """Start every adapter that has a token, and the local web chat."""
+
+    async def work(settings: Settings, terminal: Terminal) -> int:
+        if demo and not settings.all_collections:
+            folder = await fetch_demo(settings, terminal.note)
+            settings = settings.model_copy(update={"gallery": folder})
+        await serve(settings, terminal)
+        return 0
+
+    _execute(context, work, gallery=gallery)
+
+
+@app.command()
+def find(
+    context: typer.Context,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What the pictures show.")],
+    k: Count = 5,
+    exclude: Annotated[str | None, typer.Option(help="What they should not show.")] = None,
+    collection: CollectionName = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Find the pictures that a text describes."""
+
+    async def search(engine: Engine) -> SearchResult:
+        return await engine.search.find(
+            text, community=LOCAL, collection=collection, k=k, exclude=exclude
+        )
+
+    _ask(context, search, search_view, Terminal.hits, json=json)
+
+
+@app.command()
+def similar(
+    context: typer.Context,
+    image: PictureFile,
+    text: Annotated[str | None, typer.Option(help="What should be different.")] = None,
+    k: Count = 5,
+    collection: CollectionName = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Find the pictures that look like one."""
+
+    async def search(engine: Engine) -> SearchResult:
+        return await engine.search.similar(
+            image, community=LOCAL, collection=collection, k=k, text=text
+        )
+
+    _ask(context, search, search_view, Terminal.hits, json=json)
+
+
+@app.command()
+def describe(
+    context: typer.Context,
+    image: PictureFile,
+    k: Count = 5,
+    collection: CollectionName = None,
+    *,
+    json: AsJson = False,
+) -> None:
+    """Show the stored captions that match a picture best."""
+    _ask(
+        context,
+        lambda engine: engine.search.describe(image, community=LOCAL, collection=collection, k=k),
+        describe_view,
+        Terminal.captions,
+        json=json,
+    )
+
+
+@app.command()
+def classify(
+    context: typer.Context,
+    image: PictureFile,
+    labels: Annotated[list[str], typer.Argument(metavar="LABEL LABEL ...", help="2 to 20.")],
+    *,
+    json: AsJson = False,
+) -> None:
+    """Say which of some labels fits a picture best."""
+    _ask(
+        context,
+        lambda engine: engine.search.classify(image, labels),
+        classify_view,
+        Terminal.labels,
+        json=json,
+    )
+
+
+@app.command(name="map")
+def map_(
+    context: typer.Context,
+    out: Annotated[Path, typer.Argument(metavar="OUT.png", dir_okay=False)],
+    collection: CollectionName = None,
+) -> None:
+    """Draw the collection on a plane (PCA)."""
+
+    async def work(settings: Settings, terminal: Terminal) -> int:
+        async with open_engine(settings) as engine:
+            png = await draw_map(
+                engine.library, engine.decoder, collection=collection, community=LOCAL
+            )
+        try:
+            await asyncio.to_thread(out.write_bytes, png)
+        except OSError as error:
+            raise SourceError(
+                f"{out} cannot be written: {error.strerror}.", remedy="Name another file."
+            ) from error
+        terminal.note(f"Wrote {out}.")
+        return 0
+
+    _execute(context, work)
+
+
+@app.command()
+def reindex(
+    context: typer.Context,
+    collection: CollectionName = None,
+    *,
+    full: Annotated[bool, typer.Option("--full", help="Encode every picture anew.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Bring a collection up to date with its folder."""
+
+    async def work(settings: Settings, terminal: Terminal) -> int:
+        async with open_engine(settings) as engine:
+            name = engine.collection_name(collection)
+            with terminal.progress() as lines:
+                report: ReindexReport = await engine.reindexer.reindex(
+                    name, full=full, on_progress=lambda progress: lines.update(name, progress)
+                )
+        terminal.json(reindex_view(report)) if json else terminal.report(report)
+        return 0
+
+    _execute(context, work)
+
+
+@app.command()
+def status(context: typer.Context, *, json: AsJson = False) -> None:
+    """Say what is loaded and indexed."""
+
+    async def work(settings: Settings, terminal: Terminal) -> int:
+        async with open_engine(settings) as engine:
+            collections = list(await engine.library.status(LOCAL))
+            card = engine.model_card()
+        if json:
+            terminal.json(status_view(card, collections))
+        else:
+            terminal.out.print(f"model {card.name} ({card.dimension} dimensions) on {card.device}")
+            terminal.statuses(collections)
+        return 0
+
+    _execute(context, work)
+
+
+@app.command()
+def verify(context: typer.Context) -> None:
+    """Check the index against the catalogue and the files; exit 1 where they differ."""
+
+    async def work(settings: Settings, terminal: Terminal) -> int:
+        async with open_engine(settings) as engine:
+            differences = await engine.verify()
+        for line in differences:
+            terminal.out.print(line, soft_wrap=True, markup=False)
+        if not differences:
+            terminal.note("Index, catalogue and files agree.")
+        return 1 if differences else 0
+
+    _execute(context, work)
+
+
+def _ask(
+    context: typer.Context,
+    search: Callable[[Engine], Coroutine[Any, Any, Any]],
+    view: Callable[[Any], object],
+    show: Callable[[Terminal, Any], None],
+    *,
+    json: bool,
+) -> None:
+    async def work(settings: Settings, terminal: Terminal) -> int:
+        async with open_engine(settings) as engine:
+            result = await search(engine)
+        terminal.json(view(result)) if json else show(terminal, result)
+        return 0
+
+    _execute(context, work)
+
+
+def _execute(
+    context: typer.Context,
+    work: Callable[[Settings, Terminal], Coroutine[Any, Any, int]],
+    **overrides: object,
+) -> None:
+    """Load the settings, do the work, and turn what goes wrong into a line and a code."""
+    terminal = Terminal()
+    try:
+        settings = load(context.obj, **overrides)
+        secrets = (settings.web.token, settings.discord.token, settings.telegram.token)
+        configure(
+            settings.logs.level,
+            settings.logs.format,
+            [secret.get_secret_value() for secret in secrets if secret],
+        )
+        code = asyncio.run(work(settings, terminal))
+    except (TangerineError, WrongSettingError) as error:
+        terminal.error(str(error))
+        code = 1
+    except KeyboardInterrupt:
+        code = 130  # 128 + SIGINT, as shells count
+    raise typer.Exit(code)
+
+
+cli_learning.add_to(app, _execute)
+
+
+def main() -> None:
+    """Run the command line."""
+    if sys.platform == "win32":
+        sys.exit("Tangerine runs on Linux and macOS; on Windows, use WSL.")
+    app()

@@ -1,0 +1,222 @@
+"""What the command line shows: tables, progress and errors; JSON where it is asked for."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    SpinnerColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import (
+    Progress as Bar,
+)
+from rich.table import Table
+
+from core.types import (
+    Classification,
+    CollectionStatus,
+    DescribeResult,
+    Progress,
+    ReindexReport,
+    SearchResult,
+)
+
+_STAGES = {"scan": "looking for pictures", "encode": "indexing", "commit": "saving"}
+# Where there is no terminal, a line at each tenth is enough for a log.
+_PLAIN_STEPS = 10
+_FAILURES_SHOWN = 20
+
+
+class Terminal:
+    """Standard output for results, standard error for everything else."""
+
+    def __init__(self) -> None:
+        self.out = Console(highlight=False)
+        self.err = Console(stderr=True, highlight=False)
+
+    def json(self, value: object) -> None:
+        """Print one JSON object on standard output."""
+        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+    def note(self, text: str) -> None:
+        """Say something that is no result."""
+        self.err.print(escape(text), soft_wrap=True)
+
+    def error(self, text: str) -> None:
+        """Say what went wrong."""
+        self.err.print(f"[bold red]error:[/] {escape(text)}", soft_wrap=True)
+
+    def hits(self, result: SearchResult) -> None:
+        """Print the hits as a table."""
+        if not result.hits:
+            self.note("No picture was found.")
+            return
+        if not result.close_match:
+            self.note("No close match; these are the nearest pictures:")
+        table = _table("", "score", "band", "caption", "file")
+        for hit in result.hits:
+            table.add_row(
+                str(hit.rank),
+                f"{hit.score:.3f}",
+                hit.band.value,
+                escape(hit.picture.caption or "-"),
+                escape(hit.picture.path),
+            )
+        self.out.print(table)
+
+    def captions(self, result: DescribeResult) -> None:
+        """Print the matching captions as a table."""
+        if not result.hits:
+            self.note(f"No picture of the collection {result.collection} has a caption.")
+            return
+        table = _table("", "score", "caption (matched, not generated)", "file")
+        for hit in result.hits:
+            table.add_row(
+                str(hit.rank), f"{hit.score:.3f}", escape(hit.caption), escape(hit.picture.path)
+            )
+        self.out.print(table)
+
+    def labels(self, result: Classification) -> None:
+        """Print the labels with their probabilities as bars."""
+        table = _table("label", "probability", "", "score")
+        for label in result.labels:
+            table.add_row(
+                escape(label.label),
+                f"{label.probability:.3f}",
+                "█" * round(30 * label.probability),
+                f"{label.score:.3f}",
+            )
+        self.out.print(table)
+        if result.none_fits:
+            self.note("None of these labels fits the picture well.")
+
+    def report(self, report: ReindexReport) -> None:
+        """Print what a reindex changed, and what failed with its reason."""
+        self.out.print(
+            f"{escape(report.collection)}: {report.added} added, {report.changed} changed, "
+            f"{report.removed} removed, {report.unchanged} unchanged, "
+            f"{len(report.failed)} failed, in {report.seconds:.1f} s",
+            soft_wrap=True,
+        )
+        for failure in report.failed[:_FAILURES_SHOWN]:
+            self.out.print(f"  {escape(failure.path)}: {escape(failure.reason)}", soft_wrap=True)
+        if len(report.failed) > _FAILURES_SHOWN:
+            rest = len(report.failed) - _FAILURES_SHOWN
+            self.out.print(f"  … and {rest} more; --json lists them all")
+
+    def statuses(self, collections: list[CollectionStatus]) -> None:
+        """Print the collections as a table."""
+        table = _table("collection", "pictures", "captions", "index", "generation")
+        for status in collections:
+            table.add_row(
+                escape(status.name),
+                str(status.pictures),
+                str(status.captions),
+                escape(status.index),
+                str(status.generation),
+            )
+        self.out.print(table)
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Print rows of texts under their heads."""
+        table = _table(*columns)
+        for row in rows:
+            table.add_row(*map(escape, row))
+        self.out.print(table)
+
+    @contextmanager
+    def progress(self) -> Iterator[ProgressLines]:
+        """A bar on a terminal, plain lines otherwise."""
+        if self.err.is_terminal:
+            with _bar(self.err) as bar:
+                yield ProgressBars(bar)
+        else:
+            yield ProgressLines(self.note)
+
+
+class ProgressLines:
+    """A line when a stage begins and at every tenth of it."""
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._told: tuple[str, int] | None = None
+
+    def update(self, name: str, progress: Progress) -> None:
+        """Tell how far ``name`` has come."""
+        step = progress.done * _PLAIN_STEPS // progress.total if progress.total else 0
+        if self._told == (progress.stage, step):
+            return
+        self._told = (progress.stage, step)
+        of = f": {progress.done} of {progress.total}" if progress.total else ""
+        self._write(f"{name}: {_STAGES[progress.stage]}{of}")
+
+
+class ProgressBars(ProgressLines):
+    """One bar for each name."""
+
+    def __init__(self, bar: Bar) -> None:
+        super().__init__(lambda _: None)
+        self._bar = bar
+        self._tasks: dict[str, object] = {}
+
+    def update(self, name: str, progress: Progress) -> None:
+        """Tell how far ``name`` has come."""
+        task = self._tasks.get(name)
+        if task is None:
+            task = self._tasks[name] = self._bar.add_task(name, total=None)
+        self._bar.update(
+            task,  # type: ignore[arg-type]  # rich's TaskID is an int with a name
+            description=f"{escape(name)}: {_STAGES[progress.stage]}",
+            completed=progress.done,
+            total=progress.total or None,
+        )
+
+
+class Loading:
+    """``with Loading(terminal, "…")``: a spinner on a terminal, nothing otherwise."""
+
+    def __init__(self, terminal: Terminal, text: str) -> None:
+        self._status = terminal.err.status(text) if terminal.err.is_terminal else None
+
+    def __enter__(self) -> Self:
+        if self._status:
+            self._status.start()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._status:
+            self._status.stop()
+
+
+def _bar(console: Console) -> Bar:
+    return Bar(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table

@@ -1,0 +1,115 @@
+"""The commands as data: both platforms build their menus from it, and the parser reads it.
+
+Summaries are words, so they live in :class:`bot.words.Words`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+OptionKind = Literal["text", "count", "labels", "collection", "flag", "picture"]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option. The ``rest`` option takes the words that belong to no other.
+
+    ``minimum`` and ``maximum`` bound a count, ``maximum`` the characters of a text.
+    """
+
+    name: str
+    kind: OptionKind
+    required: bool = False
+    rest: bool = False
+    minimum: int | None = None
+    maximum: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandDefinition:
+    """One command. ``who`` may call it; ``quota`` is the kind of request that it counts as.
+
+    ``menu`` is what a message's context menu calls (Discord), None for not there.
+    """
+
+    name: str
+    options: tuple[Option, ...] = ()
+    who: Literal["all", "admin"] = "all"
+    quota: Literal["text", "picture"] | None = None
+    aliases: tuple[str, ...] = ()
+    menu: bool = False
+
+    @property
+    def rest(self) -> Option | None:
+        """The option that takes the words that belong to no other."""
+        return next((option for option in self.options if option.rest), None)
+
+    @property
+    def takes_picture(self) -> bool:
+        """Whether a picture belongs to it."""
+        return any(option.kind == "picture" for option in self.options)
+
+    def option(self, name: str) -> Option | None:
+        """The option of this name."""
+        return next((option for option in self.options if option.name == name), None)
+
+
+MAX_COUNT = 10
+"""Pictures of one reply: what an album (Telegram) and a gallery (Discord) hold."""
+
+MAX_TEXT = 200
+"""Characters of a query that menus accept; the search itself has the last word."""
+
+_COUNT = Option("count", "count", minimum=1, maximum=MAX_COUNT)
+_COLLECTION = Option("collection", "collection", maximum=32)
+_PICTURE = Option("picture", "picture", required=True)
+_PRIVATE = Option("private", "flag")
+_EXCLUDE = Option("exclude", "text", maximum=MAX_TEXT)
+
+COMMANDS: tuple[CommandDefinition, ...] = (
+    CommandDefinition(
+        "find",
+        (
+            Option("query", "text", required=True, rest=True, maximum=MAX_TEXT),
+            _COUNT,
+            _EXCLUDE,
+            _COLLECTION,
+            _PRIVATE,
+        ),
+        quota="text",
+    ),
+    CommandDefinition(
+        "similar",
+        (
+            _PICTURE,
+            Option("text", "text", rest=True, maximum=MAX_TEXT),
+            _COUNT,
+            _COLLECTION,
+            _PRIVATE,
+        ),
+        quota="picture",
+        menu=True,
+    ),
+    CommandDefinition(
+        "describe", (_PICTURE, _COUNT, _COLLECTION, _PRIVATE), quota="picture", menu=True
+    ),
+    CommandDefinition(
+        "classify",
+        (_PICTURE, Option("labels", "labels", required=True, rest=True, maximum=1000), _PRIVATE),
+        quota="picture",
+    ),
+    CommandDefinition(
+        "reindex",
+        (Option("collection", "collection", rest=True, maximum=32), Option("full", "flag")),
+        who="admin",
+    ),
+    CommandDefinition("status", who="admin"),
+    CommandDefinition("help", aliases=("start",)),
+)
+
+
+def find_command(name: str) -> CommandDefinition | None:
+    """The command of this name or alias, in any case."""
+    name = name.lower()
+    return next((c for c in COMMANDS if name == c.name or name in c.aliases), None)

@@ -1,0 +1,65 @@
+"""Cause and remedy of every error code in general words, for any language.
+
+English replies prefer the words of the error itself, since they name numbers and names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+Translate = Callable[[str], str]
+
+
+def error_words(_: Translate) -> Mapping[str, tuple[str, str]]:
+    """For each code of :mod:`core.errors`: what happened, and what to do."""
+    again = _("Try again in a moment.")
+    operator = _("Tell the operator of this server.")
+    other_picture = _("Send another picture, or save this one as JPEG or PNG.")
+    return {
+        "internal": (_("Something went wrong here."), again),
+        "invalid_request": (_("That request cannot be read."), _("See /help.")),
+        "empty_query": (_("There are no words to search for."), _("Try: /find orange fruits")),
+        "query_too_long": (_("That question is too long."), _("Use fewer words.")),
+        "bad_count": (_("That number is out of range."), _("Ask for 1 to 10 pictures.")),
+        "bad_labels": (
+            _("Those labels cannot be compared."),
+            _("Give two or more, as: cat, dog, horse"),
+        ),
+        "expired_button": (_("This button has expired."), _("Ask again to get a new one.")),
+        "bad_picture": (_("That picture cannot be used."), other_picture),
+        "no_picture": (
+            _("There is no picture to work with."),
+            _("Attach one, or reply to a message that has one."),
+        ),
+        "not_a_picture": (_("That file is not a picture in a known format."), other_picture),
+        "damaged_picture": (_("That picture is damaged."), other_picture),
+        "picture_too_large": (_("That picture is too large."), _("Send a smaller one.")),
+        "too_many_pixels": (_("That picture has too many pixels."), _("Send a smaller one.")),
+        "decoding_failed": (_("That picture could not be decoded."), other_picture),
+        "not_found": (_("There is no such picture or collection here."), _("Search again.")),
+        "forbidden": (
+            _("You may not do this here."),
+            _("Ask an administrator of this chat."),
+        ),
+        "unavailable": (_("That is not possible at the moment."), again),
+        "busy": (_("Too many requests are waiting."), again),
+        "too_many_requests": (_("You are asking faster than this server allows."), again),
+        "reindex_running": (
+            _("This collection is being indexed already."),
+            _("Wait until it is done."),
+        ),
+        "shutting_down": (_("The server is stopping."), again),
+        "empty_collection": (
+            _("Nothing is indexed yet."),
+            _("An administrator can index the pictures with /reindex."),
+        ),
+        "model_mismatch": (
+            _("The index was made by another model."),
+            _("The operator renews it with: tangerine reindex --full"),
+        ),
+        "model_unavailable": (_("The model could not be loaded."), operator),
+        "encoding_failed": (_("The model could not process this."), again),
+        "catalogue": (_("The catalogue cannot be read or written."), operator),
+        "source": (_("The folder of pictures cannot be read."), operator),
+        "settings": (_("A setting is wrong."), operator),
+    }

@@ -1,0 +1,56 @@
+"""The one place where an exception becomes words, a count and a line of the log."""
+
+from __future__ import annotations
+
+import secrets
+import traceback
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+
+from bot.ports import Counters
+from bot.replies import ErrorInfo
+from bot.words import Words
+from core.errors import TangerineError, Unavailable
+
+_HIDDEN = "[asked]"
+
+
+class Failures:
+    """Explains exceptions. What was asked never reaches the log, only where it went wrong.
+
+    ``log`` is a structlog logger; None takes the program's own.
+    """
+
+    def __init__(self, counters: Counters, *, log: Any = None) -> None:
+        self._counters = counters
+        self._log = log if log is not None else structlog.get_logger("bot")
+
+    def explain(
+        self, error: Exception, words: Words, *, asked: Iterable[str] = (), **context: str
+    ) -> ErrorInfo:
+        """The words for an error, counted by its code.
+
+        An error that is not a TangerineError is logged with its traceback, ``context`` and
+        a short id that the words name; ``asked`` are the texts to take out of the traceback.
+        """
+        if isinstance(error, TangerineError):
+            self._counters.error(error.code)
+            message, remedy = words.error(error)
+            retry_after = error.retry_after if isinstance(error, Unavailable) else None
+            return ErrorInfo(error.code, message, remedy, retry_after)
+        incident = secrets.token_hex(4)
+        self._counters.error("internal")
+        trace = "".join(traceback.format_exception(error))
+        for text in sorted(filter(None, asked), key=len, reverse=True):
+            trace = trace.replace(text, _HIDDEN)
+        self._log.error(
+            "unexpected error",
+            incident=incident,
+            error=type(error).__name__,
+            traceback=trace,
+            **context,
+        )
+        message, remedy = words.incident(incident)
+        return ErrorInfo("internal", message, remedy, None, incident)

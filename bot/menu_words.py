@@ -1,0 +1,63 @@
+"""The words of menus and of the help: commands, options and how to write them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from bot.definitions import CommandDefinition
+
+Translate = Callable[[str], str]
+
+
+def command_summaries(_: Translate) -> Mapping[str, str]:
+    """What each command does, at most 100 characters: Discord's bound."""
+    return {
+        "find": _("Find pictures that a sentence describes"),
+        "similar": _("Find pictures that look like yours"),
+        "describe": _("Show stored captions that match your picture"),
+        "classify": _("Tell which of your labels fits a picture"),
+        "reindex": _("Bring the index up to date with the folder"),
+        "status": _("Show model, collections and their size"),
+        "help": _("Show what I can do"),
+    }
+
+
+def option_summaries(_: Translate) -> Mapping[str, str]:
+    """What each option means, at most 100 characters: Discord's bound."""
+    return {
+        "query": _("What the picture should show"),
+        "count": _("How many results, 1 to 10"),
+        "exclude": _("What the picture should not show"),
+        "collection": _("Where to look"),
+        "private": _("Only you see the answer"),
+        "picture": _("The picture to start from"),
+        "text": _("What should be different about it"),
+        "labels": _("Labels separated by commas"),
+        "full": _("Encode every picture anew"),
+    }
+
+
+def usage(command: CommandDefinition, _: Translate) -> str:
+    """How a command is written: ``/find <query> [--count n] …``."""
+    words = {
+        "query": _("words"),
+        "text": _("words"),
+        "labels": _("cat, dog, …"),
+        "collection": _("name"),
+        "count": _("n"),
+        "exclude": _("words"),
+    }
+    line = [f"/{command.name}"]
+    for option in command.options:
+        if option.name == "private":
+            continue  # Where it means anything, the platform's own menu offers it.
+        if option.kind == "picture":
+            line.append("+ " + _("picture"))
+        elif option.rest:
+            value = words[option.name]
+            line.append(f"<{value}>" if option.required else f"[{value}]")
+        elif option.kind == "flag":
+            line.append(f"[--{option.name}]")
+        else:
+            line.append(f"[--{option.name} {words[option.name]}]")
+    return " ".join(line)

@@ -1,0 +1,211 @@
+"""From results to replies: what is said and in which order, in one language."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bot.definitions import COMMANDS
+from bot.ports import ModelCard
+from bot.replies import (
+    Button,
+    CaptionLine,
+    CaptionList,
+    ErrorInfo,
+    Examples,
+    Facts,
+    LabelBar,
+    LabelBars,
+    Part,
+    PictureCard,
+    Pictures,
+    ProgressBar,
+    Reply,
+    Text,
+)
+from bot.words import Words
+from core.types import (
+    Band,
+    Classification,
+    CollectionStatus,
+    DescribeResult,
+    Hit,
+    Progress,
+    ReindexReport,
+    SearchResult,
+)
+
+_SHOWN_FAILURES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Navigation:
+    """The actions of a page's buttons, ready for :class:`bot.replies.Button`.
+
+    ``more_like`` has one for each hit; ``next_page`` is None on the last page;
+    ``needs_picture`` says that the two others only work with the asked picture.
+    """
+
+    more_like: Sequence[str]
+    next_page: str | None
+    show_weak: str
+    count: int
+    needs_picture: bool = False
+
+
+class Presenter:
+    """Draws up replies. Pure: no search, no I/O, no clock."""
+
+    def __init__(self, words: Words) -> None:
+        self.words = words
+
+    def matches(
+        self,
+        result: SearchResult,
+        heading: str,
+        navigation: Navigation,
+        *,
+        weak: bool = False,
+        notes: Sequence[str] = (),
+    ) -> Reply:
+        """A page of hits with its buttons; weak ones only where ``weak`` asks for them.
+
+        When no hit of the first page is close, it says so and offers to show them anyway.
+        """
+        aside = tuple(Text(note, "note") for note in notes)
+        if not result.hits:
+            return Reply((*aside, Text(self.words.no_hits())))
+        if not result.close_match and not weak:
+            show = Button(
+                "show_weak",
+                self.words.button_show_weak(),
+                navigation.show_weak,
+                needs_picture=navigation.needs_picture,
+            )
+            return Reply((*aside, Text(self.words.no_close_match())), (show,))
+        parts: list[Part] = [Text(heading, "heading"), *aside]
+        if all(hit.band is Band.WEAK for hit in result.hits):
+            parts.append(Text(self.words.shown_anyway(), "note"))
+        parts.append(Pictures(tuple(self.card(hit) for hit in result.hits)))
+        buttons = [
+            Button("more_like", self.words.button_more_like(hit.rank), action, subject=hit.rank)
+            for hit, action in zip(result.hits, navigation.more_like, strict=True)
+        ]
+        if navigation.next_page is not None:
+            buttons.append(
+                Button(
+                    "page",
+                    self.words.button_next(navigation.count),
+                    navigation.next_page,
+                    needs_picture=navigation.needs_picture,
+                )
+            )
+        return Reply(tuple(parts), tuple(buttons))
+
+    def card(self, hit: Hit) -> PictureCard:
+        """One hit as a card."""
+        picture = hit.picture
+        caption = self.words.caption(picture.caption, picture.path)
+        score_text = self.words.score(hit.score, hit.band)
+        return PictureCard(
+            number=hit.rank,
+            id=picture.id,
+            caption=caption,
+            score=hit.score,
+            band=hit.band,
+            score_text=score_text,
+            alt=self.words.card_alt(hit.rank, caption, score_text),
+            width=picture.width,
+            height=picture.height,
+        )
+
+    def captions(self, result: DescribeResult, *, notes: Sequence[str] = ()) -> Reply:
+        """Stored captions that match a picture, labelled as matched and not generated."""
+        aside = tuple(Text(note, "note") for note in notes)
+        if not result.hits:
+            return Reply((*aside, Text(self.words.no_captions())))
+        lines = tuple(
+            CaptionLine(
+                hit.rank, hit.caption, hit.score, self.words.score(hit.score), hit.picture.id
+            )
+            for hit in result.hits
+        )
+        return Reply(
+            (
+                Text(self.words.described(), "heading"),
+                *aside,
+                CaptionList(lines),
+                Text(self.words.matched_not_written(), "note"),
+            )
+        )
+
+    def labels(self, result: Classification, *, notes: Sequence[str] = ()) -> Reply:
+        """The labels as bars, and a word of warning where none fits."""
+        bars = tuple(
+            LabelBar(s.label, s.probability, s.score, self.words.share(s.probability))
+            for s in result.labels
+        )
+        alt = ", ".join(f"{bar.label} {bar.value}" for bar in bars)
+        parts: list[Part] = [Text(self.words.classified(), "heading")]
+        parts += [Text(note, "note") for note in notes]
+        parts.append(LabelBars(bars, alt))
+        if result.none_fits:
+            parts.append(Text(self.words.none_fits()))
+        return Reply(tuple(parts))
+
+    def help(self, examples: Sequence[str], *, is_admin: bool) -> Reply:
+        """What can be asked, and examples that may be sent as they are."""
+        rows = tuple(
+            (self.words.usage(command), self.words.summary(command))
+            for command in COMMANDS
+            if command.who == "all" or is_admin
+        )
+        return Reply(
+            (
+                Text(self.words.welcome()),
+                Text(self.words.try_these(), "note"),
+                Examples(tuple(f"/find {example}" for example in examples)),
+                Facts(rows),
+            )
+        )
+
+    def status(self, model: ModelCard, collections: Sequence[CollectionStatus]) -> Reply:
+        """The model and each collection that the community may search."""
+        rows = [self.words.model_row(model.name, model.dimension, model.device)]
+        rows += [self.words.collection_row(collection) for collection in collections]
+        return Reply((Facts(tuple(rows)),), private=True)
+
+    def progress(self, collection: str, progress: Progress, *, job: str | None) -> Reply:
+        """How far a reindex has come; ``job`` lets the adapter follow it."""
+        return Reply((self.bar(collection, progress),), job=job)
+
+    def already_running(self, collection: str, progress: Progress, *, job: str | None) -> Reply:
+        """The answer to a second reindex of a collection."""
+        text = Text(self.words.already_running(collection, progress))
+        return Reply((text, self.bar(collection, progress)), job=job)
+
+    def bar(self, collection: str, progress: Progress) -> ProgressBar:
+        """The progress of a reindex as a bar."""
+        return ProgressBar(
+            collection, progress.done, progress.total, self.words.progress(collection, progress)
+        )
+
+    def indexed(self, report: ReindexReport) -> Reply:
+        """What a reindex changed and which pictures it could not read."""
+        parts: list[Part] = [Text(self.words.indexed(report))]
+        if report.failed:
+            parts.append(Text(self.words.failures(len(report.failed)), "note"))
+            shown = report.failed[:_SHOWN_FAILURES]
+            parts.append(Facts(tuple((failure.path, failure.reason) for failure in shown)))
+            if len(report.failed) > len(shown):
+                parts.append(Text(self.words.and_more(len(report.failed) - len(shown)), "note"))
+        return Reply(tuple(parts))
+
+    def failed(self, error: ErrorInfo) -> Reply:
+        """An error as a reply for the asker's eyes only."""
+        return Reply((Text(error.text),), private=True, error=error)
+
+
+def keep_private(reply: Reply) -> Reply:
+    """The same reply for the asker's eyes only."""
+    return replace(reply, private=True)

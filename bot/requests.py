@@ -1,0 +1,56 @@
+"""The neutral request: what an adapter hands over, whatever the platform."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class Attachment(Protocol):
+    """A picture that came with a message, fetched only once it is needed and paid for."""
+
+    async def read(self) -> bytes:
+        """Its bytes. Raises PictureTooLarge, and Unavailable where it cannot be fetched."""
+
+
+@dataclass(frozen=True, slots=True)
+class InMemory:
+    """An attachment whose bytes are here already."""
+
+    data: bytes
+
+    async def read(self) -> bytes:
+        """Its bytes."""
+        return self.data
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One message, one slash command or one press of a button.
+
+    ``community`` is ``web``, ``discord:<guild>`` or ``telegram:<chat>``; ``requester``
+    names the person over all communities of the platform, for quotas; ``is_admin`` is
+    checked by the adapter when the request arrives; ``locale`` is a language tag.
+    ``text`` is what was written; where the platform has parsed it already, ``command`` and
+    ``options`` (by the names of :mod:`bot.definitions`) say it instead. ``pictures`` are
+    the message's own, ``replied`` those of the message that it replies to. ``drawings``
+    asks for contact sheets and bars as PNG.
+    """
+
+    platform: str
+    community: str
+    requester: str
+    is_admin: bool = False
+    locale: str = "en"
+    text: str = ""
+    command: str | None = None
+    options: Mapping[str, str | int | bool] = field(default_factory=dict)
+    pictures: tuple[Attachment, ...] = ()
+    replied: tuple[Attachment, ...] = ()
+    drawings: bool = False
+
+    @property
+    def asked_pictures(self) -> tuple[Attachment, ...]:
+        """The pictures that are meant: the message's own, else the replied message's."""
+        return self.pictures or self.replied

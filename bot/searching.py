@@ -1,0 +1,128 @@
+"""One page of one search as a reply: the same for a message and for a button."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot.actions import Action, ActionCodec
+from bot.definitions import MAX_COUNT
+from bot.presenter import Navigation, Presenter
+from bot.replies import Pictures, Reply
+from bot.requests import Request
+from bot.sheets import Sheets
+from core.errors import ExpiredButton, NoPicture
+from core.ports import Library
+from core.search import Search
+from core.types import SearchResult
+
+
+class Searching:
+    """Runs an :class:`Action` and gives its page the buttons that lead on from it."""
+
+    def __init__(
+        self, search: Search, library: Library, codec: ActionCodec, sheets: Sheets
+    ) -> None:
+        self._search = search
+        self._library = library
+        self._codec = codec
+        self._sheets = sheets
+
+    async def page(self, action: Action, request: Request, presenter: Presenter) -> Reply:
+        """The page that the action names. Raises what the search raises.
+
+        Raises ExpiredButton for a forged count, and NoPicture where a similar search
+        comes without its picture.
+        """
+        if not 1 <= action.count <= MAX_COUNT:
+            raise ExpiredButton("This button has expired.", remedy="Ask again to get a new one.")
+        if action.kind == "find":
+            return await self._find(action, request, presenter)
+        if action.kind == "similar":
+            return await self._similar(action, request, presenter)
+        return await self._more_like(action, request, presenter)
+
+    @staticmethod
+    def notes(request: Request, presenter: Presenter) -> Sequence[str]:
+        """What to say beside an answer to several pictures."""
+        count = len(request.asked_pictures)
+        return (presenter.words.first_picture_only(count),) if count > 1 else ()
+
+    async def _find(self, action: Action, request: Request, presenter: Presenter) -> Reply:
+        result = await self._search.find(
+            action.text,
+            community=request.community,
+            collection=action.collection or None,
+            k=action.count,
+            offset=action.offset,
+            exclude=action.exclude or None,
+        )
+        heading = presenter.words.found(action.text, action.exclude, *_range(result))
+        return self._matches(result, heading, action, request, presenter)
+
+    async def _similar(self, action: Action, request: Request, presenter: Presenter) -> Reply:
+        if not request.asked_pictures:
+            raise NoPicture(
+                "The picture that you asked about is not here any more.",
+                remedy="Send it again.",
+            )
+        picture = await request.asked_pictures[0].read()
+        result = await self._search.similar(
+            picture,
+            community=request.community,
+            collection=action.collection or None,
+            k=action.count,
+            offset=action.offset,
+            text=action.text or None,
+        )
+        heading = presenter.words.similar(action.text, *_range(result))
+        reply = self._matches(result, heading, action, request, presenter)
+        return await self._with_sheet(reply, picture, heading, request)
+
+    async def _more_like(self, action: Action, request: Request, presenter: Presenter) -> Reply:
+        result = await self._search.more_like(
+            action.text, community=request.community, k=action.count, offset=action.offset
+        )
+        picture, _ = await self._library.picture_file(action.text, request.community)
+        caption = presenter.words.caption(picture.caption, picture.path)
+        heading = presenter.words.more_like(caption, *_range(result))
+        reply = self._matches(result, heading, action, request, presenter)
+        return await self._with_sheet(reply, picture.id, heading, request)
+
+    def _matches(
+        self,
+        result: SearchResult,
+        heading: str,
+        action: Action,
+        request: Request,
+        presenter: Presenter,
+    ) -> Reply:
+        def encoded(other: Action) -> str:
+            return self._codec.encode(other, request.community)
+
+        def like(picture_id: str) -> Action:
+            return Action("more_like", text=picture_id, count=action.count, private=action.private)
+
+        following = replace(action, offset=action.offset + len(result.hits))
+        navigation = Navigation(
+            more_like=[encoded(like(hit.picture.id)) for hit in result.hits],
+            next_page=encoded(following) if result.has_more else None,
+            show_weak=encoded(replace(action, weak=True)),
+            count=action.count,
+            needs_picture=action.kind == "similar",
+        )
+        notes = self.notes(request, presenter) if action.kind == "similar" else ()
+        return presenter.matches(result, heading, navigation, weak=action.weak, notes=notes)
+
+    async def _with_sheet(
+        self, reply: Reply, query: bytes | str, label: str, request: Request
+    ) -> Reply:
+        pictures = next((part for part in reply.parts if isinstance(part, Pictures)), None)
+        if not request.drawings or pictures is None:
+            return reply
+        sheet = await self._sheets.contact_sheet(query, label, pictures, request.community)
+        return replace(reply, parts=(*reply.parts, sheet))
+
+
+def _range(result: SearchResult) -> tuple[int, int]:
+    return result.offset + 1, result.offset + len(result.hits)

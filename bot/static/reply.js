@@ -1,0 +1,149 @@
+// Draws the parts of a reply. `on` holds what the page does when something is pressed:
+// send(message), act(button, card), open(cards, index, likes).
+
+import { make, say } from "./dom.js";
+
+/** The nodes of a reply, in reading order. */
+export function drawReply(reply, on) {
+  if (reply.error) {
+    const text = make("span", {}, reply.error.message);
+    return [make("p", { className: "problem" }, text)];
+  }
+  const likes = new Map(
+    reply.buttons.filter((b) => b.kind === "more_like").map((b) => [b.subject, b]),
+  );
+  const nodes = reply.parts.map((part) => drawers[part.type](part, on, likes));
+  const others = reply.buttons.filter((button) => button.kind !== "more_like");
+  if (others.length) {
+    const buttons = others.map((button) => {
+      const node = make("button", { type: "button", className: "quiet" }, button.label);
+      node.onclick = () => {
+        node.disabled = true;
+        on.act(button, null);
+      };
+      return node;
+    });
+    nodes.push(make("div", { className: "buttons" }, ...buttons));
+  }
+  return nodes;
+}
+
+const drawers = {
+  text(part) {
+    if (part.style === "heading") return make("h2", {}, part.text);
+    return make("p", { className: part.style === "note" ? "note" : "" }, part.text);
+  },
+
+  pictures(part, on, likes) {
+    const cards = part.cards.map((card, index) =>
+      drawCard(card, likes.get(card.number), {
+        open: () => on.open(part.cards, index, likes),
+        act: on.act,
+      }),
+    );
+    return make("ol", { className: "cards" }, ...cards);
+  },
+
+  captions(part) {
+    const lines = part.lines.map((line) =>
+      make(
+        "li",
+        {},
+        make("img", { alt: "", loading: "lazy", src: line.thumbnail }),
+        make("span", { className: "text" }, line.caption),
+        make("span", { className: "value" }, line.score),
+      ),
+    );
+    return make("ol", { className: "captions" }, ...lines);
+  },
+
+  labels(part) {
+    const bars = part.bars.map((bar) =>
+      make(
+        "li",
+        {},
+        make("span", {}, bar.label),
+        make("progress", { max: 1, value: bar.share, "aria-label": bar.label }),
+        make("span", { className: "value" }, bar.value),
+      ),
+    );
+    return make("ul", { className: "labels" }, ...bars);
+  },
+
+  progress(part) {
+    const bar = make("progress", { max: part.total || 1, "aria-label": say("indexing") });
+    if (part.total) bar.value = part.done;
+    return make("div", { className: "working", "aria-live": "off" }, bar, make("p", {}, part.text));
+  },
+
+  facts(part) {
+    const rows = part.rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]);
+    return make("dl", { className: "facts" }, ...rows);
+  },
+
+  examples(part, on) {
+    return drawExamples(make("ul", { className: "examples" }), part.messages, on.send);
+  },
+};
+
+/** Buttons that send an example as a message. */
+export function drawExamples(list, messages, send) {
+  const items = messages.map((text) =>
+    make("li", {}, make("button", { type: "button", onclick: () => send({ text }) }, text)),
+  );
+  list.replaceChildren(...items);
+  return list;
+}
+
+/** The score with its band as steps and in words: never by colour alone. */
+export function drawScore(node, card) {
+  const steps = make("span", { className: "steps", "aria-hidden": "true" });
+  steps.append(make("i"), make("i"), make("i"));
+  node.dataset.band = card.band;
+  node.replaceChildren(steps, card.score);
+  return node;
+}
+
+function drawCard(card, like, on) {
+  const image = make("img", {
+    alt: card.alt,
+    loading: "lazy",
+    decoding: "async",
+    width: card.width,
+    height: card.height,
+    src: card.thumbnail,
+  });
+  const number = make("span", { className: "number", "aria-hidden": "true" }, String(card.number));
+  const open = make(
+    "button",
+    { type: "button", className: "card-picture", onclick: on.open, "aria-haspopup": "dialog" },
+    image,
+    number,
+  );
+  image.onerror = () => {
+    image.hidden = true;
+    open.classList.add("gone");
+    open.dataset.gone = say("picture_gone");
+    open.setAttribute("aria-label", `${card.alt} ${say("picture_gone")}`);
+  };
+  const caption = make("p", { className: "caption", title: card.caption, dir: "auto" }, card.caption);
+  const figure = make(
+    "figcaption",
+    {},
+    caption,
+    drawScore(make("p", { className: "score" }), card),
+  );
+  const more = like
+    ? make(
+        "button",
+        {
+          type: "button",
+          className: "quiet",
+          "aria-label": say("more_like_named", { name: card.caption }),
+          onclick: () => on.act(like, card),
+        },
+        say("more_like_this"),
+      )
+    : null;
+  return make("li", { className: "card" }, open, figure, more);
+}

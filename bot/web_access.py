@@ -1,0 +1,167 @@
+"""Who may talk to the web chat: host names, origins and the bearer token."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from cachetools import TTLCache
+
+from core.errors import Forbidden, InvalidRequest, SettingsError, TooManyRequests
+from core.ports import Clock
+
+COOKIE = "tangerine"
+
+_OPEN_PATHS = frozenset({"/", "/healthz", "/readyz"})
+_OPEN_PREFIX = "/static/"
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
+_COOKIE_S = 7 * 86_400
+_WRONG_TOKENS = 10
+_WRONG_S = 60.0
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a server on this address is reached from this machine only."""
+    return host in {"localhost", "::1"} or host.startswith("127.")
+
+
+class Access:
+    """Decides before anything else happens whether a request is answered.
+
+    - Names: a server on loopback answers only to its own names (and ``allowed_hosts``),
+      so that a web site whose name points to 127.0.0.1 cannot read it (DNS rebinding).
+    - Origins: browsers name the page that sends a request; only our own may.
+    - Token: where one is set, everything but the empty page and the health routes needs
+      it, as ``Authorization: Bearer`` or as the cookie that :meth:`log_in` gives out.
+
+    Raises SettingsError where others can reach ``host`` and there is no token.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        host: str,
+        token: str | None,
+        allowed_hosts: Iterable[str] = (),
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        if not token and not is_loopback(host):
+            raise SettingsError(
+                f"The web chat would listen on {host}, where others can reach it, without a token.",
+                remedy="Set TANGERINE_WEB_TOKEN, or TANGERINE_WEB_HOST=127.0.0.1.",
+            )
+        self._token = token or None
+        self._now = now
+        self._wrong: TTLCache[str, int] = TTLCache(10_000, _WRONG_S, clock.monotonic)
+        names = {name.lower().strip("[]") for name in allowed_hosts}
+        if is_loopback(host):
+            names |= {"localhost", "127.0.0.1", "::1", host}
+        self._names = frozenset(names)
+
+    @property
+    def middleware(self) -> Middleware:
+        """For aiohttp's list of middlewares."""
+
+        @web.middleware
+        async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+            self._check_name(request)
+            self._check_origin(request)
+            self._check_token(request)
+            return await handler(request)
+
+        return admit
+
+    def log_in(self, request: web.Request, response: web.Response) -> None:
+        """Give the browser a cookie that scripts cannot read and other sites cannot send.
+
+        It holds no token, but a proof of one that ends after seven days.
+        """
+        if self._token is None:
+            return
+        expires = str(int(self._now()) + _COOKIE_S)
+        response.set_cookie(
+            COOKIE,
+            f"{expires}.{self._proof(expires)}",
+            max_age=_COOKIE_S,
+            path="/",
+            httponly=True,
+            samesite="Strict",
+            secure=request.secure or request.headers.get("X-Forwarded-Proto") == "https",
+        )
+
+    def _check_name(self, request: web.Request) -> None:
+        if self._names and _hostname(request.headers.get("Host", "")) not in self._names:
+            raise Forbidden(
+                "This server does not answer to that host name.",
+                remedy="Open it as http://127.0.0.1 or http://localhost with its port.",
+            )
+
+    def _check_origin(self, request: web.Request) -> None:
+        site = request.headers.get("Sec-Fetch-Site", "none")
+        if request.method in _SAFE_METHODS:
+            # A link to the page may come from anywhere; its data may not.
+            refused = site not in {"none", "same-origin"} and not _is_open(request.path)
+        else:
+            origin = request.headers.get("Origin")
+            foreign = origin is not None and (
+                urlsplit(origin).netloc.lower() != request.headers.get("Host", "").lower()
+            )
+            refused = foreign or site not in {"none", "same-origin"}
+        if refused:
+            raise Forbidden(
+                "Another web site sent that request.", remedy="Use the chat's own page."
+            )
+
+    def _check_token(self, request: web.Request) -> None:
+        if self._token is None or _is_open(request.path):
+            return
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() == "bearer" and given.strip():
+            self._check_given(given.strip(), request.remote or "")
+            return
+        if not self._is_proof(request.cookies.get(COOKIE, "")):
+            raise Forbidden(
+                "This chat is protected by a token.",
+                remedy="Send it as: Authorization: Bearer <token>.",
+            )
+
+    def _check_given(self, given: str, remote: str) -> None:
+        wrong = self._wrong.get(remote, 0)
+        if wrong >= _WRONG_TOKENS:
+            raise TooManyRequests(
+                "Too many wrong tokens came from your address.",
+                remedy="Try again in a minute.",
+                retry_after=_WRONG_S,
+            )
+        if not hmac.compare_digest(given.encode(), (self._token or "").encode()):
+            self._wrong[remote] = wrong + 1
+            raise Forbidden(
+                "That token is wrong.", remedy="Ask the operator for TANGERINE_WEB_TOKEN."
+            )
+
+    def _is_proof(self, cookie: str) -> bool:
+        expires, _, proof = cookie.partition(".")
+        if not expires.isascii() or not expires.isdigit() or int(expires[:16]) < self._now():
+            return False
+        return hmac.compare_digest(proof.encode(), self._proof(expires).encode())
+
+    def _proof(self, expires: str) -> str:
+        key = hashlib.sha256((self._token or "").encode()).digest()
+        return hmac.new(key, f"web:{expires}".encode(), hashlib.sha256).hexdigest()
+
+
+def _is_open(path: str) -> bool:
+    return path in _OPEN_PATHS or path.startswith(_OPEN_PREFIX)
+
+
+def _hostname(host: str) -> str:
+    try:
+        return (urlsplit(f"//{host}").hostname or "").lower()
+    except ValueError:
+        raise InvalidRequest("The Host header is malformed.", remedy="Use a host name.") from None

@@ -1,0 +1,132 @@
+"""The routes of the page: the conversation, its progress, the welcome and the log-in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from bot.commands import Commands
+from bot.definitions import COMMANDS
+from bot.page_words import page_words
+from bot.presenter import Presenter
+from bot.requests import InMemory, Request
+from bot.web_access import Access
+from bot.web_api import COMMUNITY, PLATFORM, requester
+from bot.web_forms import Forms
+from bot.web_json import progress_json, reply_json
+from bot.web_page import StaticFiles, tagged
+from core.ports import Library
+
+_LONGEST_ACTION = 256
+
+
+class ChatRoutes:
+    """What the page calls. Replies have status 200 also where they tell of an error."""
+
+    def __init__(
+        self,
+        commands: Commands,
+        library: Library,
+        access: Access,
+        forms: Forms,
+        presenter: Presenter,
+        *,
+        max_bytes: int,
+        admin: bool,
+    ) -> None:
+        self._commands = commands
+        self._library = library
+        self._access = access
+        self._forms = forms
+        self._words = presenter.words
+        self._max_bytes = max_bytes
+        self._admin = admin
+        self._static = StaticFiles()
+        self._page = self._static.page(page_words(self._words.translate), locale="en")
+
+    def add_to(self, app: web.Application) -> None:
+        """Register the routes."""
+        app.router.add_get("/", self.page)
+        app.router.add_get("/static/{name}", self.static)
+        app.router.add_post("/api/login", self.log_in)
+        app.router.add_get("/api/welcome", self.welcome)
+        app.router.add_get("/api/progress", self.progress)
+        app.router.add_post("/api/chat", self.chat)
+
+    async def page(self, request: web.Request) -> web.Response:
+        """``GET /``: the chat."""
+        return tagged(request, self._page, "text/html")
+
+    async def static(self, request: web.Request) -> web.Response:
+        """``GET /static/<name>``: scripts, styles and the icon."""
+        return self._static.respond(request, request.match_info["name"])
+
+    async def log_in(self, request: web.Request) -> web.Response:
+        """``POST /api/login`` with the bearer token: gives the browser its cookie."""
+        response = web.json_response({})
+        self._access.log_in(request, response)
+        return response
+
+    async def welcome(self, request: web.Request) -> web.Response:
+        """``GET /api/welcome``: what an empty conversation shows and the composer offers."""
+        neutral = self._request(request)
+        pictures = sum(c.pictures for c in await self._library.status(COMMUNITY))
+        examples = await self._commands.examples(neutral)
+        return web.json_response(
+            {
+                "summary": self._words.pictures(pictures),
+                "examples": [f"/find {example}" for example in examples],
+                "max_mib": self._max_bytes / 2**20,
+                "commands": [
+                    {
+                        "name": command.name,
+                        "usage": self._words.usage(command),
+                        "summary": self._words.summary(command),
+                    }
+                    for command in COMMANDS
+                    if command.who == "all" or self._admin
+                ],
+            }
+        )
+
+    async def progress(self, request: web.Request) -> web.Response:
+        """``GET /api/progress?job=``: reindexes under way, and the reply about one job."""
+        neutral = self._request(request)
+        job = request.query.get("job", "")
+        body: dict[str, Any] = {
+            "running": [
+                progress_json(name, progress, self._words.progress(name, progress))
+                for name, progress in self._commands.running(neutral).items()
+            ]
+        }
+        if job:
+            body["reply"] = reply_json(await self._commands.progress(job, neutral))
+        return web.json_response(body)
+
+    async def chat(self, request: web.Request) -> web.Response:
+        """``POST /api/chat``: ``text``, any number of ``image``, or a button's ``action``."""
+        async with self._forms.read(request) as form:
+            neutral = self._request(
+                request,
+                text=form.text("text"),
+                pictures=tuple(InMemory(data) for data in form.pictures),
+            )
+            action = form.text("action")[:_LONGEST_ACTION]
+            if action:
+                reply = await self._commands.act(action, neutral)
+            else:
+                reply = await self._commands.handle(neutral)
+        return web.json_response(reply_json(reply))
+
+    def _request(
+        self, request: web.Request, *, text: str = "", pictures: tuple[InMemory, ...] = ()
+    ) -> Request:
+        return Request(
+            platform=PLATFORM,
+            community=COMMUNITY,
+            requester=requester(request),
+            is_admin=self._admin,
+            text=text,
+            pictures=pictures,
+        )

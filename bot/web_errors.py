@@ -1,0 +1,153 @@
+"""Exceptions to the contract's JSON: ``{"error": {"code", "message"}}`` and a status."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from typing import Any
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from bot.failures import Failures
+from bot.replies import ErrorInfo
+from bot.words import Words
+from core.errors import (
+    EmptyCollection,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    PictureTooLarge,
+    TangerineError,
+    TooManyRequests,
+    Unavailable,
+)
+
+_STATUS: tuple[tuple[type[TangerineError], int], ...] = (
+    # The first class that fits decides, so the special ones stand first.
+    (PictureTooLarge, 413),
+    (InvalidRequest, 400),
+    (Forbidden, 403),
+    (NotFound, 404),
+    (EmptyCollection, 404),
+    (TooManyRequests, 429),
+    (Unavailable, 503),
+)
+
+_HTTP_CODES = {403: "forbidden", 404: "not_found", 405: "invalid_request", 413: "too_large"}
+
+# Nothing but our own files runs, loads or frames the page; pictures of a message that is
+# being written are shown from memory (blob:).
+SECURITY_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+def status_of(error: TangerineError) -> int:
+    """The HTTP status of an error: 400, 403, 404, 413, 429, 503, and 500 for the rest."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+
+
+def error_response(status: int, info: ErrorInfo) -> web.Response:
+    """The contract's JSON; ``Retry-After`` in whole seconds, at least 1."""
+    response = web.json_response(
+        {"error": {"code": info.code, "message": info.text}}, status=status
+    )
+    if info.retry_after is not None:
+        response.headers["Retry-After"] = str(max(1, math.ceil(info.retry_after)))
+    if status == 403:  # noqa: PLR2004 - the contract's status for a missing token, too
+        response.headers["WWW-Authenticate"] = 'Bearer realm="Tangerine"'
+    return response
+
+
+class ErrorMiddleware:
+    """Turns whatever a handler raises into JSON, and bounds how long it may take.
+
+    ``timeout_s``: seconds for a whole request, the reading of its body included.
+    """
+
+    def __init__(
+        self, failures: Failures, words: Words, *, timeout_s: float, log: Any = None
+    ) -> None:
+        self._failures = failures
+        self._words = words
+        self._timeout_s = timeout_s
+        self._log = log if log is not None else structlog.get_logger("bot.web")
+
+    @property
+    def middleware(self) -> Middleware:
+        """For aiohttp's list of middlewares."""
+
+        @web.middleware
+        async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+            started = time.perf_counter()
+            response = await self._answer(request, handler)
+            resource = request.match_info.route.resource
+            # The route, never the address: the address holds what was asked.
+            self._log.debug(
+                "request",
+                method=request.method,
+                route=resource.canonical if resource else "",
+                status=response.status,
+                milliseconds=round(1000 * (time.perf_counter() - started), 1),
+            )
+            return response
+
+        return answer
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await self._in_time(request, handler)
+        except web.HTTPException as error:
+            if error.status < 400:  # noqa: PLR2004 - redirects are answers
+                raise
+            code = _HTTP_CODES.get(error.status, "invalid_request")
+            info = ErrorInfo(code, f"{error.status} {error.reason}.", "")
+            response = error_response(error.status, info)
+            if "Allow" in error.headers:
+                response.headers["Allow"] = error.headers["Allow"]
+            return response
+        except TangerineError as error:
+            return error_response(status_of(error), self._failures.explain(error, self._words))
+        except Exception as error:  # noqa: BLE001 - the last line: every failure is answered
+            if isinstance(error, ConnectionError) and _is_gone(request):
+                return web.Response(status=400)
+            asked = request.query.values()
+            info = self._failures.explain(error, self._words, asked=asked, platform="web")
+            return error_response(500, info)
+
+    async def _in_time(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        deadline = asyncio.timeout(self._timeout_s)
+        try:
+            async with deadline:
+                return await handler(request)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            raise Unavailable(
+                f"That took longer than {self._timeout_s:g} s.",
+                remedy="Try again in a moment.",
+                retry_after=5,
+            ) from None
+
+
+def _is_gone(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
+
+
+async def add_security_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Signal handler: the headers that every response carries, errors included."""
+    del request
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)

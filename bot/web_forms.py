@@ -1,0 +1,125 @@
+"""Multipart bodies, read piece by piece within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from core.errors import BadCount, InvalidRequest, PictureTooLarge
+
+_FIELD_BYTES = 64 * 1024
+_PARTS = 64
+_CHUNK = 64 * 1024
+# What the text fields, boundaries and headers may add to the pictures.
+_OVERHEAD = 4 * _FIELD_BYTES
+# What aiohttp and the decoding of text raise for bodies that they cannot parse.
+_UNREADABLE = (
+    HttpProcessingError,
+    web.RequestPayloadError,
+    ValueError,
+    AssertionError,
+    KeyError,
+    EOFError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields of a form by name, and its pictures (fields called ``image``) in order."""
+
+    fields: Mapping[str, Sequence[str]]
+    pictures: Sequence[bytes]
+
+    def text(self, name: str) -> str:
+        """The first field of this name, empty where there is none."""
+        return next(iter(self.fields.get(name, ())), "")
+
+
+class Forms:
+    """Reads forms: at most ``max_bytes`` of pictures each, ``at_once`` of them in memory.
+
+    Further ones wait their turn, so that memory stays below ``at_once * max_bytes``.
+    """
+
+    def __init__(self, *, max_bytes: int = 10 * 2**20, at_once: int = 12) -> None:
+        self._max_bytes = max_bytes
+        self._turns = asyncio.Semaphore(at_once)
+
+    @property
+    def max_body(self) -> int:
+        """The longest body in bytes."""
+        return self._max_bytes + _OVERHEAD
+
+    @asynccontextmanager
+    async def read(self, request: web.Request) -> AsyncIterator[Form]:
+        """The form of a request, in memory for as long as the context lasts.
+
+        Raises PictureTooLarge as soon as the bound is passed, and InvalidRequest where
+        the body is no form.
+        """
+        if not request.content_type.startswith("multipart/"):
+            raise InvalidRequest(
+                "The body is no form.", remedy="Send multipart/form-data with a field image."
+            )
+        if (request.content_length or 0) > self.max_body:
+            raise self._too_large()
+        async with self._turns:
+            yield await self._read(request)
+
+    async def _read(self, request: web.Request) -> Form:
+        fields: dict[str, list[str]] = {}
+        pictures: list[bytes] = []
+        room, field_room = self._max_bytes, _FIELD_BYTES
+        try:
+            reader = await request.multipart()
+            for _ in range(_PARTS):
+                part = await reader.next()
+                if part is None:
+                    return Form(fields, pictures)
+                if not isinstance(part, BodyPartReader):
+                    raise _malformed()
+                if part.name == "image":
+                    pictures.append(data := await self._part(part, room))
+                    room -= len(data)
+                else:
+                    data = await self._part(part, field_room)
+                    field_room -= len(data)
+                    fields.setdefault(part.name or "", []).append(data.decode())
+        except _UNREADABLE:
+            raise _malformed() from None
+        raise InvalidRequest("The form has too many fields.", remedy=f"Send up to {_PARTS}.")
+
+    async def _part(self, part: BodyPartReader, room: int) -> bytes:
+        data = bytearray()
+        while chunk := await part.read_chunk(_CHUNK):
+            data += chunk
+            if len(data) > room:
+                raise self._too_large()
+        return bytes(data)
+
+    def _too_large(self) -> PictureTooLarge:
+        return PictureTooLarge(
+            f"That is more than {self._max_bytes / 2**20:g} MiB.", remedy="Send a smaller picture."
+        )
+
+
+def whole_number(text: str, *, name: str, default: int, low: int, high: int) -> int:
+    """A number of a query or form, ``default`` where it is empty. Raises BadCount."""
+    text = text.strip()
+    if not text:
+        return default
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 10):  # noqa: PLR2004
+        raise BadCount(f"{name} is not a number.", remedy=f"Give one from {low} to {high}.")
+    if not low <= int(text) <= high:
+        raise BadCount(f"{name} = {text} is out of range.", remedy=f"Give {low} to {high}.")
+    return int(text)
+
+
+def _malformed() -> InvalidRequest:
+    return InvalidRequest("The form is malformed.", remedy="Send multipart/form-data.")

@@ -1,0 +1,113 @@
+"""Replies as the page reads them. The JSON of the contract is in :mod:`bot.views`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.replies import (
+    Button,
+    CaptionList,
+    ContactSheet,
+    ErrorInfo,
+    Examples,
+    Facts,
+    LabelBars,
+    Part,
+    PictureCard,
+    Pictures,
+    ProgressBar,
+    Reply,
+    Text,
+)
+from core.types import Progress
+
+
+def progress_json(collection: str, progress: Progress, text: str) -> dict[str, Any]:
+    """One reindex under way, for the page."""
+    return {
+        "collection": collection,
+        "done": progress.done,
+        "total": progress.total,
+        "text": text,
+    }
+
+
+def reply_json(reply: Reply) -> dict[str, Any]:
+    """A neutral reply for the page; pictures are links to their routes."""
+    return {
+        "parts": [_part(part) for part in reply.parts if not isinstance(part, ContactSheet)],
+        "buttons": [_button(button) for button in reply.buttons],
+        "error": None if reply.error is None else _error(reply.error),
+        "job": reply.job,
+    }
+
+
+def _button(button: Button) -> dict[str, Any]:
+    return {
+        "kind": button.kind,
+        "label": button.label,
+        "action": button.action,
+        "subject": button.subject,
+        "needs_picture": button.needs_picture,
+    }
+
+
+def _error(error: ErrorInfo) -> dict[str, Any]:
+    return {"code": error.code, "message": error.text, "retry_after": error.retry_after}
+
+
+def _part(part: Part) -> dict[str, Any]:  # noqa: PLR0911 - one for each kind of part
+    match part:
+        case Text():
+            return {"type": "text", "text": part.text, "style": part.style}
+        case Pictures():
+            return {"type": "pictures", "cards": [_card(card) for card in part.cards]}
+        case CaptionList():
+            return {
+                "type": "captions",
+                "lines": [
+                    {
+                        "number": line.number,
+                        "caption": line.caption,
+                        "score": line.score_text,
+                        "thumbnail": f"/pictures/{line.picture_id}/thumbnail",
+                    }
+                    for line in part.lines
+                ],
+            }
+        case LabelBars():
+            return {
+                "type": "labels",
+                "bars": [
+                    {"label": bar.label, "share": bar.probability, "value": bar.value}
+                    for bar in part.bars
+                ],
+            }
+        case ProgressBar():
+            return {
+                "type": "progress",
+                "text": part.text,
+                "done": part.done,
+                "total": part.total,
+            }
+        case Facts():
+            return {"type": "facts", "rows": [list(row) for row in part.rows]}
+        case Examples():
+            return {"type": "examples", "messages": list(part.messages)}
+        case ContactSheet():
+            raise TypeError("the page draws its own cards")
+
+
+def _card(card: PictureCard) -> dict[str, Any]:
+    return {
+        "number": card.number,
+        "id": card.id,
+        "caption": card.caption,
+        "band": card.band.value,
+        "score": card.score_text,
+        "alt": card.alt,
+        "width": card.width,
+        "height": card.height,
+        "picture": f"/pictures/{card.id}",
+        "thumbnail": f"/pictures/{card.id}/thumbnail",
+    }

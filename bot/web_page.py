@@ -1,0 +1,55 @@
+"""The page and its files: read once, filled with words, sent with an entity tag."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import importlib.resources
+import json
+from collections.abc import Mapping
+
+from aiohttp import web
+
+_TYPES = {
+    ".css": "text/css",
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
+
+
+class StaticFiles:
+    """Files of ``bot/static``, in memory: a handful of small ones."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, tuple[bytes, str]] = {}
+        for entry in importlib.resources.files("bot").joinpath("static").iterdir():
+            suffix = entry.name[entry.name.rfind(".") :]
+            if suffix in _TYPES:
+                self._files[entry.name] = (entry.read_bytes(), _TYPES[suffix])
+
+    def page(self, words: Mapping[str, str], *, locale: str) -> bytes:
+        """The page in one language: each ``{{key}}`` becomes its words."""
+        text = self._files["index.html"][0].decode()
+        # "<" inside a script element might end it; JSON may write it as an escape.
+        data = json.dumps(dict(words), ensure_ascii=False).replace("<", "\\u003c")
+        text = text.replace("{{words}}", data).replace("{{lang}}", html.escape(locale))
+        for key, value in words.items():
+            text = text.replace("{{" + key + "}}", html.escape(value))
+        return text.encode()
+
+    def respond(self, request: web.Request, name: str) -> web.Response:
+        """One file by its name. Raises HTTPNotFound."""
+        if name not in self._files or name == "index.html":
+            raise web.HTTPNotFound
+        body, media_type = self._files[name]
+        return tagged(request, body, media_type)
+
+
+def tagged(request: web.Request, body: bytes, media_type: str) -> web.Response:
+    """The body, or 304 where the browser has the same one."""
+    tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    if tag in request.headers.get("If-None-Match", ""):
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=body, content_type=media_type, charset="utf-8", headers=headers)

@@ -1,0 +1,128 @@
+"""The collections' pictures over HTTP, only those that the web may see."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import BinaryIO
+
+from aiohttp import web
+
+from bot.thumbnails import Thumbnails
+from bot.web_api import COMMUNITY
+from core.errors import NotFound
+from core.ports import Library
+
+THUMBNAIL_EDGE = 360
+_LARGE_EDGE = 2048
+_HEAD = 16
+_CHUNK = 256 * 1024
+
+# A picture may also be valid as another kind of file: nothing inside it may run.
+_SANDBOX = {"Content-Security-Policy": "default-src 'none'; sandbox"}
+
+
+def browser_type(head: bytes) -> str | None:
+    """The media type of a picture that browsers show, by its first 16 bytes, else None.
+
+    File names are not asked: they may say anything.
+    """
+    if head.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "image/webp"
+    if head[4:8] == b"ftyp" and head[8:12] in {b"avif", b"avis"}:
+        return "image/avif"
+    return None
+
+
+class PictureRoutes:
+    """Serves pictures and thumbnails with the content hash as their entity tag."""
+
+    def __init__(self, library: Library, thumbnails: Thumbnails) -> None:
+        self._library = library
+        self._thumbnails = thumbnails
+
+    def add_to(self, app: web.Application) -> None:
+        """Register the routes."""
+        app.router.add_get("/pictures/{id}", self.picture)
+        app.router.add_get("/pictures/{id}/thumbnail", self.thumbnail)
+
+    async def thumbnail(self, request: web.Request) -> web.StreamResponse:
+        """``GET /pictures/<id>/thumbnail``: a JPEG of at most 360 x 360 pixels."""
+        picture, path = await self._library.picture_file(request.match_info["id"], COMMUNITY)
+        return await self._jpeg(request, picture.sha256, path, THUMBNAIL_EDGE)
+
+    async def picture(self, request: web.Request) -> web.StreamResponse:
+        """``GET /pictures/<id>``: the file, or a JPEG of it where browsers do not show it."""
+        picture, path = await self._library.picture_file(request.match_info["id"], COMMUNITY)
+        tag = f'"{picture.sha256}"'
+        if _known(request, tag):
+            return _not_modified(tag)
+        try:
+            file, head, size = await asyncio.to_thread(_open, path)
+        except OSError:
+            raise NotFound(
+                "The file of that picture is gone.", remedy="Reindex the collection."
+            ) from None
+        try:
+            media_type = browser_type(head)
+            if media_type is None:
+                return await self._jpeg(request, picture.sha256, path, _LARGE_EDGE)
+            response = web.StreamResponse(headers=_headers(tag, media_type))
+            response.content_length = size
+            await response.prepare(request)
+            if request.method == "HEAD":
+                return response
+            left = size
+            while left and (chunk := await asyncio.to_thread(file.read, min(_CHUNK, left))):
+                left -= len(chunk)
+                await response.write(chunk)
+            await response.write_eof()
+            return response
+        finally:
+            file.close()
+
+    async def _jpeg(
+        self, request: web.Request, sha256: str, path: Path, edge: int
+    ) -> web.StreamResponse:
+        tag = f'"{sha256}-{edge}"'
+        if _known(request, tag):
+            return _not_modified(tag)
+        jpeg = await self._thumbnails.get(sha256, path, edge)
+        return web.Response(body=jpeg, headers=_headers(tag, "image/jpeg"))
+
+
+def _open(path: Path) -> tuple[BinaryIO, bytes, int]:
+    file = path.open("rb")
+    try:
+        head = file.read(_HEAD)
+        size = file.seek(0, 2)
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return file, head, size
+
+
+def _headers(tag: str, media_type: str) -> dict[str, str]:
+    # no-cache: kept, but asked for every time, so that a removed picture is gone at once.
+    return {
+        "Content-Type": media_type,
+        "ETag": tag,
+        "Cache-Control": "private, no-cache",
+        **_SANDBOX,
+    }
+
+
+def _known(request: web.Request, tag: str) -> bool:
+    known = request.headers.get("If-None-Match", "")
+    return tag in {part.strip().removeprefix("W/") for part in known.split(",")}
+
+
+def _not_modified(tag: str) -> web.Response:
+    return web.Response(status=304, headers={"ETag": tag, "Cache-Control": "private, no-cache"})

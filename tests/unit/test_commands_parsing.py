@@ -1,0 +1,111 @@
+"""From what was written to a command with checked options."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.definitions import COMMANDS
+from bot.parsing import parse
+from bot.requests import InMemory, Request
+from core.errors import BadCount, InvalidRequest, TangerineError
+
+PHOTO = (InMemory(b"bytes"),)
+
+
+def request(text: str = "", **values: object) -> Request:
+    """A request of the web chat."""
+    return Request("web", "web", "web:1", text=text, **values)
+
+
+def parsed(text: str, **values: object) -> tuple[str, dict[str, object]]:
+    """The command's name and its options."""
+    invocation = parse(request(text, **values))
+    return invocation.command.name, dict(invocation.options)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "options"),
+    [
+        ("/find orange fruits", "find", {"query": "orange fruits"}),
+        ("orange fruits", "find", {"query": "orange fruits"}),
+        ("/FIND@tangerine_bot a cat", "find", {"query": "a cat"}),
+        ("/find a cat --exclude a dog", "find", {"query": "a cat", "exclude": "a dog"}),
+        ("/find --exclude x --count 3", "find", {"exclude": "x", "count": 3}),
+        ("/find --count 3 a cat", "find", {"query": "a cat", "count": 3}),
+        ("/find a cat -k 7", "find", {"query": "a cat", "count": 7}),
+        ("/find a cat --count=7", "find", {"query": "a cat", "count": 7}),
+        ('/find --exclude "red cars" boats', "find", {"query": "boats", "exclude": "red cars"}),
+        ("/find cat —exclude dog", "find", {"query": "cat", "exclude": "dog"}),
+        ("/find cats —sleeping", "find", {"query": "cats —sleeping"}),
+        ("/find well-known -- or not", "find", {"query": "well-known -- or not"}),
+        ("/find --private a cat", "find", {"query": "a cat", "private": True}),
+        ("/etc/passwd", "find", {"query": "/etc/passwd"}),
+        ("/classify cat, dog;\nhorse,,", "classify", {"labels": ("cat", "dog", "horse")}),
+        ("/reindex stamps --full", "reindex", {"collection": "stamps", "full": True}),
+        ("/start", "help", {}),
+        ("", "help", {}),
+    ],
+)
+def test_text_becomes_a_command(text: str, name: str, options: dict[str, object]) -> None:
+    """A message names a command, or is a question; options may stand anywhere in it."""
+    assert parsed(text) == (name, options)
+
+
+def test_a_photo_alone_is_a_similar() -> None:
+    """A photo without a command finds similar ones, mixed with its text."""
+    assert parsed("", pictures=PHOTO) == ("similar", {})
+    assert parsed("but blue", pictures=PHOTO) == ("similar", {"text": "but blue"})
+    assert parsed("", replied=PHOTO) == ("similar", {})
+    assert parsed("/describe", pictures=PHOTO) == ("describe", {})
+
+
+@pytest.mark.parametrize("text", ["/find x --count 0", "/find x --count 11", "/find x -k many"])
+def test_counts_are_bounded(text: str) -> None:
+    """A count is a number from 1 to 10, and the error says so."""
+    with pytest.raises(BadCount, match="1 to 10"):
+        parse(request(text))
+
+
+def test_what_is_unknown_is_named_with_what_there_is() -> None:
+    """An unknown command or option is answered with those that exist."""
+    with pytest.raises(InvalidRequest, match=r"/finde.*/find, /similar"):
+        parse(request("/finde x"))
+    with pytest.raises(InvalidRequest, match=r"--limit.*--count, --exclude"):
+        parse(request("/find x --limit 3"))
+    with pytest.raises(InvalidRequest, match="takes none"):
+        parse(request("/help --me"))
+    with pytest.raises(InvalidRequest, match="no option --picture"):
+        parse(request("/similar --picture x"))
+
+
+def test_a_platforms_own_options_are_checked_alike() -> None:
+    """Typed options of a slash command obey the same bounds as written ones."""
+    typed = request(command="find", options={"query": "a --cat", "count": 3, "private": True})
+    assert parse(typed).options == {"query": "a --cat", "count": 3, "private": True}
+    labels = request(command="classify", options={"labels": "cat, dog"})
+    assert parse(labels).labels == ("cat", "dog")
+    with pytest.raises(BadCount):
+        parse(request(command="find", options={"query": "x", "count": 99}))
+
+
+def test_option_names_fit_both_platforms() -> None:
+    """Names are lower-case words of at most 32 letters, unique in their command."""
+    for command in COMMANDS:
+        names = [command.name, *(option.name for option in command.options)]
+        assert all(name.isalpha() and name.islower() and len(name) <= 32 for name in names)
+        assert len(set(names)) == len(names)
+        # Discord wants the required options first.
+        required = [option.required for option in command.options]
+        assert required == sorted(required, reverse=True)
+
+
+@given(st.text(max_size=300))
+def test_any_text_is_a_command_or_a_typed_error(text: str) -> None:
+    """No text breaks the parser."""
+    try:
+        command = parse(request(text)).command
+    except TangerineError:
+        return
+    assert command in COMMANDS

@@ -1,0 +1,140 @@
+"""Contact sheets and label bars as PNG."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageFont
+
+from bot.pictures import ACCENT, PAPER, QUERY_TILE, Painter, Tile, fit_text
+from bot.replies import LabelBar
+from bot.thumbnails import Thumbnails
+from core.errors import NotFound
+from core.types import Band
+from tests.fakes import COLOURS, FakeDecoder, picture_bytes
+
+PAINTER = Painter()
+
+
+def jpeg(colour: str, size: tuple[int, int] = (300, 200)) -> bytes:
+    """A picture in one colour."""
+    out = io.BytesIO()
+    Image.new("RGB", size, COLOURS[colour]).save(out, "JPEG", quality=95)
+    return out.getvalue()
+
+
+def opened(png: bytes) -> Image.Image:
+    """The drawing, checked to be a PNG."""
+    image = Image.open(io.BytesIO(png))
+    image.load()
+    assert image.format == "PNG"
+    return image
+
+
+def close_to(pixel: tuple[int, ...], colour: tuple[int, int, int]) -> bool:
+    """Whether a pixel is this colour but for JPEG's losses."""
+    return all(abs(a - b) < 12 for a, b in zip(pixel, colour, strict=True))
+
+
+def tile(number: int, colour: str | None, caption: str = "a caption") -> Tile:
+    """A hit in one colour."""
+    data = jpeg(colour) if colour else None
+    return Tile(number, caption, "0.31 · strong", Band.STRONG, data)
+
+
+def test_the_sheet_shows_the_query_beside_its_hits() -> None:
+    """The query stands large on the left, the hits in reading order on the right."""
+    hits = [tile(n, c) for n, c in enumerate(["red", "green", "blue", "yellow", "pink"], 1)]
+    sheet = opened(PAINTER.contact_sheet(jpeg("orange"), "Similar pictures", hits))
+    assert close_to(sheet.getpixel((24 + QUERY_TILE // 2, 24 + QUERY_TILE // 2)), COLOURS["orange"])
+    left, step, down = 24 + QUERY_TILE + 24, 232 + 24, 232 + 62 + 24
+    for index, colour in enumerate(["red", "green", "blue", "yellow", "pink"]):
+        x, y = left + index % 3 * step + 116, 24 + index // 3 * down + 116
+        assert close_to(sheet.getpixel((x, y)), COLOURS[colour])
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 6, 7, 10])
+def test_any_page_fits_what_platforms_take(count: int) -> None:
+    """Zero to ten hits, with or without a query: at most 10,000 for width + height."""
+    hits = [tile(n, "red" if n % 2 else None) for n in range(1, count + 1)]
+    for query in (None, jpeg("blue")):
+        sheet = opened(PAINTER.contact_sheet(query, "label", hits))
+        assert sum(sheet.size) < 10_000
+        assert sheet.width <= 1900
+
+
+def test_captions_in_any_script_are_drawn_within_their_tile() -> None:
+    """Line breaks, right-to-left text and megabytes of caption do no harm."""
+    for caption in ("a\nb\tc", "תפוז כתום", "橙子" * 40, "w" * 1_000_000, ""):
+        opened(PAINTER.contact_sheet(None, caption, [tile(1, "red", caption)]))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.text(max_size=200), st.integers(30, 600))
+def test_text_is_cut_to_its_width(text: str, width: int) -> None:
+    """A line is never wider than its place; what fits stays as it is."""
+    font = ImageFont.load_default(20)
+    text = "".join(c for c in text if c.isprintable())
+    fitted = fit_text(text, font, width)
+    assert font.getlength(fitted) <= width
+    if fitted != text:
+        assert fitted.endswith("…")
+
+
+def test_bars_are_as_long_as_their_probability() -> None:
+    """Half a probability is half the bar; none at all draws no bar."""
+    bars = [
+        LabelBar("a", 1.0, 0, "1.00"),
+        LabelBar("b", 0.5, 0, "0.50"),
+        LabelBar("c", 0.0, 0, "0"),
+    ]
+    sheet = opened(PAINTER.label_bars(bars))
+    lengths = []
+    for index in range(3):
+        y = 24 + index * 56 + 26
+        lengths.append(sum(sheet.getpixel((x, y)) == ACCENT for x in range(300, 800)))
+    assert abs(lengths[0] - 2 * lengths[1]) <= 2
+    assert lengths[2] == 0
+    assert sheet.getpixel((2, 2)) == PAPER
+
+
+async def test_a_thumbnail_is_made_once(tmp_path: Path) -> None:
+    """However many ask at a time and later, a picture is decoded once; the cache is bounded."""
+    file = tmp_path / "a.png"
+    file.write_bytes(picture_bytes("red", edge=400))
+    made = []
+
+    class Counting(FakeDecoder):
+        async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
+            made.append(edge)
+            return await super().thumbnail(source, edge)
+
+    thumbnails = Thumbnails(Counting(), capacity=100_000)
+    first, *others = await asyncio.gather(*(thumbnails.get("sha", file, 100) for _ in range(8)))
+    assert all(other == first for other in others)
+    assert Image.open(io.BytesIO(first)).size == (100, 100)
+    await thumbnails.get("sha", file, 100)
+    assert made == [100]
+    tiny = Thumbnails(Counting(), capacity=10)
+    await tiny.get("sha", file, 100)
+    await tiny.get("sha", file, 100)
+    assert made == [100] * 3
+
+
+async def test_one_caller_that_leaves_takes_nothing_from_the_others(tmp_path: Path) -> None:
+    """Cancelling one of two requests for a thumbnail leaves the other its picture."""
+    file = tmp_path / "a.png"
+    file.write_bytes(picture_bytes("red"))
+    thumbnails = Thumbnails(FakeDecoder())
+    leaver, stayer = (asyncio.create_task(thumbnails.get("sha", file, 9)) for _ in range(2))
+    await asyncio.sleep(0)
+    leaver.cancel()
+    assert await stayer
+    with pytest.raises(NotFound):
+        await thumbnails.get("other", tmp_path / "gone.png", 9)
+    await thumbnails.close()

@@ -1,0 +1,237 @@
+"""Every word a user sees."""
+
+from __future__ import annotations
+
+import gettext
+import string
+
+import pytest
+
+import core.errors
+from bot.definitions import COMMANDS
+from bot.error_words import error_words
+from bot.menu_words import command_summaries, option_summaries
+from bot.page_words import page_words
+from bot.presenter import Navigation, Presenter
+from bot.replies import CaptionList, Examples, Facts, LabelBars, Pictures, ProgressBar, Reply, Text
+from bot.words import Words
+from core.errors import Busy, NotFound, TangerineError
+from core.types import (
+    Band,
+    CaptionHit,
+    Classification,
+    DescribeResult,
+    Failure,
+    Hit,
+    LabelScore,
+    Picture,
+    Progress,
+    ReindexReport,
+    SearchResult,
+)
+
+WORDS = Words()
+PRESENTER = Presenter(WORDS)
+
+
+def picture(number: int, caption: str = "") -> Picture:
+    """A picture of the stamps."""
+    return Picture(f"id{number}", "stamps", f"food/{number}.png", caption, "00", 40, 30)
+
+
+def result(*bands: Band, close: bool = True, offset: int = 0) -> SearchResult:
+    """A page of hits with these bands."""
+    hits = tuple(
+        Hit(offset + n, picture(n, f"caption {n}"), 0.5 - n / 10, band)
+        for n, band in enumerate(bands, start=1)
+    )
+    return SearchResult("x", "stamps", hits, offset, has_more=True, close_match=close)
+
+
+def navigation(count: int, next_page: str | None = "next") -> Navigation:
+    """Actions for a page of so many hits."""
+    return Navigation([f"like{n}" for n in range(count)], next_page, "weak", 5)
+
+
+def part(reply: Reply, kind: type) -> object:
+    """The first part of this kind."""
+    return next(p for p in reply.parts if isinstance(p, kind))
+
+
+def text_of(reply: Reply) -> str:
+    """All paragraphs of a reply."""
+    return "\n".join(p.text for p in reply.parts if isinstance(p, Text))
+
+
+@pytest.mark.parametrize(
+    ("score", "band", "text"),
+    [
+        (0.3149, Band.STRONG, "0.31 · strong"),
+        (0.2, Band.FAIR, "0.20 · fair"),
+        (-0.001, Band.WEAK, "0.00 · weak"),
+        (-0.25, None, "-0.25"),
+    ],
+)
+def test_a_score_is_a_number_beside_its_band(score: float, band: Band | None, text: str) -> None:
+    """Scores are cosines in two digits with a word, never per cent, never minus zero."""
+    assert WORDS.score(score, band) == text
+
+
+def test_a_page_has_cards_and_ways_on() -> None:
+    """Each hit gets number, caption, score and a button of its own; the page gets its next."""
+    reply = PRESENTER.matches(result(Band.STRONG, Band.WEAK), "Heading", navigation(2))
+    assert reply.parts[0] == Text("Heading", "heading")
+    cards = part(reply, Pictures).cards
+    assert [(c.number, c.caption, c.score_text) for c in cards] == [
+        (1, "caption 1", "0.40 · strong"),
+        (2, "caption 2", "0.30 · weak"),
+    ]
+    assert cards[0].alt == "Picture 1: caption 1. Score 0.40 · strong."
+    assert [(b.kind, b.label, b.action, b.subject) for b in reply.buttons] == [
+        ("more_like", "More like #1", "like0", 1),
+        ("more_like", "More like #2", "like1", 2),
+        ("page", "Next 5", "next", None),
+    ]
+
+
+def test_weak_matches_are_hidden_until_asked_for() -> None:
+    """Without a close match nothing is shown as if it matched; one may see it anyway."""
+    weak = result(Band.WEAK, Band.WEAK, close=False)
+    hidden = PRESENTER.matches(weak, "Heading", navigation(2))
+    assert text_of(hidden).startswith("No close match.")
+    assert not any(isinstance(p, Pictures) for p in hidden.parts)
+    assert [(b.label, b.action) for b in hidden.buttons] == [("Show anyway", "weak")]
+    shown = PRESENTER.matches(weak, "Heading", navigation(2), weak=True)
+    assert len(part(shown, Pictures).cards) == 2
+    assert "These matches are weak." in text_of(shown)
+
+
+def test_an_empty_last_page_says_so() -> None:
+    """Paging beyond the end ends in words."""
+    reply = PRESENTER.matches(result(offset=5), "Heading", navigation(0, None))
+    assert text_of(reply) == "No further pictures."
+    assert reply.buttons == ()
+
+
+def test_a_picture_without_caption_is_called_by_its_file() -> None:
+    """A caption may be missing; a name never is."""
+    hit = Hit(1, picture(7), 0.5, Band.FAIR)
+    assert PRESENTER.card(hit).caption == "7.png"
+
+
+def test_captions_are_labelled_as_matched() -> None:
+    """Describing shows stored captions and says that they were not written for this picture."""
+    hits = (CaptionHit(1, "an orange", 0.71, picture(1)),)
+    reply = PRESENTER.captions(DescribeResult("stamps", hits))
+    assert [(x.caption, x.score_text) for x in part(reply, CaptionList).lines] == [
+        ("an orange", "0.71")
+    ]
+    assert "written for other pictures" in text_of(reply)
+    assert "no captions" in text_of(PRESENTER.captions(DescribeResult("stamps", ())))
+
+
+def test_labels_warn_where_none_fits() -> None:
+    """Probabilities always sum up to one, so a warning says when no label fits."""
+    labels = (LabelScore("cat", 0.9, 0.3), LabelScore("dog", 0.1, 0.2))
+    reply = PRESENTER.labels(Classification(labels, none_fits=True))
+    assert [(b.label, b.value) for b in part(reply, LabelBars).bars] == [
+        ("cat", "0.90"),
+        ("dog", "0.10"),
+    ]
+    assert "None of these labels fits" in text_of(reply)
+    assert "None" not in text_of(PRESENTER.labels(Classification(labels, none_fits=False)))
+
+
+@pytest.mark.parametrize(
+    ("progress", "words"),
+    [
+        (Progress("scan", 12, 0), "12 files so far"),
+        (Progress("encode", 312, 813), "312 of 813 pictures (38%)"),
+        (Progress("encode", 999, 1000), "(99%)"),
+        (Progress("encode", 5, 0), "5 pictures"),
+        (Progress("commit", 0, 0), "Writing the index"),
+    ],
+)
+def test_progress_says_how_far(progress: Progress, words: str) -> None:
+    """Progress counts pictures; 100% is said only when all are done."""
+    bar = part(PRESENTER.progress("stamps", progress, job="1"), ProgressBar)
+    assert words in bar.text
+    assert "stamps" in bar.text
+
+
+def test_a_second_reindex_hears_how_far_the_first_is() -> None:
+    """The words are "already being indexed" with a percentage."""
+    reply = PRESENTER.already_running("stamps", Progress("encode", 1, 4), job=None)
+    assert "already being indexed: 25%" in text_of(reply)
+
+
+def test_the_summary_lists_failures_up_to_a_bound() -> None:
+    """Ten failures are named with their reasons, the rest is counted."""
+    failed = tuple(Failure(f"{n}.png", "damaged_picture", "It is damaged.") for n in range(12))
+    report = ReindexReport("stamps", 3, 0, 1, 800, failed, 2.14)
+    reply = PRESENTER.indexed(report)
+    assert "2.1 s: 3 added, 0 changed, 1 removed, 800 unchanged" in text_of(reply)
+    assert "12 pictures could not be read" in text_of(reply)
+    assert len(part(reply, Facts).rows) == 10
+    assert "and 2 more" in text_of(reply)
+
+
+def test_help_shows_three_examples_and_only_ones_own_commands() -> None:
+    """Examples may be sent as they are; what only administrators may do is for their eyes."""
+    reply = PRESENTER.help(["a", "b", "c"], is_admin=False)
+    assert part(reply, Examples).messages == ("/find a", "/find b", "/find c")
+    usages = " ".join(usage for usage, _ in part(reply, Facts).rows)
+    assert "/find <words> [--count n] [--exclude words]" in usages
+    assert "/reindex" not in usages
+    admin = PRESENTER.help([], is_admin=True)
+    assert any("/reindex" in usage for usage, _ in part(admin, Facts).rows)
+
+
+def all_errors() -> list[type[TangerineError]]:
+    """Every class of the exception tree."""
+    classes = [c for c in vars(core.errors).values() if isinstance(c, type)]
+    return [c for c in classes if issubclass(c, TangerineError)]
+
+
+@pytest.mark.parametrize("kind", all_errors())
+def test_every_error_has_cause_and_remedy(kind: type[TangerineError]) -> None:
+    """Each code has words of its own, so that no language falls back to a number."""
+    assert kind.code in error_words(str)
+    assert all(WORDS.error(kind("")))
+    assert WORDS.error(kind("Why.", remedy="Do.")) == ("Why.", "Do.")
+
+
+def test_another_language_translates_causes_by_code() -> None:
+    """Where the language is not English, general words replace the English sentence."""
+
+    class Shouting(gettext.NullTranslations):
+        def gettext(self, message: str) -> str:
+            return message.upper()
+
+    words = Words(Shouting(), locale="xx")
+    assert words.error(NotFound("It is gone.", remedy="Look elsewhere.")) == (
+        "THERE IS NO SUCH PICTURE OR COLLECTION HERE.",
+        "SEARCH AGAIN.",
+    )
+    assert words.band(Band.STRONG) == "STRONG"
+    assert words.translate("Send") == "SEND"
+    assert words.error(Busy("x"))[0].isupper()
+
+
+def test_menu_words_fit_discords_bounds() -> None:
+    """Each command and option has a summary of 1 to 100 characters."""
+    for command in COMMANDS:
+        assert 1 <= len(WORDS.summary(command)) <= 100
+        assert all(1 <= len(WORDS.option_summary(option)) <= 100 for option in command.options)
+    assert set(command_summaries(str)) == {command.name for command in COMMANDS}
+    assert set(option_summaries(str)) == {o.name for c in COMMANDS for o in c.options}
+
+
+def test_words_are_plain_text() -> None:
+    """No sentence carries markup, and its places can be filled in."""
+    for text in [
+        *page_words(str).values(),
+        *(w for pair in error_words(str).values() for w in pair),
+    ]:
+        assert not set("<>*`") & set(text)
+        assert all(name != "" for _, name, _, _ in string.Formatter().parse(text))

@@ -1,0 +1,153 @@
+"""Pictures, page, health and metrics over HTTP."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+from PIL import Image
+
+from bot.web_app import WebAdapter, WebOptions
+from bot.web_errors import SECURITY_HEADERS
+from bot.web_pictures import browser_type
+from core.errors import SettingsError
+from tests.fakes import picture_bytes
+from tests.web.parts import Parts, serving
+
+RED = picture_bytes("red", seed=77, edge=64)
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Parts:
+    """A chat without quotas."""
+    return Parts(tmp_path)
+
+
+@pytest.fixture
+async def client(parts: Parts) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client of a running web chat."""
+    async with serving(parts) as adapter, aiohttp.ClientSession(adapter.url) as session:
+        yield session
+
+
+async def refused(response: aiohttp.ClientResponse) -> tuple[int, str]:
+    """Status and code of an error that has the contract's shape and nothing else."""
+    body = await response.json()
+    assert set(body) == {"error"}
+    assert set(body["error"]) == {"code", "message"}
+    assert body["error"]["message"]
+    return response.status, body["error"]["code"]
+
+
+async def test_pictures_carry_their_hash_as_tag(
+    client: aiohttp.ClientSession, parts: Parts
+) -> None:
+    """Originals and thumbnails come with an entity tag, and are not sent twice."""
+    picture = parts.snapshot.pictures[0]
+    async with client.get(f"/pictures/{picture.id}") as response:
+        assert await response.read() == parts.library.files[picture.id].read_bytes()
+        assert response.headers["Content-Type"] == "image/png"
+        assert response.headers["ETag"] == f'"{picture.sha256}"'
+        assert response.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    async with client.get(f"/pictures/{picture.id}/thumbnail") as response:
+        assert Image.open(io.BytesIO(await response.read())).format == "JPEG"
+        tag = response.headers["ETag"]
+        assert picture.sha256 in tag
+    for path, known in [("", f'"{picture.sha256}"'), ("/thumbnail", f'"x", W/{tag}')]:
+        headers = {"If-None-Match": known}
+        async with client.get(f"/pictures/{picture.id}{path}", headers=headers) as response:
+            assert response.status == 304
+            assert await response.read() == b""
+    async with client.head(f"/pictures/{picture.id}") as response:
+        assert int(response.headers["Content-Length"]) > 0
+
+
+async def test_what_browsers_do_not_show_is_encoded_anew(
+    client: aiohttp.ClientSession, parts: Parts, tmp_path: Path
+) -> None:
+    """A TIFF comes as JPEG; a file that is gone or a picture no more is a typed error."""
+    picture_id = parts.snapshot.pictures[0].id
+    tiff = tmp_path / "picture.png"
+    Image.new("RGB", (50, 40), "green").save(tiff, "TIFF")
+    parts.library.files[picture_id] = tiff
+    async with client.get(f"/pictures/{picture_id}") as response:
+        assert response.headers["Content-Type"] == "image/jpeg"
+        assert Image.open(io.BytesIO(await response.read())).size == (50, 40)
+    other = parts.snapshot.pictures[1].id
+    parts.library.files[other].write_text("<script>alert(1)</script>")
+    async with client.get(f"/pictures/{other}") as response:
+        assert await refused(response) == (400, "not_a_picture")
+    parts.library.files[other].unlink()
+    async with client.get(f"/pictures/{other}") as response:
+        assert await refused(response) == (404, "not_found")
+    async with client.get(f"/pictures/{other}/thumbnail") as response:
+        assert await refused(response) == (404, "not_found")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF"])
+def test_media_types_come_from_the_bytes(kind: str) -> None:
+    """What is sent as it is, is told by its first bytes; the rest is encoded anew."""
+    out = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(out, kind)
+    shown = None if kind in {"BMP", "TIFF"} else f"image/{kind.lower()}"
+    assert browser_type(out.getvalue()[:16]) == shown
+
+
+async def test_health_readiness_and_metrics(client: aiohttp.ClientSession, parts: Parts) -> None:
+    """Alive while it runs, ready while nothing is missing, counted in Prometheus' format."""
+    async with client.get("/healthz") as response:
+        assert response.status == 200
+    async with client.get("/readyz") as response:
+        assert (response.status, await response.json()) == (200, {"ready": True})
+    parts.reasons.append("the model is loading")
+    async with client.get("/readyz") as response:
+        assert await refused(response) == (503, "not_ready")
+        assert "the model is loading" in await response.text()
+    async with client.get("/healthz") as response:
+        assert response.status == 200
+    await (await client.get("/api/find", params={"q": "a private question"})).read()
+    async with client.get("/metrics") as response:
+        assert response.headers["Content-Type"].startswith("text/plain")
+        text = await response.text()
+    assert 'tangerine_requests_total{command="find",platform="web"} 1.0' in text
+    assert "private question" not in text
+
+
+async def test_every_response_has_the_security_headers(client: aiohttp.ClientSession) -> None:
+    """Page, files, JSON and errors forbid foreign scripts, frames and sniffing."""
+    for path in ("/", "/static/chat.js", "/api/welcome", "/nothing", "/api/find"):
+        async with client.get(path) as response:
+            for name, value in SECURITY_HEADERS.items():
+                assert response.headers[name] == value
+    policy = SECURITY_HEADERS["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert "script-src 'self'" in policy
+
+
+async def test_the_page_is_whole_and_cached_by_tag(client: aiohttp.ClientSession) -> None:
+    """Every place for words is filled, every file it names exists, nothing runs inline."""
+    async with client.get("/") as response:
+        page = await response.text()
+        tag = response.headers["ETag"]
+    assert "{{" not in page
+    assert not re.search(r"\son\w+=|style=|<script(?![^>]*(src=|application/json))", page)
+    for path in re.findall(r'(?:src|href)="(/[^"]+)"', page):
+        async with client.get(path) as response:
+            assert response.status == 200
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', page)
+    async with client.get("/", headers={"If-None-Match": tag}) as response:
+        assert response.status == 304
+
+
+async def test_an_address_in_use_is_told_with_its_setting(parts: Parts) -> None:
+    """A port that is taken names itself and the settings to change."""
+    async with serving(parts) as adapter:
+        port = int(adapter.url.rsplit(":", 1)[1])
+        second = WebAdapter(parts.web, WebOptions(port=port))
+        with pytest.raises(SettingsError, match=rf"port {port}.*TANGERINE_WEB_PORT"):
+            await second.start()
+        await second.stop()

@@ -1,0 +1,90 @@
+"""A real headless Chromium, one a module, and a fresh chat for every test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright
+
+from bot.web_app import WebOptions
+from tests.web.parts import Parts, serving
+
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+Open = Callable[..., Awaitable[Page]]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """Debian's Chromium (or the one that TANGERINE_TEST_BROWSER names)."""
+    path = os.environ.get("TANGERINE_TEST_BROWSER") or shutil.which("chromium")
+    if path is None:
+        pytest.skip("no Chromium; install it with: apt-get install chromium")
+    async with async_playwright() as playwright:
+        launched = await playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield launched
+        await launched.close()
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Parts:
+    """A chat without quotas."""
+    return Parts(tmp_path)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def open_page(browser: Browser, parts: Parts) -> AsyncIterator[Open]:
+    """Opens the chat; whatever the page complains about fails the test at its end.
+
+    ``chat`` is what it serves, ``token`` the server's; ``complaints_expected`` lets the page
+    complain; further keywords are those of a browser context.
+    """
+    complaints: list[str] = []
+    contexts = []
+    servers: list[Any] = []
+
+    async def opened(
+        *,
+        chat: Parts = parts,
+        token: str | None = None,
+        complaints_expected: bool = False,
+        **context: Any,
+    ) -> Page:
+        server = serving(chat, WebOptions(port=0, token=token))
+        adapter = await server.__aenter__()
+        servers.append(server)
+        contexts.append(await browser.new_context(reduced_motion="reduce", **context))
+        page = await contexts[-1].new_page()
+        page.set_default_timeout(10_000)
+        if not complaints_expected:
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.on(
+                "console",
+                lambda m: complaints.append(m.text) if m.type in {"error", "warning"} else None,
+            )
+        await page.goto(adapter.url)
+        if token is None:
+            await page.wait_for_selector("#examples button")
+        return page
+
+    yield opened
+    for context in contexts:
+        await context.close()
+    for server in servers:
+        await server.__aexit__(None, None, None)
+    assert complaints == []

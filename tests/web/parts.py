@@ -1,0 +1,181 @@
+"""A running web chat over our own fakes: real search, real server, coloured pictures."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bot.actions import ActionCodec, TextMemory
+from bot.commands import Commands
+from bot.failures import Failures
+from bot.jobs import ReindexJobs
+from bot.metrics import Metrics
+from bot.ports import ModelCard
+from bot.presenter import Presenter
+from bot.sheets import Sheets
+from bot.thumbnails import Thumbnails
+from bot.web_app import WebAdapter, WebOptions, WebParts
+from bot.words import Words
+from core.errors import ReindexRunning
+from core.limits import Limits, Quota
+from core.search import Search
+from core.types import Failure, Progress, ReindexReport
+from tests.fake_collections import FakeLibrary, FakeSnapshot
+from tests.fakes import COLOURS, FakeClock, FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes
+
+_THINGS = ("fruits", "bicycle", "balloon", "house on a hill", "cat")
+GALLERY: Sequence[tuple[str, str]] = (
+    *((colour, f"{colour} {thing}") for thing in _THINGS for colour in COLOURS),
+    ("grey", ""),
+)
+"""Colour and caption of each picture: five of each colour, and one without a caption."""
+
+SECRET = (("pink", "a secret flamingo"), ("pink", "a secret pig"))
+"""Pictures of a collection that only a Discord server may search."""
+
+
+@functools.cache
+def _file_of(colour: str, seed: int) -> bytes:
+    return picture_bytes(colour, seed=seed, edge=48)
+
+
+class SteppedReindexing:
+    """A reindex that goes on only when the test lets it."""
+
+    def __init__(self, report: ReindexReport | Exception | None = None) -> None:
+        self.report = report or ReindexReport(
+            "gallery", 2, 1, 0, 15, (Failure("bad.png", "damaged_picture", "It is damaged."),), 1.5
+        )
+        self.calls: list[tuple[str, bool]] = []
+        self.finish = asyncio.Event()
+        self._progress: dict[str, Progress] = {}
+        self._note: Callable[[Progress], None] | None = None
+
+    async def reindex(
+        self,
+        collection: str,
+        *,
+        full: bool = False,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> ReindexReport:
+        """Wait for ``finish``, then report what was given."""
+        if collection in self._progress:
+            raise ReindexRunning("It is being indexed already.")
+        self.calls.append((collection, full))
+        self._note = on_progress
+        self.step(Progress("scan", 0, 0), collection)
+        try:
+            await self.finish.wait()
+        finally:
+            del self._progress[collection]
+        if isinstance(self.report, Exception):
+            raise self.report
+        return self.report
+
+    def step(self, progress: Progress, collection: str = "gallery") -> None:
+        """Come this far."""
+        self._progress[collection] = progress
+        if self._note is not None:
+            self._note(progress)
+
+    def running(self) -> Mapping[str, Progress]:
+        """The progress of what runs."""
+        return dict(self._progress)
+
+
+class KeptLog:
+    """A logger that keeps what it was told, as structlog's would be called."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+
+    def error(self, event: str, **values: Any) -> None:
+        """Keep an event."""
+        self.events.append({"event": event, **values})
+
+
+@dataclass
+class Parts:
+    """Everything behind a chat, with handles for the tests."""
+
+    folder: Path
+    captions: Sequence[tuple[str, str]] = GALLERY
+    quota: Quota | None = None
+    clock: FakeClock = field(default_factory=FakeClock)
+    embedder: FakeEmbedder = field(default_factory=lambda: FakeEmbedder(FakeEncoder()))
+    reindexing: SteppedReindexing = field(default_factory=SteppedReindexing)
+    reasons: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Put it together, and write the pictures to the folder."""
+        self.snapshot = FakeSnapshot.of(self.captions, encoder=self.embedder.encoder)
+        secret = FakeSnapshot.of(SECRET, collection="secret", encoder=self.embedder.encoder)
+        self.library = FakeLibrary(
+            {"gallery": self.snapshot, "secret": secret},
+            communities={"secret": frozenset({"discord:7"})},
+        )
+        for number, (colour, _) in enumerate(self.captions):
+            picture_id = self.snapshot.pictures[number].id
+            path = self.folder / f"{picture_id}.png"
+            path.write_bytes(_file_of(colour, number))
+            self.library.files[picture_id] = path
+        self.decoder = FakeDecoder()
+        self.search = Search(self.library, self.embedder, self.decoder)
+        self.thumbnails = Thumbnails(self.decoder)
+        self.metrics = Metrics()
+        self.log = KeptLog()
+        self.failures = Failures(self.metrics, log=self.log)
+        self.presenter = Presenter(Words())
+        self.limits = Limits(self.quota, self.clock)
+        self.codec = ActionCodec(TextMemory(self.clock))
+        self.jobs = ReindexJobs(self.reindexing, poll_s=0.01)
+        self.commands = Commands(
+            search=self.search,
+            library=self.library,
+            jobs=self.jobs,
+            limits=self.limits,
+            counters=self.metrics,
+            failures=self.failures,
+            presenters=lambda _locale: self.presenter,
+            codec=self.codec,
+            sheets=Sheets(self.library, self.decoder, self.thumbnails),
+            model=lambda: ModelCard("fake", 32, "cpu"),
+        )
+
+    @property
+    def web(self) -> WebParts:
+        """What the web adapter takes of it."""
+        return WebParts(
+            commands=self.commands,
+            search=self.search,
+            library=self.library,
+            thumbnails=self.thumbnails,
+            limits=self.limits,
+            counters=self.metrics,
+            failures=self.failures,
+            presenter=self.presenter,
+            readiness=lambda: self.reasons,
+            clock=self.clock,
+        )
+
+    async def close(self) -> None:
+        """End what runs in the background."""
+        await self.jobs.close()
+        await self.thumbnails.close()
+
+
+@asynccontextmanager
+async def serving(parts: Parts, options: WebOptions | None = None) -> AsyncIterator[WebAdapter]:
+    """The web adapter of these parts on a free port."""
+    adapter = WebAdapter(parts.web, options or WebOptions(port=0), drain_s=0.2)
+    await adapter.start()
+    try:
+        yield adapter
+    finally:
+        await adapter.stop()
+        await parts.close()
