@@ -1,0 +1,155 @@
+"""Captions from a text file beside the picture, or from the picture's own name."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+MAX_CAPTION = 2000
+"""Characters of a caption that are kept: far beyond the 77 tokens or so that a text tower
+reads, and little enough for a chat to show."""
+
+_MAX_TEXT_FILE = 1 << 16
+"""Bytes of a side-by-side text file that are read."""
+
+_LEADS, _BEYOND_ASCII = 0b1100_0000, 0b1000_0000
+"""The bits of a byte that begins a character of several bytes, and of any byte of one."""
+
+_TRANSLATION = re.compile(r"([A-Za-z]{2,3}(?:[_@.-][A-Za-z]+)*)\.utf8\s*=(.*)")
+"""A line of Tux Paint's stamp texts, as ``de.utf8=Eine Orange.``"""
+
+
+@dataclass(frozen=True, slots=True)
+class TextCaption:
+    """A side-by-side text: the caption, and translations of it by language."""
+
+    caption: str
+    translations: Mapping[str, str]
+
+
+def tidy(text: str) -> str:
+    """One line without control characters or stray white space, at most MAX_CAPTION long."""
+    kept = "".join(
+        " " if character.isspace() else character
+        for character in unicodedata.normalize("NFC", text)
+        # Cs: lone surrogates, which no database takes; Cc: control characters.
+        if character.isspace() or unicodedata.category(character) not in {"Cc", "Cs"}
+    )
+    return " ".join(kept.split())[:MAX_CAPTION].rstrip()
+
+
+def parse_text(text: str) -> TextCaption:
+    """The first line that is no translation is the caption; the rest is not read.
+
+    Tux Paint's stamps have the English text first, then one ``xx.utf8=...`` a line.
+    """
+    caption: str | None = None
+    translations: dict[str, str] = {}
+    for line in text.splitlines():
+        match = _TRANSLATION.fullmatch(line.strip())
+        if match:
+            translations.setdefault(match[1], tidy(match[2]))
+        elif caption is None and tidy(line):
+            caption = tidy(line)
+    return TextCaption(caption or "", translations)
+
+
+def read_text(path: Path) -> TextCaption:
+    """The caption in a text file: UTF-8, UTF-16 with a mark, else Windows' Latin.
+
+    Raises OSError.
+    """
+    with path.open("rb") as file:
+        data = file.read(_MAX_TEXT_FILE)
+    if len(data) == _MAX_TEXT_FILE:
+        # Nothing is lost: the caption is the first line, and no character is cut in two.
+        data = data[: data.rfind(b"\n") + 1] or _whole_characters(data)
+    return parse_text(decode(data))
+
+
+def _whole_characters(data: bytes) -> bytes:
+    """UTF-8 without the beginning of a character at its end (at most three bytes)."""
+    for length in range(1, 4):
+        if data[-length] & _LEADS == _LEADS:
+            return data[:-length]
+        if not data[-length] & _BEYOND_ASCII:
+            break
+    return data
+
+
+def decode(data: bytes) -> str:
+    """Text of an unknown encoding. Never fails: every byte is something in Latin-1."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace")
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("latin-1")
+
+
+# What cameras, phones and programs call a picture when nobody named it.
+_CAMERA = re.compile(
+    r"(img|imgp|imag|dsc|dscn|dscf|pict|pic|pxl|mvimg|vid|pano|cimg|sam|sdc|gopr|gp|gh|dji|mg|p"
+    r"|hpim|kif|wp|fb|received|snapchat|screenshot|screen|shot|bildschirmfoto|scan|images?"
+    r"|photos?|pictures?|whatsapp|telegram|untitled|unnamed|download|at|am|pm|wa|copy|kopie)",
+    re.IGNORECASE,
+)
+# Those that say nothing even beside a telling word, and what cameras put behind them.
+_PREFIX = re.compile(
+    r"(img|imgp|imag|dsc|dscn|dscf|pxl|mvimg|pano|cimg|gopr|dji|hpim|mg)", re.IGNORECASE
+)
+_MODE = re.compile(
+    r"(night|portrait|cover|burst|edited|hdr|raw|mp|cr\d|nef|arw|dng)", re.IGNORECASE
+)
+_COPY = re.compile(r"(copy|kopie)", re.IGNORECASE)
+# Code points, hashes: five or more hexadecimal digits, two of them decimal ("facade" is none).
+_HEX = re.compile(r"(?=(?:.*\d){2})[0-9a-f]{5,}", re.IGNORECASE)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_SIZE = re.compile(r"(\d+x\d+|\d+x|\d+(px|mp|dpi))", re.IGNORECASE)
+_SEPARATORS = re.compile(r"[\s_+.,;@()\[\]{}~-]+")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_WORDS = re.compile(r"[^\W_]+(?:['\u2019][^\W\d_]+)*")
+_COUNTED = re.compile(r"([^\W\d_]{3,})\d+")
+
+
+def caption_from_name(path: str) -> str:
+    """What the name of a picture says, empty where a camera or a program named it.
+
+    ``orange-slice_02.png`` says "orange slice", ``IMG_2041.jpg`` says nothing.
+    """
+    stem = _UUID.sub(" ", unicodedata.normalize("NFC", PurePosixPath(path).stem))
+    words: list[str] = []
+    for chunk in _SEPARATORS.split(stem):
+        if not chunk or _SIZE.fullmatch(chunk) or _HEX.fullmatch(chunk):
+            continue
+        parts = [chunk] if _CAMERA.fullmatch(chunk) else _CAMEL.sub(" ", chunk).split()
+        for part in parts:
+            words.extend(_words_of(part))
+    if all(_CAMERA.fullmatch(word) for word in words):
+        return ""
+    if _PREFIX.fullmatch(words[0]):
+        words = [word for word in words[1:] if not _MODE.fullmatch(word)]
+    if words and _COPY.fullmatch(words[-1]):
+        words.pop()
+    caption = tidy(" ".join(words))
+    if len(caption) == 1 and caption.isascii():
+        return ""
+    return caption.lower() if caption.isupper() else caption
+
+
+def _words_of(part: str) -> list[str]:
+    words: list[str] = []
+    for word in _WORDS.findall(part):
+        counted = _COUNTED.fullmatch(word)
+        plain = counted[1] if counted else word
+        bare = plain.rstrip("0123456789")
+        if not any(character.isalpha() for character in plain):
+            continue
+        # "P1010023" and "WA0007" are counters, "mp3" and "h2o" are words.
+        words.append(bare if _CAMERA.fullmatch(bare) and bare != plain else plain)
+    return words

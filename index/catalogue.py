@@ -1,0 +1,217 @@
+"""The catalogue: the truth about every collection, in one database.
+
+Pictures and captions change in one transaction at the end of a reindex
+(:meth:`Catalogue.apply`); vectors, stamps and failures are kept as they come
+(:meth:`Catalogue.save`), keyed by content. So a killed reindex leaves the collection as it
+was, and the next one finds the work done. Duplicates, renames and caption edits need no
+picture encoding, because vectors belong to bytes and texts, not to paths.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import func, select, update
+
+from core.types import Failure, ModelIdentity
+from index.contents import Contents, identity_of
+from index.database import BUSY_SECONDS, Database, open_database
+from index.records import (
+    BadFile,
+    Batch,
+    Changes,
+    IndexedPicture,
+    Known,
+    RunProgress,
+    Stamp,
+)
+from index.rows import captions_of
+from index.schema import (
+    caption_vectors,
+    captions,
+    collections,
+    failures,
+    files,
+    picture_vectors,
+    pictures,
+    runs,
+)
+from index.writes import apply_changes, save_batch, start_run
+
+
+class Catalogue:
+    """Collections, pictures, captions, vectors and failures. Blocking, thread-safe.
+
+    Every method raises CatalogueError, with cause and remedy, where the database fails.
+    ``now`` gives seconds since the epoch.
+    """
+
+    def __init__(self, database: Database, *, now: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._now = now
+
+    @classmethod
+    def open(cls, location: Path | str, *, busy_seconds: float = BUSY_SECONDS) -> Catalogue:
+        """The catalogue at a path (SQLite) or an SQLAlchemy URL, made where it is missing.
+
+        Raises CatalogueError, also where a newer version of the program has written it.
+        """
+        return cls(open_database(location, busy_seconds=busy_seconds))
+
+    def close(self) -> None:
+        """Close the database; the catalogue is of no use afterwards."""
+        self._database.close()
+
+    # What there is
+
+    def identity(self, collection: str) -> ModelIdentity | None:
+        """The model by whose vectors the collection is searched, None before the first."""
+        with self._database.read() as connection:
+            return identity_of(connection, collection)
+
+    def generation(self, collection: str) -> int:
+        """Counts up with every change of what a search may find; 0 before the first."""
+        with self._database.read() as connection:
+            found = connection.execute(
+                select(collections.c.generation).where(collections.c.name == collection)
+            ).scalar()
+        return int(found) if found is not None else 0
+
+    def counts(self, collection: str) -> tuple[int, int]:
+        """How many pictures and how many captions the collection has."""
+        mine = pictures.c.collection == collection
+        with self._database.read() as connection:
+            of_pictures = connection.execute(
+                select(func.count()).select_from(pictures).where(mine)
+            ).scalar_one()
+            of_captions = connection.execute(
+                select(func.count())
+                .select_from(captions.join(pictures, captions.c.picture_id == pictures.c.id))
+                .where(mine)
+            ).scalar_one()
+        return int(of_pictures), int(of_captions)
+
+    def failures(self, collection: str) -> tuple[Failure, ...]:
+        """What could not be indexed, by path."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                select(failures.c.path, failures.c.code, failures.c.reason)
+                .where(failures.c.collection == collection)
+                .order_by(failures.c.path, failures.c.id)
+            )
+            return tuple(Failure(path=row.path, code=row.code, reason=row.reason) for row in rows)
+
+    def known(self, collection: str) -> Known:
+        """Everything that a reindex compares the folder with."""
+        with self._database.read() as connection:
+            texts = captions_of(connection, collection)
+            indexed = tuple(
+                IndexedPicture(
+                    id=row.id,
+                    path=row.path,
+                    sha256=row.sha256,
+                    width=row.width,
+                    height=row.height,
+                    captions=tuple(texts.get(row.id, ())),
+                )
+                for row in connection.execute(
+                    select(pictures)
+                    .where(pictures.c.collection == collection)
+                    .order_by(pictures.c.path)
+                )
+            )
+            stamps = {
+                row.path: Stamp(row.path, row.size, row.mtime_ns, row.sha256)
+                for row in connection.execute(select(files).where(files.c.collection == collection))
+            }
+            bad = {
+                row.sha256: BadFile(
+                    Failure(row.path, row.code, row.reason), row.sha256, row.size, row.mtime_ns
+                )
+                for row in connection.execute(
+                    select(failures).where(
+                        failures.c.collection == collection, failures.c.sha256 != ""
+                    )
+                )
+            }
+            identity = identity_of(connection, collection)
+        return Known(identity=identity, pictures=indexed, stamps=stamps, bad=bad)
+
+    def encoded_pictures(
+        self, fingerprint: str, *, since_run: int = 0
+    ) -> dict[str, tuple[int, int]]:
+        """Contents that this model has encoded: SHA-256 -> width and height in pixels.
+
+        Only vectors that were written by ``since_run`` or a later run count.
+        """
+        table = picture_vectors
+        with self._database.read() as connection:
+            return {
+                row.sha256: (row.width, row.height)
+                for row in connection.execute(
+                    select(table.c.sha256, table.c.width, table.c.height).where(
+                        table.c.fingerprint == fingerprint, table.c.run >= since_run
+                    )
+                )
+            }
+
+    def encoded_captions(self, fingerprint: str, *, since_run: int = 0) -> set[str]:
+        """The :func:`~index.records.text_hash` of every text that this model has encoded."""
+        table = caption_vectors
+        with self._database.read() as connection:
+            return set(
+                connection.execute(
+                    select(table.c.text_hash).where(
+                        table.c.fingerprint == fingerprint, table.c.run >= since_run
+                    )
+                ).scalars()
+            )
+
+    @contextmanager
+    def contents(self, collection: str) -> Iterator[Contents]:
+        """One consistent view of a collection, to build an index from."""
+        with self._database.read() as connection:
+            yield Contents(connection, collection)
+
+    # What a reindex does
+
+    def begin_run(self, collection: str, fingerprint: str, *, full: bool) -> int:
+        """The number of the run that begins now, higher than that of any run before.
+
+        A full run that was killed is continued under its own number, so that what it has
+        encoded still counts. The caller holds the collection's lock: other unfinished runs
+        of the collection are dead and forgotten.
+        """
+        with self._database.write() as connection:
+            return start_run(connection, collection, fingerprint, full=full, now=self._now())
+
+    def unfinished_run(self, collection: str) -> RunProgress | None:
+        """How far the reindex has come that is running, in whatever process, or was killed."""
+        with self._database.read() as connection:
+            row = connection.execute(
+                select(runs.c.id, runs.c.done, runs.c.total)
+                .where(runs.c.collection == collection, runs.c.finished_at.is_(None))
+                .order_by(runs.c.id.desc())
+                .limit(1)
+            ).first()
+        return None if row is None else RunProgress(row.id, row.done, row.total)
+
+    def save(
+        self, run: int, collection: str, fingerprint: str, batch: Batch, *, done: int, total: int
+    ) -> None:
+        """Keep finished work at once; searches see nothing of it before :meth:`apply`."""
+        with self._database.write() as connection:
+            save_batch(connection, run, collection, fingerprint, batch)
+            connection.execute(update(runs).where(runs.c.id == run).values(done=done, total=total))
+
+    def apply(self, run: int, collection: str, identity: ModelIdentity, changes: Changes) -> int:
+        """Turn the collection into its next state, all of it or nothing; its generation.
+
+        The generation counts up only where a search may find something else than before.
+        Ids of removed pictures are never used again. The run is finished by it.
+        """
+        with self._database.write() as connection:
+            return apply_changes(connection, run, collection, identity, changes, now=self._now())

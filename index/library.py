@@ -1,0 +1,164 @@
+"""All collections, and the one place where a community's right to see one is checked."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import EmptyCollection, ModelMismatch, NotFound, SettingsError
+from core.types import CollectionStatus, ModelIdentity, Picture
+from index.catalogue import Catalogue
+from index.manifest import DamagedGenerationError
+from index.snapshot import IndexSnapshot
+from index.store import SnapshotStore
+from index.walk import inside
+
+EVERYBODY = "*"
+"""The community that stands for all of them."""
+
+LOCAL = "local"
+"""The person at the command line: whoever may read the data folder sees every collection."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionSpec:
+    """A collection as the settings describe it.
+
+    ``communities`` may search it: ``web``, ``discord:<guild>``, ``telegram:<chat>``, or
+    ``*`` for all. The name becomes a folder's name; raises SettingsError where it cannot.
+    """
+
+    name: str
+    folder: Path
+    communities: frozenset[str]
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise SettingsError(
+                f"{self.name!r} cannot be the name of a collection.",
+                remedy="Use 1 to 64 letters, digits, dots, dashes and underscores.",
+            )
+
+    def visible_to(self, community: str) -> bool:
+        """Whether this community may search the collection."""
+        return community == LOCAL or not self.communities.isdisjoint({EVERYBODY, community})
+
+
+class FolderLibrary:
+    """The Library port over folders of pictures; every blocking step runs in a thread.
+
+    ``default`` comes first wherever it may be seen. ``identity`` is the model that encodes
+    the queries; without it (a program that only shows the state) any snapshot is opened.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[CollectionSpec],
+        catalogue: Catalogue,
+        store: SnapshotStore,
+        *,
+        identity: ModelIdentity | None = None,
+        default: str | None = None,
+    ) -> None:
+        # sorted() is stable: after the default one, the order of the settings.
+        self._specs = {
+            spec.name: spec for spec in sorted(specs, key=lambda spec: spec.name != default)
+        }
+        self._catalogue = catalogue
+        self._store = store
+        self._identity = identity
+
+    def visible(self, community: str) -> Sequence[str]:
+        """Names of the collections that this community may search, the default one first."""
+        return tuple(spec.name for spec in self._specs.values() if spec.visible_to(community))
+
+    async def open(self, collection: str | None, community: str) -> IndexSnapshot:
+        """The current snapshot; None names the community's default collection.
+
+        Raises NotFound where the collection does not exist or this community may not
+        search it (the same words for both), EmptyCollection, ModelMismatch, CatalogueError.
+        """
+        names = self.visible(community)
+        name = collection if collection is not None else next(iter(names), None)
+        if name is None or name not in names:
+            raise NotFound(
+                "There is no such collection here.",
+                remedy="Leave out the collection's name to search the default one."
+                if names
+                else "Ask whoever runs this bot to open a collection to this place.",
+            )
+        snapshot = await asyncio.to_thread(self._store.current, name)
+        if snapshot is None:
+            raise EmptyCollection(
+                f"Nothing is indexed yet in {name!r}.",
+                remedy=f"Run: tangerine reindex --collection {name}",
+            )
+        self._check_model(snapshot)
+        if not snapshot.pictures:
+            raise EmptyCollection(
+                f"There are no pictures in {name!r}.",
+                remedy="Put pictures into its folder, then run: "
+                f"tangerine reindex --collection {name}",
+            )
+        return snapshot
+
+    async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
+        """A visible picture and its file. Raises NotFound, the same words for every cause."""
+        for name in self.visible(community):
+            found = await asyncio.to_thread(self._find, self._specs[name], picture_id)
+            if found is not None:
+                return found
+        raise NotFound(
+            "There is no such picture here.", remedy="It may have been removed; search again."
+        )
+
+    async def status(self, community: str) -> Sequence[CollectionStatus]:
+        """The state of every collection that this community may search."""
+        return [await asyncio.to_thread(self._status, name) for name in self.visible(community)]
+
+    def _check_model(self, snapshot: IndexSnapshot) -> None:
+        mine = self._identity
+        if mine is not None and mine.fingerprint != snapshot.identity.fingerprint:
+            raise ModelMismatch(
+                f"The collection {snapshot.collection!r} was indexed with the model "
+                f"{snapshot.identity.name!r}, but {mine.name!r} is loaded.",
+                remedy="Start with that model, or run: "
+                f"tangerine reindex --full --collection {snapshot.collection}",
+            )
+
+    def _find(self, spec: CollectionSpec, picture_id: str) -> tuple[Picture, Path] | None:
+        snapshot = self._store.current(spec.name)
+        row = snapshot.row_of(picture_id) if snapshot is not None else None
+        if snapshot is None or row is None:
+            return None
+        picture = snapshot.pictures[row]
+        try:
+            folder = spec.folder.resolve(strict=True)
+            file = folder / picture.path
+            # A link may have been put in the picture's place since it was indexed.
+            if not inside(folder, file) or not stat.S_ISREG(file.stat().st_mode):
+                return None
+        except OSError:
+            return None
+        return picture, file.resolve()
+
+    def _status(self, name: str) -> CollectionStatus:
+        generation = self._catalogue.generation(name)
+        pictures, captions = self._catalogue.counts(name)
+        try:
+            manifest = self._store.manifest(name)
+        except DamagedGenerationError:
+            manifest = None
+        if manifest is not None and manifest.generation == generation:
+            kind = manifest.kind
+        else:
+            kind = "none" if generation == 0 else "rebuilt at the next search"
+        return CollectionStatus(
+            name=name, pictures=pictures, captions=captions, index=kind, generation=generation
+        )

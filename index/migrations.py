@@ -1,0 +1,167 @@
+"""Numbered steps from an empty database to the newest schema.
+
+A step is never edited once released: what follows is a step with the next number. Each one
+runs in a transaction of its own together with the note that it was done, so that a killed
+migration leaves the version before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Engine,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    delete,
+    insert,
+    inspect,
+    select,
+)
+
+from core.errors import CatalogueError
+from index.schema import schema_version
+
+Migration = Callable[[Connection], None]
+
+
+def _first_schema(connection: Connection) -> None:
+    """Version 1: collections, runs, pictures, captions, vectors, files, failures."""
+    first = MetaData()
+    Table(
+        "collections",
+        first,
+        Column("name", String(64), primary_key=True),
+        Column("generation", Integer, nullable=False),
+        Column("model_name", Text),
+        Column("model_fingerprint", String(64)),
+        Column("model_dimension", Integer),
+    )
+    Table(
+        "runs",
+        first,
+        Column("id", Integer, primary_key=True, autoincrement=True),
+        Column("collection", String(64), nullable=False, index=True),
+        Column("fingerprint", String(64), nullable=False),
+        Column("full", Boolean, nullable=False),
+        Column("started_at", Float, nullable=False),
+        Column("finished_at", Float),
+        Column("done", Integer, nullable=False),
+        Column("total", Integer, nullable=False),
+        sqlite_autoincrement=True,
+    )
+    Table(
+        "pictures",
+        first,
+        Column("id", String(8), primary_key=True),
+        Column("collection", String(64), nullable=False),
+        Column("path", Text, nullable=False),
+        Column("sha256", String(64), nullable=False),
+        Column("width", Integer, nullable=False),
+        Column("height", Integer, nullable=False),
+        UniqueConstraint("collection", "path", name="uq_pictures_collection_path"),
+        Index("ix_pictures_sha256", "sha256"),
+    )
+    Table(
+        "tombstones",
+        first,
+        Column("id", String(8), primary_key=True),
+        Column("removed_at", Float, nullable=False),
+    )
+    Table(
+        "captions",
+        first,
+        Column("picture_id", String(8), primary_key=True),
+        Column("position", Integer, primary_key=True, autoincrement=False),
+        Column("text", Text, nullable=False),
+        Column("text_hash", String(64), nullable=False),
+        Index("ix_captions_text_hash", "text_hash"),
+    )
+    Table(
+        "picture_vectors",
+        first,
+        Column("sha256", String(64), primary_key=True),
+        Column("fingerprint", String(64), primary_key=True),
+        Column("run", Integer, nullable=False),
+        Column("width", Integer, nullable=False),
+        Column("height", Integer, nullable=False),
+        Column("vector", LargeBinary, nullable=False),
+    )
+    Table(
+        "caption_vectors",
+        first,
+        Column("text_hash", String(64), primary_key=True),
+        Column("fingerprint", String(64), primary_key=True),
+        Column("run", Integer, nullable=False),
+        Column("vector", LargeBinary, nullable=False),
+    )
+    Table(
+        "files",
+        first,
+        Column("collection", String(64), primary_key=True),
+        Column("path", Text, primary_key=True),
+        Column("size", BigInteger, nullable=False),
+        Column("mtime_ns", BigInteger, nullable=False),
+        Column("sha256", String(64), nullable=False),
+    )
+    Table(
+        "failures",
+        first,
+        Column("id", Integer, primary_key=True, autoincrement=True),
+        Column("collection", String(64), nullable=False),
+        Column("path", Text, nullable=False),
+        Column("sha256", String(64), nullable=False),
+        Column("size", BigInteger, nullable=False),
+        Column("mtime_ns", BigInteger, nullable=False),
+        Column("code", String(64), nullable=False),
+        Column("reason", Text, nullable=False),
+        Index("ix_failures_collection_path", "collection", "path"),
+    )
+    first.create_all(connection)
+
+
+MIGRATIONS: Sequence[Migration] = (_first_schema,)
+"""The step at position ``n`` leads from version ``n`` to version ``n + 1``."""
+
+
+def version_of(connection: Connection) -> int:
+    """The schema version of this database, 0 for an empty one."""
+    if not inspect(connection).has_table(schema_version.name):
+        return 0
+    version = connection.execute(select(schema_version.c.version)).scalar()
+    return int(version) if version is not None else 0
+
+
+def migrate(writing: Engine, migrations: Sequence[Migration] = MIGRATIONS) -> int:
+    """Bring the database to the newest version and return it.
+
+    ``writing`` is an engine whose transactions take the write lock at their start, so that
+    two processes starting at once do not both migrate. Raises CatalogueError where a newer
+    program has written the database.
+    """
+    while True:
+        with writing.begin() as connection:
+            version = version_of(connection)
+            if version > len(migrations):
+                raise CatalogueError(
+                    f"The catalogue was written by a newer version of this program "
+                    f"(its schema is {version}, this program knows {len(migrations)}).",
+                    remedy="Update the program, or point TANGERINE_DATA_DIR at another folder.",
+                )
+            if version == len(migrations):
+                return version
+            migrations[version](connection)
+            schema_version.create(connection, checkfirst=True)
+            connection.execute(delete(schema_version))
+            connection.execute(insert(schema_version).values(version=version + 1))

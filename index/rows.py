@@ -1,0 +1,140 @@
+"""Reading and writing many rows at once, in SQL that every database understands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+)
+
+from index.records import BadFile, IndexedPicture, text_hash
+from index.schema import (
+    caption_vectors,
+    captions,
+    collections,
+    picture_vectors,
+    pictures,
+    runs,
+)
+
+CHUNK = 500
+"""Values in one IN list: SQLite allowed 999 variables for most of its history."""
+
+
+def insert_all(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert these rows, which may be none."""
+    if rows:
+        connection.execute(insert(table), [dict(row) for row in rows])
+
+
+def replace(
+    connection: Connection, table: Table, keys: Sequence[str], rows: Iterable[Mapping[str, Any]]
+) -> None:
+    """Insert these rows in place of those with the same keys; the last of two wins."""
+    latest = {tuple(row[key] for key in keys): dict(row) for row in rows}
+    if not latest:
+        return
+    matches = and_(*(table.c[key] == bindparam(f"old_{key}") for key in keys))
+    connection.execute(
+        delete(table).where(matches),
+        [{f"old_{key}": row[key] for key in keys} for row in latest.values()],
+    )
+    insert_all(connection, table, list(latest.values()))
+
+
+def delete_where_in(
+    connection: Connection,
+    column: Column[Any],
+    values: Iterable[str],
+    *conditions: ColumnElement[bool],
+) -> None:
+    """Delete the rows whose column holds one of these values."""
+    pending = iter(values)
+    while chunk := list(islice(pending, CHUNK)):
+        connection.execute(delete(column.table).where(column.in_(chunk), *conditions))
+
+
+def captions_of(connection: Connection, collection: str) -> dict[str, list[str]]:
+    """The captions of each picture of a collection in their order, by the picture's id."""
+    texts: dict[str, list[str]] = {}
+    for row in connection.execute(
+        select(captions.c.picture_id, captions.c.text)
+        .join(pictures, captions.c.picture_id == pictures.c.id)
+        .where(pictures.c.collection == collection)
+        .order_by(captions.c.picture_id, captions.c.position)
+    ):
+        texts.setdefault(row.picture_id, []).append(row.text)
+    return texts
+
+
+def insert_pictures(
+    connection: Connection, collection: str, rows: Sequence[IndexedPicture]
+) -> None:
+    """Insert pictures with their captions."""
+    insert_all(
+        connection,
+        pictures,
+        [
+            {
+                "id": row.id,
+                "collection": collection,
+                "path": row.path,
+                "sha256": row.sha256,
+                "width": row.width,
+                "height": row.height,
+            }
+            for row in rows
+        ],
+    )
+    insert_all(
+        connection,
+        captions,
+        [
+            {"picture_id": row.id, "position": place, "text": text, "text_hash": text_hash(text)}
+            for row in rows
+            for place, text in enumerate(row.captions)
+        ],
+    )
+
+
+def failure_row(collection: str, bad: BadFile) -> dict[str, Any]:
+    """The row of a failure."""
+    return {
+        "collection": collection,
+        "path": bad.failure.path,
+        "sha256": bad.sha256,
+        "size": bad.size,
+        "mtime_ns": bad.mtime_ns,
+        "code": bad.failure.code,
+        "reason": bad.failure.reason,
+    }
+
+
+def drop_unused_vectors(connection: Connection) -> None:
+    """Forget the vectors that no picture, caption and model of a collection needs.
+
+    Does nothing while a reindex is unfinished anywhere: its vectors are not in use yet.
+    """
+    if connection.execute(select(runs.c.id).where(runs.c.finished_at.is_(None))).first():
+        return
+    models = select(collections.c.model_fingerprint).where(
+        collections.c.model_fingerprint.is_not(None)
+    )
+    for table, used in (
+        (picture_vectors, exists().where(pictures.c.sha256 == picture_vectors.c.sha256)),
+        (caption_vectors, exists().where(captions.c.text_hash == caption_vectors.c.text_hash)),
+    ):
+        connection.execute(delete(table).where(or_(~used, table.c.fingerprint.not_in(models))))

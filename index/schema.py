@@ -1,0 +1,136 @@
+"""The catalogue's tables as the newest schema version has them.
+
+:mod:`index.migrations` builds them step by step; a test keeps both equal.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+collections = Table(
+    "collections",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    # Counts up with every change of what a search may find.
+    Column("generation", Integer, nullable=False),
+    # The model whose vectors the collection is searched by; NULL before the first reindex.
+    Column("model_name", Text),
+    Column("model_fingerprint", String(64)),
+    Column("model_dimension", Integer),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("collection", String(64), nullable=False, index=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("full", Boolean, nullable=False),
+    # Seconds since the epoch.
+    Column("started_at", Float, nullable=False),
+    Column("finished_at", Float),
+    # How far it has come, so that other processes can say so.
+    Column("done", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
+    # A full run takes every vector with a lower run as out of date: ids must never go back.
+    sqlite_autoincrement=True,
+)
+
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("id", String(8), primary_key=True),
+    Column("collection", String(64), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    UniqueConstraint("collection", "path", name="uq_pictures_collection_path"),
+    Index("ix_pictures_sha256", "sha256"),
+)
+
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("id", String(8), primary_key=True),
+    Column("removed_at", Float, nullable=False),
+)
+
+captions = Table(
+    "captions",
+    metadata,
+    Column("picture_id", String(8), primary_key=True),
+    # 0 is the caption that is shown.
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("text", Text, nullable=False),
+    Column("text_hash", String(64), nullable=False),
+    Index("ix_captions_text_hash", "text_hash"),
+)
+
+picture_vectors = Table(
+    "picture_vectors",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("fingerprint", String(64), primary_key=True),
+    Column("run", Integer, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    # float32, little-endian.
+    Column("vector", LargeBinary, nullable=False),
+)
+
+caption_vectors = Table(
+    "caption_vectors",
+    metadata,
+    Column("text_hash", String(64), primary_key=True),
+    Column("fingerprint", String(64), primary_key=True),
+    Column("run", Integer, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+)
+
+# What a path held when it was last read: spares hashing what did not change.
+files = Table(
+    "files",
+    metadata,
+    Column("collection", String(64), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+)
+
+failures = Table(
+    "failures",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("collection", String(64), nullable=False),
+    Column("path", Text, nullable=False),
+    # Empty where the bytes are not what failed (a missing file, an unreadable folder).
+    Column("sha256", String(64), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("code", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("ix_failures_collection_path", "collection", "path"),
+)
+
+schema_version = Table(
+    "schema_version",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+)

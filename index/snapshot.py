@@ -1,0 +1,139 @@
+"""One generation of a collection: immutable in memory, a folder with checksums on disk.
+
+The folder of a generation holds ``pictures.faiss``, ``captions.faiss`` and ``rows.json``.
+It is derived: whatever is wrong with it, :meth:`IndexSnapshot.of` makes it anew from the
+catalogue.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from core.errors import CatalogueError
+from core.types import ModelIdentity, Picture
+from index.contents import Contents
+from index.durable import checksum, sync, write_durably
+from index.manifest import DamagedGenerationError, FileSum, Manifest
+from index.vectors import StoredIndex, build_index, load_index
+
+PICTURES = "pictures.faiss"
+CAPTIONS = "captions.faiss"
+ROWS = "rows.json"
+
+
+@dataclass(frozen=True, eq=False)
+class IndexSnapshot:
+    """The Snapshot port: rows and vectors of one generation, all in memory.
+
+    Holding it is enough to keep it: later generations and deleted files change nothing.
+    """
+
+    collection: str
+    generation: int
+    identity: ModelIdentity
+    pictures: tuple[Picture, ...]
+    captions: tuple[tuple[str, int], ...]
+    picture_index: StoredIndex
+    caption_index: StoredIndex
+    _rows: Mapping[str, int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if (len(self.pictures), len(self.captions)) != (
+            len(self.picture_index),
+            len(self.caption_index),
+        ):
+            raise ValueError("rows and vectors differ in number")
+        rows = {picture.id: row for row, picture in enumerate(self.pictures)}
+        object.__setattr__(self, "_rows", rows)
+
+    def row_of(self, picture_id: str) -> int | None:
+        """The row of the picture with this id, None where there is none."""
+        return self._rows.get(picture_id)
+
+    @classmethod
+    def of(cls, contents: Contents) -> IndexSnapshot | None:
+        """The catalogue's present state, None before the first reindex.
+
+        Raises CatalogueError where the catalogue lacks a vector.
+        """
+        identity = contents.identity
+        if identity is None:
+            return None
+        try:
+            return cls(
+                collection=contents.collection,
+                generation=contents.generation,
+                identity=identity,
+                pictures=contents.pictures,
+                captions=contents.captions,
+                picture_index=build_index(identity.dimension, contents.picture_vectors()),
+                caption_index=build_index(identity.dimension, contents.caption_vectors()),
+            )
+        except ValueError as error:
+            raise CatalogueError(
+                f"The catalogue contradicts itself about {contents.collection!r} ({error}).",
+                remedy=f"Run: tangerine reindex --full --collection {contents.collection}",
+            ) from error
+
+    def write(self, folder: Path) -> Manifest:
+        """Write a generation's folder, synced, and return its manifest. Raises OSError."""
+        folder.mkdir(parents=True)
+        self.picture_index.save(folder / PICTURES)
+        self.caption_index.save(folder / CAPTIONS)
+        sync(folder / PICTURES)
+        sync(folder / CAPTIONS)
+        rows = {
+            "pictures": [
+                [each.id, each.path, each.caption, each.sha256, each.width, each.height]
+                for each in self.pictures
+            ],
+            "captions": self.captions,
+        }
+        write_durably(folder / ROWS, json.dumps(rows, separators=(",", ":")).encode())
+        sync(folder)
+        sync(folder.parent)
+        return Manifest(
+            collection=self.collection,
+            generation=self.generation,
+            pictures=len(self.pictures),
+            captions=len(self.captions),
+            kind=self.picture_index.kind,
+            model=self.identity,
+            files={name: FileSum(*checksum(folder / name)) for name in (PICTURES, CAPTIONS, ROWS)},
+        )
+
+    @classmethod
+    def read(cls, folder: Path, manifest: Manifest) -> IndexSnapshot:
+        """The generation that :meth:`write` wrote.
+
+        Raises DamagedGenerationError where a file is missing, torn or not what it says.
+        """
+        manifest.verify(folder)
+        dimension = manifest.model.dimension
+        try:
+            rows = json.loads((folder / ROWS).read_bytes())
+            return cls(
+                collection=manifest.collection,
+                generation=manifest.generation,
+                identity=manifest.model,
+                pictures=tuple(
+                    Picture(
+                        id=picture_id,
+                        collection=manifest.collection,
+                        path=path,
+                        caption=caption,
+                        sha256=sha256,
+                        width=width,
+                        height=height,
+                    )
+                    for picture_id, path, caption, sha256, width, height in rows["pictures"]
+                ),
+                captions=tuple((text, row) for text, row in rows["captions"]),
+                picture_index=load_index(manifest.kind, folder / PICTURES, dimension),
+                caption_index=load_index(manifest.kind, folder / CAPTIONS, dimension),
+            )
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise DamagedGenerationError(f"generation {manifest.generation}: {error}") from error

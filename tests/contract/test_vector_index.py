@@ -1,0 +1,137 @@
+"""What every vector index keeps, FAISS's and the plain numpy one alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.ports import VectorIndex
+from core.types import Vectors
+from index.flat_index import FlatIndex
+from tests.fake_collections import FakeVectorIndex
+from tests.fakes import unit
+
+DIMENSION = 16
+Build = Callable[[Vectors], VectorIndex]
+
+
+def _flat(vectors: Vectors) -> VectorIndex:
+    return FlatIndex.build(vectors.shape[1], np.array_split(vectors, 3))
+
+
+IMPLEMENTATIONS = [
+    pytest.param(_flat, id="faiss"),
+    pytest.param(FakeVectorIndex, id="numpy"),
+]
+every_index = pytest.mark.parametrize("build", IMPLEMENTATIONS)
+
+
+def _vectors_of(count: int, seed: int = 0) -> Vectors:
+    return unit(np.random.default_rng(seed).standard_normal((count, DIMENSION)))
+
+
+@every_index
+def test_best_first(build: Build) -> None:
+    """Scores never rise from rank to rank, and each is the cosine with its row."""
+    vectors = _vectors_of(500)
+    queries = _vectors_of(7, seed=1)
+    scores, rows = build(vectors).search(queries, 20)
+    assert scores.shape == rows.shape == (7, 20)
+    assert scores.dtype == np.float32
+    assert rows.dtype == np.int64
+    assert (np.diff(scores, axis=1) <= 0).all()
+    np.testing.assert_allclose(scores, np.einsum("qkd,qd->qk", vectors[rows], queries), atol=1e-6)
+
+
+@every_index
+def test_nothing_better_is_left_out(build: Build) -> None:
+    """No row outside of the answer scores higher than its last one."""
+    vectors = _vectors_of(300)
+    queries = _vectors_of(5, seed=1)
+    scores, rows = build(vectors).search(queries, 10)
+    everything = queries @ vectors.T
+    for place in range(len(queries)):
+        outside = np.setdiff1d(np.arange(300), rows[place])
+        assert everything[place, outside].max() <= scores[place, -1] + 1e-6
+
+
+@every_index
+@pytest.mark.parametrize("copies", [2, 40, 200])
+def test_ties_keep_the_lower_row_first(build: Build, copies: int) -> None:
+    """Of equal vectors the lowest rows are found, in their order, however many there are."""
+    vectors = _vectors_of(400)
+    places = np.random.default_rng(2).choice(400, size=copies, replace=False)
+    vectors[places] = vectors[places[0]]
+    _, rows = build(vectors).search(vectors[places[:1]], min(copies, 30))
+    assert rows[0].tolist() == sorted(places.tolist())[: min(copies, 30)]
+
+
+@every_index
+def test_k_is_clipped(build: Build) -> None:
+    """More than there is gives what there is; nothing asked gives nothing."""
+    index = build(_vectors_of(3))
+    assert index.search(_vectors_of(2, seed=1), 10)[0].shape == (2, 3)
+    assert index.search(_vectors_of(2, seed=1), 0)[0].shape == (2, 0)
+
+
+@every_index
+def test_an_empty_index_answers(build: Build) -> None:
+    """Nothing stored is an answer, not an error."""
+    index = build(np.empty((0, DIMENSION), dtype=np.float32))
+    scores, rows = index.search(_vectors_of(2), 5)
+    assert len(index) == 0
+    assert scores.shape == rows.shape == (2, 0)
+    assert index.reconstruct(np.array([], dtype=np.int64)).shape == (0, DIMENSION)
+
+
+@every_index
+def test_stored_vectors_come_back(build: Build) -> None:
+    """What is stored is what comes back, in the order that was asked, also twice."""
+    vectors = _vectors_of(50)
+    rows = np.array([49, 0, 7, 7], dtype=np.int64)
+    np.testing.assert_array_equal(build(vectors).reconstruct(rows), vectors[rows])
+
+
+@every_index
+def test_a_missing_row_is_an_error(build: Build) -> None:
+    """A row that is not there is not answered with another one."""
+    with pytest.raises(IndexError):
+        build(_vectors_of(5)).reconstruct(np.array([5], dtype=np.int64))
+
+
+@every_index
+def test_the_batch_changes_nothing(build: Build) -> None:
+    """A query gets the same rows and scores alone and among forty others."""
+    vectors = _vectors_of(1000)
+    vectors[500:] = vectors[:500]
+    queries = _vectors_of(41, seed=3)
+    index = build(vectors)
+    together_scores, together_rows = index.search(queries, 9)
+    for place, query in enumerate(queries):
+        scores, rows = index.search(query[None], 9)
+        assert rows[0].tolist() == together_rows[place].tolist()
+        np.testing.assert_allclose(scores[0], together_scores[place], atol=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    count=st.integers(0, 60),
+    distinct=st.integers(1, 8),
+    k=st.integers(0, 70),
+    seed=st.integers(0, 2**16),
+)
+def test_faiss_equals_the_reference(count: int, distinct: int, k: int, seed: int) -> None:
+    """FAISS and numpy agree on rows and scores, with any number of equal vectors."""
+    rng = np.random.default_rng(seed)
+    # Few bits: every product and sum is exact in float32, so that ties are ties in both.
+    pool = rng.integers(-2, 3, size=(distinct, DIMENSION)).astype(np.float32) / 8
+    vectors = pool[rng.integers(0, distinct, size=count)]
+    queries = rng.integers(-2, 3, size=(3, DIMENSION)).astype(np.float32) / 8
+    expected = FakeVectorIndex(vectors).search(queries, k)
+    found = _flat(vectors).search(queries, k)
+    np.testing.assert_array_equal(found[1], expected[1])
+    np.testing.assert_array_equal(found[0], expected[0])

@@ -1,0 +1,114 @@
+"""A folder of pictures with everything that indexes it: real files, SQLite and FAISS."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from core.types import Progress, ReindexReport
+from index.catalogue import Catalogue
+from index.library import CollectionSpec, FolderLibrary
+from index.reindex import Reindexer
+from index.snapshot import IndexSnapshot
+from index.store import SnapshotStore
+from tests.fakes import FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the others on the event loop go on until this holds, for ten seconds at most."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - the parts under test have no event for it
+            await asyncio.sleep(0)
+
+
+class RealClock:
+    """The clock that the program uses."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go backwards."""
+        return time.monotonic()
+
+
+class Gallery:
+    """One collection under ``home``: ``pictures`` is its folder, ``data`` the data folder.
+
+    The encoder and the decoder are fakes that count; all else is what the program runs.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        name: str = "gallery",
+        model: str = "fake",
+        embedder: FakeEmbedder | None = None,
+        in_flight: int = 64,
+    ) -> None:
+        self.name = name
+        self.pictures = home / "pictures"
+        self.pictures.mkdir(parents=True, exist_ok=True)
+        self.data = home / "data"
+        self.spec = CollectionSpec(name, self.pictures, frozenset({"web"}))
+        self.catalogue = Catalogue.open(self.data / "catalogue.sqlite")
+        self.store = SnapshotStore(self.data / "index", self.catalogue)
+        self.embedder = embedder or FakeEmbedder(FakeEncoder(name=model))
+        self.decoder = FakeDecoder()
+        self.library = FolderLibrary(
+            [self.spec], self.catalogue, self.store, identity=self.embedder.identity
+        )
+        self.reindexer = Reindexer(
+            [self.spec],
+            catalogue=self.catalogue,
+            store=self.store,
+            embedder=self.embedder,
+            decoder=self.decoder,
+            clock=RealClock(),
+            in_flight=in_flight,
+        )
+
+    @property
+    def index(self) -> Path:
+        """The folder of the collection's generations."""
+        return self.data / "index" / self.name
+
+    def add(self, path: str, colour: str = "red", seed: int = 0, caption: str = "") -> Path:
+        """Put a picture into the folder, with a text beside it where it has a caption."""
+        file = self.pictures / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(picture_bytes(colour, seed))
+        if caption:
+            file.with_suffix(".txt").write_text(caption, encoding="utf-8")
+        return file
+
+    def write(self, path: str, data: bytes | str) -> Path:
+        """Put any file into the folder."""
+        file = self.pictures / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data.encode() if isinstance(data, str) else data)
+        return file
+
+    async def reindex(
+        self, *, full: bool = False, on_progress: Callable[[Progress], None] | None = None
+    ) -> ReindexReport:
+        """Reindex the collection."""
+        return await self.reindexer.reindex(self.name, full=full, on_progress=on_progress)
+
+    def snapshot(self) -> IndexSnapshot:
+        """The current snapshot, which must exist."""
+        snapshot = self.store.current(self.name)
+        assert snapshot is not None
+        return snapshot
+
+    def shown(self) -> dict[str, str]:
+        """The caption of every picture in the snapshot, by path."""
+        return {picture.path: picture.caption for picture in self.snapshot().pictures}
+
+    def ids(self) -> dict[str, str]:
+        """The id of every picture in the snapshot, by path."""
+        return {picture.path: picture.id for picture in self.snapshot().pictures}
+
+    def close(self) -> None:
+        """Close the catalogue."""
+        self.catalogue.close()

@@ -1,0 +1,110 @@
+"""Numbered migrations: every version leads to the newest one, a newer one is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, create_engine, inspect, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from core.errors import CatalogueError
+from index.catalogue import Catalogue
+from index.database import open_database
+from index.migrations import MIGRATIONS, migrate, version_of
+from index.schema import metadata
+
+
+def _engine(file: Path) -> Engine:
+    return create_engine(f"sqlite:///{file}")
+
+
+def _layout(engine: Engine) -> dict[str, object]:
+    found = inspect(engine)
+    return {
+        table: (
+            [
+                (c["name"], str(c["type"]), c["nullable"], c["primary_key"])
+                for c in found.get_columns(table)
+            ],
+            sorted((i["name"], tuple(i["column_names"])) for i in found.get_indexes(table)),
+            sorted(str(u["name"]) for u in found.get_unique_constraints(table)),
+        )
+        for table in sorted(found.get_table_names())
+        if not table.startswith("sqlite_")
+    }
+
+
+def test_migrations_lead_to_the_schema(tmp_path: Path) -> None:
+    """The numbered steps build exactly what the queries are written for."""
+    stepped, direct = _engine(tmp_path / "a.sqlite"), _engine(tmp_path / "b.sqlite")
+    migrate(stepped)
+    metadata.create_all(direct)
+    assert _layout(stepped) == _layout(direct)
+    stepped.dispose()
+    direct.dispose()
+
+
+def test_runs_are_numbered_for_ever(tmp_path: Path) -> None:
+    """The number of a deleted run is not given again, in either way of building the table."""
+    engine = _engine(tmp_path / "a.sqlite")
+    migrate(engine)
+    with engine.connect() as connection:
+        sql = connection.execute(text("SELECT sql FROM sqlite_master WHERE name = 'runs'")).scalar()
+    engine.dispose()
+    assert "AUTOINCREMENT" in str(sql)
+    assert "AUTOINCREMENT" in str(CreateTable(metadata.tables["runs"]).compile(engine))
+
+
+def test_statements_are_understood_elsewhere() -> None:
+    """Every table and index can be made on another database than SQLite, too."""
+    dialect = postgresql.dialect()
+    for table in metadata.sorted_tables:
+        assert "CREATE TABLE" in str(CreateTable(table).compile(dialect=dialect))
+        for index in table.indexes:
+            assert "CREATE INDEX" in str(CreateIndex(index).compile(dialect=dialect))
+
+
+def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
+    """A catalogue of a newer program is not touched, and the words say what to do."""
+    file = tmp_path / "catalogue.sqlite"
+    Catalogue.open(file).close()
+    engine = _engine(file)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE schema_version SET version = 99"))
+    with pytest.raises(CatalogueError, match=r"newer version.*99.*Update the program"):
+        Catalogue.open(file)
+    with engine.connect() as connection:
+        assert version_of(connection) == 99
+    engine.dispose()
+
+
+def test_a_failed_step_leaves_the_version_before(tmp_path: Path) -> None:
+    """Steps that are done stay done; the one that failed has left nothing behind."""
+
+    def second(connection: Connection) -> None:
+        connection.execute(text("CREATE TABLE extra (x INTEGER)"))
+
+    def broken(connection: Connection) -> None:
+        connection.execute(text("CREATE TABLE half (x INTEGER)"))
+        raise ZeroDivisionError
+
+    database = open_database(tmp_path / "catalogue.sqlite")
+    with pytest.raises(ZeroDivisionError):
+        migrate(database._writing, [*MIGRATIONS, second, broken])
+    with database.read() as connection:
+        tables = set(inspect(connection).get_table_names())
+        assert version_of(connection) == len(MIGRATIONS) + 1
+    assert "extra" in tables
+    assert "half" not in tables
+    database.close()
+
+
+def test_opening_twice_migrates_once(tmp_path: Path) -> None:
+    """A catalogue that is up to date is left as it is."""
+    file = tmp_path / "catalogue.sqlite"
+    Catalogue.open(file).close()
+    before = file.read_bytes()
+    Catalogue.open(file).close()
+    assert file.read_bytes() == before

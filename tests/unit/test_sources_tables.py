@@ -1,0 +1,265 @@
+"""Captions from CSV and metadata files: every row counts, none leads out of the folder."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from index.caption_texts import tidy
+from index.sources import Scan, scan_folder
+
+
+def _gallery(folder: Path, *pictures: str, **files: str | bytes) -> Scan:
+    """Scan a folder of these (empty) pictures and caption files (``captions__csv=...``)."""
+    for picture in pictures:
+        (folder / picture).parent.mkdir(parents=True, exist_ok=True)
+        (folder / picture).touch()
+    for name, content in files.items():
+        file = folder / name.replace("__", ".").replace("_in_", "/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+    return scan_folder(folder)
+
+
+def _captions(scan: Scan) -> dict[str, tuple[str, ...]]:
+    return {picture.path: picture.captions for picture in scan.pictures}
+
+
+def test_rows_of_one_picture_are_its_captions(tmp_path: Path) -> None:
+    """Several rows name one picture: all are captions, in order, each once."""
+    scan = _gallery(
+        tmp_path,
+        "a.png",
+        "sub/b.png",
+        captions__csv="image,description\na.png,first\nsub/b.png,other\na.png,second\n"
+        "a.png,first\n",
+    )
+    assert _captions(scan) == {"a.png": ("first", "second"), "sub/b.png": ("other",)}
+    assert scan.failures == ()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'image,description\na.png,"red, ""round""\nand ripe"\n',
+        'image;description\na.png;"red, ""round""\r\nand ripe"\r\n',
+        'Description\timage\n"red, ""round"" and ripe"\ta.png\n',
+        '\ufeffimage,extra,description\r\n\r\n"a.png",1,"red, ""round""  and ripe"\r\n',
+        'file_name,text\na.png,"red, ""round"" and ripe"',
+    ],
+)
+def test_tables_as_people_save_them(tmp_path: Path, content: str) -> None:
+    """Quotes, line breaks in a field, other delimiters, a mark at the start: all are read."""
+    scan = _gallery(tmp_path, "a.png", captions__csv=content)
+    assert _captions(scan) == {"a.png": ('red, "round" and ripe',)}
+    assert scan.failures == ()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "cp1252", "utf-16"])
+def test_tables_in_every_usual_encoding(tmp_path: Path, encoding: str) -> None:
+    """A table in Windows' Latin says the same as one in UTF-8."""
+    content = "image,description\na.png,süße Äpfel\n".encode(encoding)
+    scan = _gallery(tmp_path, "a.png", captions__csv=content)
+    assert _captions(scan) == {"a.png": ("süße Äpfel",)}
+
+
+def test_any_csv_with_the_header_counts(tmp_path: Path) -> None:
+    """Any CSV in the folder with the columns counts, others and those below do not."""
+    table = "image,description\na.png,yes\n"
+    scan = _gallery(
+        tmp_path, "a.png", mine__csv=table, prices__csv="item,price\na.png,3\n", sub_in_x__csv=table
+    )
+    assert _captions(scan) == {"a.png": ("yes",)}
+    assert scan.failures == ()
+
+
+def test_metadata_as_datasets_have_it(tmp_path: Path) -> None:
+    """``metadata.csv`` and ``metadata.jsonl`` count in every folder, named from there."""
+    lines = [
+        {"file_name": "b.png", "text": "from lines", "label": 3},
+        {"file_name": "c.png", "text": ["one", "two"]},
+        {"file_name": "d.png"},
+    ]
+    scan = _gallery(
+        tmp_path,
+        "train/a.png",
+        "test/b.png",
+        "test/c.png",
+        "test/d.png",
+        train_in_metadata__csv="file_name,text\na.png,from csv\n",
+        test_in_metadata__jsonl="\n".join(json.dumps(line) for line in lines),
+    )
+    assert _captions(scan) == {
+        "train/a.png": ("from csv",),
+        "test/b.png": ("from lines",),
+        "test/c.png": ("one", "two"),
+        "test/d.png": (),
+    }
+    assert scan.failures == ()
+
+
+def test_sources_have_an_order(tmp_path: Path) -> None:
+    """A table comes first, then metadata, then the text beside; the name only without any."""
+    scan = _gallery(
+        tmp_path,
+        "red apple.png",
+        "green pear.png",
+        "plum.png",
+        captions__csv="image,description\nred apple.png,table\n",
+        metadata__csv="file_name,text\nred apple.png,metadata\ngreen pear.png,\n",
+    )
+    assert _captions(scan)["green pear.png"] == ("green pear",), "an empty field is no caption"
+    (tmp_path / "red apple.txt").write_text("beside\nde.utf8=daneben")
+    (tmp_path / "plum.png.txt").write_text("a plum")
+    assert _captions(scan_folder(tmp_path)) == {
+        "red apple.png": ("table", "metadata", "beside"),
+        "green pear.png": ("green pear",),
+        "plum.png": ("a plum",),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("missing.png", "no such picture"),
+        ("../secret.png", "out of the folder"),
+        ("sub/../../secret.png", "out of the folder"),
+        ("..\\secret.png", "out of the folder"),
+        ("/etc/passwd", "Absolute"),
+        ("C:\\secret.png", "Absolute"),
+        ("link/secret.png", "out of the folder"),
+        ("", "names no picture"),
+        (".hidden.png", "no such picture"),
+        ("a\0.png", "not valid"),
+    ],
+)
+def test_a_row_never_leaves_the_folder(tmp_path: Path, name: str, reason: str) -> None:
+    """A row that names a missing file, or one elsewhere, is a failure with its line."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "secret.png").touch()
+    (outside / "secret.png").touch()
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "link").symlink_to(outside)
+    (folder / ".hidden.png").touch()
+    scan = _gallery(
+        folder, "a.png", captions__csv=f"image,description\n{name},caption\na.png,fine\n"
+    )
+    assert _captions(scan) == {"a.png": ("fine",)}
+    [failure] = [each for each in scan.failures if "captions.csv" in each.reason]
+    assert "captions.csv, line 2" in failure.reason
+    assert reason in failure.reason
+    assert failure.code == "source"
+
+
+def test_names_from_other_systems_are_understood(tmp_path: Path) -> None:
+    """A backslash, another case and another Unicode form find the one picture they mean."""
+    scan = _gallery(
+        tmp_path,
+        "Sub/Apple.PNG",
+        "café.png",
+        "twin.png",
+        "Twin.png",
+        captions__csv="image,description\nsub\\apple.png,a\ncafe\u0301.png,b\nTWIN.png,c\n"
+        "./twin.png,d\n",
+    )
+    captions = _captions(scan)
+    assert captions["Sub/Apple.PNG"] == ("a",)
+    assert captions["café.png"] == ("b",)
+    assert captions["twin.png"] == ("d",)
+    assert [failure.path for failure in scan.failures] == ["TWIN.png"], "two answer to it"
+
+
+def test_a_link_inside_is_followed(tmp_path: Path) -> None:
+    """A row may name a picture through a link that stays inside."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    scan = _gallery(tmp_path, "real/a.png", captions__csv="image,description\nlink/a.png,yes\n")
+    assert _captions(scan) == {"real/a.png": ("yes",)}
+
+
+def test_bad_lines_stand_alone(tmp_path: Path) -> None:
+    """A line that cannot be read is reported; the lines after it still count."""
+    scan = _gallery(
+        tmp_path,
+        "a.png",
+        "b.png",
+        captions__csv='image,description\nalone\na.png,"first" x\na.png,fine\nb.png,"open\n',
+        metadata__jsonl='{"file_name": "b.png", "text": "yes"}\n{broken\n[]\n{"text": "?"}\n'
+        '{"file_name": "b.png", "text": "again"}\n',
+    )
+    assert _captions(scan) == {"a.png": ("fine",), "b.png": ("yes", "again")}
+    assert [failure.path for failure in scan.failures] == ["captions.csv"] * 3 + [
+        "metadata.jsonl"
+    ] * 3
+    assert all("Line " in failure.reason for failure in scan.failures)
+
+
+def test_a_table_without_the_columns_says_so(tmp_path: Path) -> None:
+    """``captions.csv`` is meant as a table: without the columns, the words name them."""
+    scan = _gallery(tmp_path, "a.png", captions__csv="picture,words\na.png,yes\n")
+    [failure] = scan.failures
+    assert failure.path == "captions.csv"
+    assert "image and description" in failure.reason
+
+
+@pytest.mark.parametrize("content", ["", "\n", "\0", '"', "image,description", "\ufeff"])
+def test_odd_tables_break_nothing(tmp_path: Path, content: str) -> None:
+    """Whatever a table holds, the pictures are found."""
+    scan = _gallery(tmp_path, "plum.png", captions__csv=content)
+    assert _captions(scan) == {"plum.png": ("plum",)}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_table_is_a_failure(tmp_path: Path) -> None:
+    """A table that may not be read is reported and harms nobody."""
+    (tmp_path / "captions.csv").touch(mode=0)
+    scan = _gallery(tmp_path, "plum.png")
+    assert _captions(scan) == {"plum.png": ("plum",)}
+    assert "cannot be read" in scan.failures[0].reason
+
+
+_texts = st.text(
+    alphabet=st.characters(blacklist_categories=["Cs"], blacklist_characters="\0"), max_size=40
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 3), _texts), max_size=12),
+    delimiter=st.sampled_from(",;\t"),
+    ending=st.sampled_from(["\n", "\r\n"]),
+    encoding=st.sampled_from(["utf-8", "utf-8-sig"]),
+)
+def test_every_table_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: list[tuple[int, str]],
+    delimiter: str,
+    ending: str,
+    encoding: str,
+) -> None:
+    """Whatever captions a table is written with, these are what the pictures get."""
+    out = io.StringIO(newline="")
+    # Quoted throughout: left to itself, Python 3.11 does not quote a lone carriage return.
+    writer = csv.writer(out, delimiter=delimiter, lineterminator=ending, quoting=csv.QUOTE_ALL)
+    writer.writerow(("image", "description"))
+    for number, text in rows:
+        writer.writerow((f"{number}.png", text))
+    folder = tmp_path_factory.mktemp("table")
+    scan = _gallery(
+        folder,
+        *(f"{number}.png" for number in range(4)),
+        captions__csv=out.getvalue().encode(encoding),
+    )
+    assert scan.failures == ()
+    for number in range(4):
+        expected = dict.fromkeys(tidy(text) for place, text in rows if place == number)
+        assert _captions(scan)[f"{number}.png"] == tuple(text for text in expected if text)

@@ -1,0 +1,158 @@
+"""Walking a folder: pictures by their suffix, nothing hidden, nothing outside, no loops."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.errors import SourceError
+from index.sources import scan_folder
+from index.walk import PICTURE_SUFFIXES, inside
+
+
+def _touch(folder: Path, *paths: str) -> None:
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).touch()
+
+
+def _paths(folder: Path) -> list[str]:
+    return [picture.path for picture in scan_folder(folder).pictures]
+
+
+def test_pictures_by_their_suffix(tmp_path: Path) -> None:
+    """Every picture suffix counts in any case; other files are passed over in silence."""
+    _touch(tmp_path, *(f"x{suffix}" for suffix in PICTURE_SUFFIXES), "X.JPG", "Y.Heic")
+    _touch(tmp_path, "notes.txt", "film.mp4", "script.svg", "archive.zip", "no-suffix", "png")
+    scan = scan_folder(tmp_path)
+    assert len(scan.pictures) == len(PICTURE_SUFFIXES) + 2
+    assert scan.failures == ()
+
+
+def test_the_order_is_fixed(tmp_path: Path) -> None:
+    """The same folder is read in the same order, by path, whatever the disk says."""
+    names = ["b/2.png", "a.png", "b/1.png", "Z.png", "ä.png", "b.png"]
+    _touch(tmp_path, *names)
+    assert _paths(tmp_path) == sorted(names)
+
+
+def test_hidden_and_foreign_files_are_skipped(tmp_path: Path) -> None:
+    """What is hidden, and what other systems leave behind, is nobody's picture."""
+    _touch(tmp_path, ".x.png", ".thumbs/x.png", "__MACOSX/x.png", "@eaDir/x.png", "seen.png")
+    assert _paths(tmp_path) == ["seen.png"]
+
+
+def test_size_and_time_are_those_of_the_file(tmp_path: Path) -> None:
+    """What a reindex compares is what the file system says, of a link's target too."""
+    (tmp_path / "a.png").write_bytes(b"12345")
+    os.utime(tmp_path / "a.png", ns=(1, 1_234_567_890_123_456_789))
+    (tmp_path / "b.png").symlink_to("a.png")
+    assert [(p.size, p.mtime_ns) for p in scan_folder(tmp_path).pictures] == [
+        (5, 1_234_567_890_123_456_789)
+    ] * 2
+
+
+def test_links_never_loop_or_lead_out(tmp_path: Path) -> None:
+    """Loops end, folders are read once, and a link that leads out is a failure."""
+    folder = tmp_path / "pictures"
+    _touch(folder, "sub/a.png")
+    _touch(tmp_path, "outside/secret.png")
+    (folder / "loop").symlink_to(folder)
+    (folder / "sub" / "up").symlink_to("..")
+    (folder / "self.png").symlink_to("self.png")
+    (folder / "broken.png").symlink_to("nowhere.png")
+    (folder / "out.png").symlink_to(tmp_path / "outside" / "secret.png")
+    (folder / "out").symlink_to(tmp_path / "outside")
+    (folder / "out.zip").symlink_to("/etc/passwd")
+    (folder / "fine.png").symlink_to("sub/a.png")
+    scan = scan_folder(folder)
+    assert [picture.path for picture in scan.pictures] == ["fine.png", "sub/a.png"]
+    assert {failure.path for failure in scan.failures} >= {"out", "out.png"}
+    assert {failure.path for failure in scan.failures} <= {"out", "out.png", "self.png"}
+    assert all("leads out" in each.reason for each in scan.failures if each.path != "self.png")
+
+
+def test_the_folder_itself_may_be_a_link(tmp_path: Path) -> None:
+    """A gallery behind a link is that gallery."""
+    _touch(tmp_path / "real", "a.png")
+    (tmp_path / "link").symlink_to("real")
+    scan = scan_folder(tmp_path / "link")
+    assert [picture.path for picture in scan.pictures] == ["a.png"]
+    assert scan.folder == tmp_path / "real"
+    assert scan.failures == ()
+
+
+def test_a_name_that_is_not_utf8_is_a_failure(tmp_path: Path) -> None:
+    """A name that no database can hold is reported readably; the others are found."""
+    _touch(tmp_path, "fine.png")
+    (Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.png"))).touch()
+    scan = scan_folder(tmp_path)
+    assert [picture.path for picture in scan.pictures] == ["fine.png"]
+    [failure] = scan.failures
+    assert "not UTF-8" in failure.reason
+    assert failure.path.isascii()
+
+
+@pytest.fixture
+def listener(tmp_path: Path) -> Iterator[None]:
+    """A socket and a pipe that are called like pictures."""
+    os.mkfifo(tmp_path / "pipe.png")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(tmp_path / "socket.jpg"))
+        yield
+
+
+@pytest.mark.usefixtures("listener")
+def test_only_ordinary_files_are_pictures(tmp_path: Path) -> None:
+    """A pipe or a socket is never opened: reading it would wait for ever."""
+    (tmp_path / "folder.png").mkdir()
+    _touch(tmp_path, "folder.png/a.png")
+    scan = scan_folder(tmp_path)
+    assert [picture.path for picture in scan.pictures] == ["folder.png/a.png"]
+    assert [failure.path for failure in scan.failures] == ["pipe.png", "socket.jpg"]
+
+
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
+    """A folder that is not there, or no folder, is one error with a remedy."""
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "missing", tmp_path / "file"):
+        with pytest.raises(SourceError, match=r"cannot be read.*mounted"):
+            scan_folder(folder)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_folder_is_known_as_such(tmp_path: Path) -> None:
+    """What an unreadable folder holds is unknown, which the scan says."""
+    _touch(tmp_path, "a.png", "locked/b.png")
+    (tmp_path / "locked").chmod(0)
+    try:
+        scan = scan_folder(tmp_path)
+    finally:
+        (tmp_path / "locked").chmod(0o755)
+    assert [picture.path for picture in scan.pictures] == ["a.png"]
+    assert scan.unreadable == ("locked/",)
+    assert [failure.path for failure in scan.failures] == ["locked"]
+
+
+def test_found_pictures_are_told(tmp_path: Path) -> None:
+    """Progress counts up to the number of pictures."""
+    _touch(tmp_path, *(f"{number}.png" for number in range(5)), "x.txt")
+    told: list[int] = []
+    scan_folder(tmp_path, told.append)
+    assert told == [1, 2, 3, 4, 5]
+
+
+def test_inside_follows_links(tmp_path: Path) -> None:
+    """Inside means where a path really leads; a path that leads nowhere valid is outside."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "out").symlink_to("..")
+    (tmp_path / "in" / "loop").symlink_to("loop")
+    root = (tmp_path / "in").resolve()
+    assert inside(root, root / "x.png")
+    assert not inside(root, root / ".." / "x.png")
+    assert not inside(root, root / "out" / "x.png")
+    assert not inside(root, root / "nul\0")
