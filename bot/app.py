@@ -232,7 +232,7 @@ async def _index_all(engine: Engine, jobs: ReindexJobs, terminal: Terminal) -> N
             report = await asyncio.shield(job.task)
         except TangerineError as error:
             # The others, and what was indexed before, can be searched all the same.
-            terminal.error(f"{collection.name}: {error}")
+            terminal.error(f"{collection.name}: {error.message}", error.remedy)
             continue
         terminal.report(report)
         for status in await engine.library.status("local"):

@@ -91,7 +91,11 @@ def find(
 
     async def search(engine: Engine) -> SearchResult:
         return await engine.search.find(
-            text, community=LOCAL, collection=collection, k=k, exclude=exclude
+            text,
+            community=LOCAL,
+            collection=engine.collection_name(collection),
+            k=k,
+            exclude=exclude,
         )
 
     _ask(context, search, search_view, Terminal.hits, json=json)
@@ -111,7 +115,7 @@ def similar(
 
     async def search(engine: Engine) -> SearchResult:
         return await engine.search.similar(
-            image, community=LOCAL, collection=collection, k=k, text=text
+            image, community=LOCAL, collection=engine.collection_name(collection), k=k, text=text
         )
 
     _ask(context, search, search_view, Terminal.hits, json=json)
@@ -129,7 +133,9 @@ def describe(
     """Show the stored captions that match a picture best."""
     _ask(
         context,
-        lambda engine: engine.search.describe(image, community=LOCAL, collection=collection, k=k),
+        lambda engine: engine.search.describe(
+            image, community=LOCAL, collection=engine.collection_name(collection), k=k
+        ),
         describe_view,
         Terminal.captions,
         json=json,
@@ -165,7 +171,10 @@ def map_(
     async def work(settings: Settings, terminal: Terminal) -> int:
         async with open_engine(settings) as engine:
             png = await draw_map(
-                engine.library, engine.decoder, collection=collection, community=LOCAL
+                engine.library,
+                engine.decoder,
+                collection=engine.collection_name(collection),
+                community=LOCAL,
             )
         try:
             await asyncio.to_thread(out.write_bytes, png)
@@ -269,7 +278,10 @@ def _execute(
             [secret.get_secret_value() for secret in secrets if secret],
         )
         code = asyncio.run(work(settings, terminal))
-    except (TangerineError, WrongSettingError) as error:
+    except TangerineError as error:
+        terminal.error(error.message, error.remedy)
+        code = 1
+    except WrongSettingError as error:
         terminal.error(str(error))
         code = 1
     except KeyboardInterrupt:

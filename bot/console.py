@@ -36,13 +36,15 @@ _STAGES = {"scan": "looking for pictures", "encode": "indexing", "commit": "savi
 # Where there is no terminal, a line at each tenth is enough for a log.
 _PLAIN_STEPS = 10
 _FAILURES_SHOWN = 20
+_PIPE_WIDTH = 10_000
 
 
 class Terminal:
     """Standard output for results, standard error for everything else."""
 
     def __init__(self) -> None:
-        self.out = Console(highlight=False)
+        # A pipe has no width: what reads it wants lines whole.
+        self.out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
         self.err = Console(stderr=True, highlight=False)
 
     def json(self, value: object) -> None:
@@ -53,9 +55,11 @@ class Terminal:
         """Say something that is no result."""
         self.err.print(escape(text), soft_wrap=True)
 
-    def error(self, text: str) -> None:
-        """Say what went wrong."""
-        self.err.print(f"[bold red]error:[/] {escape(text)}", soft_wrap=True)
+    def error(self, cause: str, remedy: str = "") -> None:
+        """Say what went wrong and, on a line of its own, what to do."""
+        self.err.print(f"[bold red]error:[/] {escape(cause)}", soft_wrap=True)
+        if remedy:
+            self.note(remedy)
 
     def hits(self, result: SearchResult) -> None:
         """Print the hits as a table."""

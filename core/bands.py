@@ -5,6 +5,12 @@ between queries (openai/CLIP#405), so a fixed cutoff fails. What carries over is
 score stands out: a query is scored against a fixed sample of the collection, and a hit is
 judged by its standard score (z) in that distribution. How far a true match stands out is
 learnt from the collection's own captions, each of which is a query with a known answer.
+
+The deviation is measured on the lower side, from the median down to the 16th percentile (one
+standard deviation of a normal distribution): a query that fits a tenth of the collection,
+such as "coins", must not lower the z of its own matches. On the stamps with the embedded
+model, 79% of true matches then stand out further than noise, against 77% with the ordinary
+standard deviation and 74% with the interquartile range.
 """
 
 from __future__ import annotations
@@ -22,14 +28,18 @@ _SAMPLED_QUERIES = 256
 # Fewer captions than this tell too little; the defaults below are those of the embedded
 # model over the Tux Paint stamps, rounded.
 _ENOUGH_QUERIES = 30
-_DEFAULT_FAIR_Z = 3.0
-_DEFAULT_STRONG_Z = 4.5
-# A score that only one unrelated query in twenty reaches with its best picture is news.
-_NOISE_QUANTILE = 0.95
+_DEFAULT_FAIR_Z = 4.4
+_DEFAULT_STRONG_Z = 5.8
+# A score that only one unrelated query in ten reaches with its best picture is news.
+_NOISE_QUANTILE = 0.9
+# Nineteen of twenty true matches reach the floor.
+_FLOOR_QUANTILE = 0.05
+# One standard deviation below the mean of a normal distribution.
+_LOWER_QUANTILE = 0.16
 # Captions closer to each other than this quantile of all pairs may share right answers, so
 # the one's picture says nothing about noise for the other.
 _UNRELATED_QUANTILE = 0.9
-_MIN_STD = 1e-4
+_MIN_DEVIATION = 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +74,16 @@ class Calibration:
     image: Thresholds
 
     def spread(self, query: Vectors) -> tuple[float, float]:
-        """Mean and standard deviation of the query's cosines over the sample."""
-        scores = self.sample @ query
-        return float(scores.mean()), max(float(scores.std()), _MIN_STD)
+        """Median and lower deviation of the query's cosines over the sample."""
+        middle, deviation = _moments((self.sample @ query)[None])
+        return float(middle[0]), float(deviation[0])
 
     def bands(
         self, query: Vectors, scores: NDArray[np.float32], thresholds: Thresholds
     ) -> list[Band]:
         """The band of each score of this query, a unit vector of shape [d]."""
-        mean, std = self.spread(query)
-        return [thresholds.band(float(s), (float(s) - mean) / std) for s in scores]
+        middle, deviation = self.spread(query)
+        return [thresholds.band(float(s), (float(s) - middle) / deviation) for s in scores]
 
 
 def calibrate(snapshot: Snapshot, *, seed: int = 0) -> Calibration:
@@ -82,7 +92,7 @@ def calibrate(snapshot: Snapshot, *, seed: int = 0) -> Calibration:
     For texts, each sampled caption is a query whose own picture is a true match and whose
     best picture among those with unrelated captions is noise. For pictures, the nearest
     other picture stands for the match. ``fair`` is what noise reaches in one query of
-    twenty; ``strong`` is what half of the true matches reach, and never below ``fair``;
+    ten; ``strong`` is what half of the true matches reach, and never below ``fair``;
     ``floor`` is the cosine that nineteen of twenty true matches reach.
     """
     rng = np.random.default_rng(seed)
@@ -115,7 +125,8 @@ def _draw(rng: np.random.Generator, total: int, wanted: int) -> NDArray[np.int64
 
 
 def _moments(scores: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    return scores.mean(axis=1), np.maximum(scores.std(axis=1), _MIN_STD)
+    low, middle = np.quantile(scores, [_LOWER_QUANTILE, 0.5], axis=1).astype(np.float32)
+    return middle, np.maximum(middle - low, _MIN_DEVIATION)
 
 
 def _thresholds(
@@ -124,8 +135,8 @@ def _thresholds(
     matches: NDArray[np.float32],
     unrelated: NDArray[np.bool_],
 ) -> Thresholds:
-    mean, std = moments
+    middle, deviation = moments
     noise = np.where(unrelated, scores, -1.0).max(axis=1)
-    fair = float(np.quantile((noise - mean) / std, _NOISE_QUANTILE))
-    strong = float(np.quantile((matches - mean) / std, 0.5))
-    return Thresholds(fair, max(fair, strong), float(np.quantile(matches, 1 - _NOISE_QUANTILE)))
+    fair = float(np.quantile((noise - middle) / deviation, _NOISE_QUANTILE))
+    strong = float(np.quantile((matches - middle) / deviation, 0.5))
+    return Thresholds(fair, max(fair, strong), float(np.quantile(matches, _FLOOR_QUANTILE)))

@@ -11,7 +11,7 @@ from core.bands import Calibration, Thresholds
 from core.ports import Snapshot
 from core.types import Band, CaptionHit, DescribeResult, Hit, SearchResult, Vectors
 
-# How much of an excluded text is taken out of the query, in standard deviations of its own
+# How much of an excluded text is taken out of the query, in deviations of its own
 # scores for one of the query's: at 1 the exclusion would weigh as much as the wish.
 _EXCLUDE_WEIGHT = 0.5
 _FIRST_FETCH = 64
@@ -43,7 +43,7 @@ def mix(picture: Vectors, text: Vectors, text_weight: float, calibration: Calibr
     """A unit vector between a picture and a text, float32 [d].
 
     Cosines between pictures spread several times wider than those of texts with pictures
-    (the modality gap, arXiv:2203.02053), so each part is first divided by the standard
+    (the modality gap, arXiv:2203.02053), so each part is first divided by the lower
     deviation of its scores: at weight 0.5 both move the order equally.
     """
     _, picture_std = calibration.spread(picture)

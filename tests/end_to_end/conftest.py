@@ -1,0 +1,71 @@
+"""A small gallery of real stamps and the program with the real embedded model."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from index.packages import fetch_debian
+from tests.program import Program
+
+_ROOT = Path(__file__).parents[2]
+_CACHE = _ROOT / ".cache"
+STAMPS = "usr/share/tuxpaint/stamps"
+
+
+@pytest.fixture(scope="session")
+def stamps() -> Path:
+    """Tux Paint's stamps from Debian's package, fetched once."""
+    return fetch_debian("tuxpaint-stamps-default", _CACHE) / STAMPS
+
+
+def _small_gallery(stamps: Path, gallery: Path) -> None:
+    chosen = (
+        sorted(stamps.glob("food/fruit/*.png"))[:20]
+        + sorted(
+            p
+            for folder in ("animals/birds", "vehicles", "household")
+            for p in stamps.glob(f"{folder}/**/*.png")
+        )[:25]
+    )
+    assert len(chosen) >= 40
+    gallery.mkdir(parents=True)
+    for picture in chosen:
+        shutil.copy(picture, gallery)
+        text = picture.with_suffix(".txt")
+        if text.exists():
+            shutil.copy(text, gallery)
+
+
+@pytest.fixture(scope="session")
+def new_program(stamps: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Program]:
+    """Make a program with a fresh copy of the small gallery, not yet indexed."""
+
+    def make() -> Program:
+        folder = tmp_path_factory.mktemp("program")
+        _small_gallery(stamps, folder / "gallery")
+        keep = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME", "LANG", "TMPDIR"}}
+        environment = keep | {
+            "TANGERINE_MODEL": "mini",
+            "TANGERINE_DATA_DIR": str(folder / "data"),
+            "TANGERINE_GALLERY": str(folder / "gallery"),
+            "TANGERINE_ENCODER__THREADS": "1",
+            "TANGERINE_LIMITS__ENABLED": "false",
+            "TANGERINE_WEB_PORT": "0",
+            "HF_HUB_OFFLINE": "1",
+        }
+        return Program(folder, environment)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def indexed(new_program: Callable[[], Program]) -> Program:
+    """A program whose gallery is indexed; tests that change it make their own."""
+    program = new_program()
+    assert program("reindex", "--json").json["failed"] == []
+    return program

@@ -1,0 +1,231 @@
+"""The command-line contract, by the program itself on real pictures and the real model."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+
+from tests.pictures import bad_pictures
+from tests.program import Program
+
+_HIT = {"rank", "id", "path", "caption", "score", "band"}
+
+
+def test_reindex_counts_and_is_incremental(new_program: Callable[[], Program]) -> None:
+    """The first run adds everything, the second encodes nothing, a change costs itself only."""
+    program = new_program()
+    pictures = len(list(program.gallery.glob("*.png")))
+    first = program("reindex", "--json").json
+    assert set(first) == {
+        "collection", "added", "changed", "removed", "unchanged", "failed", "seconds",
+    }  # fmt: skip
+    assert (first["collection"], first["added"]) == ("default", pictures)
+    again = program("reindex", "--json").json
+    assert (again["added"], again["unchanged"]) == (0, pictures)
+    victim, renamed = sorted(program.gallery.glob("*.png"))[:2]
+    victim.unlink()
+    renamed.rename(program.gallery / "renamed-orange.png")
+    (program.gallery / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    third = program("reindex", "--json").json
+    assert third["removed"] == 1
+    assert [failure["path"] for failure in third["failed"]] == ["broken.png"]
+    assert third["failed"][0]["code"] in {"damaged_picture", "not_a_picture"}
+    assert len(third["failed"][0]["reason"]) > 20
+    status = program("status", "--json").json
+    assert status["collections"][0]["pictures"] == pictures - 1
+
+
+def test_find_answers_in_the_shape_of_the_contract(indexed: Program) -> None:
+    """Five hits by default, ranked, with cosines and bands; -k and --exclude do as they say."""
+    answer = indexed("find", "orange fruits", "--json").json
+    assert set(answer) == {"query", "collection", "hits"}
+    assert (answer["query"], answer["collection"]) == ("orange fruits", "default")
+    assert [hit["rank"] for hit in answer["hits"]] == [1, 2, 3, 4, 5]
+    assert all(set(hit) == _HIT for hit in answer["hits"])
+    assert all(-1 <= hit["score"] <= 1 for hit in answer["hits"])
+    assert {hit["band"] for hit in answer["hits"]} <= {"strong", "fair", "weak"}
+    best = {hit["id"] for hit in answer["hits"][:2]}
+    apart = indexed("find", "orange fruits", "-k", "3", "--exclude", "orange", "--json").json
+    assert len(apart["hits"]) == 3
+    assert best != {hit["id"] for hit in apart["hits"][:2]}
+
+
+def test_without_json_a_person_reads_a_table(indexed: Program) -> None:
+    """Captions, scores and bands are in the text."""
+    done = indexed("find", "a bird")
+    assert done.code == 0
+    assert len(done.out.splitlines()) >= 6
+    assert any(band in done.out for band in ("strong", "fair", "weak"))
+
+
+def test_similar_finds_the_picture_itself_first(indexed: Program) -> None:
+    """A picture of the collection is most like itself; a text may be mixed in."""
+    picture = sorted(indexed.gallery.glob("*.png"))[3]
+    answer = indexed("similar", picture, "-k", "2", "--json").json
+    assert answer["hits"][0]["path"] == picture.name
+    assert answer["hits"][0]["score"] > 0.99
+    assert answer["query"] is None
+    mixed = indexed("similar", picture, "--text", "green", "--json").json
+    assert mixed["query"] == "green"
+    assert len(mixed["hits"]) == 5
+
+
+def test_describe_and_classify(indexed: Program) -> None:
+    """Captions are matched from the collection; labels get probabilities that sum to 1."""
+    picture = next(
+        p for p in sorted(indexed.gallery.glob("*.png")) if p.with_suffix(".txt").exists()
+    )
+    caption = picture.with_suffix(".txt").read_text(encoding="utf-8").splitlines()[0]
+    answer = indexed("describe", picture, "-k", "10", "--json").json
+    assert set(answer) == {"hits"}
+    assert set(answer["hits"][0]) == {"rank", "caption", "score", "id", "path"}
+    assert caption in [hit["caption"] for hit in answer["hits"]]
+    answer = indexed("classify", picture, "fruit", "car", "bird", "--json").json
+    assert set(answer) == {"labels", "none_fits"}
+    assert abs(sum(label["probability"] for label in answer["labels"]) - 1) < 1e-4
+    assert {label["label"] for label in answer["labels"]} == {"fruit", "car", "bird"}
+
+
+def test_map_draws_a_picture(indexed: Program, tmp_path: Path) -> None:
+    """OUT.png is a picture that opens."""
+    out = tmp_path / "map.png"
+    assert indexed("map", out).code == 0
+    with Image.open(out) as image:
+        assert image.size == (1400, 1100)
+    assert indexed("map", tmp_path / "no" / "folder.png").code == 1
+
+
+def test_status_names_model_and_collections(indexed: Program) -> None:
+    """What is loaded and how much is indexed."""
+    status = indexed("status", "--json").json
+    assert (status["model"], status["device"]) == ("mini", "cpu")
+    assert status["dimension"] > 0
+    collection = status["collections"][0]
+    assert set(collection) == {"name", "pictures", "captions", "index", "generation"}
+    assert collection["pictures"] == len(list(indexed.gallery.glob("*.png")))
+    assert collection["generation"] >= 1
+
+
+def test_verify_tells_a_difference_by_its_exit_code(new_program: Callable[[], Program]) -> None:
+    """0 where all agree, 1 after a file vanished behind the index's back."""
+    program = new_program()
+    program("reindex")
+    assert program("verify").code == 0
+    gone = min(program.gallery.glob("*.png"))
+    gone.unlink()
+    done = program("verify")
+    assert done.code == 1
+    assert gone.name in done.out
+
+
+def test_the_installed_script_keeps_the_contract(indexed: Program, tmp_path: Path) -> None:
+    """In a process of its own: JSON alone on standard output, and the three exit codes."""
+    assert len(indexed.apart("find", "a bird", "--json").json["hits"]) == 5
+    usage = indexed.apart("find")
+    assert (usage.code, usage.out) == (2, "")
+    text = tmp_path / "text.png"
+    text.write_text("no picture")
+    failure = indexed.apart("similar", text)
+    assert (failure.code, failure.out) == (1, "")
+    assert "Traceback" not in failure.err
+    cause, remedy = failure.err.strip().splitlines()
+    assert cause.startswith("error: ")
+    assert remedy
+
+
+def test_wrong_usage_is_2_and_a_failure_is_1(indexed: Program) -> None:
+    """Standard error says cause and remedy in words."""
+    for arguments in (["find"], ["find", "x", "-k", "0"], ["similar", "/no/such.png"], ["fnid"]):
+        assert indexed(*arguments).code == 2
+    failures = [
+        (indexed("find", " "), "no words"),
+        (indexed("find", "x", "--collection", "other"), "collection"),
+        (indexed("find", "x", TANGERINE_MODEL="/no/such/model"), "TANGERINE_MODEL=mini"),
+        (indexed("find", "x", TANGERINE_WEB_PORT="99999"), "web.port = 99999"),
+        (indexed("find", "x", TANGERINE_GALLERY=""), "TANGERINE_GALLERY"),
+        (indexed("compare", "a", "b", TANGERINE_GALLERY=""), "TANGERINE_GALLERY"),
+    ]
+    for done, words in failures:
+        assert done.code == 1, done
+        assert done.out == ""
+        assert words in " ".join(done.err.split())
+
+
+def test_a_model_out_of_reach_is_told_in_two_lines(indexed: Program) -> None:
+    """The default model, not cached and the hub unreachable: two remedies are named."""
+    done = indexed("find", "x", TANGERINE_MODEL="", HF_HOME=str(indexed.folder / "empty"))
+    assert done.code == 1
+    assert len(done.err.strip().splitlines()) == 2
+    assert "openai/clip-vit-base-patch32" in done.err
+    assert "TANGERINE_MODEL=mini" in done.err
+    assert "folder" in done.err
+
+
+def test_200_bad_pictures_are_listed_each_with_a_reason(
+    new_program: Callable[[], Program],
+) -> None:
+    """A reindex over them indexes the good ones and names a code and a remedy for each."""
+    program = new_program()
+    good = len(list(program.gallery.glob("*.png")))
+    bad = {f"bad-{n:03}.jpg": file for n, file in enumerate(bad_pictures(7))}
+    for name, file in bad.items():
+        (program.gallery / name).write_bytes(file.data)
+    report = program("reindex", "--json").json
+    failed = {failure["path"]: failure for failure in report["failed"]}
+    assert len(failed) >= 200
+    for name, file in bad.items():
+        if name in failed:
+            codes = {error.code for error in file.expected if error is not None}
+            assert failed[name]["code"] in codes, file.name
+        else:
+            # Still a picture: cut off behind its last pixel, say.
+            assert None in file.expected, file.name
+    assert report["added"] == good + len(bad) - len(failed)
+    assert all(failure["code"] and len(failure["reason"]) > 20 for failure in failed.values())
+    assert program("find", "a bird", "--json").json["hits"]
+
+
+def test_a_csv_gives_the_captions(new_program: Callable[[], Program]) -> None:
+    """``image,description`` rows win over side-by-side texts and file names."""
+    program = new_program()
+    picture = min(program.gallery.glob("*.png"))
+    (program.gallery / "captions.csv").write_text(
+        f'image,description\n{picture.name},"A caption, with a comma"\n', encoding="utf-8"
+    )
+    program("reindex")
+    hits = program("similar", picture, "-k", "1", "--json").json["hits"]
+    assert hits[0]["caption"] == "A caption, with a comma"
+    shutil.rmtree(program.gallery)
+    done = program("reindex")
+    assert done.code == 1  # a gallery that vanished is no order to forget everything
+    assert str(program.gallery) in done.err
+
+
+def test_train_compare_and_evaluate_on_real_pictures(indexed: Program, tmp_path: Path) -> None:
+    """Heads trained on the gallery make a checkpoint that every other command takes."""
+    out = tmp_path / "trained"
+    arguments = ("train", "--data", indexed.gallery, "--loss", "contrastive", "--out", out)
+    done = indexed(*arguments, "--base", "mini", "--seed", "3")
+    assert done.code == 0, done.err
+    assert "epoch 1: recall" in done.err
+    assert (out / "config.json").exists()
+    again = indexed(*arguments)
+    assert again.code == 1  # what was trained once is not overwritten
+    measured = indexed("evaluate", "--data", indexed.gallery, "--model", str(out), "--json").json
+    assert set(measured) == {
+        "pairs", "text_to_image", "image_to_text", "positive_similarity", "negative_similarity",
+    }  # fmt: skip
+    for side in ("text_to_image", "image_to_text"):
+        assert set(measured[side]) == {"recall@1", "recall@5", "recall@10"}
+        assert 0 <= measured[side]["recall@1"] <= measured[side]["recall@10"] <= 1
+    assert measured["pairs"] >= 40
+    table = indexed("compare", "mini", str(out)).out
+    assert "mini" in table
+    assert "trained" in table
+    assert indexed("compare", "mini").code == 2
+    mismatch = indexed("find", "x", TANGERINE_MODEL=str(out))
+    assert mismatch.code == 1
+    assert "reindex --full" in mismatch.err

@@ -1,0 +1,212 @@
+"""``tangerine run``: the program serves, survives, and stops in order."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import socket
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import psutil
+import pytest
+import pytest_asyncio
+
+from tests.pictures import bad_pictures
+from tests.program import Program
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+_GROWTH_MB = 200
+
+
+@dataclass
+class Server:
+    """A running ``tangerine run``, what it wrote to standard error, and a client of it."""
+
+    process: Process
+    program: Program
+    client: aiohttp.ClientSession
+    lines: list[str] = field(default_factory=list)
+    url: str = ""
+
+    async def read(self) -> None:
+        """Collect standard error until it ends."""
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            self.lines.append(line.decode())
+            found = re.search(r"Web chat: (http://\S+)", self.lines[-1])
+            if found:
+                self.url = found[1]
+
+    async def wait_for(self, condition: Callable[[], bool], seconds: float = 90) -> None:
+        """Wait until the condition holds; fail with the log where it never does."""
+        async with asyncio.timeout(seconds):
+            while not condition():
+                assert self.process.returncode is None, "".join(self.lines)
+                await asyncio.sleep(0.05)
+
+    async def get(self, path: str, **query: str | int) -> tuple[int, Any]:
+        """Status and JSON of a GET."""
+        async with self.client.get(self.url + path, params=query) as response:
+            return response.status, await response.json()
+
+    async def post(self, path: str, image: bytes) -> tuple[int, Any]:
+        """Status and JSON of a picture that is posted."""
+        form = aiohttp.FormData()
+        form.add_field("image", image, filename="a.jpg", content_type="image/jpeg")
+        async with self.client.post(self.url + path, data=form) as response:
+            return response.status, await response.json()
+
+    async def metric(self, name: str) -> float:
+        """The sum of a metric over its labels."""
+        async with self.client.get(self.url + "/metrics") as response:
+            text = await response.text()
+        return sum(
+            float(line.rsplit(" ", 1)[1])
+            for line in text.splitlines()
+            if re.match(rf"{name}(\{{|\s)", line)
+        )
+
+    def processes(self) -> list[psutil.Process]:
+        """The program and its workers."""
+        process = psutil.Process(self.process.pid)
+        return [process, *process.children(recursive=True)]
+
+    def memory_mb(self) -> float:
+        """Resident memory of the program and its workers, in MiB."""
+        return sum(p.memory_info().rss for p in self.processes()) / 2**20
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(indexed: Program) -> AsyncIterator[Server]:
+    """A server over the small gallery, ready to answer."""
+    process = await asyncio.create_subprocess_exec(
+        *indexed.command("run"), stderr=PIPE, env=indexed.environment, cwd=indexed.root
+    )
+    # No limit of the client's own: 64 callers are 64 connections.
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as client:
+        running = Server(process, indexed, client)
+        reader = asyncio.create_task(running.read())
+        try:
+            await running.wait_for(lambda: any("Ready:" in line for line in running.lines))
+            yield running
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+            await reader
+
+
+async def test_it_is_ready_and_answers(server: Server) -> None:
+    """The web API gives the same JSON as the command line, and pictures with it."""
+    assert (await server.get("/healthz"))[0] == 200
+    assert await server.get("/readyz") == (200, {"ready": True})
+    status, answer = await server.get("/api/find", q="orange fruits", k=3)
+    assert status == 200
+    command = ("find", "orange fruits", "-k", "3", "--json")
+    assert answer == (await asyncio.to_thread(server.program.apart, *command)).json
+    picture = answer["hits"][0]["id"]
+    async with server.client.get(f"{server.url}/pictures/{picture}/thumbnail") as sent:
+        assert (sent.status, sent.content_type) == (200, "image/jpeg")
+
+
+async def test_decoding_processes_stay_small(server: Server) -> None:
+    """What decodes strangers' bytes has neither torch nor the index nor the web in memory."""
+    workers = server.processes()[1:]
+    assert len(workers) >= 2
+    for worker in workers:
+        maps = "".join(region.path for region in worker.memory_maps())
+        assert not {name for name in ("torch", "faiss", "aiohttp", "sqlalchemy") if name in maps}
+
+
+async def test_64_finds_share_batches(server: Server) -> None:
+    """Questions of 64 concurrent callers run in batches of more than 8 on average."""
+    names = ("tangerine_batch_size_sum", "tangerine_batch_size_count")
+    before = [await server.metric(name) for name in names]
+    texts = [f"a number {n} thing of wood and stone" for n in range(64)]
+    answers = await asyncio.gather(*(server.get("/api/find", q=text, k=1) for text in texts))
+    assert {status for status, _ in answers} == {200}
+    assert [answer["query"] for _, answer in answers] == texts
+    size, count = [await server.metric(n) - b for n, b in zip(names, before, strict=True)]
+    assert size == 64
+    assert size / count > 8, f"{size} texts in {count} batches"
+
+
+async def test_200_bad_pictures_get_a_typed_error_each(server: Server) -> None:
+    """None crashes the server or eats its memory, and it answers as before."""
+    picture = min(server.program.gallery.glob("*.png")).read_bytes()
+    # What good pictures take is no growth: ask with one first.
+    assert (await server.post("/api/similar", picture))[0] == 200
+    before, sent, accepted = server.memory_mb(), 0, 0
+    for bad in bad_pictures(11):
+        status, answer = await server.post("/api/similar", bad.data)
+        sent += 1
+        if status == 200:
+            assert None in bad.expected, bad.name
+            accepted += 1  # cut off behind its last pixel, say
+            continue
+        assert status in {400, 413}, (bad.name, answer)
+        codes = {error.code for error in bad.expected if error is not None}
+        assert answer["error"]["code"] in codes, bad.name
+        assert len(answer["error"]["message"]) > 20
+    assert sent - accepted >= 200
+    assert server.memory_mb() - before < _GROWTH_MB
+    assert (await server.post("/api/similar", picture))[0] == 200
+    print(f"\n{sent} bad pictures over HTTP, {accepted} of them whole after all")
+
+
+async def test_errors_have_codes(server: Server) -> None:
+    """Bad input is 400, what is not there 404."""
+    queries: list[tuple[str, dict[str, str | int], int]] = [
+        ("/api/find", {"q": " "}, 400),
+        ("/api/find", {"q": "x", "k": "many"}, 400),
+        ("/api/find", {"q": "x", "k": 11}, 400),
+        ("/api/find", {"q": "x", "collection": "other"}, 404),
+        ("/pictures/none", {}, 404),
+        ("/nothing", {}, 404),
+    ]
+    for path, query, status in queries:
+        got, answer = await server.get(path, **query)
+        assert (got, set(answer["error"])) == (status, {"code", "message"}), path
+
+
+async def test_no_question_is_in_the_log(server: Server) -> None:
+    """What people ask for is not written down."""
+    assert (await server.get("/api/find", q="unmistakable marzipan"))[0] == 200
+    assert not any("marzipan" in line for line in server.lines)
+
+
+async def test_sigterm_answers_what_is_in_flight_and_ends_with_0(server: Server) -> None:
+    """Under 64 callers no request stays unanswered, and the workers are gone."""
+    processes = server.processes()
+    calls = [
+        asyncio.create_task(server.get("/api/find", q=f"question {n}", k=1)) for n in range(64)
+    ]
+    await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+    server.process.send_signal(signal.SIGTERM)
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    async with asyncio.timeout(20):
+        assert await server.process.wait() == 0
+    assert {outcome[0] for outcome in outcomes if isinstance(outcome, tuple)} <= {200, 503}
+    # Whoever knocked after the door was closed was refused, not left waiting.
+    others = [outcome for outcome in outcomes if not isinstance(outcome, tuple)]
+    assert all(isinstance(outcome, aiohttp.ClientConnectionError) for outcome in others), others
+    assert len(others) < 64
+    assert psutil.wait_procs(processes, timeout=10)[1] == []
+
+
+async def test_a_taken_port_is_told(indexed: Program) -> None:
+    """The start stops with a line that names the port and the setting."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = await asyncio.to_thread(indexed.apart, "run", TANGERINE_WEB_PORT=port)
+    assert done.code == 1
+    assert "TANGERINE_WEB_PORT" in done.err
