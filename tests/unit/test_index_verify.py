@@ -1,0 +1,84 @@
+"""Verify: every way in which index, catalogue and files can differ has a line of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from index.manifest import NAME
+from index.snapshot import PICTURES
+from index.verify import verify_collection
+from tests.galleries import Gallery
+
+
+@pytest.fixture
+async def gallery(tmp_path: Path) -> Gallery:
+    """Three indexed pictures."""
+    gallery = Gallery(tmp_path)
+    for number, colour in enumerate(("red", "green", "blue")):
+        gallery.add(f"{colour}.png", colour, number, caption=f"a {colour} thing")
+    await gallery.reindex()
+    return gallery
+
+
+def _verify(gallery: Gallery) -> list[str]:
+    return verify_collection(gallery.catalogue, gallery.store, gallery.spec)
+
+
+def test_what_agrees_gives_no_line(gallery: Gallery) -> None:
+    """Right after a reindex there is nothing to say."""
+    assert _verify(gallery) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda g: (g.pictures / "red.png").unlink(), "red.png is indexed but not in the folder"),
+        (lambda g: g.add("new.png", "pink", 9), "new.png is not indexed"),
+        (lambda g: g.add("red.png", "black", 9), "red.png has changed"),
+        (
+            lambda g: g.write("captions.csv", "image,description\nred.png,another\n"),
+            "red.png has other captions",
+        ),
+        (lambda g: shutil.rmtree(g.pictures), "cannot be read"),
+    ],
+)
+def test_files_that_differ_are_named(
+    gallery: Gallery, change: Callable[[Gallery], object], words: str
+) -> None:
+    """Each file that is gone, new, changed or captioned anew, with what to do."""
+    change(gallery)
+    lines = _verify(gallery)
+    assert any(words in line for line in lines), lines
+    assert all(line.startswith("gallery: ") for line in lines)
+
+
+async def test_a_bad_file_that_was_reported_is_no_difference(gallery: Gallery) -> None:
+    """What a reindex refused with a reason is known, until it changes."""
+    bad = gallery.write("bad.png", b"no picture")
+    await gallery.reindex()
+    assert _verify(gallery) == []
+    bad.write_bytes(b"no picture, again")
+    assert any("bad.png is not indexed" in line for line in _verify(gallery))
+
+
+def test_an_index_that_differs_is_told(gallery: Gallery) -> None:
+    """Torn files, a missing manifest, another generation: each is seen."""
+    home = gallery.data / "index" / "gallery"
+    generation = gallery.snapshot().generation
+    file = home / str(generation) / PICTURES
+    whole, manifest = file.read_bytes(), (home / NAME).read_bytes()
+    file.write_bytes(whole[:-1])
+    assert any("damaged" in line for line in _verify(gallery))
+    file.write_bytes(whole)
+    assert _verify(gallery) == []
+    document = json.loads(manifest)
+    document["generation"] = generation + 1
+    (home / NAME).write_text(json.dumps(document))
+    assert any(f"generation {generation + 1}" in line for line in _verify(gallery))
+    (home / NAME).unlink()
+    assert any("missing" in line for line in _verify(gallery))
