@@ -1,0 +1,1 @@
+"""The embedded default model: two frozen towers from PyPI packages, heads of our own."""

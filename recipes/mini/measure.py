@@ -1,0 +1,68 @@
+"""What heads reach on held-out stamps and on Fashion-MNIST, from cached features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch.nn.functional import normalize
+
+from core.evaluation import (
+    COMPARISON_COLUMNS,
+    PROMPTS,
+    comparison,
+    evaluate_vectors,
+    precision_at,
+    zero_shot_accuracy,
+)
+from core.heads import Heads
+from core.mini.towers import IMAGE_SIZE
+from core.pairs import unique_captions
+from recipes.mini.data import Item
+from recipes.mini.fashion import LABELS, clothes_pictures
+from recipes.mini.features import ImageTower
+from recipes.mini.fetch import Packages
+from recipes.mini.texts import text_features
+
+ZERO_SHOT_PICTURES = 2000
+PRECISION_PICTURES = 1000
+
+
+def measure(heads: Heads, test: Sequence[Item], packages: Packages, cache: Path) -> Iterator[str]:
+    """Lines of text: recalls on all held-out stamps, on the bitmaps alone, Fashion-MNIST."""
+    yield "  ".join(COMPARISON_COLUMNS)
+    bitmaps = [item for item in test if item.source == "stamps"]
+    for name, items in (("all held-out stamps", test), ("bitmaps alone", bitmaps)):
+        captions, caption_of = unique_captions([item.captions[0] for item in items])
+        features = torch.stack([item.views[0] for item in items])
+        images = heads.image_vectors(features).numpy()
+        texts = heads.text_vectors(text_features(captions, cache / "features")).numpy()
+        (row,) = comparison([(name, evaluate_vectors(images, texts, caption_of))])
+        yield "  ".join(row)
+    features, labels = _fashion(packages, cache / "features")
+    images = heads.image_vectors(features).numpy()
+    prompts = [prompt.format(label) for label in LABELS for prompt in PROMPTS]
+    vectors = heads.text_vectors(text_features(prompts, cache / "features"))
+    classes = normalize(vectors.view(len(LABELS), len(PROMPTS), -1).mean(dim=1), dim=1).numpy()
+    near = slice(0, PRECISION_PICTURES)
+    yield f"Fashion-MNIST zero-shot {100 * zero_shot_accuracy(images, labels, classes):.1f} %"
+    yield f"Fashion-MNIST precision@5 {100 * precision_at(images[near], labels[near]):.1f} %"
+
+
+def _fashion(packages: Packages, cache: Path) -> tuple[torch.Tensor, NDArray[np.int64]]:
+    pictures, labels = clothes_pictures(packages.fashion, ZERO_SHOT_PICTURES)
+    file = cache / f"fashion-{len(pictures)}.npy"
+    if not file.exists():
+        tower, size = ImageTower(), (IMAGE_SIZE, IMAGE_SIZE)
+        rows = [
+            tower(Image.fromarray(picture).convert("RGB").resize(size, Image.Resampling.BICUBIC))
+            for picture in pictures
+        ]
+        part = file.with_suffix(".part.npy")
+        np.save(part, np.stack(rows))
+        part.rename(file)
+    return torch.from_numpy(np.load(file).astype(np.float32)), labels

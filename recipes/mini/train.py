@@ -1,0 +1,174 @@
+"""One command that makes the heads of ``mini`` from nothing.
+
+    python -m recipes.mini.train --cache ~/.cache/tangerine-recipe
+
+fetches the packages, encodes every picture (about 20 minutes on one core; kept in the cache),
+trains the heads in a few minutes, prints what they reach on the held-out stamps and on
+Fashion-MNIST, and writes ``core/mini/heads.safetensors``. Equal seeds give equal heads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch.nn.functional import normalize
+
+from core.heads import Head, Heads, HeadSettings, HeadTrainer, TrainingSet, ridge, rms
+from core.mini.assemble import HEADS
+from core.mini.towers import TEXT_FEATURES, TEXT_SCALE
+from recipes.mini.data import STAMP_SOURCES, Collection, Item, all_texts, collect
+from recipes.mini.fetch import fetch
+from recipes.mini.measure import measure
+from recipes.mini.texts import text_features
+
+RIDGE = 0.2
+STAMP_WEIGHT = 5.0
+"""Stamps are photographs and drawings with sentences: more like real collections."""
+
+CLASS_WEIGHT = 3.0
+"""Of each row of the ImageNet classifier, which stands for a picture of its class."""
+
+PSEUDO_WEIGHT = 0.5
+PSEUDO_CONFIDENCE = 0.35
+"""From which probability on a picture also counts as one of the classifier's best class."""
+
+SEEDS = (0, 1, 2)
+"""The heads are the mean of those trained with these seeds."""
+
+SETTINGS = HeadSettings(dropout=0.3, text_learning_rate=3e-4, text_anchor=40.0)
+
+
+def train_heads(collection: Collection, items: Sequence[Item], cache: Path) -> Heads:
+    """Ridge regression for a start, then contrastive training; the mean over the seeds.
+
+    The text head takes features of length 1, as :func:`recipes.mini.texts.text_features`.
+    """
+    texts = all_texts(items, collection.classes)
+    data = training_set(collection, items, texts, text_features(texts, cache / "features"))
+    start = ridge_heads(data)
+    trained = []
+    for seed in SEEDS:
+        trainer = HeadTrainer(data, start, replace(SETTINGS, seed=seed))
+        for _ in range(SETTINGS.steps):
+            trainer.step()
+        trained.append(trainer.heads)
+    return mean_heads(trained)
+
+
+def training_set(
+    collection: Collection, items: Sequence[Item], texts: Sequence[str], features: torch.Tensor
+) -> TrainingSet:
+    """Items, what the classifier says of them, and the classifier's own rows, as pairs."""
+    number = {text: row for row, text in enumerate(texts)}
+    classes = [[number[text] for text in names] for names in collection.classes]
+    rows: list[list[int]] = []
+    captions: list[list[int]] = []
+    weights: list[float] = []
+    first = 0
+    for item in items:
+        own = list(range(first, first + len(item.views)))
+        first += len(own)
+        weight = STAMP_WEIGHT if item.source in STAMP_SOURCES else 1.0
+        rows.append(own)
+        captions.append([number[caption] for caption in item.captions])
+        weights.append(weight)
+        logits = collection.classifier @ item.views[0] + collection.bias
+        confidence, best = logits.softmax(dim=0).max(dim=0)
+        if confidence > PSEUDO_CONFIDENCE:
+            rows.append(own)
+            captions.append(classes[int(best)])
+            weights.append(weight * PSEUDO_WEIGHT)
+    views = torch.cat([item.views for item in items])
+    # A class stands at its direction from the mean class, as far out as pictures are.
+    centred = collection.classifier - collection.classifier.mean(dim=0)
+    prototypes = normalize(centred, dim=1) * views.norm(dim=1).mean()
+    rows += [[first + row] for row in range(len(prototypes))]
+    captions += classes
+    weights += [CLASS_WEIGHT] * len(prototypes)
+    return TrainingSet(
+        images=torch.cat([views, prototypes]),
+        texts=features,
+        views=_even(rows),
+        captions=_even(captions),
+        weights=torch.tensor(weights),
+        meanings=features,
+    )
+
+
+def ridge_heads(data: TrainingSet) -> Heads:
+    """The image head that predicts an item's mean caption; the text head is the identity."""
+    scale = rms(data.images)
+    targets = normalize(data.texts[data.captions].mean(dim=1), dim=1)
+    columns = data.views.shape[1]
+    weight = ridge(
+        (data.images / scale)[data.views.flatten()],
+        targets.repeat_interleave(columns, dim=0),
+        RIDGE,
+        data.weights.repeat_interleave(columns) / columns,
+    )
+    return Heads(Head(weight / scale), Head(torch.eye(TEXT_FEATURES)), logit_scale=1 / 0.07)
+
+
+def mean_heads(heads: Sequence[Heads]) -> Heads:
+    """Heads that started from one point and stayed near it may be averaged."""
+
+    def mean(parts: Sequence[Head | None]) -> Head:
+        return Head(torch.stack([part.weight for part in parts if part]).mean(dim=0))
+
+    return Heads(
+        image=mean([each.image for each in heads]),
+        text=mean([each.text for each in heads]),
+        logit_scale=sum(each.logit_scale for each in heads) / len(heads),
+    )
+
+
+def save_heads(heads: Heads, file: Path) -> None:
+    """Write the heads as ``core.mini.assemble`` takes them, in half precision."""
+    if heads.image is None or heads.text is None:
+        raise ValueError("mini has two heads")
+    # The tower in the checkpoint gives rows of length sqrt(d) / TEXT_SCALE, not of length 1.
+    text = heads.text.weight * (TEXT_SCALE / math.sqrt(TEXT_FEATURES))
+    image = heads.image.weight
+    tensors = {
+        "visual_projection": (image / image.norm() * math.sqrt(len(image))).half().contiguous(),
+        "text_projection": text.half().contiguous(),
+        "logit_scale": torch.tensor(heads.logit_scale).log(),
+    }
+    part = file.with_suffix(".part")
+    save_file(tensors, part)
+    part.rename(file)
+
+
+def _even(rows: Sequence[Sequence[int]]) -> torch.Tensor:
+    """Rows of numbers, each repeated to the length of the longest: int64 [n, longest]."""
+    longest = max(len(row) for row in rows)
+    return torch.tensor([[row[n % len(row)] for n in range(longest)] for row in rows])
+
+
+def main() -> None:
+    """See the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--cache", type=Path, required=True, help="kept between runs, 1 GB")
+    parser.add_argument("--out", type=Path, default=HEADS, help="default: %(default)s")
+    parser.add_argument("--everything", action="store_true", help="train on held-out stamps too")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)  # the same sums in the same order everywhere
+    packages = fetch(arguments.cache / "packages")
+    collection = collect(packages, arguments.cache)
+    learn, test = collection.split()
+    heads = train_heads(
+        collection, learn + test if arguments.everything else learn, arguments.cache
+    )
+    save_heads(heads, arguments.out)
+    for line in measure(heads, test, packages, arguments.cache):
+        print(line)
+
+
+if __name__ == "__main__":
+    main()

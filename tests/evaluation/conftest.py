@@ -1,0 +1,62 @@
+"""The real model over the real stamps, encoded once for all tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.encoder import TransformersEncoder, load_encoder
+from core.mini.assemble import mini_folder
+from core.preprocessing import fit_pixels
+from core.types import Vectors
+from index.packages import fetch_debian
+from recipes.mini.sources import STAMPS, stamp_caption
+
+CACHE = Path(__file__).resolve().parents[2] / ".cache"
+
+
+@dataclass(frozen=True)
+class Stamps:
+    """Tux Paint's bitmaps with a caption; ``vectors`` float32 [n, 384] in the same order."""
+
+    paths: tuple[str, ...]
+    captions: tuple[str, ...]
+    vectors: Vectors
+
+
+@pytest.fixture(scope="session")
+def packages() -> Path:
+    """Where fetched packages are kept between runs."""
+    return CACHE
+
+
+@pytest.fixture(scope="session")
+def mini() -> TransformersEncoder:
+    """The embedded model, assembled and loaded as the product does it."""
+    return load_encoder(str(mini_folder(CACHE / "models")), name="mini", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def stamps(mini: TransformersEncoder, packages: Path) -> Stamps:
+    """All stamps through the model's image tower."""
+    folder = fetch_debian("tuxpaint-stamps-default", packages) / STAMPS
+    files = [path for path in sorted(folder.rglob("*.png")) if stamp_caption(path)]
+    return Stamps(
+        paths=tuple(path.relative_to(folder).as_posix() for path in files),
+        captions=tuple(stamp_caption(path) for path in files),
+        vectors=encoded(mini, files),
+    )
+
+
+def encoded(mini: TransformersEncoder, files: Sequence[Path]) -> Vectors:
+    """Vectors of picture files, float32 [n, 384]; one at a time is fastest on a CPU."""
+    rows = []
+    for file in files:
+        with Image.open(file) as image:
+            rows.append(mini.encode_images(fit_pixels(image, mini.pixel_spec)[None])[0])
+    return np.stack(rows)
