@@ -153,6 +153,8 @@ class FrozenTowers:
         dtype = getattr(torch, str(name).removeprefix("torch."), torch.float32)
         with quiet():
             self._model.to(dtype).save_pretrained(part)
+            for weights in part.glob("*.safetensors"):
+                weights.chmod(0o644)  # safetensors lets only the owner read
             self._model.float()
 
     def _find_head(self, names: Sequence[str]) -> Any:

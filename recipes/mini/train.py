@@ -142,6 +142,7 @@ def save_heads(heads: Heads, file: Path) -> None:
     }
     part = file.with_suffix(".part")
     save_file(tensors, part)
+    part.chmod(0o644)  # safetensors lets only the owner read
     part.rename(file)
 
 

@@ -1,9 +1,8 @@
 r"""Twenty everyday queries over the stamps, with what counts as a right picture.
 
 They were written down with the list of file names in view, but before any result was looked at,
-and are not tuned to results. Each
-pattern is searched for, whatever the case, in "<path below the stamps' folder> <caption>";
-``\b`` keeps "cat" from matching "cattle".
+and are not tuned to results. Each pattern is searched for, whatever the case, in
+"<path below the stamps' folder> <caption>"; ``\b`` keeps "cat" from matching "cattle".
 """
 
 from __future__ import annotations

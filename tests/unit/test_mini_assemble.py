@@ -51,6 +51,12 @@ def test_it_is_a_stock_checkpoint(folder: Path) -> None:
     assert torch.equal(model.text_projection.weight, heads["text_projection"])
 
 
+def test_others_may_read_it(folder: Path) -> None:
+    """What one user assembled (an image built by root), another one can load."""
+    assert all(path.stat().st_mode & 0o044 == 0o044 for path in folder.iterdir())
+    assert folder.stat().st_mode & 0o055 == 0o055
+
+
 def test_the_encoder_takes_it(folder: Path) -> None:
     """The product's encoder reads padding, size and length from the folder."""
     encoder = load_encoder(str(folder), device="cpu")
