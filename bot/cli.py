@@ -14,17 +14,16 @@ from typing import Annotated, Any
 import typer
 
 from bot import cli_learning
-from bot.app import Engine, fetch_demo, open_engine, serve
+from bot.app import serve
 from bot.collection_map import draw_map
 from bot.console import Terminal
+from bot.engine import Engine, fetch_demo, open_engine
 from bot.logs import configure
 from bot.views import classify_view, describe_view, reindex_view, search_view, status_view
 from config.settings import Settings, WrongSettingError, load
 from core.errors import SourceError, TangerineError
 from core.types import ReindexReport, SearchResult
-
-LOCAL = "local"
-"""The community of whoever may read the data folder: it sees every collection."""
+from index.library import LOCAL
 
 app = typer.Typer(
     name="tangerine",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.app import load_encoder_of, model_source, picture_decoder
+from bot.engine import load_encoder_of, model_source, picture_decoder
 from config.settings import Settings
 from core.errors import BadPicture, SourceError
 from core.evaluation import Evaluation, evaluate

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import signal
 import socket
 from asyncio.subprocess import PIPE, Process
@@ -210,3 +211,30 @@ async def test_a_taken_port_is_told(indexed: Program) -> None:
         done = await asyncio.to_thread(indexed.apart, "run", TANGERINE_WEB_PORT=port)
     assert done.code == 1
     assert "TANGERINE_WEB_PORT" in done.err
+
+
+async def test_it_is_not_ready_before_the_first_index(
+    new_program: Callable[[], Program],
+) -> None:
+    """A gallery that cannot be read is told by /readyz and in words; the chat runs on."""
+    program = new_program()
+    shutil.rmtree(program.gallery)
+    process = await asyncio.create_subprocess_exec(
+        *program.command("run"), stderr=PIPE, env=program.environment, cwd=program.root
+    )
+    async with aiohttp.ClientSession() as client:
+        running = Server(process, program, client)
+        reader = asyncio.create_task(running.read())
+        try:
+            await running.wait_for(lambda: any("error:" in line for line in running.lines))
+            status, answer = await running.get("/readyz")
+            assert status == 503
+            assert str(program.gallery) in answer["error"]["message"]
+            assert (await running.get("/healthz"))[0] == 200
+            assert (await running.get("/api/find", q="x"))[0] == 404
+            assert any(str(program.gallery) in line for line in running.lines)
+            assert not any("Ready:" in line for line in running.lines)
+        finally:
+            process.terminate()
+            assert await process.wait() == 0
+            await reader
