@@ -3,14 +3,15 @@
 Cosines of a text with pictures live in a narrow range that differs between models and even
 between queries (openai/CLIP#405), so a fixed cutoff fails. What carries over is how far a
 score stands out: a query is scored against a fixed sample of the collection, and a hit is
-judged by its standard score (z) in that distribution. How far a true match stands out is
-learnt from the collection's own captions, each of which is a query with a known answer.
+judged by its standard score (z) in that distribution. How far chance alone carries a score
+is learnt from the collection's own captions: for each, the best picture among those whose
+captions have nothing to do with it.
 
 The deviation is measured on the lower side, from the median down to the 16th percentile (one
 standard deviation of a normal distribution): a query that fits a tenth of the collection,
 such as "coins", must not lower the z of its own matches. On the stamps with the embedded
-model, 79% of true matches then stand out further than noise, against 77% with the ordinary
-standard deviation and 74% with the interquartile range.
+model, 79% of true matches are then fair or better, against 77% with the ordinary standard
+deviation and 74% with the interquartile range.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ _SAMPLED_QUERIES = 256
 # model over the Tux Paint stamps, rounded.
 _ENOUGH_QUERIES = 30
 _DEFAULT_FAIR_Z = 4.4
-_DEFAULT_STRONG_Z = 5.8
-# A score that only one unrelated query in ten reaches with its best picture is news.
-_NOISE_QUANTILE = 0.9
+_DEFAULT_STRONG_Z = 5.7
+# What the best picture of one unrelated query in ten reaches, and of one in a hundred.
+_FAIR_QUANTILE = 0.9
+_STRONG_QUANTILE = 0.99
 # Nineteen of twenty true matches reach the floor.
 _FLOOR_QUANTILE = 0.05
 # One standard deviation below the mean of a normal distribution.
@@ -92,8 +94,8 @@ def calibrate(snapshot: Snapshot, *, seed: int = 0) -> Calibration:
     For texts, each sampled caption is a query whose own picture is a true match and whose
     best picture among those with unrelated captions is noise. For pictures, the nearest
     other picture stands for the match. ``fair`` is what noise reaches in one query of
-    ten; ``strong`` is what half of the true matches reach, and never below ``fair``;
-    ``floor`` is the cosine that nineteen of twenty true matches reach.
+    ten, ``strong`` in one of a hundred; ``floor`` is the cosine that nineteen of twenty
+    true matches reach.
     """
     rng = np.random.default_rng(seed)
     index = snapshot.picture_index
@@ -137,6 +139,5 @@ def _thresholds(
 ) -> Thresholds:
     middle, deviation = moments
     noise = np.where(unrelated, scores, -1.0).max(axis=1)
-    fair = float(np.quantile((noise - middle) / deviation, _NOISE_QUANTILE))
-    strong = float(np.quantile((matches - middle) / deviation, 0.5))
-    return Thresholds(fair, max(fair, strong), float(np.quantile(matches, _FLOOR_QUANTILE)))
+    fair, strong = np.quantile((noise - middle) / deviation, [_FAIR_QUANTILE, _STRONG_QUANTILE])
+    return Thresholds(float(fair), float(strong), float(np.quantile(matches, _FLOOR_QUANTILE)))

@@ -105,9 +105,9 @@ async def test_everything_has_a_name(open_page: Open, parts: Parts) -> None:
 async def test_bands_differ_by_more_than_colour(open_page: Open) -> None:
     """Each band has its word, and its own number of filled steps."""
     page = await open_page()
-    await say(page, "orange house")
+    await say(page, "/find orange house --count 10")
     scores = page.locator(".score[data-band]:visible")
-    await expect(page.locator(".card")).to_have_count(5)
+    await expect(page.locator(".card")).to_have_count(10)
     filled = """node => [...node.querySelectorAll('.steps i')].filter(
       i => getComputedStyle(i).backgroundColor !== 'rgba(0, 0, 0, 0)').length"""
     wanted = {"strong": 3, "fair": 2, "weak": 1}
