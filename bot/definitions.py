@@ -30,7 +30,8 @@ class Option:
 class CommandDefinition:
     """One command. ``who`` may call it; ``quota`` is the kind of request that it counts as.
 
-    ``menu`` is what a message's context menu calls (Discord), None for not there.
+    ``menu`` puts it into a message's context menu (Discord); ``private`` says that its
+    answer is for the asker alone, so that platforms hide it from the first moment on.
     """
 
     name: str
@@ -39,6 +40,7 @@ class CommandDefinition:
     quota: Literal["text", "picture"] | None = None
     aliases: tuple[str, ...] = ()
     menu: bool = False
+    private: bool = False
 
     @property
     def rest(self) -> Option | None:
@@ -104,7 +106,7 @@ COMMANDS: tuple[CommandDefinition, ...] = (
         (Option("collection", "collection", rest=True, maximum=32), Option("full", "flag")),
         who="admin",
     ),
-    CommandDefinition("status", who="admin"),
+    CommandDefinition("status", who="admin", private=True),
     CommandDefinition("help", aliases=("start",)),
 )
 

@@ -1,0 +1,216 @@
+"""The Discord adapter: puts its parts together, starts them and stops them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import discord
+import structlog
+import yarl
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+
+from bot.commands import Commands
+from bot.discord_answers import AnswerRules, Answers
+from bot.discord_client import DiscordClient
+from bot.discord_delivery import Delivery
+from bot.discord_drawing import Drawer
+from bot.discord_files import Files
+from bot.discord_pictures import FetchBounds
+from bot.discord_sync import sync_commands
+from bot.discord_targets import DELIVERY_ERRORS
+from bot.failures import Failures
+from bot.presenter import Presenter
+from bot.thumbnails import Thumbnails
+from core.errors import SettingsError, TangerineError, Unavailable
+from core.ports import Library, PictureDecoder
+
+# Close codes of the gateway (developers' reference, "Gateway Close Event Codes").
+_BAD_TOKEN = 4004
+_BAD_INTENTS = frozenset({4013, 4014})
+_CLOSE_S = 5.0
+
+_log = structlog.get_logger("bot.discord")
+
+
+@dataclass(frozen=True, slots=True)
+class DiscordParts:
+    """What stands behind the adapter."""
+
+    commands: Commands
+    library: Library
+    thumbnails: Thumbnails
+    decoder: PictureDecoder
+    failures: Failures
+    presenters: Callable[[str], Presenter]
+
+
+@dataclass(frozen=True, slots=True)
+class DiscordOptions:
+    """How to reach Discord, and what to take from it.
+
+    ``state_file`` remembers which commands Discord knows. ``api_url`` (as
+    ``https://discord.com/api/v10``) and ``gateway_url`` (as ``wss://gateway.discord.gg/``)
+    are Discord's own where they are None. ``admins`` are ids of users and roles that may do
+    what administrators may; ``max_bytes`` and ``fetch_timeout_s`` bound a posted picture.
+    Further times in seconds: ``connect_timeout_s`` until the first connection stands,
+    ``drain_s`` for answers under way when stopping, ``progress_s`` between two drawings of a
+    progress, since Discord takes five edits in five seconds.
+    """
+
+    token: str = field(repr=False)
+    state_file: Path
+    api_url: str | None = None
+    gateway_url: str | None = None
+    admins: frozenset[int] = frozenset()
+    max_bytes: int = 10 * 2**20
+    fetch_timeout_s: float = 10.0
+    connect_timeout_s: float = 60.0
+    drain_s: float = 10.0
+    progress_s: float = 2.0
+
+
+class DiscordAdapter:
+    """Answers on Discord between :meth:`start` and :meth:`stop`."""
+
+    def __init__(self, parts: DiscordParts, options: DiscordOptions) -> None:
+        self._parts = parts
+        self._options = options
+        self._addresses = ExitStack()
+        self._answers: Answers | None = None
+        self._client: DiscordClient | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._ended: str | None = None
+
+    async def start(self) -> None:
+        """Log in and connect; returns once every shard is connected.
+
+        From then on, the library itself reconnects. Raises SettingsError for a wrong token,
+        Unavailable where Discord cannot be reached.
+        """
+        options, parts = self._options, self._parts
+        drawer = Drawer(Files(parts.library, parts.thumbnails, parts.decoder))
+        delivery = Delivery(
+            parts.commands,
+            drawer,
+            parts.failures,
+            parts.presenters,
+            progress_s=options.progress_s,
+        )
+        bounds = FetchBounds(options.max_bytes, options.fetch_timeout_s)
+        self._ended = None
+        self._answers = Answers(parts.commands, delivery, AnswerRules(options.admins, bounds))
+        self._client = DiscordClient(
+            self._answers, parts.presenters("en").words, gateway_url=options.gateway_url
+        )
+        self._addresses.enter_context(_addresses(options.api_url, options.gateway_url))
+        try:
+            async with asyncio.timeout(options.connect_timeout_s):
+                await self._connect(self._client)
+        except BaseException as error:
+            await self.stop()
+            explained = _explained(error)
+            if explained is None:
+                raise
+            raise explained from error
+
+    async def stop(self) -> None:
+        """Answer what is under way, then leave. Does nothing where nothing was started."""
+        if self._answers is not None:
+            await self._answers.close(self._options.drain_s)
+        if self._client is not None:
+            with contextlib.suppress(TimeoutError):
+                # Closing waits for the other side, which may be dead.
+                async with asyncio.timeout(_CLOSE_S):
+                    await self._client.close()
+            await self._client.http.close()
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait({self._running})
+        self._addresses.close()
+        self._answers = self._client = self._running = None
+
+    def unready(self) -> str | None:
+        """Why Discord's users get no answer now; None where they do."""
+        if self._ended is not None:
+            return self._ended
+        if self._client is None or not self._client.connected.is_set():
+            return "Discord is not connected"
+        down = self._client.down
+        return f"{down} of {self._client.shard_count} Discord shards are down" if down else None
+
+    async def _connect(self, client: DiscordClient) -> None:
+        await client.login(self._options.token)
+        assert client.application_id is not None
+        await sync_commands(client.menu, client.application_id, self._options.state_file)
+        if self._options.api_url and not self._options.gateway_url:
+            # A shard that reconnects must not take our token to another Discord.
+            _, gateway, _ = await client.http.get_bot_gateway()
+            DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway)
+        running = self._running = asyncio.create_task(client.connect())
+        connected = asyncio.create_task(client.connected.wait())
+        try:
+            await asyncio.wait({running, connected}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            connected.cancel()
+        if running.done():
+            await running
+            raise Unavailable("Discord ended the connection.", remedy="Start again in a minute.")
+        running.add_done_callback(self._note_end)
+
+    def _note_end(self, running: asyncio.Task[None]) -> None:
+        if running.cancelled() or self._client is None or self._answers is None:
+            return
+        error = running.exception()
+        if error is None:
+            return
+        explained = _explained(error) or error
+        self._ended = f"Discord ended the connection: {explained}"
+        _log.error("connection ended", error=type(error).__name__, reason=str(explained))
+
+
+@contextmanager
+def _addresses(api_url: str | None, gateway_url: str | None) -> Iterator[None]:
+    """Let the library talk to other servers than Discord's own.
+
+    It keeps both addresses as attributes of classes and takes none in any constructor; a
+    shard that reconnects asks the class again. So one process talks to one Discord, and
+    nothing is touched where no address is set.
+    """
+    api, gateway = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
+    if api_url:
+        Route.BASE = api_url.rstrip("/")
+    if gateway_url:
+        DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
+    try:
+        yield
+    finally:
+        Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = api, gateway
+
+
+def _explained(error: BaseException) -> TangerineError | None:
+    """The error in the operator's words, None where it is none of the foreseen."""
+    code = error.code if isinstance(error, discord.ConnectionClosed) else None
+    if isinstance(error, discord.LoginFailure) or code == _BAD_TOKEN:
+        return SettingsError(
+            "Discord does not accept the token.",
+            remedy="Set DISCORD_TOKEN to the token of your bot (developer portal, Bot, Reset "
+            "Token).",
+        )
+    if isinstance(error, discord.PrivilegedIntentsRequired) or code in _BAD_INTENTS:
+        return SettingsError(
+            "Discord refuses the events that the bot asks for.",
+            remedy="Check the intents of your bot in the developer portal.",
+        )
+    if isinstance(error, (*DELIVERY_ERRORS, TimeoutError)):
+        return Unavailable(
+            f"Discord cannot be reached ({type(error).__name__}).",
+            remedy="Check the network and discordstatus.com, then start again.",
+            retry_after=30.0,
+        )
+    return error if isinstance(error, TangerineError) else None

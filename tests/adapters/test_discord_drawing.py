@@ -1,0 +1,196 @@
+"""Drawing: other people's text stays text, and no reply breaks a bound of Discord."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bot.discord_text import Budget, cut, literal, units
+from bot.replies import (
+    Button,
+    CaptionLine,
+    CaptionList,
+    ErrorInfo,
+    Examples,
+    Facts,
+    LabelBar,
+    LabelBars,
+    Part,
+    PictureCard,
+    Pictures,
+    ProgressBar,
+    Reply,
+    Text,
+)
+from bot.words import Words
+from core.types import Band
+from tests.adapters.discord_parts import ANA, Chat, add_collection, chatting
+from tests.servers.discord_rules import COMPONENTS_V2, check_files, check_message
+from tests.web.parts import Parts
+
+# Imported behind discord_parts, which silences what the library warns about on import.
+from bot.discord_buttons import button_id, button_parts  # isort: skip
+from bot.discord_drawing import Drawer  # isort: skip
+from bot.discord_files import Files  # isort: skip
+from bot.discord_words import drawing_words  # isort: skip
+
+HOSTILE = (
+    "@everyone",
+    "@here <@11> <@&5> <#5> <t:1:R> </find:5> <id:browse> <:x:5> <a:x:5>",
+    "**bold** __under__ ~~gone~~ ||spoiler|| `code` ```block```",
+    "[click](https://evil.example) https://evil.example <https://evil.example>",
+    "# heading\n## heading\n-# small\n> quote\n- item\n* item\n1. item",
+    "\u202eright to left\u202c \u2066isolated",
+    "\\",
+    "\\\\*a*",
+    "مرحبا بالعالم",
+    "👩‍👩‍👧‍👦" * 30,
+    "\x00\x07\x1b[31mred",
+    "a" * 10_000,
+)
+TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_TEXTS = st.one_of(st.sampled_from(HOSTILE), st.text(max_size=400))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_markup_is_escaped(text: str) -> None:
+    """Every character that could begin markup or a mention stands behind a backslash."""
+    shown = literal(text)
+    assert units(shown) <= 4000
+    assert "\n" not in shown
+    bare = shown.replace("\\\\", "")
+    for mark in "*_~|`<>[]@":
+        assert bare.count(mark) == bare.count(f"\\{mark}")
+    assert not re.search(r"(?<!\\)://", shown)
+    assert not set(shown) & set("\u202e\u2066\x00\x1b")
+
+
+def _hidden(character: str) -> bool:
+    return character in TURNING or unicodedata.category(character) == "Cc"
+
+
+@given(_TEXTS)
+def test_escaping_shows_what_was_written(text: str) -> None:
+    """Behind each backslash stands what was meant: the text on one line, nothing else."""
+    seen = re.sub(r"\\(.)", r"\1", literal(text, 10**6))
+    written = ["".join(c for c in word if not _hidden(c)) for word in text.split()]
+    assert seen.split() == [word for word in written if word]
+
+
+@given(_TEXTS, st.integers(min_value=0, max_value=60))
+def test_a_cut_never_ends_in_half_an_escape(text: str, limit: int) -> None:
+    """Whatever the limit, it is kept, and the ellipsis is not escaped."""
+    shown = literal(text, limit)
+    assert units(shown) <= limit
+    if shown.endswith("…") and not text.rstrip().endswith("…"):
+        before = shown[:-1]
+        assert (len(before) - len(before.rstrip("\\"))) % 2 == 0
+
+
+def test_characters_beyond_the_basic_plane_count_twice() -> None:
+    """As in UTF-16."""
+    assert units("a😀") == 3
+    assert cut("😀😀", 3) == "😀…"
+
+
+def test_lines_that_do_not_fit_are_left_out_whole() -> None:
+    """The last one becomes an ellipsis."""
+    assert Budget(12).take_lines(["aaaa", "bbbb", "cccc"]) == "aaaa\nbbbb\n…"
+
+
+@given(st.integers(min_value=0, max_value=2**64 - 1), st.text(min_size=1, max_size=64))
+def test_buttons_carry_caller_and_action(caller: int, action: str) -> None:
+    """Any user and any action fit, and come back."""
+    custom_id = button_id(caller, action)
+    assert len(custom_id) <= 100
+    assert button_parts(custom_id) == (caller, action)
+
+
+_CARDS = st.builds(
+    lambda n, caption: PictureCard(
+        n, f"none{n}", caption, 0.5, Band.FAIR, "0.50 · fair", caption * 3, 10, 10
+    ),
+    st.integers(min_value=1, max_value=10),
+    _TEXTS,
+)
+_PARTS: st.SearchStrategy[Part] = st.one_of(
+    st.builds(Text, _TEXTS.filter(str.strip), st.sampled_from(["plain", "heading", "note"])),
+    st.builds(Pictures, st.lists(_CARDS, max_size=10, unique_by=lambda c: c.number).map(tuple)),
+    st.builds(
+        CaptionList,
+        st.lists(_TEXTS, max_size=10).map(
+            lambda texts: tuple(CaptionLine(n, t, 0.5, "0.50", "x") for n, t in enumerate(texts))
+        ),
+    ),
+    st.builds(Facts, st.lists(st.tuples(_TEXTS, _TEXTS), max_size=30).map(tuple)),
+    st.builds(Examples, st.lists(_TEXTS, max_size=3).map(tuple)),
+    st.builds(ProgressBar, _TEXTS, st.just(1), st.sampled_from([0, 2]), _TEXTS),
+    st.builds(
+        LabelBars,
+        st.lists(_TEXTS, max_size=20).map(
+            lambda texts: tuple(LabelBar(t, 0.5, 0.5, "0.50") for t in texts)
+        ),
+        _TEXTS,
+    ),
+)
+
+
+@given(parts=st.lists(_PARTS, max_size=4), error=st.booleans())
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_every_reply_keeps_discord_s_bounds(
+    tmp_path: Path,
+    parts: list[Part],
+    error: bool,
+) -> None:
+    """Any parts with any texts: the rules that the loopback server enforces hold."""
+    fakes = Parts(tmp_path, captions=(("red", "red cat"),))
+    files = Files(fakes.library, fakes.thumbnails, fakes.decoder)
+    pictures = next((part for part in parts if isinstance(part, Pictures)), Pictures(()))
+    buttons = [
+        Button("more_like", f"More like #{c.number}", f"m5|{c.number}", subject=c.number)
+        for c in pictures.cards
+    ]
+    buttons.append(Button("page", "Next 5", "f5.5|red"))
+    info = ErrorInfo("internal", "m", "r") if error else None
+    # One heading and one gallery at most, as the presenter has it.
+    kept = [p for p in parts if not isinstance(p, Pictures) or p is pictures]
+    reply = Reply((Text("Heading", "heading"), *kept), tuple(buttons), error=info)
+    drawing = await Drawer(files).draw(
+        reply, drawing_words(Words().translate), community="web", caller=2**63, limit=10**6
+    )
+    uploads = {upload.name: upload.data for upload in drawing.uploads}
+    check_files(uploads, limit=10**6)
+    payload = {"flags": COMPONENTS_V2, "components": drawing.view.to_components()}
+    check_message(payload, uploads)
+    assert drawing.view.is_finished()
+
+
+async def test_hostile_captions_and_questions_ping_nobody(tmp_path: Path) -> None:
+    """On the real path: escaped in the text, and no mention is allowed to any message."""
+    parts = Parts(tmp_path)
+    del parts.library.snapshots["gallery"]
+    add_collection(
+        parts, "hostile", [("red", text) for text in HOSTILE if "\x00" not in text], {"*"}
+    )
+    async with chatting(parts) as chat:
+        for text in HOSTILE[:8]:
+            shown = await _weakly(chat, text)
+            assert "\\@everyone" in shown or "@everyone" not in shown
+            assert not re.search(r"(?<!\\)\]\(", shown)
+        for message in chat.discord.rest.store.messages.values():
+            allowed = message.get("allowed_mentions")
+            assert allowed is None or allowed["parse"] == []
+
+
+async def _weakly(chat: Chat, text: str) -> str:
+    exchange = await chat.discord.slash(ANA, chat.server, "find", {"query": f"red {text}"[:200]})
+    shown = await chat.discord.answer(exchange)
+    if "Show anyway" in shown.buttons:
+        press = await chat.discord.press(ANA, chat.server, shown, shown.buttons["Show anyway"])
+        shown = await chat.discord.answer(press)
+    return shown.text

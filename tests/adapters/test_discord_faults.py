@@ -1,0 +1,177 @@
+"""What goes wrong between the bot and Discord: limits, errors, broken connections, bad tokens."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.adapters.discord_parts import (
+    ADMIN,
+    ANA,
+    Chat,
+    chatting,
+)
+from tests.fakes import picture_bytes
+from tests.servers.discord_gateway import until
+from tests.servers.discord_rest import Fault
+from tests.servers.discord_shown import Shown
+from tests.servers.discord_world import APPLICATION
+from tests.web.parts import Parts
+
+ORIGINAL = r"PATCH .*/messages/@original"
+CALLBACK = r"POST .*/callback"
+GREEN = ("green.png", picture_bytes("green", seed=77, edge=64))
+
+
+async def _find(chat: Chat) -> Shown:
+    exchange = await chat.discord.slash(ANA, chat.server, "find", {"query": "red"})
+    return await chat.discord.answer(exchange)
+
+
+async def test_a_rate_limit_is_waited_out(tmp_path: Path) -> None:
+    """After a 429 the next call comes when Discord said, not before, and only once."""
+    async with chatting(Parts(tmp_path)) as chat:
+        body = {"message": "slow down", "retry_after": 0.4, "global": False}
+        chat.discord.rest.faults.append(Fault(ORIGINAL, 429, body))
+        begun = time.monotonic()
+        shown = await _find(chat)
+        assert time.monotonic() - begun >= 0.4
+        assert len(shown.pictures) == 5
+        assert sum("@original" in call for call in chat.discord.rest.calls) == 2
+
+
+async def test_a_server_error_is_tried_again(tmp_path: Path) -> None:
+    """One 502 on the way costs a second, not the answer."""
+    async with chatting(Parts(tmp_path)) as chat:
+        chat.discord.rest.faults.append(Fault(ORIGINAL, 502))
+        assert len((await _find(chat)).pictures) == 5
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("pattern", [CALLBACK, ORIGINAL])
+async def test_a_broken_connection_is_tried_again(
+    tmp_path: Path, pattern: str, *, after: bool
+) -> None:
+    """Whether the request had arrived or not, there is one answer and no second one."""
+    async with chatting(Parts(tmp_path)) as chat:
+        chat.discord.rest.faults.append(Fault(pattern, reset=True, after=after))
+        assert len((await _find(chat)).pictures) == 5
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_a_reply_that_met_a_broken_connection_comes_once(
+    tmp_path: Path, *, after: bool
+) -> None:
+    """Its nonce keeps Discord from posting it twice."""
+    async with chatting(Parts(tmp_path)) as chat:
+        fault = Fault(r"POST .*/channels/\d+/messages", reset=True, after=after)
+        chat.discord.rest.faults.append(fault)
+        channel, calls = chat.server.channel, chat.discord.rest.calls
+        await chat.discord.say(ANA, chat.server, f"<@{APPLICATION}> red")
+        await until(lambda: sum(f"{channel}/messages" in call for call in calls) == 2)
+        assert len((await chat.discord.replied(channel)).pictures) == 5
+        await chat.discord.say(ANA, chat.server, f"<@{APPLICATION}> blue")
+        await chat.discord.replied(channel, 2)
+
+
+async def test_an_answer_that_discord_refuses_is_told_of(tmp_path: Path) -> None:
+    """Whatever the reason, the asker learns it; the log has code and status, no texts."""
+    async with chatting(Parts(tmp_path)) as chat:
+        chat.discord.rest.faults.append(Fault(ORIGINAL, 400, {"code": 50035, "message": "no"}))
+        shown = await _find(chat)
+        assert shown.private
+        assert shown.text == "Discord did not take the answer. Try again in a moment."
+
+
+async def test_an_unforeseen_failure_names_its_incident(tmp_path: Path) -> None:
+    """The id that the asker sees is the one in the log."""
+    async with chatting(Parts(tmp_path)) as chat:
+        chat.parts.library.picture_file = None  # type: ignore[assignment]
+        shown = await _find(chat)
+        (event,) = chat.parts.log.events
+        assert f"(error {event['incident']})" in shown.text
+
+
+async def test_a_deleted_answer_comes_anew(tmp_path: Path) -> None:
+    """Somebody deletes the acknowledgement while the bot is at work."""
+    async with chatting(Parts(tmp_path)) as chat:
+        chat.discord.rest.faults.append(Fault(ORIGINAL, stall_s=0.2))
+        exchange = await chat.discord.slash(ANA, chat.server, "find", {"query": "red"})
+        await until(lambda: exchange.original is not None)
+        chat.discord.rest.store.deleted.add(exchange.original or 0)
+        assert len((await chat.discord.answer(exchange)).pictures) == 5
+
+
+async def test_a_deleted_progress_ends_nothing_but_its_drawing(tmp_path: Path) -> None:
+    """The reindex itself goes on."""
+    async with chatting(Parts(tmp_path)) as chat:
+        exchange = await chat.discord.slash(ADMIN, chat.server, "reindex")
+        await chat.discord.answer(exchange)
+        chat.discord.rest.store.deleted.add(exchange.original or 0)
+        chat.parts.reindexing.finish.set()
+        await until(lambda: not chat.parts.jobs.running())
+        assert len((await _find(chat)).pictures) == 5
+
+
+async def test_repeated_events_are_answered_once(tmp_path: Path) -> None:
+    """A resumed session sends some events again."""
+    async with chatting(Parts(tmp_path)) as chat:
+        options = {"query": "red"}
+        exchange = await chat.discord.slash(ANA, chat.server, "find", options, times=3)
+        await chat.discord.answer(exchange)
+        await _find(chat)
+        calls = [c for c in chat.discord.rest.calls if str(exchange.id) in c]
+        assert sum("callback" in call for call in calls) == 1
+
+
+async def test_a_picture_that_cannot_be_fetched(tmp_path: Path) -> None:
+    """Gone, late, or larger than allowed: each with its own cause and remedy."""
+    async with chatting(
+        Parts(tmp_path), fetch_timeout_s=0.2, max_bytes=len(GREEN[1]) + 100
+    ) as chat:
+        rest = chat.discord.rest
+        rest.faults.append(Fault(r"GET /cdn/", 404))
+        assert "is not there any more. Send it again." in await _similar(chat, GREEN)
+        rest.faults.append(Fault(r"GET /cdn/", stall_s=0.5))
+        assert "Discord did not hand over that picture." in await _similar(chat, GREEN)
+        large = ("large.png", GREEN[1] + bytes(2**20))
+        fetched = sum("GET /cdn/" in call for call in rest.calls)
+        text = await _similar(chat, large)
+        assert "That picture has 1.0 MiB" in text
+        assert sum("GET /cdn/" in call for call in rest.calls) == fetched
+        assert "### Similar" in await _similar(chat, GREEN)
+        assert "This is no picture." in await _similar(chat, ("note.png", b"hello"))
+
+
+async def test_stopping_tells_those_who_wait(tmp_path: Path) -> None:
+    """A reindex that is followed says that it goes on later; nobody waits for ever."""
+    async with chatting(Parts(tmp_path)) as chat:
+        exchange = await chat.discord.slash(ADMIN, chat.server, "reindex")
+        await chat.discord.answer(exchange)
+        await chat.adapter.stop()
+        (shown,) = chat.discord.visible(exchange)
+        assert shown.text.startswith("The server is stopping.")
+        assert chat.adapter.unready() == "Discord is not connected"
+
+
+async def test_two_hundred_questions_at_once_are_acknowledged_in_time(tmp_path: Path) -> None:
+    """While a reindex runs, each is acknowledged within a second and answered."""
+    async with chatting(Parts(tmp_path)) as chat:
+        await chat.discord.slash(ADMIN, chat.server, "reindex")
+        asked = [
+            await chat.discord.slash(ANA, chat.server, "find", {"query": "red", "count": 1})
+            for _ in range(200)
+        ]
+        answers = await asyncio.gather(*(chat.discord.answer(e) for e in asked))
+        assert all(len(shown.pictures) == 1 for shown in answers)
+        slowest = max(e.acknowledged_s or 9.0 for e in asked)
+        print(f"200 finds: slowest acknowledgement {slowest:.3f} s")
+        assert slowest < 1.0
+
+
+async def _similar(chat: Chat, picture: tuple[str, bytes]) -> str:
+    exchange = await chat.discord.slash(ANA, chat.server, "similar", picture=picture)
+    return (await chat.discord.answer(exchange)).text

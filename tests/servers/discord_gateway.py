@@ -1,0 +1,126 @@
+"""A Discord gateway on loopback: identify, heartbeat, dispatch, resume, close codes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from tests.servers.discord_world import APPLICATION, BOT, Json, Person, Server
+
+DISPATCH, HEARTBEAT, IDENTIFY, RESUME, RECONNECT = 0, 1, 2, 6, 7
+INVALID_SESSION, HELLO, ACK = 9, 10, 11
+MESSAGE_CONTENT = 1 << 15
+
+
+@dataclass
+class Gateway:
+    """One session at a time. What is dispatched while nobody listens is kept for a resume."""
+
+    token: str
+    servers: list[Server] = field(default_factory=list)
+    url: str = ""
+    bot: Person = field(default_factory=lambda: Person(BOT, "tangerine", bot=True))
+    intents: int = 0
+    identified: int = 0
+    resumed: int = 0
+    accepts: bool = True
+    refuse_with: int | None = None
+    _socket: web.WebSocketResponse | None = None
+    _events: list[Json] = field(default_factory=list)
+
+    async def handle(self, request: web.Request) -> web.WebSocketResponse:
+        """One connection of the client."""
+        if not self.accepts:
+            raise web.HTTPServiceUnavailable
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_json({"op": HELLO, "d": {"heartbeat_interval": 41_250}, "s": None})
+        async for frame in socket:
+            if frame.type is not WSMsgType.TEXT:
+                break
+            message = json.loads(frame.data)
+            if message["op"] == HEARTBEAT:
+                await socket.send_json({"op": ACK, "d": None, "s": None})
+            elif message["op"] == IDENTIFY:
+                await self._identify(socket, message["d"])
+            elif message["op"] == RESUME:
+                await self._resume(socket, message["d"])
+        return socket
+
+    async def dispatch(self, event: str, data: Json, *, times: int = 1) -> None:
+        """Send an event, or the same one several times, as a resumed session may."""
+        for _ in range(times):
+            self._events.append({"op": DISPATCH, "t": event, "d": data, "s": len(self._events) + 1})
+            if self._socket is not None and not self._socket.closed:
+                await self._socket.send_json(self._events[-1])
+
+    async def ask_to_reconnect(self) -> None:
+        """What Discord does before it restarts a node."""
+        await self._current.send_json({"op": RECONNECT, "d": None, "s": None})
+
+    async def invalidate(self) -> None:
+        """End the session for good: the client has to identify anew."""
+        self._events.clear()
+        await self._current.send_json({"op": INVALID_SESSION, "d": False, "s": None})
+
+    async def close(self, code: int) -> None:
+        """Close the connection with one of Discord's codes."""
+        socket, self._socket = self._current, None
+        await socket.close(code=code)
+
+    def cut(self) -> None:
+        """Cut the wire: no close frame, no reason."""
+        socket, self._socket = self._current, None
+        transport = socket._req.transport if socket._req is not None else None
+        if transport is not None:
+            transport.abort()
+
+    @property
+    def _current(self) -> web.WebSocketResponse:
+        assert self._socket is not None
+        return self._socket
+
+    async def _identify(self, socket: web.WebSocketResponse, data: Json) -> None:
+        if data["token"] != self.token:
+            await socket.close(code=4004)
+            return
+        if self.refuse_with is not None:
+            await socket.close(code=self.refuse_with)
+            return
+        self.identified += 1
+        self.intents = data["intents"]
+        self._socket = socket
+        self._events.clear()
+        ready: Json = {
+            "v": 10,
+            "user": self.bot.user,
+            "guilds": [{"id": str(s.id), "unavailable": True} for s in self.servers],
+            "session_id": f"session-{self.identified}",
+            "resume_gateway_url": self.url,
+            "application": {"id": str(APPLICATION), "flags": 0},
+            "shard": data.get("shard", [0, 1]),
+        }
+        await self.dispatch("READY", ready)
+        for server in self.servers:
+            await self.dispatch("GUILD_CREATE", server.payload)
+
+    async def _resume(self, socket: web.WebSocketResponse, data: Json) -> None:
+        if data["session_id"] != f"session-{self.identified}" or not self._events:
+            await socket.send_json({"op": INVALID_SESSION, "d": False, "s": None})
+            return
+        self.resumed += 1
+        self._socket = socket
+        for event in self._events[data["seq"] :]:
+            await socket.send_json(event)
+        await self.dispatch("RESUMED", {"_trace": []})
+
+
+async def until(condition: Any, *, seconds: float = 10.0) -> None:
+    """Wait until the condition holds. Raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - what is waited for lies behind a network
+            await asyncio.sleep(0.005)

@@ -1,0 +1,180 @@
+"""People, servers and files of a small Discord, as its API and its gateway describe them."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = dict[str, Any]
+
+APPLICATION, BOT = 900, 900
+MANAGE_GUILD, ADMINISTRATOR = 1 << 5, 1 << 3
+MEMBER_RIGHTS = 1 << 10 | 1 << 11 | 1 << 15 | 1 << 16 | 1 << 31
+MIB = 2**20
+_EPOCH_MS = 1_420_070_400_000
+
+
+class Ids:
+    """Snowflakes: their time is now, so that tokens age as Discord's do."""
+
+    def __init__(self) -> None:
+        self._counter = itertools.count(1)
+
+    def new(self, *, age_s: float = 0.0) -> int:
+        """A new id, as of ``age_s`` seconds ago."""
+        milliseconds = int((time.time() - age_s) * 1000) - _EPOCH_MS
+        return (milliseconds << 22) | (next(self._counter) & 0x3FFFFF)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody on Discord; ``rights`` are what they may do in any server."""
+
+    id: int
+    name: str = "ana"
+    rights: int = MEMBER_RIGHTS
+    roles: tuple[int, ...] = ()
+    locale: str = "en-US"
+    bot: bool = False
+
+    @property
+    def user(self) -> Json:
+        """As a user object."""
+        return {
+            "id": str(self.id),
+            "username": self.name,
+            "discriminator": "0",
+            "global_name": None,
+            "avatar": None,
+            "bot": self.bot,
+        }
+
+    @property
+    def member(self) -> Json:
+        """As a member object, without its user."""
+        return {
+            "roles": [str(role) for role in self.roles],
+            "joined_at": "2024-01-01T00:00:00+00:00",
+            "deaf": False,
+            "mute": False,
+            "nick": None,
+            "flags": 0,
+            "avatar": None,
+        }
+
+
+@dataclass
+class Server:
+    """A community with one text channel; ``role_rights`` by role, beside the member's own."""
+
+    id: int
+    owner: int = 1
+    role_rights: dict[int, int] = field(default_factory=dict)
+    file_limit: int = 10 * MIB
+    muted: bool = False
+
+    @property
+    def channel(self) -> int:
+        """The id of its channel."""
+        return self.id + 1_000_000
+
+    @property
+    def payload(self) -> Json:
+        """As GUILD_CREATE tells of it."""
+        rights = {self.id: MEMBER_RIGHTS, **self.role_rights}
+        return {
+            "id": str(self.id),
+            "name": f"server {self.id}",
+            "owner_id": str(self.owner),
+            "roles": [
+                {
+                    "id": str(role),
+                    "name": f"role {role}",
+                    "permissions": str(bits),
+                    "color": 0,
+                    "hoist": False,
+                    "position": position,
+                    "managed": False,
+                    "mentionable": False,
+                    "flags": 0,
+                }
+                for position, (role, bits) in enumerate(rights.items())
+            ],
+            "channels": [self.channel_payload],
+            "members": [],
+            "member_count": 3,
+            "threads": [],
+            "emojis": [],
+            "stickers": [],
+            "features": [],
+            "voice_states": [],
+            "presences": [],
+            "stage_instances": [],
+            "guild_scheduled_events": [],
+            "soundboard_sounds": [],
+            "unavailable": False,
+            "large": False,
+            "preferred_locale": "en-US",
+            "premium_tier": 0,
+            "verification_level": 0,
+            "default_message_notifications": 0,
+            "explicit_content_filter": 0,
+            "mfa_level": 0,
+            "nsfw_level": 0,
+            "system_channel_flags": 0,
+            "afk_timeout": 300,
+            "premium_progress_bar_enabled": False,
+        }
+
+    @property
+    def channel_payload(self) -> Json:
+        """Its channel, as interactions bring it along."""
+        return {
+            "id": str(self.channel),
+            "guild_id": str(self.id),
+            "type": 0,
+            "name": "general",
+            "position": 0,
+            "permission_overwrites": [],
+            "permissions": str(MEMBER_RIGHTS),
+            "parent_id": None,
+            "nsfw": False,
+            "topic": None,
+            "last_message_id": None,
+            "rate_limit_per_user": 0,
+        }
+
+
+def dm_channel(person: Person) -> Json:
+    """The channel of somebody's direct messages with the bot."""
+    return {
+        "id": str(person.id + 2_000_000),
+        "type": 1,
+        "last_message_id": None,
+        "recipients": [person.user],
+    }
+
+
+def message_payload(message_id: int, channel_id: int, author: Json, **changes: Any) -> Json:
+    """A message object."""
+    return {
+        "id": str(message_id),
+        "channel_id": str(channel_id),
+        "author": author,
+        "content": "",
+        "timestamp": "2025-01-01T00:00:00+00:00",
+        "edited_timestamp": None,
+        "tts": False,
+        "mention_everyone": False,
+        "mentions": [],
+        "mention_roles": [],
+        "attachments": [],
+        "embeds": [],
+        "components": [],
+        "pinned": False,
+        "type": 0,
+        "flags": 0,
+        **changes,
+    }
