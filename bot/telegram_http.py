@@ -1,0 +1,87 @@
+"""The HTTP connections of the client library: bounded answers, and whether polling works."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+from telegram.error import TelegramError
+from telegram.request import HTTPXRequest
+
+_CONNECTIONS = 64
+_CONNECT_S = 10.0
+_READ_S = 20.0
+_POOL_S = 10.0
+_UPLOAD_S = 60.0
+# On top of the long poll itself; the last call of a stop waits no longer than this.
+_POLL_S = 5.0
+_REFUSED = {401: "Telegram refuses the token", 409: "another program polls with the same token"}
+
+
+class TooLongError(httpx.ReadError):
+    """An answer has more bytes than were allowed; reading it was given up."""
+
+
+def bounded_request(max_bytes: int) -> HTTPXRequest:
+    """A request object that reads at most ``max_bytes`` of any answer.
+
+    A longer one ends in a NetworkError whose cause is a :class:`TooLongError`.
+    """
+
+    async def bound(response: httpx.Response) -> None:
+        if int(response.headers.get("Content-Length", "0")) > max_bytes:
+            raise TooLongError("the answer is too long")
+        stream = response.stream
+        assert isinstance(stream, httpx.AsyncByteStream)
+        response.stream = _Bounded(stream, max_bytes)
+
+    return HTTPXRequest(
+        connection_pool_size=_CONNECTIONS,
+        connect_timeout=_CONNECT_S,
+        read_timeout=_READ_S,
+        write_timeout=_READ_S,
+        pool_timeout=_POOL_S,
+        media_write_timeout=_UPLOAD_S,
+        httpx_kwargs={"event_hooks": {"response": [bound]}},
+    )
+
+
+class _Bounded(httpx.AsyncByteStream):
+    """A body that ends in an error instead of going on for ever."""
+
+    def __init__(self, stream: httpx.AsyncByteStream, max_bytes: int) -> None:
+        self._stream = stream
+        self._room = max_bytes
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._stream:
+            self._room -= len(chunk)
+            if self._room < 0:
+                raise TooLongError("the answer is too long")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+class PollingRequest(HTTPXRequest):
+    """Fetches updates and knows whether the last attempt succeeded.
+
+    ``trouble`` is the reason why it did not, None while all is well.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(connection_pool_size=2, connect_timeout=_POLL_S, read_timeout=_POLL_S)
+        self.trouble: str | None = None
+
+    async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        """See :meth:`telegram.request.BaseRequest.do_request`."""
+        try:
+            status, body = await super().do_request(*args, **kwargs)
+        except TelegramError:
+            self.trouble = "Telegram cannot be reached"
+            raise
+        failed = f"Telegram answers with HTTP {status}"
+        self.trouble = None if status == httpx.codes.OK else _REFUSED.get(status, failed)
+        return status, body

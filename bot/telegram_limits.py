@@ -1,0 +1,95 @@
+"""What Telegram allows a bot to send, and patience where it or the network refuses."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+import httpx
+from cachetools import LRUCache
+from telegram.error import BadRequest, NetworkError, TimedOut
+from telegram.ext import AIORateLimiter
+
+from core.ports import Clock
+
+GROUP_MESSAGES = 20
+"""Messages a minute in one group (Telegram's "Bots FAQ"); an album counts each picture."""
+
+_MINUTE_S = 60.0
+_RETRIES = 4
+PAUSES_S = (0.3, 1.0, 3.0)
+"""Seconds before each further attempt after a failed connection or a 5xx."""
+
+# They name a chat and put no message into it, so they take nothing from its budget.
+_NO_MESSAGES = {"sendChatAction", "getChatMember", "getChatAdministrators", "getChat"}
+
+Callback = Callable[..., Coroutine[Any, Any, bool | dict[str, Any] | list[dict[str, Any]]]]
+
+
+class GroupBudget:
+    """Counts the messages of the last minute in each group, private chats excepted.
+
+    ``remembered`` groups are known at a time; the idle ones go first.
+    """
+
+    def __init__(self, clock: Clock, *, remembered: int = 10_000) -> None:
+        self._clock = clock
+        self._sent: LRUCache[int, deque[float]] = LRUCache(remembered)
+
+    def spend(self, chat_id: int, messages: int = 1) -> None:
+        """Count messages; private chats have positive ids and no budget."""
+        if chat_id < 0:
+            times = self._sent.setdefault(chat_id, deque(maxlen=GROUP_MESSAGES))
+            times.extend([self._clock.monotonic()] * messages)
+
+    def has_room(self, chat_id: int, messages: int) -> bool:
+        """Whether so many messages fit into this minute."""
+        since = self._clock.monotonic() - _MINUTE_S
+        spent = sum(time > since for time in self._sent.get(chat_id, ()))
+        return chat_id > 0 or spent + messages <= GROUP_MESSAGES
+
+
+class PatientLimiter(AIORateLimiter):
+    """Paces requests, waits as long as a 429 says, and asks again after a failed connection.
+
+    A request that timed out while Telegram worked on it is not repeated: it may have been
+    obeyed. One that could not be sent, a reset and a 5xx are, after each of ``pauses_s``.
+    """
+
+    def __init__(self, pauses_s: Sequence[float] = PAUSES_S) -> None:
+        super().__init__(group_max_rate=GROUP_MESSAGES, max_retries=_RETRIES)
+        self._pauses_s = tuple(pauses_s)
+
+    async def process_request(  # noqa: PLR0917 - the library's signature
+        self,
+        callback: Callback,
+        args: Any,
+        kwargs: dict[str, Any],
+        endpoint: str,
+        data: dict[str, Any],
+        rate_limit_args: int | None,
+    ) -> bool | dict[str, Any] | list[dict[str, Any]]:
+        """See :class:`telegram.ext.BaseRateLimiter`; raises what the last attempt raised."""
+        paced = {} if endpoint in _NO_MESSAGES else data
+        for pause in self._pauses_s:
+            try:
+                return await super().process_request(
+                    callback, args, kwargs, endpoint, paced, rate_limit_args
+                )
+            except NetworkError as error:
+                if not _worth_repeating(error):
+                    raise
+            await asyncio.sleep(pause)
+        return await super().process_request(
+            callback, args, kwargs, endpoint, paced, rate_limit_args
+        )
+
+
+def _worth_repeating(error: NetworkError) -> bool:
+    if isinstance(error, BadRequest):
+        return False
+    if isinstance(error, TimedOut):
+        return isinstance(error.__cause__, httpx.ConnectTimeout | httpx.PoolTimeout)
+    return True

@@ -1,0 +1,181 @@
+"""What goes wrong between the bot and Telegram: waited for, repeated, said, never doubled."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.adapters.telegram_parts import (
+    ADA,
+    BEN,
+    GROUP,
+    Talk,
+    adapter_of,
+    photos_of,
+    talking,
+)
+from tests.fakes import picture_bytes
+from tests.servers.telegram import Fault
+
+RED = picture_bytes("red", seed=77, edge=64)
+
+# The library warns of its own deprecated attribute whenever it builds this exception.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*retry_after:telegram.warnings.PTBDeprecationWarning"
+)
+
+
+@pytest.fixture
+async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
+    """A running bot."""
+    async with talking(tmp_path) as running:
+        yield running
+
+
+async def test_too_many_requests_are_waited_for(talk: Talk) -> None:
+    """The answer comes after the time that Telegram names, and not before."""
+    talk.server.fail("sendMediaGroup", Fault(429, retry_after=1))
+    assert len(photos_of(talk, await talk.ask("/find red --count 2", 3))) == 2
+    refused, accepted = talk.server.called("sendMediaGroup")
+    assert refused.status == 429
+    assert 1.0 <= accepted.at - refused.at < 2.0
+
+
+async def test_a_flooded_group_is_answered_in_the_end(talk: Talk) -> None:
+    """Telegram's own count of a minute is obeyed, whatever the bot believed."""
+    talk.server.methods.window_s = 1.5
+    talk.server.methods.flood[GROUP] = deque([time.monotonic()] * 20)
+    assert await talk.ask("/find red --count 2", 3, chat=GROUP)
+    assert 429 in {call.status for call in talk.server.calls}
+
+
+@pytest.mark.parametrize("fault", [Fault(500), Fault(502), Fault(0)])
+async def test_failures_of_the_server_are_repeated(talk: Talk, fault: Fault) -> None:
+    """A 5xx and a reset connection cost time, not the answer."""
+    talk.server.fail("sendMessage", fault, fault)
+    talk.server.fail("sendMediaGroup", fault)
+    messages = await talk.ask("/find red --count 2", 3)
+    assert len(messages) == 3
+    assert len(talk.server.called("sendMessage")) == 3
+
+
+async def test_failures_without_end_are_given_up(talk: Talk) -> None:
+    """There are four attempts, no storm, and other chats go on."""
+    talk.server.fail("sendPhoto", *[Fault(503)] * 4)
+    await talk.server.say(ADA, ADA, "/find red --count 1")
+    await talk.server.until(lambda: len(talk.server.called("sendPhoto")) == 4)
+    await talk.idle()
+    assert len(talk.server.called("sendPhoto")) == 4
+
+
+async def test_polling_goes_on_after_an_outage(talk: Talk) -> None:
+    """While Telegram fails the bot is unready and says why; then it hears what was written."""
+    await talk.ask("/help")
+    assert talk.adapter.unready() is None
+    talk.server.fail("getUpdates", Fault(502))
+    await talk.server.say(ADA, ADA, "/help")
+    await talk.server.until(
+        lambda: talk.adapter.unready() == "telegram: Telegram answers with HTTP 502"
+    )
+    await talk.answers(2)
+    await talk.ask("/help")
+    assert talk.adapter.unready() is None
+
+
+async def test_a_second_program_with_the_token_is_named(talk: Talk) -> None:
+    """Two that poll take each other's updates; readiness says so."""
+    await talk.ask("/help")
+    other = asyncio.create_task(talk.server._get_updates({"timeout": 3}))
+    await talk.server.until(lambda: talk.adapter.unready() is not None)
+    reason = talk.adapter.unready()
+    other.cancel()
+    assert reason == "telegram: another program polls with the same token"
+
+
+async def test_the_same_update_is_answered_once(talk: Talk) -> None:
+    """However often Telegram sends it."""
+    await talk.server.say(ADA, ADA, "/find red --count 1", times=3)
+    await talk.answers()
+    await talk.idle()
+    assert len(talk.sent) == 2
+
+
+async def test_each_picture_is_uploaded_once_per_bot(talk: Talk, tmp_path: Path) -> None:
+    """Later answers use Telegram's copy, also after a restart, also for other people."""
+    await talk.ask("/find red --count 3", 4)
+    assert len(talk.server.world.uploads) == 3
+    await talk.ask("/find red --count 4", 5, chat=BEN, user=BEN)
+    assert len(talk.server.world.uploads) == 4
+    await talk.adapter.stop()
+    talk.adapter = adapter_of(talk.parts, talk.server, tmp_path)
+    await talk.adapter.start()
+    messages = await talk.ask("/find red --count 4", 5)
+    assert len(talk.server.world.uploads) == 4
+    assert {colour for colour, _ in photos_of(talk, messages)} == {"red"}
+    await talk.adapter.stop()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+async def test_a_forgotten_file_is_uploaded_again(talk: Talk, count: int) -> None:
+    """Telegram may drop a file whose id we kept."""
+    await talk.ask(f"/find red --count {count}", count + (count > 1))
+    talk.server.world.files.clear()
+    messages = await talk.ask(f"/find red --count {count}", count + (count > 1))
+    assert len(photos_of(talk, messages)) == count
+    assert len(talk.server.world.uploads) == 2 * count
+
+
+async def test_pictures_whose_file_is_gone_stay_in_the_list(talk: Talk) -> None:
+    """The others are shown, and the missing one is named with its score."""
+    files = talk.parts.library.files
+    *album, _ = await talk.ask("/find red --count 3", 4)
+    talk.server.world.files.clear()
+    lost = album[1]["caption"].split("\n")[0].removeprefix("2. ")
+    picture = next(p for p in talk.parts.snapshot.pictures if p.caption == lost)
+    files[picture.id].unlink()
+    talk.parts.thumbnails._kept.clear()
+    *album, last = await talk.ask("/find red --count 3", 3)
+    assert [caption[:2] for _, caption in photos_of(talk, album)] == ["1.", "3."]
+    assert f"\n\n2. {lost} · 0." in last["text"]
+
+
+async def test_pictures_that_are_too_large_are_not_fetched_to_their_end(tmp_path: Path) -> None:
+    """Neither where Telegram tells the size, nor where it hides it."""
+    async with talking(tmp_path, max_bytes=100_000) as talk:
+        file_id = talk.server.world.store(RED + bytes(2_000_000))
+        size = {**talk.server.world.size_of(file_id), "mime_type": "image/png"}
+        await talk.server.say(ADA, ADA, document=size)
+        [told] = await talk.answers()
+        assert told["text"].startswith("That picture is larger than 0.0953674 MiB.")
+        assert not talk.server.called("getFile")
+        del size["file_size"]
+        await talk.server.say(ADA, ADA, document=size)
+        [_, hidden] = await talk.answers(2)
+        assert hidden["text"] == told["text"]
+
+
+@pytest.mark.parametrize("method", ["getFile", "file"])
+async def test_a_picture_that_cannot_be_fetched_is_named_so(talk: Talk, method: str) -> None:
+    """One failure is repeated, a lasting one is told with what to do."""
+    talk.server.fail(method, Fault(502))
+    await talk.server.say(ADA, ADA, "/describe", photo=RED)
+    [message] = await talk.answers()
+    assert "\n1. red " in message["text"]
+    talk.server.fail(method, *[Fault(502)] * 8)
+    await talk.server.say(ADA, ADA, photo=RED)
+    [_, message] = await talk.answers(2)
+    assert message["text"].startswith("The picture could not be fetched from Telegram.")
+
+
+async def test_bad_requests_nobody_foresaw_are_said_with_an_id(talk: Talk) -> None:
+    """The chat gets a short id, under which the log has the reason."""
+    talk.server.fail("sendPhoto", Fault(400))
+    [message] = await talk.ask("/find red --count 1")
+    [event] = talk.parts.log.events
+    assert event["incident"] in message["text"]
+    assert "red" not in event["traceback"].split("sendPhoto")[-1]

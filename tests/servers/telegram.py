@@ -1,0 +1,236 @@
+"""A Telegram Bot API server on the loopback, with the limits and the words of the real one.
+
+Tests speak as people through :meth:`TelegramServer.say`, :meth:`~TelegramServer.press` and
+:meth:`~TelegramServer.type_inline`, and read what the bot sent from ``world.sent``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import re
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Any
+
+from aiohttp import web
+
+from tests.servers.telegram_checks import Call, Fault, Refused
+from tests.servers.telegram_methods import Methods
+from tests.servers.telegram_world import ANONYMOUS, BOT_ID, BOT_NAME, Json, World
+
+TOKEN = f"{BOT_ID}:AAH-loopback_loopback_loopback_loop"
+_LONGEST_WAIT_S = 20.0
+
+__all__ = ["TOKEN", "Call", "Fault", "TelegramServer"]
+
+
+class TelegramServer:
+    """``privacy`` is the bot's privacy mode: in groups it hears only what is meant for it."""
+
+    def __init__(self, *, privacy: bool = True) -> None:
+        self.world = World()
+        self.methods = Methods(self.world)
+        self.privacy = privacy
+        self.calls: list[Call] = []
+        self.faults: dict[str, deque[Fault]] = {}
+        self.foreign: list[str] = []
+        self.url = ""
+        self._updates: deque[Json] = deque()
+        self._ids = itertools.count(1)
+        self._news = asyncio.Condition()
+        self._poll = 0
+
+    @asynccontextmanager
+    async def running(self, port: int = 0) -> AsyncIterator[TelegramServer]:
+        """Serve until the block is left."""
+        app = web.Application(client_max_size=64 * 2**20)
+        app.router.add_route("*", "/bot{token}/{method}", self._method)
+        app.router.add_get("/file/bot{token}/{path:.*}", self._file)
+        app.router.add_route("*", "/{rest:.*}", self._foreign)
+        runner = web.AppRunner(
+            app, handler_cancellation=True, shutdown_timeout=0.2, access_log=None
+        )
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", port)
+        await site.start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        try:
+            yield self
+        finally:
+            await runner.cleanup()
+
+    def fail(self, method: str, *faults: Fault) -> None:
+        """Let the next calls of a method go wrong, one fault each."""
+        self.faults.setdefault(method, deque()).extend(faults)
+
+    async def push(self, *, times: int = 1, **update: Any) -> None:
+        """Send an update to the bot, the very same one several times."""
+        whole = {"update_id": 1000 + next(self._ids), **update}
+        async with self._news:
+            self._updates.extend([whole] * times)
+            self._news.notify_all()
+
+    async def say(
+        self,
+        chat_id: int,
+        user_id: int | None,
+        text: str | None = None,
+        *,
+        photo: bytes | None = None,
+        reply_to: Json | None = None,
+        thread: int | None = None,
+        times: int = 1,
+        **content: Any,
+    ) -> Json:
+        """Somebody writes; user None is an anonymous administrator of the group."""
+        chat = self.world.chats[chat_id]
+        if user_id is None:
+            content = {"sender_chat": chat.json, **content}
+        sender = ANONYMOUS if user_id is None else self.world.users[user_id]
+        if photo is not None:
+            content["photo"] = self.world.photo_sizes(photo)
+        if thread is not None:
+            content.update(message_thread_id=thread, is_topic_message=True)
+        if reply_to is not None:
+            shown = self.world.shown(chat_id, reply_to["message_id"])
+            content["reply_to_message"] = shown
+        media = {"photo", "document", "sticker", "animation", "video"} & set(content)
+        words = {"caption": text} if media else {"text": text}
+        message = self.world.message(chat, sender, **words, **content)
+        if self._delivers(message):
+            await self.push(times=times, message=message)
+        return message
+
+    async def press(self, message: Json, data: str, user_id: int, *, old: bool = False) -> str:
+        """Somebody presses a button; ``old`` messages come without their content."""
+        query_id = f"cb{next(self._ids)}"
+        self.methods.answers[query_id] = []
+        stored = self.world.chats[message["chat"]["id"]].messages[message["message_id"]]
+        shown = dict(stored)
+        answered = shown.get("reply_to_message")
+        if answered and (answered["chat"]["id"], answered["message_id"]) in self.world.deleted:
+            del shown["reply_to_message"]
+        if old:
+            shown = {"chat": stored["chat"], "message_id": stored["message_id"], "date": 0}
+        await self.push(
+            callback_query={
+                "id": query_id,
+                "from": self.world.users[user_id],
+                "message": shown,
+                "chat_instance": "1",
+                "data": data,
+            }
+        )
+        return query_id
+
+    async def type_inline(self, user_id: int, text: str, offset: str = "") -> str:
+        """Somebody types ``@bot text`` in any chat."""
+        query_id = f"in{next(self._ids)}"
+        self.methods.inline[query_id] = []
+        sender = self.world.users[user_id]
+        await self.push(
+            inline_query={"id": query_id, "from": sender, "query": text, "offset": offset}
+        )
+        return query_id
+
+    async def until(self, condition: Callable[[], object], seconds: float = 10.0) -> None:
+        """Wait until this holds."""
+        async with asyncio.timeout(seconds):
+            while not condition():  # noqa: ASYNC110 - it has no event for all of these
+                await asyncio.sleep(0.01)
+
+    def called(self, method: str) -> list[Call]:
+        """The calls of a method so far."""
+        return [call for call in self.calls if call.method == method]
+
+    def _delivers(self, message: Json) -> bool:
+        if message["chat"]["type"] == "private" or not self.privacy:
+            return True
+        text = message.get("text") or message.get("caption") or ""
+        answered = message.get("reply_to_message") or {}
+        mentioned = re.search(rf"@{BOT_NAME}\b", text) is not None
+        return text.startswith("/") or mentioned or answered.get("from", {}).get("id") == BOT_ID
+
+    async def _method(self, request: web.Request) -> web.StreamResponse:
+        method = request.match_info["method"]
+        params: Json = {}
+        if request.method == "POST":
+            for name, value in (await request.post()).items():
+                params[name] = value if isinstance(value, str) else value.file.read()
+        status, body = await self._respond(request, method, params)
+        self.calls.append(Call(method, params, monotonic(), status))
+        if status == 0:
+            assert request.transport is not None
+            request.transport.abort()
+        return web.json_response(body, status=status or 500)
+
+    async def _respond(self, request: web.Request, method: str, params: Json) -> tuple[int, Json]:
+        if request.match_info["token"] != TOKEN:
+            return 401, {"ok": False, "error_code": 401, "description": "Unauthorized"}
+        waiting = self.faults.get(method)
+        fault = waiting.popleft() if waiting else None
+        if fault is not None and not fault.after:
+            return fault.status, fault.body
+        try:
+            if method == "getUpdates":
+                result: Any = await self._get_updates(params)
+            else:
+                result = self.methods.call(method, params)
+        except Refused as refused:
+            return refused.status, refused.body
+        if fault is not None:
+            return fault.status, fault.body
+        return 200, {"ok": True, "result": result}
+
+    async def _get_updates(self, params: Json) -> list[Json]:
+        offset = int(params.get("offset", 0))
+        allowed = json.loads(params["allowed_updates"]) if params.get("allowed_updates") else None
+        while self._updates and self._updates[0]["update_id"] < offset:
+            self._updates.popleft()
+        self._poll = poll = self._poll + 1
+        async with self._news:
+            self._news.notify_all()  # a newer poll ends an older one
+            wait = min(float(params.get("timeout", 0)), _LONGEST_WAIT_S)
+            try:
+                async with asyncio.timeout(wait):
+                    while self._poll == poll and not self._updates:
+                        await self._news.wait()
+            except TimeoutError:
+                return []
+        if self._poll != poll:
+            raise Refused(
+                409,
+                "Conflict: terminated by other getUpdates request; make sure that only one "
+                "bot instance is running",
+            )
+        return [
+            update
+            for update in list(self._updates)[:100]
+            if allowed is None or set(update) & set(allowed)
+        ]
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        waiting = self.faults.get("file")
+        fault = waiting.popleft() if waiting else None
+        if request.match_info["token"] != TOKEN:
+            return web.Response(status=401)
+        if fault is not None:
+            return web.json_response(fault.body, status=fault.status)
+        unique = request.match_info["path"].removeprefix("photos/").removesuffix(".bin")
+        found = next((f for f in self.world.files.values() if f.unique == unique), None)
+        if found is None:
+            return web.Response(status=404)
+        response = web.StreamResponse()  # chunked: nobody is told the length beforehand
+        await response.prepare(request)
+        for at in range(0, len(found.data), 2**16):
+            await response.write(found.data[at : at + 2**16])
+        await response.write_eof()
+        return response
+
+    async def _foreign(self, request: web.Request) -> web.Response:
+        self.foreign.append(request.path)
+        return web.Response(status=404)
