@@ -14,6 +14,7 @@ from bot.console import Loading, Terminal
 from bot.engine import NO_GALLERY, Engine, open_engine
 from bot.failures import Failures
 from bot.jobs import ReindexJobs
+from bot.platforms import ChatParts, platforms_of
 from bot.ports import Readiness
 from bot.presenter import Presenter
 from bot.sheets import Sheets
@@ -22,23 +23,22 @@ from bot.web_app import WebAdapter, WebOptions, WebParts
 from bot.words import Words
 from config.settings import Settings
 from core.errors import NotFound, SettingsError, TangerineError
-from core.limits import Limits, Quota
 from index.library import LOCAL
 
 _MIB = 2**20
+# A process group and its leader are often signalled both: that is one request, not two.
+_SAME_REQUEST_S = 1.0
 
 
 async def serve(settings: Settings, terminal: Terminal) -> None:
     """Run every adapter until SIGTERM or SIGINT; a second signal ends at once."""
     if not settings.all_collections:
         raise NotFound("There is no collection to search.", remedy=NO_GALLERY)
-    for section in ("discord", "telegram"):
-        if getattr(settings, section).token:
-            raise SettingsError(
-                f"{section.upper()}_TOKEN is set, but this version has no {section.title()} "
-                "adapter yet.",
-                remedy="Unset it; the web chat works without a token.",
-            )
+    if not (settings.web.enabled or settings.discord.token or settings.telegram.token):
+        raise SettingsError(
+            "There is nothing to run: the web chat is off and no token is set.",
+            remedy="Set DISCORD_TOKEN or TELEGRAM_TOKEN, or TANGERINE_WEB__ENABLED=true.",
+        )
     stop = _stop_on_signals()
     with Loading(terminal, f"loading {settings.model}"):
         stack = AsyncExitStack()
@@ -47,8 +47,18 @@ async def serve(settings: Settings, terminal: Terminal) -> None:
         jobs = ReindexJobs(engine.reindexer)
         stack.push_async_callback(jobs.close)
         empty = await _never_indexed(engine)
-        web = _web_adapter(engine, jobs, lambda: [*engine.unready(), *empty.values()])
+        chat = _chat_parts(engine, jobs)
+        platforms = platforms_of(engine, chat, terminal)
+
+        def unready() -> list[str]:
+            apart = [reason for reason in (p.unready() for p in platforms) if reason]
+            return [*engine.unready(), *empty.values(), *apart]
+
+        for platform in platforms:
+            platform.start()
+            stack.push_async_callback(platform.stop)
         if settings.web.enabled:
+            web = _web_adapter(engine, chat, unready)
             await web.start()
             stack.push_async_callback(web.stop)
             terminal.note(f"Web chat: {web.url}")
@@ -93,36 +103,41 @@ async def _index_all(
         terminal.note("Ready: type /find and what you look for.")
 
 
-def _web_adapter(engine: Engine, jobs: ReindexJobs, readiness: Readiness) -> WebAdapter:
+def _chat_parts(engine: Engine, jobs: ReindexJobs) -> ChatParts:
     settings = engine.settings
     thumbnails = Thumbnails(engine.decoder)
+    sheets = Sheets(engine.library, engine.decoder, thumbnails)
     failures = Failures(engine.metrics)
     presenter = Presenter(Words())
-    limits = Limits(_quota(settings), engine.clock)
     commands = Commands(
         search=engine.search,
         library=engine.library,
         jobs=jobs,
-        limits=limits,
+        limits=engine.limits,
         counters=engine.metrics,
         failures=failures,
         presenters=lambda _: presenter,
         codec=ActionCodec(TextMemory(engine.clock)),
-        sheets=Sheets(engine.library, engine.decoder, thumbnails),
+        sheets=sheets,
         model=engine.model_card,
         rules=CommandRules(count=settings.search.results),
     )
+    return ChatParts(commands, thumbnails, sheets, failures, lambda _: presenter)
+
+
+def _web_adapter(engine: Engine, chat: ChatParts, readiness: Readiness) -> WebAdapter:
+    settings = engine.settings
     token = settings.web.token
     return WebAdapter(
         WebParts(
-            commands=commands,
+            commands=chat.commands,
             search=engine.search,
             library=engine.library,
-            thumbnails=thumbnails,
-            limits=limits,
+            thumbnails=chat.thumbnails,
+            limits=engine.limits,
             counters=engine.metrics,
-            failures=failures,
-            presenter=presenter,
+            failures=chat.failures,
+            presenter=chat.presenters("en"),
             readiness=readiness,
             clock=engine.clock,
         ),
@@ -136,26 +151,19 @@ def _web_adapter(engine: Engine, jobs: ReindexJobs, readiness: Readiness) -> Web
     )
 
 
-def _quota(settings: Settings) -> Quota | None:
-    limits = settings.limits
-    if not limits.enabled:
-        return None
-    return Quota(
-        cooldown_s={"text": limits.text_cooldown_s, "picture": limits.picture_cooldown_s},
-        per_minute=limits.per_minute,
-        per_day=limits.per_day,
-    )
-
-
 def _stop_on_signals() -> asyncio.Event:
     stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    asked_at = 0.0
 
     def on_signal() -> None:
-        if stop.is_set():
+        nonlocal asked_at
+        if not stop.is_set():
+            asked_at = loop.time()
+            stop.set()
+        elif loop.time() - asked_at > _SAME_REQUEST_S:
             os._exit(1)  # asked twice: now means now
-        stop.set()
 
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
     return stop

@@ -16,6 +16,7 @@ from config.settings import Settings
 from core.embedding import BatchedEmbedder
 from core.errors import NotFound, SourceError
 from core.images import DecodePool
+from core.limits import Limits, Quota
 from core.mini.assemble import mini_folder
 from core.ports import Clock
 from core.search import Search, SearchRules
@@ -59,6 +60,7 @@ class Engine:
     library: FolderLibrary
     reindexer: Reindexer
     search: Search
+    limits: Limits
     metrics: Metrics
     clock: Clock
 
@@ -162,6 +164,7 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
             library=library,
             reindexer=reindexer,
             search=search,
+            limits=Limits(_quota(settings), clock),
             metrics=metrics,
             clock=clock,
         )
@@ -220,3 +223,14 @@ def _make_data_dir(folder: Path) -> None:
             f"The data folder {folder} cannot be made: {error.strerror}.",
             remedy="Set TANGERINE_DATA_DIR to a folder that you may write to.",
         ) from error
+
+
+def _quota(settings: Settings) -> Quota | None:
+    limits = settings.limits
+    if not limits.enabled:
+        return None
+    return Quota(
+        cooldown_s={"text": limits.text_cooldown_s, "picture": limits.picture_cooldown_s},
+        per_minute=limits.per_minute,
+        per_day=limits.per_day,
+    )

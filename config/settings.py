@@ -141,6 +141,9 @@ class Discord(_Section):
     token: SecretStr | None = None
     api_url: str | None = Field(None, description="as http://127.0.0.1:8000/api/v10")
     gateway_url: str | None = Field(None, description="as ws://127.0.0.1:8000/gw/")
+    admins: tuple[int, ...] = Field(
+        (), description="ids of further users or roles that may reindex"
+    )
 
 
 class Telegram(_Section):
@@ -148,6 +151,7 @@ class Telegram(_Section):
 
     token: SecretStr | None = None
     api_url: str | None = Field(None, description="as http://127.0.0.1:8081")
+    admins: tuple[int, ...] = Field((), description="ids of further users that may reindex")
 
 
 class Logs(_Section):

@@ -10,8 +10,8 @@ captions have nothing to do with it.
 The deviation is measured on the lower side, from the median down to the 16th percentile (one
 standard deviation of a normal distribution): a query that fits a tenth of the collection,
 such as "coins", must not lower the z of its own matches. On the stamps with the embedded
-model, 79% of true matches are then fair or better, against 77% with the ordinary standard
-deviation and 74% with the interquartile range.
+model, 79% of true matches then pass what one unrelated query in ten reaches, against 77%
+with the ordinary standard deviation and 74% with the interquartile range.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _SAMPLED_QUERIES = 256
 # Fewer captions than this tell too little; the defaults below are those of the embedded
 # model over the Tux Paint stamps, rounded.
 _ENOUGH_QUERIES = 30
-_DEFAULT_FAIR_Z = 4.4
+_DEFAULT_FAIR_Z = 3.9
 _DEFAULT_STRONG_Z = 5.7
-# What the best picture of one unrelated query in ten reaches, and of one in a hundred.
-_FAIR_QUANTILE = 0.9
+# What the best picture of one unrelated query in five reaches, and of one in a hundred.
+_FAIR_QUANTILE = 0.8
 _STRONG_QUANTILE = 0.99
 # Nineteen of twenty true matches reach the floor.
 _FLOOR_QUANTILE = 0.05
@@ -49,16 +49,19 @@ class Thresholds:
     """Standard scores from which a hit is fair, and from which it is strong.
 
     ``floor`` is the cosine below which a hit is weak however far it stands out: a query that
-    means nothing to the model spreads so little that chance alone gives large z.
+    means nothing to the model spreads so little that chance alone gives large z. ``sure`` is
+    the cosine from which a hit is fair at least: where half of a collection shows birds, no
+    bird stands out.
     """
 
     fair: float
     strong: float
     floor: float = -1.0
+    sure: float = 1.1
 
     def band(self, score: float, z: float) -> Band:
         """The band of a cosine whose standard score is ``z``."""
-        if score < self.floor or z < self.fair:
+        if score < self.floor or (z < self.fair and score < self.sure):
             return Band.WEAK
         return Band.STRONG if z >= self.strong else Band.FAIR
 
@@ -94,8 +97,8 @@ def calibrate(snapshot: Snapshot, *, seed: int = 0) -> Calibration:
     For texts, each sampled caption is a query whose own picture is a true match and whose
     best picture among those with unrelated captions is noise. For pictures, the nearest
     other picture stands for the match. ``fair`` is what noise reaches in one query of
-    ten, ``strong`` in one of a hundred; ``floor`` is the cosine that nineteen of twenty
-    true matches reach.
+    five, ``strong`` in one of a hundred; ``floor`` is the cosine that nineteen of twenty
+    true matches reach, ``sure`` the one that noise reaches in one query of a hundred.
     """
     rng = np.random.default_rng(seed)
     index = snapshot.picture_index
@@ -140,4 +143,9 @@ def _thresholds(
     middle, deviation = moments
     noise = np.where(unrelated, scores, -1.0).max(axis=1)
     fair, strong = np.quantile((noise - middle) / deviation, [_FAIR_QUANTILE, _STRONG_QUANTILE])
-    return Thresholds(float(fair), float(strong), float(np.quantile(matches, _FLOOR_QUANTILE)))
+    return Thresholds(
+        fair=float(fair),
+        strong=float(strong),
+        floor=float(np.quantile(matches, _FLOOR_QUANTILE)),
+        sure=float(np.quantile(noise, _STRONG_QUANTILE)),
+    )

@@ -5,7 +5,15 @@ from __future__ import annotations
 import grimp
 import pytest
 
-_ROOTS = ("bot.app", "bot.engine", "bot.cli", "bot.cli_learning", "bot.learning", "bot.__main__")
+_ROOTS = (
+    "bot.app",
+    "bot.engine",
+    "bot.platforms",
+    "bot.cli",
+    "bot.cli_learning",
+    "bot.learning",
+    "bot.__main__",
+)
 _CONCRETE = ("index", "config", "faiss", "torch", "transformers", "sqlalchemy", "core.images")
 _PLATFORMS = {"web": "aiohttp", "discord": "discord", "telegram": "telegram"}
 

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import shutil
 import signal
 import socket
-from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
-from typing import Any
 
 import aiohttp
 import psutil
@@ -19,92 +15,22 @@ import pytest_asyncio
 
 from tests.pictures import bad_pictures
 from tests.program import Program
+from tests.running import Running, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 _GROWTH_MB = 200
 
 
-@dataclass
-class Server:
-    """A running ``tangerine run``, what it wrote to standard error, and a client of it."""
-
-    process: Process
-    program: Program
-    client: aiohttp.ClientSession
-    lines: list[str] = field(default_factory=list)
-    url: str = ""
-
-    async def read(self) -> None:
-        """Collect standard error until it ends."""
-        assert self.process.stderr is not None
-        async for line in self.process.stderr:
-            self.lines.append(line.decode())
-            found = re.search(r"Web chat: (http://\S+)", self.lines[-1])
-            if found:
-                self.url = found[1]
-
-    async def wait_for(self, condition: Callable[[], bool], seconds: float = 90) -> None:
-        """Wait until the condition holds; fail with the log where it never does."""
-        async with asyncio.timeout(seconds):
-            while not condition():
-                assert self.process.returncode is None, "".join(self.lines)
-                await asyncio.sleep(0.05)
-
-    async def get(self, path: str, **query: str | int) -> tuple[int, Any]:
-        """Status and JSON of a GET."""
-        async with self.client.get(self.url + path, params=query) as response:
-            return response.status, await response.json()
-
-    async def post(self, path: str, image: bytes) -> tuple[int, Any]:
-        """Status and JSON of a picture that is posted."""
-        form = aiohttp.FormData()
-        form.add_field("image", image, filename="a.jpg", content_type="image/jpeg")
-        async with self.client.post(self.url + path, data=form) as response:
-            return response.status, await response.json()
-
-    async def metric(self, name: str) -> float:
-        """The sum of a metric over its labels."""
-        async with self.client.get(self.url + "/metrics") as response:
-            text = await response.text()
-        return sum(
-            float(line.rsplit(" ", 1)[1])
-            for line in text.splitlines()
-            if re.match(rf"{name}(\{{|\s)", line)
-        )
-
-    def processes(self) -> list[psutil.Process]:
-        """The program and its workers."""
-        process = psutil.Process(self.process.pid)
-        return [process, *process.children(recursive=True)]
-
-    def memory_mb(self) -> float:
-        """Resident memory of the program and its workers, in MiB."""
-        return sum(p.memory_info().rss for p in self.processes()) / 2**20
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def server(indexed: Program) -> AsyncIterator[Server]:
+async def server(indexed: Program) -> AsyncIterator[Running]:
     """A server over the small gallery, ready to answer."""
-    process = await asyncio.create_subprocess_exec(
-        *indexed.command("run"), stderr=PIPE, env=indexed.environment, cwd=indexed.root
-    )
-    # No limit of the client's own: 64 callers are 64 connections.
-    connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(connector=connector) as client:
-        running = Server(process, indexed, client)
-        reader = asyncio.create_task(running.read())
-        try:
-            await running.wait_for(lambda: any("Ready:" in line for line in running.lines))
-            yield running
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
-            await reader
+    async with running(indexed) as started:
+        await started.wait_for(lambda: started.said("Ready:"))
+        yield started
 
 
-async def test_it_is_ready_and_answers(server: Server) -> None:
+async def test_it_is_ready_and_answers(server: Running) -> None:
     """The web API gives the same JSON as the command line, and pictures with it."""
     assert (await server.get("/healthz"))[0] == 200
     assert await server.get("/readyz") == (200, {"ready": True})
@@ -117,7 +43,7 @@ async def test_it_is_ready_and_answers(server: Server) -> None:
         assert (sent.status, sent.content_type) == (200, "image/jpeg")
 
 
-async def test_decoding_processes_stay_small(server: Server) -> None:
+async def test_decoding_processes_stay_small(server: Running) -> None:
     """What decodes strangers' bytes has neither torch nor the index nor the web in memory."""
     workers = server.processes()[1:]
     assert len(workers) >= 2
@@ -126,7 +52,7 @@ async def test_decoding_processes_stay_small(server: Server) -> None:
         assert not {name for name in ("torch", "faiss", "aiohttp", "sqlalchemy") if name in maps}
 
 
-async def test_64_finds_share_batches(server: Server) -> None:
+async def test_64_finds_share_batches(server: Running) -> None:
     """Questions of 64 concurrent callers run in batches of more than 8 on average."""
     names = ("tangerine_batch_size_sum", "tangerine_batch_size_count")
     before = [await server.metric(name) for name in names]
@@ -139,7 +65,7 @@ async def test_64_finds_share_batches(server: Server) -> None:
     assert size / count > 8, f"{size} texts in {count} batches"
 
 
-async def test_200_bad_pictures_get_a_typed_error_each(server: Server) -> None:
+async def test_200_bad_pictures_get_a_typed_error_each(server: Running) -> None:
     """None crashes the server or eats its memory, and it answers as before."""
     picture = min(server.program.gallery.glob("*.png")).read_bytes()
     # What good pictures take is no growth: ask with one first.
@@ -162,7 +88,7 @@ async def test_200_bad_pictures_get_a_typed_error_each(server: Server) -> None:
     print(f"\n{sent} bad pictures over HTTP, {accepted} of them whole after all")
 
 
-async def test_errors_have_codes(server: Server) -> None:
+async def test_errors_have_codes(server: Running) -> None:
     """Bad input is 400, what is not there 404."""
     queries: list[tuple[str, dict[str, str | int], int]] = [
         ("/api/find", {"q": " "}, 400),
@@ -177,13 +103,13 @@ async def test_errors_have_codes(server: Server) -> None:
         assert (got, set(answer["error"])) == (status, {"code", "message"}), path
 
 
-async def test_no_question_is_in_the_log(server: Server) -> None:
+async def test_no_question_is_in_the_log(server: Running) -> None:
     """What people ask for is not written down."""
     assert (await server.get("/api/find", q="unmistakable marzipan"))[0] == 200
     assert not any("marzipan" in line for line in server.lines)
 
 
-async def test_sigterm_answers_what_is_in_flight_and_ends_with_0(server: Server) -> None:
+async def test_sigterm_answers_what_is_in_flight_and_ends_with_0(server: Running) -> None:
     """Under 64 callers no request stays unanswered, and the workers are gone."""
     processes = server.processes()
     calls = [
@@ -219,22 +145,14 @@ async def test_it_is_not_ready_before_the_first_index(
     """A gallery that cannot be read is told by /readyz and in words; the chat runs on."""
     program = new_program()
     shutil.rmtree(program.gallery)
-    process = await asyncio.create_subprocess_exec(
-        *program.command("run"), stderr=PIPE, env=program.environment, cwd=program.root
-    )
-    async with aiohttp.ClientSession() as client:
-        running = Server(process, program, client)
-        reader = asyncio.create_task(running.read())
-        try:
-            await running.wait_for(lambda: any("error:" in line for line in running.lines))
-            status, answer = await running.get("/readyz")
-            assert status == 503
-            assert str(program.gallery) in answer["error"]["message"]
-            assert (await running.get("/healthz"))[0] == 200
-            assert (await running.get("/api/find", q="x"))[0] == 404
-            assert any(str(program.gallery) in line for line in running.lines)
-            assert not any("Ready:" in line for line in running.lines)
-        finally:
-            process.terminate()
-            assert await process.wait() == 0
-            await reader
+    async with running(program) as started:
+        await started.wait_for(lambda: started.said("error:"))
+        status, answer = await started.get("/readyz")
+        assert status == 503
+        assert str(program.gallery) in answer["error"]["message"]
+        assert (await started.get("/healthz"))[0] == 200
+        assert (await started.get("/api/find", q="x"))[0] == 404
+        assert started.said(str(program.gallery))
+        assert not started.said("Ready:")
+        started.process.terminate()
+        assert await started.process.wait() == 0

@@ -1,0 +1,101 @@
+"""``tangerine run`` as a subprocess, with a client of its web API."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import psutil
+
+from tests.program import Program
+
+
+@dataclass
+class Running:
+    """A running ``tangerine run``, what it wrote to standard error, and a client of it."""
+
+    process: Process
+    program: Program
+    client: aiohttp.ClientSession
+    lines: list[str] = field(default_factory=list)
+    url: str = ""
+
+    async def read(self) -> None:
+        """Collect standard error until it ends."""
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            self.lines.append(line.decode())
+            found = re.search(r"Web chat: (http://\S+)", self.lines[-1])
+            if found:
+                self.url = found[1]
+
+    async def wait_for(self, condition: Callable[[], bool], seconds: float = 90) -> None:
+        """Wait until the condition holds; fail with the log where it never does."""
+        async with asyncio.timeout(seconds):
+            while not condition():
+                assert self.process.returncode is None, "".join(self.lines)
+                await asyncio.sleep(0.05)
+
+    def said(self, words: str) -> bool:
+        """Whether a line of standard error holds these words."""
+        return any(words in line for line in self.lines)
+
+    async def get(self, path: str, **query: str | int) -> tuple[int, Any]:
+        """Status and JSON of a GET."""
+        async with self.client.get(self.url + path, params=query) as response:
+            return response.status, await response.json()
+
+    async def post(self, path: str, image: bytes) -> tuple[int, Any]:
+        """Status and JSON of a picture that is posted."""
+        form = aiohttp.FormData()
+        form.add_field("image", image, filename="a.jpg", content_type="image/jpeg")
+        async with self.client.post(self.url + path, data=form) as response:
+            return response.status, await response.json()
+
+    async def metric(self, name: str) -> float:
+        """The sum of a metric over its labels."""
+        async with self.client.get(self.url + "/metrics") as response:
+            text = await response.text()
+        return sum(
+            float(line.rsplit(" ", 1)[1])
+            for line in text.splitlines()
+            if re.match(rf"{name}(\{{|\s)", line)
+        )
+
+    def processes(self) -> list[psutil.Process]:
+        """The program and its workers."""
+        process = psutil.Process(self.process.pid)
+        return [process, *process.children(recursive=True)]
+
+    def memory_mb(self) -> float:
+        """Resident memory of the program and its workers, in MiB."""
+        return sum(p.memory_info().rss for p in self.processes()) / 2**20
+
+
+@asynccontextmanager
+async def running(program: Program, **environment: str) -> AsyncIterator[Running]:
+    """Start the program; what still runs at the end is killed."""
+    process = await asyncio.create_subprocess_exec(
+        *program.command("run"),
+        stderr=PIPE,
+        env={**program.environment, **environment},
+        cwd=program.root,
+    )
+    # No limit of the client's own: 64 callers are 64 connections.
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector) as client:
+        started = Running(process, program, client)
+        reader = asyncio.create_task(started.read())
+        try:
+            yield started
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+            await reader
