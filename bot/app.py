@@ -8,6 +8,8 @@ import os
 import signal
 from contextlib import AsyncExitStack
 
+import structlog
+
 from bot.actions import ActionCodec, TextMemory
 from bot.commands import CommandRules, Commands
 from bot.console import Loading, Terminal
@@ -24,6 +26,8 @@ from bot.words import Words
 from config.settings import Settings
 from core.errors import NotFound, SettingsError, TangerineError
 from index.library import LOCAL
+
+_log = structlog.get_logger("bot.app")
 
 _MIB = 2**20
 # A process group and its leader are often signalled both: that is one request, not two.
@@ -94,6 +98,10 @@ async def _index_all(
             terminal.error(f"{collection.name}: {error.message}", error.remedy)
             if collection.name in empty:
                 empty[collection.name] = f"{collection.name}: {error.message}"
+            continue
+        except Exception:  # noqa: BLE001 - one collection's defect must not stop the next
+            _log.exception("reindex failed", collection=collection.name)
+            terminal.error(f"{collection.name}: the reindex failed; the log says where.")
             continue
         empty.pop(collection.name, None)
         terminal.report(report)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from bot import cli_learning
 from bot.app import serve
@@ -25,8 +26,27 @@ from core.errors import SourceError, TangerineError
 from core.types import ReindexReport, SearchResult
 from index.library import LOCAL
 
+
+class _Commands(TyperGroup):
+    """Takes ``--config`` before or behind the command's name."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _config_first(args))
+
+
+def _config_first(arguments: list[str]) -> list[str]:
+    for place, argument in enumerate(arguments):
+        if argument == "--":
+            break
+        if argument == "--config" or argument.startswith("--config="):
+            end = place + (2 if argument == "--config" else 1)
+            return arguments[place:end] + arguments[:place] + arguments[end:]
+    return arguments
+
+
 app = typer.Typer(
     name="tangerine",
+    cls=_Commands,
     help="Semantic image search for your own pictures, in chat.",
     no_args_is_help=True,
     add_completion=False,

@@ -154,6 +154,21 @@ def test_wrong_usage_is_2_and_a_failure_is_1(indexed: Program) -> None:
         assert words in " ".join(done.err.split())
 
 
+def test_the_settings_file_is_named_before_or_behind_the_command(
+    indexed: Program, tmp_path: Path
+) -> None:
+    """``--config FILE`` stands where one is used to put it."""
+    file = tmp_path / "wrong.toml"
+    file.write_text("nonsense = 1\n")
+    for arguments in (
+        ("--config", file, "status"),
+        ("status", "--config", file),
+        ("status", f"--config={file}"),
+    ):
+        done = indexed(*arguments)
+        assert (done.code, "nonsense is not a setting" in done.err) == (1, True)
+
+
 def test_a_model_out_of_reach_is_told_in_two_lines(indexed: Program) -> None:
     """The default model, not cached and the hub unreachable: two remedies are named."""
     done = indexed("find", "x", TANGERINE_MODEL="", HF_HOME=str(indexed.folder / "empty"))
