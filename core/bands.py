@@ -26,10 +26,10 @@ from core.types import Band, Vectors
 
 _SAMPLED_PICTURES = 1024
 _SAMPLED_QUERIES = 256
-# Fewer captions than this tell too little; the defaults below are those of the embedded
-# model over the Tux Paint stamps, rounded.
+# Fewer captions than this tell too little; the defaults below are what one unrelated query
+# in ten, and one in a hundred, reaches with the embedded model over the Tux Paint stamps.
 _ENOUGH_QUERIES = 30
-_DEFAULT_FAIR_Z = 3.9
+_DEFAULT_FAIR_Z = 4.4
 _DEFAULT_STRONG_Z = 5.7
 # What the best picture of one unrelated query in five reaches, and of one in a hundred.
 _FAIR_QUANTILE = 0.8
