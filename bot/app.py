@@ -29,7 +29,6 @@ from index.library import LOCAL
 
 _log = structlog.get_logger("bot.app")
 
-_MIB = 2**20
 # A process group and its leader are often signalled both: that is one request, not two.
 _SAME_REQUEST_S = 1.0
 
@@ -154,7 +153,7 @@ def _web_adapter(engine: Engine, chat: ChatParts, readiness: Readiness) -> WebAd
             port=settings.web.port,
             token=token.get_secret_value() if token else None,
             count=settings.search.results,
-            max_bytes=int(settings.pictures.max_mb * _MIB),
+            max_bytes=settings.pictures.max_bytes,
         ),
     )
 

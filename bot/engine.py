@@ -190,7 +190,7 @@ def picture_decoder(settings: Settings) -> DecodePool:
         pictures.workers,
         timeout_s=pictures.timeout_s,
         memory_bytes=pictures.memory_mb * _MIB,
-        max_bytes=int(pictures.max_mb * _MIB),
+        max_bytes=pictures.max_bytes,
         max_file_bytes=int(pictures.max_file_mb * _MIB),
         max_pixels=int(pictures.max_megapixels * 1e6),
     )

@@ -17,8 +17,6 @@ from bot.sheets import Sheets
 from bot.thumbnails import Thumbnails
 from core.errors import SettingsError, Unavailable
 
-_MIB = 2**20
-
 
 class Adapter(Protocol):
     """What connects to a platform."""
@@ -127,7 +125,7 @@ def _discord(engine: Engine, chat: ChatParts) -> Adapter:
             api_url=settings.discord.api_url,
             gateway_url=settings.discord.gateway_url,
             admins=frozenset(settings.discord.admins),
-            max_bytes=int(settings.pictures.max_mb * _MIB),
+            max_bytes=settings.pictures.max_bytes,
         ),
     )
 
@@ -156,7 +154,7 @@ def _telegram(engine: Engine, chat: ChatParts) -> Adapter:
         TelegramOptions(
             api_url=settings.telegram.api_url or PUBLIC_API,
             memory=settings.data_dir / "telegram.sqlite",
-            max_bytes=int(settings.pictures.max_mb * _MIB),
+            max_bytes=settings.pictures.max_bytes,
             operators=frozenset(settings.telegram.admins),
         ),
     )

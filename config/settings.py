@@ -45,6 +45,7 @@ _FILE_SUFFIX = "_FILE"
 _PREFIX = "TANGERINE_"
 _CONFIG = "TANGERINE_CONFIG"
 _DEFAULT_COLLECTION = "default"
+_MIB = 2**20
 
 
 class WrongSettingError(ValueError):
@@ -98,6 +99,11 @@ class Pictures(_Section):
     max_mb: float = Field(10.0, gt=0, le=1024, description="MiB of a posted picture")
     max_file_mb: float = Field(100.0, gt=0, le=4096, description="MiB of a gallery file")
     max_megapixels: float = Field(50.0, gt=0, le=1000, description="million pixels")
+
+    @property
+    def max_bytes(self) -> int:
+        """Size of a posted picture in bytes."""
+        return int(self.max_mb * _MIB)
 
 
 class SearchSection(_Section):

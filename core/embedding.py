@@ -74,11 +74,6 @@ class BatchedEmbedder:
         return self._encoder.pixel_spec
 
     @property
-    def logit_scale(self) -> float:
-        """The model's own temperature as a factor on cosines."""
-        return self._encoder.logit_scale
-
-    @property
     def health(self) -> BatcherHealth:
         """The state of the batcher, for readiness checks."""
         return self._batcher.health
