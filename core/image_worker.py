@@ -30,9 +30,9 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from core.image_decoding import Limits, read_picture, to_jpeg
+from core.image_decoding import Limits, read_picture, to_jpeg, within
 from core.image_errors import out_of_memory
-from core.preprocessing import fit_pixels
+from core.preprocessing import fit_pixels, smallest_source
 from core.types import DecodedPicture, PixelSpec
 
 PLUGINS: Final = (
@@ -76,15 +76,19 @@ def perform(job: Job) -> DecodedPicture | bytes:
     """Do the job. Raises BadPicture and its kin; anything else is a bug of ours."""
     try:
         if isinstance(job, ToJpeg):
-            # Pillow's smaller JPEGs are box filtered, so the last step of scaling keeps at
-            # least a factor of two to do with the better filter.
-            picture = read_picture(job.source, job.limits, draft_edge=2 * job.edge)
+            # The last step of scaling keeps at least a factor of two to do with the better
+            # filter.
+            picture = read_picture(
+                job.source, job.limits, at_least=lambda size: within(size, 2 * job.edge)
+            )
             return to_jpeg(picture, job.edge, job.quality)
-        picture = read_picture(job.source, job.limits)
-        pixels = fit_pixels(picture.image, job.spec)
+        picture = read_picture(
+            job.source, job.limits, at_least=lambda size: smallest_source(size, job.spec)
+        )
+        pixels = fit_pixels(picture.image, job.spec, picture.reduction)
     except MemoryError:
         raise out_of_memory() from None
-    return DecodedPicture(pixels, picture.format, picture.image.width, picture.image.height)
+    return DecodedPicture(pixels, picture.format, *picture.size)
 
 
 def initialize(memory_bytes: int, max_pixels: int) -> None:

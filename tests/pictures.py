@@ -44,6 +44,7 @@ __all__ = [
     "png",
     "scene",
     "tiff",
+    "without_adobe_marker",
 ]
 
 
