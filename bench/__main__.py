@@ -11,7 +11,7 @@ from importlib.metadata import version
 from rich.console import Console
 from rich.table import Table
 
-from bench import batching, encoding, index
+from bench import batching, decoding, encoding, index
 
 _RUNS = 7
 _PACKAGES = ("torch", "transformers", "faiss-cpu", "pillow", "numpy")
@@ -39,7 +39,8 @@ def main() -> None:
 
 
 def _comparisons() -> Iterator[tuple[str, str, str, str, list[tuple[float, float]]]]:
-    for comparison in (*batching.COMPARISONS, *encoding.COMPARISONS, *index.COMPARISONS):
+    modules = (batching, decoding, encoding, index)
+    for comparison in (line for module in modules for line in module.COMPARISONS):
         with comparison.prepare() as (own, theirs):
             own(), theirs()  # a warm-up of each
             yield (

@@ -77,6 +77,19 @@ def find_checkpoint(model: str, *, cache_dir: Path | None = None) -> Checkpoint:
     downloaded there once (``cache_dir``: another cache than the user's own). Raises
     ModelUnavailable with cause and remedy.
     """
+    found = local_checkpoint(model, cache_dir=cache_dir)
+    if found is not None:
+        return found
+    repository, _, revision = model.partition("@")
+    return _checkpoint(model, _download(model, repository, revision or None, cache_dir))
+
+
+def local_checkpoint(model: str, *, cache_dir: Path | None = None) -> Checkpoint | None:
+    """The files of ``model`` that are on this machine; None where the hub has to be asked.
+
+    Touches no network. Raises ModelUnavailable for a folder that holds no whole model, and
+    for what can be no model's name.
+    """
     folder = Path(model).expanduser()
     if folder.is_dir():
         return _checkpoint(model, folder)
@@ -86,9 +99,7 @@ def find_checkpoint(model: str, *, cache_dir: Path | None = None) -> Checkpoint:
         raise ModelUnavailable(f"The model folder {model} does not exist.", remedy=_REMEDY)
     repository, _, revision = model.partition("@")
     cached = _cached(repository, revision or None, cache_dir)
-    if cached is None:
-        cached = _download(model, repository, revision or None, cache_dir)
-    return _checkpoint(model, cached)
+    return _checkpoint(model, cached) if cached is not None else None
 
 
 def fingerprint(checkpoint: Checkpoint, preprocessing: Mapping[str, object]) -> str:

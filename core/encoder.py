@@ -8,7 +8,9 @@ when it is loaded; no model is known by its name.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from core.dual_model import (
     choose_device,
     choose_dtype,
     features,
+    gains_from_bfloat16,
     load_model,
     quiet,
     temperature,
@@ -31,6 +34,7 @@ from core.errors import EncodingFailed
 from core.probes import NotFinite, common_dimension, ignores_padding
 from core.processor_config import Preprocessing, read_preprocessing
 from core.tokens import Row, TextTokens, row_length
+from core.trials import EncoderChoice, Trial, compare, identify
 from core.types import ModelIdentity, PixelBatch, PixelSpec, Vectors
 
 _CPU_BATCH = {"texts": 32, "images": 4}
@@ -86,6 +90,7 @@ class TransformersEncoder:
             )
             self._pads_to_longest = ignores_padding(tokens, self.precision, self._embed_rows)
         self._identity = ModelIdentity(name, fingerprint, dimension)
+        self._trials: tuple[Trial, ...] = ()
 
     @property
     def identity(self) -> ModelIdentity:
@@ -118,6 +123,11 @@ class TransformersEncoder:
         return str(self._dtype).removeprefix("torch.")
 
     @property
+    def choice(self) -> EncoderChoice:
+        """How it runs, and what was measured before that was decided."""
+        return EncoderChoice("torch", self.precision, self._trials)
+
+    @property
     def pads_to_longest(self) -> bool:
         """Whether texts are padded to the longest of their batch only.
 
@@ -127,6 +137,17 @@ class TransformersEncoder:
         when it is loaded.
         """
         return self._pads_to_longest
+
+    def record(self, trial: Trial) -> None:
+        """Keep what was measured before this encoder was chosen.
+
+        Where it is the one that was tried and its vectors are too far from those of float32,
+        its fingerprint is another one from now on.
+        """
+        self._trials = (*self._trials, trial)
+        if trial.precision == self.precision:
+            digest = identify(self._identity.fingerprint, trial)
+            self._identity = replace(self._identity, fingerprint=digest)
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Embed ``n`` texts: float32 [n, d], rows of length 1, in the order of ``texts``.
@@ -223,12 +244,16 @@ def load_encoder(
             not is downloaded once.
         name: for its identity; what the user gave, by default ``model``.
         device: ``auto`` (CUDA where there is one), ``cpu``, ``cuda`` or ``cuda:1``.
-        precision: ``auto`` (float32 on a CPU, float16 on CUDA unless the model overflows in
-            it), ``float32``, ``float16`` or ``bfloat16``. Vectors are float32 in any case.
+        precision: ``float32``, ``float16``, ``bfloat16`` or ``auto``: float16 on CUDA unless
+            the model overflows in it; on a CPU float32, but bfloat16 where the CPU computes
+            in it, the model is large enough to gain, and a probe found it faster and within
+            a cosine of 0.998 of float32. Vectors are float32 in any case.
         cache_dir: the hub's cache; None: the user's own.
         threads: CPU threads of torch, for the whole process; None or 0: as torch finds best.
         max_batch: the most items in one forward pass; None: as is fastest on the device.
 
+    Where a CPU is told to run in half precision and the probe finds the vectors too far from
+    those of float32, the identity's fingerprint is another one, so that no index holds both.
     Takes seconds and blocks. Raises ModelUnavailable with cause and remedy.
     """
     target = choose_device(device)
@@ -236,9 +261,11 @@ def load_encoder(
         torch.set_num_threads(threads)
     checkpoint = find_checkpoint(model, cache_dir=Path(cache_dir) if cache_dir else None)
 
-    def build(dtype: torch.dtype) -> TransformersEncoder:
+    def load(dtype: torch.dtype) -> Any:
         # Pictures come as [n, h, w, 3]: convolutions that read them so are twice as fast.
-        network = load_model(checkpoint, dtype).to(target, memory_format=torch.channels_last)
+        return load_model(checkpoint, dtype).to(target, memory_format=torch.channels_last)
+
+    def build(network: Any) -> TransformersEncoder:
         return TransformersEncoder(
             network,
             TextTokens.load(checkpoint.folder, text_limit(network)),
@@ -251,12 +278,30 @@ def load_encoder(
     with quiet():
         preprocessing = read_preprocessing(checkpoint.folder)
         digest = fingerprint(checkpoint, preprocessing.describe())
+        dtype = choose_dtype(precision, target)
+        network = load(dtype)
         try:
-            return build(choose_dtype(precision, target))
+            encoder = build(network)
         except NotFinite:
             if precision != "auto":
                 raise
-            return build(torch.float32)
+            return build(load(torch.float32))
+        if target.type != "cpu":
+            return encoder
+        if dtype != torch.float32:
+            trial = compare(encoder, build(load(torch.float32)), "torch", precision)
+            encoder.record(trial)
+            return encoder
+        if precision != "auto" or not gains_from_bfloat16(network):
+            return encoder
+        try:
+            half = build(copy.deepcopy(network).to(torch.bfloat16))
+            trial = compare(half, encoder, "torch", "bfloat16")
+        except (NotFinite, EncodingFailed):
+            return encoder
+        chosen = half if trial.close and trial.faster else encoder
+        chosen.record(trial)
+        return chosen
 
 
 def _unit(vectors: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,189 @@
+"""Half precision is used where it is faster and says the same, and never in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core import dual_model, trials
+from core import encoder as encoder_module
+from core.encoder import load_encoder
+from core.errors import EncodingFailed
+from core.trials import CLOSE, EncoderChoice, Trial, compare, identify, probe_pixels
+from core.types import PixelBatch, PixelSpec, Vectors
+from tests.checkpoints import tiny_clip
+
+SPEC = PixelSpec(32, 24, "stretch")
+
+
+class Clock:
+    """Time that passes only where somebody works."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        """Seconds."""
+        return self.now
+
+
+class Timed:
+    """Encodes (``core.trials.Encodes``) in a given time, vectors that lean by an angle."""
+
+    pixel_spec = SPEC
+
+    def __init__(self, clock: Clock, texts: float, pictures: float, cosine: float = 1.0) -> None:
+        self._clock = clock
+        self._seconds = (texts, pictures)
+        self._vector = np.array([cosine, np.sqrt(1 - cosine**2)], np.float32)
+        self.delays: list[float] = []
+        self.runs = 0
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """One vector for each, all the same."""
+        return self._encode(len(texts), self._seconds[0])
+
+    def encode_images(self, pixels: PixelBatch) -> Vectors:
+        """One vector for each, all the same."""
+        assert pixels.shape[1:] == (SPEC.height, SPEC.width, 3)
+        return self._encode(len(pixels), self._seconds[1])
+
+    def _encode(self, items: int, seconds: float) -> Vectors:
+        self.runs += 1
+        self._clock.now += seconds + (self.delays.pop() if self.delays else 0.0)
+        return np.tile(self._vector, (items, 1))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A model to load."""
+    return tiny_clip(tmp_path / "model")
+
+
+def test_a_trial_tells_how_close_and_how_fast() -> None:
+    """The lowest cosine, and the ratio of each tower's seconds."""
+    clock = Clock()
+    reference = Timed(clock, texts=0.03, pictures=0.08)
+    trial = compare(Timed(clock, 0.02, 0.02, 0.9985), reference, "torch", "half", clock=clock)
+    assert trial.cosine == pytest.approx(0.9985, abs=1e-6)
+    assert (trial.texts, trial.pictures) == pytest.approx((1.5, 4.0))
+    assert trial.close
+    assert trial.faster
+
+
+def test_a_busy_machine_does_not_decide() -> None:
+    """Some runs that were held up, of either side, change nothing."""
+    clock = Clock()
+    reference, candidate = Timed(clock, 0.02, 0.04), Timed(clock, 0.01, 0.02)
+    # Taken from the end; the candidate begins with two runs that are not timed.
+    reference.delays = [0.0, 0.06, 0.0, 0.0, 0.0, 0.1]
+    candidate.delays = [0.05, 0.05, 0.0, 0.0, 0.07, 0.0, 0.0, 0.0]
+    trial = compare(candidate, reference, "torch", "half", clock=clock)
+    assert (trial.texts, trial.pictures) == pytest.approx((2.0, 2.0))
+
+
+def test_a_slow_model_is_probed_once() -> None:
+    """The probe ends with the round in which half a second is over."""
+    clock = Clock()
+    reference = Timed(clock, texts=0.3, pictures=0.3)
+    compare(Timed(clock, 0.1, 0.1), reference, "torch", "half", clock=clock)
+    assert reference.runs == 2
+
+
+@pytest.mark.parametrize(
+    ("cosine", "texts", "pictures", "close", "faster"),
+    [
+        (0.9981, 1.1, 1.1, True, True),
+        (0.9979, 2.0, 2.0, False, True),
+        (1.0, 0.9, 2.0, True, False),
+        (1.0, 2.0, 0.9, True, False),
+        (float("nan"), 2.0, 2.0, False, True),
+    ],
+)
+def test_what_counts_as_close_and_fast(
+    cosine: float, texts: float, pictures: float, *, close: bool, faster: bool
+) -> None:
+    """Both towers have to gain; 0.998 is the bar; what is no number is not close."""
+    trial = Trial("torch", "bfloat16", cosine, texts, pictures)
+    assert (trial.close, trial.faster) == (close, faster)
+
+
+def test_the_probe_is_pictures() -> None:
+    """They differ from each other, fill the range, and are the same every time."""
+    first, second = probe_pixels(SPEC)
+    assert first.shape == (32, 24, 3)
+    assert np.abs(first.astype(int) - second).mean() > 20
+    assert first.max() - first.min() > 150
+    assert (probe_pixels(SPEC)[0] == first).all()
+
+
+@pytest.mark.parametrize(
+    ("outcome", "precision"),
+    [
+        (Trial("torch", "bfloat16", 0.9999, 1.7, 2.1), "bfloat16"),
+        (Trial("torch", "bfloat16", 0.9979, 1.7, 2.1), "float32"),
+        (Trial("torch", "bfloat16", 0.9999, 0.9, 2.1), "float32"),
+        (EncodingFailed("no usable vector"), "float32"),
+    ],
+    ids=["better", "too far", "slower", "no numbers"],
+)
+def test_auto_takes_what_the_probe_found_better(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, outcome: Trial | Exception, precision: str
+) -> None:
+    """Only where it is faster and close; the numbers are kept; the identity is the same."""
+
+    def told(*_: object) -> Trial:
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    plain = load_encoder(str(folder), device="cpu", precision="float32")
+    monkeypatch.setattr(encoder_module, "gains_from_bfloat16", lambda _: True)
+    monkeypatch.setattr(encoder_module, "compare", told)
+    found = load_encoder(str(folder), device="cpu")
+    kept = () if isinstance(outcome, Exception) else (outcome,)
+    assert found.choice == EncoderChoice("torch", precision, kept)
+    assert found.identity == plain.identity
+    assert (found.encode_texts(["a dog"]) * plain.encode_texts(["a dog"])).sum() >= CLOSE
+
+
+def test_auto_tries_only_what_may_gain(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small models stay as they are, untried; larger ones are tried where the CPU can."""
+    assert load_encoder(str(folder), device="cpu").choice == EncoderChoice("torch", "float32")
+    monkeypatch.setattr(dual_model, "_LARGE_WEIGHTS", 0)
+    choice = load_encoder(str(folder), device="cpu").choice
+    able = torch.cpu.get_capabilities()
+    if able.get("avx512_bf16") or able.get("amx_bf16") or able.get("amx_tile"):
+        (trial,) = choice.trials
+        assert trial.close
+        assert min(trial.texts, trial.pictures) > 0
+        assert choice.precision == ("bfloat16" if trial.faster else "float32")
+    else:
+        assert choice == EncoderChoice("torch", "float32")
+
+
+def test_half_precision_that_strays_is_another_model(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where somebody insists on it, an index of float32 is not searched with it."""
+    plain = load_encoder(str(folder), device="cpu").identity
+    close = load_encoder(str(folder), device="cpu", precision="bfloat16")
+    assert close.identity == plain
+    assert [trial.precision for trial in close.choice.trials] == ["bfloat16"]
+    monkeypatch.setattr(trials, "CLOSE", 1.1)
+    strays = load_encoder(str(folder), device="cpu", precision="bfloat16")
+    assert strays.identity.fingerprint != plain.fingerprint
+    assert len(bytes.fromhex(strays.identity.fingerprint)) == 32
+    assert strays.identity.dimension == plain.dimension
+    again = load_encoder(str(folder), device="cpu", precision="bfloat16")
+    assert again.identity == strays.identity
+
+
+def test_each_precision_that_strays_is_its_own() -> None:
+    """Two of them do not share an index either."""
+    far = [Trial("torch", precision, 0.9, 1, 1) for precision in ("bfloat16", "float16")]
+    assert len({"0", *(identify("0", trial) for trial in far)}) == 3
