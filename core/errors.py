@@ -8,7 +8,9 @@
     │   ├── QueryTooLong          more characters than a query may have
     │   ├── BadCount              k or another number is out of range
     │   ├── BadLabels             too few or too many labels
+    │   ├── BadSetting            a community's setting with a value that it cannot have
     │   ├── ExpiredButton         a button whose state is no longer known
+    │   ├── DuplicatePicture      the collection has this picture already
     │   └── BadPicture            bytes that are no usable picture
     │       ├── NoPicture             the command needs a picture and got none
     │       ├── NotAPicture           no known picture format
@@ -21,8 +23,10 @@
     ├── Unavailable           try again later; ``retry_after`` says when
     │   ├── Busy                  admission: the queue is full
     │   ├── TooManyRequests       a quota of the requester
+    │   │   └── CommunityQuotaUsed    a quota of the whole community
     │   ├── ReindexRunning        this collection is being reindexed already
     │   └── ShuttingDown          the process is stopping
+    ├── CollectionFull        a community has added as many pictures as it may
     ├── EmptyCollection       nothing is indexed yet
     ├── ModelMismatch         stored vectors come from another model
     ├── ModelUnavailable      the model could not be loaded
@@ -38,6 +42,8 @@ says what to do. ``code`` never changes, so programs may rely on it.
 from __future__ import annotations
 
 from typing import ClassVar
+
+from core.types import Picture
 
 
 class TangerineError(Exception):
@@ -94,6 +100,30 @@ class BadLabels(InvalidRequest):
     """Too few, too many, or empty labels."""
 
     code = "bad_labels"
+
+
+class BadSetting(InvalidRequest):
+    """A community's setting with a value that it cannot have."""
+
+    code = "bad_setting"
+
+
+class DuplicatePicture(InvalidRequest):
+    """The collection has this picture already, or one that is nearly the same.
+
+    ``picture`` is the one that is there and ``score`` the cosine between the two;
+    ``exact`` where their bytes are equal.
+    """
+
+    code = "duplicate_picture"
+
+    def __init__(
+        self, message: str, *, picture: Picture, score: float, exact: bool, remedy: str = ""
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.picture = picture
+        self.score = score
+        self.exact = exact
 
 
 class ExpiredButton(InvalidRequest):
@@ -178,6 +208,12 @@ class TooManyRequests(Unavailable):
     code = "too_many_requests"
 
 
+class CommunityQuotaUsed(TooManyRequests):
+    """The quota of everybody in the community together is used up for now."""
+
+    code = "community_quota"
+
+
 class ReindexRunning(Unavailable):
     """This collection is being reindexed already."""
 
@@ -188,6 +224,12 @@ class ShuttingDown(Unavailable):
     """The process is stopping."""
 
     code = "shutting_down"
+
+
+class CollectionFull(TangerineError):
+    """A community has added as many pictures as the operator allows."""
+
+    code = "collection_full"
 
 
 class EmptyCollection(TangerineError):

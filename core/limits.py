@@ -1,4 +1,4 @@
-"""How much one requester may ask: a pause between requests, so many a minute and a day."""
+"""How much may be asked: pauses between requests, and so many a minute and a day."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Literal
 
 from cachetools import LRUCache
 
-from core.errors import TooManyRequests
+from core.errors import CommunityQuotaUsed, TooManyRequests
 from core.ports import Clock
 
 Kind = Literal["text", "picture"]
@@ -21,10 +21,10 @@ _DAY_S = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What one requester may ask; 0 switches a rule off.
+    """What may be asked; 0 switches a rule off.
 
-    ``cooldown_s`` is the pause in seconds after a request of each kind before the next of
-    any kind.
+    ``cooldown_s`` is the pause in seconds after a request of each kind before the same
+    person's next one of any kind.
     """
 
     cooldown_s: Mapping[Kind, float] = field(default_factory=lambda: {"text": 3.0, "picture": 5.0})
@@ -32,57 +32,127 @@ class Quota:
     per_day: int = 300
 
 
-@dataclass(slots=True)
-class _Usage:
-    free_at: float = -math.inf
-    times: deque[float] = field(default_factory=deque)
+COMMUNITY_QUOTA = Quota({}, per_minute=120, per_day=5000)
+"""What everybody in one community may ask together."""
+
+ADMIN_QUOTA = Quota({}, per_minute=60, per_day=1000)
+"""What an administrator may ask: apart from what the same person asks as anybody else."""
+
+_Bucket = tuple[str, str]
 
 
-class Limits:
-    """Counts the requests of each requester in sliding windows.
+class _Windows:
+    """When requests were admitted in each bucket, for the most recently used buckets."""
 
-    The state lives in memory, for the ``remembered`` most recent requesters: a flood of
-    invented names forgets the idle ones first and cannot grow without bound. ``quota`` None
-    admits everything.
-    """
+    def __init__(self, remembered: int) -> None:
+        self._times: LRUCache[_Bucket, deque[float]] = LRUCache(remembered)
 
-    def __init__(self, quota: Quota | None, clock: Clock, *, remembered: int = 10_000) -> None:
-        self._quota = quota
-        self._clock = clock
-        self._usage: LRUCache[str, _Usage] = LRUCache(remembered)
+    def __len__(self) -> int:
+        return len(self._times)
 
-    def admit(self, requester: str, kind: Kind) -> None:
-        """Count one request, or raise TooManyRequests with ``retry_after`` in seconds.
-
-        A refused request is not counted, so that asking again too early costs nothing.
-        """
-        if self._quota is None:
-            return
-        now = self._clock.monotonic()
-        usage = self._usage.get(requester) or _Usage()
-        self._usage[requester] = usage
-        while usage.times and usage.times[0] <= now - _DAY_S:
-            usage.times.popleft()
-        wait = max(
-            usage.free_at - now,
-            self._until_free(usage.times, self._quota.per_minute, _MINUTE_S, now),
-            self._until_free(usage.times, self._quota.per_day, _DAY_S, now),
+    def wait(self, bucket: _Bucket, quota: Quota, now: float) -> float:
+        """Seconds until the bucket takes another request."""
+        times = self._times.get(bucket)
+        if times is None:
+            return 0.0
+        while times and times[0] <= now - _DAY_S:
+            times.popleft()
+        return max(
+            self._until_free(times, quota.per_minute, _MINUTE_S, now),
+            self._until_free(times, quota.per_day, _DAY_S, now),
         )
-        if wait > 0:
-            seconds = math.ceil(wait)
-            raise TooManyRequests(
-                "You are asking faster than this server allows.",
-                remedy=f"Try again in {_in_words(seconds)}.",
-                retry_after=seconds,
-            )
-        usage.times.append(now)
-        usage.free_at = now + self._quota.cooldown_s.get(kind, 0.0)
+
+    def count(self, bucket: _Bucket, now: float) -> None:
+        """Note a request."""
+        times = self._times.get(bucket)
+        if times is None:
+            times = self._times[bucket] = deque()
+        times.append(now)
 
     @staticmethod
     def _until_free(times: deque[float], allowed: int, window_s: float, now: float) -> float:
         if not allowed or len(times) < allowed:
             return 0.0
         return times[-allowed] + window_s - now
+
+
+class Limits:
+    """Counts the requests of each person and of each community in sliding windows.
+
+    The state lives in memory, for the ``remembered`` most recent persons, and as many
+    communities: a flood of invented names forgets the idle ones first and cannot grow
+    without bound. ``quota`` None admits everything.
+    """
+
+    def __init__(
+        self,
+        quota: Quota | None,
+        clock: Clock,
+        *,
+        community: Quota = COMMUNITY_QUOTA,
+        admin: Quota = ADMIN_QUOTA,
+        remembered: int = 10_000,
+    ) -> None:
+        self._quota = quota
+        self._community = community
+        self._admin = admin
+        self._clock = clock
+        self._persons = _Windows(remembered)
+        self._communities = _Windows(remembered)
+        self._free_at: LRUCache[tuple[_Bucket, str], float] = LRUCache(remembered)
+
+    def admit(
+        self,
+        requester: str,
+        kind: Kind,
+        *,
+        community: str = "",
+        admin: bool = False,
+        unasked: bool = False,
+        cooldown_s: Mapping[Kind, float] | None = None,
+    ) -> None:
+        """Count one request, or raise TooManyRequests with ``retry_after`` in seconds.
+
+        A refused request is not counted, so that asking again too early costs nothing.
+        Raises CommunityQuotaUsed where the others of the community have asked too much; ""
+        stands for no community. ``admin`` says that an administrator asks. What is
+        ``unasked`` is counted apart, for the person and the community: it never stands in
+        the way of a question. ``cooldown_s`` holds pauses that count in this community
+        alone, instead of the quota's, for everybody but administrators.
+        """
+        if self._quota is None:
+            return
+        now = self._clock.monotonic()
+        quota = self._admin if admin else self._quota
+        person = ("unasked" if unasked else "admin" if admin else "person", requester)
+        everybody = ("unasked" if unasked else "asked", community)
+        own_pauses = {} if admin else dict(cooldown_s or {})
+        pause = (person, community if own_pauses else "")
+        own = max(
+            self._free_at.get(pause, now) - now,
+            self._persons.wait(person, quota, now),
+        )
+        shared = self._communities.wait(everybody, self._community, now) if community else 0.0
+        if max(own, shared) > 0:
+            raise _refusal(own, shared)
+        self._persons.count(person, now)
+        if community:
+            self._communities.count(everybody, now)
+        self._free_at[pause] = now + {**quota.cooldown_s, **own_pauses}.get(kind, 0.0)
+
+
+def _refusal(own: float, shared: float) -> TooManyRequests:
+    seconds = math.ceil(max(own, shared))
+    remedy = f"Try again in {_in_words(seconds)}."
+    if shared > own:
+        return CommunityQuotaUsed(
+            "Everybody here together is asking faster than this server allows.",
+            remedy=remedy,
+            retry_after=seconds,
+        )
+    return TooManyRequests(
+        "You are asking faster than this server allows.", remedy=remedy, retry_after=seconds
+    )
 
 
 def _in_words(seconds: int) -> str:

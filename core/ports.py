@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from core.types import (
     CollectionStatus,
+    CommunitySettings,
     DecodedPicture,
     Lane,
     ModelIdentity,
+    PersonalData,
     Picture,
     PixelBatch,
     PixelSpec,
@@ -98,7 +100,10 @@ class VectorIndex(Protocol):
 
 
 class Snapshot(Protocol):
-    """One generation of a collection, immutable for as long as anybody holds it."""
+    """One generation of a collection as a community sees it, immutable while it is held.
+
+    Compared by identity: while nothing has changed, the same object is handed out.
+    """
 
     @property
     def collection(self) -> str:
@@ -166,6 +171,72 @@ class Reindexing(Protocol):
 
     def running(self) -> Mapping[str, Progress]:
         """The progress of each collection that is being reindexed by this process."""
+
+
+class Contributions(Protocol):
+    """Pictures that people add and remove in chat: found, or gone, by the next query.
+
+    Whom a change concerns follows from how the community came to the collection. Where the
+    settings name the community beside the collection (and at the operator's own console and
+    web chat) it is one of those who share it: a change holds for all of them. Where the
+    collection is open to everybody, a change holds for the community that made it alone:
+    nobody sees what strangers add, or misses what strangers remove.
+    """
+
+    async def add(
+        self,
+        picture: bytes,
+        caption: str,
+        *,
+        community: str,
+        uploader: str,
+        collection: str | None = None,
+        anyway: bool = False,
+    ) -> Picture:
+        """Add a picture, kept without the metadata of its file; an empty caption is allowed.
+
+        ``anyway`` adds one that is nearly the same as another, never an equal one. Raises
+        DuplicatePicture, CollectionFull, NotFound, BadPicture and its kin, QueryTooLong (for
+        the caption), ModelMismatch, Busy, EncodingFailed, CatalogueError; then nothing is kept.
+        """
+
+    async def remove(self, picture_id: str, *, community: str, remover: str) -> Picture:
+        """Take a picture out of every answer, at once. Raises NotFound, CatalogueError.
+
+        A file of the operator's folder stays where it is, but is not shown again, also
+        after a reindex; an uploaded one is deleted once it cannot be restored any more.
+        """
+
+    async def restore(self, picture_id: str, *, community: str) -> Picture:
+        """Undo a removal of the last five minutes. Raises ExpiredButton, CatalogueError."""
+
+    async def personal(self, requester: str) -> PersonalData:
+        """What is kept of a person, over all communities."""
+
+    async def forget(self, requester: str) -> PersonalData:
+        """Delete all that is kept of a person, for good and at once; what it was."""
+
+    async def left(self, community: str) -> None:
+        """The bot was removed there: what was added there is deleted after seven days."""
+
+    async def joined(self, community: str) -> None:
+        """The bot is there (again): nothing of it is to be deleted."""
+
+    async def moved(self, old: str, new: str) -> None:
+        """A community goes on under another name (Telegram's groups become supergroups)."""
+
+    async def sweep(self) -> None:
+        """Delete what is due: removed uploads after five minutes, departed communities."""
+
+
+class CommunitySettingsStore(Protocol):
+    """What the administrators of each community chose."""
+
+    def of(self, community: str) -> CommunitySettings:
+        """From memory: never blocks."""
+
+    async def save(self, community: str, settings: CommunitySettings) -> None:
+        """Keep them, for good once this returns. Raises CatalogueError."""
 
 
 class Clock(Protocol):

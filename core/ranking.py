@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +97,27 @@ def rank_page(
         offset=offset,
         has_more=len(found) > offset + k,
         close_match=any(band is not Band.WEAK for band in bands[:k]),
+    )
+
+
+def captioned_hits(
+    snapshot: Snapshot, calibration: Calibration, query: Vectors, words: str, k: int
+) -> tuple[Hit, ...]:
+    """The ``k`` last rows whose shown caption holds the words, with the query's scores."""
+    wanted = words.casefold()
+    holding = (
+        row
+        for row in range(len(snapshot.pictures) - 1, -1, -1)
+        if wanted in snapshot.pictures[row].caption.casefold()
+    )
+    rows = np.array(list(islice(holding, k)), dtype=np.int64)
+    if not len(rows):
+        return ()
+    scores = (snapshot.picture_index.reconstruct(rows) @ query).astype(np.float32)
+    bands = calibration.bands(query, scores, calibration.text)
+    return tuple(
+        Hit(rank, snapshot.pictures[row], _cosine(float(score)), band)
+        for rank, (row, score, band) in enumerate(zip(rows, scores, bands, strict=True), start=1)
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -14,10 +15,11 @@ from core.bands import Calibration, calibrate
 from core.classification import classify_vectors, prompts_of
 from core.errors import BadCount, BadLabels, EmptyQuery, NotFound, QueryTooLong, Unavailable
 from core.ports import Embedder, Library, PictureDecoder, Snapshot
-from core.ranking import Ranking, describe_page, mix, rank_page, without
+from core.ranking import Ranking, captioned_hits, describe_page, mix, rank_page, without
 from core.types import (
     Classification,
     DescribeResult,
+    Hit,
     SearchResult,
     Vectors,
 )
@@ -63,7 +65,10 @@ class Search:
         self._decoder = decoder
         self._logit_scale = logit_scale
         self._rules = rules or SearchRules()
-        self._calibrations: dict[str, tuple[Snapshot, asyncio.Future[Calibration]]] = {}
+        # By snapshot, as communities may see a collection differently; gone with it.
+        self._calibrations: WeakKeyDictionary[Snapshot, asyncio.Future[Calibration]] = (
+            WeakKeyDictionary()
+        )
 
     async def find(
         self,
@@ -97,6 +102,21 @@ class Search:
                 return rank_page(snapshot, calibration, ranking, text, k=k, offset=offset)
 
             return await asyncio.to_thread(rank)
+
+    async def captioned(
+        self, text: str, *, community: str, collection: str | None = None, k: int = 5
+    ) -> tuple[Hit, ...]:
+        """Pictures whose shown caption holds this text, in any case, the newest first.
+
+        Raises EmptyQuery, QueryTooLong, BadCount.
+        """
+        text = self._clean(text)
+        self._check_page(k, 0)
+        async with self._in_time():
+            snapshot = await self._library.open(collection, community)
+            query = await self._embedder.embed_text(text)
+            calibration = await self._calibrate(snapshot)
+            return await asyncio.to_thread(captioned_hits, snapshot, calibration, query, text, k)
 
     async def similar(
         self,
@@ -201,12 +221,12 @@ class Search:
         return await self._embedder.embed_pixels(decoded.pixels)
 
     async def _calibrate(self, snapshot: Snapshot) -> Calibration:
-        known = self._calibrations.get(snapshot.collection)
-        if known is None or known[0] is not snapshot or _failed(known[1]):
+        known = self._calibrations.get(snapshot)
+        if known is None or _failed(known):
             # One calibration a snapshot, however many searches arrive together.
-            future = asyncio.ensure_future(asyncio.to_thread(calibrate, snapshot))
-            self._calibrations[snapshot.collection] = known = (snapshot, future)
-        return await asyncio.shield(known[1])
+            known = asyncio.ensure_future(asyncio.to_thread(calibrate, snapshot))
+            self._calibrations[snapshot] = known
+        return await asyncio.shield(known)
 
     def _clean(self, text: str) -> str:
         cleaned = " ".join(text.replace("\0", " ").split())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -204,3 +205,49 @@ class CollectionStatus:
     captions: int
     index: str
     generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A picture that somebody added in chat.
+
+    ``uploader`` is the requester's name over all communities of the platform (as
+    ``discord:17``), ``community`` where it was added, ``added_at`` seconds since the epoch.
+    ``file`` holds the picture as it is kept: a JPEG without the metadata of the original.
+    """
+
+    picture: Picture
+    community: str
+    uploader: str
+    added_at: float
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalData:
+    """Everything that the collections hold of one person.
+
+    ``removals`` counts the pictures that this person removed and that are noted under the
+    person's name.
+    """
+
+    requester: str
+    uploads: tuple[Upload, ...]
+    removals: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommunitySettings:
+    """What a community's administrators chose; None stands for the operator's default.
+
+    ``photo_channels`` are the chats of the community in which every posted photo is
+    answered. ``count``: results where no number is asked for, 1 to 10. ``show_weak``: whether
+    weak matches are shown without asking. The cooldowns are seconds after a text or picture
+    before the same person's next request there, 0 to 3600.
+    """
+
+    photo_channels: frozenset[str] = frozenset()
+    count: int | None = None
+    show_weak: bool = False
+    text_cooldown_s: float | None = None
+    picture_cooldown_s: float | None = None

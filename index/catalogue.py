@@ -61,6 +61,11 @@ class Catalogue:
         """
         return cls(open_database(location, busy_seconds=busy_seconds))
 
+    @property
+    def database(self) -> Database:
+        """The database below, for what else is kept in it (:class:`index.ledger.Ledger`)."""
+        return self._database
+
     def close(self) -> None:
         """Close the database; the catalogue is of no use afterwards."""
         self._database.close()
@@ -198,6 +203,14 @@ class Catalogue:
                 .limit(1)
             ).first()
         return None if row is None else RunProgress(row.id, row.done, row.total)
+
+    def last_reindex(self, collection: str) -> float | None:
+        """When the last reindex ended that was not cut off, in seconds since the epoch."""
+        with self._database.read() as connection:
+            ended = connection.execute(
+                select(func.max(runs.c.finished_at)).where(runs.c.collection == collection)
+            ).scalar()
+        return None if ended is None else float(ended)
 
     def save(
         self, run: int, collection: str, fingerprint: str, batch: Batch, *, done: int, total: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -23,6 +23,22 @@ _STORED = np.dtype("<f4")
 def pack(vector: Vectors) -> bytes:
     """A vector, float32 [d], as the catalogue stores it: little-endian."""
     return np.asarray(vector, dtype=_STORED).tobytes()
+
+
+def unpack(stored: Sequence[bytes | None], dimension: int, collection: str) -> Vectors:
+    """Vectors as the catalogue stores them: float32 [n, dimension].
+
+    Raises CatalogueError where one is missing or has another dimension.
+    """
+    size = dimension * _STORED.itemsize
+    present = [vector for vector in stored if vector is not None and len(vector) == size]
+    if len(present) != len(stored):
+        raise CatalogueError(
+            f"The catalogue lacks vectors of the collection {collection!r}.",
+            remedy=f"Run: tangerine reindex --full --collection {collection}",
+        )
+    joined = np.frombuffer(b"".join(present), dtype=_STORED)
+    return joined.reshape(len(present), dimension).astype(np.float32, copy=False)
 
 
 def identity_of(connection: Connection, collection: str) -> ModelIdentity | None:
@@ -143,14 +159,7 @@ class Contents:
     def _blocks(self, query: Select[tuple[bytes]]) -> Iterator[Vectors]:
         if self.identity is None:
             return
-        size = self.identity.dimension * _STORED.itemsize
         rows = self._connection.execute(query, execution_options={"yield_per": BLOCK})
         for block in rows.partitions():
             vectors = [row.vector for row in block]
-            if any(vector is None or len(vector) != size for vector in vectors):
-                raise CatalogueError(
-                    f"The catalogue lacks vectors of the collection {self.collection!r}.",
-                    remedy=f"Run: tangerine reindex --full --collection {self.collection}",
-                )
-            joined = np.frombuffer(b"".join(vectors), dtype=_STORED)
-            yield joined.reshape(len(vectors), -1).astype(np.float32, copy=False)
+            yield unpack(vectors, self.identity.dimension, self.collection)

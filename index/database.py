@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import CatalogueError
-from index.migrations import migrate
+from index.migrations import MIGRATIONS, Migration, migrate
 
 _WRITE = "tangerine_write"
 
@@ -96,10 +96,25 @@ class Database:
         with self._explained(), self._writing.begin() as connection:
             yield connection
 
-    def migrate(self) -> int:
+    def migrate(self, migrations: Sequence[Migration] = MIGRATIONS) -> int:
         """Bring the schema to the newest version and return it."""
         with self._explained():
-            return migrate(self._writing)
+            return migrate(self._writing, migrations)
+
+    def erase(self) -> None:
+        """Make what was deleted unreadable in SQLite's log, too.
+
+        Where a reader still needs the log, the next checkpoint does it.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return
+        with self._explained():
+            # The driver's own connection: a checkpoint cannot be part of a transaction.
+            connection = self._engine.raw_connection()
+            try:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+            finally:
+                connection.close()
 
     def close(self) -> None:
         """Close every connection that is not in use."""
@@ -115,7 +130,12 @@ class Database:
             raise explain(error, where=self._where) from error
 
 
-def open_database(location: Path | str, *, busy_seconds: float = BUSY_SECONDS) -> Database:
+def open_database(
+    location: Path | str,
+    *,
+    busy_seconds: float = BUSY_SECONDS,
+    migrations: Sequence[Migration] = MIGRATIONS,
+) -> Database:
     """Open the database at a path (SQLite) or an SQLAlchemy URL and migrate it.
 
     The folder of a path is made where it is missing. Raises CatalogueError.
@@ -141,7 +161,7 @@ def open_database(location: Path | str, *, busy_seconds: float = BUSY_SECONDS) -
         engine = create_engine(url, isolation_level="REPEATABLE READ", pool_pre_ping=True)
     database = Database(engine, where=where)
     try:
-        database.migrate()
+        database.migrate(migrations)
     except BaseException:
         database.close()
         raise
@@ -158,6 +178,8 @@ def _tune_sqlite(engine: Engine) -> None:
         cursor.execute("PRAGMA journal_mode = WAL")
         # What was acknowledged outlives a loss of power, not only a killed process.
         cursor.execute("PRAGMA synchronous = FULL")
+        # What people had deleted is overwritten, not only marked as free.
+        cursor.execute("PRAGMA secure_delete = ON")
         cursor.close()
 
     @event.listens_for(engine, "begin")

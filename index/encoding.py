@@ -18,6 +18,7 @@ from index.keeper import Keeper
 from index.records import BadFile, CaptionVector, PictureVector, Stamp, text_hash
 from index.sources import SourcePicture
 from index.threads import finished_in_thread
+from index.uploads import PREFIX
 
 _SETTLED_NS = 2_000_000_000
 """FAT keeps modification times to 2 s: a younger file may change without showing it, so it is
@@ -33,9 +34,20 @@ _PATIENCE_SECONDS = 5.0
 """The longest wait before a busy encoder is asked again."""
 
 
+def checked(vector: Vectors, dimension: int) -> Vectors:
+    """The same vector, float32 [dimension]. Raises EncodingFailed where it is of no use."""
+    found = np.asarray(vector, dtype=np.float32)
+    if found.shape != (dimension,) or not np.isfinite(found).all():
+        raise EncodingFailed(
+            "The model gave no usable vector.", remedy="Try another device or precision."
+        )
+    return found
+
+
 class FileWorker:
     """Brings files to vectors, many at once.
 
+    ``locate`` gives the file of a path.
     ``encoded`` and ``texts`` are the contents and captions that have vectors already,
     ``bad`` the contents that are known to be no picture; all three grow. ``decoding``
     bounds the pictures that are decoded at once, ``in_flight`` the files under way in all,
@@ -48,7 +60,7 @@ class FileWorker:
         embedder: Embedder,
         decoder: PictureDecoder,
         keeper: Keeper,
-        folder: Path,
+        locate: Callable[[str], Path],
         encoded: dict[str, tuple[int, int]],
         texts: set[str],
         bad: dict[str, BadFile],
@@ -59,9 +71,9 @@ class FileWorker:
         self._embedder = embedder
         self._decoder = decoder
         self._keeper = keeper
-        self._folder = folder
+        self._locate = locate
         self.encoded = encoded
-        self._texts = texts
+        self.texts = texts
         self.bad = bad
         self._decoding = asyncio.Semaphore(decoding)
         self._in_flight = in_flight
@@ -85,7 +97,7 @@ class FileWorker:
         if sha256 is None or (sha256 not in self.encoded and sha256 not in self.bad):
             return True
         return sha256 not in self.bad and any(
-            text_hash(text) not in self._texts for text in picture.captions
+            text_hash(text) not in self.texts for text in picture.captions
         )
 
     async def work(self, pictures: Sequence[SourcePicture]) -> None:
@@ -114,7 +126,7 @@ class FileWorker:
             await self._keeper.file_done(done=self._done, total=self._total)
 
     async def _file(self, picture: SourcePicture) -> None:
-        path = self._folder / picture.path
+        path = self._locate(picture.path)
         try:
             for _ in range(_ATTEMPTS):
                 content = await self._content(picture, path)
@@ -140,7 +152,9 @@ class FileWorker:
         async with self._decoding:
             content = await finished_in_thread(read_content, path)
         self.contents[picture.path] = content.sha256
-        if time.time_ns() - content.mtime_ns > _SETTLED_NS:
+        # Nobody but the program writes uploads, and their bytes are known without a stamp.
+        settled = time.time_ns() - content.mtime_ns > _SETTLED_NS
+        if settled and not picture.path.startswith(PREFIX):
             self._keeper.stamp(Stamp(picture.path, content.size, content.mtime_ns, content.sha256))
         return content
 
@@ -176,14 +190,14 @@ class FileWorker:
     async def _captions(self, picture: SourcePicture) -> None:
         for text in picture.captions:
             key = text_hash(text)
-            if key in self._texts or key in self._claimed:
+            if key in self.texts or key in self._claimed:
                 continue
             self._claimed.add(key)
             try:
                 vector = await self._patiently(
                     partial(self._embedder.embed_text, text, lane=Lane.BULK)
                 )
-                self._texts.add(key)
+                self.texts.add(key)
                 self._keeper.caption(CaptionVector(text, vector))
             except EncodingFailed as error:
                 self._fail(picture, error.code, f"Its caption could not be encoded. {error}")
@@ -194,18 +208,11 @@ class FileWorker:
         """Ask the encoder, as often as it takes; bulk work has time."""
         while True:
             try:
-                vector = np.asarray(await call(), dtype=np.float32)
+                vector = await call()
             except Busy as busy:
                 await asyncio.sleep(min(busy.retry_after, _PATIENCE_SECONDS))
                 continue
-            if (
-                vector.shape != (self._embedder.identity.dimension,)
-                or not np.isfinite(vector).all()
-            ):
-                raise EncodingFailed(
-                    "The model gave no usable vector.", remedy="Try another device or precision."
-                )
-            return vector
+            return checked(vector, self._embedder.identity.dimension)
 
     def _refuse(self, picture: SourcePicture, content: Content, error: BadPicture) -> None:
         bad = BadFile(

@@ -7,7 +7,7 @@ import secrets
 from sqlalchemy import Connection, select, union_all
 
 from index.rows import CHUNK
-from index.schema import pictures, tombstones
+from index.schema import pictures, tombstones, uploads
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32 in lower case: no i, l, o, u, so that an id can be read aloud.
@@ -30,8 +30,10 @@ def fresh_ids(connection: Connection, count: int) -> list[str]:
         candidates = {random_id() for _ in range(min(CHUNK, count - len(fresh)))}
         taken = connection.execute(
             union_all(
-                select(pictures.c.id).where(pictures.c.id.in_(candidates)),
-                select(tombstones.c.id).where(tombstones.c.id.in_(candidates)),
+                *(
+                    select(table.c.id).where(table.c.id.in_(candidates))
+                    for table in (pictures, uploads, tombstones)
+                )
             )
         ).scalars()
         fresh |= candidates - set(taken)

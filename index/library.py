@@ -12,9 +12,14 @@ from pathlib import Path
 from core.errors import EmptyCollection, ModelMismatch, NotFound, SettingsError
 from core.types import CollectionStatus, ModelIdentity, Picture
 from index.catalogue import Catalogue
+from index.composed import View
 from index.manifest import DamagedGenerationError
-from index.snapshot import IndexSnapshot
+from index.overlay_reads import counts_of
+from index.overlays import Overlays
 from index.store import SnapshotStore
+from index.uploads import PREFIX, Viewpoint
+from index.vectors import SMALL
+from index.views import Views
 from index.walk import inside
 
 EVERYBODY = "*"
@@ -22,6 +27,9 @@ EVERYBODY = "*"
 
 LOCAL = "local"
 """The person at the command line: whoever may read the data folder sees every collection."""
+
+WEB = "web"
+"""The operator's own web chat."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -49,6 +57,14 @@ class CollectionSpec:
         """Whether this community may search the collection."""
         return community == LOCAL or not self.communities.isdisjoint({EVERYBODY, community})
 
+    def viewpoint(self, community: str) -> Viewpoint:
+        """How the community looks at it: as one who shares it, or as a stranger.
+
+        The operator's console and web chat are never strangers.
+        """
+        shares = community in {LOCAL, WEB} or community in self.communities - {EVERYBODY}
+        return Viewpoint(community, shares=shares, everything=community == LOCAL)
+
 
 class FolderLibrary:
     """The Library port over folders of pictures; every blocking step runs in a thread.
@@ -62,6 +78,7 @@ class FolderLibrary:
         specs: Sequence[CollectionSpec],
         catalogue: Catalogue,
         store: SnapshotStore,
+        overlays: Overlays,
         *,
         identity: ModelIdentity | None = None,
         default: str | None = None,
@@ -72,17 +89,19 @@ class FolderLibrary:
         }
         self._catalogue = catalogue
         self._store = store
+        self._overlays = overlays
+        self._views = Views(store, overlays)
         self._identity = identity
 
     def visible(self, community: str) -> Sequence[str]:
         """Names of the collections that this community may search, the default one first."""
         return tuple(spec.name for spec in self._specs.values() if spec.visible_to(community))
 
-    async def open(self, collection: str | None, community: str) -> IndexSnapshot:
-        """The current snapshot; None names the community's default collection.
+    def spec(self, collection: str | None, community: str) -> CollectionSpec:
+        """The collection that this community means; None names its default one.
 
-        Raises NotFound where the collection does not exist or this community may not
-        search it (the same words for both), EmptyCollection, ModelMismatch, CatalogueError.
+        Raises NotFound where it does not exist or this community may not search it (the
+        same words for both).
         """
         names = self.visible(community)
         name = collection if collection is not None else next(iter(names), None)
@@ -93,25 +112,43 @@ class FolderLibrary:
                 if names
                 else "Ask whoever runs this bot to open a collection to this place.",
             )
-        snapshot = await asyncio.to_thread(self._store.current, name)
-        if snapshot is None:
+        return self._specs[name]
+
+    async def view(self, spec: CollectionSpec, community: str) -> View | None:
+        """What the community sees of it; None where nothing was ever indexed or added.
+
+        Raises ModelMismatch, CatalogueError.
+        """
+        view = await asyncio.to_thread(self._views.current, spec.name, spec.viewpoint(community))
+        if view is not None:
+            self._check_model(view)
+        return view
+
+    async def open(self, collection: str | None, community: str) -> View:
+        """The current snapshot; None names the community's default collection.
+
+        Raises NotFound where the collection does not exist or this community may not
+        search it (the same words for both), EmptyCollection, ModelMismatch, CatalogueError.
+        """
+        spec = self.spec(collection, community)
+        view = await self.view(spec, community)
+        if view is None:
             raise EmptyCollection(
-                f"Nothing is indexed yet in {name!r}.",
-                remedy=f"Run: tangerine reindex --collection {name}",
+                f"Nothing is indexed yet in {spec.name!r}.",
+                remedy=f"Run: tangerine reindex --collection {spec.name}",
             )
-        self._check_model(snapshot)
-        if not snapshot.pictures:
+        if not view.pictures:
             raise EmptyCollection(
-                f"There are no pictures in {name!r}.",
+                f"There are no pictures in {spec.name!r}.",
                 remedy="Put pictures into its folder, then run: "
-                f"tangerine reindex --collection {name}",
+                f"tangerine reindex --collection {spec.name}",
             )
-        return snapshot
+        return view
 
     async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
         """A visible picture and its file. Raises NotFound, the same words for every cause."""
         for name in self.visible(community):
-            found = await asyncio.to_thread(self._find, self._specs[name], picture_id)
+            found = await asyncio.to_thread(self._find, self._specs[name], picture_id, community)
             if found is not None:
                 return found
         raise NotFound(
@@ -120,9 +157,12 @@ class FolderLibrary:
 
     async def status(self, community: str) -> Sequence[CollectionStatus]:
         """The state of every collection that this community may search."""
-        return [await asyncio.to_thread(self._status, name) for name in self.visible(community)]
+        return [
+            await asyncio.to_thread(self._status, self._specs[name], community)
+            for name in self.visible(community)
+        ]
 
-    def _check_model(self, snapshot: IndexSnapshot) -> None:
+    def _check_model(self, snapshot: View) -> None:
         mine = self._identity
         if mine is not None and mine.fingerprint != snapshot.identity.fingerprint:
             raise ModelMismatch(
@@ -132,12 +172,17 @@ class FolderLibrary:
                 f"tangerine reindex --full --collection {snapshot.collection}",
             )
 
-    def _find(self, spec: CollectionSpec, picture_id: str) -> tuple[Picture, Path] | None:
-        snapshot = self._store.current(spec.name)
-        row = snapshot.row_of(picture_id) if snapshot is not None else None
-        if snapshot is None or row is None:
+    def _find(
+        self, spec: CollectionSpec, picture_id: str, community: str
+    ) -> tuple[Picture, Path] | None:
+        view = self._views.current(spec.name, spec.viewpoint(community))
+        row = view.row_of(picture_id) if view is not None else None
+        if view is None or row is None:
             return None
-        picture = snapshot.pictures[row]
+        picture = view.pictures[row]
+        if picture.path.startswith(PREFIX):
+            file = self._overlays.files.find(spec.name, picture.id)
+            return (picture, file) if file.is_file() else None
         try:
             folder = spec.folder.resolve(strict=True)
             file = folder / picture.path
@@ -148,17 +193,21 @@ class FolderLibrary:
             return None
         return picture, file.resolve()
 
-    def _status(self, name: str) -> CollectionStatus:
+    def _status(self, spec: CollectionSpec, community: str) -> CollectionStatus:
+        name = spec.name
         generation = self._catalogue.generation(name)
-        pictures, captions = self._catalogue.counts(name)
+        with self._overlays.read() as connection:
+            pictures, captions = counts_of(connection, name, spec.viewpoint(community))
         try:
             manifest = self._store.manifest(name)
         except DamagedGenerationError:
             manifest = None
         if manifest is not None and manifest.generation == generation:
             kind = manifest.kind
+        elif generation:
+            kind = "rebuilt at the next search"
         else:
-            kind = "none" if generation == 0 else "rebuilt at the next search"
+            kind = SMALL if pictures else "none"
         return CollectionStatus(
             name=name, pictures=pictures, captions=captions, index=kind, generation=generation
         )

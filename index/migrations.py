@@ -131,7 +131,68 @@ def _first_schema(connection: Connection) -> None:
     first.create_all(connection)
 
 
-MIGRATIONS: Sequence[Migration] = (_first_schema,)
+def _overlays(connection: Connection) -> None:
+    """Version 2: uploads, removals, settings of communities, and which of them are gone."""
+    second = MetaData()
+    Table(
+        "uploads",
+        second,
+        Column("id", String(8), primary_key=True),
+        Column("collection", String(64), nullable=False),
+        Column("scope", Text, nullable=False),
+        Column("community", Text, nullable=False),
+        Column("uploader", Text, nullable=False),
+        Column("sha256", String(64), nullable=False),
+        Column("posted_sha256", String(64), nullable=False),
+        Column("width", Integer, nullable=False),
+        Column("height", Integer, nullable=False),
+        Column("caption", Text, nullable=False),
+        Column("text_hash", String(64), nullable=False),
+        Column("added_at", Float, nullable=False),
+        Column("removed_at", Float),
+        Column("removed_by", Text),
+        Column("removed_scope", Text),
+        Column("removed_as", String(8)),
+        Index("ix_uploads_collection_scope", "collection", "scope"),
+        Index("ix_uploads_sha256", "sha256"),
+        Index("ix_uploads_text_hash", "text_hash"),
+        Index("ix_uploads_uploader", "uploader"),
+        Index("ix_uploads_community", "community"),
+    )
+    Table(
+        "removals",
+        second,
+        Column("collection", String(64), primary_key=True),
+        Column("scope", Text, primary_key=True),
+        Column("sha256", String(64), primary_key=True),
+        Column("picture_id", String(8), nullable=False),
+        Column("removed_at", Float, nullable=False),
+        Column("removed_by", Text, nullable=False),
+        Index("ix_removals_picture_id", "picture_id"),
+    )
+    Table(
+        "overlays",
+        second,
+        Column("collection", String(64), primary_key=True),
+        Column("scope", Text, primary_key=True),
+        Column("revision", Integer, nullable=False),
+    )
+    Table(
+        "community_settings",
+        second,
+        Column("community", Text, primary_key=True),
+        Column("settings", Text, nullable=False),
+    )
+    Table(
+        "departures",
+        second,
+        Column("community", Text, primary_key=True),
+        Column("left_at", Float, nullable=False),
+    )
+    second.create_all(connection)
+
+
+MIGRATIONS: Sequence[Migration] = (_first_schema, _overlays)
 """The step at position ``n`` leads from version ``n`` to version ``n + 1``."""
 
 

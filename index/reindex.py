@@ -12,6 +12,7 @@ from core.ports import Clock, Embedder, PictureDecoder
 from core.types import Progress, ReindexReport
 from index.catalogue import Catalogue
 from index.library import CollectionSpec
+from index.overlays import Overlays
 from index.reindex_run import ReindexRun
 from index.store import SnapshotStore
 from index.threads import finished_in_thread
@@ -36,6 +37,7 @@ class Reindexer:
         *,
         catalogue: Catalogue,
         store: SnapshotStore,
+        overlays: Overlays,
         embedder: Embedder,
         decoder: PictureDecoder,
         clock: Clock,
@@ -45,6 +47,7 @@ class Reindexer:
         self._specs = {spec.name: spec for spec in specs}
         self._catalogue = catalogue
         self._store = store
+        self._overlays = overlays
         self._embedder = embedder
         self._decoder = decoder
         self._clock = clock
@@ -95,6 +98,7 @@ class Reindexer:
                     spec,
                     catalogue=self._catalogue,
                     store=self._store,
+                    overlays=self._overlays,
                     embedder=self._embedder,
                     decoder=self._decoder,
                     clock=self._clock,

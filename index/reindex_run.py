@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from core.errors import EncodingFailed, ModelMismatch, SourceError
@@ -13,9 +13,11 @@ from index.catalogue import Catalogue
 from index.encoding import FileWorker
 from index.keeper import Keeper
 from index.library import CollectionSpec
+from index.overlays import Overlays
 from index.plan import plan
 from index.records import BadFile, Changes, Known, NewPicture
-from index.sources import Scan, scan_folder
+from index.reindex_uploads import UploadPass
+from index.sources import Scan, SourcePicture, scan_folder
 from index.store import SnapshotStore
 from index.threads import finished_in_thread
 
@@ -33,6 +35,7 @@ class ReindexRun:
         *,
         catalogue: Catalogue,
         store: SnapshotStore,
+        overlays: Overlays,
         embedder: Embedder,
         decoder: PictureDecoder,
         clock: Clock,
@@ -44,6 +47,7 @@ class ReindexRun:
         self._spec = spec
         self._catalogue = catalogue
         self._store = store
+        self._overlays = overlays
         self._embedder = embedder
         self._decoder = decoder
         self._clock = clock
@@ -63,15 +67,14 @@ class ReindexRun:
         run = await finished_in_thread(
             self._catalogue.begin_run, name, identity.fingerprint, full=self._full
         )
-        worker = await self._worker(run, known, scan)
-        for _ in range(_ROUNDS):
-            todo = [picture for picture in scan.pictures if worker.needs_work(picture)]
-            if not todo:
-                break
-            await worker.work(todo)
+        chat = UploadPass(self._overlays, name, scan.folder)
+        worker = await self._worker(run, known, scan, chat)
+        added = chat.waiting(worker, await finished_in_thread(chat.fresh))
+        await self._work(worker, [*scan.pictures, *added])
 
         self._tell(Progress(stage="commit", done=0, total=len(scan.pictures)))
-        present, failures = _outcome(scan, worker)
+        bad_uploads = await finished_in_thread(chat.failures, worker, added)
+        present, failures = _outcome(scan, worker, bad_uploads)
         difference = plan(known.pictures, present, scan.unreadable)
         self._check_encoder(worker, difference.removed)
         changes = Changes(
@@ -84,6 +87,9 @@ class ReindexRun:
         generation = await finished_in_thread(self._catalogue.apply, run, name, identity, changes)
         if not await finished_in_thread(self._store.is_current, name, generation):
             await finished_in_thread(self._store.commit, name)
+        late = await self._latecomers(worker, chat)
+        if added or late:
+            await finished_in_thread(chat.announce)
         self._tell(Progress("commit", len(scan.pictures), len(scan.pictures)))
         return ReindexReport(
             collection=name,
@@ -95,6 +101,28 @@ class ReindexRun:
             seconds=self._clock.monotonic() - started,
         )
 
+    async def _work(self, worker: FileWorker, pictures: Sequence[SourcePicture]) -> None:
+        for _ in range(_ROUNDS):
+            todo = [picture for picture in pictures if worker.needs_work(picture)]
+            if not todo:
+                break
+            await worker.work(todo)
+
+    async def _latecomers(self, worker: FileWorker, chat: UploadPass) -> bool:
+        """Encode what was added meanwhile by a process with the model before; whether any was.
+
+        From now on such a process is refused.
+        """
+        fresh = await finished_in_thread(chat.fresh)
+        if not fresh:
+            return False
+        model = self._embedder.identity.fingerprint
+        worker.encoded |= await finished_in_thread(self._catalogue.encoded_pictures, model)
+        worker.texts |= await finished_in_thread(self._catalogue.encoded_captions, model)
+        late = chat.waiting(worker, fresh)
+        await self._work(worker, late)
+        return bool(late)
+
     async def _scan(self) -> Scan:
         loop = asyncio.get_running_loop()
 
@@ -104,7 +132,7 @@ class ReindexRun:
         self._tell(Progress(stage="scan", done=0, total=0))
         return await finished_in_thread(scan_folder, self._spec.folder, found)
 
-    async def _worker(self, run: int, known: Known, scan: Scan) -> FileWorker:
+    async def _worker(self, run: int, known: Known, scan: Scan, chat: UploadPass) -> FileWorker:
         fingerprint = self._embedder.identity.fingerprint
         since = run if self._full else 0
         worker = FileWorker(
@@ -117,7 +145,7 @@ class ReindexRun:
                 collection=self._spec.name,
                 fingerprint=fingerprint,
             ),
-            folder=scan.folder,
+            locate=chat.locate,
             encoded=await finished_in_thread(
                 self._catalogue.encoded_pictures, fingerprint, since_run=since
             ),
@@ -173,10 +201,12 @@ class ReindexRun:
             )
 
 
-def _outcome(scan: Scan, worker: FileWorker) -> tuple[list[NewPicture], tuple[BadFile, ...]]:
+def _outcome(
+    scan: Scan, worker: FileWorker, uploads: Sequence[BadFile]
+) -> tuple[list[NewPicture], tuple[BadFile, ...]]:
     """The pictures that have a vector, and everything that failed, by path."""
     present: list[NewPicture] = []
-    failures = [BadFile(failure) for failure in scan.failures]
+    failures = [*(BadFile(failure) for failure in scan.failures), *uploads]
     failures.extend(BadFile(failure) for failure in worker.failed.values())
     for picture in scan.pictures:
         sha256 = worker.contents.get(picture.path)

@@ -28,6 +28,7 @@ from index.schema import (
     picture_vectors,
     pictures,
     runs,
+    uploads,
 )
 
 CHUNK = 500
@@ -124,7 +125,7 @@ def failure_row(collection: str, bad: BadFile) -> dict[str, Any]:
 
 
 def drop_unused_vectors(connection: Connection) -> None:
-    """Forget the vectors that no picture, caption and model of a collection needs.
+    """Forget the vectors that no picture, upload, caption and model of a collection needs.
 
     Does nothing while a reindex is unfinished anywhere: its vectors are not in use yet.
     """
@@ -133,8 +134,9 @@ def drop_unused_vectors(connection: Connection) -> None:
     models = select(collections.c.model_fingerprint).where(
         collections.c.model_fingerprint.is_not(None)
     )
-    for table, used in (
-        (picture_vectors, exists().where(pictures.c.sha256 == picture_vectors.c.sha256)),
-        (caption_vectors, exists().where(captions.c.text_hash == caption_vectors.c.text_hash)),
+    for table, key, users in (
+        (picture_vectors, picture_vectors.c.sha256, (pictures.c.sha256, uploads.c.sha256)),
+        (caption_vectors, caption_vectors.c.text_hash, (captions.c.text_hash, uploads.c.text_hash)),
     ):
+        used = or_(*(exists().where(user == key) for user in users))
         connection.execute(delete(table).where(or_(~used, table.c.fingerprint.not_in(models))))

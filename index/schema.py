@@ -129,6 +129,80 @@ failures = Table(
     Index("ix_failures_collection_path", "collection", "path"),
 )
 
+# Pictures that people added in chat. The file is found by collection and id.
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", String(8), primary_key=True),
+    Column("collection", String(64), nullable=False),
+    # Who sees it: empty for all who share the collection, else the one community.
+    Column("scope", Text, nullable=False),
+    # Where it was added, and by whom.
+    Column("community", Text, nullable=False),
+    Column("uploader", Text, nullable=False),
+    # Of the file that is kept, and of the bytes that were posted.
+    Column("sha256", String(64), nullable=False),
+    Column("posted_sha256", String(64), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    # Both empty where there is none.
+    Column("caption", Text, nullable=False),
+    Column("text_hash", String(64), nullable=False),
+    # Seconds since the epoch, as everywhere.
+    Column("added_at", Float, nullable=False),
+    # All four NULL while it is there; the id is the one by which the removal is undone.
+    Column("removed_at", Float),
+    Column("removed_by", Text),
+    Column("removed_scope", Text),
+    Column("removed_as", String(8)),
+    Index("ix_uploads_collection_scope", "collection", "scope"),
+    Index("ix_uploads_sha256", "sha256"),
+    Index("ix_uploads_text_hash", "text_hash"),
+    Index("ix_uploads_uploader", "uploader"),
+    Index("ix_uploads_community", "community"),
+)
+
+# Contents that a scope does not see any more, though the folder (or those who share the
+# collection) still have them.
+removals = Table(
+    "removals",
+    metadata,
+    Column("collection", String(64), primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+    # The id by which the removal is undone.
+    Column("picture_id", String(8), nullable=False),
+    Column("removed_at", Float, nullable=False),
+    # Empty once this person is forgotten.
+    Column("removed_by", Text, nullable=False),
+    Index("ix_removals_picture_id", "picture_id"),
+)
+
+# Which change of a collection's uploads and removals was the last one of each scope.
+overlays = Table(
+    "overlays",
+    metadata,
+    Column("collection", String(64), primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("revision", Integer, nullable=False),
+)
+
+community_settings = Table(
+    "community_settings",
+    metadata,
+    Column("community", Text, primary_key=True),
+    # A JSON object.
+    Column("settings", Text, nullable=False),
+)
+
+# Communities that the bot was removed from; theirs is deleted a week later.
+departures = Table(
+    "departures",
+    metadata,
+    Column("community", Text, primary_key=True),
+    Column("left_at", Float, nullable=False),
+)
+
 schema_version = Table(
     "schema_version",
     metadata,

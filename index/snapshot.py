@@ -60,8 +60,8 @@ class IndexSnapshot:
         Raises CatalogueError where the catalogue lacks a vector.
         """
         identity = contents.identity
-        if identity is None:
-            return None
+        if identity is None or not contents.generation:
+            return None  # uploads may name the model before the folder was ever read
         try:
             return cls(
                 collection=contents.collection,
@@ -77,6 +77,19 @@ class IndexSnapshot:
                 f"The catalogue contradicts itself about {contents.collection!r} ({error}).",
                 remedy=f"Run: tangerine reindex --full --collection {contents.collection}",
             ) from error
+
+    @classmethod
+    def empty(cls, collection: str, identity: ModelIdentity) -> IndexSnapshot:
+        """What uploads are laid over where the folder was never indexed: generation 0."""
+        return cls(
+            collection=collection,
+            generation=0,
+            identity=identity,
+            pictures=(),
+            captions=(),
+            picture_index=build_index(identity.dimension, ()),
+            caption_index=build_index(identity.dimension, ()),
+        )
 
     def write(self, folder: Path) -> Manifest:
         """Write a generation's folder, synced, and return its manifest. Raises OSError."""

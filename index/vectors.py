@@ -22,6 +22,9 @@ class StoredIndex(VectorIndex, Protocol):
         """Write the index to a file. Raises OSError."""
 
 
+SMALL = FlatIndex.kind
+"""The engine of what is searched without ever being written: a few uploads."""
+
 _LOADERS: Mapping[str, Callable[[Path, int], StoredIndex]] = {FlatIndex.kind: FlatIndex.load}
 
 

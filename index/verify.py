@@ -6,25 +6,38 @@ import numpy as np
 
 from core.errors import SourceError
 from index.catalogue import Catalogue
+from index.contents import identity_of
 from index.durable import checksum
 from index.library import CollectionSpec
 from index.manifest import DamagedGenerationError
+from index.overlay_reads import encoded_uploads, kept_uploads
+from index.overlays import Overlays
+from index.schema import uploads
 from index.snapshot import IndexSnapshot
 from index.sources import scan_folder
 from index.store import SnapshotStore
+from index.upkeep import Upkeep
+from index.uploads import upload_path
 
 _REINDEX = "run: tangerine reindex"
+_RESTORE = "restore it from a backup, or remove the picture in chat"
+_SWEPT = "it is deleted within a minute while the bot runs"
 _REBUILT = "the next search rebuilds it"
 
 
 def verify_collection(
-    catalogue: Catalogue, store: SnapshotStore, spec: CollectionSpec
+    catalogue: Catalogue, store: SnapshotStore, overlays: Overlays, spec: CollectionSpec
 ) -> list[str]:
     """One line for each difference, with its remedy; empty where all agree. Blocking.
 
-    Reads every picture file whole, to compare its hash. Raises CatalogueError.
+    Reads every picture file whole, to compare its hash: those of the folder and the uploads
+    of every community. Raises CatalogueError.
     """
-    lines = _files(catalogue, spec) + _index(catalogue, store, spec.name)
+    lines = [
+        *_files(catalogue, spec),
+        *verify_index(catalogue, store, spec.name),
+        *_uploads(overlays, spec.name),
+    ]
     return [f"{spec.name}: {line}" for line in lines]
 
 
@@ -59,7 +72,33 @@ def _files(catalogue: Catalogue, spec: CollectionSpec) -> list[str]:
     return lines
 
 
-def _index(catalogue: Catalogue, store: SnapshotStore, collection: str) -> list[str]:
+def _uploads(overlays: Overlays, collection: str) -> list[str]:
+    with overlays.read() as connection:
+        kept = kept_uploads(connection, uploads.c.collection == collection)
+        model = identity_of(connection, collection)
+        encoded = encoded_uploads(connection, collection, model.fingerprint) if model else set()
+    lines = []
+    for each in kept:
+        picture = each.picture
+        if picture.id not in encoded:
+            lines.append(f"{picture.path} has no vector of the model; {_REINDEX}")
+        try:
+            digest, _ = checksum(overlays.files.find(collection, picture.id))
+        except OSError as error:
+            lines.append(f"{picture.path} cannot be read ({error.strerror}); {_RESTORE}")
+            continue
+        if digest != picture.sha256:
+            lines.append(f"{picture.path} is damaged; {_RESTORE}")
+    lines += [
+        f"{upload_path(stray.picture_id)} is a file that belongs to no picture; {_SWEPT}"
+        for stray in Upkeep(overlays).strays()
+        if stray.collection == collection
+    ]
+    return lines
+
+
+def verify_index(catalogue: Catalogue, store: SnapshotStore, collection: str) -> list[str]:
+    """One line for each way in which the index differs from the catalogue. Blocking."""
     with catalogue.contents(collection) as contents:
         expected = IndexSnapshot.of(contents)
     try:

@@ -125,7 +125,8 @@ def apply_changes(
     before = connection.execute(select(collections.c.generation).where(mine)).scalar()
     other_model = identity_of(connection, collection) != identity
     full = connection.execute(select(runs.c.full).where(runs.c.id == run)).scalar_one()
-    generation = int(before or 0) + bool(changes.searchable or other_model or full)
+    first = not before  # also where the model of uploads is known already
+    generation = int(before or 0) + bool(changes.searchable or other_model or full or first)
 
     # All go before any comes: two pictures may have swapped their paths.
     touched = [*changes.removed, *(picture.id for picture in changes.changed)]

@@ -43,7 +43,7 @@ class FakeVectorIndex:
         return self.vectors[np.asarray(rows, dtype=np.int64)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FakeSnapshot:
     """A snapshot whose content is given; ``of`` builds one with the fake encoder."""
 

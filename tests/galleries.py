@@ -7,12 +7,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from core.types import Progress, ReindexReport
+from core.errors import EmptyCollection
+from core.types import Picture, Progress, ReindexReport
 from index.catalogue import Catalogue
+from index.communities import StoredSettings
+from index.contributions import ChatContributions
 from index.library import CollectionSpec, FolderLibrary
+from index.overlays import Overlays
 from index.reindex import Reindexer
 from index.snapshot import IndexSnapshot
 from index.store import SnapshotStore
+from index.upload_files import UploadFiles
+from index.uploads import PREFIX
+from index.verify import verify_collection
 from tests.fakes import FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes
 
 
@@ -35,6 +42,7 @@ class Gallery:
     """One collection under ``home``: ``pictures`` is its folder, ``data`` the data folder.
 
     The encoder and the decoder are fakes that count; all else is what the program runs.
+    ``now`` is the time that uploads go by, in seconds since the epoch.
     """
 
     def __init__(
@@ -45,27 +53,49 @@ class Gallery:
         model: str = "fake",
         embedder: FakeEmbedder | None = None,
         in_flight: int = 64,
+        communities: str = "web",
+        max_uploads: int = 1000,
+        duplicate_cosine: float = 0.97,
     ) -> None:
         self.name = name
         self.pictures = home / "pictures"
         self.pictures.mkdir(parents=True, exist_ok=True)
         self.data = home / "data"
-        self.spec = CollectionSpec(name, self.pictures, frozenset({"web"}))
+        self.spec = CollectionSpec(name, self.pictures, frozenset(communities.split()))
         self.catalogue = Catalogue.open(self.data / "catalogue.sqlite")
         self.store = SnapshotStore(self.data / "index", self.catalogue)
+        self.now = 1_800_000_000.0
+        self.files = UploadFiles(self.data / "uploads")
+        self.overlays = Overlays(self.catalogue.database, self.files, now=lambda: self.now)
         self.embedder = embedder or FakeEmbedder(FakeEncoder(name=model))
         self.decoder = FakeDecoder()
         self.library = FolderLibrary(
-            [self.spec], self.catalogue, self.store, identity=self.embedder.identity
+            [self.spec],
+            self.catalogue,
+            self.store,
+            self.overlays,
+            identity=self.embedder.identity,
         )
         self.reindexer = Reindexer(
             [self.spec],
             catalogue=self.catalogue,
             store=self.store,
+            overlays=self.overlays,
             embedder=self.embedder,
             decoder=self.decoder,
             clock=RealClock(),
             in_flight=in_flight,
+        )
+
+        self.settings = StoredSettings.open(self.catalogue.database)
+        self.contributions = ChatContributions(
+            self.library,
+            self.overlays,
+            embedder=self.embedder,
+            decoder=self.decoder,
+            settings=self.settings,
+            duplicate_cosine=duplicate_cosine,
+            max_uploads=max_uploads,
         )
 
     @property
@@ -108,6 +138,44 @@ class Gallery:
     def ids(self) -> dict[str, str]:
         """The id of every picture in the snapshot, by path."""
         return {picture.path: picture.id for picture in self.snapshot().pictures}
+
+    async def post(
+        self,
+        colour: str,
+        seed: int = 0,
+        caption: str = "",
+        *,
+        community: str = "web",
+        uploader: str = "web:1",
+        anyway: bool = False,
+    ) -> Picture:
+        """Add a picture in chat."""
+        return await self.contributions.add(
+            picture_bytes(colour, seed),
+            caption,
+            community=community,
+            uploader=uploader,
+            anyway=anyway,
+        )
+
+    async def seen(self, community: str = "web") -> set[str]:
+        """The paths, or the captions of uploads, that a community's search may show."""
+        try:
+            view = await self.library.open(None, community)
+        except EmptyCollection:
+            return set()
+        return {
+            picture.caption or picture.id if picture.path.startswith(PREFIX) else picture.path
+            for picture in view.pictures
+        }
+
+    def verify(self) -> list[str]:
+        """What ``tangerine verify`` says."""
+        return verify_collection(self.catalogue, self.store, self.overlays, self.spec)
+
+    def upload_files(self) -> dict[str, bool]:
+        """The ids of all files of uploads that are there, and whether they are put aside."""
+        return {file.picture_id: file.aside for file in self.files.all()}
 
     def close(self) -> None:
         """Close the catalogue."""

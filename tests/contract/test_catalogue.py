@@ -147,12 +147,19 @@ def test_ids_are_opaque_and_never_used_again(catalogue: Catalogue) -> None:
 
 
 def test_a_taken_id_is_not_given(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where chance would give an id of a picture or of a removed one, another one is taken."""
+    """Where chance would give an id of a picture, an upload or a removed one, another is taken."""
     _fill(catalogue, _new("a.png"))
     [removed] = catalogue.known("c").pictures
     _fill(catalogue, _new("b.png"), remove=True)
     [present] = catalogue.known("c").pictures
-    chances = iter([removed.id, present.id, removed.id, "00000001", "00000001", "00000002"])
+    with catalogue.database.write() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO uploads VALUES"
+            " ('up000000', 'c', '', 'web', 'web:1', '', '', 1, 1, '', '', 0, 0, '', '', '')"
+        )
+    chances = iter(
+        [removed.id, present.id, removed.id, "up000000", "00000001", "00000001", "00000002"]
+    )
     monkeypatch.setattr(ids, "random_id", lambda: next(chances))
     _fill(catalogue, _new("c.png"), _new("d.png"), collection="d")
     assert {picture.id for picture in catalogue.known("d").pictures} == {"00000001", "00000002"}

@@ -1,4 +1,4 @@
-"""What every vector index keeps, FAISS's and the plain numpy one alike."""
+"""What every vector index keeps: FAISS's, one with an overlay, and the plain numpy one."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from core.ports import VectorIndex
 from core.types import Vectors
+from index.composed_index import ComposedIndex, Survivors
 from index.flat_index import FlatIndex
 from tests.fake_collections import FakeVectorIndex
 from tests.fakes import unit
@@ -23,8 +24,19 @@ def _flat(vectors: Vectors) -> VectorIndex:
     return FlatIndex.build(vectors.shape[1], np.array_split(vectors, 3))
 
 
+def _composed(vectors: Vectors) -> VectorIndex:
+    """The same rows over a base that holds each of its own twice, one of them removed."""
+    half = len(vectors) // 2
+    base = np.repeat(vectors[:half], 2, axis=0)
+    removed = np.arange(half, dtype=np.int64) * 2 + np.arange(half) % 2
+    index = FlatIndex.build(vectors.shape[1], [base])
+    extra = FlatIndex.build(vectors.shape[1], [vectors[half:]])
+    return ComposedIndex(index, Survivors(len(base), removed), extra)
+
+
 IMPLEMENTATIONS = [
     pytest.param(_flat, id="faiss"),
+    pytest.param(_composed, id="composed"),
     pytest.param(FakeVectorIndex, id="numpy"),
 ]
 every_index = pytest.mark.parametrize("build", IMPLEMENTATIONS)
@@ -117,6 +129,7 @@ def test_the_batch_changes_nothing(build: Build) -> None:
         np.testing.assert_allclose(scores[0], together_scores[place], atol=1e-6)
 
 
+@pytest.mark.parametrize("build", [_flat, _composed])
 @settings(max_examples=60, deadline=None)
 @given(
     count=st.integers(0, 60),
@@ -124,14 +137,49 @@ def test_the_batch_changes_nothing(build: Build) -> None:
     k=st.integers(0, 70),
     seed=st.integers(0, 2**16),
 )
-def test_faiss_equals_the_reference(count: int, distinct: int, k: int, seed: int) -> None:
-    """FAISS and numpy agree on rows and scores, with any number of equal vectors."""
+def test_every_index_equals_the_reference(
+    build: Build, count: int, distinct: int, k: int, seed: int
+) -> None:
+    """All agree with numpy on rows and scores, with any number of equal vectors."""
     rng = np.random.default_rng(seed)
     # Few bits: every product and sum is exact in float32, so that ties are ties in both.
     pool = rng.integers(-2, 3, size=(distinct, DIMENSION)).astype(np.float32) / 8
     vectors = pool[rng.integers(0, distinct, size=count)]
     queries = rng.integers(-2, 3, size=(3, DIMENSION)).astype(np.float32) / 8
     expected = FakeVectorIndex(vectors).search(queries, k)
-    found = _flat(vectors).search(queries, k)
+    found = build(vectors).search(queries, k)
+    np.testing.assert_array_equal(found[1], expected[1])
+    np.testing.assert_array_equal(found[0], expected[0])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    total=st.integers(0, 80),
+    extra=st.integers(0, 20),
+    k=st.integers(0, 100),
+    seed=st.integers(0, 2**16),
+    share=st.floats(0, 1),
+)
+def test_what_is_removed_is_not_found(
+    total: int, extra: int, k: int, seed: int, share: float
+) -> None:
+    """Whatever is removed, the rows left are found as if they were all that ever was."""
+    rng = np.random.default_rng(seed)
+    base = rng.integers(-2, 3, size=(total, DIMENSION)).astype(np.float32) / 8
+    more = rng.integers(-2, 3, size=(extra, DIMENSION)).astype(np.float32) / 8
+    # The best go first: what is removed is what a search would have found.
+    query = rng.integers(-2, 3, size=(2, DIMENSION)).astype(np.float32) / 8
+    best = np.argsort(-(base @ query[0]), kind="stable")
+    removed = np.sort(best[: int(share * total)])
+    index = ComposedIndex(
+        FlatIndex.build(DIMENSION, [base]),
+        Survivors(total, removed),
+        FlatIndex.build(DIMENSION, [more]),
+    )
+    left = np.concatenate([np.delete(base, removed, axis=0), more])
+    assert len(index) == len(left)
+    np.testing.assert_array_equal(index.reconstruct(np.arange(len(left))), left)
+    expected = FakeVectorIndex(left).search(query, k)
+    found = index.search(query, k)
     np.testing.assert_array_equal(found[1], expected[1])
     np.testing.assert_array_equal(found[0], expected[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, create_engine, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, inspect, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -44,6 +44,41 @@ def test_migrations_lead_to_the_schema(tmp_path: Path) -> None:
     assert _layout(stepped) == _layout(direct)
     stepped.dispose()
     direct.dispose()
+
+
+def test_version_1_keeps_everything(tmp_path: Path) -> None:
+    """A catalogue from before uploads has what it had, and can take uploads."""
+    file = tmp_path / "catalogue.sqlite"
+    old = open_database(file, migrations=MIGRATIONS[:1])
+    rows = {
+        "collections": ("c", 3, "one", "f" * 64, 2),
+        "pictures": ("aaaaaaaa", "c", "a.png", "1" * 64, 30, 20),
+        "captions": ("aaaaaaaa", 0, "words", "2" * 64),
+        "tombstones": ("bbbbbbbb", 1.5),
+        "picture_vectors": ("1" * 64, "f" * 64, 1, 30, 20, b"\0\0\x80?\0\0\0\0"),
+        "caption_vectors": ("2" * 64, "f" * 64, 1, b"\0\0\0\0\0\0\x80?"),
+        "files": ("c", "a.png", 5, 6, "1" * 64),
+        "failures": (1, "c", "bad.png", "3" * 64, 7, 8, "damaged_picture", "torn"),
+        "runs": (4, "c", "f" * 64, 0, 1.0, 2.0, 1, 1),
+    }
+    with old.write() as connection:
+        assert version_of(connection) == 1
+        for table, row in rows.items():
+            marks = ", ".join("?" * len(row))
+            connection.exec_driver_sql(f"INSERT INTO {table} VALUES ({marks})", row)
+    old.close()
+    catalogue = Catalogue.open(file)
+    with catalogue.database.read() as connection:
+        assert version_of(connection) == len(MIGRATIONS)
+        for table, row in rows.items():
+            assert connection.execute(text(f"SELECT * FROM {table}")).all() == [row]
+        for table in metadata.sorted_tables:
+            if table.name not in {*rows, "schema_version"}:
+                assert connection.execute(select(table)).all() == []
+    with catalogue.contents("c") as contents:
+        assert [picture.caption for picture in contents.pictures] == ["words"]
+        assert [block.tolist() for block in contents.picture_vectors()] == [[[1.0, 0.0]]]
+    catalogue.close()
 
 
 def test_runs_are_numbered_for_ever(tmp_path: Path) -> None:

@@ -30,7 +30,9 @@ def _library(gallery: Gallery, /, **communities: str) -> FolderLibrary:
         CollectionSpec(name, gallery.pictures, frozenset(names.split()))
         for name, names in communities.items()
     ]
-    return FolderLibrary(specs, gallery.catalogue, gallery.store, default="gallery")
+    return FolderLibrary(
+        specs, gallery.catalogue, gallery.store, gallery.overlays, default="gallery"
+    )
 
 
 def test_the_default_comes_first(gallery: Gallery) -> None:
@@ -163,7 +165,7 @@ def test_nobody_sees_more_than_allowed(
 ) -> None:
     """A collection is visible exactly where it is allowed, to all, or at the command line."""
     specs = [CollectionSpec(f"c{n}", Path(), names) for n, names in enumerate(allowed)]
-    library = FolderLibrary(specs, None, None, default=f"c{default}")
+    library = FolderLibrary(specs, None, None, None, default=f"c{default}")
     visible = library.visible(community)
     assert set(visible) == {
         f"c{n}"

@@ -26,7 +26,7 @@ async def gallery(tmp_path: Path) -> Gallery:
 
 
 def _verify(gallery: Gallery) -> list[str]:
-    return verify_collection(gallery.catalogue, gallery.store, gallery.spec)
+    return verify_collection(gallery.catalogue, gallery.store, gallery.overlays, gallery.spec)
 
 
 def test_what_agrees_gives_no_line(gallery: Gallery) -> None:

@@ -1,10 +1,10 @@
-"""Quotas: a pause between requests, so many a minute and a day, for each requester."""
+"""Quotas: pauses, so many a minute and a day; for a person, an administrator, a community."""
 
 from __future__ import annotations
 
 import pytest
 
-from core.errors import TooManyRequests
+from core.errors import CommunityQuotaUsed, TooManyRequests
 from core.limits import Limits, Quota
 from tests.fakes import FakeClock
 
@@ -68,5 +68,101 @@ def test_a_flood_of_names_stays_bounded() -> None:
     limits = Limits(Quota(), FakeClock(), remembered=10)
     for number in range(100):
         limits.admit(f"user{number}", "text")
-    assert len(limits._usage) == 10
+    assert len(limits._persons) == 10
     _refusal(limits, "user99")
+
+
+def test_a_community_has_a_quota_of_its_own() -> None:
+    """Different people use it up together, and the refusal says that it is not theirs alone."""
+    clock = FakeClock()
+    limits = Limits(Quota(), clock, community=Quota({}, per_minute=3, per_day=4))
+    for number in range(3):
+        limits.admit(f"user{number}", "text", community="discord:1")
+        clock.advance(1)
+    with pytest.raises(CommunityQuotaUsed, match="Everybody here together") as refused:
+        limits.admit("ann", "text", community="discord:1")
+    assert refused.value.retry_after == 57
+    limits.admit("ann", "text", community="discord:2")
+    clock.advance(60)
+    limits.admit("bob", "text", community="discord:1")
+    with pytest.raises(CommunityQuotaUsed) as refused:
+        limits.admit("cid", "text", community="discord:1")
+    assert refused.value.retry_after == 86_400 - 63
+
+
+def test_the_longer_wait_is_told() -> None:
+    """Where both quotas are used up, whoever waits for the longer one is told whose it is."""
+    clock = FakeClock()
+    limits = Limits(Quota({}, per_minute=1), clock, community=Quota({}, per_minute=0, per_day=1))
+    limits.admit("ann", "text", community="discord:1")
+    with pytest.raises(CommunityQuotaUsed):
+        limits.admit("ann", "text", community="discord:1")
+    clock.advance(86_400 - 30)
+    limits.admit("ann", "text")
+    with pytest.raises(TooManyRequests) as refused:
+        limits.admit("ann", "text", community="discord:1")
+    assert type(refused.value) is TooManyRequests
+
+
+def test_a_refusal_counts_nowhere() -> None:
+    """Whom the community's quota refuses has not used up anything of their own, nor reversed."""
+    clock = FakeClock()
+    limits = Limits(Quota({}, per_minute=2), clock, community=Quota({}, per_minute=2))
+    limits.admit("ann", "text", community="a")
+    limits.admit("bob", "text", community="a")
+    for _ in range(5):
+        with pytest.raises(CommunityQuotaUsed):
+            limits.admit("cid", "text", community="a")
+    limits.admit("cid", "text", community="b")
+    limits.admit("cid", "text", community="b")
+    for _ in range(5):
+        _refusal(limits, "cid")
+    clock.advance(60)
+    limits.admit("cid", "text", community="b")
+
+
+def test_administrators_are_counted_apart() -> None:
+    """They wait after no request, up to a bound of their own, whatever they asked elsewhere."""
+    clock = FakeClock()
+    limits = Limits(Quota(), clock, admin=Quota({}, per_minute=4))
+    limits.admit("ann", "picture")
+    for _ in range(4):
+        limits.admit("ann", "picture", community="discord:1", admin=True)
+    with pytest.raises(TooManyRequests):
+        limits.admit("ann", "text", community="discord:1", admin=True)
+    assert _refusal(limits) == 5
+
+
+def test_what_nobody_asked_stands_in_nobodys_way() -> None:
+    """Photos that are answered unasked have their own pause and their own quotas."""
+    clock = FakeClock()
+    limits = Limits(Quota(per_minute=2), clock, community=Quota({}, per_minute=2))
+    limits.admit("ann", "picture", community="a", unasked=True)
+    with pytest.raises(TooManyRequests):
+        limits.admit("ann", "picture", community="a", unasked=True)
+    limits.admit("bob", "picture", community="a", unasked=True)
+    with pytest.raises(CommunityQuotaUsed):
+        limits.admit("cid", "picture", community="a", unasked=True)
+    limits.admit("ann", "text", community="a")
+    limits.admit("cid", "text", community="a")
+
+
+def test_a_communitys_pauses_count_there_alone() -> None:
+    """A longer pause holds nobody up elsewhere, and none at all lifts the operator's."""
+    clock = FakeClock()
+    limits = Limits(Quota(), clock)
+    slow, quick = {"text": 60.0}, {"text": 0.0, "picture": 0.0}
+    limits.admit("ann", "text", community="slow", cooldown_s=slow)
+    limits.admit("ann", "text", community="usual")
+    limits.admit("ann", "text", community="quick", cooldown_s=quick)
+    limits.admit("ann", "text", community="quick", cooldown_s=quick)
+    assert _refusal(limits) == 3
+    clock.advance(59)
+    with pytest.raises(TooManyRequests) as refused:
+        limits.admit("ann", "text", community="slow", cooldown_s=slow)
+    assert refused.value.retry_after == 1
+    clock.advance(1)
+    limits.admit("ann", "picture", community="slow", cooldown_s=slow)
+    with pytest.raises(TooManyRequests) as refused:
+        limits.admit("ann", "text", community="slow", cooldown_s=slow)
+    assert refused.value.retry_after == 5

@@ -376,6 +376,7 @@ async def test_the_look_ahead_is_bounded(tmp_path: Path) -> None:
         [gallery.spec],
         catalogue=gallery.catalogue,
         store=gallery.store,
+        overlays=gallery.overlays,
         embedder=gallery.embedder,
         decoder=gallery.decoder,
         clock=RealClock(),

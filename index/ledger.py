@@ -1,0 +1,210 @@
+"""What people add, remove, restore, ask back and have deleted, one transaction each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from functools import partial
+
+import structlog
+
+from core.errors import (
+    CatalogueError,
+    CollectionFull,
+    DuplicatePicture,
+    ExpiredButton,
+    ModelMismatch,
+)
+from core.types import ModelIdentity, PersonalData, Picture, Upload
+from index.overlay_reads import equal_picture, kept_uploads
+from index.overlay_removals import remove_picture, restore_picture, unhide
+from index.overlay_writes import (
+    adopt_model,
+    drop_replaced,
+    forget_person,
+    insert_upload,
+    live_count,
+    removals_by,
+)
+from index.overlays import Overlays
+from index.schema import uploads
+from index.uploads import NewUpload, Viewpoint
+
+UNDO_SECONDS = 300.0
+"""How long a removal can be undone, and how long the file of a removed upload is kept."""
+
+
+class Ledger:
+    """The rows and files behind the Contributions port. Blocking, thread-safe.
+
+    ``max_uploads`` bounds the pictures of one scope in one collection. Every method raises
+    CatalogueError, and what it was to change is then as before.
+    """
+
+    def __init__(self, overlays: Overlays, *, max_uploads: int) -> None:
+        self._overlays = overlays
+        self._max_uploads = max_uploads
+        self._log = structlog.get_logger(__name__)
+
+    def check_room(self, collection: str, viewpoint: Viewpoint) -> None:
+        """Raises CollectionFull where no further picture may be added."""
+        with self._overlays.read() as connection:
+            self._check_room(live_count(connection, collection, viewpoint.scope), collection)
+
+    def settle(
+        self, collection: str, viewpoint: Viewpoint, contents: Collection[str]
+    ) -> Picture | None:
+        """What can be answered without encoding a picture made of these contents.
+
+        The picture that was hidden here and is shown again, None where there is none.
+        Raises DuplicatePicture where an equal one is seen already.
+        """
+        with self._overlays.read() as connection:
+            _check_equal(equal_picture(connection, collection, viewpoint, contents))
+        with self._overlays.change() as change:
+            back = unhide(change.connection, collection, viewpoint, contents)
+            if back is None:
+                return None
+            change.touched.update((collection, scope) for scope in back.scopes)
+        return back.picture
+
+    def add(
+        self, collection: str, viewpoint: Viewpoint, new: NewUpload, model: ModelIdentity
+    ) -> Picture:
+        """Keep a picture. Raises DuplicatePicture, CollectionFull, ModelMismatch."""
+        contents = {new.sha256, new.posted_sha256}
+        with self._overlays.change() as change:
+            connection = change.connection
+            _check_equal(equal_picture(connection, collection, viewpoint, contents))
+            self._check_room(live_count(connection, collection, viewpoint.scope), collection)
+            known = adopt_model(connection, collection, model)
+            if known.fingerprint != model.fingerprint:
+                raise ModelMismatch(
+                    f"The collection {collection!r} is now searched with the model "
+                    f"{known.name!r}, but {model.name!r} is loaded.",
+                    remedy="Restart with that model.",
+                )
+            replaced = drop_replaced(connection, collection, viewpoint.scope, contents, change.now)
+            picture = insert_upload(
+                connection, collection, viewpoint, new, model=model, now=change.now
+            )
+            change.undo.append(partial(self._overlays.files.delete, collection, picture.id))
+            self._overlays.files.write(collection, picture.id, new.jpeg)
+            change.touched.add((collection, viewpoint.scope))
+        self._clear(replaced)
+        return picture
+
+    def remove(
+        self, collection: str, viewpoint: Viewpoint, picture_id: str, remover: str
+    ) -> Picture | None:
+        """Take a picture out of this community's view; None where it sees no such picture."""
+        files = self._overlays.files
+        with self._overlays.change() as change:
+            gone = remove_picture(
+                change.connection,
+                collection,
+                viewpoint,
+                picture_id,
+                remover=remover,
+                now=change.now,
+            )
+            if gone is None:
+                return None
+            for each in gone.files:
+                change.undo.append(partial(files.put_back, collection, each))
+                files.put_aside(collection, each)
+            change.touched.update((collection, scope) for scope in gone.scopes)
+        return gone.picture
+
+    def restore(self, collection: str, viewpoint: Viewpoint, picture_id: str) -> Picture:
+        """Undo a removal of the last five minutes. Raises ExpiredButton."""
+        files = self._overlays.files
+        with self._overlays.change() as change:
+            back = restore_picture(
+                change.connection, collection, viewpoint, picture_id, change.now - UNDO_SECONDS
+            )
+            if back is None:
+                raise _expired()
+            for each in back.files:
+                change.undo.append(partial(files.put_aside, collection, each))
+                if not files.put_back(collection, each):
+                    raise _expired()
+            change.touched.update((collection, scope) for scope in back.scopes)
+        return back.picture
+
+    def personal(self, requester: str) -> PersonalData:
+        """What is kept of a person."""
+        with self._overlays.read() as connection:
+            mine = kept_uploads(connection, uploads.c.uploader == requester)
+            return PersonalData(
+                requester=requester,
+                uploads=tuple(
+                    Upload(
+                        picture=each.picture,
+                        community=each.community,
+                        uploader=each.uploader,
+                        added_at=each.added_at,
+                        file=self._overlays.files.find(each.picture.collection, each.picture.id),
+                    )
+                    for each in mine
+                ),
+                removals=removals_by(connection, requester),
+            )
+
+    def forget(self, requester: str) -> PersonalData:
+        """Delete a person's uploads, their files and the person's name; what it was."""
+        before = self.personal(requester)
+        with self._overlays.change() as change:
+            gone, touched = forget_person(change.connection, requester, change.now)
+            change.touched.update(touched)
+        if not self._clear(gone):
+            raise CatalogueError(
+                "Some of the files could not be deleted yet.",
+                remedy="It is tried again every minute; tell whoever runs this bot.",
+            )
+        self._overlays.erase()
+        return before
+
+    def _clear(self, files: Iterable[tuple[str, str]]) -> bool:
+        """Delete files that no row knows any more; those that stay are left to the sweep."""
+        done = True
+        for collection, picture_id in files:
+            try:
+                self._overlays.files.delete(collection, picture_id)
+            except OSError as error:
+                done = False
+                self._log.warning("upload.not_deleted", id=picture_id, reason=error.strerror)
+        return done
+
+    def _check_room(self, count: int, collection: str) -> None:
+        if self._max_uploads == 0:
+            raise CollectionFull(
+                "Adding pictures is switched off.",
+                remedy="Ask whoever runs this bot to raise uploads.max_pictures.",
+            )
+        if count >= self._max_uploads:
+            raise CollectionFull(
+                f"{count} pictures were added to {collection!r} here, and no more may be.",
+                remedy="Remove some, or ask whoever runs this bot to raise uploads.max_pictures.",
+            )
+
+
+def _expired() -> ExpiredButton:
+    return ExpiredButton(
+        "That removal cannot be undone any more.",
+        remedy="It can be for five minutes; after that, add the picture again.",
+    )
+
+
+def _check_equal(picture: Picture | None) -> None:
+    if picture is not None:
+        raise duplicate(picture, 1.0, exact=True)
+
+
+def duplicate(picture: Picture, score: float, *, exact: bool) -> DuplicatePicture:
+    """The error for a picture that is there already, or nearly so."""
+    if exact:
+        message, remedy = "This picture is in the collection already.", ""
+    else:
+        message = "A picture that looks nearly the same is in the collection already."
+        remedy = "Add it anyway if it is another one."
+    return DuplicatePicture(message, picture=picture, score=score, exact=exact, remedy=remedy)

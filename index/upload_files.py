@@ -1,0 +1,120 @@
+"""The files of uploads: ``<folder>/<collection>/<id>.jpg``, and those about to be deleted.
+
+The catalogue says which of them are shown. What a killed process left between file and row
+is put right by :meth:`index.ledger.Ledger.sweep`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from index.durable import sync, write_durably
+
+_ASIDE = "removed"
+_MARKER = ".revision"
+_SUFFIX = ".jpg"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadFile:
+    """A file that is there; ``aside`` where it belongs to a removed picture."""
+
+    collection: str
+    picture_id: str
+    aside: bool
+
+
+class UploadFiles:
+    """Uploads on disk below ``folder``. Blocking; every method raises OSError."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, collection: str, picture_id: str) -> Path:
+        """Where an upload is kept while it is shown."""
+        return self._folder / collection / f"{picture_id}{_SUFFIX}"
+
+    def find(self, collection: str, picture_id: str) -> Path:
+        """Where an upload is now, also one that is removed or that a kill left there."""
+        path, aside = self.path(collection, picture_id), self._aside(collection, picture_id)
+        return path if path.exists() or not aside.exists() else aside
+
+    def write(self, collection: str, picture_id: str, jpeg: bytes) -> None:
+        """Keep a picture, on the disk once this returns."""
+        path = self.path(collection, picture_id)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            sync(self._folder)
+        write_durably(path, jpeg)
+        sync(path.parent)
+
+    def put_aside(self, collection: str, picture_id: str) -> None:
+        """Take a picture from where it is served; one that is not there is no error."""
+        aside = self._aside(collection, picture_id)
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        _move(self.path(collection, picture_id), aside)
+
+    def put_back(self, collection: str, picture_id: str) -> bool:
+        """Undo :meth:`put_aside`; whether the picture is where it is served from."""
+        path = self.path(collection, picture_id)
+        _move(self._aside(collection, picture_id), path)
+        return path.exists()
+
+    def delete(self, collection: str, picture_id: str) -> None:
+        """Delete a picture wherever it is; one that is gone already is no error."""
+        for path in (self.path(collection, picture_id), self._aside(collection, picture_id)):
+            path.unlink(missing_ok=True)
+
+    def all(self) -> Iterator[UploadFile]:
+        """Every picture that is there, of every collection."""
+        for home in _entries(self._folder):
+            for folder, aside in ((home, False), (home / _ASIDE, True)):
+                for file in _entries(folder):
+                    if file.suffix == _SUFFIX:
+                        yield UploadFile(home.name, file.stem, aside)
+
+    def revision(self, collection: str) -> int:
+        """The revision that was announced last, for the price of one ``stat``; 0 before."""
+        try:
+            return self._marker(collection).stat().st_size
+        except OSError:
+            return 0
+
+    def announce(self, collection: str, revision: int) -> None:
+        """Let every process see in :meth:`revision` that the collection has changed.
+
+        The number is the length of a sparse file: read with one ``stat``, changed in one
+        step, and independent of clocks and of how finely a file system keeps them.
+        """
+        marker = self._marker(collection)
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(marker, os.O_WRONLY | os.O_CREAT, 0o644)
+        try:
+            os.ftruncate(descriptor, revision)
+        finally:
+            os.close(descriptor)
+
+    def _aside(self, collection: str, picture_id: str) -> Path:
+        return self._folder / collection / _ASIDE / f"{picture_id}{_SUFFIX}"
+
+    def _marker(self, collection: str) -> Path:
+        return self._folder / collection / _MARKER
+
+
+def _move(source: Path, target: Path) -> None:
+    try:
+        source.replace(target)
+    except FileNotFoundError:
+        return
+    sync(target.parent)
+    sync(source.parent)
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
