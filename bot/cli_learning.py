@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from bot.comparison_plots import draw_comparison
 from bot.console import Terminal
-from bot.learning import CaptionedFolder, captioned_folder, evaluate_model, train_heads
+from bot.learning import (
+    CaptionedFolder,
+    captioned_folder,
+    encode_folder,
+    refuse_too_few,
+    train_heads,
+    unseen_by,
+)
+from bot.training_lines import training_lines
 from config.settings import Settings
+from core.course import TrainingOptions
 from core.errors import SourceError
-from core.evaluation import COMPARISON_COLUMNS, Evaluation, comparison
+from core.evaluation import COMPARISON_COLUMNS, Evaluation, PairVectors, comparison
+from core.head_trainer import Loss
 from core.types import Progress
-
-if TYPE_CHECKING:
-    from core.training import Epoch, TrainingOptions
+from core.verdict import judge
 
 Work = Callable[[Settings, Terminal], Coroutine[Any, Any, int]]
 Execute = Callable[[typer.Context, Work], None]
@@ -33,6 +43,9 @@ class LossName(StrEnum):
 
 
 Data = Annotated[Path, typer.Option("--data", help="Folder of captioned pictures.")]
+Unseen = Annotated[
+    bool, typer.Option("--unseen", help="Leave out pictures that a model was trained with.")
+]
 
 
 def add_to(app: typer.Typer, execute: Execute) -> None:
@@ -47,9 +60,22 @@ def add_to(app: typer.Typer, execute: Execute) -> None:
         *,
         base: Annotated[str, typer.Option(help="Model to start from.")] = "mini",
         seed: Annotated[int, typer.Option(help="Decides all draws.")] = 0,
+        unfreeze: Annotated[
+            int, typer.Option(help="Train the image tower's last N blocks too.", min=0)
+        ] = 0,
+        epochs: Annotated[int, typer.Option(help="At most so many.", min=1, max=10_000)] = 40,
+        resume: Annotated[
+            bool, typer.Option("--resume", help="Go on where a stopped training was.")
+        ] = False,
     ) -> None:
         """Train projection heads on frozen towers with captioned pictures."""
-        execute(context, lambda s, t: _train(s, t, data, out, base=base, loss=loss, seed=seed))
+        options = TrainingOptions(
+            loss=Loss(loss.value), seed=seed, unfreeze=unfreeze, epochs=epochs
+        )
+        execute(
+            context,
+            lambda s, t: _train(s, t, data, out, base=base, options=options, resume=resume),
+        )
 
     @app.command()
     def compare(
@@ -61,11 +87,16 @@ def add_to(app: typer.Typer, execute: Execute) -> None:
             Path | None,
             typer.Option("--data", help="Folder of captioned pictures; default: the gallery."),
         ] = None,
+        plots: Annotated[
+            Path | None, typer.Option(help="Folder for histograms and similarity matrices.")
+        ] = None,
+        *,
+        unseen: Unseen = False,
     ) -> None:
         """Show several models side by side, measured on the same pictures."""
         if len(checkpoints) < 2:  # noqa: PLR2004 - with one there is nothing to compare
             raise typer.BadParameter("name two or more checkpoints")
-        execute(context, lambda s, t: _compare(s, t, checkpoints, data))
+        execute(context, lambda s, t: _compare(s, t, checkpoints, data, plots, unseen=unseen))
 
     @app.command()
     def evaluate(
@@ -74,21 +105,34 @@ def add_to(app: typer.Typer, execute: Execute) -> None:
         model: Annotated[
             str | None, typer.Option(help="Model to measure; default: TANGERINE_MODEL.")
         ] = None,
+        against: Annotated[
+            str | None,
+            typer.Option(help="Model in service; exit 1 where recall@5 would fall."),
+        ] = None,
         *,
+        unseen: Unseen = False,
         json: Annotated[bool, typer.Option("--json", help="One JSON object, only.")] = False,
     ) -> None:
         """Measure retrieval on captioned pictures: recall@1, @5 and @10 both ways."""
-        execute(context, lambda s, t: _evaluate(s, t, data, model, json=json))
+        if against is None:
+            execute(context, lambda s, t: _evaluate(s, t, data, model, unseen=unseen, json=json))
+        else:
+            execute(context, lambda s, t: _judge(s, t, data, model, against, json=json))
 
 
 async def _evaluate(
-    settings: Settings, terminal: Terminal, data: Path, model: str | None, *, json: bool
+    settings: Settings,
+    terminal: Terminal,
+    data: Path,
+    model: str | None,
+    *,
+    unseen: bool,
+    json: bool,
 ) -> int:
+    name = model or settings.model
     async with captioned_folder(data, settings) as folder:
-        name = model or settings.model
-        with terminal.progress() as lines:
-            evaluation = await evaluate_model(folder, name, settings, _told(lines.update, name))
-    _note_bad(terminal, folder)
+        ((_, vectors),) = await _encode(settings, terminal, folder, [name], unseen=unseen)
+    evaluation = vectors.evaluation()
     if json:
         terminal.json(evaluation.to_json())
     else:
@@ -96,8 +140,52 @@ async def _evaluate(
     return 0
 
 
+async def _judge(
+    settings: Settings,
+    terminal: Terminal,
+    data: Path,
+    model: str | None,
+    against: str,
+    *,
+    json: bool,
+) -> int:
+    name = model or settings.model
+    async with captioned_folder(data, settings) as folder:
+        encoded = await _encode(settings, terminal, folder, [name, against], unseen=True)
+    (_, new), (_, in_service) = [(name, vectors.evaluation()) for name, vectors in encoded]
+    verdict = judge(new, in_service)
+    if json:
+        terminal.json(
+            {
+                **new.to_json(),
+                "against": in_service.to_json(),
+                "may_serve": verdict.may_serve,
+                "losses": list(verdict.losses),
+            }
+        )
+    else:
+        _table(terminal, [(name, new), (against, in_service)])
+    if not verdict.may_serve:
+        terminal.error(
+            f"{name} should not take the place of {against}: {'; '.join(verdict.losses)}.",
+            "Keep the model in service, or train with more captioned pictures.",
+        )
+        return 1
+    terminal.note(
+        f"{name} may take the place of {against}: set TANGERINE_MODEL={name}, then run "
+        "tangerine reindex --full."
+    )
+    return 0
+
+
 async def _compare(
-    settings: Settings, terminal: Terminal, checkpoints: list[str], data: Path | None
+    settings: Settings,
+    terminal: Terminal,
+    checkpoints: list[str],
+    data: Path | None,
+    plots: Path | None,
+    *,
+    unseen: bool,
 ) -> int:
     collections = settings.all_collections
     if data is None and not collections:
@@ -105,14 +193,41 @@ async def _compare(
             "There are no pictures to compare on.",
             remedy="Name a folder with --data, or set TANGERINE_GALLERY.",
         )
-    rows = []
     async with captioned_folder(data or collections[0].folder, settings) as folder:
-        for name in checkpoints:
-            with terminal.progress() as lines:
-                told = _told(lines.update, name)
-                rows.append((name, await evaluate_model(folder, name, settings, told)))
-    _table(terminal, rows)
+        encoded = await _encode(settings, terminal, folder, checkpoints, unseen=unseen)
+    _table(terminal, [(name, vectors.evaluation()) for name, vectors in encoded])
+    if plots is not None:
+        for path in await asyncio.to_thread(draw_comparison, encoded, plots):
+            terminal.note(f"Wrote {path}.")
     return 0
+
+
+async def _encode(
+    settings: Settings,
+    terminal: Terminal,
+    folder: CaptionedFolder,
+    models: list[str],
+    *,
+    unseen: bool,
+) -> list[tuple[str, PairVectors]]:
+    """Each model's vectors; says which pictures were left out, or should have been."""
+    left = await unseen_by(folder, models, settings)
+    if left.seen and unseen:
+        refuse_too_few(left)
+        folder = left.folder
+        terminal.note(f"{left.seen} pairs left out: a model was trained with their pictures.")
+    elif left.seen:
+        terminal.note(
+            f"{left.seen} of {len(folder.pairs)} pairs show pictures that a model was trained "
+            "with, which flatters it; --unseen leaves them out."
+        )
+    encoded = []
+    for name in models:
+        with terminal.progress() as lines:
+            told = _told(lines.update, name)
+            encoded.append((name, await encode_folder(folder, name, settings, told)))
+    _note_bad(terminal, folder)
+    return encoded
 
 
 async def _train(
@@ -122,35 +237,28 @@ async def _train(
     out: Path,
     *,
     base: str,
-    loss: LossName,
-    seed: int,
+    options: TrainingOptions,
+    resume: bool,
 ) -> int:
-    def options() -> TrainingOptions:
-        from core.training import Loss, TrainingOptions  # noqa: PLC0415 - loads torch
-
-        return TrainingOptions(loss=Loss(loss.value), seed=seed)
-
-    def on_epoch(epoch: Epoch) -> None:
-        lost = "" if epoch.loss is None else f", loss {epoch.loss:.4f}"
-        terminal.note(f"epoch {epoch.number}: recall {epoch.recall:.3f}{lost}")
-
     async with captioned_folder(data, settings) as folder:
-        with terminal.progress() as lines:
+        with training_lines(terminal) as lines:
             report = await train_heads(
                 folder,
                 out,
                 settings,
                 base=base,
                 options=options,
-                on_pictures=_told(lines.update, "features"),
-                on_epoch=on_epoch,
+                resume=resume,
+                on_pictures=lines.on_pictures,
+                on_epoch=lines.on_epoch,
             )
     _note_bad(terminal, folder)
     _table(terminal, [(f"{base} (held-out)", report.before), (str(out), report.after)])
+    resumed = f", of which {report.resumed} before it was stopped" if report.resumed else ""
     terminal.note(
-        f"Wrote {report.out} after {report.epochs} epochs ({report.seconds:.0f} s); the best was "
-        f"number {report.best}. Use it with TANGERINE_MODEL={report.out} and "
-        "tangerine reindex --full."
+        f"Wrote {report.out} after {report.epochs} epochs{resumed} ({report.seconds:.0f} s); the "
+        f"best was number {report.best}. Before it goes into service, ask: tangerine evaluate "
+        f"--data {data} --model {report.out} --against {settings.model}"
     )
     return 0
 
@@ -160,7 +268,7 @@ def _told(update: Callable[[str, Progress], None], name: str) -> Callable[[int, 
 
 
 def _note_bad(terminal: Terminal, folder: CaptionedFolder) -> None:
-    for path, reason in folder.bad[:_SHOWN]:
+    for path, reason in list(folder.bad.items())[:_SHOWN]:
         terminal.note(f"left out: {path}: {reason}")
     if len(folder.bad) > _SHOWN:
         terminal.note(f"left out: {len(folder.bad) - _SHOWN} more")

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bot.engine import load_encoder_of, model_source, picture_decoder
 from config.settings import Settings
+from core.course import Epoch, TrainingOptions
+from core.encoded_pairs import MIN_CAPTIONS
 from core.errors import BadPicture, SourceError
-from core.evaluation import Evaluation, evaluate
+from core.evaluation import PairVectors, encode_pairs
 from core.images import DecodePool
+from core.training import TrainingReport, train
+from core.training_record import picture_key, read_record
 from core.types import Pixels, PixelSpec
+from index.hashing import read_content
 from index.sources import scan_folder
-
-if TYPE_CHECKING:
-    from core.training import Epoch, TrainingOptions, TrainingReport
 
 Told = Callable[[int, int], None]
 """Told how many pictures are done, and of how many."""
@@ -28,11 +30,11 @@ Told = Callable[[int, int], None]
 class CaptionedFolder:
     """Pairs of a picture file and each of its captions, and workers that decode them.
 
-    ``bad`` collects what cannot be decoded: path and reason.
+    ``bad`` collects what cannot be decoded: path and reason, each file once.
     """
 
     pairs: Sequence[tuple[Path, str]]
-    bad: list[tuple[Path, str]]
+    bad: dict[Path, str]
     _pool: DecodePool
     _loop: asyncio.AbstractEventLoop
 
@@ -52,7 +54,7 @@ class CaptionedFolder:
 
     def note_bad(self, source: Path, error: BadPicture) -> None:
         """Remember a picture that was left out."""
-        self.bad.append((source, str(error)))
+        self.bad[source] = str(error)
 
 
 @asynccontextmanager
@@ -70,16 +72,60 @@ async def captioned_folder(folder: Path, settings: Settings) -> AsyncIterator[Ca
             remedy="Put a captions.csv with the columns image,description beside them.",
         )
     async with picture_decoder(settings) as pool:
-        yield CaptionedFolder(pairs, [], pool, asyncio.get_running_loop())
+        yield CaptionedFolder(pairs, {}, pool, asyncio.get_running_loop())
 
 
-async def evaluate_model(
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """What is left of a folder without the pictures that some models were trained with.
+
+    ``seen`` counts the pairs left out.
+    """
+
+    folder: CaptionedFolder
+    seen: int
+
+
+async def unseen_by(data: CaptionedFolder, models: Sequence[str], settings: Settings) -> Unseen:
+    """The pairs whose pictures none of the models was trained with, as far as they tell.
+
+    A model tells where it was made by ``tangerine train``, and then for the models too from
+    which it was trained. Raises ModelUnavailable where a model's record is damaged.
+    """
+
+    def work() -> Unseen:
+        learnt: frozenset[str] = frozenset()
+        for model in models:
+            record = read_record(model_source(settings, model))
+            learnt |= record.learnt if record else frozenset()
+        if not learnt:
+            return Unseen(data, 0)
+        files = dict.fromkeys(path for path, _ in data.pairs)
+        known = {path for path in files if picture_key(content_hash(path)) in learnt}
+        left = [pair for pair in data.pairs if pair[0] not in known]
+        return Unseen(replace(data, pairs=left), len(data.pairs) - len(left))
+
+    return await asyncio.to_thread(work)
+
+
+def refuse_too_few(unseen: Unseen) -> None:
+    """Raises SourceError where too little is left to say anything by."""
+    captions = {caption.strip() for _, caption in unseen.folder.pairs}
+    if len(captions) < MIN_CAPTIONS:
+        raise SourceError(
+            f"The models were trained with {unseen.seen} of the pictures; the others have "
+            f"{len(captions)} different captions, and {MIN_CAPTIONS} are needed to judge by.",
+            remedy="Name a folder with more captioned pictures that no model was trained with.",
+        )
+
+
+async def encode_folder(
     data: CaptionedFolder, model: str, settings: Settings, on_pictures: Told
-) -> Evaluation:
-    """Measure one model on the folder. Raises ModelUnavailable, SourceError."""
+) -> PairVectors:
+    """The folder's vectors under one model. Raises ModelUnavailable, SourceError."""
 
-    def work() -> Evaluation:
-        return evaluate(
+    def work() -> PairVectors:
+        return encode_pairs(
             load_encoder_of(settings, model),
             data.pairs,
             data.decode,
@@ -96,25 +142,39 @@ async def train_heads(
     settings: Settings,
     *,
     base: str,
-    options: Callable[[], TrainingOptions],
+    options: TrainingOptions,
+    resume: bool,
     on_pictures: Told,
     on_epoch: Callable[[Epoch], None],
 ) -> TrainingReport:
-    """Train projection heads on the folder; ``options`` is called where torch is loaded."""
+    """Train projection heads on the folder; see :func:`core.training.train`.
+
+    Features are kept below the data folder for the next training.
+    """
 
     def work() -> TrainingReport:
-        from core.training import train  # noqa: PLC0415 - loads torch
-
         return train(
             data.pairs,
             model_source(settings, base),
             out,
             decode=data.decode,
-            options=options(),
+            identify=content_hash,
+            options=options,
             device=settings.device,
+            threads=settings.encoder.threads,
+            cache=settings.data_dir / "training",
+            resume=resume,
             on_pictures=on_pictures,
             on_epoch=on_epoch,
             on_bad_picture=data.note_bad,
         )
 
     return await asyncio.to_thread(work)
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 (hex) of a file's bytes; of its path where it cannot be read, as decoding tells."""
+    try:
+        return read_content(path).sha256
+    except OSError:
+        return hashlib.sha256(f"unreadable\0{path}".encode(errors="surrogateescape")).hexdigest()

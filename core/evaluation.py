@@ -65,6 +65,46 @@ class Evaluation:
         }
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PairVectors:
+    """Unit vectors of captioned pictures under one model.
+
+    ``images`` [n, d], ``texts`` [m, d] of the different ``captions``, ``caption_of`` int64 [n]:
+    each picture's own. ``kept`` are the numbers of the pairs that could be decoded.
+    """
+
+    images: Vectors
+    texts: Vectors
+    captions: Sequence[str]
+    caption_of: Labels
+    kept: Sequence[int]
+
+    def evaluation(self) -> Evaluation:
+        """Recalls and similarities."""
+        return evaluate_vectors(self.images, self.texts, self.caption_of)
+
+    def histograms(self, edges: NDArray[np.float64]) -> tuple[Labels, Labels]:
+        """Counts between the edges, of matching pairs' cosines and of all others'."""
+        own = np.einsum("nd,nd->n", self.images, self.texts[self.caption_of])
+        matching = np.histogram(own, edges)[0]
+        others = -matching
+        for rows in _blocks(len(self.images)):
+            others = others + np.histogram(self.images[rows] @ self.texts.T, edges)[0]
+        return matching, others
+
+    def matrix(self, most: int) -> tuple[Vectors, list[str]]:
+        """Cosines [k, k] of pictures (rows) and captions, and the captions; at most ``most``.
+
+        The captions are spread evenly over all; a row is a caption's first picture, so that
+        matching pairs are on the diagonal, and equal for every model.
+        """
+        count = min(most, len(self.captions))
+        chosen = np.linspace(0, len(self.captions) - 1, count).round().astype(np.int64)
+        first = [int(np.flatnonzero(self.caption_of == caption)[0]) for caption in chosen]
+        cosines: Vectors = self.images[first] @ self.texts[chosen].T
+        return cosines, [self.captions[caption] for caption in chosen]
+
+
 def evaluate(
     encoder: Encoder,
     pairs: Sequence[tuple[Source, str]],
@@ -73,7 +113,21 @@ def evaluate(
     on_progress: Callable[[int, int], None] = lambda _done, _total: None,
     on_bad_picture: Callable[[Source, BadPicture], None] = lambda _source, _error: None,
 ) -> Evaluation:
-    """Measure an encoder on captioned pictures. Blocking.
+    """Measure an encoder on captioned pictures: see :func:`encode_pairs`. Blocking."""
+    return encode_pairs(
+        encoder, pairs, decode, on_progress=on_progress, on_bad_picture=on_bad_picture
+    ).evaluation()
+
+
+def encode_pairs(
+    encoder: Encoder,
+    pairs: Sequence[tuple[Source, str]],
+    decode: Decode[Source],
+    *,
+    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
+    on_bad_picture: Callable[[Source, BadPicture], None] = lambda _source, _error: None,
+) -> PairVectors:
+    """Vectors of captioned pictures and of their captions. Blocking.
 
     Args:
         encoder: used from this thread.
@@ -88,7 +142,8 @@ def evaluate(
 
     """
     unique_captions([caption for _, caption in pairs])
-    images, kept = [], []
+    images: list[Vectors] = []
+    kept: list[int] = []
     for batch, rows in decoded_batches(
         [source for source, _ in pairs],
         encoder.pixel_spec,
@@ -100,7 +155,7 @@ def evaluate(
         kept += rows
     captions, caption_of = unique_captions([pairs[row][1] for row in kept])
     texts = np.concatenate([encoder.encode_texts(part) for part in parts(captions)])
-    return evaluate_vectors(np.concatenate(images), texts, caption_of)
+    return PairVectors(np.concatenate(images), texts, captions, caption_of, kept)
 
 
 def evaluate_vectors(images: Vectors, texts: Vectors, caption_of: Labels) -> Evaluation:
@@ -148,6 +203,11 @@ def precision_at(images: Vectors, labels: Labels, k: int = 5) -> float:
 
     Where there are no ``k`` others, of all others.
     """
+    return float(neighbours_alike(images, labels, k).mean())
+
+
+def neighbours_alike(images: Vectors, labels: Labels, k: int = 5) -> NDArray[np.float64]:
+    """For each picture [n, d] the share of its ``k`` nearest others that carry its label, [n]."""
     shares = []
     k = min(k, len(images) - 1)
     for rows in _blocks(len(images)):
@@ -155,7 +215,7 @@ def precision_at(images: Vectors, labels: Labels, k: int = 5) -> float:
         scores[np.arange(len(scores)), np.arange(len(images))[rows]] = -np.inf
         nearest = np.argpartition(-scores, k - 1, axis=1)[:, :k]
         shares.append((labels[nearest] == labels[rows, None]).mean(axis=1))
-    return float(np.concatenate(shares).mean())
+    return np.concatenate(shares)
 
 
 COMPARISON_COLUMNS = (

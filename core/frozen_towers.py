@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from core.checkpoint import find_checkpoint
-from core.dual_model import choose_device, features, load_model, quiet, text_limit
+from core.dual_model import choose_device, load_model, quiet, text_limit
 from core.errors import ModelUnavailable, SourceError
-from core.heads import Head, Heads
+from core.heads import Heads
 from core.processor_config import read_preprocessing
 from core.tokens import TextTokens
+from core.tower_heads import IMAGE_HEADS, TEXT_HEADS, find_head, read_head, tapped, write_head
+from core.tower_tail import TowerTail
 from core.types import PixelBatch, PixelSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_IMAGE_HEADS = ("visual_projection",)
-_TEXT_HEADS = ("text_projection", "text_model.head")
-"""Where dual encoders keep the linear map that ends a tower (the second is SigLIP's)."""
-
-_SAME = 1e-4
-"""Largest relative difference by which a head still is what the model's features end with."""
+_BATCH = {"cpu": 4, "cuda": 64}
+"""Pictures of one forward pass; on a CPU larger ones are slower (``core/encoder.py``)."""
 
 _WEIGHT_SUFFIXES = frozenset({".safetensors", ".bin", ".pt", ".pth", ".h5", ".msgpack", ".onnx"})
 
@@ -43,6 +42,7 @@ class FrozenTowers:
         base: a local folder or hub name, as ``TANGERINE_MODEL`` takes it.
         device: ``auto``, ``cpu`` or ``cuda``.
         cache_dir: the hub's cache; None: the user's own.
+        threads: CPU threads of torch, for the whole process; None or 0: as torch finds best.
 
     Raises:
         ModelUnavailable: the model cannot be loaded, or has no linear head at all.
@@ -50,26 +50,47 @@ class FrozenTowers:
     """
 
     def __init__(
-        self, base: str | Path, *, device: str = "auto", cache_dir: Path | None = None
+        self,
+        base: str | Path,
+        *,
+        device: str = "auto",
+        cache_dir: Path | None = None,
+        threads: int | None = None,
     ) -> None:
         import torch  # noqa: PLC0415 - heavy
 
         from core.encoder import TransformersEncoder  # noqa: PLC0415 - heavy
 
         self._device = choose_device(device)
+        if threads:
+            torch.set_num_threads(threads)
         self._checkpoint = find_checkpoint(str(base), cache_dir=cache_dir)
         folder = self._checkpoint.folder
         with quiet():
             self._preprocessing = read_preprocessing(folder)
-            self._model: Any = load_model(self._checkpoint, torch.float32).to(self._device)
+            # Pictures come as [n, h, w, 3]: convolutions that read them so are twice as fast.
+            self._model: Any = load_model(self._checkpoint, torch.float32).to(
+                self._device, memory_format=torch.channels_last
+            )
             self._tokens = TextTokens.load(folder, text_limit(self._model))
             # It asks the model what texts have to be padded to, and whether all parts fit.
             encoder = TransformersEncoder(
                 self._model, self._tokens, self._preprocessing, name=str(base), fingerprint=""
             )
         self._pads_to_longest = encoder.pads_to_longest
-        self._image_head = self._find_head(_IMAGE_HEADS)
-        self._text_head = self._find_head(_TEXT_HEADS)
+        self._model.requires_grad_(requires_grad=False)
+        spec = self.pixel_spec
+        nothing = torch.zeros(1, 3, spec.height, spec.width, device=self._device)
+        self._image_head = find_head(
+            self._model,
+            IMAGE_HEADS,
+            lambda: self._model.get_image_features(pixel_values=nothing),
+        )
+        self._text_head = find_head(
+            self._model,
+            TEXT_HEADS,
+            lambda: self._model.get_text_features(**self._text_inputs(["a"])),
+        )
         if self._image_head is None and self._text_head is None:
             raise ModelUnavailable(
                 f"The model {base} ends in no linear projection, so there is no head to train.",
@@ -86,40 +107,70 @@ class FrozenTowers:
         """The heads that the base model came with, on the CPU, float32."""
         scale = getattr(self._model, "logit_scale", None)
         return Heads(
-            image=_read(self._image_head),
-            text=_read(self._text_head),
+            image=read_head(self._image_head),
+            text=read_head(self._text_head),
             logit_scale=1 / 0.07 if scale is None else math.exp(float(scale.detach())),
         )
 
+    def digest(self) -> str:
+        """SHA-256 (hex) over all that features depend on: towers, preprocessing, tokenizer.
+
+        Not over the heads, and so a model whose heads were trained shares its base's features.
+        """
+        total = hashlib.sha256(f"{self._device.type}\n".encode())
+        heads = {id(weight) for weight in self._head_weights()}
+        for name, tensor in sorted(self._model.state_dict(keep_vars=True).items()):
+            if id(tensor) not in heads:
+                total.update(f"{name} {tuple(tensor.shape)}\n".encode())
+                total.update(tensor.detach().float().cpu().contiguous().numpy().tobytes())
+        total.update(json.dumps(self._preprocessing.describe(), sort_keys=True).encode())
+        for path in sorted(self._checkpoint.folder.iterdir()):
+            if path.name.startswith(("tokenizer", "vocab", "merges", "spiece", "sentencepiece")):
+                total.update(path.read_bytes())
+        return total.hexdigest()
+
     def image_features(self, pixels: PixelBatch) -> Tensor:
         """What the image head gets for pictures uint8 [n, h, w, 3]: float32 [n, f], CPU."""
-        import torch  # noqa: PLC0415 - heavy
-
-        scale = torch.tensor(self._preprocessing.scale).view(3, 1, 1)
-        offset = torch.tensor(self._preprocessing.offset).view(3, 1, 1)
-        raw = torch.from_numpy(np.ascontiguousarray(pixels)).permute(0, 3, 1, 2).float()
-        values = (raw * scale + offset).to(self._device)
-        return self._tapped(
-            self._image_head, lambda: self._model.get_image_features(pixel_values=values)
+        return self._by_batches(
+            pixels,
+            lambda values: tapped(
+                self._image_head, lambda: self._model.get_image_features(pixel_values=values)
+            ),
         )
 
     def text_features(self, texts: Sequence[str]) -> Tensor:
         """What the text head gets: float32 [n, f], on the CPU."""
-        inputs = self._text_inputs(texts)
-        return self._tapped(self._text_head, lambda: self._model.get_text_features(**inputs))
+        import torch  # noqa: PLC0415 - heavy
 
-    def save(self, heads: Heads, out: Path) -> None:
+        inputs = self._text_inputs(texts)
+        with torch.inference_mode():
+            found = tapped(self._text_head, lambda: self._model.get_text_features(**inputs))
+        return _usable(found)
+
+    def tail(self, blocks: int) -> TowerTail:
+        """The image tower's last blocks, to be trained too. Raises ModelUnavailable."""
+        spec = self.pixel_spec
+        return TowerTail(
+            self._model, self._image_head, blocks, height=spec.height, width=spec.width
+        )
+
+    def recorded(self, tail: TowerTail, pixels: PixelBatch) -> Tensor:
+        """What the tail gets for pictures uint8 [n, h, w, 3]: float32 [n, …], CPU."""
+        return self._by_batches(pixels, tail.record)
+
+    def save(self, heads: Heads, out: Path, notes: Mapping[str, str] | None = None) -> None:
         """Write the checkpoint with these heads into ``out``, which appears whole or not at all.
 
-        Everything else is as in the base model, its precision too.
+        Everything else is as it is now: as in the base model, but for blocks that a tail has
+        trained. The precision is that of the base model. ``notes`` are further files, by name.
 
         Raises:
             SourceError: ``out`` holds something already, or cannot be written.
 
         """
         refuse_filled(out)
-        _write(self._image_head, heads.image)
-        _write(self._text_head, heads.text)
+        write_head(self._image_head, heads.image)
+        write_head(self._text_head, heads.text)
         # SigLIP's scale belongs to its bias, which softmax training knows nothing of.
         if hasattr(self._model, "logit_scale") and not hasattr(self._model, "logit_bias"):
             self._model.logit_scale.data.fill_(math.log(heads.logit_scale))
@@ -130,6 +181,8 @@ class FrozenTowers:
                 part.mkdir()
                 self._copy_companions(part)
                 self._save_weights(part)
+                for name, content in (notes or {}).items():
+                    (part / name).write_text(content, encoding="utf-8")
                 if out.is_dir():
                     out.rmdir()
                 part.rename(out)
@@ -157,41 +210,6 @@ class FrozenTowers:
                 weights.chmod(0o644)  # safetensors lets only the owner read
             self._model.float()
 
-    def _find_head(self, names: Sequence[str]) -> Any:
-        """The linear module that the side's features end with; None where there is none."""
-        import torch  # noqa: PLC0415 - heavy
-
-        modules = dict(self._model.named_modules())
-        for name in names:
-            module = modules.get(name)
-            if isinstance(module, torch.nn.Linear) and self._ends_in(module, names):
-                return module
-        return None
-
-    def _ends_in(self, module: Any, names: Sequence[str]) -> bool:
-        """Whether a side's vectors are this module's output, asked of the model itself."""
-        import torch  # noqa: PLC0415 - heavy
-
-        spec = self.pixel_spec
-        outputs: list[Any] = []
-        hook = module.register_forward_hook(lambda _module, _inputs, out: outputs.append(out))
-        try:
-            with torch.inference_mode():
-                if names is _IMAGE_HEADS:
-                    size = (1, 3, spec.height, spec.width)
-                    values = torch.zeros(size, device=self._device)
-                    found = self._model.get_image_features(pixel_values=values)
-                else:
-                    found = self._model.get_text_features(**self._text_inputs(["a"]))
-        finally:
-            hook.remove()
-        vectors = features(found)
-        return bool(
-            len(outputs) == 1
-            and outputs[0].shape == vectors.shape
-            and torch.allclose(_unit(outputs[0]), _unit(vectors), atol=_SAME)
-        )
-
     def _text_inputs(self, texts: Sequence[str]) -> dict[str, Tensor]:
         import torch  # noqa: PLC0415 - heavy
 
@@ -201,23 +219,33 @@ class FrozenTowers:
         arrays = tokens.pad(rows, length)
         return {name: torch.from_numpy(array).to(self._device) for name, array in arrays.items()}
 
-    def _tapped(self, head: Any, forward: Any) -> Tensor:
-        """What goes into the head during the forward pass; without a head, what comes out."""
+    def _by_batches(self, pixels: PixelBatch, forward: Callable[[Tensor], Tensor]) -> Tensor:
         import torch  # noqa: PLC0415 - heavy
 
-        taken: list[Tensor] = []
-        hook = None
-        if head is not None:
-            hook = head.register_forward_pre_hook(lambda _module, args: taken.append(args[0]))
-        try:
+        scale = torch.tensor(self._preprocessing.scale).view(3, 1, 1)
+        offset = torch.tensor(self._preprocessing.offset).view(3, 1, 1)
+        size = _BATCH[self._device.type]
+        done = []
+        for start in range(0, len(pixels), size):
+            batch = np.ascontiguousarray(pixels[start : start + size])
+            raw = torch.from_numpy(batch).permute(0, 3, 1, 2).float()
             with torch.inference_mode():
-                vectors = features(forward())
-        finally:
-            if hook is not None:
-                hook.remove()
-        # A clone leaves inference mode behind, so that training may use it.
-        found: Tensor = (taken[0] if taken else vectors).float().cpu().clone()
-        return found
+                found = forward((raw * scale + offset).to(self._device))
+            done.append(_usable(found))
+        return torch.cat(done)
+
+    def _head_weights(self) -> Iterator[Tensor]:
+        for head in (self._image_head, self._text_head):
+            if head is not None:
+                yield from head.parameters()
+        for name in ("logit_scale", "logit_bias"):
+            if getattr(self._model, name, None) is not None:
+                yield getattr(self._model, name)
+
+
+def _usable(features: Tensor) -> Tensor:
+    """On the CPU, and outside of inference mode, so that training may use it."""
+    return features.float().cpu().clone()
 
 
 def refuse_filled(out: Path) -> None:
@@ -226,24 +254,3 @@ def refuse_filled(out: Path) -> None:
         raise SourceError(
             f"{out} exists already.", remedy="Name another folder, or remove this one."
         )
-
-
-def _read(module: Any) -> Head | None:
-    if module is None:
-        return None
-    bias = None if module.bias is None else module.bias.detach().float().cpu().clone()
-    return Head(module.weight.detach().float().cpu().clone(), bias)
-
-
-def _write(module: Any, head: Head | None) -> None:
-    if module is None or head is None:
-        return
-    module.weight.data.copy_(head.weight)
-    if module.bias is not None and head.bias is not None:
-        module.bias.data.copy_(head.bias)
-
-
-def _unit(vectors: Tensor) -> Tensor:
-    from torch.nn.functional import normalize  # noqa: PLC0415 - heavy
-
-    return normalize(vectors.float(), dim=-1)

@@ -1,71 +1,35 @@
 """Trains the projection heads of a dual encoder on captioned pictures.
 
-Both towers stand still: every picture and caption goes through them once, and what is
-trained, in seconds, are the linear heads at their ends. A part of the captions is held out;
-training stops when it no longer helps them, and the best heads so far are what is written.
+The towers stand still: every picture and caption goes through them once (kept on disk for the
+next time), and what is trained, in seconds, are the linear heads at their ends; where it is
+asked for, the last blocks of the image tower too. A part of the captions is held out; training
+stops when it no longer helps them, and the best heads so far are what is written.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
+import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import numpy as np
-import torch
-
-from core.errors import BadPicture, SourceError
-from core.evaluation import Evaluation, evaluate_vectors
+from core.course import Course, Epoch, TrainingOptions
+from core.encoded_pairs import MIN_CAPTIONS, EncodedPairs, PairEncoder, enough_captions
+from core.errors import BadPicture
+from core.evaluation import Evaluation
+from core.feature_cache import FeatureCache
 from core.frozen_towers import FrozenTowers, refuse_filled
-from core.heads import Heads, HeadSettings, HeadTrainer, Loss, TrainingSet
-from core.pairs import Decode, Labels, Source, decoded_batches, parts, unique_captions
-
-MIN_CAPTIONS = 8
-"""Different captions below which neither a held-out part nor negatives mean anything."""
+from core.head_trainer import Loss
+from core.heads import Heads
+from core.held_out import Split, held_out_split
+from core.pairs import Decode, Source
+from core.training_record import RECORD, TrainingRecord, picture_key, read_record
+from core.training_state import StateFile
 
 __all__ = ["MIN_CAPTIONS", "Epoch", "Loss", "TrainingOptions", "TrainingReport", "train"]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingOptions:
-    """How to train.
-
-    Args:
-        loss: see :class:`core.heads.Loss`.
-        seed: decides the held-out captions and every draw; equal seeds give equal heads.
-        held_out: share of the different captions, at least two, that measure and do not
-            train.
-        epochs: at most so many.
-        patience: stop after so many epochs without a better recall.
-        batch: pictures in one step.
-        learning_rate: of the image head at the start; the text head's is a fifth of it. Of 3e-5,
-            1e-4 and 5e-4, the middle one was best when mini learnt 585 flash cards.
-        duplicate_cosine: captions that the base model finds more alike than this are no
-            wrong answers to each other's pictures.
-
-    """
-
-    loss: Loss = Loss.CONTRASTIVE
-    seed: int = 0
-    held_out: float = 0.1
-    epochs: int = 40
-    patience: int = 8
-    batch: int = 512
-    learning_rate: float = 1e-4
-    duplicate_cosine: float = 0.95
-
-
-@dataclass(frozen=True, slots=True)
-class Epoch:
-    """One epoch's progress; number 0 is the base model, whose loss is not measured (None).
-
-    ``recall`` is the mean of recall@1, @5 and @10, both ways, on the held-out pictures.
-    """
-
-    number: int
-    loss: float | None
-    recall: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +37,17 @@ class TrainingReport:
     """What came of it: ``before`` and ``after`` are measured on the held-out pictures.
 
     ``best`` is the epoch whose heads were written (0: nothing was better than the base
-    model), ``epochs`` the number that were run, ``seconds`` wall-clock time.
+    model), ``epochs`` the number that were run, ``held_out_by`` what is new in the held-out
+    pairs (``caption`` or ``picture``), ``resumed`` the number of epochs that an earlier run
+    had done, ``seconds`` wall-clock time.
     """
 
     out: Path
     pairs: int
     held_out_pairs: int
+    held_out_by: str
     epochs: int
+    resumed: int
     best: int
     before: Evaluation
     after: Evaluation
@@ -92,8 +60,12 @@ def train(
     out: Path,
     *,
     decode: Decode[Source],
+    identify: Callable[[Source], str],
     options: TrainingOptions | None = None,
     device: str = "auto",
+    threads: int | None = None,
+    cache: Path | None = None,
+    resume: bool = False,
     on_pictures: Callable[[int, int], None] = lambda _done, _total: None,
     on_epoch: Callable[[Epoch], None] = lambda _epoch: None,
     on_bad_picture: Callable[[Source, BadPicture], None] = lambda _source, _error: None,
@@ -101,49 +73,76 @@ def train(
     """Train the heads of ``base`` and write the checkpoint to ``out``. Blocking.
 
     Args:
-        pairs: what ``decode`` takes, and the caption. Pictures may share captions.
+        pairs: what ``decode`` takes, and the caption. Pictures may share captions, and a
+            picture may have several.
         base: folder or hub name of a dual encoder, as ``TANGERINE_MODEL`` takes it.
         out: a folder that does not exist yet, or is empty; ``TANGERINE_MODEL`` takes it.
         decode: see :data:`core.pairs.Decode`.
+        identify: SHA-256 (hex) of a source's content; called once for each source.
         options: see :class:`TrainingOptions`.
         device: for the towers: ``auto``, ``cpu`` or ``cuda``.
+        threads: CPU threads of torch, for the whole process; None or 0: as torch finds best.
+        cache: folder where features are kept for the next training; None: they are not.
+        resume: go on from where a training for the same ``out`` was stopped. On a CPU, with
+            equal threads, the result has the bytes of a training that was not stopped.
         on_pictures: called with the number of pictures that went through the tower, and all.
         on_epoch: called after each epoch, and once before the first.
         on_bad_picture: called for each picture that cannot be decoded; it is left out.
 
     Raises:
-        SourceError: fewer than :data:`MIN_CAPTIONS` captions, or ``out`` is not usable.
-        ModelUnavailable: ``base`` cannot be loaded or has no heads to train.
+        SourceError: fewer than :data:`MIN_CAPTIONS` captions; ``out`` is not usable; the
+            stopped training was another one.
+        ModelUnavailable: ``base`` cannot be loaded, has no heads to train, or its image
+            tower no blocks that can be trained apart.
 
     """
     started = time.monotonic()
     options = options or TrainingOptions()
-    _enough([caption for _, caption in pairs])
+    enough_captions([caption for _, caption in pairs])
     refuse_filled(out)
-    towers = FrozenTowers(base, device=device)
-    kept: list[int] = []
-    rows = []
-    for batch, numbers in decoded_batches(
-        [source for source, _ in pairs],
-        towers.pixel_spec,
-        decode,
-        on_progress=on_pictures,
-        on_bad_picture=on_bad_picture,
-    ):
-        rows.append(towers.image_features(batch))
-        kept += numbers
-    captions, caption_of = _enough([pairs[row][1] for row in kept])
-    texts = torch.cat([towers.text_features(part) for part in parts(captions)])
-    features = _Features(torch.cat(rows), texts, caption_of)
-    learn, test = features.split(options.held_out, options.seed)
-    course = _Course(learn, test, towers.heads, options)
-    course.run(on_epoch)
-    towers.save(course.heads, out)
+    known = read_record(base)
+    towers = FrozenTowers(base, device=device, threads=threads)
+    with tempfile.TemporaryDirectory() as scratch, FeatureCache(cache or Path(scratch)) as features:
+        encoder = PairEncoder(
+            towers=towers,
+            cache=features,
+            decode=decode,
+            identify=identify,
+            tail=towers.tail(options.unfreeze) if options.unfreeze else None,
+            on_pictures=on_pictures,
+            on_bad_picture=on_bad_picture,
+        )
+        encoded = encoder.encode(pairs)
+        material = encoded.material
+        split = held_out_split(
+            material.picture_of, material.caption_of, options.held_out, options.seed
+        )
+        state = StateFile(out, _begun_with(encoded, towers.heads, options))
+        course = Course(
+            material.part(split.learn, encoded.tail_of),
+            material.part(split.test, encoded.tail_of),
+            towers.heads,
+            options,
+            save=state.save,
+        )
+        saved = state.load() if resume else None
+        if saved is not None:
+            course.restore(saved)
+        resumed = course.epochs
+        course.run(on_epoch)
+        record = _record(encoded, split, course, options, str(base))
+        if known is not None:
+            record = replace(record, learnt=record.learnt | known.learnt)
+        towers.save(course.heads, out, {RECORD: record.to_text()})
+        state.remove()
+        encoder.forget_recordings(encoded.digest)
     return TrainingReport(
         out=out,
-        pairs=len(kept),
-        held_out_pairs=len(test.caption_of),
+        pairs=len(material.picture_of),
+        held_out_pairs=len(split.test),
+        held_out_by=split.by,
         epochs=course.epochs,
+        resumed=resumed,
         best=course.best,
         before=course.before,
         after=course.after,
@@ -151,96 +150,34 @@ def train(
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Features:
-    """Features of pictures [n, f] and of unique captions [m, f], and each picture's caption."""
-
-    images: torch.Tensor
-    texts: torch.Tensor
-    caption_of: Labels
-
-    def split(self, share: float, seed: int) -> tuple[_Features, _Features]:
-        """Two parts without a caption in common: for learning and for measuring."""
-        count = max(2, round(share * len(self.texts)))
-        order = np.random.default_rng(seed).permutation(len(self.texts))
-        return self._part(order[count:]), self._part(order[:count])
-
-    def _part(self, captions: Labels) -> _Features:
-        captions = np.sort(captions)
-        rows = np.flatnonzero(np.isin(self.caption_of, captions))
-        renumbered = np.searchsorted(captions, self.caption_of[rows]).astype(np.int64)
-        return _Features(self.images[rows], self.texts[captions], renumbered)
-
-    def evaluated(self, heads: Heads) -> Evaluation:
-        with torch.inference_mode():
-            images = heads.image_vectors(self.images).numpy()
-            texts = heads.text_vectors(self.texts).numpy()
-        return evaluate_vectors(images, texts, self.caption_of)
+def _begun_with(encoded: EncodedPairs, start: Heads, options: TrainingOptions) -> dict[str, str]:
+    """What a saved state belongs to, by the words of the error where it does not."""
+    total = hashlib.sha256(f"{encoded.digest} {start.logit_scale!r}".encode())
+    for head in (start.image, start.text):
+        for tensor in (head.weight, head.bias) if head else ():
+            if tensor is not None:
+                total.update(tensor.numpy().tobytes())
+    return {
+        "pictures or captions": encoded.content(),
+        "base model": total.hexdigest(),
+        "options": json.dumps(asdict(options), sort_keys=True),
+    }
 
 
-class _Course:
-    """Epoch after epoch until the held-out pictures gain nothing more; keeps the best heads."""
-
-    def __init__(
-        self, learn: _Features, test: _Features, start: Heads, options: TrainingOptions
-    ) -> None:
-        self._test, self._options = test, options
-        batch = min(options.batch, len(learn.images))
-        self._steps = max(10, -(-len(learn.images) // batch))
-        settings = HeadSettings(
-            loss=options.loss,
-            steps=self._steps * options.epochs,
-            batch=batch,
-            learning_rate=options.learning_rate,
-            text_learning_rate=options.learning_rate / 5,
-            dropout=0.3,
-            duplicate_cosine=options.duplicate_cosine,
-            seed=options.seed,
-        )
-        with torch.inference_mode():
-            meanings = start.text_vectors(learn.texts)
-        data = TrainingSet(
-            images=learn.images,
-            texts=learn.texts,
-            views=torch.arange(len(learn.images))[:, None],
-            captions=torch.from_numpy(learn.caption_of)[:, None],
-            weights=torch.ones(len(learn.images)),
-            meanings=meanings.clone(),
-        )
-        self._trainer = HeadTrainer(data, start, settings)
-        self.heads = start
-        self.before = self.after = test.evaluated(start)
-        self.epochs = self.best = 0
-
-    def run(self, on_epoch: Callable[[Epoch], None]) -> None:
-        on_epoch(Epoch(0, None, _recall(self.before)))
-        for number in range(1, self._options.epochs + 1):
-            loss = sum(self._trainer.step() for _ in range(self._steps)) / self._steps
-            heads = self._trainer.heads
-            found = self._test.evaluated(heads)
-            on_epoch(Epoch(number, loss, _recall(found)))
-            self.epochs = number
-            if _better(found, self.after):
-                self.heads, self.after, self.best = heads, found, number
-            elif number - self.best >= self._options.patience:
-                return
-
-
-def _enough(captions: Sequence[str]) -> tuple[list[str], Labels]:
-    found, caption_of = unique_captions(captions)
-    if len(found) < MIN_CAPTIONS:
-        raise SourceError(
-            f"Found {len(found)} different captions where training needs {MIN_CAPTIONS}.",
-            remedy="Name a folder with more captioned pictures.",
-        )
-    return found, caption_of
-
-
-def _recall(evaluation: Evaluation) -> float:
-    recalls = (*evaluation.text_to_image.values(), *evaluation.image_to_text.values())
-    return sum(recalls) / len(recalls)
-
-
-def _better(one: Evaluation, other: Evaluation) -> bool:
-    """By recall; where that is equal, as on few pictures it often is, by the wider gap."""
-    return (_recall(one), one.gap) > (_recall(other), other.gap)
+def _record(
+    encoded: EncodedPairs, split: Split, course: Course, options: TrainingOptions, base: str
+) -> TrainingRecord:
+    picture_of = encoded.material.picture_of
+    return TrainingRecord(
+        settings={
+            "base": base,
+            **asdict(options),
+            "pairs": len(picture_of),
+            "held_out_pairs": len(split.test),
+            "held_out_by": split.by,
+            "best_epoch": course.best,
+        },
+        before=course.before.to_json(),
+        after=course.after.to_json(),
+        learnt=frozenset(picture_key(encoded.keys[row]) for row in picture_of[split.learn]),
+    )

@@ -25,10 +25,19 @@ LABELS = (
 """The data set's own class names, in its order ("T-shirt/top" and "Trouser" in everyday words)."""
 
 
-def clothes_pictures(root: Path, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The first ``count`` test pictures: uint8 [count, 28, 28], and their labels [count]."""
-    with gzip.open(root / FASHION / "t10k-images-idx3-ubyte.gz") as file:
+PARTS = {"train": "train", "test": "t10k"}
+
+
+def clothes_pictures(
+    root: Path, count: int | None = None, part: str = "test"
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The first ``count`` pictures (None: all): uint8 [count, 28, 28], and their labels [count].
+
+    ``part`` is ``"train"`` (60,000 pictures) or ``"test"`` (10,000).
+    """
+    name = root / FASHION / PARTS[part]
+    with gzip.open(f"{name}-images-idx3-ubyte.gz") as file:
         pictures = np.frombuffer(file.read(), dtype=np.uint8, offset=16).reshape(-1, 28, 28)
-    with gzip.open(root / FASHION / "t10k-labels-idx1-ubyte.gz") as file:
+    with gzip.open(f"{name}-labels-idx1-ubyte.gz") as file:
         labels = np.frombuffer(file.read(), dtype=np.uint8, offset=8)
     return pictures[:count], labels[:count].astype(np.int64)

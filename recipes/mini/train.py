@@ -19,7 +19,8 @@ import torch
 from safetensors.torch import save_file
 from torch.nn.functional import normalize
 
-from core.heads import Head, Heads, HeadSettings, HeadTrainer, TrainingSet, ridge, rms
+from core.head_trainer import HeadSettings, HeadTrainer, TrainingSet
+from core.heads import Head, Heads, ridge, rms
 from core.mini.assemble import HEADS
 from core.mini.towers import TEXT_FEATURES, TEXT_SCALE
 from recipes.mini.data import STAMP_SOURCES, Collection, Item, all_texts, collect

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from core.encoder import load_encoder
 from core.errors import BadPicture, DamagedPicture, ModelUnavailable, SourceError
 from core.evaluation import evaluate
 from core.frozen_towers import FrozenTowers
-from core.heads import Head, Heads, HeadSettings, HeadTrainer, Loss, TrainingSet, ridge, rms
+from core.head_trainer import HeadSettings, HeadTrainer, Loss, TrainingSet
+from core.heads import Head, Heads, ridge, rms
 from core.losses import contrastive_loss, mse_loss, near_duplicates
 from core.preprocessing import fit_pixels
 from core.training import Epoch, TrainingOptions, TrainingReport, train
@@ -42,6 +44,20 @@ def two_colours(sources: Sequence[tuple[str, str]], spec: PixelSpec) -> list[Pix
         image.paste(COLOURS[below], (0, 20, 40, 40))
         decoded.append(fit_pixels(image, spec))
     return decoded
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Tensors this small are only slowed down by a second thread, and much where cores are busy."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def by_name(source: tuple[str, str]) -> str:
+    """A hash of what the picture shows."""
+    return hashlib.sha256(repr(source).encode()).hexdigest()
 
 
 def unit_rows(count: int, seed: int = 0, dimension: int = 8) -> torch.Tensor:
@@ -174,6 +190,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         base,
         folder / "out",
         decode=two_colours,
+        identify=by_name,
         options=TrainingOptions(held_out=0.25, learning_rate=3e-3),
         device="cpu",
         on_epoch=epochs.append,
@@ -220,7 +237,15 @@ def test_equal_seeds_give_equal_heads(trained: Trained, tmp_path: Path) -> None:
     """Training again with the same seed writes the same weights."""
     base, out, _, _ = trained
     options = TrainingOptions(held_out=0.25, learning_rate=3e-3)
-    train(PAIRS, base, tmp_path / "out", decode=two_colours, options=options, device="cpu")
+    train(
+        PAIRS,
+        base,
+        tmp_path / "out",
+        decode=two_colours,
+        identify=by_name,
+        options=options,
+        device="cpu",
+    )
     first, again = (load_file(f / "model.safetensors") for f in (out, tmp_path / "out"))
     assert all(torch.equal(first[name], again[name]) for name in first)
 
@@ -229,7 +254,15 @@ def test_a_model_without_image_head_trains_its_text_head(tmp_path: Path) -> None
     """SigLIP ends in attention pooling on the image side; only its text head is linear."""
     base = tiny_siglip(tmp_path / "base")
     options = TrainingOptions(epochs=3, learning_rate=5e-3)
-    report = train(PAIRS, base, tmp_path / "out", decode=two_colours, options=options, device="cpu")
+    report = train(
+        PAIRS,
+        base,
+        tmp_path / "out",
+        decode=two_colours,
+        identify=by_name,
+        options=options,
+        device="cpu",
+    )
     before, after = (load_file(base.parent / n / "model.safetensors") for n in ("base", "out"))
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert report.best > 0
@@ -245,6 +278,7 @@ def test_a_bad_picture_is_left_out(tmp_path: Path) -> None:
         tiny_clip(tmp_path / "base"),
         tmp_path / "out",
         decode=two_colours,
+        identify=by_name,
         options=TrainingOptions(epochs=1),
         device="cpu",
         on_bad_picture=lambda source, error: bad.append((source, error.code)),
@@ -256,19 +290,21 @@ def test_a_bad_picture_is_left_out(tmp_path: Path) -> None:
 def test_too_few_captions_are_refused(tmp_path: Path) -> None:
     """Seven captions are too few to train with: said before the model is loaded."""
     with pytest.raises(SourceError, match="7 different captions"):
-        train(PAIRS[:7], tmp_path / "missing", tmp_path / "out", decode=two_colours)
+        train(
+            PAIRS[:7], tmp_path / "missing", tmp_path / "out", decode=two_colours, identify=by_name
+        )
 
 
 def test_a_filled_folder_is_not_overwritten(tmp_path: Path) -> None:
     """``--out`` never destroys what is there."""
     (tmp_path / "keep.txt").write_text("mine")
     with pytest.raises(SourceError, match="exists already"):
-        train(PAIRS, tmp_path / "missing", tmp_path, decode=two_colours)
+        train(PAIRS, tmp_path / "missing", tmp_path, decode=two_colours, identify=by_name)
     assert (tmp_path / "keep.txt").read_text() == "mine"
 
 
 def test_a_base_that_is_no_model_is_told(tmp_path: Path) -> None:
     """A folder without a checkpoint ends in the error that the encoder would give."""
     with pytest.raises(ModelUnavailable):
-        train(PAIRS, tmp_path / "missing", tmp_path / "out", decode=two_colours)
+        train(PAIRS, tmp_path / "missing", tmp_path / "out", decode=two_colours, identify=by_name)
     assert not (tmp_path / "out").exists()
