@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
+from bot.lettering import Colour, Lettering
 from bot.replies import LabelBar
 from core.types import Band
-
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
-Colour = tuple[int, int, int]
 
 PAPER: Colour = (250, 248, 245)
 INK: Colour = (36, 31, 28)
@@ -44,14 +40,10 @@ class Tile:
 
 
 class Painter:
-    """Draws. ``font`` is a TrueType file; None takes DejaVu Sans, as Matplotlib brings it.
+    """Draws, with words in any script; None takes the fonts that there are."""
 
-    Where that is missing too, Pillow's built-in font is used.
-    """
-
-    def __init__(self, font: Path | None = None) -> None:
-        self._font_file = font or _dejavu()
-        self._fonts: dict[int, Font] = {}
+    def __init__(self, lettering: Lettering | None = None) -> None:
+        self._lettering = lettering or Lettering()
 
     def contact_sheet(self, query: bytes | None, label: str, tiles: Sequence[Tile]) -> bytes:
         """The query (JPEG) on the left, its hits with numbers and scores on the right.
@@ -124,7 +116,7 @@ class Painter:
         sheet.paste(picture, (x + (edge - picture.width) // 2, y + (edge - picture.height) // 2))
 
     def _badge(self, draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str) -> None:
-        font = self._font(20)
+        font = self._lettering.font(20)
         wide = max(_BADGE, round(font.getlength(text)) + 16)
         x, y = at
         draw.rounded_rectangle((x, y, x + wide, y + _BADGE), _BADGE // 2, fill=INK)
@@ -140,43 +132,7 @@ class Painter:
         width: int,
         colour: Colour = INK,
     ) -> None:
-        font = self._font(size)
-        draw.text(at, fit_text(" ".join(text.split()), font, width), font=font, fill=colour)
-
-    def _font(self, size: int) -> Font:
-        if size not in self._fonts:
-            file = self._font_file
-            self._fonts[size] = (
-                ImageFont.truetype(str(file), size) if file else ImageFont.load_default(size)
-            )
-        return self._fonts[size]
-
-
-def fit_text(text: str, font: Font, width: float) -> str:
-    """The text, cut with an ellipsis so that it is no wider than ``width`` pixels."""
-    # A caption of megabytes is never measured whole; no font is 1/4 pixel a character wide.
-    text = text[: int(width) * 4]
-    if font.getlength(text) <= width:
-        return text
-    low, high = 0, len(text)
-    while low < high:
-        middle = (low + high + 1) // 2
-        if font.getlength(text[:middle].rstrip() + "…") <= width:
-            low = middle
-        else:
-            high = middle - 1
-    return text[:low].rstrip() + "…"
-
-
-def _dejavu() -> Path | None:
-    # Finding the package's folder does not import Matplotlib, which takes half a second.
-    spec = importlib.util.find_spec("matplotlib")
-    folders = spec.submodule_search_locations if spec else None
-    for folder in folders or ():
-        file = Path(folder) / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
-        if file.is_file():
-            return file
-    return None
+        self._lettering.draw(draw, at, text, size=size, width=width, colour=colour)
 
 
 def _png(image: Image.Image) -> bytes:

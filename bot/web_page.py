@@ -6,9 +6,11 @@ import hashlib
 import html
 import importlib.resources
 import json
-from collections.abc import Mapping
 
 from aiohttp import web
+
+from bot.page_words import page_words
+from bot.words import Words
 
 _TYPES = {
     ".css": "text/css",
@@ -28,13 +30,16 @@ class StaticFiles:
             if suffix in _TYPES:
                 self._files[entry.name] = (entry.read_bytes(), _TYPES[suffix])
 
-    def page(self, words: Mapping[str, str], *, locale: str) -> bytes:
+    def page(self, words: Words) -> bytes:
         """The page in one language: each ``{{key}}`` becomes its words."""
         text = self._files["index.html"][0].decode()
+        sentences = page_words(words.translate)
         # "<" inside a script element might end it; JSON may write it as an escape.
-        data = json.dumps(dict(words), ensure_ascii=False).replace("<", "\\u003c")
-        text = text.replace("{{words}}", data).replace("{{lang}}", html.escape(locale))
-        for key, value in words.items():
+        data = json.dumps(dict(sentences), ensure_ascii=False).replace("<", "\\u003c")
+        text = text.replace("{{words}}", data)
+        text = text.replace("{{lang}}", html.escape(words.locale))
+        text = text.replace("{{dir}}", words.formats.direction)
+        for key, value in sentences.items():
             text = text.replace("{{" + key + "}}", html.escape(value))
         return text.encode()
 
@@ -46,10 +51,22 @@ class StaticFiles:
         return tagged(request, body, media_type)
 
 
-def tagged(request: web.Request, body: bytes, media_type: str) -> web.Response:
-    """The body, or 304 where the browser has the same one."""
+def tagged(
+    request: web.Request, body: bytes, media_type: str, *, language: str = ""
+) -> web.Response:
+    """The body, or 304 where the browser has the same one.
+
+    ``language`` is the body's, where others exist for readers of others.
+    """
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    if language:
+        headers |= {"Content-Language": language, "Vary": "Accept-Language"}
     if tag in request.headers.get("If-None-Match", ""):
         return web.Response(status=304, headers=headers)
     return web.Response(body=body, content_type=media_type, charset="utf-8", headers=headers)
+
+
+def wanted_language(request: web.Request) -> str:
+    """What the browser says that its user reads, as ``de-AT, de;q=0.9``; "" where it does not."""
+    return request.headers.get("Accept-Language", "")

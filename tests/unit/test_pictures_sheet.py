@@ -7,11 +7,9 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from PIL import Image, ImageFont
+from PIL import Image
 
-from bot.pictures import ACCENT, PAPER, QUERY_TILE, Painter, Tile, fit_text
+from bot.pictures import ACCENT, PAPER, QUERY_TILE, Painter, Tile
 from bot.replies import LabelBar
 from bot.thumbnails import Thumbnails
 from core.errors import NotFound
@@ -72,18 +70,6 @@ def test_captions_in_any_script_are_drawn_within_their_tile() -> None:
     """Line breaks, right-to-left text and megabytes of caption do no harm."""
     for caption in ("a\nb\tc", "תפוז כתום", "橙子" * 40, "w" * 1_000_000, ""):
         opened(PAINTER.contact_sheet(None, caption, [tile(1, "red", caption)]))
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.text(max_size=200), st.integers(30, 600))
-def test_text_is_cut_to_its_width(text: str, width: int) -> None:
-    """A line is never wider than its place; what fits stays as it is."""
-    font = ImageFont.load_default(20)
-    text = "".join(c for c in text if c.isprintable())
-    fitted = fit_text(text, font, width)
-    assert font.getlength(fitted) <= width
-    if fitted != text:
-        assert fitted.endswith("…")
 
 
 def test_bars_are_as_long_as_their_probability() -> None:

@@ -1,0 +1,65 @@
+"""Numbers, times and the way of writing of a language, by the CLDR's rules."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_timedelta
+from babel.numbers import format_decimal
+
+_NO_LARGER_UNIT = 10**9
+
+
+class Formats:
+    """The formats of one language tag, as ``pt-BR``; English for a tag nobody knows."""
+
+    def __init__(self, locale: str) -> None:
+        try:
+            self._locale = Locale.parse(locale, sep="-")
+        except (UnknownLocaleError, ValueError):
+            self._locale = Locale("en")
+
+    @property
+    def direction(self) -> Literal["ltr", "rtl"]:
+        """The way in which the language is written."""
+        return "rtl" if self._locale.text_direction == "rtl" else "ltr"
+
+    def decimal(self, value: float, digits: int) -> str:
+        """A number with so many digits after the point: ``0.31``, German ``0,31``.
+
+        What rounds to zero has no sign.
+        """
+        # Adding 0.0 makes minus zero plus zero.
+        rounded = round(value, digits) + 0.0
+        return format_decimal(rounded, format=f"#,##0.{'0' * digits}", locale=self._locale)
+
+    def whole(self, number: int) -> str:
+        """A whole number, grouped: ``12,345``, German ``12.345``."""
+        return format_decimal(number, locale=self._locale)
+
+    def day(self, timestamp: float) -> str:
+        """The day (UTC) of a time in seconds since the epoch: ``November 21, 2026``."""
+        return format_date(datetime.fromtimestamp(timestamp, UTC), "long", locale=self._locale)
+
+    def until(self, seconds: float) -> str:
+        """How far off a moment is: ``in 3 seconds``, ``in 5 minutes``, German ``in 3 Sekunden``.
+
+        Rounded up, so that whoever comes then does not come too early: seconds up to two
+        minutes, minutes up to two hours.
+        """
+        unit: Literal["second", "minute", "hour"] = "second"
+        size = 1
+        if seconds > 2 * 3600:
+            unit, size = "hour", 3600
+        elif seconds > 2 * 60:
+            unit, size = "minute", 60
+        return format_timedelta(
+            timedelta(seconds=math.ceil(seconds / size) * size),
+            granularity=unit,
+            threshold=_NO_LARGER_UNIT,
+            add_direction=True,
+            locale=self._locale,
+        )

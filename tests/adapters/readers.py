@@ -1,0 +1,77 @@
+"""People of each language, and what they are told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One language: parts of the help, of a page of three hits, and of an error.
+
+    ``heading`` has the place ``{query}``; ``band`` is that of close matches; ``more`` stands
+    on each button that leads to pictures like a hit.
+    """
+
+    language: str
+    welcome: str
+    summary: str
+    heading: str
+    band: str
+    more: str
+    picture: str
+    not_found: str
+
+
+READERS = (
+    Reader(
+        "en",
+        welcome="Describe a picture in your own words",
+        summary="Find pictures that a sentence describes",
+        heading="Matches 1–3 for “{query}”",  # noqa: RUF001 - a range
+        band="strong",
+        more="More like #",
+        picture="Picture ",
+        not_found="There is no such collection here.",
+    ),
+    Reader(
+        "pt",
+        welcome="Descreva uma imagem com suas palavras",
+        summary="Busca imagens que uma frase descreve",
+        heading="Resultados 1–3 de “{query}”",  # noqa: RUF001 - a range
+        band="forte",
+        more="Mais como #",
+        picture="Imagem ",
+        not_found="Essa imagem ou coleção não existe aqui.",
+    ),
+    Reader(
+        "es",
+        welcome="Describe una imagen con tus palabras",
+        summary="Busca imágenes que describe una frase",
+        heading="Resultados 1–3 de «{query}»",  # noqa: RUF001 - a range
+        band="fuerte",
+        more="Más como #",
+        picture="Imagen ",
+        not_found="Aquí no existe esa imagen o colección.",
+    ),
+    Reader(
+        "de",
+        welcome="Beschreib ein Bild mit eigenen Worten",
+        summary="Finde Bilder, die ein Satz beschreibt",
+        heading="Treffer 1–3 für „{query}“",  # noqa: RUF001 - a range
+        band="stark",
+        more="Mehr wie #",
+        picture="Bild ",
+        not_found="So ein Bild oder so eine Sammlung gibt es hier nicht.",
+    ),
+    Reader(
+        "ja",
+        welcome="画像を自分の言葉で説明するか",
+        summary="文章で表した画像を探します",
+        heading="「{query}」の結果 1〜3",
+        band="強い",
+        more="に似た画像",
+        picture="画像 ",
+        not_found="その画像またはコレクションはここにはありません。",
+    ),
+)

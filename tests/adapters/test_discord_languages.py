@@ -1,0 +1,39 @@
+"""Discord in the asker's language, through the real client."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.adapters.discord_parts import ANA, chatting
+from tests.adapters.readers import READERS, Reader
+from tests.servers.discord_world import Person
+from tests.web.parts import Parts
+
+# Discord has locales of its own: no plain "es" or "pt", and Latin American Spanish.
+_LOCALES = {"en": "en-GB", "pt": "pt-BR", "es": "es-419", "de": "de", "ja": "ja"}
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.language)
+async def test_discord_answers_in_the_language_of_the_asker(tmp_path: Path, reader: Reader) -> None:
+    """Help, pictures with captions and scores, their buttons and an error are in one language."""
+    asker = Person(ANA.id + 1, "reader", locale=_LOCALES[reader.language])
+    async with chatting(Parts(tmp_path)) as chat:
+        discord, server = chat.discord, chat.server
+        helped = await discord.answer(await discord.slash(asker, server, "help"))
+        assert reader.welcome in helped.text
+        assert reader.summary in helped.text
+        options = {"query": "something red", "count": 3}
+        found = await discord.answer(await discord.slash(asker, server, "find", options))
+        assert reader.heading.format(query="something red") in found.text
+        assert reader.band in found.text
+        assert any(reader.more in label for label in found.buttons)
+        assert all(alt.startswith(reader.picture) for alt in found.descriptions)
+        wrong = {"query": "red", "collection": "nowhere"}
+        refused = await discord.answer(await discord.slash(asker, server, "find", wrong))
+        assert refused.private
+        assert reader.not_found in refused.text
+        # Somebody else is answered in another language at the same time.
+        other = await discord.answer(await discord.slash(ANA, server, "help"))
+        assert READERS[0].welcome in other.text

@@ -1,0 +1,293 @@
+"""Every language says everything, in its own words, and each reader gets the nearest one."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import string
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from babel.messages import Message
+from babel.messages.plurals import get_plural
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.definitions import COMMANDS
+from bot.discord_words import choice_names, context_menus
+from bot.error_words import error_words
+from bot.formats import Formats
+from bot.languages import Languages
+from bot.telegram_words import telegram_words
+from bot.words import Words
+from core.errors import Busy, ReindexRunning, TooManyRequests
+from core.types import Band, Failure
+from scripts.words import TEMPLATE, languages, read, template, unfinished
+
+LANGUAGES = Languages()
+FILES = languages()
+TRANSLATED = sorted(FILES)
+SOURCE = template()
+
+GLOSSARY: Mapping[str, Mapping[str, str]] = {
+    "collection": {"de": "Sammlung", "es": "colecci", "ja": "コレクション", "pt": "coleç"},
+    "caption": {"de": "Bildtext", "es": "leyenda", "ja": "キャプション", "pt": "legenda"},
+    "score": {"de": "Ähnlichkeit", "es": "puntuaci", "ja": "スコア", "pt": "pontuaç"},
+    "index": {
+        "de": "indexier|Index",
+        "es": "índice|index",
+        "ja": "インデックス",
+        "pt": "índice|index",
+    },
+    "label": {"de": "Label", "es": "etiqueta", "ja": "ラベル", "pt": "rótulo"},
+    "administrator": {"de": "Admin", "es": "administrador", "ja": "管理者", "pt": "administrador"},
+    "operator": {"de": "Betreiber", "es": "operador", "ja": "運営者", "pt": "operador"},
+    "community": {"de": "Community", "es": "comunidad", "ja": "コミュニティ", "pt": "comunidade"},
+}
+"""One word for one thing, in all sentences of a language: a pattern, whatever its case."""
+
+_VERBATIM = re.compile(r"(?<![\w<])(?:/[a-z]+|--[a-z]+|@\w+)\b|tangerine reindex")
+"""Commands, flags and names, which are the same in every language."""
+
+
+def messages(language: str) -> list[Message]:
+    """Every sentence of a language but the header."""
+    return [message for message in read(FILES[language]) if message.id]
+
+
+def forms(message: Message) -> list[tuple[str, str]]:
+    """Each form of a translation beside the English form with the same places."""
+    if isinstance(message.id, str):
+        return [(message.id, str(message.string))]
+    one, many = message.id
+    return [
+        (one if number == 0 and len(message.string) > 1 else many, text)
+        for number, text in enumerate(message.string)
+    ]
+
+
+def places(sentence: str) -> set[str]:
+    """The named places of a sentence. Raises ValueError for one that cannot be filled in."""
+    return {name for _, name, _, _ in string.Formatter().parse(sentence) if name is not None}
+
+
+def pairs(language: str) -> Iterator[tuple[str, str]]:
+    """Every English form with its translation."""
+    for message in messages(language):
+        yield from forms(message)
+
+
+def test_the_template_holds_the_words_of_the_code() -> None:
+    """What was said anew since the last ``make words`` is told here."""
+    written = {message.id for message in read(TEMPLATE)}
+    assert written - {""} == {message.id for message in SOURCE if message.id}, "run: make words"
+    assert len(written) > 150
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_everything_is_translated(language: str) -> None:
+    """No sentence of the code is missing, empty, or a guess; nothing else is kept."""
+    wanted = {message.id for message in SOURCE if message.id}
+    assert {message.id for message in messages(language)} == wanted, "run: make words"
+    assert [message.id for message in unfinished(read(FILES[language]))] == []
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_translations_have_the_places_of_their_sentence(language: str) -> None:
+    """What is filled in stays; the form for one may leave its number out."""
+    for english, text in pairs(language):
+        missing = places(english) - places(text)
+        assert places(text) <= places(english), text
+        assert not missing or (missing <= {"count", "n"} and "1" not in text), text
+
+
+def test_one_place_may_be_left_out_of_the_singular_only() -> None:
+    """Where a language has one form, or several, the general one names its number."""
+    for language in TRANSLATED:
+        for message in messages(language):
+            if not isinstance(message.id, str):
+                assert places(message.string[-1]) == places(message.id[1]), message.string
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_plurals_are_those_of_the_language(language: str) -> None:
+    """The rule is the one of the CLDR, and each sentence has as many forms as it asks for."""
+    catalogue = read(FILES[language])
+    rule = get_plural(catalogue.locale)
+    assert (catalogue.num_plurals, catalogue.plural_expr) == (rule.num_plurals, rule.plural_expr)
+    for message in messages(language):
+        if not isinstance(message.id, str):
+            assert len(message.string) == rule.num_plurals
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_sentences_end_alike(language: str) -> None:
+    """A full stop, a colon or an ellipsis is there where the English sentence has one."""
+    ends = {"。": ".", "…": "…", ":": ":", ".": ".", "?": "?"}
+    for english, text in pairs(language):
+        assert ends.get(text[-1], "") == ends.get(english[-1], ""), text
+        assert text == text.strip(), text
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_commands_are_named_as_they_are_written(language: str) -> None:
+    """What a reader is to type is not translated."""
+    for english, text in pairs(language):
+        assert sorted(_VERBATIM.findall(text)) == sorted(_VERBATIM.findall(english)), text
+
+
+@pytest.mark.parametrize("term", sorted(GLOSSARY))
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_a_thing_has_one_name(language: str, term: str) -> None:
+    """A term is the same word everywhere, so that readers know what is meant."""
+    pattern = re.compile(GLOSSARY[term][language], re.IGNORECASE)
+    found = [
+        (english, text)
+        for english, text in pairs(language)
+        if re.search(rf"\b{term}(?:s|ed|ing)?\b(?!\}}| --)", english.lower())
+    ]
+    assert found or term in {"community", "operator"}
+    assert [text for _, text in found if not pattern.search(text)] == []
+
+
+@pytest.mark.parametrize("language", TRANSLATED)
+def test_no_markup_enters_by_a_translation(language: str) -> None:
+    """Words are plain text on every platform."""
+    for english, text in pairs(language):
+        for sign in "<>*_`|~\\":
+            assert text.count(sign) == english.count(sign), text
+
+
+def buttons(words: Words) -> Iterator[str]:
+    """Every label of a button, with the largest numbers filled in."""
+    for part in (words, words.contributions, words.community, words.privacy):
+        for name, method in inspect.getmembers(part, inspect.ismethod):
+            if name.startswith("button_"):
+                parameters = inspect.signature(method).parameters
+                for flag in (True, False):
+                    given = {"int": 10, "bool": flag}
+                    yield method(**{key: given[p.annotation] for key, p in parameters.items()})
+
+
+@pytest.mark.parametrize("locale", ["en", *TRANSLATED])
+def test_words_keep_the_platforms_bounds(locale: str) -> None:
+    """Summaries 100, labels 80, context menus 32: Discord's. Inline hints 64: Telegram's."""
+    words = LANGUAGES.presenter(locale).words
+    labels = list(buttons(words))
+    assert len(labels) >= 18
+    for label in labels:
+        assert 1 <= len(label) <= 80, label
+    for command in COMMANDS:
+        assert 3 <= len(words.summary(command)) <= 100
+        assert all(1 <= len(words.option_summary(option)) <= 100 for option in command.options)
+    assert all(1 <= len(name) <= 32 for name in context_menus(words.translate).values())
+    assert all(1 <= len(name) <= 100 for name in choice_names(words.translate).values())
+    hints = telegram_words(words.translate)
+    assert all(len(text) <= 64 for key, text in hints.items() if key.startswith("inline_"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "got"),
+    [
+        ("en-US", "en"),
+        ("pt-BR", "pt-BR"),
+        ("pt_PT", "pt-BR"),
+        ("es-419", "es"),
+        ("es-ES", "es"),
+        ("de-AT", "de"),
+        ("DE", "de"),
+        ("ja", "ja"),
+        ("zh-Hans", "en"),
+        ("", "en"),
+        ("no such tag; at all", "en"),
+        ("de-AT,de;q=0.9,en;q=0.5", "de"),
+        ("zh-CN, ja;q=0.4, es;q=0.8", "es"),
+        ("fr, en-GB;q=0.9, de;q=0.8", "en"),
+        ("de;q=0, *", "en"),
+        ("ja;q=x, pt;q=0.1", "pt-BR"),
+    ],
+)
+def test_readers_get_the_nearest_language(asked: str, got: str) -> None:
+    """Any tag, or a browser's list of them, leads to a language; English if none is near."""
+    presenter = LANGUAGES.presenter(asked)
+    assert presenter.words.locale == got
+    assert LANGUAGES.presenter(asked) is presenter
+
+
+@given(st.text(max_size=80) | st.text("deasjptn-_,;q=.019* ", max_size=80))
+def test_no_tag_breaks_the_choice(tag: str) -> None:
+    """What browsers and platforms send is data."""
+    assert LANGUAGES.presenter(tag) in LANGUAGES.all.values()
+
+
+def test_a_new_file_is_a_new_language(tmp_path: Path) -> None:
+    """A catalogue alone adds a language; what it lacks is said in English."""
+    (tmp_path / "zh_TW.po").write_text(
+        'msgid ""\nmsgstr ""\n"Language: zh_TW\\n"\n'
+        '"Content-Type: text/plain; charset=utf-8\\n"\n\nmsgid "strong"\nmsgstr "強"\n'
+    )
+    (tmp_path / "README").write_text("no catalogue")
+    some = Languages(tmp_path)
+    words = some.presenter("zh-TW").words
+    assert set(some.all) == {"en", "zh-tw"}
+    assert (words.locale, words.band(Band.STRONG), words.band(Band.WEAK)) == ("zh-TW", "強", "weak")
+
+
+def test_numbers_are_written_as_the_language_does() -> None:
+    """Points, groups and plurals follow the language; a score is a number all the same."""
+    said = {key: presenter.words for key, presenter in LANGUAGES.all.items()}
+    assert said["de"].score(0.314, Band.STRONG) == "0,31 · stark"
+    assert said["ja"].score(-0.001, Band.WEAK) == "0.00 · 弱い"
+    assert said["en"].pictures(1) == "1 picture"
+    assert said["de"].pictures(12345) == "12.345 Bilder"
+    assert said["es"].pictures(1) == "1 imagen"
+    assert said["pt"].pictures(2) == "2 imagens"
+    assert said["ja"].pictures(1) == "1 枚の画像"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "english", "german"),
+    [
+        (0.2, "in 1 second", "in 1 Sekunde"),
+        (2.1, "in 3 seconds", "in 3 Sekunden"),
+        (120, "in 120 seconds", "in 120 Sekunden"),
+        (121, "in 3 minutes", "in 3 Minuten"),
+        (7201, "in 3 hours", "in 3 Stunden"),
+    ],
+)
+def test_a_wait_is_never_told_too_short(seconds: float, english: str, german: str) -> None:
+    """Whoever comes back when told so is not sent away again."""
+    assert Formats("en").until(seconds) == english
+    assert Formats("de-DE").until(seconds) == german
+
+
+def test_formats_of_an_unknown_language_are_english() -> None:
+    """A number can always be written."""
+    assert Formats("xx").decimal(1234.5, 1) == "1,234.5"
+    assert Formats("").day(0) == "January 1, 1970"
+    assert Formats("pt-BR").day(0) == "1 de janeiro de 1970"
+    assert (Formats("he").direction, Formats("ja").direction) == ("rtl", "ltr")
+
+
+@pytest.mark.parametrize(
+    ("locale", "remedy"),
+    [
+        ("de", "Versuch es in 3 Sekunden noch einmal."),
+        ("es", "Inténtalo de nuevo dentro de 3 segundos."),
+        ("ja", "3 秒後にもう一度お試しください。"),
+        ("pt", "Tente de novo em 3 segundos."),
+    ],
+)
+def test_errors_say_when_to_try_again(locale: str, remedy: str) -> None:
+    """The seconds of a quota or a full queue are told in every language."""
+    words = LANGUAGES.presenter(locale).words
+    for error in (Busy("x", retry_after=2.2), TooManyRequests("x", retry_after=3)):
+        cause, told = words.error(error)
+        assert cause == error_words(words.translate)[error.code][0]
+        assert told == remedy
+    failure = Failure("a.png", "damaged_picture", "It is damaged: x.")
+    assert words.failure(failure) == error_words(words.translate)["damaged_picture"][0]
+    assert Words().failure(failure) == "It is damaged: x."
+    running = ReindexRunning("x", retry_after=30)
+    assert words.error(running) == error_words(words.translate)["reindex_running"]

@@ -1,0 +1,19 @@
+// What sticks out of the window sideways, what opens beyond its edges, and cut words.
+() => {
+  const wide = document.documentElement.clientWidth;
+  const found = [];
+  for (const node of document.querySelectorAll("body *")) {
+    const box = node.getBoundingClientRect();
+    if (!box.width || !box.height || node.closest(".skip")) continue;
+    const named = `${node.tagName}.${node.className?.baseVal ?? node.className}`;
+    if (box.left < -1 || box.right > wide + 1) found.push(`outside: ${named}`);
+    if (node.matches("button, h1, h2, label, .summary, .hint, .score, .commands li")
+        && node.scrollWidth > node.clientWidth + 1) found.push(`cut: ${named} ${node.textContent}`);
+  }
+  for (const node of document.querySelectorAll(".commands:not([hidden]), dialog[open]")) {
+    const box = node.getBoundingClientRect();
+    if (box.top < 0 || box.bottom > innerHeight) found.push(`beyond: ${node.className}`);
+  }
+  if (document.documentElement.scrollWidth > wide) found.push("the page scrolls sideways");
+  return found;
+}

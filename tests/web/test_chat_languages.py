@@ -1,0 +1,152 @@
+"""The page and its answers in the reader's language, in a real browser."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, expect
+
+from bot.fonts import font_files
+from bot.menu_words import command_summaries
+from tests.web.conftest import Open
+from tests.web.parts import Parts, languages
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+HERE = Path(__file__).parent
+FLAWS = (HERE / "flaws.js").read_text()
+OVERFLOW = (HERE / "overflow.js").read_text()
+WIDTHS = (320, 1280)
+
+
+@pytest.fixture(scope="module")
+def browser_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Japanese letters, which few machines without a screen have."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "fonts").mkdir()
+    *_, gothic = font_files()
+    (home / "fonts" / gothic.name).symlink_to(gothic)
+    return home
+
+
+async def fits(page: Page) -> None:
+    """Nothing lacks a name, nothing sticks out, on a small phone and on a desk."""
+    assert await page.evaluate(FLAWS) == []
+    for width in WIDTHS:
+        await page.set_viewport_size({"width": width, "height": 740})
+        assert await page.evaluate(OVERFLOW) == [], width
+
+
+async def say(page: Page, text: str) -> None:
+    """Write a message and send it."""
+    await page.fill("#message", text)
+    await page.keyboard.press("Enter")
+
+
+async def test_what_sticks_out_would_be_seen(open_page: Open) -> None:
+    """The measure of the tests below tells of a word that is too long for its place."""
+    page = await open_page(viewport={"width": 320, "height": 740})
+    assert await page.evaluate(OVERFLOW) == []
+    await page.evaluate("document.querySelector('h1').textContent = 'w'.repeat(80)")
+    assert any("outside" in found for found in await page.evaluate(OVERFLOW))
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Somebody with this locale, and what the page says to them."""
+
+    locale: str
+    lang: str
+    hello: str
+    heading: str
+    score: str
+    nothing: str
+
+
+READERS = (
+    Reader(
+        "en-GB",
+        "en",
+        "What are you looking for?",
+        "Matches 1–5 for “orange fruits”",  # noqa: RUF001 - a range
+        "0.95 · strong",
+        "There are no words",
+    ),
+    Reader(
+        "pt-PT",
+        "pt-BR",
+        "O que você procura?",
+        "Resultados 1–5 de “orange fruits”",  # noqa: RUF001 - a range
+        "0,95 · forte",
+        "Não há palavras para buscar.",
+    ),
+    Reader(
+        "es-MX",
+        "es",
+        "¿Qué buscas?",
+        "Resultados 1–5 de «orange fruits»",  # noqa: RUF001 - a range
+        "0,95 · fuerte",
+        "No hay palabras que buscar.",
+    ),
+    Reader(
+        "de-AT",
+        "de",
+        "Was suchst du?",
+        "Treffer 1–5 für „orange fruits“",  # noqa: RUF001 - a range
+        "0,95 · stark",
+        "Es fehlen die Wörter",
+    ),
+    Reader(
+        "ja-JP",
+        "ja",
+        "何をお探しですか?",
+        "「orange fruits」の結果 1〜5",
+        "0.95 · 強い",
+        "検索する言葉がありません。",
+    ),
+)
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.locale)
+async def test_the_chat_speaks_the_browsers_language(
+    open_page: Open, parts: Parts, reader: Reader
+) -> None:
+    """Page, menu, answers and errors are in one language, and fit into small windows."""
+    page = await open_page(locale=reader.locale)
+    words = languages().presenter(reader.locale).words
+    await expect(page.locator("html")).to_have_attribute("lang", reader.lang)
+    await expect(page.locator("html")).to_have_attribute("dir", "ltr")
+    await expect(page.locator("#hello h2")).to_have_text(reader.hello)
+    await expect(page.locator("#summary")).to_have_text(words.pictures(len(parts.captions)))
+    await fits(page)
+    await page.fill("#message", "/")
+    find = command_summaries(words.translate)["find"]
+    await expect(page.locator("#commands li").first).to_contain_text(find)
+    await fits(page)
+    await page.set_viewport_size({"width": 320, "height": 500})
+    await page.keyboard.press("ArrowUp")
+    await expect(page.locator("#commands li").last).to_be_in_viewport(ratio=0.9)
+    await say(page, "/find orange fruits")
+    answer = page.locator(".turn.theirs").first
+    await expect(answer.locator("h2")).to_have_text(reader.heading)
+    await expect(answer.locator(".card .score").first).to_have_text(reader.score)
+    await fits(page)
+    for number, text in enumerate(("/find", "/help", "/status", "zebra crossing"), start=2):
+        await say(page, text)
+        await expect(page.locator(".turn.theirs")).to_have_count(number)
+    await expect(page.locator(".turn.theirs").nth(1)).to_contain_text(reader.nothing)
+    await expect(page.locator(".turn.theirs").nth(4)).to_contain_text(words.no_close_match())
+    await fits(page)
+    await page.locator(".card-picture").first.click()
+    await expect(page.locator("#viewer")).to_be_visible()
+    await fits(page)
+
+
+async def test_a_protected_chat_asks_for_its_token_in_german(open_page: Open, parts: Parts) -> None:
+    """The log-in and its refusal are translated too."""
+    del parts
+    page = await open_page(locale="de", token="right-token-right", complaints_expected=True)
+    await expect(page.locator("#login-title")).to_have_text("Anmelden")
+    await fits(page)
