@@ -1,50 +1,54 @@
-"""The Telegram adapter: connects, polls, hands every update on, and stops in order."""
+"""The Telegram adapter: connects, takes updates in, hands each on, and stops in order."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
 from telegram import Update
-from telegram.error import Conflict, InvalidToken, TelegramError
-from telegram.ext import Application, ApplicationBuilder, ContextTypes, ExtBot, TypeHandler
+from telegram.error import InvalidToken, TelegramError
+from telegram.ext import ApplicationBuilder, ContextTypes, ExtBot, TypeHandler
 
 from bot.commands import Commands
 from bot.failures import Failures
 from bot.presenter import Presenter
 from bot.sheets import Sheets
 from bot.telegram_albums import Albums
+from bot.telegram_answers import Answers
 from bot.telegram_buttons import Buttons
+from bot.telegram_chats import Chats
 from bot.telegram_drawing import Drawing
 from bot.telegram_files import MAX_DOWNLOAD, Files
 from bot.telegram_http import PollingRequest, bounded_request
 from bot.telegram_inline import Inline
+from bot.telegram_intake import Intake, Polling, TelegramApp
 from bot.telegram_jobs import Background, Following
 from bot.telegram_limits import PAUSES_S, GroupBudget, PatientLimiter
 from bot.telegram_memory import TelegramMemory
 from bot.telegram_menus import publish_menus
 from bot.telegram_photos import Photos
+from bot.telegram_privacy import PrivacyMode
 from bot.telegram_rights import Rights
-from bot.telegram_updates import Service, Updates
+from bot.telegram_sending import Sending
+from bot.telegram_service import Service
+from bot.telegram_updates import Updates
+from bot.telegram_webhook import Webhook, WebhookOptions
 from bot.thumbnails import Thumbnails
 from core.errors import SettingsError, Unavailable
 from core.ports import Clock, Library
 
 PUBLIC_API = "https://api.telegram.org"
 
-_AT_ONCE = 256
-_UPDATES = ["message", "callback_query", "inline_query", "chat_member"]
-
-_App = Application[Any, Any, Any, Any, Any, Any]
+_PRUNE_EVERY_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class TelegramParts:
-    """What the adapter is put together from."""
+    """What the adapter is put together from; it opens and closes ``memory``."""
 
     commands: Commands
     library: Library
@@ -52,6 +56,7 @@ class TelegramParts:
     sheets: Sheets
     failures: Failures
     presenters: Callable[[str], Presenter]
+    memory: TelegramMemory
     clock: Clock
 
 
@@ -60,18 +65,23 @@ class TelegramOptions:
     """How the adapter runs.
 
     ``api_url`` is a Bot API server: methods at ``<url>/bot<token>/<method>``, files at
-    ``<url>/file/bot<token>/<path>``. ``memory`` is the file that remembers sent pictures,
-    None for this run only. ``max_bytes`` bounds a posted picture. ``operators`` are ids of
-    users who may do everywhere what administrators may. ``drain_s`` is how long a stop waits
+    ``<url>/file/bot<token>/<path>``. ``max_bytes`` bounds a posted picture. ``operators``
+    are ids of users who may do everywhere what administrators may, ``adders`` of those who
+    may add pictures everywhere. ``languages`` (ISO 639-1) get menus of their own. With a
+    ``webhook`` Telegram calls us, else it is polled. ``at_once`` updates are answered at the
+    same time; the others wait. ``drain_s`` is how long a stop waits
     for answers under way. The rest are pauses in seconds: after the last picture of an
     album, before an inline query counts as asked, between two edits of a progress (None:
     6 in groups, 1.5 in private chats), before each further attempt after a failure.
     """
 
     api_url: str = PUBLIC_API
-    memory: Path | None = None
     max_bytes: int = 10 * 2**20
     operators: frozenset[int] = frozenset()
+    adders: frozenset[int] = frozenset()
+    languages: tuple[str, ...] = ()
+    webhook: WebhookOptions | None = None
+    at_once: int = 256
     drain_s: float = 15.0
     album_quiet_s: float = 0.6
     inline_settle_s: float = 0.35
@@ -88,23 +98,24 @@ class TelegramAdapter:
         self._token = token
         self._parts = parts
         self._options = options or TelegramOptions()
-        self._memory = TelegramMemory(self._options.memory)
         self._background = Background()
         self._polling = PollingRequest()
         self._request = bounded_request(self._longest_answer)
-        self._app: _App | None = None
+        webhook = self._options.webhook
+        self._intake: Intake = Webhook(webhook) if webhook else Polling(self._polling)
+        self._app: TelegramApp | None = None
         self._updates: Updates | None = None
         self._log = structlog.get_logger("telegram")
 
     async def start(self) -> None:
-        """Connect, publish the menus and begin to poll; the library reconnects by itself.
+        """Connect, publish the menus and take updates in; lost connections are rebuilt.
 
-        Raises SettingsError where Telegram refuses the token, and Unavailable where it
-        cannot be reached; then it may be called again.
+        Raises SettingsError where Telegram refuses the token or a setting cannot be used,
+        and Unavailable where it cannot be reached; then it may be called again.
         """
         if self._app is not None:
             raise RuntimeError("the adapter runs already")
-        await self._memory.open()
+        await self._parts.memory.open()
         try:
             app = self._application()
             await self._connect(app)
@@ -127,28 +138,28 @@ class TelegramAdapter:
             await self._close()
             raise
         self._app = app
-        self._background.start(publish_menus(app.bot, self._parts.presenters("en").words))
+        self._background.start(self._publish_menus(app.bot))
+        self._background.start(self._keep_pruning())
 
     async def stop(self) -> None:
         """Take no more updates, finish the answers under way, disconnect. Twice is fine."""
         app, updates, self._app = self._app, self._updates, None
         if app is None or updates is None:
             return
-        assert app.updater is not None
-        if app.updater.running:
-            await app.updater.stop()
-        await updates.drain(self._options.drain_s)
+        await self._intake.stop()
+        # The library hands on all that was accepted, and waits for the answers.
+        stopping = asyncio.create_task(app.stop())
+        await asyncio.wait({stopping}, timeout=self._options.drain_s)
+        if not stopping.done():
+            await updates.give_up()
+        await stopping
         await self._background.stop()
-        await app.stop()
         await app.shutdown()
         await self._close()
 
     def unready(self) -> str | None:
         """Why no updates come in now, None where they do."""
-        app = self._app
-        if app is None or app.updater is None or not app.updater.running:
-            return "telegram: not connected"
-        trouble = self._polling.trouble
+        trouble = self._intake.trouble() if self._app is not None else "not connected"
         return f"telegram: {trouble}" if trouble is not None else None
 
     @property
@@ -160,26 +171,34 @@ class TelegramAdapter:
         # The library leaves connections open where it could not initialize itself.
         await self._request.shutdown()
         await self._polling.shutdown()
-        await self._memory.close()
+        await self._parts.memory.close()
 
-    async def _connect(self, app: _App) -> None:
-        assert app.updater is not None
+    async def _connect(self, app: TelegramApp) -> None:
         try:
             await app.initialize()
-            await app.updater.start_polling(
-                allowed_updates=_UPDATES, error_callback=self._on_polling_error
-            )
             await app.start()
+            await self._intake.start(app)
         except BaseException:
-            if app.updater.running:
-                await app.updater.stop()
+            if app.running:
+                await app.stop()
             await app.shutdown()
             raise
 
-    def _application(self) -> _App:
+    async def _publish_menus(self, bot: ExtBot[Any]) -> None:
+        parts = self._parts
+        await publish_menus(
+            bot, parts.memory, lambda code: parts.presenters(code).words, self._options.languages
+        )
+
+    async def _keep_pruning(self) -> None:
+        while True:
+            await asyncio.sleep(_PRUNE_EVERY_S)
+            await self._parts.memory.prune()
+
+    def _application(self) -> TelegramApp:
         options = self._options
         url = options.api_url.rstrip("/")
-        app: _App = (
+        app: TelegramApp = (
             ApplicationBuilder()
             .token(self._token)
             .base_url(f"{url}/bot")
@@ -187,7 +206,7 @@ class TelegramAdapter:
             .request(self._request)
             .get_updates_request(self._polling)
             .rate_limiter(PatientLimiter(options.retry_pauses_s))
-            .concurrent_updates(_AT_ONCE)
+            .concurrent_updates(options.at_once)
             .job_queue(None)
             .build()
         )
@@ -201,9 +220,10 @@ class TelegramAdapter:
 
     def _put_together(self, bot: ExtBot[Any]) -> Updates:
         parts, options = self._parts, self._options
-        photos = Photos(bot, parts.library, parts.thumbnails, self._memory)
-        budget = GroupBudget(parts.clock)
-        drawing = Drawing(bot, photos, parts.sheets, self._memory, budget)
+        photos = Photos(bot, parts.library, parts.thumbnails, parts.memory)
+        sending = Sending(bot, GroupBudget(parts.clock))
+        drawing = Drawing(bot, photos, parts.sheets, parts.memory, sending)
+        rights = Rights(bot, parts.clock, operators=options.operators, adders=options.adders)
         service = Service(
             bot=bot,
             commands=parts.commands,
@@ -213,17 +233,15 @@ class TelegramAdapter:
             following=Following(parts.commands, drawing, step_s=options.progress_step_s),
             background=self._background,
             files=Files(bot, max_bytes=options.max_bytes),
-            rights=Rights(bot, parts.clock, operators=options.operators),
+            rights=rights,
+            memory=parts.memory,
+            privacy=PrivacyMode(bot),
         )
         return Updates(
             service,
             Albums(parts.clock, quiet_s=options.album_quiet_s),
-            on_button=Buttons(service, self._memory).press,
-            on_inline=Inline(service, photos, settle_s=options.inline_settle_s).ask,
+            answers=Answers(service),
+            buttons=Buttons(service),
+            inline=Inline(service, photos, settle_s=options.inline_settle_s),
+            chats=Chats(parts.commands.contributions, rights),
         )
-
-    def _on_polling_error(self, error: TelegramError) -> None:
-        if isinstance(error, Conflict):
-            self._log.error("another program polls with the same token")
-        else:
-            self._log.warning("polling failed", error=type(error).__name__)

@@ -1,20 +1,22 @@
-"""Presses of buttons: always answered, obeyed for the one who asked, once at a time."""
+"""Presses of buttons: always answered, obeyed for whom they are meant, once at a time."""
 
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 from telegram import CallbackQuery, Message
 from telegram.constants import ChatType
-from telegram.error import BadRequest
+from telegram.error import BadRequest, TelegramError
 
+from bot.actions import Who
 from bot.replies import Reply
 from bot.requests import Request
 from bot.telegram_files import FileRef, file_of
-from bot.telegram_memory import Asked, TelegramMemory
-from bot.telegram_messages import PLATFORM, Place, community_of, place_of, speaker_of
+from bot.telegram_memory import Asked
+from bot.telegram_messages import PLATFORM, Place, channel_of, community_of, place_of, speaker_of
+from bot.telegram_service import Service
 from bot.telegram_text import ALERT_UNITS, cut, text_of
-from bot.telegram_updates import Service
 from bot.telegram_words import telegram_words
 from core.errors import TangerineError
 
@@ -25,21 +27,20 @@ class Buttons:
     ``callback_data`` is the action alone, since actions may take all of its 64 bytes.
     Whom a keyboard answers is remembered by its message; where that is forgotten, the
     keyboard's message still replies to the question, and Telegram says whose that was.
+    What is remembered is never a right: that is asked of Telegram at each press.
     """
 
-    def __init__(self, service: Service, memory: TelegramMemory) -> None:
+    def __init__(self, service: Service) -> None:
         self._service = service
-        self._memory = memory
         self._under_way: set[tuple[int, int, int, str]] = set()
 
     async def press(self, query: CallbackQuery) -> None:
-        """Answer a press, with a page of results or with an alert for the presser alone."""
+        """Answer a press, with what it asks for or with an alert for the presser alone."""
         locale = query.from_user.language_code or "en"
-        said = telegram_words(self._service.presenters(locale).words.translate)
         message = query.message
         # Telegram leaves out messages that are gone, and marks old ones as inaccessible.
         if message is None or query.data is None:
-            await _alert(query, said["button_expired"])
+            await _alert(query, self._said(locale, "button_expired"))
             return
         key = (query.from_user.id, message.chat.id, message.message_id, query.data)
         if key in self._under_way:
@@ -50,10 +51,9 @@ class Buttons:
             question = message.reply_to_message if isinstance(message, Message) else None
             asked = await self._asked(message.chat.id, message.message_id, question)
             if asked is None and message.chat.type != ChatType.PRIVATE:
-                await _alert(query, said["button_expired"])
-            elif not await self._may(query, asked, message.chat.id):
-                await _alert(query, said["not_yours"])
+                await _alert(query, self._said(locale, "button_expired"))
             else:
+                asked = asked or Asked(query.from_user.id)
                 await self._obey(query, asked, question, locale)
         except TangerineError as error:
             await _alert(query, text_of(self._service.explain(error, locale)))
@@ -61,49 +61,89 @@ class Buttons:
             self._under_way.discard(key)
 
     async def _asked(self, chat_id: int, message_id: int, question: Message | None) -> Asked | None:
-        kept = await self._memory.asked(self._service.bot.id, chat_id, message_id)
+        kept = await self._service.memory.asked(self._service.bot.id, chat_id, message_id)
         if kept is not None or question is None:
             return kept
-        ref = file_of(question)
+        ref = file_of(question, whole=True)
         speaker, _ = speaker_of(question)
         return Asked(speaker, (ref.file_id,) if ref is not None and ref.is_picture else ())
 
-    async def _may(self, query: CallbackQuery, asked: Asked | None, chat_id: int) -> bool:
-        if chat_id > 0 or asked is None:
-            return True  # nobody else is in a private chat
-        if asked.caller > 0:
-            return query.from_user.id == asked.caller
-        # Asked in the name of a chat: a press shows the person, who must speak for it.
-        return await self._service.rights.administers(query.from_user.id, chat_id)
-
     async def _obey(
-        self, query: CallbackQuery, asked: Asked | None, question: Message | None, locale: str
+        self, query: CallbackQuery, asked: Asked, question: Message | None, locale: str
     ) -> None:
         service, message, data = self._service, query.message, query.data
         assert message is not None
         assert data is not None
-        refs = [FileRef(file_id) for file_id in asked.pictures] if asked is not None else []
+        presser, home = query.from_user.id, asked.home or message.chat.id
         request = Request(
             platform=PLATFORM,
-            community=community_of(message.chat.id),
-            requester=f"{PLATFORM}:{query.from_user.id}",
+            community=community_of(home),
+            requester=f"{PLATFORM}:{presser}",
             locale=locale,
-            pictures=service.files.attachments(refs),
+            pictures=service.files.attachments([FileRef(file_id) for file_id in asked.pictures]),
             drawings=True,
+            channel=channel_of(home),
         )
+        # Administrators may press such buttons of others too, so it matters who is one.
+        who: Who = "all" if service.commands.who(data, request) == "all" else "admin"
+        request = await service.rights.grant(request, presser, home, who)
+        refusal = await self._refusal(request, presser, asked, message.chat.id)
+        if refusal is not None:
+            await _alert(query, self._said(locale, refusal))
+            return
         reply: Reply = await service.commands.act(data, request)
         if reply.error is not None:
             await _alert(query, text_of(reply))
             return
-        await _alert(query, "")
+        with contextlib.suppress(TelegramError):
+            await _alert(query, "")  # the answer itself says more
+        if reply.private:
+            asked = replace(asked, caller=presser)
+        await self._show(reply, query, question, asked, request)
+
+    async def _refusal(
+        self, request: Request, presser: int, asked: Asked, chat_id: int
+    ) -> str | None:
+        """Why somebody may not press this button, None where they may."""
+        rights = self._service.rights
+        if request.is_admin:
+            return None
+        if asked.home is not None and not await rights.belongs(presser, asked.home):
+            return "not_member"
+        if chat_id > 0 or presser == asked.caller:
+            return None  # nobody else is in a private chat
+        # Asked in the name of a chat: a press shows the person, who must speak for it.
+        speaks = asked.caller < 0 and await rights.administers(presser, chat_id)
+        return None if speaks else "not_yours"
+
+    async def _show(
+        self,
+        reply: Reply,
+        query: CallbackQuery,
+        question: Message | None,
+        asked: Asked,
+        request: Request,
+    ) -> None:
+        service, message = self._service, query.message
+        assert message is not None
+        here = message if isinstance(message, Message) else None
+        if any(button.kind == "set" for button in reply.buttons):
+            if service.commands.answers_photos(request):
+                words = service.presenters(request.locale).words
+                home = asked.home or message.chat.id
+                reply = await service.privacy.noted(reply, home, words)
+            if here is not None and await service.drawing.rewrite(here, reply):
+                return
         reply_to = question.message_id if question is not None else message.message_id
-        where = message if isinstance(message, Message) else None
         place = (
-            place_of(where, reply_to=reply_to)
-            if where is not None
+            place_of(here, reply_to=reply_to)
+            if here is not None
             else Place(message.chat.id, reply_to=reply_to)
         )
-        await service.show(reply, place, asked or Asked(query.from_user.id), request)
+        await service.show(reply, place, asked, request)
+
+    def _said(self, locale: str, key: str) -> str:
+        return telegram_words(self._service.presenters(locale).words.translate)[key]
 
 
 async def _alert(query: CallbackQuery, text: str) -> None:

@@ -31,15 +31,16 @@ class FileRef:
     is_picture: bool = True
 
 
-def file_of(message: Message | ExternalReplyInfo | None) -> FileRef | None:
+def file_of(message: Message | ExternalReplyInfo | None, *, whole: bool = False) -> FileRef | None:
     """The picture of a message: a photo, a document, a sticker or the still of an animation.
 
     A document or a video that is no picture is returned as such, so that it can be said.
+    Of a photo it is the smallest copy that a search needs, or the largest where ``whole``.
     """
     if message is None:
         return None
     if message.photo:
-        photo = _enough(message.photo)
+        photo = message.photo[-1] if whole else _enough(message.photo)
         return FileRef(photo.file_id, photo.file_size)
     if message.sticker is not None:
         sticker = message.sticker
@@ -52,6 +53,19 @@ def file_of(message: Message | ExternalReplyInfo | None) -> FileRef | None:
         kind = document.mime_type or "image/unknown"
         return FileRef(document.file_id, document.file_size, kind.startswith("image/"))
     return FileRef("", is_picture=False) if message.video is not None else None
+
+
+def posted_picture(message: Message) -> FileRef | None:
+    """The picture of a message that is one beyond doubt: nothing that moves, no other file."""
+    if message.photo:
+        return file_of(message)
+    if message.sticker is not None:
+        moves = message.sticker.is_animated or message.sticker.is_video
+        return None if moves else file_of(message)
+    if message.document is None or message.animation is not None:
+        return None
+    named = (message.document.mime_type or "").startswith("image/")
+    return file_of(message) if named else None
 
 
 def _enough(sizes: Sequence[PhotoSize]) -> PhotoSize:

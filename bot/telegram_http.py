@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import structlog
+from telegram import Update
 from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
 
@@ -68,12 +71,14 @@ class _Bounded(httpx.AsyncByteStream):
 class PollingRequest(HTTPXRequest):
     """Fetches updates and knows whether the last attempt succeeded.
 
-    ``trouble`` is the reason why it did not, None while all is well.
+    ``trouble`` is the reason why it did not, None while all is well. An update that the
+    library cannot read is emptied: it would be fetched again for ever, and all after it.
     """
 
     def __init__(self) -> None:
         super().__init__(connection_pool_size=2, connect_timeout=_POLL_S, read_timeout=_POLL_S)
         self.trouble: str | None = None
+        self._log = structlog.get_logger("telegram")
 
     async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         """See :meth:`telegram.request.BaseRequest.do_request`."""
@@ -84,4 +89,27 @@ class PollingRequest(HTTPXRequest):
             raise
         failed = f"Telegram answers with HTTP {status}"
         self.trouble = None if status == httpx.codes.OK else _REFUSED.get(status, failed)
-        return status, body
+        return status, body if self.trouble else self._readable(body)
+
+    def _readable(self, body: bytes) -> bytes:
+        try:
+            updates = json.loads(body)["result"]
+            readable = [update if _can_be_read(update) else _emptied(update) for update in updates]
+        except (ValueError, TypeError, KeyError):
+            return body  # no list of updates: the library says so
+        if readable == updates:
+            return body
+        self._log.error("dropped updates that cannot be read")
+        return json.dumps({"ok": True, "result": readable}).encode()
+
+
+def _can_be_read(update: dict[str, Any]) -> bool:
+    try:
+        Update.de_json(update, None)
+    except (TypeError, ValueError, KeyError, AttributeError):
+        return False
+    return True
+
+
+def _emptied(update: dict[str, Any]) -> dict[str, Any]:
+    return {"update_id": update["update_id"]}

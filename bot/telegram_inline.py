@@ -14,8 +14,8 @@ from bot.replies import PictureCard, Pictures, Reply
 from bot.requests import Request
 from bot.telegram_messages import PLATFORM, community_of
 from bot.telegram_photos import Photo, Photos
+from bot.telegram_service import Service
 from bot.telegram_text import CAPTION_UNITS, cut, one_line, plain, text_of
-from bot.telegram_updates import Service
 from bot.telegram_words import telegram_words
 
 _BUTTON_UNITS = 64

@@ -7,8 +7,9 @@ import contextlib
 from collections.abc import Awaitable, Coroutine
 from typing import Any
 
+import structlog
 from telegram import Message
-from telegram.error import BadRequest, TelegramError
+from telegram.error import TelegramError
 
 from bot.commands import Commands
 from bot.replies import Reply
@@ -28,17 +29,19 @@ class Background:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._log = structlog.get_logger("telegram")
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run something; its failures are its own business."""
+        """Run something; a failure that it does not handle ends in the log."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled():
-            task.exception()
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._log.warning("could not finish", error=type(error).__name__)
 
     async def stop(self) -> None:
         """Cancel all and wait for their end."""
@@ -90,13 +93,10 @@ class Following:
     async def _end(
         self, reply: Reply, message: Message, place: Place, request: Request, words: Words
     ) -> None:
-        try:
-            await self._drawing.edit(message, reply)
-        except BadRequest as error:
-            if "not modified" not in error.message.lower():
-                await self._drawing.draw(
-                    reply, place, Asked(0), community=request.community, words=words
-                )
+        if not await self._drawing.rewrite(message, reply):
+            await self._drawing.draw(
+                reply, place, Asked(0), community=request.community, words=words
+            )
 
 
 async def _quietly(call: Awaitable[None]) -> None:

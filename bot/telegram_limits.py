@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from datetime import timedelta
 from typing import Any
 
 import httpx
-from cachetools import LRUCache
-from telegram.error import BadRequest, NetworkError, TimedOut
+from cachetools import LRUCache, TTLCache
+from telegram.error import BadRequest, NetworkError, RetryAfter, TimedOut
 from telegram.ext import AIORateLimiter
 
 from core.ports import Clock
@@ -19,6 +21,7 @@ GROUP_MESSAGES = 20
 
 _MINUTE_S = 60.0
 _RETRIES = 4
+_CHATS = 10_000
 PAUSES_S = (0.3, 1.0, 3.0)
 """Seconds before each further attempt after a failed connection or a 5xx."""
 
@@ -54,13 +57,19 @@ class GroupBudget:
 class PatientLimiter(AIORateLimiter):
     """Paces requests, waits as long as a 429 says, and asks again after a failed connection.
 
-    A request that timed out while Telegram worked on it is not repeated: it may have been
-    obeyed. One that could not be sent, a reset and a 5xx are, after each of ``pauses_s``.
+    A 429 that concerns one chat holds up that chat alone, whose other requests wait as well
+    instead of being refused in turn. A wait of more than ``longest_s`` seconds is not begun:
+    nobody would read the answer. A request that timed out while Telegram worked on it is not
+    repeated: it may have been obeyed. One that could not be sent, a reset and a 5xx are,
+    after each of ``pauses_s``.
     """
 
-    def __init__(self, pauses_s: Sequence[float] = PAUSES_S) -> None:
-        super().__init__(group_max_rate=GROUP_MESSAGES, max_retries=_RETRIES)
+    def __init__(self, pauses_s: Sequence[float] = PAUSES_S, *, longest_s: float = 120.0) -> None:
+        # The base's own retries would make every chat wait for the one that was refused.
+        super().__init__(group_max_rate=GROUP_MESSAGES, max_retries=0)
         self._pauses_s = tuple(pauses_s)
+        self._longest_s = longest_s
+        self._free_at: TTLCache[object, float] = TTLCache(_CHATS, longest_s)
 
     async def process_request(  # noqa: PLR0917 - the library's signature
         self,
@@ -73,18 +82,49 @@ class PatientLimiter(AIORateLimiter):
     ) -> bool | dict[str, Any] | list[dict[str, Any]]:
         """See :class:`telegram.ext.BaseRateLimiter`; raises what the last attempt raised."""
         paced = {} if endpoint in _NO_MESSAGES else data
+
+        async def patient(*args: Any, **kwargs: Any) -> Any:
+            return await self._wait_and_call(data.get("chat_id"), callback, args, kwargs)
+
         for pause in self._pauses_s:
             try:
                 return await super().process_request(
-                    callback, args, kwargs, endpoint, paced, rate_limit_args
+                    patient, args, kwargs, endpoint, paced, rate_limit_args
                 )
             except NetworkError as error:
                 if not _worth_repeating(error):
                     raise
             await asyncio.sleep(pause)
         return await super().process_request(
-            callback, args, kwargs, endpoint, paced, rate_limit_args
+            patient, args, kwargs, endpoint, paced, rate_limit_args
         )
+
+    async def _wait_and_call(
+        self, chat: object, callback: Callback, args: Any, kwargs: dict[str, Any]
+    ) -> Any:
+        """Call once the chat is free, and again after each 429, five times in all."""
+        for left in reversed(range(_RETRIES + 1)):
+            await self._until_free(chat)
+            try:
+                return await callback(*args, **kwargs)
+            except RetryAfter as error:
+                wait = _seconds(error)
+                if not left or wait > self._longest_s:
+                    raise
+                # A tenth more: Telegram rounds, and a call that is too early costs another wait.
+                self._free_at[chat] = time.monotonic() + wait + 0.1
+        raise AssertionError("unreachable")
+
+    async def _until_free(self, chat: object) -> None:
+        # Whoever waited with us may have been refused once more: look again.
+        while (wait := self._free_at.get(chat, 0.0) - time.monotonic()) > 0:  # noqa: ASYNC110 - a deadline
+            await asyncio.sleep(wait)
+
+
+def _seconds(error: RetryAfter) -> float:
+    # A timedelta in the library's next version, a number of seconds until then.
+    wait = error.retry_after
+    return wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
 
 
 def _worth_repeating(error: NetworkError) -> bool:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from telegram import Message, MessageEntity, User
 from telegram.constants import ChatType
 
-from bot.definitions import find_command
-from bot.telegram_files import FileRef, file_of
+from bot.definitions import CommandDefinition, find_command
+from bot.telegram_files import FileRef, file_of, posted_picture
 
 PLATFORM = "telegram"
 
@@ -24,16 +24,24 @@ class Heard:
     """A message that is meant for the bot; an album counts as one.
 
     ``speaker`` is the user's id, or the negative id of the chat in whose name somebody
-    speaks; ``user`` is None then. ``command`` is the name of a known command, if any.
+    speaks; ``user`` is None then. ``command`` is the known command that it gives, if any.
+    ``unasked`` are pictures of a group that nobody asked about: they are meant for the bot
+    only where the chat is set so.
     """
 
     message: Message
     text: str
-    command: str | None
+    command: CommandDefinition | None
     speaker: int
     user: User | None
     pictures: tuple[FileRef, ...]
     replied: tuple[FileRef, ...]
+    unasked: bool = False
+
+    @property
+    def locale(self) -> str:
+        """The language that the speaker reads, as Telegram says."""
+        return (self.user.language_code if self.user else None) or "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,11 @@ class Place:
 def community_of(chat_id: int) -> str:
     """The chat as the collections' settings name it."""
     return f"{PLATFORM}:{chat_id}"
+
+
+def channel_of(chat_id: int) -> str:
+    """Where photos may be answered unasked: a group is one; in private each is an asked one."""
+    return community_of(chat_id) if chat_id < 0 else ""
 
 
 def place_of(message: Message, *, reply_to: int | None) -> Place:
@@ -75,31 +88,45 @@ def hear(album: Sequence[Message], me: User) -> Heard | None:
     said = next((m for m in album if m.text or m.caption), first)
     if _by_a_bot(first) or _is_service(first):
         return None
-    pictures = tuple(ref for ref in map(file_of, album) if ref is not None)
     # The words below a forwarded picture are somebody else's.
-    quoted = bool(pictures) and first.forward_origin is not None
+    quoted = first.forward_origin is not None and file_of(first) is not None
     text = "" if quoted else (said.text or said.caption or "").strip()
-    command = _COMMAND.match(text)
-    if command is not None and command[2] and not _same(command[2], me.username):
+    written = _COMMAND.match(text)
+    if written is not None and written[2] and not _same(written[2], me.username):
         return None
-    known = find_command(command[1]) if command is not None else None
-    if first.chat.type != ChatType.PRIVATE and not (
-        (command is not None and (known is not None or command[2]))
+    # Whoever names the bot first, and then the command, gives the command too.
+    text = _without_mention(text, me)
+    given = _COMMAND.match(text)
+    command = find_command(given[1]) if given is not None else None
+    if not (
+        first.chat.type == ChatType.PRIVATE
+        or (written is not None and (written[2] or command is not None))
         or any(_mentions(message, me) for message in album)
         or _answers(first, me)
     ):
-        return None
-    replied = file_of(first.reply_to_message) or file_of(first.external_reply)
+        return _unasked(album) if written is None else None
+    # What is kept is kept as large as it was sent; a search sees no more than a small copy.
+    whole = command is not None and command.who == "adder"
+    found = (file_of(message, whole=whole) for message in album)
+    answered = first.reply_to_message or first.external_reply
+    replied = file_of(answered, whole=whole)
     speaker, user = speaker_of(first)
     return Heard(
         message=said,
-        text=_without_mention(text, me),
-        command=known.name if known is not None else None,
+        text=text,
+        command=command,
         speaker=speaker,
         user=user,
-        pictures=pictures,
+        pictures=tuple(ref for ref in found if ref is not None),
         replied=(replied,) if replied is not None else (),
     )
+
+
+def _unasked(album: Sequence[Message]) -> Heard | None:
+    pictures = tuple(ref for ref in map(posted_picture, album) if ref is not None)
+    speaker, user = speaker_of(album[0])
+    heard = Heard(album[0], "", None, speaker, user, pictures, (), unasked=True)
+    return heard if pictures else None
 
 
 def _by_a_bot(message: Message) -> bool:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from weakref import WeakValueDictionary
 
 from PIL import Image
 from telegram import Bot, Message
@@ -33,6 +36,30 @@ class Photo:
     media: str | bytes
 
 
+class Turns:
+    """Lets one at a time do something under each name; for different names, all at once.
+
+    Whoever has waited ``patience_s`` seconds goes on all the same: a second upload is better
+    than no answer while the first one waits for a busy chat.
+    """
+
+    def __init__(self, patience_s: float = 5.0) -> None:
+        self._patience_s = patience_s
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def of(self, names: Iterable[str]) -> AsyncIterator[None]:
+        """Wait for one's turn under each of the names, and hold it inside the block."""
+        async with AsyncExitStack() as stack:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._patience_s):
+                    # In one order, so that no two wait for each other.
+                    for name in sorted(set(names)):
+                        lock = self._locks.setdefault(name, asyncio.Lock())
+                        await stack.enter_async_context(lock)
+            yield
+
+
 class Photos:
     """Prepares hits for sending and remembers what Telegram keeps of them."""
 
@@ -43,38 +70,54 @@ class Photos:
         self._library = library
         self._thumbnails = thumbnails
         self._memory = memory
+        self._turns = Turns()
 
     async def known(self, cards: Sequence[PictureCard], community: str) -> list[Photo]:
         """Those of the hits that this bot has sent before, best first."""
-        hashes = dict(zip(cards, await self._hashes(cards, community), strict=True))
-        ids = await self._memory.file_ids(self._bot.id, [h for h in hashes.values() if h])
-        return [Photo(card, sha, ids[sha]) for card, sha in hashes.items() if sha and sha in ids]
+        return await self._known(await self._hashes(cards, community))
 
+    @asynccontextmanager
     async def ready(
         self, cards: Sequence[PictureCard], community: str, *, fresh: bool = False
-    ) -> list[Photo]:
-        """The hits as photos; one whose file is gone or broken is missing.
+    ) -> AsyncIterator[list[Photo]]:
+        """The hits as photos to send inside the block; one whose file is gone is missing.
 
-        ``fresh`` forgets what was known of them and takes the bytes again.
+        ``fresh`` forgets what was known of them and takes the bytes again. While the block
+        sends a picture for the first time, others who need it wait, and then use its file id.
         """
+        hashes = await self._hashes(cards, community)
         if fresh:
-            hashes = [h for h in await self._hashes(cards, community) if h]
-            await self._memory.forget_file_ids(self._bot.id, hashes)
-        known = {photo.card: photo for photo in await self.known(cards, community)}
-        made = await asyncio.gather(
-            *(self._make(card, community) for card in cards if card not in known)
-        )
-        known.update((photo.card, photo) for photo in made if photo is not None)
-        return [known[card] for card in cards if card in known]
+            await self._memory.forget_file_ids(self._bot.id, list(hashes.values()))
+        known = {photo.card: photo for photo in await self._known(hashes)}
+        missing = {card: sha for card, sha in hashes.items() if card not in known}
+        async with self._turns.of(missing.values()):
+            if missing:
+                known.update((photo.card, photo) for photo in await self._known(missing))
+            made = await asyncio.gather(
+                *(self._make(card, community) for card in missing if card not in known)
+            )
+            known.update((photo.card, photo) for photo in made if photo is not None)
+            yield [known[card] for card in cards if card in known]
 
-    async def sent(self, photos: Sequence[Photo], messages: Sequence[Message]) -> None:
-        """Remember the file ids under which Telegram keeps what was just uploaded."""
+    async def sent(
+        self, chat_id: int, photos: Sequence[Photo], messages: Sequence[Message]
+    ) -> None:
+        """Remember which message shows what, and under which id Telegram keeps an upload."""
+        shown = {}
         for photo, message in zip(photos, messages, strict=False):
+            shown[message.message_id] = photo.card.id
             if isinstance(photo.media, bytes) and message.photo:
                 file_id = message.photo[-1].file_id
                 await self._memory.keep_file_id(self._bot.id, photo.sha256, file_id)
+        await self._memory.keep_shown(self._bot.id, chat_id, shown)
 
-    async def _hashes(self, cards: Sequence[PictureCard], community: str) -> list[str | None]:
+    async def _known(self, hashes: Mapping[PictureCard, str]) -> list[Photo]:
+        ids = await self._memory.file_ids(self._bot.id, list(hashes.values()))
+        return [Photo(card, sha, ids[sha]) for card, sha in hashes.items() if sha in ids]
+
+    async def _hashes(self, cards: Sequence[PictureCard], community: str) -> dict[PictureCard, str]:
+        """The SHA-256 of each picture that the community may see now."""
+
         async def sha256(card: PictureCard) -> str | None:
             try:
                 picture, _ = await self._library.picture_file(card.id, community)
@@ -82,7 +125,8 @@ class Photos:
                 return None
             return picture.sha256
 
-        return await asyncio.gather(*map(sha256, cards))
+        found = await asyncio.gather(*map(sha256, cards))
+        return {card: sha for card, sha in zip(cards, found, strict=True) if sha}
 
     async def _make(self, card: PictureCard, community: str) -> Photo | None:
         try:

@@ -1,33 +1,65 @@
-"""Who administers a chat, asked of Telegram when it matters."""
+"""Who may do what in a chat, asked of Telegram when it matters."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cachetools import TTLCache
-from telegram import Bot
+from telegram import Bot, ChatMember, ChatMemberRestricted
 from telegram.constants import ChatMemberStatus
 from telegram.error import BadRequest, Forbidden, TelegramError
 
+from bot.actions import Who
+from bot.requests import Request
 from core.errors import Unavailable
 from core.ports import Clock
 
 _ADMINISTERING = {ChatMemberStatus.OWNER, ChatMemberStatus.ADMINISTRATOR}
+_OUTSIDE = {ChatMemberStatus.LEFT, ChatMemberStatus.BANNED}
 _REFUSAL_S = 60.0
 _REMEMBERED = 10_000
+
+
+def is_inside(member: ChatMember) -> bool:
+    """Whether somebody with this status is in the chat."""
+    if isinstance(member, ChatMemberRestricted):
+        return member.is_member
+    return member.status not in _OUTSIDE
 
 
 class Rights:
     """Asks for a right each time it is used, so that a demotion counts at once.
 
     Only a "no" is remembered, for a minute at most, so that members cannot make the bot
-    flood Telegram. ``operators`` are ids of users who may do anything everywhere.
+    flood Telegram. ``operators`` are ids of users who may do anything everywhere, ``adders``
+    of those who may add pictures everywhere.
     """
 
-    def __init__(self, bot: Bot, clock: Clock, *, operators: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self,
+        bot: Bot,
+        clock: Clock,
+        *,
+        operators: frozenset[int] = frozenset(),
+        adders: frozenset[int] = frozenset(),
+    ) -> None:
         self._bot = bot
         self._operators = operators
+        self._adders = adders
         self._refused: TTLCache[tuple[int, int], bool] = TTLCache(
             _REMEMBERED, _REFUSAL_S, clock.monotonic
         )
+
+    async def grant(self, request: Request, speaker: int, chat_id: int, who: Who) -> Request:
+        """The request with the rights of a speaker, as far as ``who`` makes them matter.
+
+        A question to Telegram takes longer than a search, so it is asked only where the
+        answer decides. Raises Unavailable where Telegram is silent.
+        """
+        request = replace(request, may_add=speaker in self._adders)
+        if who == "all" or (who == "adder" and request.may_add):
+            return request
+        return replace(request, is_admin=await self.administers(speaker, chat_id))
 
     async def administers(self, speaker: int, chat_id: int) -> bool:
         """Whether a speaker administers a chat. Raises Unavailable where Telegram is silent.
@@ -41,20 +73,28 @@ class Rights:
             return speaker == chat_id < 0
         if (chat_id, speaker) in self._refused:
             return False
+        member = await self._member(speaker, chat_id)
+        administers = member is not None and member.status in _ADMINISTERING
+        if not administers:
+            self._refused[chat_id, speaker] = True
+        return administers
+
+    async def belongs(self, user: int, chat_id: int) -> bool:
+        """Whether a person is in a chat now. Raises Unavailable where Telegram is silent."""
+        member = await self._member(user, chat_id)
+        return member is not None and is_inside(member)
+
+    async def _member(self, user: int, chat_id: int) -> ChatMember | None:
         try:
-            member = await self._bot.get_chat_member(chat_id, speaker)
+            return await self._bot.get_chat_member(chat_id, user)
         except (BadRequest, Forbidden):
-            return False  # not a member, or the bot is none any more
+            return None  # not a member, or the bot is none any more
         except TelegramError as error:
             raise Unavailable(
                 "Telegram does not say who administers this chat.",
                 remedy="Try again in a moment.",
                 retry_after=5.0,
             ) from error
-        administers = member.status in _ADMINISTERING
-        if not administers:
-            self._refused[chat_id, speaker] = True
-        return administers
 
     def forget(self, chat_id: int, user_id: int) -> None:
         """Somebody's rights have changed."""

@@ -13,6 +13,7 @@ from PIL import Image
 
 from bot.sheets import Sheets
 from bot.telegram_app import TelegramAdapter, TelegramOptions, TelegramParts
+from bot.telegram_memory import TelegramMemory
 from tests.fakes import COLOURS
 from tests.servers.telegram import TOKEN, TelegramServer
 from tests.servers.telegram_world import Json
@@ -40,10 +41,9 @@ class RealClock:
         return time.monotonic()
 
 
-def options(folder: Path, **values: Any) -> TelegramOptions:
-    """Short pauses, a memory in this folder."""
+def options(**values: Any) -> TelegramOptions:
+    """Short pauses."""
     quick: dict[str, Any] = {
-        "memory": folder / "telegram.sqlite",
         "album_quiet_s": 0.15,
         "inline_settle_s": 0.02,
         "progress_step_s": 0.05,
@@ -59,6 +59,8 @@ def adapter_of(
     """An adapter of these parts, not yet started."""
     values.setdefault("api_url", server.url)
     token = values.pop("token", TOKEN)
+    own = [memory for memory in parts.memories if isinstance(memory, TelegramMemory)]
+    file = values.pop("memory", folder / "telegram.sqlite")
     return TelegramAdapter(
         token,
         TelegramParts(
@@ -67,10 +69,11 @@ def adapter_of(
             thumbnails=parts.thumbnails,
             sheets=Sheets(parts.library, parts.decoder, parts.thumbnails),
             failures=parts.failures,
-            presenters=lambda _locale: parts.presenter,
+            presenters=parts.presenters,
+            memory=own[0] if own else TelegramMemory(file),
             clock=RealClock(),
         ),
-        options(folder, **values),
+        options(**values),
     )
 
 
@@ -140,8 +143,12 @@ class Talk:
 async def talking(
     folder: Path, *, parts: Parts | None = None, privacy: bool = True, **values: Any
 ) -> AsyncIterator[Talk]:
-    """A bot with Ada, Ben and Eve in their own chats and together in a group; Ada owns it."""
-    parts = parts or Parts(folder, SMALL)
+    """A bot with Ada, Ben and Eve in their own chats and together in a group; Ada owns it.
+
+    What the bot remembers lies in ``memory``; None keeps it while the bot runs.
+    """
+    memory = TelegramMemory(values.pop("memory", folder / "telegram.sqlite"))
+    parts = parts or Parts(folder, SMALL, memories=[memory])
     server = TelegramServer(privacy=privacy)
     for person in (ADA, BEN, EVE):
         server.world.user(person)

@@ -164,16 +164,6 @@ async def test_help_and_start_show_examples(talk: Talk) -> None:
         assert "/reindex" not in message["text"]
 
 
-async def test_menus_by_scope(talk: Talk) -> None:
-    """Everybody is offered what everybody may; administrators of groups the rest too."""
-    menus = talk.server.methods.commands
-    await talk.server.until(lambda: len(menus) == 2)
-    everybody = [command["command"] for command in menus["default"]]
-    assert everybody == ["find", "similar", "describe", "classify", "help"]
-    admins = [command["command"] for command in menus["all_chat_administrators"]]
-    assert set(admins) == {*everybody, "reindex", "status"}
-
-
 @pytest.mark.parametrize("kind", ["document", "sticker", "video_sticker", "animation", "nameless"])
 async def test_documents_stickers_and_stills_count_as_pictures(talk: Talk, kind: str) -> None:
     """Whatever way a picture is sent, it is looked at."""

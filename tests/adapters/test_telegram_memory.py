@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import sqlite3
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +21,10 @@ from tests.servers.telegram import TOKEN, TelegramServer
 
 async def _known(memory: TelegramMemory, hashes: Sequence[str], bot: int = 1) -> dict[str, str]:
     return await memory.file_ids(bot, hashes)
+
+
+def _all_bytes(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.iterdir())
 
 
 async def test_it_remembers_over_restarts_and_apart_for_each_bot(tmp_path: Path) -> None:
@@ -48,6 +55,85 @@ async def test_it_is_bounded(tmp_path: Path) -> None:
     known = await _known(memory, [f"{number:03}" for number in range(1000)])
     assert sorted(known) == [f"{number:03}" for number in range(990, 1000)]
     await memory.close()
+
+
+async def test_what_nobody_uses_is_forgotten(tmp_path: Path) -> None:
+    """After thirty days, also from the file; a picture that is still shown stays known."""
+    now = 1_000_000.0
+    memory = TelegramMemory(tmp_path / "memory.sqlite", now=lambda: now)
+    await memory.open()
+    for sha256 in ("old", "shown"):
+        await memory.keep_file_id(1, sha256, "file")
+    await memory.keep_asked(1, 5, 7, Asked(11))
+    await memory.keep_shown(1, 5, {8: "picture", 9: "other"})
+    now += 20 * 86_400
+    assert await _known(memory, ["shown"]) == {"shown": "file"}
+    assert await memory.asked(1, 5, 7) == Asked(11)
+    assert await memory.shown(1, 5, 9) == "other"
+    now += 11 * 86_400
+    assert await memory.asked(1, 5, 7) is None
+    assert await memory.shown(1, 5, 8) is None
+    assert len(await memory.describe("telegram:11")) == 1
+    await memory.prune()
+    assert await memory.describe("telegram:11") == []
+    assert await _known(memory, ["old", "shown"]) == {"shown": "file"}
+    await memory.close()
+
+
+async def test_a_person_is_described_and_forgotten(tmp_path: Path) -> None:
+    """Theirs alone, over all bots, for good: not even the bytes of the file hold it."""
+    path = tmp_path / "memory.sqlite"
+    memory = TelegramMemory(path, now=lambda: 5.5)
+    await memory.open()
+    await memory.keep_asked(1, -5, 7, Asked(11, ("AgAC-the-picture-of-eleven",)))
+    await memory.keep_asked(2, 11, 8, Asked(11, home=-5))
+    await memory.keep_asked(1, -5, 9, Asked(12))
+    await memory.keep_asked(1, -5, 10, Asked(-5))
+    assert b"of-eleven" in _all_bytes(tmp_path)
+    assert await memory.describe("telegram:11") == [
+        {
+            "chat": chat,
+            "message": n,
+            "asked_pictures": p,
+            "kept_since": 5,
+        }
+        for chat, n, p in ((-5, 7, 1), (11, 8, 0))
+    ]
+    for other in ("discord:11", "web", "telegram:-5", "telegram:x"):
+        assert await memory.forget(other) == 0
+    assert (memory.name, memory.kept_days) == ("telegram", 30)
+    assert await memory.forget("telegram:11") == 2
+    assert await memory.describe("telegram:11") == []
+    assert await memory.asked(1, -5, 7) is None
+    assert await memory.asked(1, -5, 9) == Asked(12)
+    assert await memory.asked(1, -5, 10) == Asked(-5)
+    assert b"of-eleven" not in _all_bytes(tmp_path)
+    await memory.close()
+
+
+async def test_the_file_of_an_earlier_version_is_used_on(tmp_path: Path) -> None:
+    """Its file ids and its buttons work, and new ones may act for another chat."""
+    path = tmp_path / "memory.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        db.execute(
+            "CREATE TABLE files (bot INTEGER, sha256 TEXT, file_id TEXT NOT NULL, "
+            "used REAL NOT NULL, PRIMARY KEY (bot, sha256)) WITHOUT ROWID"
+        )
+        db.execute(
+            "CREATE TABLE asked (bot INTEGER, chat INTEGER, message INTEGER, "
+            "caller INTEGER NOT NULL, pictures TEXT NOT NULL, used REAL NOT NULL, "
+            "PRIMARY KEY (bot, chat, message)) WITHOUT ROWID"
+        )
+        db.execute("INSERT INTO files VALUES (1, 'aa', 'file-1', ?)", (time.time(),))
+        db.execute("INSERT INTO asked VALUES (1, 5, 7, 11, '[\"photo\"]', ?)", (time.time(),))
+    memory = TelegramMemory(path)
+    for number in range(2):
+        await memory.open()
+        assert await _known(memory, ["aa"]) == {"aa": "file-1"}
+        assert await memory.asked(1, 5, 7) == Asked(11, ("photo",))
+        await memory.keep_asked(1, 5, 8 + number, Asked(11, home=-5))
+        assert await memory.asked(1, 5, 8 + number) == Asked(11, home=-5)
+        await memory.close()
 
 
 async def test_a_damaged_file_is_replaced(tmp_path: Path) -> None:

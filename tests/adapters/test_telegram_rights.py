@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.adapters.telegram_parts import ADA, BEN, EVE, GROUP, Talk, labels, talking
+from tests.adapters.telegram_parts import ADA, BEN, EVE, GROUP, SMALL, Talk, photos_of, talking
 from tests.servers.telegram import Fault
 from tests.servers.telegram_world import BOT_NAME
+from tests.web.parts import Parts
 
 
 @pytest.fixture
@@ -20,10 +21,32 @@ async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
 
 
 async def test_private_answers_leave_the_group(talk: Talk) -> None:
-    """--private sends the pictures to the asker's own chat, without buttons of the group."""
+    """--private sends the pictures to the asker's own chat, and so does every further page."""
     [*album, last] = await talk.ask("/find red --count 2 --private", 3, chat=GROUP, user=BEN)
-    assert {message["chat"]["id"] for message in [*album, last]} == {BEN}
-    assert labels(last) == []
+    await talk.press(last, "Next", BEN)
+    pages = [*album, last, *await talk.answers(3, after=3)]
+    assert {message["chat"]["id"] for message in pages} == {BEN}
+    assert len(photos_of(talk, pages)) == 4
+
+
+async def test_buttons_of_private_answers_act_for_their_group(tmp_path: Path) -> None:
+    """What only the group may search is paged in the asker's chat, while they are in it."""
+    parts = Parts(tmp_path, SMALL)
+    parts.library.communities["gallery"] = frozenset({f"telegram:{GROUP}"})
+    async with talking(tmp_path, parts=parts) as talk:
+        [*_, last] = await talk.ask("/find red --count 2 --private", 3, chat=GROUP, user=EVE)
+        assert "text" not in await talk.press(last, "Next", EVE)
+        await talk.answers(3, after=3)
+        [nothing] = await talk.ask("/find red", chat=EVE, user=EVE)
+        assert "red " not in nothing["text"]
+        for status in ("left", "kicked"):
+            talk.server.world.chats[GROUP].members[EVE] = status
+            refused = await talk.press(last, "Next", EVE)
+            assert refused["text"].startswith("This button belongs to a group that you are not")
+        del talk.server.world.chats[GROUP].members[EVE]
+        assert "that you are not in" in (await talk.press(last, "More", EVE))["text"]
+        await talk.idle()
+        assert sum("photo" in message for message in talk.sent) == 4
 
 
 async def test_who_never_started_the_bot_is_told_how(talk: Talk) -> None:
@@ -38,14 +61,15 @@ async def test_who_never_started_the_bot_is_told_how(talk: Talk) -> None:
 
 
 async def test_anonymous_administrators_are_administrators(talk: Talk) -> None:
-    """They have no chat of their own, so what holds no pictures is said in the group."""
+    """They have no chat of their own: what they administer is said in the group."""
     await talk.server.say(GROUP, None, "/status")
     [message] = await talk.answers()
     assert message["chat"]["id"] == GROUP
     assert "Model: fake" in message["text"]
     await talk.server.say(GROUP, None, "/find red --private")
     [_, refusal] = await talk.answers(2)
-    assert "press Start" in refusal["text"]
+    assert "Ask again in your own name." in refusal["text"]
+    assert "reply_markup" not in refusal
 
 
 async def test_errors_are_told_where_it_was_asked(talk: Talk) -> None:
@@ -55,44 +79,20 @@ async def test_errors_are_told_where_it_was_asked(talk: Talk) -> None:
     assert message["text"] == "99 results cannot be shown. Ask for 1 to 10."
 
 
-@pytest.mark.parametrize(
-    ("caller", "allowed"),
-    [
-        ("owner", True),
-        ("administrator", True),
-        ("anonymous administrator", True),
-        ("member", False),
-        ("demoted a moment ago", False),
-        ("in private", False),
-        ("a channel", False),
-        ("left the group", False),
-    ],
-)
-async def test_only_administrators_reindex(talk: Talk, caller: str, *, allowed: bool) -> None:
-    """The right is asked of Telegram when it is used, and nothing else is believed."""
+@pytest.mark.parametrize("caller", ["a channel", "left the group", "another group"])
+async def test_outsiders_are_no_administrators(talk: Talk, caller: str) -> None:
+    """Whoever speaks for another chat, or is gone, has no right in this one."""
     server = talk.server
-    if caller == "anonymous administrator":
-        await server.say(GROUP, None, "/reindex")
-    elif caller == "a channel":
-        channel = {"id": -1009, "type": "channel", "title": "Channel"}
-        await server.say(GROUP, EVE, "/reindex", sender_chat=channel)
-    elif caller == "in private":
-        await server.say(ADA, ADA, "/reindex")
-    elif caller == "demoted a moment ago":
-        await server.say(GROUP, BEN, "/status")
-        await talk.answers()
-        server.world.chats[GROUP].members[BEN] = "member"
-        await server.say(GROUP, BEN, "/reindex")
+    if caller == "left the group":
+        server.world.chats[GROUP].members[server.world.user(31)] = "left"
+        await server.say(GROUP, 31, "/reindex")
     else:
-        user = {"owner": ADA, "administrator": BEN, "member": EVE}.get(caller, 31)
-        if caller == "left the group":
-            server.world.group(GROUP, {server.world.user(31): "left"})
-        await server.say(GROUP, user, "/reindex")
-    before = 1 if caller == "demoted a moment ago" else 0
-    [message] = await talk.answers(after=before)
-    assert talk.parts.reindexing.calls == ([("gallery", False)] if allowed else [])
-    if not allowed:
-        assert message["text"].startswith("Only administrators may use /reindex here.")
+        kind = "channel" if caller == "a channel" else "supergroup"
+        sender = {"id": -1009, "type": kind, "title": "Elsewhere"}
+        await server.say(GROUP, EVE, "/reindex", sender_chat=sender)
+    [message] = await talk.answers()
+    assert message["text"].startswith("Only administrators may use /reindex here.")
+    assert talk.parts.reindexing.calls == []
 
 
 async def test_members_cannot_flood_telegram_with_questions_of_rights(talk: Talk) -> None:
@@ -100,18 +100,7 @@ async def test_members_cannot_flood_telegram_with_questions_of_rights(talk: Talk
     for _ in range(3):
         [_] = await talk.ask("/reindex", chat=GROUP, user=EVE)
     assert len(talk.server.called("getChatMember")) == 1
-    world = talk.server.world
-    world.chats[GROUP].members[EVE] = "administrator"
-    member = {"status": "member", "user": world.users[EVE]}
-    await talk.server.push(
-        chat_member={
-            "chat": world.chats[GROUP].json,
-            "from": world.users[ADA],
-            "date": 1,
-            "old_chat_member": {"status": "left", "user": world.users[EVE]},
-            "new_chat_member": member,
-        }
-    )
+    await talk.server.change_member(GROUP, EVE, "administrator", by=ADA)
     await talk.ask("/reindex", chat=GROUP, user=EVE)
     assert talk.parts.reindexing.calls == [("gallery", False)]
 

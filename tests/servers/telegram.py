@@ -7,9 +7,7 @@ Tests speak as people through :meth:`TelegramServer.say`, :meth:`~TelegramServer
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
-import re
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,9 +16,10 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.servers.telegram_checks import Call, Fault, Refused
-from tests.servers.telegram_methods import Methods
-from tests.servers.telegram_world import ANONYMOUS, BOT_ID, BOT_NAME, Json, World
+from tests.servers.telegram_checks import Call, Fault, Refused, Upload
+from tests.servers.telegram_hook import deliver
+from tests.servers.telegram_people import People
+from tests.servers.telegram_world import BOT_ID, Json
 
 TOKEN = f"{BOT_ID}:AAH-loopback_loopback_loopback_loop"
 _LONGEST_WAIT_S = 20.0
@@ -28,20 +27,19 @@ _LONGEST_WAIT_S = 20.0
 __all__ = ["TOKEN", "Call", "Fault", "TelegramServer"]
 
 
-class TelegramServer:
-    """``privacy`` is the bot's privacy mode: in groups it hears only what is meant for it."""
+def _upload(field: web.FileField) -> Upload:
+    return Upload(field.filename, field.content_type, field.file.read())
+
+
+class TelegramServer(People):
+    """The bot's side of it: methods, files, updates by poll and by webhook, and faults."""
 
     def __init__(self, *, privacy: bool = True) -> None:
-        self.world = World()
-        self.methods = Methods(self.world)
-        self.privacy = privacy
+        super().__init__(privacy=privacy)
         self.calls: list[Call] = []
         self.faults: dict[str, deque[Fault]] = {}
         self.foreign: list[str] = []
         self.url = ""
-        self._updates: deque[Json] = deque()
-        self._ids = itertools.count(1)
-        self._news = asyncio.Condition()
         self._poll = 0
 
     @asynccontextmanager
@@ -58,84 +56,17 @@ class TelegramServer:
         site = web.TCPSite(runner, "127.0.0.1", port)
         await site.start()
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        delivering = asyncio.create_task(deliver(self.world, self._news))
         try:
             yield self
         finally:
+            delivering.cancel()
+            await asyncio.gather(delivering, return_exceptions=True)
             await runner.cleanup()
 
     def fail(self, method: str, *faults: Fault) -> None:
         """Let the next calls of a method go wrong, one fault each."""
         self.faults.setdefault(method, deque()).extend(faults)
-
-    async def push(self, *, times: int = 1, **update: Any) -> None:
-        """Send an update to the bot, the very same one several times."""
-        whole = {"update_id": 1000 + next(self._ids), **update}
-        async with self._news:
-            self._updates.extend([whole] * times)
-            self._news.notify_all()
-
-    async def say(
-        self,
-        chat_id: int,
-        user_id: int | None,
-        text: str | None = None,
-        *,
-        photo: bytes | None = None,
-        reply_to: Json | None = None,
-        thread: int | None = None,
-        times: int = 1,
-        **content: Any,
-    ) -> Json:
-        """Somebody writes; user None is an anonymous administrator of the group."""
-        chat = self.world.chats[chat_id]
-        if user_id is None:
-            content = {"sender_chat": chat.json, **content}
-        sender = ANONYMOUS if user_id is None else self.world.users[user_id]
-        if photo is not None:
-            content["photo"] = self.world.photo_sizes(photo)
-        if thread is not None:
-            content.update(message_thread_id=thread, is_topic_message=True)
-        if reply_to is not None:
-            shown = self.world.shown(chat_id, reply_to["message_id"])
-            content["reply_to_message"] = shown
-        media = {"photo", "document", "sticker", "animation", "video"} & set(content)
-        words = {"caption": text} if media else {"text": text}
-        message = self.world.message(chat, sender, **words, **content)
-        if self._delivers(message):
-            await self.push(times=times, message=message)
-        return message
-
-    async def press(self, message: Json, data: str, user_id: int, *, old: bool = False) -> str:
-        """Somebody presses a button; ``old`` messages come without their content."""
-        query_id = f"cb{next(self._ids)}"
-        self.methods.answers[query_id] = []
-        stored = self.world.chats[message["chat"]["id"]].messages[message["message_id"]]
-        shown = dict(stored)
-        answered = shown.get("reply_to_message")
-        if answered and (answered["chat"]["id"], answered["message_id"]) in self.world.deleted:
-            del shown["reply_to_message"]
-        if old:
-            shown = {"chat": stored["chat"], "message_id": stored["message_id"], "date": 0}
-        await self.push(
-            callback_query={
-                "id": query_id,
-                "from": self.world.users[user_id],
-                "message": shown,
-                "chat_instance": "1",
-                "data": data,
-            }
-        )
-        return query_id
-
-    async def type_inline(self, user_id: int, text: str, offset: str = "") -> str:
-        """Somebody types ``@bot text`` in any chat."""
-        query_id = f"in{next(self._ids)}"
-        self.methods.inline[query_id] = []
-        sender = self.world.users[user_id]
-        await self.push(
-            inline_query={"id": query_id, "from": sender, "query": text, "offset": offset}
-        )
-        return query_id
 
     async def until(self, condition: Callable[[], object], seconds: float = 10.0) -> None:
         """Wait until this holds."""
@@ -147,20 +78,12 @@ class TelegramServer:
         """The calls of a method so far."""
         return [call for call in self.calls if call.method == method]
 
-    def _delivers(self, message: Json) -> bool:
-        if message["chat"]["type"] == "private" or not self.privacy:
-            return True
-        text = message.get("text") or message.get("caption") or ""
-        answered = message.get("reply_to_message") or {}
-        mentioned = re.search(rf"@{BOT_NAME}\b", text) is not None
-        return text.startswith("/") or mentioned or answered.get("from", {}).get("id") == BOT_ID
-
     async def _method(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
         params: Json = {}
         if request.method == "POST":
             for name, value in (await request.post()).items():
-                params[name] = value if isinstance(value, str) else value.file.read()
+                params[name] = value if isinstance(value, str) else _upload(value)
         status, body = await self._respond(request, method, params)
         self.calls.append(Call(method, params, monotonic(), status))
         if status == 0:
@@ -180,6 +103,8 @@ class TelegramServer:
                 result: Any = await self._get_updates(params)
             else:
                 result = self.methods.call(method, params)
+                if method == "setWebhook":
+                    await self.wake()
         except Refused as refused:
             return refused.status, refused.body
         if fault is not None:
@@ -189,15 +114,17 @@ class TelegramServer:
     async def _get_updates(self, params: Json) -> list[Json]:
         offset = int(params.get("offset", 0))
         allowed = json.loads(params["allowed_updates"]) if params.get("allowed_updates") else None
-        while self._updates and self._updates[0]["update_id"] < offset:
-            self._updates.popleft()
+        while self.world.updates and self.world.updates[0]["update_id"] < offset:
+            self.world.updates.popleft()
+        if self.world.hook is not None:
+            raise Refused(409, "Conflict: can't use getUpdates method while webhook is active")
         self._poll = poll = self._poll + 1
         async with self._news:
             self._news.notify_all()  # a newer poll ends an older one
             wait = min(float(params.get("timeout", 0)), _LONGEST_WAIT_S)
             try:
                 async with asyncio.timeout(wait):
-                    while self._poll == poll and not self._updates:
+                    while self._poll == poll and not self.world.updates:
                         await self._news.wait()
             except TimeoutError:
                 return []
@@ -209,7 +136,7 @@ class TelegramServer:
             )
         return [
             update
-            for update in list(self._updates)[:100]
+            for update in list(self.world.updates)[:100]
             if allowed is None or set(update) & set(allowed)
         ]
 

@@ -6,7 +6,7 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image
 
@@ -14,6 +14,7 @@ from tests.servers.telegram_world import Chat, Json, World, utf16
 
 MAX_PHOTO = 10 * 2**20
 MAX_GET_FILE = 20 * 2**20
+MAX_DOCUMENT = 50 * 2**20
 
 
 class Refused(Exception):
@@ -25,6 +26,14 @@ class Refused(Exception):
         self.body: Json = {"ok": False, "error_code": status, "description": description}
         if parameters:
             self.body["parameters"] = parameters
+
+
+class Upload(NamedTuple):
+    """A file as it was sent."""
+
+    name: str
+    media_type: str
+    data: bytes
 
 
 @dataclass(frozen=True)
@@ -64,7 +73,7 @@ def bad(description: str) -> Refused:
 
 
 Params = Mapping[str, Any]
-"""Parameters of a call: strings as sent, bytes for uploaded files."""
+"""Parameters of a call: strings as sent, files as uploads."""
 
 
 def parsed(params: Params, name: str) -> Any:
@@ -148,7 +157,8 @@ def photo_of(world: World, chat: Chat, media: object, *, remember: bool = True) 
         if media not in world.files:
             raise bad("wrong file identifier/HTTP URL specified")
         return [world.size_of(media)]
-    assert isinstance(media, bytes)
+    assert isinstance(media, Upload)
+    media = media.data
     if len(media) > MAX_PHOTO:
         raise Refused(413, "Request Entity Too Large")
     try:

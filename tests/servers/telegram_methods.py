@@ -9,9 +9,11 @@ from time import monotonic
 from typing import Any
 
 from tests.servers.telegram_checks import (
+    MAX_DOCUMENT,
     MAX_GET_FILE,
     Params,
     Refused,
+    Upload,
     answered,
     bad,
     chat_of,
@@ -21,6 +23,7 @@ from tests.servers.telegram_checks import (
     text_of,
     thread_of,
 )
+from tests.servers.telegram_hook import Hook, hook_of
 from tests.servers.telegram_world import Chat, Json, World
 
 _GROUP_MESSAGES = 20
@@ -51,16 +54,27 @@ class Methods:
         return {
             **self.world.bot,
             "can_join_groups": True,
-            "can_read_all_group_messages": False,
+            "can_read_all_group_messages": not self.world.privacy,
             "supports_inline_queries": True,
         }
 
+    def do_set_webhook(self, params: Params) -> bool:
+        """From now on the server calls; an empty address is the same as none."""
+        self.world.hook = hook_of(params) if params.get("url") else None
+        return True
+
+    def do_get_webhook_info(self, _: Params) -> Json:
+        """Whether the webhook stands, and what went wrong with it last."""
+        hook = self.world.hook or Hook("", "", [], [])
+        return hook.info(len(self.world.updates))
+
     def do_delete_webhook(self, _: Params) -> bool:
-        """There is none."""
+        """From now on the bot polls."""
+        self.world.hook = None
         return True
 
     def do_set_my_commands(self, params: Params) -> bool:
-        """Keep a menu by the kind of its scope."""
+        """Keep a menu by the kind of its scope and its language, as ``default:de``."""
         commands = parsed(params, "commands")
         if len(commands) > 100:
             raise bad("BOT_COMMANDS_TOO_MUCH")
@@ -70,7 +84,10 @@ class Methods:
             if not 1 <= len(command["description"]) <= 256:
                 raise bad("BOT_COMMAND_DESCRIPTION_INVALID")
         scope = parsed(params, "scope") or {"type": "default"}
-        self.commands[scope["type"]] = commands
+        language = params.get("language_code", "")
+        if not re.fullmatch(r"([a-z]{2})?", language):
+            raise bad("LANG_CODE_INVALID")
+        self.commands[scope["type"] + (language and f":{language}")] = commands
         return True
 
     def do_send_chat_action(self, params: Params) -> bool:
@@ -82,6 +99,8 @@ class Methods:
     def do_send_message(self, params: Params) -> Json:
         """A text."""
         chat = chat_of(self.world, params)
+        if not chat.may_send_text:
+            raise bad("not enough rights to send text messages to the chat")
         text = text_of(params, "text", 4096, required=True)
         return self._send(chat, params, text=text)
 
@@ -92,6 +111,25 @@ class Methods:
         keyboard_of(params)
         photo = photo_of(self.world, chat, params.get("photo"))
         return self._send(chat, params, photo=photo, caption=caption)
+
+    def do_send_document(self, params: Params) -> Json:
+        """A file, kept under the name that it was sent with."""
+        chat = chat_of(self.world, params)
+        keyboard_of(params)
+        sent = params.get("document")
+        if not isinstance(sent, Upload) or not sent.data:
+            raise bad("there is no document in the request")
+        if len(sent.data) > MAX_DOCUMENT:
+            raise Refused(413, "Request Entity Too Large")
+        file_id = self.world.store(sent.data)
+        document = {
+            "file_id": file_id,
+            "file_unique_id": self.world.files[file_id].unique,
+            "file_name": sent.name,
+            "mime_type": sent.media_type,
+            "file_size": len(sent.data),
+        }
+        return self._send(chat, params, document=document)
 
     def do_send_media_group(self, params: Params) -> list[Json]:
         """An album of two to ten photos."""
@@ -169,21 +207,7 @@ class Methods:
         chat, user_id = chat_of(self.world, params), int(params["user_id"])
         if user_id not in chat.members:
             raise bad("PARTICIPANT_ID_INVALID")
-        status = chat.members[user_id]
-        member: Json = {"status": status, "user": self.world.users[user_id]}
-        if status == "creator":
-            member["is_anonymous"] = False
-        if status == "administrator":
-            rights = (
-                "can_be_edited is_anonymous can_manage_chat can_delete_messages "
-                "can_manage_video_chats can_restrict_members can_promote_members "
-                "can_change_info can_invite_users can_post_stories can_edit_stories "
-                "can_delete_stories"
-            )
-            member.update(dict.fromkeys(rights.split(), False))
-        if status == "kicked":
-            member["until_date"] = 0
-        return member
+        return self.world.member(chat.id, user_id)
 
     def do_get_file(self, params: Params) -> Json:
         """Where the bytes of a file are."""

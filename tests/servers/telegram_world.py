@@ -6,11 +6,15 @@ import io
 import itertools
 import re
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
+
+if TYPE_CHECKING:
+    from tests.servers.telegram_hook import Hook
 
 Json = dict[str, Any]
 
@@ -22,6 +26,17 @@ ANONYMOUS = {
     "first_name": "Group",
     "username": "GroupAnonymousBot",
 }
+_ADMIN_RIGHTS = (
+    "can_be_edited is_anonymous can_manage_chat can_delete_messages can_manage_video_chats "
+    "can_restrict_members can_promote_members can_change_info can_invite_users "
+    "can_post_stories can_edit_stories can_delete_stories"
+)
+_PERMISSIONS = (
+    "can_send_messages can_send_audios can_send_documents can_send_photos can_send_videos "
+    "can_send_video_notes can_send_voice_notes can_send_polls can_send_other_messages "
+    "can_add_web_page_previews can_change_info can_invite_users can_pin_messages can_manage_topics "
+    "can_edit_tag can_react_to_messages"
+)
 _LINKED = re.compile(r"(?<![\w@])@[A-Za-z]\w{3,31}|(?<![\w/])/[A-Za-z0-9_]{1,32}(?:@\w+)?")
 
 
@@ -62,6 +77,7 @@ class Chat:
     is_forum: bool = False
     topics: set[int] = field(default_factory=set)
     may_send_photos: bool = True
+    may_send_text: bool = True
     bot_inside: bool = True
     migrated_to: int | None = None
     messages: dict[int, Json] = field(default_factory=dict)
@@ -85,6 +101,9 @@ class World:
         self.uploads: list[bytes] = []
         self.sent: list[Json] = []
         self.deleted: set[tuple[int, int]] = set()
+        self.updates: deque[Json] = deque()
+        self.hook: Hook | None = None
+        self.privacy = True
         self._ids = itertools.count(100)
 
     @property
@@ -112,11 +131,30 @@ class World:
         self.chats[chat_id] = Chat(
             chat_id,
             "supergroup",
-            dict(members),
+            {BOT_ID: "member", **members},
             is_forum=topics is not None,
             topics=set(topics or ()),
         )
         return chat_id
+
+    def member(self, chat_id: int, user_id: int, status: str | None = None) -> Json:
+        """Somebody's status in a chat, or ``status``, as the Bot API tells it.
+
+        "restricted" people are in the chat, "restricted outside" ones are not.
+        """
+        status = status or self.chats[chat_id].members[user_id]
+        user = self.bot if user_id == BOT_ID else self.users[user_id]
+        status, _, outside = status.partition(" ")
+        member: Json = {"status": status, "user": user}
+        if status == "creator":
+            member["is_anonymous"] = False
+        if status == "administrator":
+            member.update(dict.fromkeys(_ADMIN_RIGHTS.split(), False))
+        if status == "restricted":
+            member.update(dict.fromkeys(_PERMISSIONS.split(), False), is_member=not outside)
+        if status in {"kicked", "restricted"}:
+            member["until_date"] = 0
+        return member
 
     def store(self, data: bytes) -> str:
         """Keep a file and return its id."""
@@ -132,11 +170,11 @@ class World:
         return file_id
 
     def photo_sizes(self, data: bytes) -> list[Json]:
-        """Three copies of a photo, as Telegram makes them; the largest has all pixels."""
+        """Four copies of a photo, as Telegram makes them; the largest has all pixels."""
         sizes = []
         with Image.open(io.BytesIO(data)) as image:
             image.load()
-            for edge in (90, 320, 0):
+            for edge in (90, 320, 800, 0):
                 if edge and max(image.size) <= edge:
                     continue
                 copy = image.convert("RGB")
@@ -185,6 +223,10 @@ class World:
     def delete(self, message: Json) -> None:
         """Delete a message."""
         self.deleted.add((message["chat"]["id"], message["message_id"]))
+
+    def document(self, message: Json) -> bytes:
+        """The file that a message carries."""
+        return self.files[message["document"]["file_id"]].data
 
     def picture(self, message: Json) -> Image.Image:
         """The picture of a message, decoded from the bytes that Telegram keeps."""
