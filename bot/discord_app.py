@@ -17,13 +17,18 @@ from discord.http import Route
 
 from bot.commands import Commands
 from bot.discord_answers import AnswerRules, Answers
-from bot.discord_client import DiscordClient
+from bot.discord_client import DiscordClient, Handlers
 from bot.discord_delivery import Delivery
 from bot.discord_drawing import Drawer
 from bot.discord_files import Files
+from bot.discord_guilds import Guilds
+from bot.discord_locales import Locales
+from bot.discord_messages import Messages
 from bot.discord_pictures import FetchBounds
+from bot.discord_requests import Named
 from bot.discord_sync import sync_commands
 from bot.discord_targets import DELIVERY_ERRORS
+from bot.discord_work import Work
 from bot.failures import Failures
 from bot.presenter import Presenter
 from bot.thumbnails import Thumbnails
@@ -57,7 +62,10 @@ class DiscordOptions:
     ``state_file`` remembers which commands Discord knows. ``api_url`` (as
     ``https://discord.com/api/v10``) and ``gateway_url`` (as ``wss://gateway.discord.gg/``)
     are Discord's own where they are None. ``admins`` are ids of users and roles that may do
-    what administrators may; ``max_bytes`` and ``fetch_timeout_s`` bound a posted picture.
+    what administrators may, ``adders`` of those that may add pictures. ``message_content``
+    asks Discord for all messages, which a bot must be allowed in the developer portal, and
+    without which no photo is answered that nobody asked about. ``max_bytes`` and
+    ``fetch_timeout_s`` bound a posted picture.
     Further times in seconds: ``connect_timeout_s`` until the first connection stands,
     ``drain_s`` for answers under way when stopping, ``progress_s`` between two drawings of a
     progress, since Discord takes five edits in five seconds.
@@ -68,6 +76,8 @@ class DiscordOptions:
     api_url: str | None = None
     gateway_url: str | None = None
     admins: frozenset[int] = frozenset()
+    adders: frozenset[int] = frozenset()
+    message_content: bool = False
     max_bytes: int = 10 * 2**20
     fetch_timeout_s: float = 10.0
     connect_timeout_s: float = 60.0
@@ -82,7 +92,7 @@ class DiscordAdapter:
         self._parts = parts
         self._options = options
         self._addresses = ExitStack()
-        self._answers: Answers | None = None
+        self._work: Work | None = None
         self._client: DiscordClient | None = None
         self._running: asyncio.Task[None] | None = None
         self._ended: str | None = None
@@ -93,24 +103,11 @@ class DiscordAdapter:
         From then on, the library itself reconnects. Raises SettingsError for a wrong token,
         Unavailable where Discord cannot be reached.
         """
-        options, parts = self._options, self._parts
-        drawer = Drawer(Files(parts.library, parts.thumbnails, parts.decoder))
-        delivery = Delivery(
-            parts.commands,
-            drawer,
-            parts.failures,
-            parts.presenters,
-            progress_s=options.progress_s,
-        )
-        bounds = FetchBounds(options.max_bytes, options.fetch_timeout_s)
         self._ended = None
-        self._answers = Answers(parts.commands, delivery, AnswerRules(options.admins, bounds))
-        self._client = DiscordClient(
-            self._answers, parts.presenters("en").words, gateway_url=options.gateway_url
-        )
-        self._addresses.enter_context(_addresses(options.api_url, options.gateway_url))
+        self._client = self._make()
+        self._addresses.enter_context(_addresses(self._options.api_url, self._options.gateway_url))
         try:
-            async with asyncio.timeout(options.connect_timeout_s):
+            async with asyncio.timeout(self._options.connect_timeout_s):
                 await self._connect(self._client)
         except BaseException as error:
             await self.stop()
@@ -121,8 +118,8 @@ class DiscordAdapter:
 
     async def stop(self) -> None:
         """Answer what is under way, then leave. Does nothing where nothing was started."""
-        if self._answers is not None:
-            await self._answers.close(self._options.drain_s)
+        if self._work is not None:
+            await self._work.close(self._options.drain_s)
         if self._client is not None:
             with contextlib.suppress(TimeoutError):
                 # Closing waits for the other side, which may be dead.
@@ -133,7 +130,7 @@ class DiscordAdapter:
             self._running.cancel()
             await asyncio.wait({self._running})
         self._addresses.close()
-        self._answers = self._client = self._running = None
+        self._work = self._client = self._running = None
 
     def unready(self) -> str | None:
         """Why Discord's users get no answer now; None where they do."""
@@ -143,6 +140,34 @@ class DiscordAdapter:
             return "Discord is not connected"
         down = self._client.down
         return f"{down} of {self._client.shard_count} Discord shards are down" if down else None
+
+    def _make(self) -> DiscordClient:
+        options, parts = self._options, self._parts
+        delivery = Delivery(
+            parts.commands,
+            Drawer(Files(parts.library, parts.thumbnails, parts.decoder)),
+            parts.failures,
+            parts.presenters,
+            progress_s=options.progress_s,
+        )
+        self._work = Work(delivery)
+        locales = Locales()
+        rules = AnswerRules(
+            Named(options.admins, options.adders),
+            FetchBounds(options.max_bytes, options.fetch_timeout_s),
+            reads_all=options.message_content,
+        )
+        handlers = Handlers(
+            Answers(parts.commands, delivery, self._work, locales, rules),
+            Messages(parts.commands, self._work, locales, rules),
+            Guilds(parts.commands.contributions),
+        )
+        return DiscordClient(
+            handlers,
+            parts.presenters,
+            gateway_url=options.gateway_url,
+            reads_all=options.message_content,
+        )
 
     async def _connect(self, client: DiscordClient) -> None:
         await client.login(self._options.token)
@@ -164,7 +189,7 @@ class DiscordAdapter:
         running.add_done_callback(self._note_end)
 
     def _note_end(self, running: asyncio.Task[None]) -> None:
-        if running.cancelled() or self._client is None or self._answers is None:
+        if running.cancelled() or self._client is None or self._work is None:
             return
         error = running.exception()
         if error is None:
@@ -205,7 +230,8 @@ def _explained(error: BaseException) -> TangerineError | None:
     if isinstance(error, discord.PrivilegedIntentsRequired) or code in _BAD_INTENTS:
         return SettingsError(
             "Discord refuses the events that the bot asks for.",
-            remedy="Check the intents of your bot in the developer portal.",
+            remedy="Switch on “Message Content Intent” for your bot in the developer portal "
+            "(Bot, Privileged Gateway Intents), or set discord.message_content = false.",
         )
     if isinstance(error, (*DELIVERY_ERRORS, TimeoutError)):
         return Unavailable(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import discord
@@ -10,25 +12,46 @@ import structlog
 import yarl
 
 from bot.discord_answers import Answers
+from bot.discord_guilds import Guilds
 from bot.discord_menu import CommandMenu
-from bot.words import Words
+from bot.discord_messages import Messages
+from bot.discord_translations import MenuTranslator
+from bot.presenter import Presenter
 
 _log = structlog.get_logger("bot.discord")
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """Who gets the events."""
+
+    answers: Answers
+    messages: Messages
+    guilds: Guilds
 
 
 class DiscordClient(discord.AutoShardedClient):
     """discord.py's client with our events; it connects, and reconnects, by itself.
 
-    It asks for no privileged intent. Without "message content" Discord still hands over what
-    is written in direct messages and to the bot by name, and the target of a context menu.
-    ``gateway_url`` stands in for the one that Discord's API names.
+    It asks for no privileged intent but "message content", and for that only where
+    ``reads_all`` is set. Without it Discord still hands over what is written in direct
+    messages and to the bot by name, and the target of a context menu. ``gateway_url`` stands
+    in for the one that Discord's API names.
     """
 
-    def __init__(self, answers: Answers, words: Words, *, gateway_url: str | None = None) -> None:
+    def __init__(
+        self,
+        handlers: Handlers,
+        presenters: Callable[[str], Presenter],
+        *,
+        gateway_url: str | None = None,
+        reads_all: bool = False,
+    ) -> None:
         # Nobody here talks: what voice would need is not missing.
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         intents = discord.Intents.none()
         intents.guilds = intents.guild_messages = intents.dm_messages = True
+        intents.message_content = reads_all
         super().__init__(
             intents=intents,
             allowed_mentions=discord.AllowedMentions.none(),
@@ -37,11 +60,16 @@ class DiscordClient(discord.AutoShardedClient):
             chunk_guilds_at_startup=False,
             member_cache_flags=discord.MemberCacheFlags.none(),
         )
-        self._answers = answers
+        self._ours = handlers
+        self._presenters = presenters
         self._gateway = yarl.URL(gateway_url) if gateway_url else None
         self._up: set[int] = set()
         self.connected = asyncio.Event()
-        self.menu = CommandMenu(self, answers, words)
+        self.menu = CommandMenu(self, handlers.answers, presenters("en").words)
+
+    async def setup_hook(self) -> None:
+        """Make the menu speak all languages; the library calls this before it connects."""
+        await self.menu.set_translator(MenuTranslator(self._presenters))
 
     @property
     def down(self) -> int:
@@ -58,12 +86,26 @@ class DiscordClient(discord.AutoShardedClient):
         """Answer people, never bots: two of them could go on for ever."""
         person = not message.author.bot and message.webhook_id is None
         if person and not message.is_system():
-            await self._answers.message(self, message)
+            await self._ours.messages.message(self, message)
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Answer buttons; the menu answers its commands itself."""
         if interaction.type is discord.InteractionType.component:
-            await self._answers.button(interaction)
+            await self._ours.answers.button(interaction)
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """Note that somebody let the bot into a server."""
+        await self._ours.guilds.joined(guild.id)
+
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        """Note that the bot is in a server, perhaps let in again while it was not connected."""
+        # After a start the library tells of servers seconds late: it may be out again by now.
+        if self.get_guild(guild.id) is not None:
+            await self._ours.guilds.joined(guild.id)
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        """Note that the bot is out of a server; an outage of the server is another event."""
+        await self._ours.guilds.left(guild.id)
 
     async def on_shard_connect(self, shard_id: int) -> None:
         """Note that a shard is there."""

@@ -12,13 +12,15 @@ import discord
 import structlog
 
 from bot.commands import Commands
-from bot.discord_drawing import Drawer, Drawing
+from bot.discord_drawing import Drawer
+from bot.discord_layout import Drawing
 from bot.discord_targets import DELIVERY_ERRORS, Target
 from bot.discord_words import drawing_words
 from bot.failures import Failures
 from bot.presenter import Presenter
 from bot.replies import Reply, Text
 from bot.requests import Request
+from bot.words import Words
 from core.errors import Forbidden, ShuttingDown, Unavailable
 
 _log = structlog.get_logger("bot.discord")
@@ -55,6 +57,10 @@ class Delivery:
         self._presenters = presenters
         self._progress_s = progress_s
 
+    def words(self, request: Request) -> Words:
+        """The words of the asker's language."""
+        return self._presenters(request.locale).words
+
     def failed(self, error: Exception, request: Request) -> Reply:
         """The reply that tells of an error, counted and, if nobody foresaw it, logged."""
         presenter = self._presenters(request.locale)
@@ -69,9 +75,16 @@ class Delivery:
             return await self._instead(asked, reply, error)
         return True
 
+    async def offer(self, asked: Asked, reply: Reply) -> None:
+        """Put a reply in place that nobody asked for: where that fails, nobody is told."""
+        try:
+            await asked.target.show(await self.draw(asked, reply))
+        except Exception as error:  # noqa: BLE001 - whatever it was, nobody waits for it
+            _log.info("photo not answered", **_facts(error))
+
     async def draw(self, asked: Asked, reply: Reply) -> Drawing:
         """The reply as a message for that place."""
-        words = self._presenters(asked.request.locale).words
+        words = self.words(asked.request)
         return await self._drawer.draw(
             reply,
             drawing_words(words.translate),
@@ -106,12 +119,14 @@ class Delivery:
     async def _place(self, asked: Asked, reply: Reply) -> None:
         target = asked.target
         drawing = await self.draw(asked, reply)
-        if not reply.private or (reply.error is not None and not target.whispers):
+        # An error leaves what stands there as it is.
+        hidden = reply.private and (reply.error is not None or not target.private)
+        if not hidden or (reply.error is not None and not target.whispers):
             await target.show(drawing)
             return
         await target.show_privately(drawing)
         if not target.whispers:
-            words = drawing_words(self._presenters(asked.request.locale).words.translate)
+            words = drawing_words(self.words(asked.request).translate)
             await target.show(await self.draw(asked, Reply((Text(words["sent_privately"]),))))
 
     async def _instead(self, asked: Asked, reply: Reply, error: Exception) -> bool:

@@ -1,63 +1,16 @@
-"""From a neutral reply to one Discord message.
-
-Replies are drawn with components (Discord's "Components V2"), not with embeds: embeds that
-share a link show four pictures at most and keep captions apart from them, while a gallery
-shows up to ten with a description for screen readers, a text stands wherever it belongs,
-and the button "more like this" stands beside its own caption.
-"""
+"""From a neutral reply to one Discord message, and its files to as many as they need."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
-import discord
-from discord import ui
+from bot.discord_files import REQUEST_LIMIT, Files, parcels
+from bot.discord_layout import Drawing, Page, files_alone
+from bot.replies import ContactSheet, Document, LabelBars, Part, Pictures, Reply
 
-from bot.discord_buttons import button_id
-from bot.discord_files import REQUEST_LIMIT, Files, Upload
-from bot.discord_text import Budget, literal
-from bot.replies import (
-    Button,
-    CaptionList,
-    ContactSheet,
-    Examples,
-    Facts,
-    LabelBars,
-    Part,
-    PictureCard,
-    Pictures,
-    ProgressBar,
-    Reply,
-    Text,
-)
-
-# Bounds of one message that nobody's words can break: ten captions and their headings stay
-# below the 4,000 characters of a message, escapes included.
-_HEADING = 500
-_CAPTION = 280
-_LINE = 300
-# Discord's own bounds (developers' reference, "Component Reference").
-_ALT = 256
-_BUTTON_LABEL = 80
-_ROW = 5
-_BAR = 20
-
-_Item = ui.Item[Any]
 _PartT = TypeVar("_PartT", bound=Part)
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """A message ready to be sent, any number of times."""
-
-    view: ui.LayoutView
-    uploads: tuple[Upload, ...] = ()
-
-    def files(self) -> list[discord.File]:
-        """Its files, for one attempt to send it."""
-        return [upload.file() for upload in self.uploads]
 
 
 class Drawer:
@@ -81,7 +34,7 @@ class Drawer:
         ``limit`` is the size of one file in bytes. ``query`` is the asked picture: it goes
         along where a button needs it again, so that the button outlives this process.
         """
-        page = _Page(reply, words, caller)
+        page = Page(reply, words, caller=caller, limit=limit)
         sheet = _first(reply.parts, ContactSheet)
         bars = _first(reply.parts, LabelBars)
         pictures = _first(reply.parts, Pictures)
@@ -96,153 +49,9 @@ class Drawer:
             )
         if bars is not None and bars.png is not None:
             page.drawn(bars.png, "labels.png", bars.alt, min(limit, room))
-        return page.finish()
-
-
-class _Page:
-    """One message being laid out from top to bottom."""
-
-    def __init__(self, reply: Reply, words: Mapping[str, str], caller: int) -> None:
-        self._reply = reply
-        self._words = words
-        self._caller = caller
-        self._budget = Budget()
-        self._items: list[_Item] = []
-        self._sheet: tuple[Upload, str] | None = None
-        self.query: Upload | None = None
-        self.gallery: dict[str, Upload] = {}
-
-    def drawn(self, png: bytes, name: str, alt: str, limit: int) -> None:
-        """Use a drawing of ours, where Discord takes it, in place of what it shows."""
-        if len(png) <= limit:
-            self._sheet = Upload(name, png), alt
-
-    def finish(self) -> Drawing:
-        texts: list[str] = []
-        draw: Mapping[type, Callable[[Any], None]] = {
-            Pictures: self._pictures,
-            LabelBars: self._bars,
-            CaptionList: self._captions,
-            Facts: self._facts,
-            Examples: self._examples,
-            ProgressBar: self._progress,
-        }
-        for part in self._reply.parts:
-            if isinstance(part, Text):
-                texts.append(_styled(part))
-            elif type(part) in draw:
-                self._say(texts)
-                draw[type(part)](part)
-        self._say(texts)
-        self._rows()
-        view = ui.LayoutView(timeout=None)
-        for item in self._items:
-            view.add_item(item)
-        # The state of every button is in its id. A finished view is not kept in memory to
-        # wait for presses, as the library otherwise does with each message for ever.
-        view.stop()
-        uploads = [self.query, self._sheet[0] if self._sheet else None, *self.gallery.values()]
-        return Drawing(view, tuple(upload for upload in uploads if upload is not None))
-
-    def _say(self, texts: list[str]) -> None:
-        text = self._budget.take("\n".join(texts))
-        texts.clear()
-        if not text:
-            return
-        if self.query is not None and not self._items:
-            alt = literal(self._words["your_picture"], _ALT)
-            self._items.append(
-                ui.Section(text, accessory=ui.Thumbnail(self.query.uri, description=alt))
-            )
-        else:
-            self._items.append(ui.TextDisplay(text))
-
-    def _show(self, shown: Sequence[tuple[Upload, str]]) -> None:
-        if shown:
-            items = [discord.MediaGalleryItem(u.uri, description=_plain(alt)) for u, alt in shown]
-            self._items.append(ui.MediaGallery(*items))
-
-    def _pictures(self, part: Pictures) -> None:
-        cards = part.cards
-        shown = [(self.gallery[card.id], card.alt) for card in cards if card.id in self.gallery]
-        self._show([self._sheet] if self._sheet else shown)
-        buttons = {b.subject: b for b in self._reply.buttons if b.subject is not None}
-        for card in cards:
-            text = self._budget.take(self._card(card))
-            button = buttons.get(card.number)
-            if text and button is not None:
-                self._items.append(ui.Section(text, accessory=self._button(button)))
-            elif text:
-                self._items.append(ui.TextDisplay(text))
-
-    def _card(self, card: PictureCard) -> str:
-        gone = self._sheet is None and card.id not in self.gallery
-        note = f" · {self._words['picture_gone']}" if gone else ""
-        caption = literal(card.caption, _CAPTION)
-        return f"**{card.number}** {caption}\n-# {literal(card.score_text, _LINE)}{note}"
-
-    def _bars(self, part: LabelBars) -> None:
-        if self._sheet is not None:
-            self._show([self._sheet])
-            return
-        self._lines(
-            [f"`{_bar(b.probability)}` {b.value} {literal(b.label, _LINE)}" for b in part.bars]
-        )
-
-    def _captions(self, part: CaptionList) -> None:
-        self._lines(
-            [
-                f"**{line.number}** {literal(line.caption, _CAPTION)}\n-# {line.score_text}"
-                for line in part.lines
-            ]
-        )
-
-    def _facts(self, part: Facts) -> None:
-        self._lines([f"**{literal(k, _LINE)}** {literal(v, _LINE)}" for k, v in part.rows])
-
-    def _examples(self, part: Examples) -> None:
-        self._lines([f"> {literal(message, _LINE)}" for message in part.messages])
-
-    def _progress(self, part: ProgressBar) -> None:
-        lines = [literal(part.text, _LINE)]
-        if part.total:
-            lines.append(f"`{_bar(part.done / part.total)}`")
-        self._lines(lines)
-
-    def _lines(self, lines: list[str]) -> None:
-        text = self._budget.take_lines(lines)
-        if text:
-            self._items.append(ui.TextDisplay(text))
-
-    def _rows(self) -> None:
-        loose = [self._button(b) for b in self._reply.buttons if b.subject is None]
-        for start in range(0, len(loose), _ROW):
-            self._items.append(ui.ActionRow(*loose[start : start + _ROW]))
-
-    def _button(self, button: Button) -> ui.Button[Any]:
-        return ui.Button(
-            style=discord.ButtonStyle.secondary,
-            label=_plain(button.label, _BUTTON_LABEL),
-            custom_id=button_id(self._caller, button.action),
-        )
-
-
-def _styled(part: Text) -> str:
-    if part.style == "heading":
-        return f"### {literal(part.text, _HEADING)}"
-    if part.style == "note":
-        return f"-# {literal(part.text, _LINE)}"
-    return literal(part.text, 2 * _HEADING)
-
-
-def _plain(text: str, limit: int = _ALT) -> str:
-    # Descriptions and labels know no markup: a backslash would show.
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def _bar(share: float) -> str:
-    full = round(min(max(share, 0.0), 1.0) * _BAR)
-    return "█" * full + "░" * (_BAR - full)
+        documents = [part for part in reply.parts if isinstance(part, Document)]
+        page.documents, *later = parcels(documents, limit=limit, taken=page.uploads)
+        return replace(page.finish(), more=tuple(files_alone(parcel) for parcel in later))
 
 
 def _first(parts: Sequence[Part], kind: type[_PartT]) -> _PartT | None:

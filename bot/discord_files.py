@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import discord
 
 from bot.discord_pictures import QUERY
-from bot.replies import PictureCard
+from bot.replies import Document, PictureCard
 from bot.thumbnails import Thumbnails
 from core.errors import TangerineError
 from core.ports import Library, PictureDecoder
 
 REQUEST_LIMIT = 24 * 2**20
 """Bytes of all files of one message: Discord takes 25 MiB a request, texts included."""
+
+MESSAGE_FILES = 10
+"""Files of one message (developers' reference, "Uploading Files")."""
 
 # A screen's width first; smaller where the pictures would not fit into one message.
 _EDGES = (1280, 640, 320)
@@ -94,6 +98,40 @@ class Files:
             return await self._thumbnails.get(picture.sha256, path, edge)
         except TangerineError:
             return None
+
+
+Parcel = Mapping[int, Upload]
+"""Files of one message, by their place among the documents of a reply."""
+
+
+def parcels(
+    documents: Sequence[Document], *, limit: int, taken: Sequence[Upload] = ()
+) -> list[Parcel]:
+    """The documents, shared out over as many messages as they need.
+
+    The first message, always there, carries the ``taken`` files already. A document of more
+    than ``limit`` bytes, which Discord would refuse, is in none.
+    """
+    parcel: dict[int, Upload] = {}
+    found: list[Parcel] = [parcel]
+    count, room = len(taken), REQUEST_LIMIT - sum(len(upload.data) for upload in taken)
+    for place, document in enumerate(documents):
+        size = len(document.data)
+        if size > limit:
+            continue
+        if count == MESSAGE_FILES or size > room:
+            parcel = {}
+            found.append(parcel)
+            count, room = 0, REQUEST_LIMIT
+        parcel[place] = Upload(_file_name(place, document.name), document.data)
+        count, room = count + 1, room - size
+    return found
+
+
+def _file_name(place: int, name: str) -> str:
+    # Discord renames what it does not like, and a component that names the file then finds none.
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).lstrip("-._")
+    return f"{place + 1}-{plain}" if place else plain or "file"
 
 
 def _suffix(data: bytes) -> str | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import discord
 import structlog
@@ -12,7 +12,7 @@ from discord import app_commands
 
 from bot.definitions import COMMANDS, CommandDefinition, Option
 from bot.discord_answers import Answers
-from bot.discord_words import context_menus
+from bot.discord_words import choice_names, context_menus
 from bot.words import Words
 from core.errors import InvalidRequest
 
@@ -37,9 +37,13 @@ class CommandMenu(app_commands.CommandTree[Any]):
             if definition.menu:
                 self.add_command(_context_menu(definition.name, menus[definition.name], answers))
 
-    def payload(self) -> list[dict[str, Any]]:
-        """What Discord is told of the commands."""
-        return [dict(command.to_dict(self)) for command in self.get_commands()]
+    async def payload(self) -> list[dict[str, Any]]:
+        """What Discord is told of the commands, in all languages."""
+        translator = self.translator or app_commands.Translator()
+        return [
+            await command.get_translated_payload(self, translator)
+            for command in self.get_commands()
+        ]
 
     async def interaction_check(self, interaction: discord.Interaction, /) -> bool:
         """Whether to answer: not to what was answered already."""
@@ -75,24 +79,39 @@ def _slash_command(
 
     # The library reads the options off the signature.
     called.__signature__ = _signature(definition.options)  # type: ignore[attr-defined]
-    described = app_commands.describe(
-        **{o.name: words.option_summary(o) for o in definition.options}
-    )
+    for_all = definition.who == "all"
     command: app_commands.Command[Any, ..., None] = app_commands.Command(
         name=definition.name,
         description=words.summary(definition),
-        callback=described(called) if definition.options else called,
-        allowed_contexts=_GUILD_ONLY if definition.who == "admin" else _GUILD_AND_DM,
+        callback=_described(called, definition.options, words),
+        allowed_contexts=_GUILD_AND_DM if for_all else _GUILD_ONLY,
         allowed_installs=_BY_GUILDS,
     )
-    if definition.who == "admin":
-        # Hides it from others; servers can overwrite that, so the right is checked at each
-        # call as well.
+    if not for_all:
+        # Hides it from others; servers can overwrite that, so that those who may add can be
+        # shown it, and the right is checked at each call as well.
         command.default_permissions = discord.Permissions(manage_guild=True)
     for option in definition.options:
-        if option.kind == "collection":
-            command.autocomplete(option.name)(_autocomplete(answers))
+        if option.kind in _COMPLETED:
+            command.autocomplete(option.name)(_COMPLETED[option.kind](answers))
     return command
+
+
+def _described(called: Any, options: Sequence[Option], words: Words) -> Any:
+    if not options:
+        return called
+    names = choice_names(words.translate)
+    choices = {
+        option.name: [
+            app_commands.Choice(name=app_commands.locale_str(names[value]), value=value)
+            for value in option.choices
+        ]
+        for option in options
+        if option.choices
+    }
+    summaries = {o.name: app_commands.locale_str(words.option_summary(o)) for o in options}
+    described = app_commands.describe(**summaries)(called)
+    return app_commands.choices(**choices)(described) if choices else described
 
 
 def _context_menu(name: str, label: str, answers: Answers) -> app_commands.ContextMenu:
@@ -107,14 +126,41 @@ def _context_menu(name: str, label: str, answers: Answers) -> app_commands.Conte
     )
 
 
-def _autocomplete(answers: Answers) -> Callable[..., Any]:
+class _Completion(Protocol):
+    """What the library calls while somebody types."""
+
+    async def __call__(
+        self, interaction: discord.Interaction, current: str, /
+    ) -> list[app_commands.Choice[str]]: ...
+
+
+def _collections(answers: Answers) -> _Completion:
     async def choices(
         interaction: discord.Interaction, current: str
     ) -> list[app_commands.Choice[str]]:
-        names = answers.choices(interaction, current)
-        return [app_commands.Choice(name=name[:_CHOICE], value=name) for name in names]
+        names = answers.collections(interaction, current)
+        return [app_commands.Choice(name=_label(name), value=name) for name in names]
 
     return choices
+
+
+def _pictures(answers: Answers) -> _Completion:
+    async def choices(
+        interaction: discord.Interaction, current: str
+    ) -> list[app_commands.Choice[str]]:
+        found = await answers.pictures(interaction, current)
+        return [app_commands.Choice(name=_label(label), value=id_) for label, id_ in found]
+
+    return choices
+
+
+_COMPLETED = {"collection": _collections, "picture_id": _pictures}
+
+
+def _label(text: str) -> str:
+    # Nothing Discord shows here is markup, but it refuses what is empty or only white space.
+    line = " ".join(text.split()) or "…"
+    return line if len(line) <= _CHOICE else line[: _CHOICE - 1] + "…"
 
 
 def _signature(options: Sequence[Option]) -> inspect.Signature:
@@ -140,6 +186,8 @@ def _annotation(option: Option) -> Any:
         return discord.Attachment
     if option.kind == "flag":
         return bool
-    if option.kind == "count":
+    if option.kind in {"count", "number"}:
         return app_commands.Range[int, option.minimum, option.maximum]
+    if option.kind == "choice":
+        return str
     return app_commands.Range[str, 1, option.maximum]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import discord
 
 from bot.requests import Attachment, Request
 
 PLATFORM = "discord"
+
+_Somebody = discord.User | discord.Member
 
 
 def community_of(guild_id: int | None, user_id: int) -> str:
@@ -21,9 +24,29 @@ def community_of(guild_id: int | None, user_id: int) -> str:
     return f"discord:{guild_id}" if guild_id is not None else f"discord:dm:{user_id}"
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Whom the settings name, by the ids of users and roles.
+
+    ``admins`` may do what those may who manage a server, ``adders`` may add pictures.
+    """
+
+    admins: frozenset[int] = frozenset()
+    adders: frozenset[int] = frozenset()
+
+    def administers(self, somebody: _Somebody, permissions: discord.Permissions) -> bool:
+        """Whether somebody with these permissions is an administrator."""
+        manages = permissions.manage_guild or permissions.administrator
+        return manages or _among(somebody, self.admins)
+
+    def adds(self, somebody: _Somebody) -> bool:
+        """Whether somebody may add pictures, administrator or not."""
+        return _among(somebody, self.adders)
+
+
 def interaction_request(
     interaction: discord.Interaction,
-    admins: frozenset[int],
+    named: Named,
     *,
     command: str | None = None,
     options: Mapping[str, str | int | bool] | None = None,
@@ -38,26 +61,31 @@ def interaction_request(
         platform=PLATFORM,
         community=community_of(interaction.guild_id, user.id),
         requester=f"discord:{user.id}",
-        is_admin=_is_admin(user, interaction.permissions, admins),
+        is_admin=named.administers(user, interaction.permissions),
         locale=interaction.locale.value,
         command=command,
         options=options or {},
         pictures=pictures,
         drawings=True,
+        channel=str(interaction.channel_id or ""),
+        may_add=named.adds(user),
     )
 
 
 def message_request(
     message: discord.Message,
-    text: str,
-    admins: frozenset[int],
+    named: Named,
     *,
-    pictures: tuple[Attachment, ...],
-    replied: tuple[Attachment, ...],
+    locale: str,
+    text: str = "",
+    pictures: tuple[Attachment, ...] = (),
+    replied: tuple[Attachment, ...] = (),
+    unasked: bool = False,
 ) -> Request:
-    """The request of a message to the bot.
+    """The request of a message. ``locale`` is its author's language, where that is known.
 
-    The rights are those of the roles that came with the message.
+    The rights are those of the roles that came with the message. In a server the answer is
+    for all to read, so that its language is the server's.
     """
     author, guild = message.author, message.guild
     permissions = discord.Permissions.none()
@@ -67,12 +95,15 @@ def message_request(
         platform=PLATFORM,
         community=community_of(guild.id if guild else None, author.id),
         requester=f"discord:{author.id}",
-        is_admin=_is_admin(author, permissions, admins),
-        locale=guild.preferred_locale.value if guild else "en",
+        is_admin=named.administers(author, permissions),
+        locale=guild.preferred_locale.value if guild else locale,
         text=text,
         pictures=pictures,
         replied=replied,
         drawings=True,
+        channel=str(message.channel.id),
+        may_add=named.adds(author),
+        unasked=unasked,
     )
 
 
@@ -93,9 +124,7 @@ def addressed_text(message: discord.Message, bot_id: int) -> str | None:
     return text if to_bot and (message.attachments or message.stickers) else None
 
 
-def _is_admin(
-    user: discord.User | discord.Member, permissions: discord.Permissions, admins: frozenset[int]
-) -> bool:
-    if permissions.manage_guild or permissions.administrator or user.id in admins:
+def _among(somebody: _Somebody, ids: frozenset[int]) -> bool:
+    if somebody.id in ids:
         return True
-    return isinstance(user, discord.Member) and any(role.id in admins for role in user.roles)
+    return isinstance(somebody, discord.Member) and any(role.id in ids for role in somebody.roles)

@@ -25,7 +25,7 @@ async def sync_commands(menu: CommandMenu, application_id: int, state_file: Path
     A failure is logged, not raised: the commands that Discord knows work as before, and the
     next start tries again.
     """
-    told = json.dumps([application_id, menu.payload()], sort_keys=True, ensure_ascii=False)
+    told = json.dumps([application_id, await menu.payload()], sort_keys=True, ensure_ascii=False)
     digest = hashlib.sha256(told.encode()).hexdigest()
     if await asyncio.to_thread(_read, state_file) == digest:
         return False

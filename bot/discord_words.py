@@ -15,10 +15,33 @@ def context_menus(_: Translate) -> Mapping[str, str]:
     }
 
 
+def choice_names(_: Translate) -> Mapping[str, str]:
+    """What the menu of a slash command calls each value of a choice, at most 100 characters."""
+    return {
+        "on": _("On"),
+        "off": _("Off"),
+        "show": _("Show"),
+        "hide": _("Hide"),
+        "info": _("Show what is kept about me"),
+        "export": _("Send me all of it as a file"),
+        "delete": _("Delete all of it for good"),
+    }
+
+
 def drawing_words(_: Translate) -> Mapping[str, str]:
-    """What is said in and around pictures, by key."""
+    """What is said in and around pictures and files, by key."""
     return {
         "picture_gone": _("This picture cannot be shown."),
         "your_picture": _("The picture that you asked about"),
         "sent_privately": _("I sent you the answer in a direct message."),
+        "file_too_large": _("The file {name} is larger than Discord takes here: {size} MiB."),
     }
+
+
+def intent_words(_: Translate) -> str:
+    """Stands below the settings where photos are to be answered that the bot cannot see."""
+    return _(
+        "I do not see the photos of this server yet. The operator has to switch on “Message "
+        "Content Intent” in Discord's developer portal (Bot), then discord.message_content in my "
+        "settings, and start me again."
+    )

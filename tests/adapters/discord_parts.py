@@ -58,7 +58,7 @@ def adapter_of(parts: Parts, discord: Discord, folder: Path, **options: Any) -> 
             thumbnails=parts.thumbnails,
             decoder=parts.decoder,
             failures=parts.failures,
-            presenters=lambda _locale: parts.presenter,
+            presenters=parts.presenters,
         ),
         DiscordOptions(**given),
     )

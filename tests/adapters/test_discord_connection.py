@@ -51,7 +51,8 @@ async def test_the_connection_comes_back_by_itself(
         else:
             gateway.accepts = False
             await gateway.close(4000)
-            await until(lambda: chat.adapter.unready() == "1 of 1 Discord shards are down")
+            await until(lambda: gateway.turned_away)
+            assert chat.adapter.unready() == "1 of 1 Discord shards are down"
             gateway.accepts = True
             await until(lambda: gateway.identified == 2)
         await until(lambda: chat.adapter.unready() is None)
@@ -76,11 +77,13 @@ async def test_a_wrong_token_stops_the_start(tmp_path: Path) -> None:
 
 
 async def test_refused_intents_stop_the_start(tmp_path: Path) -> None:
-    """Discord's close code 4014 becomes words."""
+    """Discord's close code 4014 becomes words that name the switch and the setting."""
     async with discord_with(Server(HOME)) as discord:
-        discord.gateway.refuse_with = 4014
-        adapter = adapter_of(Parts(tmp_path), discord, tmp_path)
-        with pytest.raises(SettingsError, match="intents"):
+        discord.gateway.allowed = 0
+        adapter = adapter_of(Parts(tmp_path), discord, tmp_path, message_content=True)
+        with pytest.raises(
+            SettingsError, match=r"Message Content Intent.*discord\.message_content"
+        ):
             await adapter.start()
 
 

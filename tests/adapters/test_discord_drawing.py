@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from bot.replies import (
     Button,
     CaptionLine,
     CaptionList,
+    Document,
     ErrorInfo,
     Examples,
     Facts,
@@ -28,16 +30,25 @@ from bot.replies import (
     Text,
 )
 from bot.words import Words
-from core.types import Band
+from core.types import Band, PersonalData
 from tests.adapters.discord_parts import ANA, Chat, add_collection, chatting
-from tests.servers.discord_rules import COMPONENTS_V2, check_files, check_message
-from tests.web.parts import Parts
+from tests.servers.discord_rules import (
+    BUTTON,
+    COMPONENTS_V2,
+    TEXT,
+    check_files,
+    check_message,
+    walk,
+)
+from tests.servers.discord_world import MIB
+from tests.web.parts import Parts, languages
 
 # Imported behind discord_parts, which silences what the library warns about on import.
-from bot.discord_buttons import button_id, button_parts  # isort: skip
+from bot.discord_buttons import Press, button_id, button_parts  # isort: skip
 from bot.discord_drawing import Drawer  # isort: skip
 from bot.discord_files import Files  # isort: skip
-from bot.discord_words import drawing_words  # isort: skip
+from bot.discord_layout import Drawing  # isort: skip
+from bot.discord_words import drawing_words, intent_words  # isort: skip
 
 HOSTILE = (
     "@everyone",
@@ -103,12 +114,16 @@ def test_lines_that_do_not_fit_are_left_out_whole() -> None:
     assert Budget(12).take_lines(["aaaa", "bbbb", "cccc"]) == "aaaa\nbbbb\n…"
 
 
-@given(st.integers(min_value=0, max_value=2**64 - 1), st.text(min_size=1, max_size=64))
-def test_buttons_carry_caller_and_action(caller: int, action: str) -> None:
+@given(
+    caller=st.integers(min_value=0, max_value=2**64 - 1),
+    action=st.text(min_size=1, max_size=64),
+    in_place=st.booleans(),
+)
+def test_buttons_carry_all_that_they_need(caller: int, action: str, *, in_place: bool) -> None:
     """Any user and any action fit, and come back."""
-    custom_id = button_id(caller, action)
+    custom_id = button_id(caller, action, in_place=in_place)
     assert len(custom_id) <= 100
-    assert button_parts(custom_id) == (caller, action)
+    assert button_parts(custom_id) == Press(caller, action, in_place)
 
 
 _CARDS = st.builds(
@@ -137,6 +152,12 @@ _PARTS: st.SearchStrategy[Part] = st.one_of(
         ),
         _TEXTS,
     ),
+    st.builds(
+        Document,
+        _TEXTS,
+        st.sampled_from([b"", b"PK", bytes(10**6 + 1)]),
+        st.just("application/zip"),
+    ),
 )
 
 
@@ -155,6 +176,10 @@ async def test_every_reply_keeps_discord_s_bounds(
         Button("more_like", f"More like #{c.number}", f"m5|{c.number}", subject=c.number)
         for c in pictures.cards
     ]
+    buttons += [
+        Button("remove", f"Remove #{c.number}", f"r5|{c.number}", subject=c.number)
+        for c in pictures.cards[:2]
+    ]
     buttons.append(Button("page", "Next 5", "f5.5|red"))
     info = ErrorInfo("internal", "m", "r") if error else None
     # One heading and one gallery at most, as the presenter has it.
@@ -163,11 +188,75 @@ async def test_every_reply_keeps_discord_s_bounds(
     drawing = await Drawer(files).draw(
         reply, drawing_words(Words().translate), community="web", caller=2**63, limit=10**6
     )
-    uploads = {upload.name: upload.data for upload in drawing.uploads}
-    check_files(uploads, limit=10**6)
-    payload = {"flags": COMPONENTS_V2, "components": drawing.view.to_components()}
-    check_message(payload, uploads)
-    assert drawing.view.is_finished()
+    for message in (drawing, *drawing.more):
+        uploads = {upload.name: upload.data for upload in message.uploads}
+        assert len(uploads) == len(message.uploads)
+        check_files(uploads, limit=10**6)
+        payload = {"flags": COMPONENTS_V2, "components": message.view.to_components()}
+        check_message(payload, uploads)
+        assert message.view.is_finished()
+    drawn = [c for c in walk(drawing.view.to_components()) if c["type"] == BUTTON]
+    assert len(drawn) == len(buttons)
+
+
+async def _drawn(folder: Path, *documents: Document, limit: int) -> tuple[Drawing, str]:
+    fakes = Parts(folder, captions=(("red", "red cat"),))
+    files = Files(fakes.library, fakes.thumbnails, fakes.decoder)
+    reply = Reply((Text("All of it", "heading"), *documents))
+    drawing = await Drawer(files).draw(
+        reply, drawing_words(Words().translate), community="web", caller=1, limit=limit
+    )
+    texts = [c["content"] for c in walk(drawing.view.to_components()) if c["type"] == TEXT]
+    return drawing, "\n".join(texts)
+
+
+async def test_files_go_with_as_many_messages_as_they_need(tmp_path: Path) -> None:
+    """Three of 8 MiB fit into a request of Discord: ten come in four messages, in order."""
+    sizes = [8 * MIB - number for number in range(10)]
+    documents = [Document("part.zip", bytes(size), "application/zip") for size in sizes]
+    drawing, text = await _drawn(tmp_path, *documents, limit=10 * MIB)
+    messages = (drawing, *drawing.more)
+    assert [len(message.uploads) for message in messages] == [3, 3, 3, 1]
+    sent = [upload for message in messages for upload in message.uploads]
+    assert [len(upload.data) for upload in sent] == sizes
+    assert [upload.name for upload in sent[:2]] == ["part.zip", "2-part.zip"]
+    assert text == "### All of it"
+
+
+async def test_many_small_files_come_ten_by_ten(tmp_path: Path) -> None:
+    """Discord takes ten files with one message."""
+    documents = [Document(f"{n}.txt", b"x", "text/plain") for n in range(12)]
+    drawing, _ = await _drawn(tmp_path, *documents, limit=10 * MIB)
+    assert [len(message.uploads) for message in (drawing, *drawing.more)] == [10, 2]
+
+
+async def test_a_file_that_discord_does_not_take_is_named(tmp_path: Path) -> None:
+    """With its size; those that fit come all the same."""
+    large = Document("large *all*.zip", bytes(3 * MIB), "application/zip")
+    small = Document("small.zip", b"PK", "application/zip")
+    drawing, text = await _drawn(tmp_path, large, small, limit=2 * MIB)
+    assert [upload.data for upload in drawing.uploads] == [b"PK"]
+    expected = r"The file large \*all\*.zip is larger than Discord takes here: 3.0 MiB."
+    assert text == f"### All of it\n{expected}"
+
+
+@pytest.mark.parametrize("language", sorted(languages().all))
+async def test_our_own_words_are_shown_whole(tmp_path: Path, language: str) -> None:
+    """What is kept of people, and what an operator has to do, is cut short in no language."""
+    presenter = languages().presenter(language)
+    info = presenter.privacy.info(PersonalData("discord:1", (), 3), 2, kept_days=30)
+    note = Text(intent_words(presenter.words.translate), "note")
+    fakes = Parts(tmp_path, captions=(("red", "red cat"),))
+    drawing = await Drawer(Files(fakes.library, fakes.thumbnails, fakes.decoder)).draw(
+        replace(info, parts=(*info.parts, note)),
+        drawing_words(presenter.words.translate),
+        community="web",
+        caller=1,
+        limit=MIB,
+    )
+    texts = [c["content"] for c in walk(drawing.view.to_components()) if c["type"] == TEXT]
+    assert sum(map(len, texts)) > 500
+    assert not any("…" in text for text in texts)
 
 
 async def test_hostile_captions_and_questions_ping_nobody(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ from tests.web.parts import Parts
 
 ORIGINAL = r"PATCH .*/messages/@original"
 CALLBACK = r"POST .*/callback"
+MESSAGES = r"POST .*/channels/\d+/messages"
 GREEN = ("green.png", picture_bytes("green", seed=77, edge=64))
 
 
@@ -31,22 +34,45 @@ async def _find(chat: Chat) -> Shown:
     return await chat.discord.answer(exchange)
 
 
-async def test_a_rate_limit_is_waited_out(tmp_path: Path) -> None:
+@pytest.mark.parametrize("everywhere", [False, True])
+@pytest.mark.parametrize("pattern", [CALLBACK, ORIGINAL])
+async def test_a_rate_limit_is_waited_out(
+    tmp_path: Path, pattern: str, *, everywhere: bool
+) -> None:
     """After a 429 the next call comes when Discord said, not before, and only once."""
     async with chatting(Parts(tmp_path)) as chat:
-        body = {"message": "slow down", "retry_after": 0.4, "global": False}
-        chat.discord.rest.faults.append(Fault(ORIGINAL, 429, body))
+        body = {"message": "slow down", "retry_after": 0.4, "global": everywhere}
+        chat.discord.rest.faults.append(Fault(pattern, 429, body))
         begun = time.monotonic()
         shown = await _find(chat)
         assert time.monotonic() - begun >= 0.4
         assert len(shown.pictures) == 5
-        assert sum("@original" in call for call in chat.discord.rest.calls) == 2
+        calls = [call for call in chat.discord.rest.calls if re.search(pattern, call)]
+        assert len(calls) == 2
 
 
-async def test_a_server_error_is_tried_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [Fault(MESSAGES, 429, {"message": "slow down", "retry_after": 0.4}), Fault(MESSAGES, 502)],
+    ids=["rate limit", "server error"],
+)
+async def test_a_reply_comes_once_all_the_same(tmp_path: Path, fault: Fault) -> None:
+    """Messages are posted again after a limit or an error, and not twice."""
+    async with chatting(Parts(tmp_path)) as chat:
+        chat.discord.rest.faults.append(replace(fault))
+        begun = time.monotonic()
+        await chat.discord.say(ANA, chat.server, f"<@{APPLICATION}> red")
+        assert len((await chat.discord.replied(chat.server.channel)).pictures) == 5
+        assert time.monotonic() - begun >= 0.4
+        calls = [call for call in chat.discord.rest.calls if re.search(MESSAGES, call)]
+        assert len(calls) == 2
+
+
+@pytest.mark.parametrize("pattern", [CALLBACK, ORIGINAL])
+async def test_a_server_error_is_tried_again(tmp_path: Path, pattern: str) -> None:
     """One 502 on the way costs a second, not the answer."""
     async with chatting(Parts(tmp_path)) as chat:
-        chat.discord.rest.faults.append(Fault(ORIGINAL, 502))
+        chat.discord.rest.faults.append(Fault(pattern, 502))
         assert len((await _find(chat)).pictures) == 5
 
 
@@ -67,7 +93,7 @@ async def test_a_reply_that_met_a_broken_connection_comes_once(
 ) -> None:
     """Its nonce keeps Discord from posting it twice."""
     async with chatting(Parts(tmp_path)) as chat:
-        fault = Fault(r"POST .*/channels/\d+/messages", reset=True, after=after)
+        fault = Fault(MESSAGES, reset=True, after=after)
         chat.discord.rest.faults.append(fault)
         channel, calls = chat.server.channel, chat.discord.rest.calls
         await chat.discord.say(ANA, chat.server, f"<@{APPLICATION}> red")
@@ -75,6 +101,27 @@ async def test_a_reply_that_met_a_broken_connection_comes_once(
         assert len((await chat.discord.replied(channel)).pictures) == 5
         await chat.discord.say(ANA, chat.server, f"<@{APPLICATION}> blue")
         await chat.discord.replied(channel, 2)
+
+
+async def test_an_outage_of_the_api_raises_no_storm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few attempts for each answer, then none; the next question is answered again."""
+    pause = asyncio.sleep
+    # The library doubles its pause from a second on.
+    monkeypatch.setattr("discord.webhook.async_.asyncio.sleep", lambda _: pause(0))
+    async with chatting(Parts(tmp_path)) as chat:
+        outage = Fault(r"(PATCH|POST) .*/webhooks/", 503, times=10**6)
+        chat.discord.rest.faults.append(outage)
+        asked = [await chat.discord.slash(ANA, chat.server, "help") for _ in range(5)]
+        await until(lambda: all(e.acknowledged_s is not None for e in asked))
+        await until(lambda: not chat.adapter._work._working)
+        calls = sum("/webhooks/" in call for call in chat.discord.rest.calls)
+        # For each, five with the answer, one that takes back the acknowledgement, and five
+        # with the word that it failed.
+        assert calls <= len(asked) * (5 + 1 + 5)
+        outage.times = 0
+        assert len((await _find(chat)).pictures) == 5
 
 
 async def test_an_answer_that_discord_refuses_is_told_of(tmp_path: Path) -> None:

@@ -18,23 +18,28 @@ MESSAGE_CONTENT = 1 << 15
 
 @dataclass
 class Gateway:
-    """One session at a time. What is dispatched while nobody listens is kept for a resume."""
+    """One session at a time. What is dispatched while nobody listens is kept for a resume.
+
+    ``allowed`` are the privileged intents that the developer portal grants the bot.
+    """
 
     token: str
     servers: list[Server] = field(default_factory=list)
     url: str = ""
     bot: Person = field(default_factory=lambda: Person(BOT, "tangerine", bot=True))
     intents: int = 0
+    allowed: int = MESSAGE_CONTENT
     identified: int = 0
     resumed: int = 0
     accepts: bool = True
-    refuse_with: int | None = None
+    turned_away: int = 0
     _socket: web.WebSocketResponse | None = None
     _events: list[Json] = field(default_factory=list)
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
         """One connection of the client."""
         if not self.accepts:
+            self.turned_away += 1
             raise web.HTTPServiceUnavailable
         socket = web.WebSocketResponse()
         await socket.prepare(request)
@@ -88,8 +93,8 @@ class Gateway:
         if data["token"] != self.token:
             await socket.close(code=4004)
             return
-        if self.refuse_with is not None:
-            await socket.close(code=self.refuse_with)
+        if data["intents"] & MESSAGE_CONTENT & ~self.allowed:
+            await socket.close(code=4014)
             return
         self.identified += 1
         self.intents = data["intents"]

@@ -66,6 +66,7 @@ class Discord:
         options: Mapping[str, Any] | None = None,
         *,
         picture: tuple[str, bytes] | None = None,
+        thread: int | None = None,
         times: int = 1,
         age_s: float = 0.0,
     ) -> Exchange:
@@ -84,18 +85,27 @@ class Discord:
             data["options"].append({"name": key, "type": known[key]["type"], "value": value})
         missing = [k for k, o in known.items() if o.get("required") and k not in given]
         assert not missing, f"Discord does not send /{name} without {missing}"
-        return await self._interact(person, server, 2, data, times=times, age_s=age_s)
+        return await self._interact(
+            person, server, 2, data, thread=thread, times=times, age_s=age_s
+        )
 
     async def complete(
         self, person: Person, server: Server | None, command: str, option: str, start: str
     ) -> list[str]:
-        """Begin to type an option: what is offered."""
+        """Begin to type an option: the values that are offered."""
+        exchange = await self.completion(person, server, command, option, start)
+        return [choice["value"] for choice in exchange.choices or []]
+
+    async def completion(
+        self, person: Person, server: Server | None, command: str, option: str, start: str
+    ) -> Exchange:
+        """Begin to type an option: all that came back."""
         known = next(c for c in self.rest.commands if c["name"] == command)
         focused = {"name": option, "type": STRING, "value": start, "focused": True}
         data = {"id": known["id"], "name": command, "type": 1, "options": [focused]}
         exchange = await self._interact(person, server, 4, data)
         await until(lambda: exchange.choices is not None)
-        return exchange.choices or []
+        return exchange
 
     async def menu(
         self, person: Person, server: Server | None, label: str, target: Json
@@ -120,11 +130,12 @@ class Discord:
         text: str,
         *pictures: tuple[str, bytes],
         reply_to: Json | None = None,
+        thread: int | None = None,
         times: int = 1,
         **changes: Any,
     ) -> Json:
         """Write a message. What the bot may not read of it is taken out, as Discord does."""
-        channel = server.channel if server else int(dm_channel(person)["id"])
+        channel = thread or (server.channel if server else int(dm_channel(person)["id"]))
         message = message_payload(self.ids.new(), channel, person.user, content=text, **changes)
         message["attachments"] = [self.attachment(*picture) for picture in pictures]
         named = f"<@{APPLICATION}>" in text
@@ -175,7 +186,12 @@ class Discord:
 
     def written(self, channel: int) -> list[Shown]:
         """What the bot wrote to a channel by itself, oldest first."""
-        of_exchanges = [m["id"] for e in self.rest.exchanges.values() for m in e.messages]
+        of_exchanges = [
+            message["id"]
+            for exchange in self.rest.exchanges.values()
+            for message in exchange.messages
+            if message is not exchange.pressed
+        ]
         return [
             Shown(message, self.rest.store.files)
             for message in self.rest.store.messages.values()
@@ -196,13 +212,18 @@ class Discord:
         data: Json,
         *,
         message: Json | None = None,
+        thread: int | None = None,
         times: int = 1,
         age_s: float = 0.0,
     ) -> Exchange:
         interaction = self.ids.new(age_s=age_s)
         channel = server.channel_payload if server else dm_channel(person)
+        if server and thread is not None:
+            channel = server.thread_payload(thread)
         limit = server.file_limit if server else 10 * MIB
-        exchange = Exchange(interaction, f"token-{interaction}", int(channel["id"]), limit, age_s)
+        exchange = Exchange(
+            interaction, f"token-{interaction}", int(channel["id"]), limit, age_s, message
+        )
         self.rest.exchanges[exchange.token] = exchange
         event: Json = {
             "id": str(interaction),

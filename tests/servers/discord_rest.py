@@ -11,10 +11,11 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.servers.discord_gateway import Gateway
+from tests.servers.discord_gateway import MESSAGE_CONTENT, Gateway
 from tests.servers.discord_rules import (
     LOADING,
     Refused,
+    check_choices,
     check_commands,
     check_message,
 )
@@ -97,6 +98,9 @@ class Rest:
     async def _application(self, _: web.Request) -> web.Response:
         facts = {"name": "tangerine", "description": "", "icon": None, "verify_key": "", "flags": 0}
         facts["bot_require_code_grant"] = False
+        # What the developer portal grants shows as a flag, here that of unverified bots.
+        facts["flags"] = 1 << 19 if self.gateway.allowed & MESSAGE_CONTENT else 0
+        facts["approximate_guild_count"] = len(self.gateway.servers)
         owner = self.gateway.bot.user
         return _json({"id": str(APPLICATION), "owner": owner, "bot_public": True, **facts})
 
@@ -169,8 +173,13 @@ class Rest:
         exchange.acknowledged_s = time.monotonic() - exchange.asked_at
         resource: Json = {"type": exchange.kind}
         if exchange.kind == _CHOICES:
-            exchange.choices = [choice["value"] for choice in data["choices"]]
-        elif exchange.kind != _DEFERRED_UPDATE:
+            check_choices(data["choices"])
+            exchange.choices = data["choices"]
+        elif exchange.kind == _DEFERRED_UPDATE:
+            if exchange.pressed is None:
+                raise Refused(400, 50035, "Invalid Form Body: there is no message to update")
+            exchange.original = int(exchange.pressed["id"])
+        else:
             waiting = LOADING if exchange.kind == _DEFERRED else 0
             data["flags"] = data.get("flags", 0) | waiting
             resource["message"] = self.store.add(exchange.channel, data, files, check=not waiting)
@@ -184,7 +193,10 @@ class Rest:
         exchange = self._acknowledged(request)
         message = self.store.existing(exchange.original)
         payload, files = await self.store.read(request, exchange.limit)
-        return _json(self.store.change(message, payload, files))
+        changed = self.store.change(message, payload, files)
+        if message not in exchange.messages:
+            exchange.messages.append(message)
+        return _json(changed)
 
     async def _delete_original(self, request: web.Request) -> web.Response:
         exchange = self._acknowledged(request)
@@ -213,7 +225,7 @@ class Rest:
         return exchange
 
     def _server_of(self, channel: int) -> Server | None:
-        return next((s for s in self.gateway.servers if s.channel == channel), None)
+        return next((s for s in self.gateway.servers if channel in s.channels), None)
 
 
 def _json(body: Any, status: int = 200) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,9 +13,15 @@ FILES = 10
 REQUEST_BYTES = 25 * 2**20
 _CHILDREN, _CHARACTERS, _GALLERY, _ALT = 40, 4000, 10, 1024
 _ROW, _SECTION, _CUSTOM_ID, _LABEL = 5, 3, 100, 80
-ACTION_ROW, BUTTON, SECTION, TEXT, THUMBNAIL, GALLERY, CONTAINER = 1, 2, 9, 10, 11, 12, 17
+ACTION_ROW, BUTTON, SECTION, TEXT, THUMBNAIL, GALLERY, FILE, CONTAINER = 1, 2, 9, 10, 11, 12, 13, 17
 STRING, _INTEGER, _BOOLEAN, ATTACHMENT = 3, 4, 5, 11
-_TOP = {ACTION_ROW, SECTION, TEXT, GALLERY, CONTAINER}
+_TOP = {ACTION_ROW, SECTION, TEXT, GALLERY, FILE, CONTAINER}
+_SLASH, _COMMANDS, _OPTIONS, _CHOICES, _COMMAND_CHARACTERS = 1, 100, 25, 25, 8000
+_TYPED_NAME = re.compile(r"[-_'\w]{1,32}")
+_LOCALES = (
+    "id da de en-GB en-US es-ES es-419 fr hr it lt hu nl no pl pt-BR ro fi sv-SE vi tr cs el bg "
+    "ru uk hi th zh-CN ja zh-TW ko"
+)
 
 
 class Refused(Exception):
@@ -44,6 +51,13 @@ def media_of(component: Json) -> list[Json]:
     if component["type"] == GALLERY:
         return list(component["items"])
     return [component] if component["type"] == THUMBNAIL else []
+
+
+def files_of(component: Json) -> list[tuple[Json, str]]:
+    """Where a component names files: each an object and its key for the file."""
+    if component["type"] == FILE:
+        return [(component, "file")]
+    return [(item, "media") for item in media_of(component)]
 
 
 def check_files(files: Mapping[str, bytes], *, limit: int) -> None:
@@ -90,29 +104,76 @@ def _check_component(component: Json, files: Mapping[str, bytes]) -> None:
         raise _bad("a section holds 1 to 3 texts")
     if kind == GALLERY and not 1 <= len(component["items"]) <= _GALLERY:
         raise _bad("a gallery holds 1 to 10 items")
-    for item in media_of(component):
-        scheme, _, name = item["media"]["url"].partition("://")
+    for holder, key in files_of(component):
+        scheme, _, name = holder[key]["url"].partition("://")
         if scheme == "attachment" and name not in files:
             raise _bad(f"there is no file {name}")
-        if len(item.get("description") or "") > _ALT:
+        if kind == FILE and scheme != "attachment":
+            raise _bad("a file has to be uploaded with its message")
+        if len(holder.get("description") or "") > _ALT:
             raise _bad("description")
 
 
 def check_commands(commands: Sequence[Json]) -> None:
-    """Names and descriptions of slash commands and context menus."""
+    """Names, descriptions and options of slash commands and context menus, in all languages."""
+    if len(commands) > _COMMANDS:
+        raise _bad(f"{len(commands)} commands")
     for command in commands:
-        slash = command["type"] == 1
-        if slash and (not command["name"].islower() or not command["description"]):
-            raise _bad("name and description")
-        if not 1 <= len(command["name"]) <= 32 or len(command.get("description", "")) > 100:
-            raise _bad("length of name or description")
+        slash = command["type"] == _SLASH
+        _check_texts(command, typed=slash, described=slash)
         seen_optional = False
-        for option in command.get("options", []):
+        options = command.get("options", [])
+        if len(options) > _OPTIONS:
+            raise _bad(f"{len(options)} options")
+        for option in options:
             if option.get("required") and seen_optional:
                 raise _bad("required options come first")
             seen_optional = seen_optional or not option.get("required")
-            if not 1 <= len(option["description"]) <= 100 or not option["name"].islower():
-                raise _bad("option")
+            _check_texts(option, typed=True, described=True)
+            choices = option.get("choices", [])
+            names = [choice["name"] for choice in choices]
+            if len(choices) > _CHOICES or len(set(names)) != len(names):
+                raise _bad("choices")
+            for choice in choices:
+                _check_texts(choice, typed=False, described=False, longest=100)
+        if _characters(command) > _COMMAND_CHARACTERS:
+            raise _bad("a command is too large")
+
+
+def _check_texts(thing: Json, *, typed: bool, described: bool, longest: int = 32) -> None:
+    for name in _in_all_languages(thing, "name"):
+        if not 1 <= len(name) <= longest:
+            raise _bad(f"name {name!r}")
+        if typed and (not _TYPED_NAME.fullmatch(name) or name != name.lower()):
+            raise _bad(f"name {name!r}")
+    for text in _in_all_languages(thing, "description") if described else ():
+        if not 1 <= len(text) <= 100:
+            raise _bad(f"description {text!r}")
+
+
+def _in_all_languages(thing: Json, key: str) -> list[str]:
+    translated = thing.get(f"{key}_localizations") or {}
+    if not set(translated) <= set(_LOCALES.split()):
+        raise _bad(f"locales {sorted(translated)}")
+    return [thing.get(key, ""), *translated.values()]
+
+
+def _characters(thing: Json) -> int:
+    # Of each text, the longest language counts.
+    own = sum(max(map(len, _in_all_languages(thing, key))) for key in ("name", "description"))
+    inner = [*thing.get("options", []), *thing.get("choices", [])]
+    return own + len(str(thing.get("value", ""))) + sum(map(_characters, inner))
+
+
+def check_choices(choices: Sequence[Json]) -> None:
+    """What a bot offers while somebody types."""
+    if len(choices) > _CHOICES:
+        raise _bad(f"{len(choices)} choices")
+    for choice in choices:
+        if not 1 <= len(choice["name"].strip()) <= len(choice["name"]) <= 100:
+            raise _bad(f"choice {choice['name']!r}")
+        if not 1 <= len(choice["value"]) <= 100:
+            raise _bad(f"choice {choice['value']!r}")
 
 
 def check_option(option: Json, value: Any) -> None:
@@ -121,5 +182,7 @@ def check_option(option: Json, value: Any) -> None:
     assert type(value) is kinds[option["type"]], f"{option['name']} takes no {value!r}"
     if option["type"] == _INTEGER:
         assert option["min_value"] <= value <= option["max_value"]
-    if option["type"] == STRING:
+    if "choices" in option:
+        assert value in [choice["value"] for choice in option["choices"]]
+    elif option["type"] == STRING:
         assert option["min_length"] <= len(value) <= option["max_length"]

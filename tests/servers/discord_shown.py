@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tests.servers.discord_rules import (
     BUTTON,
     EPHEMERAL,
+    FILE,
     GALLERY,
     TEXT,
     THUMBNAIL,
@@ -45,6 +46,12 @@ class Shown:
         return [alt for _, alt in self._media(GALLERY)]
 
     @property
+    def documents(self) -> dict[str, bytes]:
+        """The files that it offers to keep, by name."""
+        files = [c["file"]["url"] for c in self._components if c["type"] == FILE]
+        return {_path(url).rpartition("/")[2]: self._files[_path(url)] for url in files}
+
+    @property
     def thumbnail(self) -> bytes | None:
         """The small picture beside its heading."""
         return next((data for data, _ in self._media(THUMBNAIL)), None)
@@ -56,7 +63,11 @@ class Shown:
 
     def _media(self, kind: int) -> list[tuple[bytes, str]]:
         items = [item for c in self._components if c["type"] == kind for item in media_of(c)]
-        paths = [item["media"]["url"].partition("/cdn/")[2].partition("?")[0] for item in items]
+        paths = [_path(item["media"]["url"]) for item in items]
         return [
             (self._files[p], i.get("description", "")) for p, i in zip(paths, items, strict=True)
         ]
+
+
+def _path(url: str) -> str:
+    return url.partition("/cdn/")[2].partition("?")[0]

@@ -17,7 +17,7 @@ from tests.servers.discord_rules import (
     Refused,
     check_files,
     check_message,
-    media_of,
+    files_of,
     walk,
 )
 from tests.servers.discord_world import MIB, Ids, Json, message_payload
@@ -25,17 +25,18 @@ from tests.servers.discord_world import MIB, Ids, Json, message_payload
 
 @dataclass
 class Exchange:
-    """One interaction: what came back, and when."""
+    """One interaction: what came back, and when; ``pressed`` is the message of its button."""
 
     id: int
     token: str
     channel: int
     limit: int = 10 * MIB
     age_s: float = 0.0
+    pressed: Json | None = None
     asked_at: float = field(default_factory=time.monotonic)
     acknowledged_s: float | None = None
     kind: int | None = None
-    choices: list[str] | None = None
+    choices: list[Json] | None = None
     original: int | None = None
     messages: list[Json] = field(default_factory=list)
 
@@ -101,9 +102,9 @@ class Store:
         message["allowed_mentions"] = payload.get("allowed_mentions")
         message["components"] = copy.deepcopy(payload.get("components", []))
         for component in walk(message["components"]):
-            for item in media_of(component):
-                name = item["media"]["url"].removeprefix("attachment://")
-                item["media"] = self.upload(name, files[name])
+            for holder, key in files_of(component):
+                name = holder[key]["url"].removeprefix("attachment://")
+                holder[key] = self.upload(name, files[name])
         return message
 
     def upload(self, name: str, data: bytes) -> Json:

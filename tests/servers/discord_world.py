@@ -67,13 +67,23 @@ class Person:
 
 @dataclass
 class Server:
-    """A community with one text channel; ``role_rights`` by role, beside the member's own."""
+    """A community with one text channel and ``threads`` in it, by their ids.
+
+    ``role_rights`` come by role, beside the member's own.
+    """
 
     id: int
     owner: int = 1
     role_rights: dict[int, int] = field(default_factory=dict)
     file_limit: int = 10 * MIB
     muted: bool = False
+    threads: tuple[int, ...] = ()
+    locale: str = "en-US"
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """The ids of its channel and its threads."""
+        return (self.channel, *self.threads)
 
     @property
     def channel(self) -> int:
@@ -105,7 +115,7 @@ class Server:
             "channels": [self.channel_payload],
             "members": [],
             "member_count": 3,
-            "threads": [],
+            "threads": [self.thread_payload(thread) for thread in self.threads],
             "emojis": [],
             "stickers": [],
             "features": [],
@@ -116,7 +126,7 @@ class Server:
             "soundboard_sounds": [],
             "unavailable": False,
             "large": False,
-            "preferred_locale": "en-US",
+            "preferred_locale": self.locale,
             "premium_tier": 0,
             "verification_level": 0,
             "default_message_notifications": 0,
@@ -144,6 +154,21 @@ class Server:
             "topic": None,
             "last_message_id": None,
             "rate_limit_per_user": 0,
+        }
+
+    def thread_payload(self, thread: int) -> Json:
+        """One of its threads."""
+        times = {"archive_timestamp": "2025-01-01T00:00:00+00:00", "auto_archive_duration": 60}
+        return {
+            **self.channel_payload,
+            "id": str(thread),
+            "type": 11,
+            "name": "a thread",
+            "parent_id": str(self.channel),
+            "owner_id": str(self.owner),
+            "message_count": 1,
+            "member_count": 1,
+            "thread_metadata": {"archived": False, "locked": False, **times},
         }
 
 
