@@ -1,0 +1,209 @@
+"""Take the pictures of ``docs/commands.md``: ``python scripts/commands_pictures.py``.
+
+Starts ``tangerine run`` on Tux Paint's stamps between a loopback Discord and a loopback
+Telegram, gives each command on both, and draws the messages that come back in a real
+Chromium.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from PIL import Image, ImageDraw, ImageFilter, ImageOps  # noqa: E402 - run as a file
+from playwright.async_api import Browser, async_playwright  # noqa: E402
+
+from index.demo import demo_gallery  # noqa: E402
+from scripts.chat_drawings import discord_message, page, telegram_messages  # noqa: E402
+from tests.program import Program  # noqa: E402
+from tests.running import running  # noqa: E402
+from tests.servers.discord_people import TOKEN as DISCORD_TOKEN  # noqa: E402
+from tests.servers.discord_people import Discord, discord_with  # noqa: E402
+from tests.servers.discord_world import MANAGE_GUILD, MEMBER_RIGHTS, Person, Server  # noqa: E402
+from tests.servers.telegram import TOKEN as TELEGRAM_TOKEN  # noqa: E402
+from tests.servers.telegram import TelegramServer  # noqa: E402
+
+OUT = ROOT / "docs" / "images" / "commands"
+_ADA = Person(13, "ada", rights=MEMBER_RIGHTS | MANAGE_GUILD)
+_GROUP = -1001
+_FRUIT = "orange_seville.png"
+_QUIET_S = 1.5
+_COLOURS = 128
+_INDEXED_S = 600
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One command: as typed on Discord and as written on Telegram; ``photo`` goes with it."""
+
+    name: str
+    options: Mapping[str, Any]
+    text: str
+    photo: bool = False
+
+
+def scenes() -> tuple[Scene, ...]:
+    """What is shown of each command, in an order that makes sense to the collection."""
+    return (
+        Scene("find", {"query": "orange fruits"}, "/find orange fruits"),
+        Scene("similar", {}, "/similar", photo=True),
+        Scene("describe", {"count": 3}, "/describe --count 3", photo=True),
+        Scene(
+            "classify",
+            {"labels": "fruit, animal, vehicle"},
+            "/classify fruit, animal, vehicle",
+            photo=True,
+        ),
+        Scene("add", {"caption": "our mascot"}, "/add our mascot", photo=True),
+        Scene("remove", {"id": "our mascot"}, "/remove our mascot"),
+        Scene("reindex", {}, "/reindex"),
+        Scene("status", {}, "/status"),
+        Scene("settings", {}, "/settings"),
+        Scene("privacy", {}, "/privacy"),
+        Scene("help", {}, "/help"),
+    )
+
+
+async def main() -> None:
+    """Take all pictures."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        gallery = demo_gallery(ROOT / "data" / "demo", print)
+        program = _program(Path(folder), gallery)
+        telegram = TelegramServer()
+        telegram.world.user(_ADA.id)
+        telegram.world.group(_GROUP, {_ADA.id: "creator"})
+        async with (
+            discord_with(Server(5, owner=1)) as discord,
+            telegram.running(),
+            running(
+                program,
+                DISCORD_TOKEN=DISCORD_TOKEN,
+                DISCORD_API_URL=discord.api_url,
+                DISCORD_GATEWAY_URL=discord.gateway.url,
+                TELEGRAM_TOKEN=TELEGRAM_TOKEN,
+                TELEGRAM_API_URL=telegram.url,
+            ) as started,
+            async_playwright() as playwright,
+        ):
+            for words in ("Ready:", "Discord: connected", "Telegram: connected"):
+                await started.wait_for(lambda words=words: started.said(words), _INDEXED_S)  # type: ignore[misc]
+            browser = await playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
+            )
+            photo = _photo(gallery)
+            for scene in scenes():
+                # Two different pictures are added: the second one would be a duplicate.
+                added = scene.name == "add"
+                on_discord, on_telegram = (
+                    (_mascot("skyblue"), _mascot("mistyrose")) if added else (photo, photo)
+                )
+                for platform, shown in (
+                    ("Discord", await _on_discord(discord, scene, on_discord)),
+                    ("Telegram", await _on_telegram(telegram, scene, on_telegram)),
+                ):
+                    await _take(browser, platform, scene, shown)
+            await browser.close()
+
+
+def _program(folder: Path, gallery: Path) -> Program:
+    keep = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME", "LANG", "TMPDIR"}}
+    return Program(
+        folder,
+        keep
+        | {
+            "TANGERINE_MODEL": "mini",
+            "TANGERINE_DATA_DIR": str(folder / "data"),
+            "TANGERINE_GALLERY": str(gallery),
+            "TANGERINE_LIMITS__ENABLED": "false",
+            "TANGERINE_WEB_PORT": "0",
+        },
+    )
+
+
+def _photo(gallery: Path) -> bytes:
+    """An orange of the gallery as somebody photographs it: tilted, on a table, a little soft."""
+    with Image.open(next(gallery.rglob(_FRUIT))) as image:
+        fruit = image.convert("RGBA")
+    fruit = ImageOps.contain(fruit.crop(fruit.getbbox()), (340, 340))
+    fruit = fruit.rotate(20, Image.Resampling.BICUBIC, expand=True)
+    table = Image.new("RGB", (640, 520), (214, 190, 158))
+    table.paste(fruit, ((640 - fruit.width) // 2, (520 - fruit.height) // 2), fruit)
+    return _png(table.filter(ImageFilter.GaussianBlur(0.5)))
+
+
+def _mascot(sky: str) -> bytes:
+    """A tangerine with a face, before a sky: another sky is another picture."""
+    image = Image.new("RGB", (480, 480), sky)
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((90, 110, 390, 410), "#ff8c1a", "#d96c00", 8)
+    draw.ellipse((225, 60, 315, 120), "#3b8f3b")
+    for x in (185, 265):
+        draw.ellipse((x, 210, x + 30, 250), "black")
+    draw.arc((180, 240, 300, 340), 20, 160, "black", 8)
+    return _png(image)
+
+
+def _png(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "PNG")
+    return out.getvalue()
+
+
+async def _on_discord(discord: Discord, scene: Scene, photo: bytes) -> str:
+    [server] = discord.gateway.servers
+    picture = ("photo.png", photo) if scene.photo else None
+    exchange = await discord.slash(_ADA, server, scene.name, scene.options, picture=picture)
+    await discord.answer(exchange)
+    await _quiet(lambda: str(exchange.messages))
+    return "".join(
+        discord_message(shown.message, discord.rest.store.files)
+        for shown in discord.visible(exchange)
+    )
+
+
+async def _on_telegram(telegram: TelegramServer, scene: Scene, photo: bytes) -> str:
+    before = len(telegram.world.sent)
+    await telegram.say(_GROUP, _ADA.id, scene.text, photo=photo if scene.photo else None)
+    await telegram.until(lambda: len(telegram.world.sent) > before, 30)
+    await _quiet(lambda: str(telegram.world.sent))
+    return telegram_messages(telegram.world.sent[before:], telegram.world)
+
+
+async def _quiet(state: Callable[[], str]) -> None:
+    """Wait until nothing has changed for a while: progress is drawn over itself."""
+    before = ""
+    while before != (before := state()):  # noqa: ASYNC110 - the servers have no event for quiet
+        await asyncio.sleep(_QUIET_S)
+
+
+async def _take(browser: Browser, platform: str, scene: Scene, body: str) -> None:
+    asked = scene.text + (" + a photo" if scene.photo else "")
+    view = await browser.new_page(viewport={"width": 560, "height": 40}, device_scale_factor=1.5)
+    await view.set_content(page(platform.lower(), asked, body))
+    picture = await view.screenshot(full_page=True)
+    await view.close()
+    path = OUT / f"{scene.name}-{platform.lower()}.png"
+    await asyncio.to_thread(_save, picture, path)
+    print(path.relative_to(ROOT), path.stat().st_size // 1024, "KiB")
+
+
+def _save(picture: bytes, path: Path) -> None:
+    # A palette makes flat pictures a third as large, without a difference that one sees.
+    with Image.open(io.BytesIO(picture)) as image:
+        image.convert("RGB").quantize(_COLOURS).save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
