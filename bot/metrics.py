@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from core.batching import BatchRecord
+from bot.observing import Decoders
+from core.batching import BatcherHealth, BatchRecord
+from core.types import CollectionStatus, Progress
 
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -15,6 +19,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._connected: dict[str, bool] = {}
         self._requests = Counter(
             "tangerine_requests",
             "Requests by platform and command.",
@@ -57,12 +62,21 @@ class Metrics:
             ["result"],
             registry=self.registry,
         )
-        self._pictures = Gauge(
-            "tangerine_pictures",
-            "Pictures of a collection.",
-            ["collection"],
+        self._request_seconds = Histogram(
+            "tangerine_request_seconds",
+            "Time from a request's arrival to its reply, the platform's own part left out.",
+            ["platform"],
+            buckets=_SECONDS,
             registry=self.registry,
         )
+        self._stage_seconds = Histogram(
+            "tangerine_stage_seconds",
+            "Time of one stage of a search: open, decode, embed.",
+            ["stage"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self._states = _States(self.registry)
 
     def request(self, platform: str, command: str) -> None:
         """Count one request."""
@@ -86,10 +100,92 @@ class Metrics:
         """Note whether a query's vector was in the cache."""
         self._cache.labels("hit" if hit else "miss").inc()
 
+    def answered(self, platform: str, seconds: float) -> None:
+        """Note how long a request took."""
+        self._request_seconds.labels(platform).observe(seconds)
+
+    def stage(self, stage: str, seconds: float) -> None:
+        """Note how long a stage of a search took."""
+        self._stage_seconds.labels(stage).observe(seconds)
+
     def collection(self, name: str, pictures: int) -> None:
         """Note the size of a collection."""
-        self._pictures.labels(name).set(pictures)
+        self._states.pictures.labels(name).set(pictures)
+
+    def connection(self, platform: str, *, connected: bool) -> None:
+        """Note whether a platform is connected; each time it comes back is counted."""
+        states, before = self._states, self._connected.get(platform)
+        states.connected.labels(platform).set(connected)
+        reconnects = states.reconnects.labels(platform)  # 0 is worth a line, too
+        if before is not None and connected and not before:
+            reconnects.inc()
+        # Not connected yet is not yet lost.
+        if connected or before is not None:
+            self._connected[platform] = connected
+
+    def ready(self, *, ready: bool) -> None:
+        """Note what /readyz says."""
+        self._states.ready.set(ready)
+
+    def batcher(self, health: BatcherHealth) -> None:
+        """Note the encoder's queue."""
+        self._states.queue.set(health.queued)
+        self._states.restarts.labels("encoder").set(health.restarts)
+
+    def decoders(self, stats: Decoders) -> None:
+        """Note the processes that decode."""
+        self._states.decoders.set(stats.alive)
+        self._states.decoders_waiting.set(stats.waiting)
+        self._states.restarts.labels("decoder").set(stats.restarts)
+
+    def reindexing(self, running: Mapping[str, Progress]) -> None:
+        """Note how far each reindex under way has come."""
+        self._states.reindexed.clear()
+        for name, progress in running.items():
+            share = progress.done / progress.total if progress.total else 0.0
+            self._states.reindexed.labels(name).set(share)
+
+    def index(self, status: CollectionStatus, *, size: int, age_s: float | None) -> None:
+        """Note a collection: bytes of its index, seconds since its last reindex ended."""
+        states = self._states
+        states.pictures.labels(status.name).set(status.pictures)
+        states.captions.labels(status.name).set(status.captions)
+        states.generation.labels(status.name).set(status.generation)
+        states.index_bytes.labels(status.name).set(size)
+        if age_s is not None:
+            states.index_age.labels(status.name).set(age_s)
 
     def render(self) -> bytes:
         """Everything in Prometheus' text format, UTF-8."""
         return generate_latest(self.registry)
+
+
+class _States:
+    """What is looked at from time to time (:mod:`bot.observing`)."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"tangerine_{name}", text, labels, registry=registry)
+
+        self.ready = gauge("ready", "1 while /readyz says that questions are answered.")
+        self.connected = gauge("connected", "1 while a platform is connected.", "platform")
+        self.reconnects = Counter(
+            "tangerine_reconnects",
+            "Times that a platform was connected again after it was lost for a second or more.",
+            ["platform"],
+            registry=registry,
+        )
+        self.queue = gauge("queue_length", "Items that wait for the encoder.")
+        self.decoders = gauge("decoders", "Processes that can decode pictures.")
+        self.decoders_waiting = gauge("decoders_waiting", "Pictures that wait for a process.")
+        self.restarts = gauge("worker_restarts", "Workers replaced since the start.", "worker")
+        self.reindexed = gauge(
+            "reindex_progress", "Share done of a reindex under way, 0 to 1.", "collection"
+        )
+        self.pictures = gauge("pictures", "Pictures of a collection.", "collection")
+        self.captions = gauge("captions", "Captions of a collection.", "collection")
+        self.generation = gauge("index_generation", "Commits of a collection.", "collection")
+        self.index_bytes = gauge("index_bytes", "Size of a collection's index files.", "collection")
+        self.index_age = gauge(
+            "index_age_seconds", "Time since the last reindex of a collection ended.", "collection"
+        )

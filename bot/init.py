@@ -1,0 +1,208 @@
+"""``tangerine init``: asks for tokens and folders, tries them, writes the settings file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import typer
+
+from bot.console import Terminal
+from bot.doctor_discord import PERMISSIONS, DiscordRefusedError, ask_discord, invite_link
+from bot.doctor_telegram import TelegramRefusedError, ask_telegram
+from bot.findings import Finding
+from bot.init_file import Value, already_there, settings_text, write_private
+from core.errors import SettingsError, SourceError
+
+Bot = TypeVar("Bot")
+
+_DISCORD_STEPS = """\
+Discord: open https://discord.com/developers/applications and choose New Application, then
+Bot, Reset Token, and copy the token. The bot needs no privileged intent, except for
+answering photos that nobody sends to it."""
+_TELEGRAM_STEPS = """\
+Telegram: write to @BotFather: /newbot, then a name and a user name ending in "bot"; it
+answers with the token."""
+_NEXT = """\
+Wrote {file}, which only you can read. Now:
+    tangerine doctor --config {file}
+    tangerine run --config {file}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What needs no question: from options and the environment; None where it is not said.
+
+    ``*_api_url`` are other servers than the public ones.
+    """
+
+    gallery: Path | None = None
+    data_dir: Path | None = None
+    model: str | None = None
+    web_port: int | None = None
+    discord_token: str | None = field(default=None, repr=False)
+    telegram_token: str | None = field(default=None, repr=False)
+    discord_api_url: str | None = None
+    discord_gateway_url: str | None = None
+    telegram_api_url: str | None = None
+
+
+class Init:
+    """One run of ``tangerine init``.
+
+    ``asks`` is whether somebody is there to be asked; nobody is with ``--yes``. ``explained``
+    is the text of ``config/default.toml``. ``count_pictures`` says how many pictures are in
+    a folder; it blocks and raises SourceError.
+    """
+
+    def __init__(
+        self,
+        terminal: Terminal,
+        known: Known,
+        *,
+        asks: bool,
+        explained: str,
+        count_pictures: Callable[[Path], int],
+    ) -> None:
+        self._terminal = terminal
+        self._known = known
+        self._asks = asks
+        self._explained = explained
+        self._count = count_pictures
+        self._links: list[str] = []
+
+    def write(self, file: Path) -> None:
+        """Ask, try, and write ``file``; it is never overwritten. Blocking.
+
+        Raises SettingsError.
+        """
+        if file.exists():
+            raise already_there(file)
+        known = self._known
+        values: dict[str, Value] = {
+            "gallery": str(self._gallery()),
+            "data_dir": str(self._data_dir(file)),
+            "model": known.model or self._ask("Model, by name or folder", "mini"),
+        }
+        if known.web_port is not None:
+            values["web.port"] = known.web_port
+        values |= self._discord()
+        values |= self._telegram()
+        given = {
+            "discord.api_url": known.discord_api_url,
+            "discord.gateway_url": known.discord_gateway_url,
+            "telegram.api_url": known.telegram_api_url,
+        }
+        values |= {name: value for name, value in given.items() if value}
+        text = settings_text(values, self._explained)
+        write_private(file, text)
+        for line in self._links:
+            self._terminal.note(line)
+        self._terminal.note(_NEXT.format(file=file))
+
+    def _gallery(self) -> Path:
+        folder = self._known.gallery
+        while True:
+            if folder is None:
+                if not self._asks:
+                    raise SettingsError(
+                        "No folder of pictures is named.", remedy="Name one with --gallery."
+                    )
+                folder = Path(self._ask("Folder of your pictures"))
+            folder = folder.expanduser().absolute()
+            try:
+                pictures = self._count(folder)
+            except SourceError as error:
+                if not self._asks:
+                    raise SettingsError(error.message, remedy=error.remedy) from error
+                self._terminal.error(error.message, error.remedy)
+                folder = None
+            else:
+                self._terminal.note(f"{pictures} pictures in {folder}.")
+                return folder
+
+    def _data_dir(self, file: Path) -> Path:
+        default = file.absolute().with_name("data")
+        folder = self._known.data_dir or Path(
+            self._ask("Folder for catalogue, index and models", str(default))
+        )
+        return folder.expanduser().absolute()
+
+    def _discord(self) -> dict[str, Value]:
+        token, bot = self._token(
+            self._known.discord_token,
+            _DISCORD_STEPS,
+            "Discord token (empty: no Discord)",
+            lambda token: ask_discord(token, self._known.discord_api_url),
+        )
+        if bot is not None:
+            rights = ", ".join(PERMISSIONS)
+            self._links.append(
+                f"Discord: let {bot.name} into your server ({rights}):\n"
+                f"    {invite_link(bot.application_id)}"
+            )
+        return {"discord.token": token} if token else {}
+
+    def _telegram(self) -> dict[str, Value]:
+        token, bot = self._token(
+            self._known.telegram_token,
+            _TELEGRAM_STEPS,
+            "Telegram token (empty: no Telegram)",
+            lambda token: ask_telegram(token, self._known.telegram_api_url),
+        )
+        if bot is not None:
+            steps = [f"Telegram: open https://t.me/{bot.name}"]
+            if not bot.inline:
+                steps.append("    /setinline at @BotFather lets people search from any chat")
+            if not bot.hears_groups:
+                steps.append(
+                    "    /setprivacy at @BotFather, Disable, lets it see every photo of a group"
+                )
+            self._links.append("\n".join(steps))
+        return {"telegram.token": token} if token else {}
+
+    def _token(
+        self,
+        token: str | None,
+        steps: str,
+        question: str,
+        ask: Callable[[str], Coroutine[Any, Any, Bot]],
+    ) -> tuple[str, Bot | None]:
+        """A token that was tried, and whose it is; empty for none, None for not known."""
+        asked = token is None
+        if asked:
+            if not self._asks:
+                return "", None
+            self._terminal.note(steps)
+        while True:
+            if token is None:
+                token = (self._ask(question, "", secret=True)).strip()
+            if not token:
+                return "", None
+            try:
+                return token, asyncio.run(ask(token))
+            except (DiscordRefusedError, TelegramRefusedError) as refused:
+                finding: Finding = refused.finding
+                if not refused.for_good:
+                    # The network may come later; the doctor asks again.
+                    self._terminal.error(finding.message, finding.remedy)
+                    return token, None
+                if not self._asks:
+                    raise SettingsError(finding.message, remedy=finding.remedy) from refused
+                self._terminal.error(finding.message, "Copy it once more, or leave it empty.")
+                token = None
+
+    def _ask(self, question: str, default: str | None = None, *, secret: bool = False) -> str:
+        if not self._asks:
+            return default or ""
+        answer: str = typer.prompt(
+            question,
+            default=default,
+            hide_input=secret,
+            show_default=bool(default),
+            err=True,
+        )
+        return answer

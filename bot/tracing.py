@@ -1,0 +1,46 @@
+"""An id for each request, in every line of the log that is written on its behalf.
+
+The id lies in a context variable, which tasks and :func:`asyncio.to_thread` hand on: lines of
+the core and of the index carry it as those of the adapters do. A batch of the encoder serves
+several requests and carries none.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from structlog.contextvars import bind_contextvars, bound_contextvars
+
+_KEY = "request"
+_BYTES = 4
+
+_scoped: ContextVar[bool] = ContextVar("scoped", default=False)
+
+
+def begin_request(platform: str) -> None:
+    """Name the request that this task works on from now on.
+
+    Chat platforms give each event a task of its own, so the name also stands in what the
+    adapter says once the answer is made. Inside of :func:`request_scope` it stays.
+    """
+    if not _scoped.get():
+        bind_contextvars(**{_KEY: _new_id(), "platform": platform})
+
+
+@contextmanager
+def request_scope(platform: str) -> Iterator[str]:
+    """Name one request of a task that serves several, as a connection's does; gives its id."""
+    name = _new_id()
+    token = _scoped.set(True)
+    try:
+        with bound_contextvars(**{_KEY: name, "platform": platform}):
+            yield name
+    finally:
+        _scoped.reset(token)
+
+
+def _new_id() -> str:
+    return secrets.token_hex(_BYTES)

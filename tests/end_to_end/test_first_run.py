@@ -1,0 +1,301 @@
+"""A new user's first five minutes, as ``docs/first-bot.md`` tells them.
+
+The commands are taken from the guide's own code blocks and typed into a terminal, with
+Discord and Telegram on the loopback, until both have answered the guide's question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import stat
+import termios
+import tomllib
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import discord as discord_py
+import pytest
+
+from bot.doctor_discord import PERMISSIONS, invite_link
+from config.settings import load
+from tests.program import Done, Program
+from tests.servers.discord_people import TOKEN as DISCORD_TOKEN
+from tests.servers.discord_people import Discord, discord_with
+from tests.servers.discord_world import APPLICATION, Person, Server
+from tests.servers.telegram import TOKEN as TELEGRAM_TOKEN
+from tests.servers.telegram import TelegramServer
+
+_ROOT = Path(__file__).parents[2]
+_GUIDE = (_ROOT / "docs" / "first-bot.md").read_text(encoding="utf-8")
+_COMMANDS = re.findall(r"```sh\n(.+?)\n```", _GUIDE)
+_QUESTIONS = re.findall(r"```chat\n(.+?)\n```", _GUIDE)
+_WRONG_DISCORD = "OTAw.wrong.token-that-nobody-ever-gave-out-at-all"
+_WRONG_TELEGRAM = "123456789:AAwrong_wrong_wrong_wrong_wrong_wr"
+
+ANA = Person(11, "ana")
+ADA = 11
+
+
+@dataclass
+class Screen:
+    """A terminal with a program in it: what is shown, and a keyboard."""
+
+    process: Process
+    master: int
+    shown: str = ""
+
+    async def read(self) -> None:
+        """Collect what is shown until the program has ended."""
+        while True:
+            try:
+                data = await asyncio.to_thread(os.read, self.master, 65536)
+            except OSError:  # EIO: nobody holds the other end any more
+                return
+            self.shown += data.decode(errors="replace").replace("\r\n", "\n")
+
+    async def until(self, words: str, seconds: float = 90) -> None:
+        """Wait until these words are shown."""
+        try:
+            async with asyncio.timeout(seconds):
+                while words not in self.shown:
+                    assert self.process.returncode is None, self.shown
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            pytest.fail(f"not shown: {words!r}; but: {self.shown}")
+
+    async def answer(self, question: str, answer: str, *, secret: bool = False) -> None:
+        """Wait for a question and type an answer to it; the screen begins anew behind it.
+
+        A secret is typed once the terminal shows no more of what is typed.
+        """
+        await self.until(question)
+        assert self.shown.rstrip().endswith(":"), self.shown
+        async with asyncio.timeout(30):
+            while secret and self._echoes():  # noqa: ASYNC110 - a terminal tells nobody
+                await asyncio.sleep(0.02)
+        self.shown = ""
+        os.write(self.master, f"{answer}\n".encode())
+
+    def _echoes(self) -> bool:
+        return bool(termios.tcgetattr(self.master)[3] & termios.ECHO)
+
+
+@asynccontextmanager
+async def terminal(
+    command: str, folder: Path, environment: dict[str, str]
+) -> AsyncIterator[Screen]:
+    """Run a line of the guide in a terminal, in a folder of its own."""
+    master, slave = os.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *command.split(),
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        cwd=folder,
+        env=environment,
+        # Of its own, so that the terminal of whoever runs the tests is not asked.
+        start_new_session=True,
+    )
+    os.close(slave)
+    screen = Screen(process, master)
+    reading = asyncio.create_task(screen.read())
+    try:
+        yield screen
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+        await reading
+        os.close(master)
+
+
+def _environment(discord: Discord, telegram: TelegramServer) -> dict[str, str]:
+    keep = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return keep | {
+        "TERM": "xterm",
+        "COLUMNS": "200",
+        "DISCORD_API_URL": discord.api_url,
+        "DISCORD_GATEWAY_URL": discord.gateway.url,
+        "TELEGRAM_API_URL": telegram.url,
+        "TANGERINE_WEB_PORT": "0",
+        "TANGERINE_ENCODER__THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+    }
+
+
+@pytest.mark.timeout(240)  # it loads the model twice, and assembles it
+async def test_the_guide_leads_to_the_first_answer(
+    new_program: Callable[[], Program], tmp_path: Path
+) -> None:
+    """From init to a picture on Discord and on Telegram with the guide's own commands."""
+    install, init, doctor, run = _COMMANDS
+    [question] = _QUESTIONS
+    target = install.removeprefix("make ")
+    assert re.search(rf"^{target}:", (_ROOT / "Makefile").read_text(), re.MULTILINE)
+    (tmp_path / ".venv").symlink_to(_ROOT / ".venv")
+    gallery = new_program().gallery
+    telegram = TelegramServer()
+    telegram.world.user(ADA)
+    async with discord_with(Server(5, owner=1)) as discord, telegram.running():
+        environment = _environment(discord, telegram)
+
+        async with terminal(init, tmp_path, environment) as screen:
+            rows = re.findall(r"^\| (.+?) \|", _GUIDE, re.MULTILINE)[1:]
+            folder, data, model, discord_token, telegram_token = rows
+            await screen.answer(folder, "/nowhere")
+            await screen.answer(folder, str(gallery))
+            await screen.answer(data, "")
+            await screen.answer(model, "")
+            await screen.answer(discord_token, _WRONG_DISCORD, secret=True)
+            await screen.until("does not accept the token")
+            await screen.answer(discord_token, DISCORD_TOKEN, secret=True)
+            await screen.answer(telegram_token, TELEGRAM_TOKEN, secret=True)
+            assert await screen.process.wait() == 0
+        assert DISCORD_TOKEN not in screen.shown
+        assert TELEGRAM_TOKEN not in screen.shown
+        assert invite_link(APPLICATION) in screen.shown.replace("\n", "")
+        assert "/setprivacy" in screen.shown
+        config = tmp_path / "tangerine.toml"
+        assert stat.S_IMODE(config.stat().st_mode) == 0o600
+
+        async with terminal(doctor, tmp_path, environment) as screen:
+            assert await screen.process.wait() == 0
+        assert "tangerine_test_bot" in screen.shown
+        assert "failed" not in screen.shown
+
+        async with terminal(run, tmp_path, environment) as screen:
+            for words in ("Ready", "Discord: connected", "Telegram: connected"):
+                await screen.until(words)
+            name, _, words = question.removeprefix("/").partition(" ")
+            [server] = discord.gateway.servers
+            shown = await discord.answer(await discord.slash(ANA, server, name, {"query": words}))
+            assert shown.pictures, shown.text
+            await telegram.say(ADA, ADA, question)
+            await telegram.until(lambda: any("photo" in m for m in telegram.world.sent), 30)
+            screen.process.send_signal(signal.SIGINT)
+            async with asyncio.timeout(20):
+                assert await screen.process.wait() == 0
+
+
+def _init(tmp_path: Path, *arguments: str, **environment: str) -> Done:
+    out = ("--out", str(tmp_path / "tangerine.toml"))
+    (tmp_path / "pictures").mkdir(exist_ok=True)
+    return Program(tmp_path, {})(
+        "init", "--yes", *out, "--gallery", tmp_path / "pictures", *arguments, **environment
+    )
+
+
+def _with_servers(
+    work: Callable[[Discord, TelegramServer], Done],
+) -> Done:
+    async def serve() -> Done:
+        telegram = TelegramServer()
+        async with discord_with(Server(5, owner=1)) as discord, telegram.running():
+            return await asyncio.to_thread(work, discord, telegram)
+
+    return asyncio.run(serve())
+
+
+def test_a_script_is_asked_nothing(tmp_path: Path) -> None:
+    """With --yes, options and environment say it all; what is written is what they said."""
+    done = _with_servers(
+        lambda discord, telegram: _init(
+            tmp_path,
+            "--web-port",
+            "8123",
+            "--data-dir",
+            str(tmp_path / 'a "strange" name'),
+            DISCORD_TOKEN=DISCORD_TOKEN,
+            DISCORD_API_URL=discord.api_url,
+            TELEGRAM_TOKEN=TELEGRAM_TOKEN,
+            TELEGRAM_API_URL=telegram.url,
+        )
+    )
+    assert done.code == 0, done.err
+    config = tmp_path / "tangerine.toml"
+    written = tomllib.loads(config.read_text(encoding="utf-8"))
+    assert written["discord"]["token"] == DISCORD_TOKEN
+    settings = load(config)
+    assert settings.web.port == 8123
+    assert settings.gallery == tmp_path / "pictures"
+    assert settings.data_dir == tmp_path / 'a "strange" name'
+    assert settings.telegram.token is not None
+    assert settings.telegram.token.get_secret_value() == TELEGRAM_TOKEN
+    # Every value stands below what it means.
+    lines = config.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines):
+        if " = " in line and not line.startswith("#"):
+            assert lines[number - 1].startswith("# "), line
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    """A settings file that is there stays as it is, and is not even asked about."""
+    (tmp_path / "tangerine.toml").write_text("mine")
+    done = _init(tmp_path)
+    assert done.code == 1
+    assert "exists already" in done.err
+    assert (tmp_path / "tangerine.toml").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("tokens", "words"),
+    [
+        ({"DISCORD_TOKEN": _WRONG_DISCORD}, "Discord does not accept the token"),
+        ({"TELEGRAM_TOKEN": _WRONG_TELEGRAM}, "Telegram refuses the token"),
+    ],
+)
+def test_a_wrong_token_is_refused_before_anything_is_written(
+    tmp_path: Path, tokens: dict[str, str], words: str
+) -> None:
+    """In a script it ends the run, with the remedy and without the token."""
+    done = _with_servers(
+        lambda discord, telegram: _init(
+            tmp_path, DISCORD_API_URL=discord.api_url, TELEGRAM_API_URL=telegram.url, **tokens
+        )
+    )
+    assert done.code == 1
+    assert words in done.err
+    assert not (tmp_path / "tangerine.toml").exists()
+    assert all(token not in done.err + done.out for token in tokens.values())
+
+
+def test_a_platform_out_of_reach_keeps_its_token(tmp_path: Path) -> None:
+    """The network may come later: the file is written, and what went wrong is told."""
+    done = _init(tmp_path, TELEGRAM_TOKEN=TELEGRAM_TOKEN, TELEGRAM_API_URL="http://127.0.0.1:9")
+    assert done.code == 0
+    assert "cannot be reached" in done.err
+    assert load(tmp_path / "tangerine.toml").telegram.token is not None
+
+
+@pytest.mark.parametrize("missing", [(), ("--gallery", "/nowhere")])
+def test_a_script_must_name_a_folder_that_is_there(tmp_path: Path, missing: Sequence[str]) -> None:
+    """Without one, or with one that cannot be read, nothing is written."""
+    out = ("--out", str(tmp_path / "tangerine.toml"))
+    done = Program(tmp_path, {})("init", "--yes", *out, *missing)
+    assert done.code == 1
+    assert ("--gallery" in done.err) == (not missing)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_invite_asks_for_what_the_bot_needs_and_no_more() -> None:
+    """Permissions and scopes by discord.py's own names for them."""
+    needed = discord_py.Permissions(
+        view_channel=True,
+        send_messages=True,
+        send_messages_in_threads=True,
+        embed_links=True,
+        attach_files=True,
+        read_message_history=True,
+    )
+    assert sum(PERMISSIONS.values()) == needed.value
+    theirs = discord_py.utils.oauth_url(
+        APPLICATION, permissions=needed, scopes=("bot", "applications.commands")
+    )
+    split = [set(link.partition("?")[2].split("&")) for link in (theirs, invite_link(APPLICATION))]
+    assert split[0] == split[1]

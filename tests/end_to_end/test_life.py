@@ -1,0 +1,253 @@
+"""``tangerine run`` over its life: started, cut off, killed, asked to stop once and twice.
+
+The platforms are on the loopback, the model is the real one, and readiness is read where
+probes read it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psutil
+import pytest
+import pytest_asyncio
+
+from tests.program import Program
+from tests.running import Running, running
+from tests.servers.discord_people import TOKEN as DISCORD_TOKEN
+from tests.servers.discord_people import Discord, discord_with
+from tests.servers.discord_world import Server
+from tests.servers.telegram import TOKEN as TELEGRAM_TOKEN
+from tests.servers.telegram import Fault, TelegramServer
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+# What the issue allows until /readyz shows a change; ours take a few seconds.
+_TOLD_S = 60.0
+
+
+@dataclass
+class Life:
+    """A running program with both platforms, and all that it told its service manager."""
+
+    running: Running
+    discord: Discord
+    telegram: TelegramServer
+    told: list[str]
+    unready: list[str]
+
+    async def until_unready(self, words: str) -> None:
+        """Wait until /readyz answers 503 with these words in its reason."""
+        async with asyncio.timeout(_TOLD_S):
+            while True:
+                status, answer = await self.running.get("/readyz")
+                if status == 503 and words in answer["error"]["message"]:
+                    return
+                await asyncio.sleep(0.01)
+
+    async def until_ready(self) -> None:
+        """Wait until /readyz answers 200, and so does a question."""
+        await _reasons(self.running)
+        assert (await self.running.get("/api/find", q="orange fruits"))[0] == 200
+
+
+async def _listen(manager: socket.socket, told: list[str]) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        told.append((await loop.sock_recv(manager, 9999)).decode())
+
+
+async def _reasons(started: Running) -> list[str]:
+    """Every reason that /readyz gives from the first answer until it is ready."""
+    await started.wait_for(lambda: bool(started.url))
+    reasons: list[str] = []
+    async with asyncio.timeout(_TOLD_S):
+        while True:
+            status, answer = await started.get("/readyz")
+            if status == 200:
+                return reasons
+            reasons.append(answer["error"]["message"])
+            await asyncio.sleep(0.02)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def life(
+    new_program: Callable[[], Program], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Life]:
+    """A first start over a gallery that was never indexed, as systemd would make it."""
+    telegram = TelegramServer()
+    telegram.world.user(11)
+    address = tmp_path_factory.mktemp("notify") / "socket"
+    told: list[str] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(address))
+        manager.setblocking(False)
+        listening = asyncio.create_task(_listen(manager, told))
+        async with (
+            discord_with(Server(5, owner=1)) as discord,
+            telegram.running(),
+            running(
+                new_program(),
+                DISCORD_TOKEN=DISCORD_TOKEN,
+                DISCORD_API_URL=discord.api_url,
+                DISCORD_GATEWAY_URL=discord.gateway.url,
+                TELEGRAM_TOKEN=TELEGRAM_TOKEN,
+                TELEGRAM_API_URL=telegram.url,
+                NOTIFY_SOCKET=str(address),
+                WATCHDOG_USEC="2000000",
+            ) as started,
+        ):
+            unready = await _reasons(started)
+            yield Life(started, discord, telegram, told, unready)
+        listening.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await listening
+
+
+async def test_it_says_why_it_is_not_ready_yet(life: Life) -> None:
+    """While the first index is built, /readyz and the service manager tell so."""
+    assert any("indexed for the first time" in reason for reason in life.unready)
+    assert life.told[0] == "READY=1"
+    assert any("Not ready:" in told and "first time" in told for told in life.told)
+    assert (await life.running.get("/healthz"))[0] == 200
+
+
+async def test_the_watchdog_is_told_in_time(life: Life) -> None:
+    """Within two seconds, again and again, with the state in words."""
+    before = len(life.told)
+    async with asyncio.timeout(10):
+        while sum("WATCHDOG=1" in told for told in life.told[before:]) < 2:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(0.05)
+    assert life.told[-1] == "WATCHDOG=1\nSTATUS=Answering."
+
+
+async def test_a_cut_gateway_is_told(life: Life) -> None:
+    """Discord's connection is cut and comes back by itself."""
+    life.discord.gateway.accepts = False
+    life.discord.gateway.cut()
+    await life.until_unready("Discord")
+    life.discord.gateway.accepts = True
+    await life.until_ready()
+
+
+async def test_a_failing_poll_is_told(life: Life) -> None:
+    """Telegram answers no poll any more, and then does again."""
+    life.telegram.fail("getUpdates", *[Fault(502)] * 3)
+    # What arrives ends the long poll under way.
+    await life.telegram.say(11, 11, "/help")
+    await life.until_unready("telegram")
+    await life.until_ready()
+
+
+async def test_a_data_folder_out_of_reach_is_told(life: Life) -> None:
+    """A disk that is unmounted while the program runs, and mounted again."""
+    data = life.running.program.folder / "data"
+    data.rename(data.with_name("elsewhere"))
+    await life.until_unready(str(data))
+    data.with_name("elsewhere").rename(data)
+    await life.until_ready()
+
+
+async def test_dead_decoders_are_told_and_replaced(life: Life) -> None:
+    """All workers are killed at once: told, replaced, and pictures are decoded again."""
+    telling = asyncio.create_task(life.until_unready("decodes pictures"))
+    killed = 0
+    while not telling.done():
+        # Again and again: a worker that died is replaced within a second.
+        for worker in life.running.processes()[1:]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if "resource_tracker" not in " ".join(worker.cmdline()):
+                    worker.kill()
+                    killed += 1
+        await asyncio.sleep(0.05)
+    await telling
+    assert killed >= 2
+    await life.until_ready()
+    picture = min(life.running.program.gallery.glob("*.png")).read_bytes()
+    statuses = [(await life.running.post("/api/similar", picture))[0]]
+    async with asyncio.timeout(_TOLD_S):
+        while statuses[-1] != 200:
+            statuses.append((await life.running.post("/api/similar", picture))[0])
+
+
+async def test_a_killed_program_starts_again_where_it_was(life: Life) -> None:
+    """SIGKILL under load and while it reindexes: nothing is lost, and all agrees after it."""
+    program = life.running.program
+    before = (await life.running.get("/api/find", q="orange fruits", k=5))[1]
+    assert len(before["hits"]) == 5
+    callers = [
+        asyncio.create_task(life.running.get("/api/find", q=f"question {n}", k=1))
+        for n in range(64)
+    ]
+    await asyncio.wait(callers, return_when=asyncio.FIRST_COMPLETED)
+    life.running.process.send_signal(signal.SIGKILL)
+    outcomes = await asyncio.gather(*callers, return_exceptions=True)
+    assert await life.running.process.wait() == -signal.SIGKILL
+    assert all(isinstance(o, (tuple, aiohttp.ClientError)) for o in outcomes)
+    async with running(program) as again:
+        await again.wait_for(lambda: again.said("Ready:"))
+        assert await again.get("/readyz") == (200, {"ready": True})
+        assert (await again.get("/api/find", q="orange fruits", k=5))[1] == before
+        again.process.terminate()
+        async with asyncio.timeout(20):
+            assert await again.process.wait() == 0
+    assert (await asyncio.to_thread(program, "verify")).code == 0
+
+
+async def _half_a_question(started: Running) -> Any:
+    """A request whose body never ends: what stops politely waits for it."""
+    host, port = started.url.removeprefix("http://").split(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(
+        b"POST /api/similar HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 999\r\n"
+        b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+    )
+    await writer.drain()
+    return writer
+
+
+async def test_a_second_sigterm_ends_it_at_once(indexed: Program) -> None:
+    """It does not wait for what is under way, and the exit code tells so."""
+    address = indexed.folder / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(address))
+        manager.setblocking(False)
+        async with running(indexed, NOTIFY_SOCKET=str(address)) as started:
+            await started.wait_for(lambda: started.said("Ready:"))
+            writer = await _half_a_question(started)
+            await started.get("/healthz")
+            process, loop = started.process, asyncio.get_running_loop()
+            asked = loop.time()
+            while process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.2):
+                        await process.wait()
+            assert process.returncode == 1
+            # The request alone would have held it for five seconds.
+            assert loop.time() - asked < 4
+            writer.close()
+            told: list[str] = []
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    told.append(manager.recv(9999).decode())
+    assert any(line.startswith("STOPPING=1") for line in told)
+
+
+async def test_a_missing_model_ends_the_start_with_its_remedy(
+    indexed: Program, tmp_path: Path
+) -> None:
+    """There is nothing to be ready for: whatever started it is told, and may start it again."""
+    missing = tmp_path / "model"
+    done = await asyncio.to_thread(indexed.apart, "run", TANGERINE_MODEL=str(missing))
+    assert done.code == 1
+    assert str(missing) in done.err
+    assert "TANGERINE_MODEL" in done.err

@@ -1,0 +1,545 @@
+"""``tangerine doctor``: faults are planted for real, and each is found with its remedy.
+
+Discord, Telegram and the model hub are the loopback servers; index, catalogue, folders,
+ports and decoding processes are the real ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shlex
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from bot.doctor import Doctor
+from bot.doctor_machine import Address, check_address, check_data_folder
+from bot.findings import Finding, Verdict, failed, findings_of
+from config.settings import config_file, load
+from tests.checkpoints import tiny_dual
+from tests.galleries import Gallery
+from tests.program import Program
+from tests.servers.discord_people import TOKEN as DISCORD_TOKEN
+from tests.servers.discord_people import Discord, discord_with
+from tests.servers.discord_store import Fault
+from tests.servers.discord_world import APPLICATION, Server
+from tests.servers.model_hub import running_hub
+from tests.servers.telegram import TOKEN as TELEGRAM_TOKEN
+from tests.servers.telegram import TelegramServer
+from tests.servers.telegram_hook import Hook
+
+_WRONG_DISCORD = "OTAw.wrong.token-that-nobody-ever-gave-out-at-all"
+_WRONG_TELEGRAM = "123456789:AAwrong_wrong_wrong_wrong_wrong_wr"
+_NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens
+
+
+@pytest.fixture(autouse=True)
+def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith(("TANGERINE_", "DISCORD_", "TELEGRAM_", "HF_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+async def gallery(tmp_path: Path) -> Gallery:
+    """An indexed collection and its data folder."""
+    gallery = Gallery(tmp_path, name="default")
+    for number, colour in enumerate(("red", "green", "blue")):
+        gallery.add(f"{colour}.png", colour, number, caption=f"a {colour} thing")
+    await gallery.reindex()
+    return gallery
+
+
+@pytest.fixture
+async def discord() -> AsyncIterator[Discord]:
+    """A Discord with one server."""
+    async with discord_with(Server(5, owner=1)) as discord:
+        yield discord
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[TelegramServer]:
+    """A Telegram whose bot hears everything in groups."""
+    server = TelegramServer(privacy=False)
+    async with server.running():
+        yield server
+
+
+async def examine(gallery: Gallery, **settings: Any) -> list[Finding]:
+    """What the doctor finds with these settings over an installation that is well."""
+    defaults: dict[str, Any] = {
+        "data_dir": gallery.data,
+        "gallery": gallery.pictures,
+        "model": "mini",
+        "web": {"port": 0},
+        "pictures": {"workers": 1},
+    }
+    chosen = {name: value for name, value in {**defaults, **settings}.items() if value is not None}
+    return [finding async for finding in Doctor(load(**chosen)).findings()]
+
+
+def ill(findings: list[Finding]) -> list[Finding]:
+    """The findings that are not in order."""
+    return [finding for finding in findings if finding.verdict is not Verdict.OK]
+
+
+async def the_one(gallery: Gallery, **settings: Any) -> Finding:
+    """The only thing that is not in order with these settings."""
+    found = ill(await examine(gallery, **settings))
+    assert len(found) == 1, found
+    return found[0]
+
+
+async def test_an_installation_that_is_well_is_told_so(
+    gallery: Gallery, discord: Discord, telegram: TelegramServer
+) -> None:
+    """Every subject is looked at, nothing is found, and the bot is named as the platforms do."""
+    findings = await examine(
+        gallery,
+        discord={"token": DISCORD_TOKEN, "api_url": discord.api_url, "message_content": True},
+        telegram={"token": TELEGRAM_TOKEN, "api_url": telegram.url},
+    )
+    assert ill(findings) == []
+    assert [finding.check for finding in findings] == [
+        "settings", "data", "model", "device", "pictures", "collections", "index", "web",
+        "discord", "telegram",
+    ]  # fmt: skip
+    said = {finding.check: finding.message for finding in findings}
+    assert "tangerine" in said["discord"]
+    assert "@tangerine_test_bot" in said["telegram"]
+    assert "3 pictures" in said["collections"]
+
+
+async def test_it_changes_nothing(gallery: Gallery) -> None:
+    """Neither files nor folders are there afterwards that were not before."""
+
+    def everything() -> dict[Path, bytes]:
+        return {f: f.read_bytes() for f in gallery.data.parent.rglob("*") if f.is_file()}
+
+    gallery.catalogue.close()
+    before = everything()
+    await examine(gallery)
+    await examine(gallery, data_dir=gallery.data.parent / "new")
+    new = {f for f in everything() if f not in before and f.suffix not in {"-wal", "-shm"}}
+    assert {f.name for f in new} <= {"catalogue.sqlite-wal", "catalogue.sqlite-shm"}
+    assert not (gallery.data.parent / "new").exists()
+    assert {f: data for f, data in everything().items() if f in before} == before
+
+
+# Discord
+
+
+async def test_a_wrong_discord_token(gallery: Gallery, discord: Discord) -> None:
+    """Discord refuses it: the remedy says where the right one is."""
+    found = await the_one(gallery, discord={"token": _WRONG_DISCORD, "api_url": discord.api_url})
+    assert (found.check, found.verdict) == ("discord", Verdict.FAILED)
+    assert "DISCORD_TOKEN" in found.remedy
+    assert "Reset Token" in found.remedy
+
+
+async def test_a_missing_intent(gallery: Gallery, discord: Discord) -> None:
+    """The settings promise to hear all messages, the portal does not grant it."""
+    discord.gateway.allowed = 0
+    found = await the_one(
+        gallery,
+        discord={"token": DISCORD_TOKEN, "api_url": discord.api_url, "message_content": True},
+    )
+    assert (found.check, found.verdict) == ("discord", Verdict.FAILED)
+    assert "Message Content Intent" in found.remedy
+    # Where they do not promise it, nothing is missing.
+    settings = {"token": DISCORD_TOKEN, "api_url": discord.api_url, "message_content": False}
+    assert ill(await examine(gallery, discord=settings)) == []
+
+
+async def test_a_bot_in_no_server_gets_its_invite(gallery: Gallery, discord: Discord) -> None:
+    """The remedy is the link that lets it in."""
+    discord.gateway.servers.clear()
+    found = await the_one(gallery, discord={"token": DISCORD_TOKEN, "api_url": discord.api_url})
+    assert found.verdict is Verdict.WARNING
+    assert f"client_id={APPLICATION}" in found.remedy
+
+
+async def test_an_api_that_fails_is_not_a_wrong_token(gallery: Gallery, discord: Discord) -> None:
+    """HTTP 500 is told as what it is."""
+    discord.rest.faults.append(Fault("users/@me", status=500))
+    found = await the_one(gallery, discord={"token": DISCORD_TOKEN, "api_url": discord.api_url})
+    assert "HTTP 500" in found.message
+    assert "DISCORD_TOKEN" not in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("platform", "token"), [("discord", DISCORD_TOKEN), ("telegram", TELEGRAM_TOKEN)]
+)
+async def test_an_unreachable_platform(gallery: Gallery, platform: str, token: str) -> None:
+    """The host is named and what to check, the token in neither."""
+    found = await the_one(gallery, **{platform: {"token": token, "api_url": _NOBODY}})
+    assert (found.check, found.verdict) == (platform, Verdict.FAILED)
+    assert "127.0.0.1:9" in found.message
+    assert f"{platform.upper()}_API_URL" in found.remedy
+    assert token not in repr(found)
+
+
+# Telegram
+
+
+async def test_a_wrong_telegram_token(gallery: Gallery, telegram: TelegramServer) -> None:
+    """Telegram refuses it: the remedy says where the right one is."""
+    found = await the_one(gallery, telegram={"token": _WRONG_TELEGRAM, "api_url": telegram.url})
+    assert (found.check, found.verdict) == ("telegram", Verdict.FAILED)
+    assert "@BotFather" in found.remedy
+    assert _WRONG_TELEGRAM not in repr(found)
+
+
+async def test_privacy_mode(gallery: Gallery, telegram: TelegramServer) -> None:
+    """The bot runs, but hears less than somebody may expect: a warning with the way out."""
+    telegram.world.privacy = True
+    found = await the_one(gallery, telegram={"token": TELEGRAM_TOKEN, "api_url": telegram.url})
+    assert (found.check, found.verdict) == ("telegram", Verdict.WARNING)
+    assert "/setprivacy" in found.remedy
+
+
+async def test_a_webhook_that_fails(gallery: Gallery, telegram: TelegramServer) -> None:
+    """What Telegram could not deliver within the hour is told; what is older is not."""
+    hook = Hook("https://bot.example.org/", "", [], [], "Connection refused", int(time.time()))
+    telegram.world.hook = hook
+    settings = {
+        "token": TELEGRAM_TOKEN,
+        "api_url": telegram.url,
+        "webhook_url": "https://bot.example.org/",
+        "webhook_port": 0,
+    }
+    found = await the_one(gallery, telegram=settings)
+    assert "Connection refused" in found.message
+    assert "certificate" in found.remedy
+    hook.error_at -= 7200
+    assert ill(await examine(gallery, telegram=settings)) == []
+
+
+async def test_somebody_elses_webhook(gallery: Gallery, telegram: TelegramServer) -> None:
+    """Before polling takes over, the address that gets the updates now is named."""
+    telegram.world.hook = Hook("https://old.example.org/secret-path", "", [], [])
+    found = await the_one(gallery, telegram={"token": TELEGRAM_TOKEN, "api_url": telegram.url})
+    assert "old.example.org" in found.message
+    assert "secret-path" not in found.message
+
+
+# Model and device
+
+
+async def test_a_model_folder_that_is_missing(gallery: Gallery) -> None:
+    """The folder and the way out are named."""
+    found = await the_one(gallery, model="/nowhere/model")
+    assert (found.check, found.verdict) == ("model", Verdict.FAILED)
+    assert "/nowhere/model" in found.message
+    assert "TANGERINE_MODEL" in found.remedy
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: (folder / "preprocessor_config.json").unlink(),
+        lambda folder: (folder / "config.json").unlink(),
+        lambda folder: os.truncate(folder / "model.safetensors", 5000),
+    ],
+    ids=["preprocessing", "configuration", "weights"],
+)
+async def test_a_model_that_is_damaged(
+    gallery: Gallery, tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    """A file is missing or cut off: told without loading the model."""
+    folder = tiny_dual(tmp_path / "model")
+    assert ill(await examine(gallery, model=str(folder))) == []
+    damage(folder)
+    found = await the_one(gallery, model=str(folder))
+    assert (found.check, found.verdict) == ("model", Verdict.FAILED)
+    assert "TANGERINE_MODEL" in found.remedy
+
+
+_ASK = """
+import sys
+from bot.doctor_model import check_model
+for model in sys.argv[1:]:
+    [found] = check_model(model)
+    print(found.verdict, found.message, found.remedy, sep="|")
+"""
+
+
+async def test_a_model_that_is_not_here_yet(tmp_path: Path) -> None:
+    """What the hub has is a warning, what it does not have or cannot say a failure."""
+    folder = tiny_dual(tmp_path / "model")
+
+    async def told(endpoint: str, *models: str) -> list[list[str]]:
+        # Its client reads the address at import, so in a process of its own.
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", _ASK, *models),
+            env={
+                "HF_ENDPOINT": endpoint,
+                "HF_HOME": str(tmp_path / "hub"),
+                "NO_PROXY": "127.0.0.1",
+            },
+            cwd=Program(tmp_path, {}).root,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await process.communicate()
+        return [line.split("|") for line in out.decode().splitlines()]
+
+    with running_hub({"somebody/tiny": folder}) as hub:
+        (there, absent), (cut,) = await asyncio.gather(
+            told(hub.url, "somebody/tiny", "somebody/else"), told(_NOBODY, "somebody/tiny")
+        )
+    assert (there[0], "downloads" in there[2]) == ("warning", True)
+    assert (absent[0], "no model" in absent[1]) == ("failed", True)
+    assert (cut[0], "network" in cut[2]) == ("failed", True)
+    assert all("TANGERINE_MODEL" in remedy for _, _, remedy in (absent, cut))
+
+
+async def test_a_gpu_that_is_not_there(gallery: Gallery) -> None:
+    """Asked for, not seen by torch."""
+    import torch  # noqa: PLC0415 - slow, and only here
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    found = await the_one(gallery, device="cuda")
+    assert (found.check, found.verdict) == ("device", Verdict.FAILED)
+    assert "TANGERINE_DEVICE" in found.remedy
+
+
+# The machine
+
+
+@pytest.mark.parametrize("place", ["/proc/tangerine", "{file}/data"])
+async def test_a_data_folder_that_cannot_be_written(
+    gallery: Gallery, tmp_path: Path, place: str
+) -> None:
+    """Not even by root: the setting that names another one is named."""
+    (tmp_path / "file").write_text("no folder")
+    folder = place.format(file=tmp_path / "file")
+    found = await the_one(gallery, data_dir=folder)
+    assert (found.check, found.verdict) == ("data", Verdict.FAILED)
+    assert "TANGERINE_DATA_DIR" in found.remedy
+
+
+_LOOK = """
+import sys
+from pathlib import Path
+from bot.doctor_machine import check_data_folder
+[found] = check_data_folder(Path(sys.argv[1]))
+print(found.verdict, found.message, found.remedy, sep="|")
+"""
+
+
+@pytest.mark.skipif(
+    subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", "true"], check=False
+    ).returncode
+    if shutil.which("unshare")
+    else True,
+    reason="this system lets nobody mount a small disk of his own",
+)
+def test_a_full_disk(tmp_path: Path) -> None:
+    """A real file system that is full, and one with little room: both name the remedy."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    look = f"{sys.executable} -c {shlex.quote(_LOOK)} {disk}/data"
+    command = f"""
+        mount -t tmpfs -o size=4m tmpfs {disk} && mkdir {disk}/data
+        {look}
+        dd if=/dev/zero of={disk}/fill bs=1M 2>/dev/null
+        {look}
+    """
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", command],
+        capture_output=True,
+        text=True,
+        cwd=Program(tmp_path, {}).root,
+        check=False,
+        timeout=100,
+    )
+    little, full = done.stdout.splitlines()
+    for line, words in ((little, "MiB are needed"), (full, "No space left on device")):
+        verdict, message, remedy = line.split("|")
+        assert verdict == "failed"
+        assert words in message
+        assert "TANGERINE_DATA_DIR" in remedy
+
+
+def test_room_is_measured_by_the_index(tmp_path: Path) -> None:
+    """What is needed grows with the index, which is written anew beside the one in use."""
+    index = tmp_path / "index" / "default"
+    index.mkdir(parents=True)
+    (index / "vectors").touch()
+    os.truncate(index / "vectors", 2**30)
+    verdicts = [
+        check_data_folder(tmp_path, lambda _, free=free: free * 2**20)[0].verdict
+        for free in (2047, 2048)
+    ]
+    assert verdicts == [Verdict.FAILED, Verdict.OK]
+    (index / "vectors").unlink()
+    assert check_data_folder(tmp_path, lambda _: 500 * 2**20)[0].verdict is Verdict.WARNING
+
+
+async def test_a_taken_port(gallery: Gallery) -> None:
+    """By a program that speaks something else: the settings for another one are named."""
+
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1") as taken:
+        found = await the_one(gallery, web={"port": taken.sockets[0].getsockname()[1]})
+    assert (found.check, found.verdict) == ("web", Verdict.FAILED)
+    assert "TANGERINE_WEB_PORT" in found.remedy
+
+
+async def test_a_port_of_our_own() -> None:
+    """Doctor beside a running bot does not take it for a stranger."""
+
+    async def alive(_: web.Request) -> web.Response:
+        return web.json_response({"alive": True})
+
+    app = web.Application()
+    app.router.add_get("/healthz", alive)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    address = Address("web", "127.0.0.1", runner.addresses[0][1], "web.port")
+    [running] = await check_address(address)
+    await runner.cleanup()
+    assert (running.verdict, "already" in running.message) == (Verdict.OK, True)
+    [free] = await check_address(address)
+    assert "is free" in free.message
+
+
+async def test_decoding_that_does_not_work(gallery: Gallery) -> None:
+    """The processes that decode are started and tried, not believed in."""
+    found = await the_one(gallery, pictures={"workers": 1, "max_megapixels": 1e-4})
+    assert (found.check, found.verdict) == ("pictures", Verdict.FAILED)
+    assert "[pictures]" in found.remedy
+
+
+# Collections and index
+
+
+async def test_a_missing_gallery(gallery: Gallery) -> None:
+    """The folder is named and what to check."""
+    shutil.rmtree(gallery.pictures)
+    found = await the_one(gallery)
+    assert (found.check, found.verdict) == ("collections", Verdict.FAILED)
+    assert str(gallery.pictures) in found.message
+    assert "mounted" in found.remedy
+    gallery.pictures.mkdir()
+    assert (await the_one(gallery)).verdict is Verdict.WARNING  # empty
+    nothing_named = Doctor(load(data_dir=gallery.data, model="mini", web={"port": 0}))
+    [found] = ill([finding async for finding in nothing_named.findings()])
+    assert "TANGERINE_GALLERY" in found.remedy
+
+
+async def test_a_collection_for_a_platform_without_a_token(
+    gallery: Gallery, tmp_path: Path
+) -> None:
+    """Its people would wait in vain."""
+    (tmp_path / "shop").mkdir()
+    shutil.copy(gallery.pictures / "red.png", tmp_path / "shop")
+    shop = {"name": "shop", "folder": tmp_path / "shop", "communities": ("telegram:-5", "web")}
+    found = await the_one(gallery, collections=(shop,))
+    assert "telegram:-5" in found.message
+    assert "TELEGRAM_TOKEN" in found.remedy
+
+
+async def test_a_damaged_index(gallery: Gallery) -> None:
+    """A byte of the derived files is wrong: what repairs it is named."""
+    file = max(gallery.index.rglob("*.faiss"), key=lambda path: path.stat().st_size)
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    found = await the_one(gallery)
+    assert (found.check, found.verdict) == ("index", Verdict.FAILED)
+    assert "damaged" in found.message
+    assert "tangerine reindex" in found.remedy
+
+
+async def test_a_damaged_catalogue(gallery: Gallery) -> None:
+    """The database itself is torn."""
+    gallery.catalogue.close()
+    file = gallery.data / "catalogue.sqlite"
+    data = bytearray(file.read_bytes())
+    data[4096:] = os.urandom(len(data) - 4096)
+    file.write_bytes(data)
+    found = await the_one(gallery)
+    assert (found.check, found.verdict) == ("index", Verdict.FAILED)
+    assert "backup" in found.remedy
+
+
+async def test_a_catalogue_of_another_version(gallery: Gallery) -> None:
+    """An older one is not upgraded by looking at it; a newer one cannot be read."""
+    gallery.catalogue.close()
+    file = gallery.data / "catalogue.sqlite"
+
+    def set_version(version: int) -> None:
+        with closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute("UPDATE schema_version SET version = ?", (version,))
+
+    with closing(sqlite3.connect(file)) as connection:
+        (present,) = connection.execute("SELECT version FROM schema_version").fetchone()
+    set_version(present - 1)
+    found = await the_one(gallery)
+    assert (found.check, found.verdict) == ("index", Verdict.WARNING)
+    assert "Back" in found.remedy
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT version FROM schema_version").fetchone() == (present - 1,)
+    set_version(present + 1)
+    assert (await the_one(gallery)).verdict is Verdict.FAILED
+
+
+# Settings and the command itself
+
+
+def test_a_wrong_setting(tmp_path: Path) -> None:
+    """It is the finding, by name, and the exit code is 1."""
+    program = Program(tmp_path, {"TANGERINE_GALERY": "x"})
+    done = program("doctor", "--json")
+    told = json.loads(done.out)
+    assert (done.code, told["ok"]) == (1, False)
+    [check] = told["checks"]
+    assert "did you mean TANGERINE_GALLERY?" in check["message"]
+    assert check["remedy"]
+
+
+def test_a_token_that_others_may_read(
+    gallery: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A settings file with a token belongs to its owner alone."""
+    config = tmp_path / "tangerine.toml"
+    config.write_text(
+        f'data_dir = "{gallery.data}"\ngallery = "{gallery.pictures}"\nmodel = "mini"\n'
+        '[web]\nport = 0\ntoken = "0123456789abcdef"\n'
+    )
+    config.chmod(0o644)
+    program = Program(tmp_path, {"TANGERINE_CONFIG": str(config)})
+    done = program("doctor")
+    assert done.code == 0, done.out
+    assert f"chmod 600 {config}" in done.out
+    config.chmod(0o600)
+    assert "chmod" not in program("doctor").out
+    monkeypatch.setenv("TANGERINE_CONFIG", str(config))
+    assert config_file() == config
+
+
+async def test_a_check_that_breaks_is_a_finding() -> None:
+    """The others are told all the same, and what the error quotes is not."""
+
+    async def broken() -> list[Finding]:
+        raise RuntimeError(f"https://api.telegram.org/bot{TELEGRAM_TOKEN}/getMe")
+
+    [found] = await findings_of("telegram", broken)
+    assert found == failed("telegram", "This check broke (RuntimeError).", found.remedy)
