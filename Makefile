@@ -4,6 +4,8 @@
 #   make test                       install, then the whole suite
 #   make check                      format, lint, types, imports, tests with coverage
 #   make test-all                   the long fault and property suites too
+#   make demo-fashion [COUNT=6000]  the web chat on the clothes of Fashion-MNIST
+#   make words [LANGUAGE=fr]        bring the translations up to date with the code
 #
 # PIP_ARGS reaches pip, for another build of torch: make install PIP_ARGS="--index-url …"
 
@@ -15,7 +17,7 @@ export TANGERINE_MODEL ?= mini
 # Packages that would pull others in which nothing of ours uses (torchvision).
 ALONE := open-clip-torch
 
-.PHONY: install install-dev run test test-all check format lint types imports bench recipe clean
+.PHONY: install install-dev run test test-all check format lint types imports words bench recipe clean
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
@@ -62,6 +64,23 @@ types:
 
 imports:
 	$(BIN)/lint-imports
+
+words: install
+	$(BIN)/python scripts/words.py $(LANGUAGE)
+
+COUNT ?= 6000
+.PHONY: demo-fashion
+demo-fashion: install
+	$(BIN)/python -m recipes.fashion gallery --cache .cache --out data/fashion/gallery --count $(COUNT)
+	TANGERINE_DATA_DIR=data/fashion/index $(BIN)/tangerine run --gallery data/fashion/gallery
+
+# What docs/training.md and docs/damaged.md say, measured anew and written into them.
+.PHONY: compare-losses damaged-queries
+compare-losses: install
+	$(BIN)/python -m recipes.losses --cache .cache
+
+damaged-queries: install
+	$(BIN)/python -m recipes.damaged --cache .cache
 
 bench: install-dev
 	$(BIN)/python -m bench

@@ -1,8 +1,9 @@
 """What a button does, as a string of at most 64 bytes that needs no memory of ours.
 
-The string is ``<kind><count>[.<offset>][!][~][*]|<payload>``: kind ``f``ind, ``s``imilar or
-``m``ore like; count and offset in base 36; ``!`` shows weak matches, ``~`` answers in
-private. The payload is text, exclude and collection, separated by ``|`` and percent-escaped.
+The string is ``<kind><count>[.<offset>][!][~][*]|<payload>``: kind ``f``ind, ``s``imilar,
+``m``ore like, ``a``dd, ``r``emove, ``u``ndo a removal, ``w``ithdraw an upload or ``c``hange
+a setting; count and offset in base 36; ``!`` shows weak matches, ``~`` answers in private.
+The payload is text, exclude and collection, separated by ``|`` and percent-escaped.
 A payload too long for a button is kept in a :class:`TextMemory`, and the string carries
 ``*`` and its key instead.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -19,23 +21,59 @@ from cachetools import TTLCache
 
 from bot.replies import ACTION_BYTES
 from core.errors import ExpiredButton
+from core.limits import Kind as Asked
 from core.ports import Clock
 
-Kind = Literal["find", "similar", "more_like"]
+Kind = Literal[
+    "find", "similar", "more_like", "add", "remove", "restore", "withdraw", "change"
+]  # fmt: skip
 
-_KINDS: dict[str, Kind] = {"f": "find", "s": "similar", "m": "more_like"}
+Who = Literal["all", "adder", "admin"]
+"""Everybody, those who may add pictures, or administrators."""
+
+WHO: Mapping[Kind, Who] = {
+    "add": "adder",
+    "withdraw": "adder",
+    "remove": "admin",
+    "restore": "admin",
+    "change": "admin",
+}
+"""Who may press a button of these kinds; of all others, everybody."""
+
+QUOTA: Mapping[Kind, Asked] = {
+    "find": "text",
+    "more_like": "text",
+    "similar": "picture",
+    "add": "picture",
+}
+"""What a press counts as; all others cost next to nothing."""
+
+_KINDS: dict[str, Kind] = {
+    "f": "find",
+    "s": "similar",
+    "m": "more_like",
+    "a": "add",
+    "r": "remove",
+    "u": "restore",
+    "w": "withdraw",
+    "c": "change",
+}
 _LETTERS = {kind: letter for letter, kind in _KINDS.items()}
-_SHAPE = re.compile(r"([fsm])([0-9a-z]{1,2})(?:\.([0-9a-z]{1,4}))?(!?)(~?)(\*?)\|(.*)", re.DOTALL)
+_SHAPE = re.compile(
+    r"([fsmaruwc])([0-9a-z]{1,2})(?:\.([0-9a-z]{1,4}))?(!?)(~?)(\*?)\|(.*)", re.DOTALL
+)
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _FIELDS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One page of one search.
+    """One page of one search, or one change.
 
-    ``text`` is the query of a find, the text mixed into a similar, the picture's id of a
-    more-like; ``count`` and ``offset`` bound the page; ``weak`` shows weak matches too.
+    ``text`` is the query of a find, the text mixed into a similar, the caption of an add, a
+    setting as ``photos:on``, and else the id of the picture that is meant. ``count`` and
+    ``offset`` bound a page; ``weak`` shows weak matches too. To withdraw is to take back an
+    upload of one's own.
     """
 
     kind: Kind
@@ -103,16 +141,16 @@ class ActionCodec:
         """The action again. Raises ExpiredButton where it is forgotten or not ours."""
         shape = _SHAPE.fullmatch(data)
         if shape is None:
-            raise _expired()
+            raise expired()
         letter, count, offset, weak, private, kept, payload = shape.groups()
         if kept:
             recalled = self._memory.recall(community, payload)
             if recalled is None:
-                raise _expired()
+                raise expired()
             payload = recalled
         fields = [_unescape(field) for field in payload.split("|")]
         if len(fields) > _FIELDS:
-            raise _expired()
+            raise expired()
         text, exclude, collection = fields + [""] * (_FIELDS - len(fields))
         return Action(
             kind=_KINDS[letter],
@@ -126,7 +164,8 @@ class ActionCodec:
         )
 
 
-def _expired() -> ExpiredButton:
+def expired() -> ExpiredButton:
+    """The error of a button whose action is forgotten, or was never ours."""
     return ExpiredButton("This button has expired.", remedy="Ask again to get a new one.")
 
 

@@ -11,23 +11,32 @@ from contextlib import AsyncExitStack
 import structlog
 
 from bot.actions import ActionCodec, TextMemory
-from bot.commands import CommandRules, Commands
+from bot.admission import Admission
+from bot.command_parts import CommandParts
+from bot.commands import Commands
+from bot.community_presenter import OperatorDefaults
 from bot.console import Loading, Terminal
 from bot.engine import NO_GALLERY, Engine, open_engine
 from bot.failures import Failures
+from bot.health import DiskWatch
 from bot.jobs import ReindexJobs
-from bot.platforms import ChatParts, platforms_of
+from bot.languages import Languages
+from bot.observing import Observed, Observer
+from bot.platforms import ChatParts, platforms_of, telegram_memory
 from bot.ports import Readiness
-from bot.presenter import Presenter
+from bot.service_manager import ServiceManager
 from bot.sheets import Sheets
 from bot.thumbnails import Thumbnails
 from bot.web_app import WebAdapter, WebOptions, WebParts
-from bot.words import Words
 from config.settings import Settings
 from core.errors import NotFound, SettingsError, TangerineError
+from core.ports import Contributions
 from index.library import LOCAL
 
 _log = structlog.get_logger("bot.app")
+
+# A removed upload is deleted this long after it cannot be restored any more, at the latest.
+_SWEEP_EVERY_S = 60.0
 
 # A process group and its leader are often signalled both: that is one request, not two.
 _SAME_REQUEST_S = 1.0
@@ -52,10 +61,11 @@ async def serve(settings: Settings, terminal: Terminal) -> None:
         empty = await _never_indexed(engine)
         chat = _chat_parts(engine, jobs)
         platforms = platforms_of(engine, chat, terminal)
+        disk = DiskWatch(settings.data_dir)
 
         def unready() -> list[str]:
             apart = [reason for reason in (p.unready() for p in platforms) if reason]
-            return [*engine.unready(), *empty.values(), *apart]
+            return [*engine.unready(), *disk.troubles(), *empty.values(), *apart]
 
         for platform in platforms:
             platform.start()
@@ -65,12 +75,50 @@ async def serve(settings: Settings, terminal: Terminal) -> None:
             await web.start()
             stack.push_async_callback(web.stop)
             terminal.note(f"Web chat: {web.url}")
-        indexing = asyncio.create_task(_index_all(engine, jobs, terminal, empty))
+        observer = Observer(
+            Observed(
+                connections=platforms,
+                readiness=unready,
+                batcher=lambda: engine.embedder.health,
+                decoders=engine.decoder.stats,
+                reindexing=jobs.running,
+                collections=lambda: engine.library.status(LOCAL),
+                sizes=engine.index_sizes,
+                reindexed=engine.reindexed,
+            ),
+            engine.metrics,
+        )
+        manager = ServiceManager.of(os.environ, pid=os.getpid())
+        background = [
+            asyncio.create_task(work)
+            for work in (
+                disk.watch(),
+                observer.observe(),
+                manager.keep_alive(unready),
+                keep_sweeping(engine.contributions),
+                _index_all(engine, jobs, terminal, empty),
+            )
+        ]
+        manager.ready()
         await stop.wait()
         terminal.note("Stopping.")
-        indexing.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await indexing
+        manager.stopping()
+        for task in background:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+
+async def keep_sweeping(contributions: Contributions, every_s: float = _SWEEP_EVERY_S) -> None:
+    """Delete what is due, at once and from then on, until cancelled; errors are logged."""
+    while True:
+        try:
+            await contributions.sweep()
+        except TangerineError as error:
+            _log.error("not swept", code=error.code)
+        except Exception:  # noqa: BLE001 - one defect must not end all later sweeps
+            _log.exception("not swept")
+        await asyncio.sleep(every_s)
 
 
 async def _never_indexed(engine: Engine) -> dict[str, str]:
@@ -115,21 +163,40 @@ def _chat_parts(engine: Engine, jobs: ReindexJobs) -> ChatParts:
     thumbnails = Thumbnails(engine.decoder)
     sheets = Sheets(engine.library, engine.decoder, thumbnails)
     failures = Failures(engine.metrics)
-    presenter = Presenter(Words())
+    languages = Languages()
+    telegram = telegram_memory(settings)
+    admission = Admission(engine.limits, engine.community_settings)
     commands = Commands(
-        search=engine.search,
-        library=engine.library,
-        jobs=jobs,
-        limits=engine.limits,
-        counters=engine.metrics,
-        failures=failures,
-        presenters=lambda _: presenter,
-        codec=ActionCodec(TextMemory(engine.clock)),
-        sheets=sheets,
-        model=engine.model_card,
-        rules=CommandRules(count=settings.search.results),
+        CommandParts(
+            search=engine.search,
+            library=engine.library,
+            contributions=engine.contributions,
+            settings=engine.community_settings,
+            jobs=jobs,
+            admission=admission,
+            counters=engine.metrics,
+            failures=failures,
+            presenters=languages.presenter,
+            codec=ActionCodec(TextMemory(engine.clock)),
+            sheets=sheets,
+            model=engine.model_card,
+            memories=(telegram,) if telegram is not None else (),
+            defaults=OperatorDefaults(
+                count=settings.search.results,
+                cooldown_s=settings.limits.cooldown_s if settings.limits.enabled else None,
+            ),
+        )
     )
-    return ChatParts(commands, thumbnails, sheets, failures, lambda _: presenter)
+    return ChatParts(
+        commands=commands,
+        admission=admission,
+        thumbnails=thumbnails,
+        sheets=sheets,
+        failures=failures,
+        presenters=languages.presenter,
+        languages=tuple(languages.all),
+        telegram=telegram,
+    )
 
 
 def _web_adapter(engine: Engine, chat: ChatParts, readiness: Readiness) -> WebAdapter:
@@ -141,10 +208,10 @@ def _web_adapter(engine: Engine, chat: ChatParts, readiness: Readiness) -> WebAd
             search=engine.search,
             library=engine.library,
             thumbnails=chat.thumbnails,
-            limits=engine.limits,
+            admission=chat.admission,
             counters=engine.metrics,
             failures=chat.failures,
-            presenter=chat.presenters("en"),
+            presenters=chat.presenters,
             readiness=readiness,
             clock=engine.clock,
         ),

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from bot import cli_learning
+from bot import cli_learning, cli_operations
 from bot.app import serve
 from bot.collection_map import draw_map
 from bot.console import Terminal
@@ -309,6 +309,7 @@ def _execute(
 
 
 cli_learning.add_to(app, _execute)
+cli_operations.add_to(app)
 
 
 def main() -> None:

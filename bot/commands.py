@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
-from bot.actions import Action, ActionCodec
+from bot.actions import QUOTA, WHO, Action, Kind, Who
+from bot.choices import Choices
+from bot.command_parts import CommandParts
+from bot.community import CommunityRules
+from bot.contributing import Contributing
 from bot.definitions import CommandDefinition
-from bot.examples import examples_of
-from bot.failures import Failures
-from bot.jobs import Job, ReindexJobs
+from bot.indexing import Indexing
 from bot.parsing import Invocation, parse
-from bot.ports import Counters, ModelCard
 from bot.presenter import Presenter, keep_private
-from bot.replies import LabelBars, Reply
+from bot.privacy import Privacy
+from bot.replies import Reply
 from bot.requests import Request
 from bot.searching import Searching
-from bot.sheets import Sheets
-from core.errors import EmptyCollection, Forbidden, NoPicture, NotFound, ReindexRunning
-from core.limits import Limits
-from core.ports import Library
-from core.search import Search
+from bot.tracing import begin_request
+from core.errors import Forbidden, NoPicture, TangerineError
+from core.limits import Kind as Asked
+from core.ports import Contributions
 from core.types import Progress
-
-_CHOICES = 25
-
-
-@dataclass(frozen=True, slots=True)
-class CommandRules:
-    """``count``: results where no number is given, 1 to 10."""
-
-    count: int = 5
 
 
 class Commands:
@@ -40,45 +32,57 @@ class Commands:
     which the log has it. Only cancellation passes through: the asker has left.
     """
 
-    def __init__(
-        self,
-        *,
-        search: Search,
-        library: Library,
-        jobs: ReindexJobs,
-        limits: Limits,
-        counters: Counters,
-        failures: Failures,
-        presenters: Callable[[str], Presenter],
-        codec: ActionCodec,
-        sheets: Sheets,
-        model: Callable[[], ModelCard],
-        rules: CommandRules | None = None,
-    ) -> None:
-        self._search = search
-        self._library = library
-        self._jobs = jobs
-        self._limits = limits
-        self._counters = counters
-        self._failures = failures
-        self._presenters = presenters
-        self._sheets = sheets
-        self._model = model
-        self._rules = rules or CommandRules()
-        self._codec = codec
-        self._searching = Searching(search, library, codec, sheets)
-        self._calls: Mapping[str, Callable[[Invocation, Request], Awaitable[Reply]]] = {
-            "find": self._page,
-            "similar": self._page,
-            "describe": self._describe,
-            "classify": self._classify,
+    def __init__(self, parts: CommandParts) -> None:
+        self._parts = parts
+        self._rules = CommunityRules(parts.settings, parts.defaults, parts.codec)
+        self._searching = Searching(
+            parts.search, parts.library, parts.codec, parts.sheets, self._rules
+        )
+        self._contributing = Contributing(
+            parts.contributions,
+            search=parts.search,
+            library=parts.library,
+            admission=parts.admission,
+            counters=parts.counters,
+            codec=parts.codec,
+            now=parts.now,
+        )
+        self._privacy = Privacy(parts.contributions, parts.memories, parts.admission)
+        self._indexing = Indexing(parts.jobs, parts.library)
+        self._choices = Choices(parts.library)
+        self._calls: Mapping[str, Callable[[Invocation, Request, Presenter], Awaitable[Reply]]] = {
+            "find": self._searching.asked,
+            "similar": self._searching.asked,
+            "describe": self._searching.describe,
+            "classify": self._searching.classify,
+            "add": self._add,
+            "remove": self._remove,
             "reindex": self._reindex,
             "status": self._status,
+            "settings": self._rules.settings,
+            "privacy": self._tell_privacy,
             "help": self._help,
         }
+        self._acts: Mapping[Kind, Callable[[Action, Request, Presenter], Awaitable[Reply]]] = {
+            "find": self._searching.page,
+            "similar": self._searching.page,
+            "more_like": self._searching.page,
+            "add": self._contributing.add,
+            "remove": self._contributing.removed,
+            "restore": self._contributing.restored,
+            "withdraw": self._contributing.withdrawn,
+            "change": self._rules.change,
+        }
+
+    @property
+    def contributions(self) -> Contributions:
+        """Where adapters tell that the bot joined or left a community, or that one moved."""
+        return self._parts.contributions
 
     async def handle(self, request: Request) -> Reply:
-        """Answer a message or a slash command."""
+        """Answer a message or a slash command; a photo that nobody asked about maybe not."""
+        if request.unasked:
+            return await self._offer(request)
         return await self._guard(request, self._handle)
 
     async def act(self, action: str, request: Request) -> Reply:
@@ -88,160 +92,162 @@ class Commands:
         was shown the button.
         """
 
-        async def pressed(request: Request) -> Reply:
-            self._counters.request(request.platform, "button")
-            decoded = self._codec.decode(action, request.community)
-            self._limits.admit(
-                request.requester, "picture" if decoded.kind == "similar" else "text"
-            )
-            return await self._run(decoded, request)
+        async def pressed(request: Request, presenter: Presenter) -> Reply:
+            self._parts.counters.request(request.platform, "button")
+            decoded = self._parts.codec.decode(action, request.community)
+            kind = QUOTA.get(decoded.kind)
+            if kind is not None:
+                self._admit(request, kind)
+            return await self._acts[decoded.kind](decoded, request, presenter)
 
         return await self._guard(request, pressed)
 
+    def who(self, action: str, request: Request) -> Who:
+        """Who may press a button with this action; never raises, "all" where it is unreadable.
+
+        Adapters for which rights cost a question ask it only where they matter. The right
+        itself is checked by :meth:`act`.
+        """
+        try:
+            decoded = self._parts.codec.decode(action, request.community)
+        except TangerineError:
+            return "all"
+        return WHO.get(decoded.kind, "all")
+
+    def answers_photos(self, request: Request) -> bool:
+        """Whether every photo is to be answered in the request's channel. From memory."""
+        return self._rules.answers_photos(request)
+
     async def follow(self, job: str, request: Request) -> AsyncIterator[Reply]:
         """The replies to draw over the first one while a job goes on; the last is its end."""
-        found = self._job(job, request)
-        presenter = self._presenters(request.locale)
-        if found is not None:
-            async for progress in self._jobs.follow(found):
-                yield presenter.progress(found.collection, progress, job=job)
+        presenter = self._parts.presenters(request.locale)
+        async for reply in self._indexing.follow(job, request, presenter):
+            yield reply
         yield await self.progress(job, request)
 
     async def progress(self, job: str, request: Request) -> Reply:
         """How far a job is now, or how it ended; for adapters that ask from time to time."""
 
-        async def current(request: Request) -> Reply:
-            found = self._job(job, request)
-            if found is None:
-                raise NotFound("That job is over.", remedy="See /status for the result.")
-            presenter = self._presenters(request.locale)
-            if found.running:
-                return presenter.progress(found.collection, found.progress, job=job)
-            if found.task.cancelled():
-                raise ReindexRunning("The reindex was stopped.", remedy="Start it again later.")
-            return presenter.indexed(found.task.result())
+        async def current(request: Request, presenter: Presenter) -> Reply:
+            return self._indexing.progress(job, request, presenter)
 
         return await self._guard(request, current)
 
     def running(self, request: Request) -> dict[str, Progress]:
         """The reindexes under way in collections that this community may search."""
-        visible = set(self._library.visible(request.community))
-        return {name: p for name, p in self._jobs.running().items() if name in visible}
+        return self._indexing.running(request)
 
     def collections(self, request: Request, start: str = "") -> tuple[str, ...]:
         """Names to choose from that begin with ``start``: 25 at most, Discord's bound."""
-        names = self._library.visible(request.community)
-        return tuple(n for n in names if n.lower().startswith(start.lower()))[:_CHOICES]
+        return self._choices.collections(request, start)
+
+    async def pictures(self, request: Request, start: str = "") -> Sequence[tuple[str, str]]:
+        """Labels and ids of pictures whose caption contains ``start``: 25 at most.
+
+        Empty for whoever may not remove pictures, which is what ids are for.
+        """
+        if not request.is_admin:
+            return ()
+        presenter = self._parts.presenters(request.locale)
+        return await self._choices.pictures(request, start, presenter)
+
+    async def examples(self, request: Request) -> Sequence[str]:
+        """Three questions that this community's default collection can answer."""
+        return await self._choices.examples(request, self._parts.presenters(request.locale))
 
     async def _guard(
-        self, request: Request, answer: Callable[[Request], Awaitable[Reply]]
+        self, request: Request, answer: Callable[[Request, Presenter], Awaitable[Reply]]
     ) -> Reply:
-        presenter = self._presenters(request.locale)
+        begin_request(request.platform)
+        started = time.perf_counter()
+        presenter = self._parts.presenters(request.locale)
         try:
-            return await answer(request)
+            return await answer(request, presenter)
         except Exception as error:  # noqa: BLE001 - every failure becomes a reply, here only
             asked = (request.text, *(str(value) for value in request.options.values()))
-            info = self._failures.explain(
+            info = self._parts.failures.explain(
                 error, presenter.words, asked=asked, platform=request.platform
             )
             return presenter.failed(info)
+        finally:
+            self._parts.counters.answered(request.platform, time.perf_counter() - started)
 
-    async def _handle(self, request: Request) -> Reply:
+    async def _offer(self, request: Request) -> Reply:
+        async def answer(request: Request, presenter: Presenter) -> Reply:
+            if not (request.asked_pictures and self.answers_photos(request)):
+                return Reply()
+            self._parts.counters.request(request.platform, "photo")
+            self._admit(request, "picture")
+            return await self._searching.photo(request, presenter)
+
+        reply = await self._guard(request, answer)
+        # Nobody asked, so nobody is told what went wrong; counters and the log are.
+        return Reply() if reply.error is not None else reply
+
+    async def _handle(self, request: Request, presenter: Presenter) -> Reply:
         invocation = parse(request)
         command = invocation.command
-        self._counters.request(request.platform, command.name)
-        self._check_right(command, request)
+        self._parts.counters.request(request.platform, command.name)
+        _check_right(command, request)
         if command.takes_picture and not request.asked_pictures:
             raise NoPicture(
                 f"/{command.name} needs a picture.",
                 remedy="Attach one, or reply to a message that has one.",
             )
         if command.quota is not None:
-            self._limits.admit(request.requester, command.quota)
-        reply = await self._calls[command.name](invocation, request)
-        return keep_private(reply) if invocation.flag("private") else reply
+            self._admit(request, command.quota)
+        reply = await self._calls[command.name](invocation, request, presenter)
+        return keep_private(reply) if command.private or invocation.flag("private") else reply
 
-    @staticmethod
-    def _check_right(command: CommandDefinition, request: Request) -> None:
-        if command.who == "admin" and not request.is_admin:
-            raise Forbidden(
-                f"Only administrators may use /{command.name} here.",
-                remedy="Ask one of them.",
-            )
-
-    async def _run(self, action: Action, request: Request) -> Reply:
-        presenter = self._presenters(request.locale)
-        reply = await self._searching.page(action, request, presenter)
-        return keep_private(reply) if action.private else reply
-
-    async def _page(self, invocation: Invocation, request: Request) -> Reply:
-        action = Action(
-            "find" if invocation.command.name == "find" else "similar",
-            text=invocation.text("query") or invocation.text("text"),
-            exclude=invocation.text("exclude"),
-            collection=invocation.text("collection"),
-            count=invocation.count(self._rules.count),
-            private=invocation.flag("private"),
-        )
-        return await self._run(action, request)
-
-    async def _describe(self, invocation: Invocation, request: Request) -> Reply:
-        presenter = self._presenters(request.locale)
-        result = await self._search.describe(
-            await request.asked_pictures[0].read(),
+    def _admit(self, request: Request, kind: Asked) -> None:
+        self._parts.admission.admit(
+            request.requester,
+            kind,
             community=request.community,
-            collection=invocation.text("collection") or None,
-            k=invocation.count(self._rules.count),
+            admin=request.is_admin,
+            unasked=request.unasked,
         )
-        return presenter.captions(result, notes=self._searching.notes(request, presenter))
 
-    async def _classify(self, invocation: Invocation, request: Request) -> Reply:
-        presenter = self._presenters(request.locale)
-        picture = await request.asked_pictures[0].read()
-        result = await self._search.classify(picture, invocation.labels)
-        reply = presenter.labels(result, notes=self._searching.notes(request, presenter))
-        if not request.drawings:
-            return reply
-        parts = [
-            await self._sheets.label_bars(part) if isinstance(part, LabelBars) else part
-            for part in reply.parts
-        ]
-        return replace(reply, parts=tuple(parts))
+    async def _add(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
+        action = Action(
+            "add", text=invocation.text("caption"), collection=invocation.text("collection")
+        )
+        return await self._contributing.add(action, request, presenter)
 
-    async def _reindex(self, invocation: Invocation, request: Request) -> Reply:
-        presenter = self._presenters(request.locale)
-        visible = self._library.visible(request.community)
-        collection = invocation.text("collection") or next(iter(visible), "")
-        if collection not in visible:
-            raise NotFound("There is no such collection here.", remedy="See /status for names.")
-        under_way = self._jobs.running().get(collection)
-        if under_way is not None:
-            own = self._jobs.of(collection)
-            return presenter.already_running(collection, under_way, job=own.id if own else None)
-        job = self._jobs.start(collection, full=invocation.flag("full"))
-        return presenter.progress(collection, job.progress, job=job.id)
+    async def _remove(
+        self, invocation: Invocation, request: Request, presenter: Presenter
+    ) -> Reply:
+        count = self._rules.count(request.community)
+        meant = invocation.text("id")
+        return await self._contributing.remove(meant, request, presenter, count=count)
 
-    async def _status(self, invocation: Invocation, request: Request) -> Reply:
+    async def _reindex(
+        self, invocation: Invocation, request: Request, presenter: Presenter
+    ) -> Reply:
+        return self._indexing.start(invocation, request, presenter)
+
+    async def _status(
+        self, invocation: Invocation, request: Request, presenter: Presenter
+    ) -> Reply:
         del invocation
-        collections = await self._library.status(request.community)
-        return self._presenters(request.locale).status(self._model(), collections)
+        collections = await self._parts.library.status(request.community)
+        return presenter.status(self._parts.model(), collections)
 
-    async def _help(self, invocation: Invocation, request: Request) -> Reply:
+    async def _tell_privacy(
+        self, invocation: Invocation, request: Request, presenter: Presenter
+    ) -> Reply:
+        tell = {"export": self._privacy.export, "delete": self._privacy.delete}
+        return await tell.get(invocation.text("action"), self._privacy.info)(request, presenter)
+
+    async def _help(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
         del invocation
-        presenter = self._presenters(request.locale)
         examples = await self.examples(request)
-        return presenter.help(examples, is_admin=request.is_admin)
+        return presenter.help(examples, is_admin=request.is_admin, may_add=request.may_add)
 
-    async def examples(self, request: Request) -> Sequence[str]:
-        """Three questions that this community's default collection can answer."""
-        try:
-            snapshot = await self._library.open(None, request.community)
-        except (EmptyCollection, NotFound):
-            return self._presenters(request.locale).words.generic_examples()
-        found = examples_of([text for text, _ in snapshot.captions])
-        return found or self._presenters(request.locale).words.generic_examples()
 
-    def _job(self, job_id: str, request: Request) -> Job | None:
-        job = self._jobs.get(job_id)
-        visible = self._library.visible(request.community)
-        return job if job is not None and job.collection in visible else None
+def _check_right(command: CommandDefinition, request: Request) -> None:
+    if command.is_for(is_admin=request.is_admin, may_add=request.may_add):
+        return
+    if command.who == "adder":
+        raise Forbidden("You may not add pictures here.", remedy="Ask an administrator to.")
+    raise Forbidden(f"Only administrators may use /{command.name} here.", remedy="Ask one of them.")

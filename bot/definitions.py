@@ -8,14 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-OptionKind = Literal["text", "count", "labels", "collection", "flag", "picture"]
+OptionKind = Literal[
+    "text", "count", "number", "labels", "collection", "flag", "picture", "choice", "picture_id"
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
     """One option. The ``rest`` option takes the words that belong to no other.
 
-    ``minimum`` and ``maximum`` bound a count, ``maximum`` the characters of a text.
+    ``minimum`` and ``maximum`` bound a count and any other whole number, ``maximum`` the
+    characters of a text. A choice takes one of ``choices``; their names are words, the values
+    are not. A picture id is completed from the captions where a platform can
+    (``Commands.pictures``).
     """
 
     name: str
@@ -24,19 +29,22 @@ class Option:
     rest: bool = False
     minimum: int | None = None
     maximum: int | None = None
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CommandDefinition:
-    """One command. ``who`` may call it; ``quota`` is the kind of request that it counts as.
+    """One command.
 
+    ``who`` may call it: all, administrators, or those and further people whom the operator
+    lets add pictures (``adder``). ``quota`` is the kind of request that it counts as.
     ``menu`` puts it into a message's context menu (Discord); ``private`` says that its
     answer is for the asker alone, so that platforms hide it from the first moment on.
     """
 
     name: str
     options: tuple[Option, ...] = ()
-    who: Literal["all", "admin"] = "all"
+    who: Literal["all", "adder", "admin"] = "all"
     quota: Literal["text", "picture"] | None = None
     aliases: tuple[str, ...] = ()
     menu: bool = False
@@ -52,6 +60,10 @@ class CommandDefinition:
         """Whether a picture belongs to it."""
         return any(option.kind == "picture" for option in self.options)
 
+    def is_for(self, *, is_admin: bool, may_add: bool) -> bool:
+        """Whether somebody with these rights may call it."""
+        return self.who == "all" or is_admin or (self.who == "adder" and may_add)
+
     def option(self, name: str) -> Option | None:
         """The option of this name."""
         return next((option for option in self.options if option.name == name), None)
@@ -62,6 +74,9 @@ MAX_COUNT = 10
 
 MAX_TEXT = 200
 """Characters of a query that menus accept; the search itself has the last word."""
+
+MAX_COOLDOWN_S = 3600
+"""The longest pause between two requests that a community may ask for, in seconds."""
 
 _COUNT = Option("count", "count", minimum=1, maximum=MAX_COUNT)
 _COLLECTION = Option("collection", "collection", maximum=32)
@@ -102,11 +117,40 @@ COMMANDS: tuple[CommandDefinition, ...] = (
         quota="picture",
     ),
     CommandDefinition(
+        "add",
+        (_PICTURE, Option("caption", "text", rest=True, maximum=MAX_TEXT), _COLLECTION),
+        who="adder",
+        quota="picture",
+    ),
+    CommandDefinition(
+        "remove",
+        (Option("id", "picture_id", required=True, rest=True, maximum=MAX_TEXT),),
+        who="admin",
+        private=True,
+    ),
+    CommandDefinition(
         "reindex",
         (Option("collection", "collection", rest=True, maximum=32), Option("full", "flag")),
         who="admin",
     ),
     CommandDefinition("status", who="admin", private=True),
+    CommandDefinition(
+        "settings",
+        (
+            Option("photos", "choice", choices=("on", "off")),
+            Option("weak", "choice", choices=("show", "hide")),
+            Option("count", "count", minimum=1, maximum=MAX_COUNT),
+            Option("text_cooldown", "number", minimum=0, maximum=MAX_COOLDOWN_S),
+            Option("picture_cooldown", "number", minimum=0, maximum=MAX_COOLDOWN_S),
+        ),
+        who="admin",
+        private=True,
+    ),
+    CommandDefinition(
+        "privacy",
+        (Option("action", "choice", rest=True, choices=("info", "export", "delete")),),
+        private=True,
+    ),
     CommandDefinition("help", aliases=("start",)),
 )
 

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bot.health import folder_bytes, serving_troubles
 from bot.metrics import Metrics
 from bot.ports import ModelCard
+from bot.timed import TimedDecoder, TimedEmbedder, TimedLibrary
 from config.settings import Settings
 from core.embedding import BatchedEmbedder
 from core.errors import NotFound, SourceError
@@ -21,19 +23,20 @@ from core.mini.assemble import mini_folder
 from core.ports import Clock
 from core.search import Search, SearchRules
 from index.catalogue import Catalogue
+from index.communities import StoredSettings
+from index.contributions import ChatContributions
 from index.demo import demo_gallery
 from index.library import CollectionSpec, FolderLibrary
+from index.overlays import Overlays
 from index.reindex import Reindexer
 from index.store import SnapshotStore
+from index.upload_files import UploadFiles
 from index.verify import verify_collection
 
 if TYPE_CHECKING:
     from core.encoder import TransformersEncoder
 
 _MIB = 2**20
-# A worker that was replaced is told for this long, so that a probe once a minute sees it.
-_RESTART_TOLD_S = 60.0
-_STUCK_S = 60.0
 
 NO_GALLERY = "Set TANGERINE_GALLERY to a folder of pictures."
 """The remedy where there is no collection."""
@@ -57,8 +60,11 @@ class Engine:
     decoder: DecodePool
     catalogue: Catalogue
     store: SnapshotStore
+    overlays: Overlays
     library: FolderLibrary
     reindexer: Reindexer
+    contributions: ChatContributions
+    community_settings: StoredSettings
     search: Search
     limits: Limits
     metrics: Metrics
@@ -86,23 +92,30 @@ class Engine:
         """One line for each difference between index, catalogue and files."""
         return [
             line
-            for spec in _specs(self.settings)
-            for line in await asyncio.to_thread(verify_collection, self.catalogue, self.store, spec)
+            for spec in collection_specs(self.settings)
+            for line in await asyncio.to_thread(
+                verify_collection, self.catalogue, self.store, self.overlays, spec
+            )
         ]
+
+    def index_sizes(self) -> dict[str, int]:
+        """Bytes of each collection's index files. Blocking."""
+        return {
+            spec.name: folder_bytes(self.settings.data_dir / "index" / spec.name)
+            for spec in collection_specs(self.settings)
+        }
+
+    def reindexed(self) -> dict[str, float]:
+        """When the last reindex of each collection ended, in seconds since the epoch. Blocking."""
+        ended = {
+            spec.name: self.catalogue.last_reindex(spec.name)
+            for spec in collection_specs(self.settings)
+        }
+        return {name: at for name, at in ended.items() if at is not None}
 
     def unready(self) -> Sequence[str]:
         """The reasons why questions cannot be answered now."""
-        reasons = []
-        batcher = self.embedder.health
-        if not batcher.alive:
-            reasons.append("the encoder's queue is not running")
-        if batcher.restarted_ago is not None and batcher.restarted_ago < _RESTART_TOLD_S:
-            reasons.append(f"the encoder's queue died {batcher.restarted_ago:.0f} s ago")
-        if batcher.running_for is not None and batcher.running_for > _STUCK_S:
-            reasons.append(f"the encoder has been busy for {batcher.running_for:.0f} s")
-        if not self.decoder.healthy():
-            reasons.append("no process decodes pictures")
-        return reasons
+        return serving_troubles(self.embedder.health, decoding=self.decoder.healthy())
 
 
 @asynccontextmanager
@@ -129,23 +142,35 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
                 observe_cache=metrics.cache_lookup,
             )
         )
-        specs = _specs(settings)
+        specs = collection_specs(settings)
         clock = SystemClock()
         store = SnapshotStore(settings.data_dir / "index", catalogue)
-        library = FolderLibrary(specs, catalogue, store, identity=encoder.identity)
+        overlays = Overlays(catalogue.database, UploadFiles(settings.data_dir / "uploads"))
+        library = FolderLibrary(specs, catalogue, store, overlays, identity=encoder.identity)
         reindexer = Reindexer(
             specs,
             catalogue=catalogue,
             store=store,
+            overlays=overlays,
             embedder=embedder,
             decoder=decoder,
             clock=clock,
             decoding=2 * settings.pictures.workers,
         )
-        search = Search(
+        community_settings = await asyncio.to_thread(StoredSettings.open, catalogue.database)
+        contributions = ChatContributions(
             library,
-            embedder,
-            decoder,
+            overlays,
+            embedder=embedder,
+            decoder=decoder,
+            settings=community_settings,
+            duplicate_cosine=settings.search.duplicate_cosine,
+            max_uploads=settings.uploads.max_pictures,
+        )
+        search = Search(
+            TimedLibrary(library, metrics.stage),
+            TimedEmbedder(embedder, metrics.stage),
+            TimedDecoder(decoder, metrics.stage),
             logit_scale=encoder.logit_scale,
             rules=SearchRules(
                 max_query=settings.search.max_query,
@@ -161,10 +186,13 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
             decoder=decoder,
             catalogue=catalogue,
             store=store,
+            overlays=overlays,
             library=library,
             reindexer=reindexer,
+            contributions=contributions,
+            community_settings=community_settings,
             search=search,
-            limits=Limits(_quota(settings), clock),
+            limits=_limits(settings, clock),
             metrics=metrics,
             clock=clock,
         )
@@ -176,7 +204,8 @@ async def fetch_demo(settings: Settings, on_step: Callable[[str], None]) -> Path
     return await asyncio.to_thread(demo_gallery, settings.data_dir / "demo", on_step)
 
 
-def _specs(settings: Settings) -> tuple[CollectionSpec, ...]:
+def collection_specs(settings: Settings) -> tuple[CollectionSpec, ...]:
+    """The collections of the settings, the default one first."""
     return tuple(
         CollectionSpec(c.name, c.folder.expanduser(), frozenset(c.communities))
         for c in settings.all_collections
@@ -225,12 +254,14 @@ def _make_data_dir(folder: Path) -> None:
         ) from error
 
 
-def _quota(settings: Settings) -> Quota | None:
+def _limits(settings: Settings, clock: Clock) -> Limits:
     limits = settings.limits
-    if not limits.enabled:
-        return None
-    return Quota(
-        cooldown_s={"text": limits.text_cooldown_s, "picture": limits.picture_cooldown_s},
-        per_minute=limits.per_minute,
-        per_day=limits.per_day,
+    person = Quota(limits.cooldown_s, per_minute=limits.per_minute, per_day=limits.per_day)
+    return Limits(
+        person if limits.enabled else None,
+        clock,
+        community=Quota(
+            {}, per_minute=limits.community_per_minute, per_day=limits.community_per_day
+        ),
+        admin=Quota({}, per_minute=limits.admin_per_minute, per_day=limits.admin_per_day),
     )

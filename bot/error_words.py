@@ -26,6 +26,14 @@ def error_words(_: Translate) -> Mapping[str, tuple[str, str]]:
             _("Give two or more, as: cat, dog, horse"),
         ),
         "expired_button": (_("This button has expired."), _("Ask again to get a new one.")),
+        "bad_setting": (
+            _("That value is not possible here."),
+            _("See /help for what is."),
+        ),
+        "duplicate_picture": (
+            _("The collection has this picture already."),
+            _("Send another one."),
+        ),
         "bad_picture": (_("That picture cannot be used."), other_picture),
         "no_picture": (
             _("There is no picture to work with."),
@@ -44,11 +52,19 @@ def error_words(_: Translate) -> Mapping[str, tuple[str, str]]:
         "unavailable": (_("That is not possible at the moment."), again),
         "busy": (_("Too many requests are waiting."), again),
         "too_many_requests": (_("You are asking faster than this server allows."), again),
+        "community_quota": (
+            _("Everybody here together is asking faster than this server allows."),
+            again,
+        ),
         "reindex_running": (
             _("This collection is being indexed already."),
             _("Wait until it is done."),
         ),
         "shutting_down": (_("The server is stopping."), again),
+        "collection_full": (
+            _("No more pictures may be added here."),
+            _("Ask an administrator to remove some first."),
+        ),
         "empty_collection": (
             _("Nothing is indexed yet."),
             _("An administrator can index the pictures with /reindex."),

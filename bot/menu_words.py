@@ -16,8 +16,12 @@ def command_summaries(_: Translate) -> Mapping[str, str]:
         "similar": _("Find pictures that look like yours"),
         "describe": _("Show stored captions that match your picture"),
         "classify": _("Tell which of your labels fits a picture"),
+        "add": _("Add a picture to the collection"),
+        "remove": _("Take a picture out of the collection"),
         "reindex": _("Bring the index up to date with the folder"),
         "status": _("Show model, collections and their size"),
+        "settings": _("Choose how I answer in this community"),
+        "privacy": _("Show, export or delete what I keep about you"),
         "help": _("Show what I can do"),
     }
 
@@ -33,6 +37,13 @@ def option_summaries(_: Translate) -> Mapping[str, str]:
         "picture": _("The picture to start from"),
         "text": _("What should be different about it"),
         "labels": _("Labels separated by commas"),
+        "caption": _("What the picture shows"),
+        "id": _("The picture's id, or words that describe it"),
+        "photos": _("Answer every photo that is posted in this channel"),
+        "weak": _("Show weak matches without asking"),
+        "text_cooldown": _("Seconds between two questions of one person"),
+        "picture_cooldown": _("Seconds after a picture before the next question"),
+        "action": _("What to do with it"),
         "full": _("Encode every picture anew"),
     }
 
@@ -46,6 +57,13 @@ def usage(command: CommandDefinition, _: Translate) -> str:
         "collection": _("name"),
         "count": _("n"),
         "exclude": _("words"),
+        "caption": _("words"),
+        "id": _("id or words"),
+        "photos": "on|off",
+        "weak": "show|hide",
+        "text_cooldown": _("seconds"),
+        "picture_cooldown": _("seconds"),
+        "action": "info|export|delete",
     }
     line = [f"/{command.name}"]
     for option in command.options:

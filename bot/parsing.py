@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bot.definitions import COMMANDS, CommandDefinition, Option, find_command
 from bot.requests import Request
-from core.errors import BadCount, InvalidRequest
+from core.errors import BadCount, BadSetting, InvalidRequest
 
 OptionValue = str | int | bool | tuple[str, ...]
 
@@ -17,6 +17,8 @@ _COMMAND = re.compile(r"/(\w+)(?:@\w+)?(?=\s|$)")
 _OPTION = re.compile(
     r"(?:(?<=\s)|^)(?:(--|—|–)(?=\w)([\w-]+)|-k)(?:=|\s|$)"  # noqa: RUF001 - long dashes
 )
+# Where no option takes the remaining words, two hyphens may be left out.
+_BARE = re.compile(r"(?<!\S)\w+(?=[\s=])")
 _LABELS = re.compile(r"[,;\n]")
 _SHORT = {"k": "count"}
 _QUOTES = {'"': '"', "'": "'", "“": "”", "„": "“", "«": "»"}
@@ -42,6 +44,11 @@ class Invocation:
         """The number of results asked for."""
         value = self.options.get("count", default)
         return value if isinstance(value, int) else default
+
+    def number(self, name: str) -> int | None:
+        """A whole number, None where it was not given."""
+        value = self.options.get(name)
+        return value if isinstance(value, int) else None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -93,6 +100,8 @@ def _sound(text: str) -> str:
 
 
 def _written(command: CommandDefinition, text: str) -> Invocation:
+    if command.rest is None and not command.takes_picture:
+        text = _BARE.sub(lambda word: _marked(command, word[0]), text)
     marks = [mark for mark in _OPTION.finditer(text) if _is_option(command, mark)]
     rest = [text[: marks[0].start()] if marks else text]
     values: dict[str, OptionValue] = {}
@@ -103,10 +112,10 @@ def _written(command: CommandDefinition, text: str) -> Invocation:
         if option.kind == "flag":
             values[option.name] = True
             rest.append(words)
-        elif option.kind == "count":
-            number, _, others = words.strip().partition(" ")
-            values[option.name] = _value(option, number)
-            rest.append(others)
+        elif option.kind in {"count", "number", "choice"}:
+            first, _, following = words.strip().replace("\n", " ").partition(" ")
+            values[option.name] = _value(option, first)
+            rest.append(following)
         else:
             words, others = _quoted(words.strip())
             values[option.name] = _value(option, words)
@@ -115,6 +124,11 @@ def _written(command: CommandDefinition, text: str) -> Invocation:
     if command.rest is not None and words:
         values[command.rest.name] = _value(command.rest, words)
     return Invocation(command, values)
+
+
+def _marked(command: CommandDefinition, word: str) -> str:
+    option = command.option(word.lower())
+    return word if option is None or option.kind == "flag" else f"--{word}"
 
 
 def _is_option(command: CommandDefinition, mark: re.Match[str]) -> bool:
@@ -145,12 +159,32 @@ def _value(option: Option, text: str) -> OptionValue:
     text = text.strip()
     if option.kind == "labels":
         return tuple(label.strip() for label in _LABELS.split(text) if label.strip())
-    if option.kind != "count":
+    if option.kind == "choice":
+        return _choice(option, text)
+    if option.kind not in {"count", "number"}:
         return text
     bounds = f"{option.minimum} to {option.maximum}"
+    is_count = option.kind == "count"
     if not re.fullmatch(r"[+-]?\d{1,9}", text):
-        raise BadCount(f"“{text[:32]}” is not a number.", remedy=f"Give a number from {bounds}.")
+        kind = BadCount if is_count else BadSetting
+        raise kind(f"“{text[:32]}” is not a number.", remedy=f"Give a number from {bounds}.")
     number = int(text)
-    if not (option.minimum or 0) <= number <= (option.maximum or number):
-        raise BadCount(f"{number} results cannot be shown.", remedy=f"Ask for {bounds}.")
+    if (
+        not (option.minimum or 0)
+        <= number
+        <= (number if option.maximum is None else option.maximum)
+    ):
+        if is_count:
+            raise BadCount(f"{number} results cannot be shown.", remedy=f"Ask for {bounds}.")
+        raise BadSetting(f"{option.name} cannot be {number}.", remedy=f"Give {bounds}.")
     return number
+
+
+def _choice(option: Option, text: str) -> str:
+    chosen = text.lower()
+    if chosen not in option.choices:
+        choices = ", ".join(option.choices)
+        raise BadSetting(
+            f"{option.name} cannot be “{text[:32]}”.", remedy=f"Choose one of: {choices}."
+        )
+    return chosen

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.admission import Admission
 from bot.commands import Commands
 from bot.console import Terminal
 from bot.engine import Engine
 from bot.failures import Failures
 from bot.presenter import Presenter
 from bot.sheets import Sheets
+from bot.telegram_memory import TelegramMemory
 from bot.thumbnails import Thumbnails
+from config.settings import Settings
 from core.errors import SettingsError, Unavailable
 
 
@@ -33,13 +36,20 @@ class Adapter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChatParts:
-    """What every adapter answers with."""
+    """What every adapter answers with.
+
+    ``languages`` are the tags of those that there are translations for. ``telegram`` is what
+    the Telegram adapter remembers of people, where there is one.
+    """
 
     commands: Commands
+    admission: Admission
     thumbnails: Thumbnails
     sheets: Sheets
     failures: Failures
     presenters: Callable[[str], Presenter]
+    languages: Sequence[str]
+    telegram: TelegramMemory | None
 
 
 class Platform:
@@ -54,6 +64,11 @@ class Platform:
         self._terminal = terminal
         self._failure: str | None = None
         self._starting: asyncio.Task[None] | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called in a label, as ``discord``."""
+        return self._name.lower()
 
     def start(self) -> None:
         """Begin to connect."""
@@ -92,6 +107,13 @@ class Platform:
         self._failure = error.message
 
 
+def telegram_memory(settings: Settings) -> TelegramMemory | None:
+    """What the Telegram adapter remembers of people, None where there is no such adapter."""
+    if settings.telegram.token is None:
+        return None
+    return TelegramMemory(settings.data_dir / "telegram.sqlite")
+
+
 def platforms_of(engine: Engine, chat: ChatParts, terminal: Terminal) -> list[Platform]:
     """A platform for each token in the settings."""
     found = []
@@ -125,6 +147,8 @@ def _discord(engine: Engine, chat: ChatParts) -> Adapter:
             api_url=settings.discord.api_url,
             gateway_url=settings.discord.gateway_url,
             admins=frozenset(settings.discord.admins),
+            adders=frozenset(settings.discord.adders),
+            message_content=settings.discord.message_content,
             max_bytes=settings.pictures.max_bytes,
         ),
     )
@@ -137,11 +161,21 @@ def _telegram(engine: Engine, chat: ChatParts) -> Adapter:
         TelegramOptions,
         TelegramParts,
     )
+    from bot.telegram_webhook import WebhookOptions  # noqa: PLC0415
 
-    settings = engine.settings
-    assert settings.telegram.token is not None
+    settings, telegram = engine.settings, engine.settings.telegram
+    assert telegram.token is not None
+    assert chat.telegram is not None
+    secret = telegram.webhook_secret
+    webhook = telegram.webhook_url and WebhookOptions(
+        url=telegram.webhook_url,
+        host=telegram.webhook_host,
+        port=telegram.webhook_port,
+        secret=secret.get_secret_value() if secret else None,
+        secret_file=settings.data_dir / "telegram-webhook-secret",
+    )
     return TelegramAdapter(
-        settings.telegram.token.get_secret_value(),
+        telegram.token.get_secret_value(),
         TelegramParts(
             commands=chat.commands,
             library=engine.library,
@@ -149,12 +183,15 @@ def _telegram(engine: Engine, chat: ChatParts) -> Adapter:
             sheets=chat.sheets,
             failures=chat.failures,
             presenters=chat.presenters,
+            memory=chat.telegram,
             clock=engine.clock,
         ),
         TelegramOptions(
-            api_url=settings.telegram.api_url or PUBLIC_API,
-            memory=settings.data_dir / "telegram.sqlite",
+            api_url=telegram.api_url or PUBLIC_API,
             max_bytes=settings.pictures.max_bytes,
-            operators=frozenset(settings.telegram.admins),
+            operators=frozenset(telegram.admins),
+            adders=frozenset(telegram.adders),
+            languages=tuple(dict.fromkeys(tag.partition("-")[0] for tag in chat.languages)),
+            webhook=webhook or None,
         ),
     )

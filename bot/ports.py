@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,8 +19,29 @@ class Counters(Protocol):
     def error(self, code: str) -> None:
         """Count one error by its stable code."""
 
+    def answered(self, platform: str, seconds: float) -> None:
+        """Note how long a request took from its arrival to its reply."""
+
     def render(self) -> bytes:
         """Everything counted, in Prometheus' text format."""
+
+
+class PersonalMemory(Protocol):
+    """What is kept of people outside the collections, as an adapter's memory of buttons."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in an export, as ``telegram``."""
+
+    @property
+    def kept_days(self) -> int:
+        """Days after which it forgets by itself."""
+
+    async def describe(self, requester: str) -> Sequence[Mapping[str, object]]:
+        """Everything kept of a person, one entry a thing, of values that JSON takes."""
+
+    async def forget(self, requester: str) -> int:
+        """Delete all that is kept of a person, for good and at once; how many things."""
 
 
 @dataclass(frozen=True, slots=True)

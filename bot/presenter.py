@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bot.cards import hit_card
+from bot.community_presenter import CommunityPresenter
+from bot.contribution_presenter import ContributionPresenter
 from bot.definitions import COMMANDS
 from bot.ports import ModelCard
+from bot.privacy_presenter import PrivacyPresenter
 from bot.replies import (
     Button,
     CaptionLine,
@@ -17,7 +21,6 @@ from bot.replies import (
     LabelBar,
     LabelBars,
     Part,
-    PictureCard,
     Pictures,
     ProgressBar,
     Reply,
@@ -29,7 +32,6 @@ from core.types import (
     Classification,
     CollectionStatus,
     DescribeResult,
-    Hit,
     Progress,
     ReindexReport,
     SearchResult,
@@ -58,6 +60,9 @@ class Presenter:
 
     def __init__(self, words: Words) -> None:
         self.words = words
+        self.contributions = ContributionPresenter(words)
+        self.community = CommunityPresenter(words)
+        self.privacy = PrivacyPresenter(words)
 
     def matches(
         self,
@@ -86,7 +91,7 @@ class Presenter:
         parts: list[Part] = [Text(heading, "heading"), *aside]
         if all(hit.band is Band.WEAK for hit in result.hits):
             parts.append(Text(self.words.shown_anyway(), "note"))
-        parts.append(Pictures(tuple(self.card(hit) for hit in result.hits)))
+        parts.append(Pictures(tuple(hit_card(self.words, hit) for hit in result.hits)))
         buttons = [
             Button("more_like", self.words.button_more_like(hit.rank), action, subject=hit.rank)
             for hit, action in zip(result.hits, navigation.more_like, strict=True)
@@ -101,23 +106,6 @@ class Presenter:
                 )
             )
         return Reply(tuple(parts), tuple(buttons))
-
-    def card(self, hit: Hit) -> PictureCard:
-        """One hit as a card."""
-        picture = hit.picture
-        caption = self.words.caption(picture.caption, picture.path)
-        score_text = self.words.score(hit.score, hit.band)
-        return PictureCard(
-            number=hit.rank,
-            id=picture.id,
-            caption=caption,
-            score=hit.score,
-            band=hit.band,
-            score_text=score_text,
-            alt=self.words.card_alt(hit.rank, caption, score_text),
-            width=picture.width,
-            height=picture.height,
-        )
 
     def captions(self, result: DescribeResult, *, notes: Sequence[str] = ()) -> Reply:
         """Stored captions that match a picture, labelled as matched and not generated."""
@@ -153,12 +141,12 @@ class Presenter:
             parts.append(Text(self.words.none_fits()))
         return Reply(tuple(parts))
 
-    def help(self, examples: Sequence[str], *, is_admin: bool) -> Reply:
-        """What can be asked, and examples that may be sent as they are."""
+    def help(self, examples: Sequence[str], *, is_admin: bool, may_add: bool = False) -> Reply:
+        """What this person may ask, and examples that may be sent as they are."""
         rows = tuple(
             (self.words.usage(command), self.words.summary(command))
             for command in COMMANDS
-            if command.who == "all" or is_admin
+            if command.is_for(is_admin=is_admin, may_add=may_add)
         )
         return Reply(
             (
@@ -196,7 +184,9 @@ class Presenter:
         if report.failed:
             parts.append(Text(self.words.failures(len(report.failed)), "note"))
             shown = report.failed[:_SHOWN_FAILURES]
-            parts.append(Facts(tuple((failure.path, failure.reason) for failure in shown)))
+            parts.append(
+                Facts(tuple((failure.path, self.words.failure(failure)) for failure in shown))
+            )
             if len(report.failed) > len(shown):
                 parts.append(Text(self.words.and_more(len(report.failed) - len(shown)), "note"))
         return Reply(tuple(parts))

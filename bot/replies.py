@@ -118,6 +118,15 @@ class Examples:
     messages: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file to keep, of at most 8 MiB; ``media_type`` as ``application/zip``."""
+
+    name: str
+    data: bytes
+    media_type: str
+
+
 Part = (
     Text
     | Pictures
@@ -127,6 +136,7 @@ Part = (
     | ProgressBar
     | Facts
     | Examples
+    | Document
 )  # fmt: skip
 
 
@@ -139,7 +149,7 @@ class Button:
     not fit into 64 bytes. Raises ValueError for a longer action.
     """
 
-    kind: Literal["page", "more_like", "show_weak"]
+    kind: Literal["page", "more_like", "show_weak", "remove", "restore", "add", "set"]
     label: str
     action: str
     subject: int | None = None

@@ -35,7 +35,11 @@ class Request:
     ``text`` is what was written; where the platform has parsed it already, ``command`` and
     ``options`` (by the names of :mod:`bot.definitions`) say it instead. ``pictures`` are
     the message's own, ``replied`` those of the message that it replies to. ``drawings``
-    asks for contact sheets and bars as PNG.
+    asks for contact sheets and bars as PNG. ``channel`` is the chat within the community
+    (Discord's channel or thread; the community itself elsewhere). ``may_add`` says that the
+    person may add pictures without being an administrator. ``unasked`` marks a photo that
+    nobody asked about, answered because the chat is set so: its reply has no parts where
+    there is nothing worth saying (no close match, a quota, an unreadable file).
     """
 
     platform: str
@@ -49,6 +53,9 @@ class Request:
     pictures: tuple[Attachment, ...] = ()
     replied: tuple[Attachment, ...] = ()
     drawings: bool = False
+    channel: str = ""
+    may_add: bool = False
+    unasked: bool = False
 
     @property
     def asked_pictures(self) -> tuple[Attachment, ...]:

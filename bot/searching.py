@@ -1,32 +1,52 @@
-"""One page of one search as a reply: the same for a message and for a button."""
+"""Searches as replies: a page is the same for a message and for a button."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.actions import Action, ActionCodec
+from bot.actions import Action, ActionCodec, expired
+from bot.community import CommunityRules
 from bot.definitions import MAX_COUNT
-from bot.presenter import Navigation, Presenter
-from bot.replies import Pictures, Reply
+from bot.parsing import Invocation
+from bot.presenter import Navigation, Presenter, keep_private
+from bot.replies import LabelBars, Pictures, Reply
 from bot.requests import Request
 from bot.sheets import Sheets
-from core.errors import ExpiredButton, NoPicture
+from core.errors import NoPicture
 from core.ports import Library
 from core.search import Search
-from core.types import SearchResult
+from core.types import Band, SearchResult
 
 
 class Searching:
     """Runs an :class:`Action` and gives its page the buttons that lead on from it."""
 
     def __init__(
-        self, search: Search, library: Library, codec: ActionCodec, sheets: Sheets
+        self,
+        search: Search,
+        library: Library,
+        codec: ActionCodec,
+        sheets: Sheets,
+        rules: CommunityRules,
     ) -> None:
         self._search = search
         self._library = library
         self._codec = codec
         self._sheets = sheets
+        self._rules = rules
+
+    async def asked(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
+        """The first page of a find or a similar. Raises what the search raises."""
+        action = Action(
+            "find" if invocation.command.name == "find" else "similar",
+            text=invocation.text("query") or invocation.text("text"),
+            exclude=invocation.text("exclude"),
+            collection=invocation.text("collection"),
+            count=self._count(invocation, request),
+            private=invocation.flag("private"),
+        )
+        return await self.page(action, request, presenter)
 
     async def page(self, action: Action, request: Request, presenter: Presenter) -> Reply:
         """The page that the action names. Raises what the search raises.
@@ -34,17 +54,69 @@ class Searching:
         Raises ExpiredButton for a forged count, and NoPicture where a similar search
         comes without its picture.
         """
+        reply = await self._page(action, request, presenter)
+        return keep_private(reply) if action.private else reply
+
+    async def describe(
+        self, invocation: Invocation, request: Request, presenter: Presenter
+    ) -> Reply:
+        """Captions that match the asked picture. Raises what the search raises."""
+        result = await self._search.describe(
+            await request.asked_pictures[0].read(),
+            community=request.community,
+            collection=invocation.text("collection") or None,
+            k=self._count(invocation, request),
+        )
+        return presenter.captions(result, notes=self._notes(request, presenter))
+
+    async def classify(
+        self, invocation: Invocation, request: Request, presenter: Presenter
+    ) -> Reply:
+        """How well each label fits the asked picture. Raises what the search raises."""
+        picture = await request.asked_pictures[0].read()
+        result = await self._search.classify(picture, invocation.labels)
+        reply = presenter.labels(result, notes=self._notes(request, presenter))
+        if not request.drawings:
+            return reply
+        parts = [
+            await self._sheets.label_bars(part) if isinstance(part, LabelBars) else part
+            for part in reply.parts
+        ]
+        return replace(reply, parts=tuple(parts))
+
+    async def photo(self, request: Request, presenter: Presenter) -> Reply:
+        """What is close to a photo that nobody asked about: no parts where nothing is.
+
+        Of an album it is the first one. Raises what the search raises.
+        """
+        picture = await request.asked_pictures[0].read()
+        action = Action("similar", count=self._rules.count(request.community))
+        result = await self._search.similar(picture, community=request.community, k=action.count)
+        close = tuple(hit for hit in result.hits if hit.band is not Band.WEAK)
+        if not close:
+            return Reply()
+        more = result.has_more and len(close) == len(result.hits)
+        result = replace(result, hits=close, has_more=more)
+        heading = presenter.words.similar("", *_range(result))
+        reply = self._matches(result, heading, action, request, presenter)
+        return await self._with_sheet(reply, picture, heading, request)
+
+    async def _page(self, action: Action, request: Request, presenter: Presenter) -> Reply:
         if not 1 <= action.count <= MAX_COUNT:
-            raise ExpiredButton("This button has expired.", remedy="Ask again to get a new one.")
+            raise expired()
         if action.kind == "find":
             return await self._find(action, request, presenter)
         if action.kind == "similar":
             return await self._similar(action, request, presenter)
-        return await self._more_like(action, request, presenter)
+        if action.kind == "more_like":
+            return await self._more_like(action, request, presenter)
+        raise expired()
+
+    def _count(self, invocation: Invocation, request: Request) -> int:
+        return invocation.count(self._rules.count(request.community))
 
     @staticmethod
-    def notes(request: Request, presenter: Presenter) -> Sequence[str]:
-        """What to say beside an answer to several pictures."""
+    def _notes(request: Request, presenter: Presenter) -> Sequence[str]:
         count = len(request.asked_pictures)
         return (presenter.words.first_picture_only(count),) if count > 1 else ()
 
@@ -111,8 +183,10 @@ class Searching:
             count=action.count,
             needs_picture=action.kind == "similar",
         )
-        notes = self.notes(request, presenter) if action.kind == "similar" else ()
-        return presenter.matches(result, heading, navigation, weak=action.weak, notes=notes)
+        asks_picture = action.kind == "similar" and not request.unasked
+        notes = self._notes(request, presenter) if asks_picture else ()
+        weak = action.weak or self._rules.shows_weak(request.community)
+        return presenter.matches(result, heading, navigation, weak=weak, notes=notes)
 
     async def _with_sheet(
         self, reply: Reply, query: bytes | str, label: str, request: Request

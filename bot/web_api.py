@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from aiohttp import web
+import time
 
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from bot.admission import Admission
 from bot.definitions import MAX_COUNT
 from bot.ports import Counters
 from bot.views import classify_view, describe_view, search_view
 from bot.web_forms import Form, Forms, whole_number
 from core.errors import NoPicture
-from core.limits import Kind, Limits
+from core.limits import Kind
 from core.search import Search
 
 COMMUNITY = "web"
@@ -27,20 +31,28 @@ class ApiRoutes:
     """Answers with the same JSON as the command line."""
 
     def __init__(
-        self, search: Search, limits: Limits, counters: Counters, forms: Forms, *, count: int
+        self,
+        search: Search,
+        admission: Admission,
+        counters: Counters,
+        forms: Forms,
+        *,
+        count: int,
+        admin: bool,
     ) -> None:
         self._search = search
-        self._limits = limits
+        self._admission = admission
         self._counters = counters
         self._forms = forms
         self._count = count
+        self._admin = admin
 
     def add_to(self, app: web.Application) -> None:
         """Register the routes."""
-        app.router.add_get("/api/find", self.find)
-        app.router.add_post("/api/similar", self.similar)
-        app.router.add_post("/api/describe", self.describe)
-        app.router.add_post("/api/classify", self.classify)
+        app.router.add_get("/api/find", self._timed(self.find))
+        app.router.add_post("/api/similar", self._timed(self.similar))
+        app.router.add_post("/api/describe", self._timed(self.describe))
+        app.router.add_post("/api/classify", self._timed(self.classify))
 
     async def find(self, request: web.Request) -> web.Response:
         """``GET /api/find?q=&k=&offset=&exclude=&collection=``."""
@@ -94,9 +106,19 @@ class ApiRoutes:
             result = await self._search.classify(_picture(form), labels)
         return web.json_response(classify_view(result))
 
+    def _timed(self, handler: Handler) -> Handler:
+        async def timed(request: web.Request) -> web.StreamResponse:
+            started = time.perf_counter()
+            try:
+                return await handler(request)
+            finally:
+                self._counters.answered(PLATFORM, time.perf_counter() - started)
+
+        return timed
+
     def _admit(self, request: web.Request, command: str, kind: Kind) -> None:
         self._counters.request(PLATFORM, command)
-        self._limits.admit(requester(request), kind)
+        self._admission.admit(requester(request), kind, community=COMMUNITY, admin=self._admin)
 
     def _page(self, k: str, offset: str) -> tuple[int, int]:
         return (

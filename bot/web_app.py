@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from bot.admission import Admission
 from bot.commands import Commands
 from bot.failures import Failures
 from bot.ports import Counters, Readiness
@@ -17,11 +18,11 @@ from bot.thumbnails import Thumbnails
 from bot.web_access import Access
 from bot.web_api import ApiRoutes
 from bot.web_chat import ChatRoutes
+from bot.web_documents import Documents
 from bot.web_errors import ErrorMiddleware, add_security_headers
 from bot.web_forms import Forms
 from bot.web_pictures import PictureRoutes
 from core.errors import SettingsError
-from core.limits import Limits
 from core.ports import Clock, Library
 from core.search import Search
 
@@ -32,7 +33,7 @@ class WebOptions:
 
     ``port`` 0 takes any free one. ``token`` is required where ``host`` is not loopback;
     ``allowed_hosts`` are further names under which it is reached, as behind a proxy.
-    ``admin``: whether people here may reindex. ``count``: results where no number is
+    ``admin``: whether people here are administrators. ``count``: results where no number is
     given. ``max_bytes``: of one picture. ``timeout_s``: of one request, its body included.
     """
 
@@ -54,10 +55,10 @@ class WebParts:
     search: Search
     library: Library
     thumbnails: Thumbnails
-    limits: Limits
+    admission: Admission
     counters: Counters
     failures: Failures
-    presenter: Presenter
+    presenters: Callable[[str], Presenter]
     readiness: Readiness
     clock: Clock
 
@@ -70,22 +71,32 @@ def build_web_app(parts: WebParts, options: WebOptions) -> web.Application:
         token=options.token,
         allowed_hosts=options.allowed_hosts,
     )
-    errors = ErrorMiddleware(parts.failures, parts.presenter.words, timeout_s=options.timeout_s)
+    errors = ErrorMiddleware(parts.failures, parts.presenters, timeout_s=options.timeout_s)
     forms = Forms(max_bytes=options.max_bytes)
     app = web.Application(
         middlewares=[errors.middleware, access.middleware], client_max_size=forms.max_body
     )
     app.on_response_prepare.append(add_security_headers)
+    documents = Documents(parts.clock)
+    documents.add_to(app)
     ChatRoutes(
         parts.commands,
         parts.library,
         access,
         forms,
-        parts.presenter,
+        parts.presenters,
+        documents=documents,
         max_bytes=options.max_bytes,
         admin=options.admin,
     ).add_to(app)
-    ApiRoutes(parts.search, parts.limits, parts.counters, forms, count=options.count).add_to(app)
+    ApiRoutes(
+        parts.search,
+        parts.admission,
+        parts.counters,
+        forms,
+        count=options.count,
+        admin=options.admin,
+    ).add_to(app)
     PictureRoutes(parts.library, parts.thumbnails).add_to(app)
     _HealthRoutes(parts.readiness, parts.counters).add_to(app)
     return app

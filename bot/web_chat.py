@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
 
 from bot.commands import Commands
 from bot.definitions import COMMANDS
-from bot.page_words import page_words
 from bot.presenter import Presenter
+from bot.replies import Reply
 from bot.requests import InMemory, Request
 from bot.web_access import Access
 from bot.web_api import COMMUNITY, PLATFORM, requester
+from bot.web_documents import Documents
 from bot.web_forms import Forms
 from bot.web_json import progress_json, reply_json
-from bot.web_page import StaticFiles, tagged
+from bot.web_page import StaticFiles, tagged, wanted_language
+from bot.words import Words
 from core.ports import Library
 
 _LONGEST_ACTION = 256
@@ -30,8 +33,9 @@ class ChatRoutes:
         library: Library,
         access: Access,
         forms: Forms,
-        presenter: Presenter,
+        presenters: Callable[[str], Presenter],
         *,
+        documents: Documents,
         max_bytes: int,
         admin: bool,
     ) -> None:
@@ -39,11 +43,12 @@ class ChatRoutes:
         self._library = library
         self._access = access
         self._forms = forms
-        self._words = presenter.words
+        self._presenters = presenters
+        self._documents = documents
         self._max_bytes = max_bytes
         self._admin = admin
         self._static = StaticFiles()
-        self._page = self._static.page(page_words(self._words.translate), locale="en")
+        self._pages: dict[str, bytes] = {}
 
     def add_to(self, app: web.Application) -> None:
         """Register the routes."""
@@ -55,8 +60,11 @@ class ChatRoutes:
         app.router.add_post("/api/chat", self.chat)
 
     async def page(self, request: web.Request) -> web.Response:
-        """``GET /``: the chat."""
-        return tagged(request, self._page, "text/html")
+        """``GET /``: the chat, in the language that the browser asks for."""
+        words = self._words(request)
+        if words.locale not in self._pages:
+            self._pages[words.locale] = self._static.page(words)
+        return tagged(request, self._pages[words.locale], "text/html", language=words.locale)
 
     async def static(self, request: web.Request) -> web.Response:
         """``GET /static/<name>``: scripts, styles and the icon."""
@@ -71,21 +79,22 @@ class ChatRoutes:
     async def welcome(self, request: web.Request) -> web.Response:
         """``GET /api/welcome``: what an empty conversation shows and the composer offers."""
         neutral = self._request(request)
+        words = self._words(request)
         pictures = sum(c.pictures for c in await self._library.status(COMMUNITY))
         examples = await self._commands.examples(neutral)
         return web.json_response(
             {
-                "summary": self._words.pictures(pictures),
+                "summary": words.pictures(pictures),
                 "examples": [f"/find {example}" for example in examples],
                 "max_mib": self._max_bytes / 2**20,
                 "commands": [
                     {
                         "name": command.name,
-                        "usage": self._words.usage(command),
-                        "summary": self._words.summary(command),
+                        "usage": words.usage(command),
+                        "summary": words.summary(command),
                     }
                     for command in COMMANDS
-                    if command.who == "all" or self._admin
+                    if command.is_for(is_admin=self._admin, may_add=False)
                 ],
             }
         )
@@ -93,15 +102,16 @@ class ChatRoutes:
     async def progress(self, request: web.Request) -> web.Response:
         """``GET /api/progress?job=``: reindexes under way, and the reply about one job."""
         neutral = self._request(request)
+        words = self._words(request)
         job = request.query.get("job", "")
         body: dict[str, Any] = {
             "running": [
-                progress_json(name, progress, self._words.progress(name, progress))
+                progress_json(name, progress, words.progress(name, progress))
                 for name, progress in self._commands.running(neutral).items()
             ]
         }
         if job:
-            body["reply"] = reply_json(await self._commands.progress(job, neutral))
+            body["reply"] = self._reply(await self._commands.progress(job, neutral), request)
         return web.json_response(body)
 
     async def chat(self, request: web.Request) -> web.Response:
@@ -117,7 +127,13 @@ class ChatRoutes:
                 reply = await self._commands.act(action, neutral)
             else:
                 reply = await self._commands.handle(neutral)
-        return web.json_response(reply_json(reply))
+        return web.json_response(self._reply(reply, request))
+
+    def _reply(self, reply: Reply, request: web.Request) -> dict[str, Any]:
+        return reply_json(reply, lambda document: self._documents.offer(document, request))
+
+    def _words(self, request: web.Request) -> Words:
+        return self._presenters(wanted_language(request)).words
 
     def _request(
         self, request: web.Request, *, text: str = "", pictures: tuple[InMemory, ...] = ()
@@ -127,6 +143,7 @@ class ChatRoutes:
             community=COMMUNITY,
             requester=requester(request),
             is_admin=self._admin,
+            locale=self._words(request).locale,
             text=text,
             pictures=pictures,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -12,7 +13,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from bot.failures import Failures
+from bot.presenter import Presenter
 from bot.replies import ErrorInfo
+from bot.tracing import request_scope
+from bot.web_page import wanted_language
 from bot.words import Words
 from core.errors import (
     EmptyCollection,
@@ -78,10 +82,15 @@ class ErrorMiddleware:
     """
 
     def __init__(
-        self, failures: Failures, words: Words, *, timeout_s: float, log: Any = None
+        self,
+        failures: Failures,
+        presenters: Callable[[str], Presenter],
+        *,
+        timeout_s: float,
+        log: Any = None,
     ) -> None:
         self._failures = failures
-        self._words = words
+        self._presenters = presenters
         self._timeout_s = timeout_s
         self._log = log if log is not None else structlog.get_logger("bot.web")
 
@@ -91,20 +100,24 @@ class ErrorMiddleware:
 
         @web.middleware
         async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-            started = time.perf_counter()
-            response = await self._answer(request, handler)
-            resource = request.match_info.route.resource
-            # The route, never the address: the address holds what was asked.
-            self._log.debug(
-                "request",
-                method=request.method,
-                route=resource.canonical if resource else "",
-                status=response.status,
-                milliseconds=round(1000 * (time.perf_counter() - started), 1),
-            )
-            return response
+            with request_scope("web"):
+                return await self._told(request, handler)
 
         return answer
+
+    async def _told(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        started = time.perf_counter()
+        response = await self._answer(request, handler)
+        resource = request.match_info.route.resource
+        # The route, never the address: the address holds what was asked.
+        self._log.debug(
+            "request",
+            method=request.method,
+            route=resource.canonical if resource else "",
+            status=response.status,
+            milliseconds=round(1000 * (time.perf_counter() - started), 1),
+        )
+        return response
 
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
@@ -119,13 +132,17 @@ class ErrorMiddleware:
                 response.headers["Allow"] = error.headers["Allow"]
             return response
         except TangerineError as error:
-            return error_response(status_of(error), self._failures.explain(error, self._words))
+            info = self._failures.explain(error, self._words(request))
+            return error_response(status_of(error), info)
         except Exception as error:  # noqa: BLE001 - the last line: every failure is answered
             if isinstance(error, ConnectionError) and _is_gone(request):
                 return web.Response(status=400)
             asked = request.query.values()
-            info = self._failures.explain(error, self._words, asked=asked, platform="web")
+            info = self._failures.explain(error, self._words(request), asked=asked, platform="web")
             return error_response(500, info)
+
+    def _words(self, request: web.Request) -> Words:
+        return self._presenters(wanted_language(request)).words
 
     async def _in_time(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         deadline = asyncio.timeout(self._timeout_s)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from bot.replies import (
     Button,
     CaptionList,
     ContactSheet,
+    Document,
     ErrorInfo,
     Examples,
     Facts,
@@ -32,10 +34,13 @@ def progress_json(collection: str, progress: Progress, text: str) -> dict[str, A
     }
 
 
-def reply_json(reply: Reply) -> dict[str, Any]:
-    """A neutral reply for the page; pictures are links to their routes."""
+def reply_json(reply: Reply, link: Callable[[Document], str]) -> dict[str, Any]:
+    """A neutral reply for the page; pictures are links to their routes.
+
+    ``link`` gives the address under which the page fetches a file.
+    """
     return {
-        "parts": [_part(part) for part in reply.parts if not isinstance(part, ContactSheet)],
+        "parts": [_part(part, link) for part in reply.parts if not isinstance(part, ContactSheet)],
         "buttons": [_button(button) for button in reply.buttons],
         "error": None if reply.error is None else _error(reply.error),
         "job": reply.job,
@@ -56,7 +61,9 @@ def _error(error: ErrorInfo) -> dict[str, Any]:
     return {"code": error.code, "message": error.text, "retry_after": error.retry_after}
 
 
-def _part(part: Part) -> dict[str, Any]:  # noqa: PLR0911 - one for each kind of part
+def _part(  # noqa: PLR0911 - one for each kind of part
+    part: Part, link: Callable[[Document], str]
+) -> dict[str, Any]:
     match part:
         case Text():
             return {"type": "text", "text": part.text, "style": part.style}
@@ -94,6 +101,13 @@ def _part(part: Part) -> dict[str, Any]:  # noqa: PLR0911 - one for each kind of
             return {"type": "facts", "rows": [list(row) for row in part.rows]}
         case Examples():
             return {"type": "examples", "messages": list(part.messages)}
+        case Document():
+            return {
+                "type": "document",
+                "name": part.name,
+                "bytes": len(part.data),
+                "url": link(part),
+            }
         case ContactSheet():
             raise TypeError("the page draws its own cards")
 

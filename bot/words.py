@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import gettext
 
+from bot.community_words import CommunityWords
+from bot.contribution_words import ContributionWords
 from bot.definitions import CommandDefinition, Option
 from bot.error_words import error_words
+from bot.formats import Formats
 from bot.menu_words import command_summaries, option_summaries, usage
-from core.errors import TangerineError
-from core.types import Band, CollectionStatus, Progress, ReindexReport
+from bot.privacy_words import PrivacyWords
+from core.errors import ReindexRunning, TangerineError, Unavailable
+from core.types import Band, CollectionStatus, Failure, Progress, ReindexReport
 
 
 class Words:
@@ -23,8 +27,13 @@ class Words:
     ) -> None:
         translations = translations or gettext.NullTranslations()
         self.locale = locale
+        self._english = locale.partition("-")[0] == "en"
+        self.formats = Formats(locale)
         self._ = translations.gettext
         self._n = translations.ngettext
+        self.contributions = ContributionWords(translations, self.formats)
+        self.community = CommunityWords(translations, self.formats)
+        self.privacy = PrivacyWords(translations, self.formats)
 
     def translate(self, sentence: str) -> str:
         """The sentence in this language, for tables of words that live elsewhere."""
@@ -34,7 +43,7 @@ class Words:
 
     def score(self, score: float, band: Band | None = None) -> str:
         """A score as a number, beside its band: never per cent, which it is not."""
-        number = f"{score + 0.0:.2f}".replace("-0.00", "0.00")
+        number = self.formats.decimal(score, 2)
         return number if band is None else f"{number} · {self.band(band)}"
 
     def band(self, band: Band) -> str:
@@ -115,7 +124,7 @@ class Words:
 
     def share(self, probability: float) -> str:
         """A label's share of all labels, as a number."""
-        return f"{probability:.2f}"
+        return self.formats.decimal(probability, 2)
 
     # -- buttons ---------------------------------------------------------------------
 
@@ -167,7 +176,7 @@ class Words:
             "{removed} removed, {unchanged} unchanged."
         ).format(
             collection=report.collection,
-            seconds=f"{report.seconds:.1f}",
+            seconds=self.formats.decimal(report.seconds, 1),
             added=report.added,
             changed=report.changed,
             removed=report.removed,
@@ -180,13 +189,19 @@ class Words:
             "{count} picture could not be read:", "{count} pictures could not be read:", count
         ).format(count=count)
 
+    def failure(self, failure: Failure) -> str:
+        """Why a picture could not be read: as raised in English, by code elsewhere."""
+        words = error_words(self._).get(failure.code)
+        return failure.reason if self._english or words is None else words[0]
+
     def and_more(self, count: int) -> str:
         """How many lines were left out."""
         return self._("… and {count} more.").format(count=count)
 
     def pictures(self, count: int) -> str:
         """A number of pictures."""
-        return self._n("{count} picture", "{count} pictures", count).format(count=count)
+        number = self.formats.whole(count)
+        return self._n("{count} picture", "{count} pictures", count).format(count=number)
 
     def model_row(self, name: str, dimension: int, device: str) -> tuple[str, str]:
         """The model as a line of the status."""
@@ -199,7 +214,7 @@ class Words:
         captions = self._n("{count} caption", "{count} captions", status.captions)
         return status.name, self._("{pictures}, {captions}, {index}, generation {n}").format(
             pictures=self.pictures(status.pictures),
-            captions=captions.format(count=status.captions),
+            captions=captions.format(count=self.formats.whole(status.captions)),
             index=status.index,
             n=status.generation,
         )
@@ -228,6 +243,7 @@ class Words:
 
     def generic_examples(self) -> tuple[str, ...]:
         """What to ask where the collection has no captions to learn from."""
+        # Words: questions that are sent to the model. Most models read English alone: keep them.
         return (self._("orange fruits"), self._("an animal in the snow"), self._("a red car"))
 
     # -- errors ----------------------------------------------------------------------
@@ -236,9 +252,22 @@ class Words:
         """Cause and remedy: as raised where the language is English, by code elsewhere."""
         table = error_words(self._)
         cause, remedy = table.get(error.code, table["internal"])
-        if self.locale.partition("-")[0] == "en":
+        if self._english:
             return error.message or cause, error.remedy or remedy
+        # One second is the default of errors that do not know how long; a reindex has no end
+        # that anybody could name.
+        if (
+            isinstance(error, Unavailable)
+            and error.retry_after > 1
+            and not isinstance(error, ReindexRunning)
+        ):
+            remedy = self.retry(error.retry_after)
         return cause, remedy
+
+    def retry(self, seconds: float) -> str:
+        """When to try again, counted from now."""
+        # Words: {when} reads as “in 3 seconds”, inflected by the language's own rules.
+        return self._("Try again {when}.").format(when=self.formats.until(seconds))
 
     def incident(self, incident: str) -> tuple[str, str]:
         """An error that nobody foresaw, with the id under which the log has it."""

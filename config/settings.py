@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -40,7 +41,9 @@ SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
     "DISCORD_GATEWAY_URL": ("discord", "gateway_url"),
     "TELEGRAM_TOKEN": ("telegram", "token"),
     "TELEGRAM_API_URL": ("telegram", "api_url"),
+    "TELEGRAM_WEBHOOK_SECRET": ("telegram", "webhook_secret"),
 }
+_SECRETS = ("_TOKEN", "_SECRET")
 _FILE_SUFFIX = "_FILE"
 _PREFIX = "TANGERINE_"
 _CONFIG = "TANGERINE_CONFIG"
@@ -81,7 +84,8 @@ class Encoder(_Section):
     """How vectors are made."""
 
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
-        "auto", description="auto = float32 on a CPU, float16 on a GPU"
+        "auto",
+        description="auto = float16 on a GPU; on a CPU bfloat16 where it is faster, else float32",
     )
     threads: int = Field(0, ge=0, le=256, description="CPU threads; 0 = one for each core")
     max_batch: int = Field(32, ge=1, le=1024, description="requests of one batch")
@@ -121,13 +125,33 @@ class SearchSection(_Section):
 
 
 class LimitsSection(_Section):
-    """How much one requester may ask; 0 switches a rule off."""
+    """How much may be asked by one person and by a whole community; 0 switches a rule off."""
 
     enabled: bool = Field(True, description="false switches all quotas off")
     text_cooldown_s: float = Field(3.0, ge=0, le=3600, description="seconds after a text")
     picture_cooldown_s: float = Field(5.0, ge=0, le=3600, description="seconds after a picture")
     per_minute: int = Field(20, ge=0, description="requests")
     per_day: int = Field(300, ge=0, description="requests")
+    community_per_minute: int = Field(120, ge=0, description="requests of everybody together")
+    community_per_day: int = Field(5000, ge=0, description="requests of everybody together")
+    admin_per_minute: int = Field(60, ge=0, description="requests of an administrator")
+    admin_per_day: int = Field(1000, ge=0, description="requests of an administrator")
+
+    @property
+    def cooldown_s(self) -> dict[Literal["text", "picture"], float]:
+        """The pauses in seconds after each kind of request."""
+        return {"text": self.text_cooldown_s, "picture": self.picture_cooldown_s}
+
+
+class Uploads(_Section):
+    """Pictures that people add in chat."""
+
+    max_pictures: int = Field(
+        1000,
+        ge=0,
+        le=100_000,
+        description="of one community in one collection; 0 = nobody may add any",
+    )
 
 
 class Web(_Section):
@@ -148,7 +172,13 @@ class Discord(_Section):
     api_url: str | None = Field(None, description="as http://127.0.0.1:8000/api/v10")
     gateway_url: str | None = Field(None, description="as ws://127.0.0.1:8000/gw/")
     admins: tuple[int, ...] = Field(
-        (), description="ids of further users or roles that may reindex"
+        (), description="ids of further users or roles that are administrators"
+    )
+    adders: tuple[int, ...] = Field(
+        (), description="ids of users or roles that may add pictures, beside administrators"
+    )
+    message_content: bool = Field(
+        False, description="privileged intent; needed to answer photos nobody asked about"
     )
 
 
@@ -157,7 +187,35 @@ class Telegram(_Section):
 
     token: SecretStr | None = None
     api_url: str | None = Field(None, description="as http://127.0.0.1:8081")
-    admins: tuple[int, ...] = Field((), description="ids of further users that may reindex")
+    admins: tuple[int, ...] = Field((), description="ids of further users that are administrators")
+    adders: tuple[int, ...] = Field(
+        (), description="ids of users that may add pictures, beside administrators"
+    )
+    webhook_url: str | None = Field(
+        None, description="https address that Telegram calls, instead of being polled"
+    )
+    webhook_host: str = Field("127.0.0.1", description="address to listen on")
+    webhook_port: int = Field(8443, ge=0, le=65_535, description="0 = any free port")
+    webhook_secret: SecretStr | None = Field(
+        None, description="16 to 256 letters, digits, _ and -; one is made where none is set"
+    )
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _address(cls, value: str | None) -> str | None:
+        # Without a query: a path of our own is appended to it.
+        if value is not None and not re.fullmatch(r"https://[^\s/?#@]+(/[^\s?#]*)?", value):
+            raise ValueError("use an https address, as https://bot.example.org")
+        return value
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _fit_for_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(
+            r"[A-Za-z0-9_-]{16,256}", value.get_secret_value()
+        ):
+            raise ValueError("use 16 to 256 letters, digits, _ and -")
+        return value
 
 
 class Logs(_Section):
@@ -190,6 +248,7 @@ class Settings(BaseSettings):
     pictures: Pictures = Pictures()
     search: SearchSection = SearchSection()
     limits: LimitsSection = LimitsSection()
+    uploads: Uploads = Uploads()
     web: Web = Web()
     discord: Discord = Discord()
     telegram: Telegram = Telegram()
@@ -227,14 +286,19 @@ def is_loopback(host: str) -> bool:
     return host in {"localhost", "::1"} or host.startswith("127.")
 
 
+def config_file(config: Path | None = None) -> Path | None:
+    """The settings file that :func:`load` reads, None where there is none."""
+    named = os.environ.get(_CONFIG)
+    return config or (Path(named) if named else None)
+
+
 def load(config: Path | None = None, **overrides: Any) -> Settings:
     """Read the settings: ``overrides`` > environment > TOML file > defaults.
 
     ``config`` defaults to ``TANGERINE_CONFIG``; an override that is None does not count.
     Raises WrongSettingError.
     """
-    named = os.environ.get(_CONFIG)
-    path = config or (Path(named) if named else None)
+    path = config_file(config)
     _refuse_unknown(os.environ)
 
     class Loaded(Settings):
@@ -283,7 +347,7 @@ def _short_names(environ: Mapping[str, str]) -> dict[str, Any]:
 
 def _from_file(environ: Mapping[str, str], name: str) -> str | None:
     # Containers mount secrets as files and hand over their paths.
-    path = environ.get(name + _FILE_SUFFIX) if name.endswith("_TOKEN") else None
+    path = environ.get(name + _FILE_SUFFIX) if name.endswith(_SECRETS) else None
     if not path:
         return None
     try:
@@ -291,12 +355,16 @@ def _from_file(environ: Mapping[str, str], name: str) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not text"
         raise WrongSettingError(
-            f"{name}{_FILE_SUFFIX} = {path}: {reason}; name a readable file that holds the token."
+            f"{name}{_FILE_SUFFIX} = {path}: {reason}; name a readable file that holds the secret."
         ) from None
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
-    known = {_CONFIG, *SHORT_NAMES, *(n + _FILE_SUFFIX for n in SHORT_NAMES if "TOKEN" in n)}
+    known = {
+        _CONFIG,
+        *SHORT_NAMES,
+        *(n + _FILE_SUFFIX for n in SHORT_NAMES if n.endswith(_SECRETS)),
+    }
     for name, field in Settings.model_fields.items():
         known.add((_PREFIX + name).upper())
         if isinstance(field.annotation, type) and issubclass(field.annotation, _Section):
@@ -318,5 +386,5 @@ def _in_one_line(error: ValidationError) -> str:
         return f"{name} is not a setting; config/default.toml lists them all."
     if not first["loc"]:
         return message
-    secret = "token" in name
+    secret = name.endswith(("token", "secret"))
     return f"{name} = {'(secret)' if secret else first['input']}: {message}."

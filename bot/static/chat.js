@@ -77,17 +77,45 @@ function draw(theirs, reply, question) {
   const on = {
     send: ask,
     open: (cards, index, likes) => viewer.open(cards, index, likes),
-    act: (button, card) => act(button, card, question),
+    act: (button, card, node) =>
+      button.kind === "set" ? change(theirs, button, node) : act(button, card, question),
   };
   theirs.replaceChildren(...drawReply(reply, on));
   if (reply.job) follow(theirs, reply.job, on);
+  else if (changesCollection(question)) greet();
 }
 
 function act(button, card, question) {
   // A picture does not fit into a button: the page still has it, and sends it again.
   const photos = button.needs_picture ? question.photos : [];
-  ask({ text: button.label, action: button.action, photos, card });
+  // What is removed cannot be shown again.
+  const shown = button.kind === "more_like" ? card : null;
+  ask({ text: button.label, action: button.action, photos, card: shown, kind: button.kind });
   composer.field.focus({ preventScroll: true });
+}
+
+const CHANGING = new Set(["add", "remove", "restore"]);
+
+const changesCollection = ({ text, kind }) =>
+  CHANGING.has(kind) || /^\/(add|remove)\b/i.test(text ?? "");
+
+/** Turn a setting over: the reply that shows it is drawn anew where it stands. */
+async function change(theirs, button, node) {
+  const place = [...theirs.querySelectorAll(".buttons button")].indexOf(node);
+  const question = { text: button.label, action: button.action };
+  try {
+    const reply = await api.chat({ action: button.action });
+    if (reply.error) {
+      node.disabled = false;
+      theirs.querySelector(".problem")?.remove();
+      theirs.append(...drawReply(reply, {}));
+    } else {
+      draw(theirs, reply, question);
+      theirs.querySelectorAll(".buttons button")[place]?.focus({ preventScroll: true });
+    }
+  } catch (error) {
+    drawTrouble(theirs, error, () => change(theirs, button, node));
+  }
 }
 
 function drawTrouble(theirs, error, again) {

@@ -151,6 +151,7 @@ export class Composer {
   choose(index) {
     this.chosen = index;
     [...this.menu.children].forEach((item, at) => item.setAttribute("aria-selected", String(at === index)));
+    this.menu.children[index]?.scrollIntoView({ block: "nearest" });
     if (index >= 0) this.field.setAttribute("aria-activedescendant", `command-${index}`);
     else this.field.removeAttribute("aria-activedescendant");
   }

@@ -9,17 +9,17 @@ export function drawReply(reply, on) {
     const text = make("span", {}, reply.error.message);
     return [make("p", { className: "problem" }, text)];
   }
-  const likes = new Map(
-    reply.buttons.filter((b) => b.kind === "more_like").map((b) => [b.subject, b]),
+  const belonging = new Map(
+    reply.buttons.filter((b) => b.subject !== null).map((b) => [b.subject, b]),
   );
-  const nodes = reply.parts.map((part) => drawers[part.type](part, on, likes));
-  const others = reply.buttons.filter((button) => button.kind !== "more_like");
+  const nodes = reply.parts.map((part) => drawers[part.type](part, on, belonging));
+  const others = reply.buttons.filter((button) => button.subject === null);
   if (others.length) {
     const buttons = others.map((button) => {
       const node = make("button", { type: "button", className: "quiet" }, button.label);
       node.onclick = () => {
         node.disabled = true;
-        on.act(button, null);
+        on.act(button, null, node);
       };
       return node;
     });
@@ -34,9 +34,10 @@ const drawers = {
     return make("p", { className: part.style === "note" ? "note" : "" }, part.text);
   },
 
-  pictures(part, on, likes) {
+  pictures(part, on, belonging) {
+    const likes = new Map([...belonging].filter(([, button]) => button.kind === "more_like"));
     const cards = part.cards.map((card, index) =>
-      drawCard(card, likes.get(card.number), {
+      drawCard(card, belonging.get(card.number), {
         open: () => on.open(part.cards, index, likes),
         act: on.act,
       }),
@@ -81,6 +82,17 @@ const drawers = {
     return make("dl", { className: "facts" }, ...rows);
   },
 
+  document(part) {
+    const size = new Intl.NumberFormat(document.documentElement.lang, {
+      style: "unit",
+      unit: "megabyte",
+      maximumFractionDigits: 1,
+    }).format(part.bytes / 1e6);
+    const link = make("a", { className: "quiet", href: part.url, download: part.name });
+    link.append(part.name, make("span", { className: "note" }, size));
+    return make("p", { className: "document" }, link);
+  },
+
   examples(part, on) {
     return drawExamples(make("ul", { className: "examples" }), part.messages, on.send);
   },
@@ -104,7 +116,7 @@ export function drawScore(node, card) {
   return node;
 }
 
-function drawCard(card, like, on) {
+function drawCard(card, button, on) {
   const image = make("img", {
     alt: card.alt,
     loading: "lazy",
@@ -133,17 +145,16 @@ function drawCard(card, like, on) {
     caption,
     drawScore(make("p", { className: "score" }), card),
   );
-  const more = like
+  const isLike = button?.kind === "more_like";
+  const named = isLike
+    ? say("more_like_named", { name: card.caption })
+    : `${button?.label}: ${card.caption}`;
+  const press = button
     ? make(
         "button",
-        {
-          type: "button",
-          className: "quiet",
-          "aria-label": say("more_like_named", { name: card.caption }),
-          onclick: () => on.act(like, card),
-        },
-        say("more_like_this"),
+        { type: "button", className: "quiet", "aria-label": named, onclick: () => on.act(button, card) },
+        isLike ? say("more_like_this") : button.label,
       )
     : null;
-  return make("li", { className: "card" }, open, figure, more);
+  return make("li", { className: "card" }, open, figure, press);
 }

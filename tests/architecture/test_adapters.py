@@ -11,6 +11,8 @@ _ROOTS = (
     "bot.platforms",
     "bot.cli",
     "bot.cli_learning",
+    "bot.cli_operations",
+    "bot.doctor",
     "bot.learning",
     "bot.__main__",
 )

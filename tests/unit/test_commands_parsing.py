@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from bot.definitions import COMMANDS
 from bot.parsing import parse
 from bot.requests import InMemory, Request
-from core.errors import BadCount, InvalidRequest, TangerineError
+from core.errors import BadCount, BadSetting, InvalidRequest, TangerineError
 
 PHOTO = (InMemory(b"bytes"),)
 
@@ -44,6 +46,19 @@ def parsed(text: str, **values: object) -> tuple[str, dict[str, object]]:
         ("/etc/passwd", "find", {"query": "/etc/passwd"}),
         ("/classify cat, dog;\nhorse,,", "classify", {"labels": ("cat", "dog", "horse")}),
         ("/reindex stamps --full", "reindex", {"collection": "stamps", "full": True}),
+        (
+            "/add a red boat --collection stamps",
+            "add",
+            {"caption": "a red boat", "collection": "stamps"},
+        ),
+        ("/remove p0000001", "remove", {"id": "p0000001"}),
+        ("/settings --photos ON --weak hide", "settings", {"photos": "on", "weak": "hide"}),
+        ("/settings photos off count 3", "settings", {"photos": "off", "count": 3}),
+        ("/settings text_cooldown=0", "settings", {"text_cooldown": 0}),
+        ("/settings", "settings", {}),
+        ("/privacy Export", "privacy", {"action": "export"}),
+        ("/privacy --action delete", "privacy", {"action": "delete"}),
+        ("/describe count of monte cristo", "describe", {}),
         ("/start", "help", {}),
         ("", "help", {}),
     ],
@@ -68,6 +83,24 @@ def test_counts_are_bounded(text: str) -> None:
         parse(request(text))
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("/settings --photos maybe", "photos cannot be “maybe”. Choose one of: on, off."),
+        ("/settings --weak", "weak cannot be “”. Choose one of: show, hide."),
+        ("/settings --text_cooldown 3601", "text_cooldown cannot be 3601. Give 0 to 3600."),
+        ("/settings --picture_cooldown -1", "picture_cooldown cannot be -1. Give 0 to 3600."),
+        ("/settings --picture_cooldown soon", "“soon” is not a number"),
+        ("/privacy everything", "Choose one of: info, export, delete."),
+    ],
+)
+def test_values_that_do_not_exist_are_refused(text: str, reason: str) -> None:
+    """A choice outside its values and a number outside its range name what there is."""
+    with pytest.raises(BadSetting) as refused:
+        parse(request(text))
+    assert reason in str(refused.value)
+
+
 def test_what_is_unknown_is_named_with_what_there_is() -> None:
     """An unknown command or option is answered with those that exist."""
     with pytest.raises(InvalidRequest, match=r"/finde.*/find, /similar"):
@@ -88,13 +121,17 @@ def test_a_platforms_own_options_are_checked_alike() -> None:
     assert parse(labels).labels == ("cat", "dog")
     with pytest.raises(BadCount):
         parse(request(command="find", options={"query": "x", "count": 99}))
+    chosen = request(command="settings", options={"photos": "on", "text_cooldown": 7})
+    assert parse(chosen).options == {"photos": "on", "text_cooldown": 7}
+    with pytest.raises(BadSetting):
+        parse(request(command="settings", options={"text_cooldown": 9999}))
 
 
 def test_option_names_fit_both_platforms() -> None:
-    """Names are lower-case words of at most 32 letters, unique in their command."""
+    """Names are lower-case words of at most 32 characters, unique in their command."""
     for command in COMMANDS:
         names = [command.name, *(option.name for option in command.options)]
-        assert all(name.isalpha() and name.islower() and len(name) <= 32 for name in names)
+        assert all(re.fullmatch(r"[a-z_]{1,32}", name) for name in names)
         assert len(set(names)) == len(names)
         # Discord wants the required options first.
         required = [option.required for option in command.options]

@@ -8,6 +8,7 @@ import string
 import pytest
 
 import core.errors
+from bot.cards import hit_card
 from bot.definitions import COMMANDS
 from bot.error_words import error_words
 from bot.menu_words import command_summaries, option_summaries
@@ -15,7 +16,7 @@ from bot.page_words import page_words
 from bot.presenter import Navigation, Presenter
 from bot.replies import CaptionList, Examples, Facts, LabelBars, Pictures, ProgressBar, Reply, Text
 from bot.words import Words
-from core.errors import Busy, NotFound, TangerineError
+from core.errors import Busy, DuplicatePicture, NotFound, TangerineError
 from core.types import (
     Band,
     CaptionHit,
@@ -116,7 +117,7 @@ def test_an_empty_last_page_says_so() -> None:
 def test_a_picture_without_caption_is_called_by_its_file() -> None:
     """A caption may be missing; a name never is."""
     hit = Hit(1, picture(7), 0.5, Band.FAIR)
-    assert PRESENTER.card(hit).caption == "7.png"
+    assert hit_card(WORDS, hit).caption == "7.png"
 
 
 def test_captions_are_labelled_as_matched() -> None:
@@ -185,6 +186,13 @@ def test_help_shows_three_examples_and_only_ones_own_commands() -> None:
     assert "/reindex" not in usages
     admin = PRESENTER.help([], is_admin=True)
     assert any("/reindex" in usage for usage, _ in part(admin, Facts).rows)
+    adder = " ".join(
+        u for u, _ in part(PRESENTER.help([], is_admin=False, may_add=True), Facts).rows
+    )
+    assert "/add + picture [words] [--collection name]" in adder
+    assert "/remove" not in adder
+    assert "/add" not in usages
+    assert "/privacy [info|export|delete]" in usages
 
 
 def all_errors() -> list[type[TangerineError]]:
@@ -193,12 +201,19 @@ def all_errors() -> list[type[TangerineError]]:
     return [c for c in classes if issubclass(c, TangerineError)]
 
 
+def raised(kind: type[TangerineError], cause: str = "", remedy: str = "") -> TangerineError:
+    """An error of this class."""
+    if kind is DuplicatePicture:
+        return DuplicatePicture(cause, remedy=remedy, picture=picture(1), score=1.0, exact=True)
+    return kind(cause, remedy=remedy)
+
+
 @pytest.mark.parametrize("kind", all_errors())
 def test_every_error_has_cause_and_remedy(kind: type[TangerineError]) -> None:
     """Each code has words of its own, so that no language falls back to a number."""
     assert kind.code in error_words(str)
-    assert all(WORDS.error(kind("")))
-    assert WORDS.error(kind("Why.", remedy="Do.")) == ("Why.", "Do.")
+    assert all(WORDS.error(raised(kind)))
+    assert WORDS.error(raised(kind, "Why.", "Do.")) == ("Why.", "Do.")
 
 
 def test_another_language_translates_causes_by_code() -> None:

@@ -89,6 +89,21 @@ def test_tokens_come_from_the_environment_or_a_file_and_stay_secret(
     assert "from-" not in repr(settings) + str(settings.model_dump())
 
 
+def test_the_webhooks_secret_comes_like_a_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the environment or a file, fit for a header, and shown nowhere."""
+    secret = tmp_path / "secret"
+    secret.write_text("from-a-file_0123\n")
+    monkeypatch.setenv("TELEGRAM_WEBHOOK_SECRET_FILE", str(secret))
+    monkeypatch.setenv("TANGERINE_TELEGRAM__WEBHOOK_URL", "https://bot.example.org/telegram")
+    settings = load()
+    assert settings.telegram.webhook_secret is not None
+    assert settings.telegram.webhook_secret.get_secret_value() == "from-a-file_0123"
+    assert settings.telegram.webhook_url == "https://bot.example.org/telegram"
+    assert "from-" not in repr(settings) + str(settings.model_dump())
+
+
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
@@ -101,6 +116,16 @@ def test_tokens_come_from_the_environment_or_a_file_and_stay_secret(
         ("TANGERINE_WEB_HOST", "0.0.0.0", "set a secret in TANGERINE_WEB_TOKEN"),
         ("TANGERINE_CONFIG", "/no/such/file", "there is no such file"),
         ("TELEGRAM_TOKEN_FILE", "/no/such/file", "TELEGRAM_TOKEN_FILE = /no/such/file"),
+        (
+            "TELEGRAM_WEBHOOK_SECRET_FILE",
+            "/no/such/file",
+            "TELEGRAM_WEBHOOK_SECRET_FILE = /no/such/file",
+        ),
+        ("TELEGRAM_WEBHOOK_SECRET", "too short", "telegram.webhook_secret = (secret): use 16 to"),
+        ("TANGERINE_TELEGRAM__WEBHOOK_URL", "http://x.org", "telegram.webhook_url = http://x.org"),
+        ("TANGERINE_TELEGRAM__WEBHOOK_URL", "https://x.org/?a", "as https://bot.example.org."),
+        ("TANGERINE_UPLOADS__MAX_PICTURES", "-1", "uploads.max_pictures = -1: must be greater"),
+        ("TANGERINE_LIMITS__COMMUNITY_PER_DAY", "many", "limits.community_per_day = many"),
     ],
 )
 def test_a_wrong_setting_is_told_in_one_line(

@@ -185,7 +185,8 @@ async def test_not_found_is_404_for_unknown_and_foreign_alike(
 async def test_quota_is_429_with_retry_after(tmp_path: Path) -> None:
     """A requester that asks too fast is told when to come back."""
     parts = Parts(tmp_path, quota=Quota())
-    async with serving(parts) as adapter, aiohttp.ClientSession(adapter.url) as client:
+    options = WebOptions(port=0, admin=False)
+    async with serving(parts, options) as adapter, aiohttp.ClientSession(adapter.url) as client:
         async with client.get("/api/find", params={"q": "red"}) as response:
             assert response.status == 200
         async with client.post("/api/similar", data=form()) as response:
@@ -194,6 +195,27 @@ async def test_quota_is_429_with_retry_after(tmp_path: Path) -> None:
         parts.clock.advance(3)
         async with client.get("/api/find", params={"q": "red"}) as response:
             assert response.status == 200
+
+
+async def test_administrators_and_everybody_together_have_quotas_of_their_own(
+    tmp_path: Path,
+) -> None:
+    """Who administers the chat waits after no request; what all ask together is bounded too."""
+    parts = Parts(
+        tmp_path,
+        quota=Quota(),
+        admin_quota=Quota({}, per_minute=3),
+        community_quota=Quota({}, per_minute=2),
+    )
+    async with serving(parts) as adapter, aiohttp.ClientSession(adapter.url) as client:
+        answers = []
+        for _ in range(3):
+            async with client.get("/api/find", params={"q": "red"}) as response:
+                answers.append(response.status)
+        assert answers == [200, 200, 429]
+        async with client.get("/api/find", params={"q": "red"}) as response:
+            assert await refused(response) == (429, "community_quota")
+            assert response.headers["Retry-After"] == "60"
 
 
 async def test_busy_is_503_with_retry_after(client: aiohttp.ClientSession, parts: Parts) -> None:

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -86,6 +87,61 @@ async def test_what_browsers_do_not_show_is_encoded_anew(
         assert await refused(response) == (404, "not_found")
     async with client.get(f"/pictures/{other}/thumbnail") as response:
         assert await refused(response) == (404, "not_found")
+
+
+async def test_a_removed_picture_is_gone_at_once(
+    client: aiohttp.ClientSession, parts: Parts
+) -> None:
+    """Neither what the server keeps nor what the browser has is shown again."""
+    picture = parts.snapshot.pictures[0]
+    tags = {}
+    for path in (f"/pictures/{picture.id}", f"/pictures/{picture.id}/thumbnail"):
+        async with client.get(path) as response:
+            assert response.status == 200
+            assert "no-cache" in response.headers["Cache-Control"]
+            tags[path] = response.headers["ETag"]
+    await parts.contributions.remove(picture.id, community="web", remover="web:1")
+    for path, tag in tags.items():
+        async with client.get(path, headers={"If-None-Match": tag}) as response:
+            assert await refused(response) == (404, "not_found")
+    await parts.contributions.restore(picture.id, community="web")
+    for path in tags:
+        async with client.get(path) as response:
+            assert response.status == 200
+
+
+async def chat(client: aiohttp.ClientSession, text: str) -> dict[str, Any]:
+    """The reply to a message."""
+    form = aiohttp.FormData({"text": text}, default_to_multipart=True)
+    async with client.post("/api/chat", data=form) as response:
+        return await response.json()
+
+
+async def test_a_file_is_for_its_asker_and_for_five_minutes(parts: Parts) -> None:
+    """Its address is hard to guess, works from the asker's address alone, and ends."""
+    async with serving(parts) as adapter, aiohttp.ClientSession(adapter.url) as client:
+        reply = await chat(client, "/privacy export")
+        (document,) = [part for part in reply["parts"] if part["type"] == "document"]
+        for _ in range(2):
+            async with client.get(document["url"]) as response:
+                assert len(await response.read()) == document["bytes"]
+                assert response.content_type == "application/zip"
+                assert response.headers["Content-Disposition"] == (
+                    'attachment; filename="tangerine-data.zip"'
+                )
+                assert response.headers["Cache-Control"] == "no-store"
+                assert "sandbox" in response.headers["Content-Security-Policy"]
+        foreign = aiohttp.TCPConnector(local_addr=("127.0.0.2", 0))
+        async with (
+            aiohttp.ClientSession(adapter.url, connector=foreign) as other,
+            other.get(document["url"]) as response,
+        ):
+            assert await refused(response) == (404, "not_found")
+        async with client.get(document["url"][:-1]) as response:
+            assert await refused(response) == (404, "not_found")
+        parts.clock.advance(301)
+        async with client.get(document["url"]) as response:
+            assert await refused(response) == (404, "not_found")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "AVIF", "BMP", "TIFF"])

@@ -29,14 +29,25 @@ FLAGS = (
 Open = Callable[..., Awaitable[Page]]
 
 
+@pytest.fixture(scope="module")
+def browser_home() -> Path | None:
+    """A folder whose ``fonts`` the browser has beside the machine's; modules may give one."""
+    return None
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
+async def browser(browser_home: Path | None) -> AsyncIterator[Browser]:
     """Debian's Chromium (or the one that TANGERINE_TEST_BROWSER names)."""
     path = os.environ.get("TANGERINE_TEST_BROWSER") or shutil.which("chromium")
     if path is None:
         pytest.skip("no Chromium; install it with: apt-get install chromium")
+    home: dict[str, str | float | bool] = {"XDG_DATA_HOME": str(browser_home)}
     async with async_playwright() as playwright:
-        launched = await playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        launched = await playwright.chromium.launch(
+            executable_path=path,
+            args=list(FLAGS),
+            env={**os.environ, **home} if browser_home else None,
+        )
         yield launched
         await launched.close()
 

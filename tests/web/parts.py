@@ -11,21 +11,24 @@ from pathlib import Path
 from typing import Any
 
 from bot.actions import ActionCodec, TextMemory
+from bot.admission import Admission
+from bot.command_parts import CommandParts
 from bot.commands import Commands
+from bot.community_presenter import OperatorDefaults
 from bot.failures import Failures
 from bot.jobs import ReindexJobs
+from bot.languages import Languages
 from bot.metrics import Metrics
-from bot.ports import ModelCard
-from bot.presenter import Presenter
+from bot.ports import ModelCard, PersonalMemory
 from bot.sheets import Sheets
 from bot.thumbnails import Thumbnails
 from bot.web_app import WebAdapter, WebOptions, WebParts
-from bot.words import Words
 from core.errors import ReindexRunning
-from core.limits import Limits, Quota
+from core.limits import ADMIN_QUOTA, COMMUNITY_QUOTA, Limits, Quota
 from core.search import Search
 from core.types import Failure, Progress, ReindexReport
 from tests.fake_collections import FakeLibrary, FakeSnapshot
+from tests.fake_contributions import FakeCommunitySettings, FakeContributions
 from tests.fakes import COLOURS, FakeClock, FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes
 
 _THINGS = ("fruits", "bicycle", "balloon", "house on a hill", "cat")
@@ -37,6 +40,12 @@ GALLERY: Sequence[tuple[str, str]] = (
 
 SECRET = (("pink", "a secret flamingo"), ("pink", "a secret pig"))
 """Pictures of a collection that only a Discord server may search."""
+
+
+@functools.cache
+def languages() -> Languages:
+    """Our own languages, read once."""
+    return Languages()
 
 
 @functools.cache
@@ -106,10 +115,13 @@ class Parts:
     folder: Path
     captions: Sequence[tuple[str, str]] = GALLERY
     quota: Quota | None = None
+    community_quota: Quota = COMMUNITY_QUOTA
+    admin_quota: Quota = ADMIN_QUOTA
     clock: FakeClock = field(default_factory=FakeClock)
     embedder: FakeEmbedder = field(default_factory=lambda: FakeEmbedder(FakeEncoder()))
     reindexing: SteppedReindexing = field(default_factory=SteppedReindexing)
     reasons: list[str] = field(default_factory=list)
+    memories: Sequence[PersonalMemory] = ()
 
     def __post_init__(self) -> None:
         """Put it together, and write the pictures to the folder."""
@@ -130,21 +142,38 @@ class Parts:
         self.metrics = Metrics()
         self.log = KeptLog()
         self.failures = Failures(self.metrics, log=self.log)
-        self.presenter = Presenter(Words())
-        self.limits = Limits(self.quota, self.clock)
+        self.presenters = languages().presenter
+        self.presenter = self.presenters("en")
+        self.limits = Limits(
+            self.quota, self.clock, community=self.community_quota, admin=self.admin_quota
+        )
+        self.contributions = FakeContributions(
+            self.library, self.embedder.encoder, self.folder, now=self.clock.monotonic
+        )
+        self.settings = FakeCommunitySettings()
+        self.admission = Admission(self.limits, self.settings)
         self.codec = ActionCodec(TextMemory(self.clock))
         self.jobs = ReindexJobs(self.reindexing, poll_s=0.01)
         self.commands = Commands(
-            search=self.search,
-            library=self.library,
-            jobs=self.jobs,
-            limits=self.limits,
-            counters=self.metrics,
-            failures=self.failures,
-            presenters=lambda _locale: self.presenter,
-            codec=self.codec,
-            sheets=Sheets(self.library, self.decoder, self.thumbnails),
-            model=lambda: ModelCard("fake", 32, "cpu"),
+            CommandParts(
+                search=self.search,
+                library=self.library,
+                contributions=self.contributions,
+                settings=self.settings,
+                jobs=self.jobs,
+                admission=self.admission,
+                counters=self.metrics,
+                failures=self.failures,
+                presenters=self.presenters,
+                codec=self.codec,
+                sheets=Sheets(self.library, self.decoder, self.thumbnails),
+                model=lambda: ModelCard("fake", 32, "cpu"),
+                memories=self.memories,
+                defaults=OperatorDefaults(
+                    cooldown_s=None if self.quota is None else self.quota.cooldown_s
+                ),
+                now=self.clock.monotonic,
+            )
         )
 
     @property
@@ -155,10 +184,10 @@ class Parts:
             search=self.search,
             library=self.library,
             thumbnails=self.thumbnails,
-            limits=self.limits,
+            admission=self.admission,
             counters=self.metrics,
             failures=self.failures,
-            presenter=self.presenter,
+            presenters=self.presenters,
             readiness=lambda: self.reasons,
             clock=self.clock,
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
+from bot.definitions import COMMANDS
 from core.types import Progress
 from tests.fakes import picture_bytes
 from tests.web.conftest import Open
@@ -38,17 +39,21 @@ async def talk(page: Page, parts: Parts) -> None:
         ("/find x --nonsense", "no option"),
         ("/help", "For example"),
         ("/status", "dimensions"),
+        ("/settings", "How I answer here"),
+        ("/privacy export", "tangerine-data.zip"),
+        ("/remove p0000003", "Removed from"),
         ("/reindex", "Reading the folder"),
     ]:
         await say(page, text)
         await expect(page.locator(".turn.theirs").last).to_contain_text(seen)
     parts.reindexing.step(Progress("encode", 1, 2))
     await expect(page.locator("#work-text")).to_contain_text("50%")
-    for text in ("/describe", "/classify red, blue"):
+    for text in ("/describe", "/classify red, blue", "/add something red"):
         await page.fill("#message", text)
         await page.set_input_files("#file", photo)
         await page.keyboard.press("Enter")
     await expect(page.locator(".captions, .labels")).to_have_count(2)
+    await expect(page.locator(".turn.theirs").last).to_contain_text("Added to")
     await page.fill("#message", "/")
 
 
@@ -159,7 +164,7 @@ async def test_the_field_remembers_and_completes(open_page: Open) -> None:
     await page.keyboard.press("Escape")
     await expect(field).to_have_value("")
     await page.keyboard.type("/")
-    await expect(page.get_by_role("option")).to_have_count(7)
+    await expect(page.get_by_role("option")).to_have_count(len(COMMANDS))
     await page.keyboard.press("ArrowDown")
     await expect(page.get_by_role("option", name="/similar")).to_have_attribute(
         "aria-selected", "true"

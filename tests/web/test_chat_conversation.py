@@ -150,7 +150,8 @@ async def test_a_reindex_shows_its_progress(open_page: Open, parts: Parts) -> No
 
 async def test_a_short_quota_is_waited_for(open_page: Open, tmp_path: Path) -> None:
     """Asking again within the pause is answered after it, not refused."""
-    chat = Parts(tmp_path, quota=Quota(cooldown_s={"text": 1.0, "picture": 1.0}))
+    pauses = Quota(cooldown_s={"text": 1.0, "picture": 1.0})
+    chat = Parts(tmp_path, quota=pauses, admin_quota=pauses)
     page = await open_page(chat=chat)
     await say(page, "red")
     await expect_cards(page, 0, "red")

@@ -1,0 +1,46 @@
+"""Pictures as cards: what every reply says of one."""
+
+from __future__ import annotations
+
+from bot.replies import PictureCard
+from bot.words import Words
+from core.types import Band, Hit, Picture
+
+
+def hit_card(words: Words, hit: Hit) -> PictureCard:
+    """A hit with its rank, its score and its band."""
+    picture = hit.picture
+    caption = words.caption(picture.caption, picture.path)
+    score_text = words.score(hit.score, hit.band)
+    return PictureCard(
+        number=hit.rank,
+        id=picture.id,
+        caption=caption,
+        score=hit.score,
+        band=hit.band,
+        score_text=score_text,
+        alt=words.card_alt(hit.rank, caption, score_text),
+        width=picture.width,
+        height=picture.height,
+    )
+
+
+def lone_card(words: Words, picture: Picture, score: float | None = None) -> PictureCard:
+    """A picture beside which no other stands, with its id where a score would be.
+
+    ``score`` is its cosine with the picture that was sent, where that is another one.
+    """
+    caption = words.caption(picture.caption, picture.path)
+    name = words.contributions.picture_id(picture.id)
+    return PictureCard(
+        number=1,
+        id=picture.id,
+        caption=caption,
+        # What was sent is the picture itself.
+        score=1.0 if score is None else score,
+        band=Band.STRONG,
+        score_text=name if score is None else f"{words.score(score)} · {name}",
+        alt=words.contributions.alt(caption, picture.id),
+        width=picture.width,
+        height=picture.height,
+    )

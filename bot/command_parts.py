@@ -1,0 +1,43 @@
+"""What commands are answered with: handed over by the composition root, and by tests."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from bot.actions import ActionCodec
+from bot.admission import Admission
+from bot.community_presenter import OperatorDefaults
+from bot.failures import Failures
+from bot.jobs import ReindexJobs
+from bot.ports import Counters, ModelCard, PersonalMemory
+from bot.presenter import Presenter
+from bot.sheets import Sheets
+from core.ports import CommunitySettingsStore, Contributions, Library
+from core.search import Search
+
+
+@dataclass(frozen=True, slots=True)
+class CommandParts:
+    """What answers are made of.
+
+    ``memories`` are what adapters keep of people; ``defaults`` hold where a community chose
+    nothing; ``now`` tells seconds since the epoch.
+    """
+
+    search: Search
+    library: Library
+    contributions: Contributions
+    settings: CommunitySettingsStore
+    jobs: ReindexJobs
+    admission: Admission
+    counters: Counters
+    failures: Failures
+    presenters: Callable[[str], Presenter]
+    codec: ActionCodec
+    sheets: Sheets
+    model: Callable[[], ModelCard]
+    memories: Sequence[PersonalMemory] = ()
+    defaults: OperatorDefaults = field(default_factory=OperatorDefaults)
+    now: Callable[[], float] = time.time

@@ -1,0 +1,215 @@
+"""Pictures that people add and remove in chat: who may, and what they are answered."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from bot.actions import Action, ActionCodec
+from bot.admission import Admission
+from bot.ports import Counters
+from bot.presenter import Presenter, keep_private
+from bot.replies import Reply
+from bot.requests import Request
+from core.errors import (
+    DuplicatePicture,
+    EmptyCollection,
+    EmptyQuery,
+    Forbidden,
+    NoPicture,
+    NotFound,
+)
+from core.ports import Contributions, Library
+from core.search import Search
+from core.types import Hit, SearchResult
+
+FRESH_S = 300.0
+"""How long an uploader may withdraw a picture: as long as a removal can be undone."""
+
+_ID = re.compile(r"[0-9a-hjkmnp-tv-z]{8}")
+# What is kept of an upload stands apart from the operator's files (core.ports.Contributions).
+_UPLOADS = ".uploads/"
+
+
+class Contributing:
+    """Adds, removes and restores; every right is checked where it is used.
+
+    Administrators may do everything, those whom the operator lets add may add. Who added a
+    picture may withdraw it for five minutes, with no other right than having added it.
+    """
+
+    def __init__(
+        self,
+        contributions: Contributions,
+        *,
+        search: Search,
+        library: Library,
+        admission: Admission,
+        counters: Counters,
+        codec: ActionCodec,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._contributions = contributions
+        self._search = search
+        self._library = library
+        self._admission = admission
+        self._counters = counters
+        self._codec = codec
+        self._now = now
+
+    async def add(self, action: Action, request: Request, presenter: Presenter) -> Reply:
+        """Add the asked picture; ``action`` has its caption and its collection.
+
+        ``action.weak`` adds one that is nearly the same as another. Raises Forbidden,
+        NoPicture where the picture is gone, and what the port raises but DuplicatePicture.
+        """
+        if not (request.is_admin or request.may_add):
+            raise Forbidden("You may not add pictures here.", remedy="Ask an administrator to.")
+        if not request.asked_pictures:
+            raise NoPicture("The picture is not here any more.", remedy="Send it again.")
+        try:
+            picture = await self._contributions.add(
+                await request.asked_pictures[0].read(),
+                action.text,
+                community=request.community,
+                uploader=request.requester,
+                collection=action.collection or None,
+                anyway=action.weak,
+            )
+        except DuplicatePicture as error:
+            self._counters.error(error.code)
+            anyway = self._encode(replace(action, weak=True), request)
+            return presenter.contributions.duplicate(error, anyway=anyway)
+        return presenter.contributions.added(
+            picture,
+            holds=await self._holds(picture.collection, request),
+            undo=self._encode(Action("withdraw", text=picture.id), request),
+            sent=len(request.asked_pictures),
+        )
+
+    async def remove(
+        self, meant: str, request: Request, presenter: Presenter, *, count: int
+    ) -> Reply:
+        """Remove the picture of an id, or show the ``count`` nearest to words, to choose one.
+
+        Raises EmptyQuery, and what removing and searching raise.
+        """
+        if not meant.strip():
+            raise EmptyQuery(
+                "/remove needs to know which picture.",
+                remedy="Write its id, or words that describe it: /remove red balloon",
+            )
+        picture_id = meant.lower()
+        if _ID.fullmatch(picture_id):
+            try:
+                action = Action("remove", text=picture_id, private=True)
+                return await self.removed(action, request, presenter)
+            except NotFound:
+                # A word of eight letters may look like an id; hardly one with a digit.
+                if not picture_id.isalpha():
+                    raise
+        return await self._candidates(meant, request, presenter, count)
+
+    async def removed(self, action: Action, request: Request, presenter: Presenter) -> Reply:
+        """Remove the picture of an action. Raises Forbidden and NotFound."""
+        self._check_admin(request)
+        return await self._remove(action, request, presenter)
+
+    async def withdrawn(self, action: Action, request: Request, presenter: Presenter) -> Reply:
+        """Take back a picture that was just added. Raises Forbidden and NotFound."""
+        if not request.is_admin:
+            kept = await self._contributions.personal(request.requester)
+            if not any(
+                upload.picture.id == action.text
+                and upload.community == request.community
+                and self._now() - upload.added_at <= FRESH_S
+                for upload in kept.uploads
+            ):
+                self._check_admin(request)
+        return await self._remove(action, request, presenter)
+
+    async def restored(self, action: Action, request: Request, presenter: Presenter) -> Reply:
+        """Undo a removal. Raises Forbidden, and ExpiredButton after five minutes."""
+        self._check_admin(request)
+        picture = await self._contributions.restore(action.text, community=request.community)
+        reply = presenter.contributions.restored(picture)
+        return keep_private(reply) if action.private else reply
+
+    async def _remove(self, action: Action, request: Request, presenter: Presenter) -> Reply:
+        picture = await self._contributions.remove(
+            action.text, community=request.community, remover=request.requester
+        )
+        undo = replace(action, kind="restore")
+        reply = presenter.contributions.removed(
+            picture,
+            uploaded=picture.path.startswith(_UPLOADS),
+            # Who is no administrator could not press it.
+            undo=self._encode(undo, request) if request.is_admin else None,
+        )
+        return keep_private(reply) if action.private else reply
+
+    async def _candidates(
+        self, words: str, request: Request, presenter: Presenter, count: int
+    ) -> Reply:
+        self._check_admin(request)
+        self._admission.admit(
+            request.requester, "text", community=request.community, admin=request.is_admin
+        )
+        pages = await asyncio.gather(
+            *(
+                self._nearest(words, name, count, request)
+                for name in self._library.visible(request.community)
+            )
+        )
+        if not any(pages):
+            raise EmptyCollection("There are no pictures here.", remedy="Add some with /add.")
+        # One model made all vectors, so that scores of several collections compare. What is
+        # called by these words stands before what only looks like them.
+        named = [hit for page in pages if page for hit in page[0]]
+        nearest = [hit for page in pages if page for hit in page[1].hits]
+        ordered = [hit for some in (named, nearest) for hit in sorted(some, key=_by_score)]
+        first = {hit.picture.id: hit for hit in reversed(ordered)}
+        best = sorted(first.values(), key=ordered.index)[:count]
+        hits = [replace(hit, rank=rank) for rank, hit in enumerate(best, start=1)]
+        actions = [self._encode(_removing(hit), request) for hit in hits]
+        return presenter.contributions.candidates(words, hits, actions)
+
+    async def _nearest(
+        self, words: str, collection: str, count: int, request: Request
+    ) -> tuple[tuple[Hit, ...], SearchResult] | None:
+        """What is captioned so and what looks so; None where there are no pictures."""
+        community = request.community
+        try:
+            return (
+                await self._search.captioned(
+                    words, community=community, collection=collection, k=count
+                ),
+                await self._search.find(words, community=community, collection=collection, k=count),
+            )
+        except EmptyCollection:
+            return None
+
+    async def _holds(self, collection: str, request: Request) -> int:
+        statuses = await self._library.status(request.community)
+        return next(status.pictures for status in statuses if status.name == collection)
+
+    def _encode(self, action: Action, request: Request) -> str:
+        return self._codec.encode(action, request.community)
+
+    @staticmethod
+    def _check_admin(request: Request) -> None:
+        if not request.is_admin:
+            raise Forbidden(
+                "Only administrators may remove pictures here.", remedy="Ask one of them."
+            )
+
+
+def _by_score(hit: Hit) -> float:
+    return -hit.score
+
+
+def _removing(hit: Hit) -> Action:
+    return Action("remove", text=hit.picture.id, private=True)
