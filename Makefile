@@ -6,6 +6,7 @@
 #   make test-all                   the long fault and property suites too
 #   make demo-fashion [COUNT=6000]  the web chat on the clothes of Fashion-MNIST
 #   make words [LANGUAGE=fr]        bring the translations up to date with the code
+#   make docs                       write the generated pages anew, and the site
 #
 # PIP_ARGS reaches pip, for another build of torch: make install PIP_ARGS="--index-url …"
 
@@ -81,6 +82,13 @@ compare-losses: install
 
 damaged-queries: install
 	$(BIN)/python -m recipes.damaged --cache .cache
+
+# The pages that are generated, and docs/ as a site in site/; a link that leads nowhere fails.
+.PHONY: docs
+docs: install-dev
+	$(BIN)/python scripts/commands_page.py
+	$(BIN)/python scripts/settings_page.py
+	$(BIN)/mkdocs build --strict
 
 bench: install-dev
 	$(BIN)/python -m bench

@@ -1,4 +1,4 @@
-"""Write ``docs/settings.md`` from the settings themselves: ``python scripts/settings_page.py``.
+"""Write ``docs/settings.md`` from the settings themselves: ``make docs``.
 
 Names, defaults and ranges come from ``config/settings.py``, the words from
 ``config/default.toml``; a test holds those two together.

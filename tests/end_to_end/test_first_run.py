@@ -23,7 +23,9 @@ import discord as discord_py
 import pytest
 
 from bot.doctor_discord import PERMISSIONS, invite_link
+from bot.init_file import write_private
 from config.settings import load
+from core.errors import SettingsError
 from tests.program import Done, Program
 from tests.servers.discord_people import TOKEN as DISCORD_TOKEN
 from tests.servers.discord_people import Discord, discord_with
@@ -241,6 +243,16 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert done.code == 1
     assert "exists already" in done.err
     assert (tmp_path / "tangerine.toml").read_text() == "mine"
+
+
+def test_a_file_that_appears_while_somebody_answers_is_kept(tmp_path: Path) -> None:
+    """What was there at the last moment is not overwritten either, nor made readable."""
+    file = tmp_path / "tangerine.toml"
+    write_private(file, "first")
+    with pytest.raises(SettingsError, match="exists already"):
+        write_private(file, "second")
+    assert file.read_text() == "first"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize(
