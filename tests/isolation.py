@@ -30,7 +30,8 @@ _THINGS = ("lamp", "kite", "boat", "bottle", "cushion", "wheel", "flag", "stone"
 _PER_COLLECTION = 24
 _EDGE = 96
 _MARK = re.compile(r"\b(zorvex|quillon|brimtal)-([a-z]?\d+)\b")
-# Distances of hue on Pillow's circle of 256: a third of it lies between two communities.
+# Distances of hue on Pillow's circle of 256. The hues below lie far from each other and from those
+# that contact sheets are drawn with: 17 (frames), 28 and 104 (the bands).
 _NEAR, _VIVID, _BRIGHT = 24, 120, 60
 
 
@@ -78,9 +79,9 @@ class Community:
 
 
 COMMUNITIES = (
-    Community(0, "north", "zorvex", 0),
-    Community(1, "south", "quillon", 85),
-    Community(2, "east", "brimtal", 170),
+    Community(0, "north", "zorvex", 60),
+    Community(1, "south", "quillon", 145),
+    Community(2, "east", "brimtal", 215),
 )
 
 
