@@ -88,7 +88,7 @@ class OnTelegram:
             community.telegram_user, community.question(chance), chance.choice(offsets)
         )
         self._queries[community.number].append(query)
-        await self._server.until(lambda: self._server.methods.inline[query], 60)
+        await self._server.until(lambda: self._server.methods.inline[query], 240)
 
     async def _button(self, community: Community, chance: random.Random) -> None:
         message = await self._with_buttons(community, chance)
@@ -183,19 +183,26 @@ class OnTelegram:
     async def _press(self, community: Community, message: Json, data: str) -> None:
         query = await self._server.press(message, data, community.telegram_user)
         self._presses[community.number].append(query)
-        await self._server.until(lambda: self._server.methods.answers[query], 60)
+        await self._server.until(lambda: self._server.methods.answers[query], 240)
 
     async def _say(
         self, community: Community, text: str, *, group: bool = False, **content: Any
     ) -> None:
-        """Write something, and wait until the bot has written something in that chat."""
+        """Write something, and wait until the bot has answered this very message.
+
+        Answers that are for one person alone come in that person's own chat.
+        """
         user = community.telegram_user
         chat = community.telegram_group if group else user
         sent = self._server.world.sent
+        before = len(sent)
+        asked = await self._server.say(chat, user, text, **content)
 
-        def count() -> int:
-            return sum(message["chat"]["id"] == chat for message in sent)
+        def answered() -> bool:
+            return any(
+                message.get("reply_to_message", {}).get("message_id") == asked["message_id"]
+                or (group and message["chat"]["id"] == user)
+                for message in sent[before:]
+            )
 
-        before = count()
-        await self._server.say(chat, user, text, **content)
-        await self._server.until(lambda: count() > before, 120)
+        await self._server.until(answered, 240)
