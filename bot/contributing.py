@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import islice
 
 from bot.actions import Action, ActionCodec
 from bot.admission import Admission
@@ -22,16 +23,11 @@ from core.errors import (
     NoPicture,
     NotFound,
 )
-from core.ports import Contributions, Library
+from core.ports import UNDO_S, Contributions, Library
 from core.search import Search
-from core.types import Hit, SearchResult
-
-FRESH_S = 300.0
-"""How long an uploader may withdraw a picture: as long as a removal can be undone."""
+from core.types import UPLOADED, Hit, SearchResult
 
 _ID = re.compile(r"[0-9a-hjkmnp-tv-z]{8}")
-# What is kept of an upload stands apart from the operator's files (core.ports.Contributions).
-_UPLOADS = ".uploads/"
 
 
 class Contributing:
@@ -125,7 +121,7 @@ class Contributing:
             if not any(
                 upload.picture.id == action.text
                 and upload.community == request.community
-                and self._now() - upload.added_at <= FRESH_S
+                and self._now() - upload.added_at <= UNDO_S
                 for upload in kept.uploads
             ):
                 self._check_admin(request)
@@ -145,7 +141,7 @@ class Contributing:
         undo = replace(action, kind="restore")
         reply = presenter.contributions.removed(
             picture,
-            uploaded=picture.path.startswith(_UPLOADS),
+            uploaded=picture.path.startswith(UPLOADED),
             # Who is no administrator could not press it.
             undo=self._encode(undo, request) if request.is_admin else None,
         )
@@ -171,9 +167,13 @@ class Contributing:
         named = [hit for page in pages if page for hit in page[0]]
         nearest = [hit for page in pages if page for hit in page[1].hits]
         ordered = [hit for some in (named, nearest) for hit in sorted(some, key=_by_score)]
-        first = {hit.picture.id: hit for hit in reversed(ordered)}
-        best = sorted(first.values(), key=ordered.index)[:count]
-        hits = [replace(hit, rank=rank) for rank, hit in enumerate(best, start=1)]
+        best: dict[str, Hit] = {}
+        for hit in ordered:
+            best.setdefault(hit.picture.id, hit)
+        hits = [
+            replace(hit, rank=rank)
+            for rank, hit in enumerate(islice(best.values(), count), start=1)
+        ]
         actions = [self._encode(_removing(hit), request) for hit in hits]
         return presenter.contributions.candidates(words, hits, actions)
 

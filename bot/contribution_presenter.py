@@ -8,10 +8,8 @@ from bot.cards import hit_card, lone_card
 from bot.replies import Button, Part, Pictures, Reply, Text
 from bot.words import Words
 from core.errors import DuplicatePicture
+from core.ports import UNDO_S
 from core.types import Band, Hit, Picture
-
-UNDO_MINUTES = 5
-"""How long a removal can be restored (``core.ports.Contributions``)."""
 
 
 class ContributionPresenter:
@@ -68,7 +66,7 @@ class ContributionPresenter:
             parts.append(Text(self._words.file_stays(), "note"))
         if undo is None:
             return Reply(tuple(parts))
-        parts.append(Text(self._words.undo_for(UNDO_MINUTES), "note"))
+        parts.append(Text(self._words.undo_for(round(UNDO_S / 60)), "note"))
         return Reply(tuple(parts), (Button("restore", self._words.button_undo(), undo),))
 
     def restored(self, picture: Picture) -> Reply:

@@ -173,6 +173,10 @@ class Reindexing(Protocol):
         """The progress of each collection that is being reindexed by this process."""
 
 
+UNDO_S = 300.0
+"""How long a removal can be undone, and the file of a removed upload is kept, in seconds."""
+
+
 class Contributions(Protocol):
     """Pictures that people add and remove in chat: found, or gone, by the next query.
 

@@ -70,14 +70,20 @@ class ModelIdentity:
     dimension: int
 
 
+UPLOADED = ".uploads/"
+"""How the path of a picture begins that was added in chat. No picture of a folder has such a
+path, as names that begin with a dot are hidden."""
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """One picture of one collection, as the catalogue knows it.
 
     ``id`` is opaque, stable over renames and caption edits and never used again.
-    ``path`` is relative to the collection's folder, with ``/``. ``caption`` is the one
-    that is shown, possibly empty; ``sha256`` (hex) is that of the file's bytes; ``width``
-    and ``height`` are those of the file in pixels, after EXIF orientation.
+    ``path`` is relative to the collection's folder, with ``/``, or begins with ``UPLOADED``.
+    ``caption`` is the one that is shown, possibly empty; ``sha256`` (hex) is that of the
+    file's bytes; ``width`` and ``height`` are those of the file in pixels, after EXIF
+    orientation.
     """
 
     id: str

@@ -12,13 +12,12 @@ import numpy as np
 
 from core.errors import BadPicture, Busy, DecodingFailed, EncodingFailed, SourceError
 from core.ports import Embedder, PictureDecoder
-from core.types import DecodedPicture, Failure, Lane, Vectors
+from core.types import UPLOADED, DecodedPicture, Failure, Lane, Vectors
 from index.hashing import ChangingFileError, Content, is_unchanged, read_content
 from index.keeper import Keeper
 from index.records import BadFile, CaptionVector, PictureVector, Stamp, text_hash
 from index.sources import SourcePicture
 from index.threads import finished_in_thread
-from index.uploads import PREFIX
 
 _SETTLED_NS = 2_000_000_000
 """FAT keeps modification times to 2 s: a younger file may change without showing it, so it is
@@ -154,7 +153,7 @@ class FileWorker:
         self.contents[picture.path] = content.sha256
         # Nobody but the program writes uploads, and their bytes are known without a stamp.
         settled = time.time_ns() - content.mtime_ns > _SETTLED_NS
-        if settled and not picture.path.startswith(PREFIX):
+        if settled and not picture.path.startswith(UPLOADED):
             self._keeper.stamp(Stamp(picture.path, content.size, content.mtime_ns, content.sha256))
         return content
 

@@ -14,6 +14,7 @@ from core.errors import (
     ExpiredButton,
     ModelMismatch,
 )
+from core.ports import UNDO_S
 from core.types import ModelIdentity, PersonalData, Picture, Upload
 from index.overlay_reads import equal_picture, kept_uploads
 from index.overlay_removals import remove_picture, restore_picture, unhide
@@ -28,9 +29,6 @@ from index.overlay_writes import (
 from index.overlays import Overlays
 from index.schema import uploads
 from index.uploads import NewUpload, Viewpoint
-
-UNDO_SECONDS = 300.0
-"""How long a removal can be undone, and how long the file of a removed upload is kept."""
 
 
 class Ledger:
@@ -120,7 +118,7 @@ class Ledger:
         files = self._overlays.files
         with self._overlays.change() as change:
             back = restore_picture(
-                change.connection, collection, viewpoint, picture_id, change.now - UNDO_SECONDS
+                change.connection, collection, viewpoint, picture_id, change.now - UNDO_S
             )
             if back is None:
                 raise _expired()

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import EmptyCollection, ModelMismatch, NotFound, SettingsError
-from core.types import CollectionStatus, ModelIdentity, Picture
+from core.types import UPLOADED, CollectionStatus, ModelIdentity, Picture
 from index.catalogue import Catalogue
 from index.composed import View
 from index.manifest import DamagedGenerationError
 from index.overlay_reads import counts_of
 from index.overlays import Overlays
 from index.store import SnapshotStore
-from index.uploads import PREFIX, Viewpoint
+from index.uploads import Viewpoint
 from index.vectors import SMALL
 from index.views import Views
 from index.walk import inside
@@ -180,7 +180,7 @@ class FolderLibrary:
         if view is None or row is None:
             return None
         picture = view.pictures[row]
-        if picture.path.startswith(PREFIX):
+        if picture.path.startswith(UPLOADED):
             file = self._overlays.files.find(spec.name, picture.id)
             return (picture, file) if file.is_file() else None
         try:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core.errors import SourceError
-from core.types import Failure, Picture
+from core.types import UPLOADED, Failure, Picture
 from index.encoding import FileWorker
 from index.overlay_reads import kept_uploads
 from index.overlays import Overlays
 from index.records import BadFile
 from index.schema import uploads
 from index.sources import SourcePicture
-from index.uploads import PREFIX, SHARED
+from index.uploads import SHARED
 
 
 class UploadPass:
@@ -30,9 +30,9 @@ class UploadPass:
 
     def locate(self, path: str) -> Path:
         """The file of a picture, of the folder or uploaded. Raises OSError."""
-        if not path.startswith(PREFIX):
+        if not path.startswith(UPLOADED):
             return self._folder / path
-        picture_id = path.removeprefix(PREFIX).removesuffix(".jpg")
+        picture_id = path.removeprefix(UPLOADED).removesuffix(".jpg")
         return self._overlays.files.find(self._collection, picture_id)
 
     def fresh(self) -> list[Picture]:

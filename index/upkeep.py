@@ -9,6 +9,7 @@ from functools import partial
 import structlog
 from sqlalchemy import Connection, func, select
 
+from core.ports import UNDO_S
 from index.community_rows import (
     Cleared,
     departed,
@@ -18,7 +19,6 @@ from index.community_rows import (
     purge_community,
     rename_community,
 )
-from index.ledger import UNDO_SECONDS
 from index.overlay_writes import delete_uploads
 from index.overlays import Overlays
 from index.schema import overlays, uploads
@@ -75,7 +75,7 @@ class Upkeep:
     def sweep(self) -> bool:
         """Delete what is due and repair files; whether communities were deleted."""
         now = self._overlays.now
-        removed = uploads.c.removed_at <= now - UNDO_SECONDS
+        removed = uploads.c.removed_at <= now - UNDO_S
         with self._overlays.read() as connection:
             due = connection.execute(
                 select(func.count()).select_from(uploads).where(removed)

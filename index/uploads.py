@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.types import Picture, Vectors
+from core.types import UPLOADED, Picture, Vectors
 
 SHARED = ""
 """The scope of all who share a collection."""
-
-PREFIX = ".uploads/"
-"""How the path of an upload begins: no folder's picture has such a path, as names that begin
-with a dot are hidden."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +92,4 @@ class Overlay:
 
 def upload_path(picture_id: str) -> str:
     """The path of an upload as its collection has it."""
-    return f"{PREFIX}{picture_id}.jpg"
+    return f"{UPLOADED}{picture_id}.jpg"

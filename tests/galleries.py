@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.errors import EmptyCollection
-from core.types import Picture, Progress, ReindexReport
+from core.types import UPLOADED, Picture, Progress, ReindexReport
 from index.catalogue import Catalogue
 from index.communities import StoredSettings
 from index.contributions import ChatContributions
@@ -18,7 +18,6 @@ from index.reindex import Reindexer
 from index.snapshot import IndexSnapshot
 from index.store import SnapshotStore
 from index.upload_files import UploadFiles
-from index.uploads import PREFIX
 from index.verify import verify_collection
 from tests.fakes import FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes
 
@@ -165,7 +164,7 @@ class Gallery:
         except EmptyCollection:
             return set()
         return {
-            picture.caption or picture.id if picture.path.startswith(PREFIX) else picture.path
+            picture.caption or picture.id if picture.path.startswith(UPLOADED) else picture.path
             for picture in view.pictures
         }
 
