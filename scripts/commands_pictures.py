@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import os
 import shutil
 import sys
 import tempfile
@@ -26,12 +25,10 @@ from playwright.async_api import Browser, async_playwright  # noqa: E402
 
 from index.demo import demo_gallery  # noqa: E402
 from scripts.chat_drawings import discord_message, page, telegram_messages  # noqa: E402
-from tests.program import Program  # noqa: E402
+from tests.program import small_program  # noqa: E402
 from tests.running import running  # noqa: E402
-from tests.servers.discord_people import TOKEN as DISCORD_TOKEN  # noqa: E402
 from tests.servers.discord_people import Discord, discord_with  # noqa: E402
 from tests.servers.discord_world import MANAGE_GUILD, MEMBER_RIGHTS, Person, Server  # noqa: E402
-from tests.servers.telegram import TOKEN as TELEGRAM_TOKEN  # noqa: E402
 from tests.servers.telegram import TelegramServer  # noqa: E402
 
 OUT = ROOT / "docs" / "images" / "commands"
@@ -80,7 +77,7 @@ async def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         gallery = demo_gallery(ROOT / "data" / "demo", print)
-        program = _program(Path(folder), gallery)
+        program = small_program(Path(folder), TANGERINE_GALLERY=str(gallery))
         telegram = TelegramServer()
         telegram.world.user(_ADA.id)
         telegram.world.group(_GROUP, {_ADA.id: "creator"})
@@ -89,16 +86,14 @@ async def main() -> None:
             telegram.running(),
             running(
                 program,
-                DISCORD_TOKEN=DISCORD_TOKEN,
-                DISCORD_API_URL=discord.api_url,
-                DISCORD_GATEWAY_URL=discord.gateway.url,
-                TELEGRAM_TOKEN=TELEGRAM_TOKEN,
-                TELEGRAM_API_URL=telegram.url,
+                **discord.environment,
+                **telegram.environment,
             ) as started,
             async_playwright() as playwright,
         ):
-            for words in ("Ready:", "Discord: connected", "Telegram: connected"):
-                await started.wait_for(lambda words=words: started.said(words), _INDEXED_S)  # type: ignore[misc]
+            await started.wait_until_said(
+                "Ready:", "Discord: connected", "Telegram: connected", seconds=_INDEXED_S
+            )
             browser = await playwright.chromium.launch(
                 executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
             )
@@ -115,21 +110,6 @@ async def main() -> None:
                 ):
                     await _take(browser, platform, scene, shown)
             await browser.close()
-
-
-def _program(folder: Path, gallery: Path) -> Program:
-    keep = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME", "LANG", "TMPDIR"}}
-    return Program(
-        folder,
-        keep
-        | {
-            "TANGERINE_MODEL": "mini",
-            "TANGERINE_DATA_DIR": str(folder / "data"),
-            "TANGERINE_GALLERY": str(gallery),
-            "TANGERINE_LIMITS__ENABLED": "false",
-            "TANGERINE_WEB_PORT": "0",
-        },
-    )
 
 
 def _photo(gallery: Path) -> bytes:

@@ -85,6 +85,22 @@ class Program:
         return [str(Path(sys.executable).with_name("tangerine")), *map(str, arguments)]
 
 
+def small_program(folder: Path, **environment: str) -> Program:
+    """A program on the embedded model without quotas, on any free port, all below ``folder``."""
+    kept = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME", "LANG", "TMPDIR"}}
+    return Program(
+        folder,
+        kept
+        | {
+            "TANGERINE_MODEL": "mini",
+            "TANGERINE_DATA_DIR": str(folder / "data"),
+            "TANGERINE_LIMITS__ENABLED": "false",
+            "TANGERINE_WEB_PORT": "0",
+        }
+        | environment,
+    )
+
+
 @contextmanager
 def _logs_restored() -> Iterator[None]:
     root = logging.getLogger()

@@ -42,6 +42,11 @@ class Running:
                 assert self.process.returncode is None, "".join(self.lines)
                 await asyncio.sleep(0.05)
 
+    async def wait_until_said(self, *words: str, seconds: float = 90) -> None:
+        """Wait until each of these words stands in a line of standard error, in any order."""
+        for each in words:
+            await self.wait_for(lambda each=each: self.said(each), seconds)  # type: ignore[misc]
+
     def said(self, words: str) -> bool:
         """Whether a line of standard error holds these words."""
         return any(words in line for line in self.lines)

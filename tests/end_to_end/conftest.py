@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from index.packages import fetch_debian
-from tests.program import Program
+from tests.program import Program, small_program
 
 _ROOT = Path(__file__).parents[2]
 _CACHE = _ROOT / ".cache"
@@ -48,17 +47,12 @@ def new_program(stamps: Path, tmp_path_factory: pytest.TempPathFactory) -> Calla
     def make() -> Program:
         folder = tmp_path_factory.mktemp("program")
         _small_gallery(stamps, folder / "gallery")
-        keep = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME", "LANG", "TMPDIR"}}
-        environment = keep | {
-            "TANGERINE_MODEL": "mini",
-            "TANGERINE_DATA_DIR": str(folder / "data"),
-            "TANGERINE_GALLERY": str(folder / "gallery"),
-            "TANGERINE_ENCODER__THREADS": "1",
-            "TANGERINE_LIMITS__ENABLED": "false",
-            "TANGERINE_WEB_PORT": "0",
-            "HF_HUB_OFFLINE": "1",
-        }
-        return Program(folder, environment)
+        return small_program(
+            folder,
+            TANGERINE_GALLERY=str(folder / "gallery"),
+            TANGERINE_ENCODER__THREADS="1",
+            HF_HUB_OFFLINE="1",
+        )
 
     return make
 

@@ -9,7 +9,6 @@ three communities on each platform.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from collections import Counter
 from collections.abc import Mapping
@@ -31,12 +30,10 @@ from tests.isolation import (
 )
 from tests.isolation_discord import OnDiscord
 from tests.isolation_telegram import OnTelegram
-from tests.program import Program
+from tests.program import Program, small_program
 from tests.running import running
-from tests.servers.discord_people import TOKEN as DISCORD_TOKEN
 from tests.servers.discord_people import discord_with
 from tests.servers.discord_world import Server
-from tests.servers.telegram import TOKEN as TELEGRAM_TOKEN
 from tests.servers.telegram import TelegramServer
 
 SEED = 20_261_121
@@ -52,19 +49,11 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Program:
     """A program with the three collections and the open one, indexed."""
     folder = tmp_path_factory.mktemp("isolation")
     settings = write_galleries(folder)
-    keep = {k: v for k, v in os.environ.items() if k in {"PATH", "HOME", "LANG", "TMPDIR"}}
-    program = Program(
+    program = small_program(
         folder,
-        keep
-        | {
-            "TANGERINE_CONFIG": str(settings),
-            "TANGERINE_MODEL": "mini",
-            "TANGERINE_DATA_DIR": str(folder / "data"),
-            "TANGERINE_ENCODER__THREADS": "1",
-            "TANGERINE_LIMITS__ENABLED": "false",
-            "TANGERINE_WEB_PORT": "0",
-            "HF_HUB_OFFLINE": "1",
-        },
+        TANGERINE_CONFIG=str(settings),
+        TANGERINE_ENCODER__THREADS="1",
+        HF_HUB_OFFLINE="1",
     )
     for name in (*COLLECTIONS, OPEN):
         assert program("reindex", "--collection", name, "--json").json["failed"] == []
@@ -112,15 +101,9 @@ async def test_discord_shows_nobody_what_belongs_to_others(times: int, closed: P
     ids, before = await _seen(closed)
     async with (
         discord_with(*(Server(c.discord, owner=1) for c in COMMUNITIES)) as discord,
-        running(
-            closed,
-            DISCORD_TOKEN=DISCORD_TOKEN,
-            DISCORD_API_URL=discord.api_url,
-            DISCORD_GATEWAY_URL=discord.gateway.url,
-        ) as started,
+        running(closed, **discord.environment) as started,
     ):
-        for words in ("Ready:", "Discord: connected"):
-            await started.wait_for(lambda words=words: started.said(words))
+        await started.wait_until_said("Ready:", "Discord: connected")
         asking = OnDiscord(discord, ids)
         await asking.add()
         asked = await _ask(asking.routes, times, _AT_ONCE)
@@ -140,10 +123,9 @@ async def test_telegram_shows_nobody_what_belongs_to_others(times: int, closed: 
     asking = OnTelegram(telegram, ids)
     async with (
         telegram.running(),
-        running(closed, TELEGRAM_TOKEN=TELEGRAM_TOKEN, TELEGRAM_API_URL=telegram.url) as started,
+        running(closed, **telegram.environment) as started,
     ):
-        for words in ("Ready:", "Telegram: connected"):
-            await started.wait_for(lambda words=words: started.said(words))
+        await started.wait_until_said("Ready:", "Telegram: connected")
         await asking.add()
         asked = await _ask(asking.routes, times, _AT_ONCE)
     assert asking.check() > times

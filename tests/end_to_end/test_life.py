@@ -22,10 +22,8 @@ import pytest_asyncio
 
 from tests.program import Program
 from tests.running import Running, running
-from tests.servers.discord_people import TOKEN as DISCORD_TOKEN
 from tests.servers.discord_people import Discord, discord_with
 from tests.servers.discord_world import Server
-from tests.servers.telegram import TOKEN as TELEGRAM_TOKEN
 from tests.servers.telegram import Fault, TelegramServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -96,11 +94,8 @@ async def life(
             telegram.running(),
             running(
                 new_program(),
-                DISCORD_TOKEN=DISCORD_TOKEN,
-                DISCORD_API_URL=discord.api_url,
-                DISCORD_GATEWAY_URL=discord.gateway.url,
-                TELEGRAM_TOKEN=TELEGRAM_TOKEN,
-                TELEGRAM_API_URL=telegram.url,
+                **discord.environment,
+                **telegram.environment,
                 NOTIFY_SOCKET=str(address),
                 WATCHDOG_USEC="2000000",
             ) as started,

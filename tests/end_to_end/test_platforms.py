@@ -51,15 +51,11 @@ async def test_both_chats_answer_with_the_right_picture(indexed: Program) -> Non
         telegram.running(),
         running(
             indexed,
-            DISCORD_TOKEN=DISCORD_TOKEN,
-            DISCORD_API_URL=discord.api_url,
-            DISCORD_GATEWAY_URL=discord.gateway.url,
-            TELEGRAM_TOKEN=TELEGRAM_TOKEN,
-            TELEGRAM_API_URL=telegram.url,
+            **discord.environment,
+            **telegram.environment,
         ) as started,
     ):
-        for words in ("Ready:", "Discord: connected", "Telegram: connected"):
-            await started.wait_for(lambda words=words: started.said(words))
+        await started.wait_until_said("Ready:", "Discord: connected", "Telegram: connected")
         assert await started.get("/readyz") == (200, {"ready": True})
         picture, caption = await _best(started, "orange fruits")
 

@@ -41,6 +41,15 @@ class Discord:
         """Where the API is."""
         return f"{self.rest.store.url}/api/v10"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a program is told to find this Discord and to log in there."""
+        return {
+            "DISCORD_TOKEN": TOKEN,
+            "DISCORD_API_URL": self.api_url,
+            "DISCORD_GATEWAY_URL": self.gateway.url,
+        }
+
     async def start(self) -> None:
         """Listen on a free port of 127.0.0.1."""
         self._runner = web.AppRunner(self.rest.app(), shutdown_timeout=0.1)

@@ -42,6 +42,11 @@ class TelegramServer(People):
         self.url = ""
         self._poll = 0
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a program is told to find this Telegram and to log in there."""
+        return {"TELEGRAM_TOKEN": TOKEN, "TELEGRAM_API_URL": self.url}
+
     @asynccontextmanager
     async def running(self, port: int = 0) -> AsyncIterator[TelegramServer]:
         """Serve until the block is left."""
