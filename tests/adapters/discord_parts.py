@@ -19,7 +19,7 @@ with warnings.catch_warnings():
     from bot.discord_app import DiscordAdapter, DiscordOptions, DiscordParts
 
 from tests.fake_collections import FakeSnapshot
-from tests.fakes import COLOURS, picture_bytes
+from tests.fakes import COLOURS, FakeClock, picture_bytes
 from tests.servers.discord_people import TOKEN, Discord, discord_with
 from tests.servers.discord_world import MANAGE_GUILD, MEMBER_RIGHTS, Person, Server
 from tests.web.parts import Parts
@@ -37,6 +37,11 @@ class Chat:
     server: Server
     adapter: DiscordAdapter
     parts: Parts
+
+
+def dated_parts(folder: Path) -> Parts:
+    """Parts whose clock stands at a day of this century, which what is added bears."""
+    return Parts(folder, clock=FakeClock(1_800_000_000.0))
 
 
 def adapter_of(parts: Parts, discord: Discord, folder: Path, **options: Any) -> DiscordAdapter:

@@ -19,15 +19,15 @@ from tests.adapters.discord_parts import (
     adapter_of,
     chatting,
     colour_of,
+    dated_parts,
 )
-from tests.fakes import FakeClock, picture_bytes
+from tests.fakes import picture_bytes
 from tests.servers.discord_gateway import until
 from tests.servers.discord_people import TOKEN
 from tests.servers.discord_rest import Fault
 from tests.servers.discord_shown import Shown
 from tests.servers.discord_store import Exchange
 from tests.servers.discord_world import APPLICATION, Person
-from tests.web.parts import Parts
 
 ME = f"<@{APPLICATION}>"
 NEW = ("new.png", picture_bytes("cyan", seed=501, edge=64))
@@ -37,13 +37,8 @@ UPDATED_IN_PLACE = 6
 @pytest.fixture
 async def chat(tmp_path: Path) -> AsyncIterator[Chat]:
     """A bot in one server where BEN may add pictures."""
-    async with chatting(_parts(tmp_path), adders=frozenset({BEN.id})) as chat:
+    async with chatting(dated_parts(tmp_path), adders=frozenset({BEN.id})) as chat:
         yield chat
-
-
-def _parts(folder: Path) -> Parts:
-    # What is added bears its day: the clock stands at one of this century.
-    return Parts(folder, clock=FakeClock(1_800_000_000.0))
 
 
 async def _slash(

@@ -12,12 +12,11 @@ import pytest
 
 from bot.exports import MAX_BYTES
 from core.errors import NotFound
-from tests.adapters.discord_parts import BEN, HOME, Chat, chatting
-from tests.fakes import FakeClock, picture_bytes
+from tests.adapters.discord_parts import BEN, HOME, Chat, chatting, dated_parts
+from tests.fakes import picture_bytes
 from tests.servers.discord_gateway import until
 from tests.servers.discord_shown import Shown
 from tests.servers.discord_world import APPLICATION, Server, dm_channel
-from tests.web.parts import Parts
 
 ME = f"<@{APPLICATION}>"
 NEW = ("new.png", picture_bytes("cyan", seed=501, edge=64))
@@ -26,13 +25,8 @@ NEW = ("new.png", picture_bytes("cyan", seed=501, edge=64))
 @pytest.fixture
 async def chat(tmp_path: Path) -> AsyncIterator[Chat]:
     """A bot in one server where BEN may add pictures."""
-    async with chatting(_parts(tmp_path), adders=frozenset({BEN.id})) as chat:
+    async with chatting(dated_parts(tmp_path), adders=frozenset({BEN.id})) as chat:
         yield chat
-
-
-def _parts(folder: Path) -> Parts:
-    # What is added bears its day: the clock stands at one of this century.
-    return Parts(folder, clock=FakeClock(1_800_000_000.0))
 
 
 async def _slash(
@@ -120,7 +114,7 @@ async def test_large_exports_are_written_below_a_direct_message(chat: Chat) -> N
 async def test_files_above_the_limit_are_told_of(tmp_path: Path) -> None:
     """Where Discord takes less than a file has, words stand in its place."""
     server = Server(HOME, file_limit=MAX_BYTES // 2)
-    async with chatting(_parts(tmp_path), server, adders=frozenset({BEN.id})) as chat:
+    async with chatting(dated_parts(tmp_path), server, adders=frozenset({BEN.id})) as chat:
         await _add_large(chat, 1)
         shown = await _slash(chat, "privacy", server=chat.server, action="export")
         assert shown.documents == {}

@@ -18,10 +18,10 @@ from bot.replies import (
     LabelBars,
     Pictures,
     Reply,
-    Text,
 )
 from bot.requests import InMemory, Request
 from tests.fakes import picture_bytes
+from tests.reply_texts import text_of
 from tests.web.parts import Parts
 
 RED_PHOTO = InMemory(picture_bytes("red", seed=77, edge=64))
@@ -48,11 +48,6 @@ def cards(reply: Reply) -> list[str]:
 def part(reply: Reply, kind: type) -> object:
     """The first part of this kind."""
     return next(p for p in reply.parts if isinstance(p, kind))
-
-
-def text_of(reply: Reply) -> str:
-    """All paragraphs of a reply."""
-    return "\n".join(p.text for p in reply.parts if isinstance(p, Text))
 
 
 def button(reply: Reply, kind: str) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.replies import Facts, ProgressBar, Reply, Text
+from bot.replies import Facts, ProgressBar, Reply
 from bot.requests import Request
 from core.types import Progress
+from tests.reply_texts import text_of
 from tests.web.parts import Parts
 
 
@@ -30,11 +31,6 @@ def asked(text: str = "", **values: object) -> Request:
 def part(reply: Reply, kind: type) -> object:
     """The first part of this kind."""
     return next(p for p in reply.parts if isinstance(p, kind))
-
-
-def text_of(reply: Reply) -> str:
-    """All paragraphs of a reply."""
-    return "\n".join(p.text for p in reply.parts if isinstance(p, Text))
 
 
 @pytest.mark.parametrize("text", ["/reindex", "/status", "/reindex secret --full"])

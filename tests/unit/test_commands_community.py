@@ -12,12 +12,13 @@ import pytest
 from PIL import Image
 
 from bot.actions import Action
-from bot.replies import CaptionList, ContactSheet, Facts, Pictures, Reply, Text
+from bot.replies import CaptionList, ContactSheet, Facts, Pictures, Reply
 from bot.requests import InMemory, Request
 from core.errors import CatalogueError
 from core.limits import Quota
 from core.types import Band, CommunitySettings
 from tests.fakes import COLOURS, picture_bytes
+from tests.reply_texts import text_of
 from tests.web.parts import Parts
 
 RED_PHOTO = InMemory(picture_bytes("red", seed=77, edge=64))
@@ -58,11 +59,6 @@ def admin(text: str = "", **values: object) -> Request:
 def rows(reply: Reply) -> dict[str, str]:
     """The facts of a reply."""
     return dict(next(p for p in reply.parts if isinstance(p, Facts)).rows)
-
-
-def text_of(reply: Reply) -> str:
-    """All paragraphs of a reply."""
-    return "\n".join(p.text for p in reply.parts if isinstance(p, Text))
 
 
 def count(reply: Reply) -> int:

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from bot.actions import Action
-from bot.replies import Button, Pictures, Reply, Text
+from bot.replies import Button, Pictures, Reply
 from bot.requests import InMemory, Request
 from core.limits import Quota
 from core.types import CommunitySettings
 from tests.fakes import picture_bytes
+from tests.reply_texts import text_of
 from tests.web.parts import Parts
 
 LILAC = InMemory(picture_bytes((200, 160, 220), seed=77, edge=48))
@@ -42,11 +43,6 @@ def cards(reply: Reply) -> list[tuple[str, str]]:
     return [
         (c.caption, c.score_text) for p in reply.parts if isinstance(p, Pictures) for c in p.cards
     ]
-
-
-def text_of(reply: Reply) -> str:
-    """All paragraphs of a reply."""
-    return "\n".join(p.text for p in reply.parts if isinstance(p, Text))
 
 
 def button(reply: Reply, kind: str) -> Button:

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from bot.exports import MAX_BYTES, MAX_FILES, export
-from bot.replies import Document, Facts, Reply, Text
+from bot.replies import Document, Facts, Reply
 from bot.requests import InMemory, Request
 from core.limits import Quota
 from core.types import PersonalData, Picture, Upload
 from tests.fake_contributions import FakeMemory
 from tests.fakes import picture_bytes
+from tests.reply_texts import text_of
 from tests.web.parts import Parts
 
 MEMORY = {"telegram:1": [{"chat": 5, "at": "2026-11-21"}], "telegram:2": [{"chat": 6}]}
@@ -39,11 +40,6 @@ def asked(text: str = "", person: int = 1, **values: object) -> Request:
 def rows(reply: Reply) -> list[str]:
     """The values of the facts."""
     return [value for p in reply.parts if isinstance(p, Facts) for _, value in p.rows]
-
-
-def text_of(reply: Reply) -> str:
-    """All paragraphs of a reply."""
-    return "\n".join(p.text for p in reply.parts if isinstance(p, Text))
 
 
 def files(documents: tuple[Document, ...]) -> list[zipfile.ZipFile]:

@@ -30,6 +30,7 @@ from core.types import (
     ReindexReport,
     SearchResult,
 )
+from tests.reply_texts import text_of
 
 WORDS = Words()
 PRESENTER = Presenter(WORDS)
@@ -57,11 +58,6 @@ def navigation(count: int, next_page: str | None = "next") -> Navigation:
 def part(reply: Reply, kind: type) -> object:
     """The first part of this kind."""
     return next(p for p in reply.parts if isinstance(p, kind))
-
-
-def text_of(reply: Reply) -> str:
-    """All paragraphs of a reply."""
-    return "\n".join(p.text for p in reply.parts if isinstance(p, Text))
 
 
 @pytest.mark.parametrize(
