@@ -9,6 +9,7 @@
 #   VARIANT   cpu, or cuda with NVIDIA's libraries (some GB)
 #   CPU_TORCH where pip finds builds of torch without them
 #   PIP_ARGS  reaches pip, as for a mirror: "--index-url https://…"
+#   VERSION   what the program and the image say of themselves
 ARG BASE=docker.io/library/python:3.11-slim-bookworm
 
 FROM ${BASE} AS build
@@ -30,11 +31,17 @@ RUN case "${VARIANT}" in \
         config/__init__.py \
     && .venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check \
         -c constraints.txt ${builds} ${PIP_ARGS} -e .
+# Apart, so that another version costs seconds.
+ARG VERSION=0.0.0
+RUN SETUPTOOLS_SCM_PRETEND_VERSION_FOR_TANGERINE=${VERSION} .venv/bin/python -m pip install \
+        --no-cache-dir --disable-pip-version-check --no-deps ${PIP_ARGS} -e .
 
 FROM ${BASE}
+ARG VERSION=0.0.0
 LABEL org.opencontainers.image.title="Tangerine" \
       org.opencontainers.image.description="Self-hosted semantic image search for chat" \
-      org.opencontainers.image.licenses="Apache-2.0"
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}"
 # Pillow loads it for Arabic and Hebrew on contact sheets, where it is installed.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libfribidi0 \

@@ -6,6 +6,7 @@
 #   make test-all                   the long fault and property suites too
 #   make demo-fashion [COUNT=6000]  the web chat on the clothes of Fashion-MNIST
 #   make words [LANGUAGE=fr]        bring the translations up to date with the code
+#   make release-check              make the source archive and the image, try both from clean
 #   make docs                       write the generated pages anew, and the site
 #
 # PIP_ARGS reaches pip, for another build of torch: make install PIP_ARGS="--index-url …"
@@ -89,6 +90,12 @@ docs: install-dev
 	$(BIN)/python scripts/commands_page.py
 	$(BIN)/python scripts/settings_page.py
 	$(BIN)/mkdocs build --strict
+
+RELEASE_ARGS ?=
+.PHONY: release-check
+release-check: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_ARGS) -e '.[release]'
+	$(BIN)/python scripts/release_check.py $(RELEASE_ARGS)
 
 bench: install-dev
 	$(BIN)/python -m bench

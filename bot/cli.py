@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -62,12 +63,23 @@ PictureFile = Annotated[
 ]
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tangerine {version('tangerine')}")
+        raise typer.Exit
+
+
 @app.callback()
 def main_options(
     context: typer.Context,
     config: Annotated[
         Path | None, typer.Option(help="Settings file (TOML); also TANGERINE_CONFIG.")
     ] = None,
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Say the version.", callback=_say_version, is_eager=True),
+    ] = False,
 ) -> None:
     """Semantic image search for your own pictures, in chat."""
     context.obj = config

@@ -74,11 +74,16 @@ def test_the_image_installs_what_make_installs() -> None:
     """The same constraints, in place, without the tools of development."""
     makefile = (_ROOT / "Makefile").read_text(encoding="utf-8")
     [line] = [line for line in makefile.splitlines() if line.rstrip().endswith("$(PIP_ARGS) -e .")]
-    [run] = [line for line in _instructions("RUN") if " pip install " in line]
+    run, stamp = (line for line in _instructions("RUN") if " pip install " in line)
     assert "-c constraints.txt" in line
     assert "-c constraints.txt" in run
     assert run.endswith("${PIP_ARGS} -e .")
     assert {"cpu)", "cuda)"} <= set(run.split())
+    # Another version must not install everything anew.
+    assert "VERSION" not in run
+    assert {"SETUPTOOLS_SCM_PRETEND_VERSION_FOR_TANGERINE=${VERSION}", "--no-deps"} <= set(
+        stamp.split()
+    )
 
 
 def test_the_image_runs_as_nobody_and_tells_how_it_is() -> None:
