@@ -117,7 +117,7 @@ def _answers(tree: Path) -> float:
     """Seconds until ``make run`` has answered a question; it must stop with exit code 0."""
     port = free_port()
     environment = os.environ | {"TANGERINE_WEB_PORT": str(port)}
-    # A session of its own: make passes no signal on, so all of them get it.
+    # A session of its own: make passes no signal on, so the program in it gets one.
     with subprocess.Popen(
         ["make", "run"], cwd=tree, env=environment, start_new_session=True
     ) as program:
@@ -126,7 +126,7 @@ def _answers(tree: Path) -> float:
                 f"http://127.0.0.1:{port}", alive=lambda: program.poll() is None
             )
         finally:
-            run("pkill", "-TERM", "-s", str(program.pid), check=False)
+            run("pkill", "-TERM", "-s", str(program.pid), "-x", "tangerine", check=False)
         code = program.wait(timeout=30)
     if code or not hits:
         raise Failed(f"make run answered with {hits} pictures and ended with {code}")
