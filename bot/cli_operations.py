@@ -1,21 +1,24 @@
-"""The commands for whoever runs the bot: doctor and init."""
+"""The commands for whoever runs the bot: doctor, verify and init."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from bot.console import Terminal
 from bot.doctor import Doctor
+from bot.engine import open_engine
 from bot.findings import Finding, Verdict, failed
 from bot.init import Init, Known
 from config.settings import Settings, WrongSettingError, config_file, load
-from core.errors import SettingsError
+from core.errors import CatalogueError, SettingsError
+from index.differences import Difference, Fault
+from index.repair import Repaired
 from index.walk import walk
 
 _EXPLAINED = Path(__file__).parents[1] / "config" / "default.toml"
@@ -24,8 +27,40 @@ _COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAILED: "bol
 _WIDTHS = (max(map(len, Verdict)), len("collections"))
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add the commands."""
+Work = Callable[[Settings, Terminal], Coroutine[Any, Any, int]]
+"""Does something with the settings; its result is the exit code."""
+
+
+def add_to(app: typer.Typer, execute: Callable[[typer.Context, Work], None]) -> None:
+    """Add the commands; ``execute`` loads the settings and turns errors into exit codes."""
+
+    @app.command()
+    def verify(
+        context: typer.Context,
+        *,
+        repair: Annotated[
+            bool, typer.Option("--repair", help="Make anew what can be; say what cannot.")
+        ] = False,
+        json: Annotated[bool, typer.Option("--json", help="One JSON object, only.")] = False,
+    ) -> None:
+        """Check index, catalogue and files against each other; exit 1 where they differ."""
+
+        async def work(settings: Settings, terminal: Terminal) -> int:
+            try:
+                found = await _verified(settings, repair=repair)
+            except CatalogueError as error:
+                if not json:
+                    raise
+                # Without a catalogue there is no collection to tell of.
+                lost = Difference("", Fault.CATALOGUE, error.message, error.remedy)
+                found = Repaired(left=(lost,))
+            if json:
+                terminal.json(_view(found))
+            else:
+                _show_differences(terminal, found)
+            return 1 if found.left else 0
+
+        execute(context, work)
 
     @app.command()
     def doctor(
@@ -81,6 +116,32 @@ def add_to(app: typer.Typer) -> None:
             )
             terminal.error(*told)
             raise typer.Exit(1) from None
+
+
+async def _verified(settings: Settings, *, repair: bool) -> Repaired:
+    async with open_engine(settings, take_torn_log=repair) as engine:
+        return await engine.repair() if repair else Repaired(left=tuple(await engine.verify()))
+
+
+def _view(found: Repaired) -> dict[str, object]:
+    """The JSON: ``{"ok", "differences": [...], "repaired": [...]}``.
+
+    Each is ``{"collection", "code", "path", "message", "remedy"}``.
+    """
+    return {
+        "ok": not found.left,
+        "differences": [difference.to_json() for difference in found.left],
+        "repaired": [difference.to_json() for difference in found.mended],
+    }
+
+
+def _show_differences(terminal: Terminal, found: Repaired) -> None:
+    for difference in found.mended:
+        terminal.note(f"repaired: {difference.collection}: {difference.message}")
+    for difference in found.left:
+        terminal.out.print(str(difference), soft_wrap=True, markup=False)
+    if not found.left:
+        terminal.note("Index, catalogue and files agree.")
 
 
 def _known(settings: Settings, web_port: int | None) -> Known:

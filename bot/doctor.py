@@ -22,11 +22,13 @@ from bot.findings import Check, Finding, Findings, failed, findings_of, fine, wa
 from config.settings import Settings
 from core.errors import SourceError, TangerineError
 from index.catalogue import Catalogue
+from index.damage import refuse_lost, remedy
 from index.library import CollectionSpec
 from index.migrations import MIGRATIONS
 from index.store import SnapshotStore
 from index.verify import verify_index
 from index.walk import walk
+from index.write_ahead import refuse_torn_log
 
 _TRIAL_EDGE = 32
 
@@ -192,18 +194,21 @@ def _in_folder(spec: CollectionSpec) -> Findings:
 
 def _in_catalogue(settings: Settings) -> Findings:
     file = settings.data_dir / "catalogue.sqlite"
+    try:
+        refuse_lost(file)
+        refuse_torn_log(file)
+        return _of_catalogue(settings, file)
+    except TangerineError as error:
+        return [failed("index", error.message, error.remedy)]
+
+
+def _of_catalogue(settings: Settings, file: Path) -> Findings:
     if not file.exists():
         return [fine("index", "Nothing is indexed yet; tangerine run does it at its start.")]
     try:
         version = _schema_version(file)
     except sqlite3.Error as error:
-        return [
-            failed(
-                "index",
-                f"The catalogue {file} cannot be read ({error}).",
-                "Restore it from a backup, or move it away and run: tangerine reindex",
-            )
-        ]
+        return [failed("index", f"The catalogue {file} cannot be read ({error}).", remedy(file))]
     if version < len(MIGRATIONS):
         return [
             warning(
@@ -214,12 +219,8 @@ def _in_catalogue(settings: Settings) -> Findings:
                 f"Back {settings.data_dir} up before you start.",
             )
         ]
-    try:
-        lines = _differences(settings, file)
-    except TangerineError as error:
-        return [failed("index", error.message, error.remedy)]
-    if lines:
-        return [failed("index", line, "The bot repairs it: tangerine reindex") for line in lines]
+    if lines := _differences(settings, file):
+        return [failed("index", line, "Repair it: tangerine verify --repair") for line in lines]
     return [fine("index", "Index and catalogue agree (tangerine verify reads the files, too).")]
 
 
@@ -237,7 +238,7 @@ def _differences(settings: Settings, file: Path) -> list[str]:
     with closing(Catalogue.open(file)) as catalogue:
         store = SnapshotStore(settings.data_dir / "index", catalogue)
         return [
-            f"{spec.name}: {line}"
+            f"{spec.name}: {difference.message}."
             for spec in collection_specs(settings)
-            for line in verify_index(catalogue, store, spec.name)
+            for difference in verify_index(catalogue, store, spec.name)
         ]

@@ -27,6 +27,7 @@ from index.records import (
     Known,
     RunProgress,
     Stamp,
+    text_hash,
 )
 from index.rows import captions_of
 from index.schema import (
@@ -54,12 +55,20 @@ class Catalogue:
         self._now = now
 
     @classmethod
-    def open(cls, location: Path | str, *, busy_seconds: float = BUSY_SECONDS) -> Catalogue:
-        """The catalogue at a path (SQLite) or an SQLAlchemy URL, made where it is missing.
+    def open(
+        cls,
+        location: Path | str,
+        *,
+        busy_seconds: float = BUSY_SECONDS,
+        take_torn_log: bool = False,
+    ) -> Catalogue:
+        """The catalogue at a path (SQLite) or an SQLAlchemy URL, made where there was none.
 
-        Raises CatalogueError, also where a newer version of the program has written it.
+        ``take_torn_log`` goes on without the latest changes where their log is damaged.
+        Raises CatalogueError, also where a newer version of the program has written it, and
+        where it is damaged or lost.
         """
-        return cls(open_database(location, busy_seconds=busy_seconds))
+        return cls(open_database(location, busy_seconds=busy_seconds, take_torn_log=take_torn_log))
 
     @property
     def database(self) -> Database:
@@ -180,6 +189,25 @@ class Catalogue:
         """One consistent view of a collection, to build an index from."""
         with self._database.read() as connection:
             yield Contents(connection, collection)
+
+    # What a repair does
+
+    def rehash_captions(self, collection: str) -> None:
+        """Give each caption the hash of its text; where the text is wrong, a reindex sees it."""
+        mine = captions.c.picture_id.in_(
+            select(pictures.c.id).where(pictures.c.collection == collection)
+        )
+        with self._database.write() as connection:
+            for row in connection.execute(select(captions).where(mine)).all():
+                if text_hash(row.text) != row.text_hash:
+                    connection.execute(
+                        update(captions)
+                        .where(
+                            captions.c.picture_id == row.picture_id,
+                            captions.c.position == row.position,
+                        )
+                        .values(text_hash=text_hash(row.text))
+                    )
 
     # What a reindex does
 

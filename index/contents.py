@@ -62,6 +62,11 @@ class Contents:
         self._connection = connection
         self.collection = collection
 
+    @property
+    def connection(self) -> Connection:
+        """The transaction, for what else is read in the same view."""
+        return self._connection
+
     @cached_property
     def identity(self) -> ModelIdentity | None:
         """The model of the collection, None before its first reindex."""

@@ -104,12 +104,34 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspects:
+    """What a reindex is not to take over from earlier ones.
+
+    ``pictures`` are contents (SHA-256) and ``texts`` hashes of captions whose vectors are not
+    to be trusted; ``paths`` are files whose size and time say nothing about their bytes.
+    """
+
+    pictures: frozenset[str] = frozenset()
+    texts: frozenset[str] = frozenset()
+    paths: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.pictures or self.texts or self.paths)
+
+    def __or__(self, other: Suspects) -> Suspects:
+        return Suspects(
+            self.pictures | other.pictures, self.texts | other.texts, self.paths | other.paths
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Changes:
     """What turns one state of a collection into the next.
 
     ``removed`` are ids; ``changed`` are pictures that keep their id; ``failures`` are all
     that there are now, those of earlier runs are forgotten; ``paths`` are all files that
-    are there, what is known of others is forgotten.
+    are there, what is known of others is forgotten. ``mended`` where vectors were made anew
+    that pictures had already.
     """
 
     added: tuple[NewPicture, ...]
@@ -117,11 +139,12 @@ class Changes:
     removed: tuple[str, ...]
     failures: tuple[BadFile, ...]
     paths: frozenset[str]
+    mended: bool = False
 
     @property
     def searchable(self) -> bool:
         """Whether a search may find something else than before."""
-        return bool(self.added or self.changed or self.removed)
+        return bool(self.added or self.changed or self.removed or self.mended)
 
 
 @dataclass(frozen=True, slots=True)

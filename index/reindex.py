@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from filelock import FileLock, Timeout
 
@@ -13,12 +14,16 @@ from core.types import Progress, ReindexReport
 from index.catalogue import Catalogue
 from index.library import CollectionSpec
 from index.overlays import Overlays
+from index.records import Suspects
 from index.reindex_run import ReindexRun
+from index.removals import SHARE, RemovalGuard
 from index.store import SnapshotStore
 from index.threads import finished_in_thread
 
 IN_FLIGHT = 64
 """Files under way at once: enough to fill an encoder's batch, 10 MB of pixels at 224 x 224."""
+
+_NOTHING = Suspects()
 
 _RETRY_SECONDS = 5.0
 """When to ask again about a reindex that is running."""
@@ -28,7 +33,9 @@ class Reindexer:
     """The Reindexing port: one run a collection at a time, in all processes together.
 
     ``decoding`` is the number of pictures decoded at once, best twice the decoder's
-    workers: each of them then has its next picture waiting.
+    workers: each of them then has its next picture waiting. ``max_removed_share`` of a
+    folder's pictures may be gone at once without a confirmation, from 0 to 1; raises
+    SettingsError for another number.
     """
 
     def __init__(
@@ -43,6 +50,7 @@ class Reindexer:
         clock: Clock,
         decoding: int = 4,
         in_flight: int = IN_FLIGHT,
+        max_removed_share: float = SHARE,
     ) -> None:
         self._specs = {spec.name: spec for spec in specs}
         self._catalogue = catalogue
@@ -53,6 +61,7 @@ class Reindexer:
         self._clock = clock
         self._decoding = decoding
         self._in_flight = in_flight
+        self._guard = RemovalGuard(max_removed_share)
         self._running: dict[str, Progress] = {}
 
     def running(self) -> Mapping[str, Progress]:
@@ -64,17 +73,24 @@ class Reindexer:
         collection: str,
         *,
         full: bool = False,
+        confirm_removals: bool = False,
+        suspects: Suspects = _NOTHING,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> ReindexReport:
         """Scan the folder, encode what is new, then switch to the new state in one step.
 
         What is encoded is kept as it comes: after a kill or a cancellation the next run
         goes on from there, while searches have the old state. ``full`` encodes everything
-        anew, also for another model. ``on_progress`` is called on the event loop.
+        anew, also for another model; ``suspects`` are what else is read and encoded anew.
+        ``on_progress`` is called on the event loop.
 
-        Raises ReindexRunning, NotFound, SourceError (also where the folder is empty though
-        pictures are known), ModelMismatch, EncodingFailed (the encoder fails on everything),
-        ShuttingDown, CatalogueError. A bad picture is a line of the report instead.
+        Where more pictures are gone than may be without asking, or all of them, nothing is
+        removed, added or changed without ``confirm_removals``; what was encoded until that
+        was seen is kept for the run that has it.
+
+        Raises ReindexRunning, NotFound, SourceError, RemovalsUnconfirmed, ModelMismatch,
+        EncodingFailed (the encoder fails on everything), ShuttingDown, CatalogueError. A bad
+        picture is a line of the report instead.
         """
         spec = self._specs.get(collection)
         if spec is None:
@@ -105,6 +121,8 @@ class Reindexer:
                     decoding=self._decoding,
                     in_flight=self._in_flight,
                     full=full,
+                    guard=replace(self._guard, confirmed=confirm_removals),
+                    suspects=suspects,
                     tell=tell,
                 ).run()
             finally:

@@ -15,8 +15,9 @@ from index.keeper import Keeper
 from index.library import CollectionSpec
 from index.overlays import Overlays
 from index.plan import plan
-from index.records import BadFile, Changes, Known, NewPicture
+from index.records import BadFile, Changes, Known, NewPicture, Suspects
 from index.reindex_uploads import UploadPass
+from index.removals import RemovalGuard
 from index.sources import Scan, SourcePicture, scan_folder
 from index.store import SnapshotStore
 from index.threads import finished_in_thread
@@ -42,6 +43,8 @@ class ReindexRun:
         decoding: int,
         in_flight: int,
         full: bool,
+        guard: RemovalGuard,
+        suspects: Suspects,
         tell: Callable[[Progress], None],
     ) -> None:
         self._spec = spec
@@ -54,6 +57,8 @@ class ReindexRun:
         self._decoding = decoding
         self._in_flight = in_flight
         self._full = full
+        self._guard = guard
+        self._suspects = suspects
         self._tell = tell
 
     async def run(self) -> ReindexReport:
@@ -71,18 +76,26 @@ class ReindexRun:
         worker = await self._worker(run, known, scan, chat)
         added = chat.waiting(worker, await finished_in_thread(chat.fresh))
         await self._work(worker, [*scan.pictures, *added])
+        # An upload may have been forgotten meanwhile, with a vector that was counted on.
+        await self._look_again(worker, run)
+        await self._work(worker, [*scan.pictures, *added])
 
         self._tell(Progress(stage="commit", done=0, total=len(scan.pictures)))
         bad_uploads = await finished_in_thread(chat.failures, worker, added)
         present, failures = _outcome(scan, worker, bad_uploads)
         difference = plan(known.pictures, present, scan.unreadable)
         self._check_encoder(worker, difference.removed)
+        # Renames are known only now; what was encoded is kept for the confirmed run.
+        self._guard.check(
+            self._spec.folder, name, removed=len(difference.removed), known=len(known.pictures)
+        )
         changes = Changes(
             added=difference.added,
             changed=difference.changed,
             removed=difference.removed,
             failures=failures,
             paths=frozenset(picture.path for picture in scan.pictures),
+            mended=bool(self._suspects),
         )
         generation = await finished_in_thread(self._catalogue.apply, run, name, identity, changes)
         if not await finished_in_thread(self._store.is_current, name, generation):
@@ -107,6 +120,20 @@ class ReindexRun:
             if not todo:
                 break
             await worker.work(todo)
+
+    async def _look_again(self, worker: FileWorker, run: int) -> None:
+        """Count on no vector that is not in the catalogue any more."""
+        encoded, texts = await self._encoded(run)
+        worker.encoded = {key: worker.encoded[key] for key in worker.encoded.keys() & encoded}
+        worker.texts &= texts
+
+    async def _encoded(self, run: int) -> tuple[dict[str, tuple[int, int]], set[str]]:
+        """What has a vector of this model that this run may take over."""
+        model, since = self._embedder.identity.fingerprint, run if self._full else 0
+        return (
+            await finished_in_thread(self._catalogue.encoded_pictures, model, since_run=since),
+            await finished_in_thread(self._catalogue.encoded_captions, model, since_run=since),
+        )
 
     async def _latecomers(self, worker: FileWorker, chat: UploadPass) -> bool:
         """Encode what was added meanwhile by a process with the model before; whether any was.
@@ -134,7 +161,8 @@ class ReindexRun:
 
     async def _worker(self, run: int, known: Known, scan: Scan, chat: UploadPass) -> FileWorker:
         fingerprint = self._embedder.identity.fingerprint
-        since = run if self._full else 0
+        encoded, texts = await self._encoded(run)
+        suspects = self._suspects
         worker = FileWorker(
             embedder=self._embedder,
             decoder=self._decoder,
@@ -146,12 +174,8 @@ class ReindexRun:
                 fingerprint=fingerprint,
             ),
             locate=chat.locate,
-            encoded=await finished_in_thread(
-                self._catalogue.encoded_pictures, fingerprint, since_run=since
-            ),
-            texts=await finished_in_thread(
-                self._catalogue.encoded_captions, fingerprint, since_run=since
-            ),
+            encoded={key: size for key, size in encoded.items() if key not in suspects.pictures},
+            texts=texts - suspects.texts,
             bad={} if self._full else dict(known.bad),
             decoding=self._decoding,
             in_flight=self._in_flight,
@@ -159,9 +183,10 @@ class ReindexRun:
         )
         for picture in scan.pictures:
             stamp = known.stamps.get(picture.path)
-            if stamp is not None and (stamp.size, stamp.mtime_ns) == (
-                picture.size,
-                picture.mtime_ns,
+            if (
+                stamp is not None
+                and picture.path not in suspects.paths
+                and (stamp.size, stamp.mtime_ns) == (picture.size, picture.mtime_ns)
             ):
                 worker.contents[picture.path] = stamp.sha256
         return worker
@@ -177,12 +202,7 @@ class ReindexRun:
         )
 
     def _check_folder(self, known: Known, scan: Scan) -> None:
-        if known.pictures and not scan.pictures:
-            raise SourceError(
-                f"The folder {self._spec.folder} holds no pictures, though "
-                f"{len(known.pictures)} of it are indexed. Nothing was changed.",
-                remedy="Check that it is mounted and that it is the right folder.",
-            )
+        self._guard.check_scan(self._spec.folder, self._spec.name, known, scan)
         hidden = tuple(scan.unreadable)
         if self._full and hidden and any(old.path.startswith(hidden) for old in known.pictures):
             # Their old vectors would be of no use beside the new ones.

@@ -9,11 +9,13 @@ from functools import partial
 import structlog
 from sqlalchemy import Connection, func, select
 
+from core.errors import CatalogueError
 from core.ports import UNDO_S
 from index.community_rows import (
     Cleared,
     departed,
     is_departed,
+    kept_communities,
     note_departure,
     note_return,
     purge_community,
@@ -28,17 +30,24 @@ PURGE_SECONDS = 7 * 86_400.0
 """How long a departed community's pictures are kept: a kick by mistake is noticed by then."""
 
 
+LOST_SECONDS = 7 * 86_400.0
+"""How long the files of uploads are kept whose rows were lost: a backup is found by then."""
+
+
 @dataclass(frozen=True, slots=True)
-class _Repairs:
+class Repairs:
     """What differs between rows and files.
 
     ``strays`` are files without a row, ``astray`` those in the wrong place; ``unannounced``
-    are collections whose revision is not what the files say, with the right one.
+    are collections whose revision is not what the files say, with the right one; ``behind``
+    are those of them that had changes of which the catalogue knows nothing: it was killed in
+    the middle of one, or is an older copy, or was damaged.
     """
 
     strays: tuple[UploadFile, ...]
     astray: tuple[UploadFile, ...]
     unannounced: tuple[tuple[str, int], ...]
+    behind: frozenset[str]
 
     def __bool__(self) -> bool:
         return bool(self.strays or self.astray or self.unannounced)
@@ -67,6 +76,11 @@ class Upkeep:
         with self._overlays.change() as change:
             note_return(change.connection, community)
 
+    def communities(self) -> frozenset[str]:
+        """Those of which something is kept."""
+        with self._overlays.read() as connection:
+            return kept_communities(connection)
+
     def moved(self, old: str, new: str) -> None:
         """What was of the old name is of the new one."""
         if old != new:
@@ -87,24 +101,29 @@ class Upkeep:
             )
         for community in gone:
             self._clear_by(partial(_purge, community))
-        self._repair()
+        self.repair()
+        try:
+            self._overlays.files.forget_lost(now - LOST_SECONDS)
+        except OSError as error:
+            self._log.warning("upload.not_swept", id="", reason=error.strerror)
         if due or gone:
             self._overlays.erase()
         return bool(gone)
 
-    def strays(self) -> list[UploadFile]:
-        """Files that no row knows."""
+    def differences(self) -> Repairs:
+        """What differs between rows and files, but for what is under way at the moment."""
         with self._overlays.read() as connection:
-            return list(self._differences(connection).strays)
+            found = self._differences(connection)
+        if not found:
+            return found
+        try:
+            # Looked at again while nobody writes.
+            with self._overlays.change() as change:
+                return self._differences(change.connection)
+        except CatalogueError:
+            return found  # a folder that may only be read; nobody writes there either
 
-    def _clear_by(self, work: Callable[[Connection, float], Cleared]) -> None:
-        with self._overlays.change() as change:
-            cleared = work(change.connection, change.now)
-            change.touched.update(cleared.touched)
-        for collection, picture_id in cleared.files:
-            self._quietly(self._overlays.files.delete, collection, picture_id)
-
-    def _repair(self) -> None:
+    def repair(self) -> None:
         """Put right what a killed process left between its files and its rows."""
         with self._overlays.read() as connection:
             if not self._differences(connection):
@@ -113,17 +132,32 @@ class Upkeep:
         with self._overlays.change() as change:
             found = self._differences(change.connection)
             files = self._overlays.files
+            lost = [stray for stray in found.strays if stray.collection in found.behind]
             for stray in found.strays:
-                self._quietly(files.delete, stray.collection, stray.picture_id)
+                # Its row may be in a newer backup: nothing of that is deleted at once.
+                put_by = partial(files.put_by, now=change.now)
+                step: Callable[[str, str], object] = put_by if stray in lost else files.delete
+                self._quietly(step, stray.collection, stray.picture_id)
             for each in found.astray:
                 step = files.put_back if each.aside else files.put_aside
                 self._quietly(step, each.collection, each.picture_id)
             for collection, revision in found.unannounced:
                 files.announce(collection, revision)
+        if lost:
+            # Warned, since a folder of pictures that nobody sees any more is no small thing.
+            self._log.warning("uploads.rows_lost", kept=len(lost), days=LOST_SECONDS / 86_400)
         if found.strays or found.astray:
-            self._log.info("uploads.repaired", deleted=len(found.strays), moved=len(found.astray))
+            deleted = len(found.strays) - len(lost)
+            self._log.info("uploads.repaired", deleted=deleted, moved=len(found.astray))
 
-    def _differences(self, connection: Connection) -> _Repairs:
+    def _clear_by(self, work: Callable[[Connection, float], Cleared]) -> None:
+        with self._overlays.change() as change:
+            cleared = work(change.connection, change.now)
+            change.touched.update(cleared.touched)
+        for collection, picture_id in cleared.files:
+            self._quietly(self._overlays.files.delete, collection, picture_id)
+
+    def _differences(self, connection: Connection) -> Repairs:
         removed = {
             (row.collection, row.id): row.removed_at is not None
             for row in connection.execute(
@@ -137,7 +171,12 @@ class Upkeep:
                 overlays.c.collection
             )
         )
-        return _Repairs(
+        revisions = {row.collection: int(row.revision) for row in last}
+        announced = {
+            name: self._overlays.files.revision(name)
+            for name in {*revisions, *self._overlays.files.collections()}
+        }
+        return Repairs(
             strays=tuple(file for file in files if keys[file] not in removed),
             astray=tuple(
                 file
@@ -145,9 +184,12 @@ class Upkeep:
                 if keys[file] in removed and removed[keys[file]] is not file.aside
             ),
             unannounced=tuple(
-                (row.collection, row.revision)
-                for row in last
-                if self._overlays.files.revision(row.collection) != row.revision
+                (name, revisions.get(name, 0))
+                for name, found in sorted(announced.items())
+                if found != revisions.get(name, 0)
+            ),
+            behind=frozenset(
+                name for name, found in announced.items() if found > revisions.get(name, 0)
             ),
         )
 

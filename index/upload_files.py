@@ -14,6 +14,7 @@ from pathlib import Path
 from index.durable import sync, write_durably
 
 _ASIDE = "removed"
+_LOST = "lost"
 _MARKER = ".revision"
 _SUFFIX = ".jpg"
 
@@ -67,6 +68,34 @@ class UploadFiles:
         """Delete a picture wherever it is; one that is gone already is no error."""
         for path in (self.path(collection, picture_id), self._aside(collection, picture_id)):
             path.unlink(missing_ok=True)
+
+    def put_by(self, collection: str, picture_id: str, now: float) -> Path:
+        """Keep a picture whose row was lost where :meth:`all` does not see it; where that is.
+
+        Its time becomes ``now``, in seconds since the epoch: that is when its days begin.
+        """
+        kept = self._folder / collection / _LOST / f"{picture_id}{_SUFFIX}"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        source = self.find(collection, picture_id)
+        os.utime(source, (now, now))
+        _move(source, kept)
+        return kept
+
+    def forget_lost(self, before: float) -> int:
+        """Delete what was put by before that time (seconds since the epoch); how many."""
+        due = [
+            file
+            for home in _entries(self._folder)
+            for file in _entries(home / _LOST)
+            if file.stat().st_mtime < before
+        ]
+        for file in due:
+            file.unlink(missing_ok=True)
+        return len(due)
+
+    def collections(self) -> list[str]:
+        """Every collection to which something was ever added."""
+        return [home.name for home in _entries(self._folder) if home.is_dir()]
 
     def all(self) -> Iterator[UploadFile]:
         """Every picture that is there, of every collection."""

@@ -2,133 +2,202 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 
 from core.errors import SourceError
 from index.catalogue import Catalogue
-from index.contents import identity_of
+from index.differences import REPAIR, Difference, Fault
 from index.durable import checksum
 from index.library import CollectionSpec
-from index.manifest import DamagedGenerationError
-from index.overlay_reads import encoded_uploads, kept_uploads
+from index.manifest import DamagedGenerationError, Manifest
+from index.overlay_reads import kept_uploads
 from index.overlays import Overlays
+from index.records import IndexedPicture, Known, Suspects, text_hash
 from index.schema import uploads
 from index.snapshot import IndexSnapshot
-from index.sources import scan_folder
+from index.sources import SourcePicture, scan_folder
 from index.store import SnapshotStore
+from index.tuning import ALWAYS_EXACT
 from index.upkeep import Upkeep
 from index.uploads import upload_path
+from index.vector_checks import vector_differences
+from index.vectors import StoredIndex
 
 _REINDEX = "run: tangerine reindex"
+_NOTHING = Suspects()
 _RESTORE = "restore it from a backup, or remove the picture in chat"
-_SWEPT = "it is deleted within a minute while the bot runs"
-_REBUILT = "the next search rebuilds it"
 
 
 def verify_collection(
     catalogue: Catalogue, store: SnapshotStore, overlays: Overlays, spec: CollectionSpec
-) -> list[str]:
-    """One line for each difference, with its remedy; empty where all agree. Blocking.
+) -> list[Difference]:
+    """One for each difference, with its remedy; empty where all agree. Blocking.
 
-    Reads every picture file whole, to compare its hash: those of the folder and the uploads
-    of every community. Raises CatalogueError.
+    Reads the catalogue and every picture file whole, to compare its hash: those of the
+    folder and the uploads of every community. Raises CatalogueError, also where the
+    catalogue itself is damaged.
     """
-    lines = [
+    catalogue.database.check()
+    return [
         *_files(catalogue, spec),
         *verify_index(catalogue, store, spec.name),
         *_uploads(overlays, spec.name),
     ]
-    return [f"{spec.name}: {line}" for line in lines]
 
 
-def _files(catalogue: Catalogue, spec: CollectionSpec) -> list[str]:
+def _files(catalogue: Catalogue, spec: CollectionSpec) -> Iterator[Difference]:
     known = catalogue.known(spec.name)
     try:
         scan = scan_folder(spec.folder)
     except SourceError as error:
-        return [str(error)]
+        yield Difference(spec.name, Fault.FOLDER, error.message.rstrip("."), error.remedy)
+        return
     indexed = {picture.path: picture for picture in known.pictures}
-    lines = []
     for found in scan.pictures:
-        picture = indexed.pop(found.path, None)
-        try:
-            digest, _ = checksum(spec.folder / found.path)
-        except OSError as error:
-            lines.append(f"{found.path} cannot be read ({error.strerror}); check its permissions")
-            continue
-        if picture is None:
-            if digest not in known.bad:
-                lines.append(f"{found.path} is not indexed; {_REINDEX}")
-        elif picture.sha256 != digest:
-            lines.append(f"{found.path} has changed since it was indexed; {_REINDEX}")
-        elif picture.captions != found.captions:
-            lines.append(f"{found.path} has other captions than when it was indexed; {_REINDEX}")
+        yield from _file(spec, known, found, indexed.pop(found.path, None))
     unknown = tuple(scan.unreadable)
-    lines += [
-        f"{path} is indexed but not in the folder; {_REINDEX}"
-        for path in indexed
-        if not (unknown and path.startswith(unknown))
-    ]
-    return lines
+    for path in indexed:
+        if not (unknown and path.startswith(unknown)):
+            message = f"{path} is indexed but not in the folder"
+            yield Difference(spec.name, Fault.GONE, message, _REINDEX, path=path)
 
 
-def _uploads(overlays: Overlays, collection: str) -> list[str]:
+def _file(
+    spec: CollectionSpec, known: Known, found: SourcePicture, picture: IndexedPicture | None
+) -> Iterator[Difference]:
+    path = found.path
+    try:
+        digest, _ = checksum(spec.folder / path)
+    except OSError as error:
+        message = f"{path} cannot be read ({error.strerror})"
+        yield Difference(spec.name, Fault.UNREADABLE, message, "check its permissions", path=path)
+        return
+    if picture is None:
+        fault, words = Fault.NEW, "is not indexed"
+        if digest in known.bad:
+            return
+    elif picture.sha256 != digest:
+        fault, words = Fault.CHANGED, "has changed since it was indexed"
+    elif picture.captions != found.captions:
+        fault, words = Fault.CAPTIONS, "has other captions than when it was indexed"
+    else:
+        return
+    stamp = known.stamps.get(path)
+    alike = stamp is not None and (stamp.size, stamp.mtime_ns) == (found.size, found.mtime_ns)
+    # Where size and time are those of before, a reindex would take the bytes for the same.
+    hidden = alike and stamp is not None and stamp.sha256 != digest
+    suspects = Suspects(paths=frozenset({path})) if hidden else _NOTHING
+    remedy = REPAIR if hidden else _REINDEX
+    yield Difference(spec.name, fault, f"{path} {words}", remedy, path, suspects)
+
+
+def _uploads(overlays: Overlays, collection: str) -> Iterator[Difference]:
     with overlays.read() as connection:
         kept = kept_uploads(connection, uploads.c.collection == collection)
-        model = identity_of(connection, collection)
-        encoded = encoded_uploads(connection, collection, model.fingerprint) if model else set()
-    lines = []
+        hashes = {
+            row.id: row.text_hash
+            for row in connection.execute(
+                uploads.select().where(uploads.c.collection == collection)
+            )
+        }
     for each in kept:
         picture = each.picture
-        if picture.id not in encoded:
-            lines.append(f"{picture.path} has no vector of the model; {_REINDEX}")
-        try:
-            digest, _ = checksum(overlays.files.find(collection, picture.id))
-        except OSError as error:
-            lines.append(f"{picture.path} cannot be read ({error.strerror}); {_RESTORE}")
-            continue
-        if digest != picture.sha256:
-            lines.append(f"{picture.path} is damaged; {_RESTORE}")
-    lines += [
-        f"{upload_path(stray.picture_id)} is a file that belongs to no picture; {_SWEPT}"
-        for stray in Upkeep(overlays).strays()
-        if stray.collection == collection
-    ]
-    return lines
+        path, file = picture.path, overlays.files.find(collection, picture.id)
+        if hashes[picture.id] != (text_hash(picture.caption) if picture.caption else ""):
+            message = f"{path} has a damaged caption"
+            yield Difference(collection, Fault.UPLOAD_ROW, message, _RESTORE, path=path)
+        if wrong := _wrong_file(file, picture.sha256):
+            message = f"{path} {wrong}"
+            yield Difference(collection, Fault.UPLOAD_FILE, message, _RESTORE, path=path)
+    yield from _left_over(overlays, collection)
 
 
-def verify_index(catalogue: Catalogue, store: SnapshotStore, collection: str) -> list[str]:
-    """One line for each way in which the index differs from the catalogue. Blocking."""
-    with catalogue.contents(collection) as contents:
-        expected = IndexSnapshot.of(contents)
+def _left_over(overlays: Overlays, collection: str) -> Iterator[Difference]:
+    """What a killed process left between files and rows of uploads."""
+    found = Upkeep(overlays).differences()
+    stray = "is a file that belongs to no picture"
+    if collection in found.behind:
+        stray += " (the catalogue lacks the latest changes; a repair keeps such files for a week)"
+    for files, fault, words in (
+        (found.strays, Fault.UPLOAD_STRAY, stray),
+        (found.astray, Fault.UPLOAD_PLACE, "is in the wrong place"),
+    ):
+        for file in files:
+            if file.collection == collection:
+                path = upload_path(file.picture_id)
+                yield Difference(collection, fault, f"{path} {words}", REPAIR, path=path)
+    for name, revision in found.unannounced:
+        if name == collection:
+            message = f"the mark of the latest change is not that of revision {revision}"
+            yield Difference(collection, Fault.UPLOAD_MARK, message, REPAIR)
+
+
+def _wrong_file(file: Path, sha256: str) -> str:
     try:
-        manifest = store.manifest(collection)
-        if manifest is None:
-            return [] if expected is None else [f"the index is missing; {_REBUILT}"]
-        if expected is None:
-            return ["there is an index without a catalogue; restore the catalogue or reindex"]
-        if manifest.generation != expected.generation:
-            found, wanted = manifest.generation, expected.generation
-            return [f"the index is of generation {found}, the catalogue of {wanted}; {_REBUILT}"]
-        stored = store.read(collection, manifest)
+        digest, _ = checksum(file)
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    return "" if digest == sha256 else "is damaged"
+
+
+def verify_index(catalogue: Catalogue, store: SnapshotStore, collection: str) -> list[Difference]:
+    """One for each way in which index and vectors differ from the catalogue. Blocking."""
+    with catalogue.contents(collection) as contents:
+        model = contents.identity
+        if not (model and contents.generation) and contents.pictures:
+            message = "the catalogue does not say which model its pictures were encoded with"
+            return [Difference(collection, Fault.MODEL, message, REPAIR)]
+        faulty = vector_differences(contents.connection, collection, model) if model else ()
+        if differences := list(faulty):
+            return differences  # an index made of them would be of no use to compare with
+        expected = IndexSnapshot.of(contents, rules=ALWAYS_EXACT)
+    try:
+        found = _index_fault(store, store.manifest(collection), collection, expected)
     except DamagedGenerationError as error:
-        return [f"the index is damaged ({error}); {_REBUILT}"]
-    if _same(stored, expected):
+        found = f"the index is damaged ({error})", _NOTHING
+    if found is None:
         return []
-    return ["the index holds other pictures than the catalogue; run: tangerine reindex --full"]
+    message, suspects = found
+    return [Difference(collection, Fault.INDEX, message, REPAIR, suspects=suspects)]
 
 
-def _same(one: IndexSnapshot, other: IndexSnapshot) -> bool:
-    pairs = (
-        (one.picture_index, other.picture_index),
-        (one.caption_index, other.caption_index),
+def _index_fault(
+    store: SnapshotStore,
+    manifest: Manifest | None,
+    collection: str,
+    expected: IndexSnapshot | None,
+) -> tuple[str, Suspects] | None:
+    if expected is None:
+        return None if manifest is None else ("there is an index without a catalogue", _NOTHING)
+    if manifest is None:
+        return "the index is missing", _NOTHING
+    if manifest.generation != expected.generation:
+        generations = f"generation {manifest.generation}, the catalogue of {expected.generation}"
+        return f"the index is of {generations}", _NOTHING
+    stored = store.read(collection, manifest)
+    if (stored.pictures, stored.captions) != (expected.pictures, expected.captions):
+        return "the index holds other pictures than the catalogue", _NOTHING
+    suspects = _other_vectors(stored, expected)
+    return ("the index holds other vectors than the catalogue", suspects) if suspects else None
+
+
+def _other_vectors(stored: IndexSnapshot, expected: IndexSnapshot) -> Suspects:
+    """The contents and texts whose vectors differ.
+
+    The index is known to be as it was written: the catalogue's vectors were changed since.
+    """
+    pictures = _other_rows(stored.picture_index, expected.picture_index)
+    texts = _other_rows(stored.caption_index, expected.caption_index)
+    return Suspects(
+        pictures=frozenset(expected.pictures[row].sha256 for row in pictures),
+        texts=frozenset(text_hash(expected.captions[row][0]) for row in texts),
     )
-    return (
-        one.pictures == other.pictures
-        and one.captions == other.captions
-        and all(
-            len(a) == len(b)
-            and np.array_equal(a.reconstruct(np.arange(len(a))), b.reconstruct(np.arange(len(b))))
-            for a, b in pairs
-        )
-    )
+
+
+def _other_rows(one: StoredIndex, other: StoredIndex) -> list[int]:
+    rows = np.arange(len(one))
+    same = one.reconstruct(rows) == other.reconstruct(rows)
+    return [int(row) for row in np.flatnonzero(~same.all(axis=1))]

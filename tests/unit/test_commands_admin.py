@@ -10,6 +10,7 @@ import pytest
 
 from bot.replies import Facts, ProgressBar, Reply
 from bot.requests import Request
+from core.errors import CatalogueDamaged, RemovalsUnconfirmed
 from core.types import Progress
 from tests.reply_texts import text_of
 from tests.web.parts import Parts
@@ -79,6 +80,37 @@ async def test_a_failed_reindex_is_told_to_whoever_follows(parts: Parts) -> None
     updates = [update async for update in parts.commands.follow(first.job, admin)]
     assert updates[-1].error.code == "internal"
     assert parts.log.events[0]["incident"] == updates[-1].error.incident
+
+
+@pytest.mark.parametrize("language", ["en", "pt", "es", "de", "ja"])
+async def test_removals_that_nobody_confirmed_are_told(parts: Parts, language: str) -> None:
+    """A folder that vanished is told in every language, with the command that confirms it."""
+    parts.reindexing.report = RemovalsUnconfirmed(
+        "21 of the 40 pictures that are indexed are gone from the folder. Nothing was changed.",
+        remedy="run: tangerine reindex --confirm-removals --collection gallery",
+    )
+    parts.reindexing.finish.set()
+    admin = asked("/reindex", is_admin=True, locale=language)
+    first = await parts.commands.handle(admin)
+    updates = [update async for update in parts.commands.follow(first.job, admin)]
+    error = updates[-1].error
+    assert error.code == "removals_unconfirmed"
+    assert "tangerine reindex --confirm-removals" in text_of(updates[-1])
+    assert ("Nothing was changed" in text_of(updates[-1])) == (language == "en")
+
+
+async def test_a_damaged_catalogue_is_for_the_operator(parts: Parts) -> None:
+    """The chat says whom to tell; paths and commands stand in the log."""
+    parts.reindexing.report = CatalogueDamaged("Damaged (/srv/data/x).", remedy="mv /srv/data")
+    parts.reindexing.finish.set()
+    admin = asked("/reindex", is_admin=True)
+    first = await parts.commands.handle(admin)
+    updates = [update async for update in parts.commands.follow(first.job, admin)]
+    assert updates[-1].error.code == "catalogue_damaged"
+    assert "operator" in text_of(updates[-1])
+    assert "/srv" not in text_of(updates[-1])
+    [line] = parts.log.events
+    assert (line["cause"], line["remedy"]) == ("Damaged (/srv/data/x).", "mv /srv/data")
 
 
 async def test_jobs_of_other_communities_do_not_exist(parts: Parts) -> None:

@@ -25,7 +25,6 @@ from tests.galleries import Gallery
 from tests.overlay_model import (
     COMMUNITIES,
     CONTENTS,
-    NAMED,
     OPEN,
     PEOPLE,
     SHARED,
@@ -50,11 +49,24 @@ class Machine(RuleBasedStateMachine):
         self.model = Model()
         home = Path(self.home.name)
         self.gallery = Gallery(home, communities="discord:1 *", duplicate_cosine=1.1)
-        spec = CollectionSpec(SHARED, home / "shared", frozenset(NAMED[SHARED]))
-        spec.folder.mkdir()
         gallery = self.gallery
-        self.folders = {OPEN: gallery.pictures, SHARED: spec.folder}
-        specs = [gallery.spec, spec]
+        self.folders = {OPEN: gallery.pictures, SHARED: home / "shared"}
+        self.folders[SHARED].mkdir()
+        self._start()
+        self.kept = [
+            hashlib.sha256(self.run(partial(gallery.decoder.thumbnail, data, 2048))).hexdigest()
+            for data in CONTENTS
+        ]
+        self.ids: set[str] = set()
+        self.last: tuple[Picture, str] | None = None
+
+    def _start(self) -> None:
+        """Put everything together as a start of the program with these settings does."""
+        gallery, named = self.gallery, self.model.named
+        specs = [
+            CollectionSpec(OPEN, self.folders[OPEN], frozenset({*named[OPEN], "*"})),
+            CollectionSpec(SHARED, self.folders[SHARED], frozenset(named[SHARED])),
+        ]
         self.library = FolderLibrary(
             specs,
             gallery.catalogue,
@@ -72,13 +84,6 @@ class Machine(RuleBasedStateMachine):
             duplicate_cosine=1.1,
         )
         self.search = Search(self.library, gallery.embedder, gallery.decoder)
-
-        self.kept = [
-            hashlib.sha256(self.run(partial(gallery.decoder.thumbnail, data, 2048))).hexdigest()
-            for data in CONTENTS
-        ]
-        self.ids: set[str] = set()
-        self.last: tuple[Picture, str] | None = None
 
     def teardown(self) -> None:
         """Leave nothing behind."""
@@ -123,7 +128,12 @@ class Machine(RuleBasedStateMachine):
             assert refused.value.picture.sha256 in model.seen(collection, community)
             return
         picture = self.run(add)
-        mine = {(collection, scope, key) for key in (sha(content), self.kept[content])}
+        keys = (sha(content), self.kept[content])
+        mine = {
+            (collection, each, key)
+            for each in model.controls(collection, community)
+            for key in keys
+        }
         before = dict(model.hidden)
         model.hidden = {key: value for key, value in before.items() if key not in mine}
         if len(model.hidden) < len(before) and model.has(collection, community, content):
@@ -160,12 +170,12 @@ class Machine(RuleBasedStateMachine):
             return
         assert self.run(remove) == picture
         self.last = (picture, community)
-        scope = model.scope(collection, community)
+        scope, controls = model.scope(collection, community), model.controls(collection, community)
         undone_by = (self.gallery.now, picture.id)
         left = picture.sha256 in model.base(collection, community)
         for each in model.added(collection, community):
-            if each.picture.sha256 == picture.sha256 and each.scope == scope:
-                each.removed = undone_by
+            if each.picture.sha256 == picture.sha256 and each.scope in controls:
+                each.removed = (*undone_by, scope)
             elif each.picture.sha256 == picture.sha256:
                 left = True
         if left:
@@ -183,16 +193,17 @@ class Machine(RuleBasedStateMachine):
         before = deepcopy(model)
         undone = 0
         if model.may(collection, community):
-            scope = model.scope(collection, community)
+            controls = model.controls(collection, community)
             since = self.gallery.now - 300
             for each in model.uploads:
-                if each.removed and each.scope == scope and each.picture.collection == collection:
-                    at, name = each.removed
-                    if name == picture.id and at > since:
+                if each.removed and each.picture.collection == collection:
+                    at, name, scope = each.removed
+                    if scope in controls and name == picture.id and at > since:
                         each.removed = None
                         undone += 1
             for key, (at, name) in list(model.hidden.items()):
-                if key[:2] == (collection, scope) and name == picture.id and at > since:
+                mine = key[0] == collection and key[1] in controls
+                if mine and name == picture.id and at > since:
                     del model.hidden[key]
                     undone += 1
         if undone and self._sees(picture, community):
@@ -247,6 +258,15 @@ class Machine(RuleBasedStateMachine):
             each for each in self.model.uploads if not each.removed or each.removed[0] > due
         ]
 
+    @rule(collection=_collection, community=_community, named=st.booleans())
+    def permit(self, collection: str, community: str, *, named: bool) -> None:
+        """Name a community in the settings, or name it no more, and start again."""
+        if named:
+            self.model.named[collection].add(community)
+        else:
+            self.model.named[collection].discard(community)
+        self._start()
+
     @rule(person=_person)
     def forget(self, person: str) -> None:
         """A person has everything deleted."""
@@ -273,9 +293,16 @@ class Machine(RuleBasedStateMachine):
     async def _look(self) -> None:
         for community in COMMUNITIES:
             for collection in (OPEN, SHARED):
+                asked = {"community": community, "collection": collection, "k": 20}
                 if not self.model.may(collection, community):
-                    with pytest.raises(NotFound):
-                        await self.library.open(collection, community)
+                    for refused in (
+                        self.library.open(collection, community),
+                        self.search.find("anything", **asked),
+                        self.search.similar(CONTENTS[0], **asked),
+                        self.search.describe(CONTENTS[0], **asked),
+                    ):
+                        with pytest.raises(NotFound):
+                            await refused
                     continue
                 expected = self.model.seen(collection, community)
                 spec = self.library.spec(collection, community)
@@ -285,10 +312,12 @@ class Machine(RuleBasedStateMachine):
                 ids = {each.id for each in pictures}
                 assert ids >= {each.picture.id for each in self.model.added(collection, community)}
                 if expected:
-                    result = await self.search.find(
-                        "anything", community=community, collection=collection, k=20
-                    )
-                    assert {hit.picture.id for hit in result.hits} <= ids
+                    for result in (
+                        await self.search.find("anything", **asked),
+                        await self.search.similar(CONTENTS[0], **asked),
+                        await self.search.describe(CONTENTS[0], **asked),
+                    ):
+                        assert {hit.picture.id for hit in result.hits} <= ids
                 for picture in self._everything():
                     if picture.collection != collection:
                         continue
@@ -320,7 +349,7 @@ _sample = settings(
 
 
 class TestSequences(Machine.TestCase):
-    """Any order of adding, removing, restoring, reindexing, waiting and forgetting."""
+    """Any order of adding, removing, restoring, reindexing, permitting, waiting, forgetting."""
 
     settings = _sample
 

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from core.errors import CatalogueError, NotFound
-from core.types import CommunitySettings
+from core.types import CommunitySettings, Lane
+from index.records import text_hash
 from index.upload_files import UploadFiles
-from tests.galleries import Gallery
+from tests.galleries import Gallery, until
 
 DAY = 86_400.0
 ME, OTHER = "discord:17", "discord:18"
@@ -75,6 +76,30 @@ async def test_a_person_is_forgotten(gallery: Gallery) -> None:
     assert gallery.verify() == []
     again = await gallery.contributions.forget(ME)
     assert (again.uploads, again.removals) == ((), 0)
+
+
+async def test_vectors_are_forgotten_also_beside_a_reindex(gallery: Gallery) -> None:
+    """A person's vectors go at once while a reindex runs, which encodes anew what it needs."""
+    mine = await gallery.post("green", 1, "the same words", community="discord:1", uploader=ME)
+    kept = gallery.files.path("gallery", mine.id).read_bytes()
+    # The very bytes and words that are about to be forgotten, in the folder.
+    gallery.write("copy.png", kept)
+    gallery.write("copy.txt", "the same words")
+    gallery.add("slow.png", "pink", 5)
+    gallery.embedder.gate.clear()
+    before = gallery.embedder.lanes[Lane.BULK]
+    running = asyncio.create_task(gallery.reindex())
+    await until(lambda: gallery.embedder.lanes[Lane.BULK] > before)
+    await gallery.contributions.forget(ME)
+    model = gallery.embedder.identity.fingerprint
+    assert mine.sha256 not in gallery.catalogue.encoded_pictures(model)
+    assert text_hash("the same words") not in gallery.catalogue.encoded_captions(model)
+    gallery.embedder.gate.set()
+    report = await running
+    assert (report.added, report.failed) == (2, ())
+    assert gallery.shown()["copy.png"] == "the same words"
+    assert "the same words" in [text for text, _ in gallery.snapshot().captions]
+    assert gallery.verify() == []
 
 
 async def test_nothing_of_a_forgotten_person_is_on_the_disk(gallery: Gallery) -> None:
@@ -304,3 +329,51 @@ async def test_an_idle_sweep_writes_nothing(gallery: Gallery) -> None:
     await asyncio.wait_for(gallery.contributions.joined("discord:1"), 5)
     holder.execute("ROLLBACK")
     holder.close()
+
+
+async def test_an_older_catalogue_loses_no_files(gallery: Gallery) -> None:
+    """Uploads of which a restored catalogue knows nothing are kept aside for a week."""
+    await gallery.post("green", 1, "known")
+    gallery.catalogue.database.erase()
+    file = gallery.data / "catalogue.sqlite"
+    backup = file.read_bytes()
+    late = [await gallery.post("blue", number, f"late {number}") for number in (2, 3)]
+    gallery.close()
+    for each in gallery.data.glob("catalogue.sqlite*"):
+        each.unlink()
+    file.write_bytes(backup)
+    restored = Gallery(gallery.pictures.parent)
+    restored.now = gallery.now
+    assert await restored.seen() == {*FOLDER, "known"}
+    told = [line for line in restored.verify() if "belongs to no picture" in line]
+    assert len(told) == 2
+    assert all("keeps such files for a week" in line for line in told)
+    await restored.contributions.sweep()
+    assert restored.verify() == []
+    lost = restored.data / "uploads" / "gallery" / "lost"
+    assert {kept.stem for kept in lost.iterdir()} == {picture.id for picture in late}
+    again = await restored.post("pink", 9, "added since")
+    await restored.contributions.sweep()
+    assert len(list(lost.iterdir())) == 2, "what comes later touches none of it"
+    assert set(restored.upload_files()) == {again.id, *_shown(restored, "known")}
+    restored.now += 7 * DAY + 1
+    await restored.contributions.sweep()
+    assert list(lost.iterdir()) == []
+    restored.close()
+
+
+def _shown(gallery: Gallery, caption: str) -> list[str]:
+    with gallery.overlays.read() as connection:
+        found = connection.exec_driver_sql("SELECT id FROM uploads WHERE caption = ?", (caption,))
+        return list(found.scalars())
+
+
+async def test_a_catalogue_from_before_the_first_upload(gallery: Gallery) -> None:
+    """The mark of a collection to which nothing was ever added is looked at, too."""
+    gallery.files.write("gallery", "someones", b"a jpeg")
+    gallery.files.announce("gallery", 3)
+    assert len(gallery.verify()) == 2
+    await gallery.contributions.sweep()
+    assert gallery.verify() == []
+    assert gallery.files.revision("gallery") == 0
+    assert (gallery.data / "uploads" / "gallery" / "lost" / "someones.jpg").exists()

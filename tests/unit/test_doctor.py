@@ -465,7 +465,7 @@ async def test_a_damaged_index(gallery: Gallery) -> None:
     found = await the_one(gallery)
     assert (found.check, found.verdict) == ("index", Verdict.FAILED)
     assert "damaged" in found.message
-    assert "tangerine reindex" in found.remedy
+    assert "tangerine verify --repair" in found.remedy
 
 
 async def test_a_damaged_catalogue(gallery: Gallery) -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from index.manifest import NAME
 from index.snapshot import PICTURES
-from index.verify import verify_collection
 from tests.galleries import Gallery
 
 
@@ -26,7 +25,7 @@ async def gallery(tmp_path: Path) -> Gallery:
 
 
 def _verify(gallery: Gallery) -> list[str]:
-    return verify_collection(gallery.catalogue, gallery.store, gallery.overlays, gallery.spec)
+    return gallery.verify()
 
 
 def test_what_agrees_gives_no_line(gallery: Gallery) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from index.catalogue import Catalogue
 from index.store import SnapshotStore
+from index.verify import verify_index
 from tests.fakes import FakeEmbedder
 from tests.galleries import Gallery, until
 
@@ -35,17 +36,23 @@ asyncio.run(main())
 
 
 def _paths(home: Path) -> set[str]:
-    """What a process that starts now finds."""
+    """What a process that starts now finds; index and catalogue agree from then on.
+
+    Each picture has the vector of its own file, in the old state as in the new one.
+    """
     catalogue = Catalogue.open(home / "data" / "catalogue.sqlite")
     try:
-        snapshot = SnapshotStore(home / "data" / "index", catalogue).current("gallery")
+        catalogue.database.check()
+        store = SnapshotStore(home / "data" / "index", catalogue)
+        snapshot = store.current("gallery")
+        assert verify_index(catalogue, store, "gallery") == []
         return set() if snapshot is None else {picture.path for picture in snapshot.pictures}
     finally:
         catalogue.close()
 
 
 def _killed(home: Path, mode: str, moment: float) -> bool:
-    """Reindex in a process of its own and kill it; whether the kill came before its end."""
+    """Reindex in a process of its own and kill it; whether it had said that it was done."""
     with subprocess.Popen(
         [sys.executable, "-c", _PROGRAM, str(home), mode],
         cwd=_ROOT,
@@ -56,7 +63,7 @@ def _killed(home: Path, mode: str, moment: float) -> bool:
         assert process.stdout.readline() == "ready\n"
         time.sleep(moment)
         process.kill()
-        return "done" not in process.stdout.read()
+        return "done" in process.stdout.read()
 
 
 def _kill_many_times(home: Path, seed: int, kills: int) -> int:
@@ -65,7 +72,8 @@ def _kill_many_times(home: Path, seed: int, kills: int) -> int:
     gallery = Gallery(home)
     for number in range(150):
         gallery.add(f"{number}.png", "red", number, caption=f"number {number}")
-    hits = 0
+    hits, acknowledged = 0, False
+    kept: set[str] = set()
     old: set[str] = set()
     for mode in ("first", "changed", "full"):
         if mode == "changed":
@@ -74,20 +82,24 @@ def _kill_many_times(home: Path, seed: int, kills: int) -> int:
                 gallery.add(f"new {number}.png", "blue", number)
         new = {file.name for file in gallery.pictures.glob("*.png")}
         for _ in range(kills):
-            hits += _killed(home, mode, chance.uniform(0.05, 0.6))
-            assert _paths(home) in (old, new), "the old state or the new one, never mixed"
-        with gallery.catalogue._database.read() as connection:
-            [check] = connection.exec_driver_sql("PRAGMA integrity_check").scalars()
-        assert check == "ok"
-        kept = gallery.catalogue.encoded_pictures(gallery.embedder.identity.fingerprint)
+            done = _killed(home, mode, chance.uniform(0.05, 0.6))
+            hits += not done
+            acknowledged |= done
+            states = (new,) if acknowledged else (old, new)
+            assert _paths(home) in states, "old or new, never mixed; what was acknowledged stays"
+            earlier = kept
+            kept = set(gallery.catalogue.encoded_pictures(gallery.embedder.identity.fingerprint))
+            assert kept >= earlier or _paths(home) == new, "no kill costs what was kept before it"
         print(f"{mode}: {len(kept)} contents were kept")
         before = gallery.embedder.pictures_encoded
         report = asyncio.run(gallery.reindex())
         assert report.failed == ()
         contents = {picture.sha256 for picture in gallery.snapshot().pictures}
-        assert gallery.embedder.pictures_encoded - before == len(contents - set(kept))
+        assert gallery.embedder.pictures_encoded - before == len(contents - kept)
         assert _paths(home) == new == set(gallery.shown())
-        old = new
+        assert gallery.verify() == []
+        kept = set(gallery.catalogue.encoded_pictures(gallery.embedder.identity.fingerprint))
+        old, acknowledged = new, False
     gallery.close()
     return hits
 
