@@ -1,4 +1,8 @@
-"""What the administrators of each community chose: in memory, and in the catalogue's database."""
+"""What the administrators of each community chose: in memory, and in the catalogue's database.
+
+Each change counts up a revision that costs one ``stat`` to read, as those of collections do
+(:mod:`index.overlays`): so a process notices what another one has changed.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,8 @@ import structlog
 from sqlalchemy import Connection, delete, insert, select
 
 from core.types import CommunitySettings
-from index.database import Database
+from index.overlay_reads import last_revision
+from index.overlays import Overlays
 from index.rows import replace as replace_rows
 from index.schema import community_settings
 from index.threads import finished_in_thread
@@ -20,20 +25,30 @@ DEFAULTS = CommunitySettings()
 """What holds where nobody has chosen anything."""
 
 
-class StoredSettings:
-    """The CommunitySettingsStore port. This process is the only one that changes them."""
+REVISIONS = ".settings"
+"""Under what name the revisions are counted: no collection's name begins with a dot."""
 
-    def __init__(self, database: Database, held: Mapping[str, CommunitySettings]) -> None:
+
+class StoredSettings:
+    """The CommunitySettingsStore port.
+
+    What another process changes is seen once :meth:`catch_up` was called.
+    """
+
+    def __init__(
+        self, overlays: Overlays, held: Mapping[str, CommunitySettings], revision: int
+    ) -> None:
         """See :meth:`open`."""
-        self._database = database
+        self._overlays = overlays
         self._held = dict(held)
+        self._revision = revision
         self._saving = asyncio.Lock()
 
     @classmethod
-    def open(cls, database: Database) -> StoredSettings:
+    def open(cls, overlays: Overlays) -> StoredSettings:
         """Read what was kept. Blocking. Raises CatalogueError."""
-        with database.read() as connection:
-            return cls(database, all_settings(connection))
+        with overlays.read() as connection:
+            return cls(overlays, all_settings(connection), last_revision(connection, REVISIONS))
 
     def of(self, community: str) -> CommunitySettings:
         """From memory: never blocks."""
@@ -48,15 +63,31 @@ class StoredSettings:
     async def refresh(self) -> None:
         """Read them again, after communities have moved or were deleted. Raises CatalogueError."""
         async with self._saving:
-            self._held = await finished_in_thread(self._read)
+            self._revision, self._held = await finished_in_thread(self._read)
+
+    async def catch_up(self) -> bool:
+        """Read them again where another process has changed any; whether it had to.
+
+        Costs one ``stat`` otherwise. Raises CatalogueError.
+        """
+        if await asyncio.to_thread(self._announced) == self._revision:
+            return False
+        await self.refresh()
+        return True
+
+    def _announced(self) -> int:
+        return self._overlays.files.revision(REVISIONS)
 
     def _write(self, community: str, settings: CommunitySettings) -> None:
-        with self._database.write() as connection:
-            keep_settings(connection, community, settings)
+        with self._overlays.change() as change:
+            keep_settings(change.connection, community, settings)
+            change.touched.add((REVISIONS, community))
 
-    def _read(self) -> dict[str, CommunitySettings]:
-        with self._database.read() as connection:
-            return all_settings(connection)
+    def _read(self) -> tuple[int, dict[str, CommunitySettings]]:
+        # The revision of these rows, not the one announced: what that one means may not be
+        # committed yet, and then the next look finds it.
+        with self._overlays.read() as connection:
+            return last_revision(connection, REVISIONS), all_settings(connection)
 
 
 def all_settings(connection: Connection) -> dict[str, CommunitySettings]:

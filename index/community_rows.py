@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, update
 
 from index.communities import rename_settings
+from index.moderation_rows import purge_moderation, rename_moderation
 from index.overlay_writes import advance, delete_uploads
 from index.schema import community_settings, departures, overlays, removals, uploads
 from index.uploads import SHARED
@@ -49,13 +50,26 @@ def is_departed(connection: Connection, community: str) -> bool:
     )
 
 
+def kept_communities(connection: Connection) -> frozenset[str]:
+    """Every community of which something is kept that a departure would delete."""
+    found: set[str] = set()
+    for column in (
+        uploads.c.community,
+        uploads.c.scope,
+        removals.c.scope,
+        community_settings.c.community,
+    ):
+        found.update(connection.execute(select(column).distinct()).scalars())
+    return frozenset(found - {SHARED})
+
+
 def note_return(connection: Connection, community: str) -> None:
     """The bot is there again."""
     connection.execute(delete(departures).where(departures.c.community == community))
 
 
 def purge_community(connection: Connection, community: str, now: float) -> Cleared:
-    """Delete all that came from a community: uploads, what it hid for itself, its settings."""
+    """Delete all that came from a community: uploads, what it hid, settings, moderation."""
     theirs = or_(uploads.c.scope == community, uploads.c.community == community)
     shared = connection.execute(
         select(uploads.c.collection).where(theirs, uploads.c.scope == SHARED).distinct()
@@ -63,6 +77,7 @@ def purge_community(connection: Connection, community: str, now: float) -> Clear
     touched = {(collection, SHARED) for collection in shared}
     files = delete_uploads(connection, theirs, now)
     connection.execute(delete(removals).where(removals.c.scope == community))
+    purge_moderation(connection, community)
     touched |= _retire(connection, community, SHARED)
     connection.execute(
         delete(community_settings).where(community_settings.c.community == community)
@@ -98,6 +113,7 @@ def rename_community(connection: Connection, old: str, new: str, now: float) -> 
         )
     )
     connection.execute(update(removals).where(removals.c.scope == old).values(scope=new))
+    rename_moderation(connection, old, new)
     touched = _retire(connection, old, new)
     rename_settings(connection, old, new)
     note_return(connection, old)

@@ -71,6 +71,29 @@ async def test_a_server_joined_while_the_bot_was_away_is_noted_at_the_start(
         await until(lambda: parts.contributions.departed == ["discord:99"])
 
 
+async def test_a_server_that_removed_the_bot_while_it_was_away_is_noted_at_the_start(
+    tmp_path: Path,
+) -> None:
+    """By what is kept of it. Direct messages and other platforms are no servers."""
+    parts = Parts(tmp_path)
+    stay = [f"discord:{HOME}", "discord:dm:17", "telegram:-1001", "telegram:5", "web"]
+    parts.contributions.kept = [*stay, "discord:98", "discord:99"]
+    async with chatting(parts) as chat:
+        await until(lambda: len(parts.contributions.departed) == 2)
+        await _in_order(chat)
+        assert sorted(parts.contributions.departed) == ["discord:98", "discord:99"]
+
+
+async def test_a_server_in_an_outage_at_the_start_was_not_left(tmp_path: Path) -> None:
+    """Discord names it among the bot's servers, and does not tell more of it."""
+    parts = Parts(tmp_path)
+    parts.contributions.kept = [f"discord:{HOME}", f"discord:{HOME + 1}", "discord:99"]
+    async with chatting(parts, Server(HOME), Server(HOME + 1, outage=True)) as chat:
+        await until(lambda: parts.contributions.departed == ["discord:99"])
+        await _in_order(chat)
+        assert parts.contributions.departed == ["discord:99"]
+
+
 async def test_a_departure_that_cannot_be_noted_is_logged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -111,7 +111,8 @@ class Gateway:
         }
         await self.dispatch("READY", ready)
         for server in self.servers:
-            await self.dispatch("GUILD_CREATE", server.payload)
+            if not server.outage:
+                await self.dispatch("GUILD_CREATE", server.payload)
 
     async def _resume(self, socket: web.WebSocketResponse, data: Json) -> None:
         if data["session_id"] != f"session-{self.identified}" or not self._events:

@@ -23,8 +23,7 @@ from tests.servers.discord_world import (
     dm_channel,
     message_payload,
 )
-
-TOKEN = "OTAw.loopback.not-a-secret-but-as-long-as-one-would-be"
+from tests.servers.secrets import DISCORD_TOKEN as TOKEN
 
 
 class Discord:

@@ -69,7 +69,9 @@ class Person:
 class Server:
     """A community with one text channel and ``threads`` in it, by their ids.
 
-    ``role_rights`` come by role, beside the member's own.
+    ``role_rights`` come by role, beside the member's own. In an ``outage`` a new session is
+    told that there is such a server, and no more. The channel of a ``restricted`` one is for
+    adults alone.
     """
 
     id: int
@@ -78,7 +80,9 @@ class Server:
     file_limit: int = 10 * MIB
     muted: bool = False
     threads: tuple[int, ...] = ()
+    restricted: bool = False
     locale: str = "en-US"
+    outage: bool = False
 
     @property
     def channels(self) -> tuple[int, ...]:
@@ -150,7 +154,7 @@ class Server:
             "permission_overwrites": [],
             "permissions": str(MEMBER_RIGHTS),
             "parent_id": None,
-            "nsfw": False,
+            "nsfw": self.restricted,
             "topic": None,
             "last_message_id": None,
             "rate_limit_per_user": 0,

@@ -16,12 +16,12 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.servers.secrets import TELEGRAM_TOKEN as TOKEN
 from tests.servers.telegram_checks import Call, Fault, Refused, Upload
 from tests.servers.telegram_hook import deliver
 from tests.servers.telegram_people import People
-from tests.servers.telegram_world import BOT_ID, Json
+from tests.servers.telegram_world import Json
 
-TOKEN = f"{BOT_ID}:AAH-loopback_loopback_loopback_loop"
 _LONGEST_WAIT_S = 20.0
 
 __all__ = ["TOKEN", "Call", "Fault", "TelegramServer"]

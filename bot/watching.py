@@ -1,0 +1,245 @@
+"""Collections that follow their folders while the bot runs."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import structlog
+from watchfiles import Change, watch
+
+from bot.jobs import ReindexJobs
+from core.errors import ReindexRunning, TangerineError
+
+_log = structlog.get_logger("bot.watching")
+
+_LATEST = 30
+"""A folder that never comes to rest is reindexed after this many times the quiet period."""
+
+_NO_MORE_WATCHES = frozenset({errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOSYS})
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOptions:
+    """How folders are watched; all times in seconds.
+
+    ``polling``: look every ``poll_s`` instead of being told by the system, which on network
+    folders knows nothing of the changes of others. ``settle_s``: how long a folder must rest
+    before it is indexed. ``pause_s``: the least time between the end of one reindex that a
+    change has caused and the next. ``check_s``: how often it is asked whether the folder is
+    still the one that is watched; a mount that comes or goes tells nobody.
+    """
+
+    polling: bool = False
+    settle_s: float = 1.0
+    pause_s: float = 10.0
+    poll_s: float = 60.0
+    check_s: float = 5.0
+
+
+class FolderWatch:
+    """Reindexes a collection once its folder has changed, one run at a time.
+
+    It starts no reindex beside one that is under way, whoever started that, and asks for none
+    in vain: what is hidden or can be neither picture nor caption is no change.
+    ``suffixes`` are the ends of names, in lower case, that a file must have to be either;
+    ``on_indexed`` is told the name of each collection that is up to date again.
+    """
+
+    def __init__(
+        self,
+        jobs: ReindexJobs,
+        folders: Mapping[str, Path],
+        options: WatchOptions,
+        *,
+        suffixes: frozenset[str],
+        on_indexed: Callable[[str], object] = lambda _name: None,
+    ) -> None:
+        self._jobs = jobs
+        self._folders = folders
+        self._options = options
+        self._suffixes = suffixes
+        self._on_indexed = on_indexed
+
+    async def run(self) -> None:
+        """Watch until cancelled; a defect of one folder does not stop the others."""
+        loop = asyncio.get_running_loop()
+        stop = threading.Event()
+        threads = []
+        try:
+            async with asyncio.TaskGroup() as group:
+                for name, folder in self._folders.items():
+                    changed = asyncio.Event()
+                    tell = partial(loop.call_soon_threadsafe, changed.set)
+                    watcher = _Watcher(
+                        name,
+                        folder.absolute(),
+                        self._options,
+                        suffixes=self._suffixes,
+                        stop=stop,
+                        changed=tell,
+                    )
+                    # Threads of their own: these never end, and the shared ones are few.
+                    thread = threading.Thread(target=watcher.run, name=f"watch {name}", daemon=True)
+                    thread.start()
+                    threads.append(thread)
+                    group.create_task(self._follow(name, changed))
+        finally:
+            stop.set()
+            for thread in threads:
+                await asyncio.shield(asyncio.to_thread(thread.join))
+
+    async def _follow(self, name: str, changed: asyncio.Event) -> None:
+        while True:
+            await changed.wait()
+            under_way = self._jobs.of(name)
+            if under_way is not None:
+                await asyncio.wait({under_way.task})
+                continue
+            changed.clear()
+            if not await self._reindex(name):
+                changed.set()
+            await asyncio.sleep(self._options.pause_s)
+
+    async def _reindex(self, name: str) -> bool:
+        """Whether the change is dealt with, be it by an error that another try would not mend."""
+        job = self._jobs.start(name, full=False)
+        try:
+            report = await asyncio.shield(job.task)
+        except ReindexRunning:
+            return False  # another process does it, maybe from before this change
+        except TangerineError as error:
+            _log.warning(
+                "a changed folder was not indexed",
+                collection=name,
+                code=error.code,
+                reason=error.message,
+                remedy=error.remedy,
+            )
+        except Exception:  # noqa: BLE001 - one defect must not end the watch
+            _log.exception("a changed folder was not indexed", collection=name)
+        else:
+            self._on_indexed(name)
+            if report.added or report.changed or report.removed:
+                _log.info(
+                    "indexed a changed folder",
+                    collection=name,
+                    added=report.added,
+                    changed=report.changed,
+                    removed=report.removed,
+                    failed=len(report.failed),
+                )
+        return True
+
+
+class _Watcher:
+    """Watches one folder in a thread of its own. Blocking."""
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        options: WatchOptions,
+        *,
+        suffixes: frozenset[str],
+        stop: threading.Event,
+        changed: Callable[[], object],
+    ) -> None:
+        self._name = name
+        self._folder = folder
+        self._options = options
+        self._suffixes = suffixes
+        self._stop = stop
+        self._changed = changed
+
+    def run(self) -> None:
+        """Tell of changes until it is stopped."""
+        there = _place(self._folder) is not None
+        while not self._stop.is_set():
+            place = _place(self._folder)
+            if (place is not None) is not there:
+                # It came or went: what became of its pictures is for the reindex to say.
+                there = place is not None
+                self._changed()
+            if place is None:
+                self._stop.wait(self._options.check_s)
+                continue
+            try:
+                self._watch(place)
+            except Exception as error:  # noqa: BLE001 - whatever happens, the watch goes on
+                self._fall_back(error)
+
+    def _watch(self, place: tuple[int, int]) -> None:
+        """Tell of changes until the folder is another one, or it is stopped."""
+        options = self._options
+        root, fresh = self._folder.resolve(), True
+        settle_ms = max(1, round(options.settle_s * 1000))
+        for changes in watch(
+            root,
+            watch_filter=None,
+            debounce=settle_ms * _LATEST,
+            step=settle_ms,
+            stop_event=self._stop,
+            rust_timeout=max(1, round(options.check_s * 1000)),
+            yield_on_timeout=True,
+            raise_interrupt=False,
+            force_polling=options.polling,
+            poll_delay_ms=round(options.poll_s * 1000),
+            ignore_permission_denied=True,
+        ):
+            # What came between the last scan and this watch, nobody has told.
+            if fresh or is_relevant(root, changes, self._suffixes):
+                fresh = False
+                self._changed()
+            if _place(self._folder) != place:
+                self._changed()
+                return
+
+    def _fall_back(self, error: Exception) -> None:
+        if isinstance(error, FileNotFoundError):
+            return
+        if not self._options.polling and getattr(error, "errno", None) in _NO_MORE_WATCHES:
+            _log.warning(
+                "the system watches no more folders; looking every now and then instead",
+                collection=self._name,
+                every_s=self._options.poll_s,
+                remedy="Raise fs.inotify.max_user_watches, or set watch.mode = poll.",
+            )
+            self._options = replace(self._options, polling=True)
+            return
+        _log.warning("a folder is not watched", collection=self._name, reason=str(error))
+        self._stop.wait(self._options.poll_s)
+
+
+def is_relevant(
+    root: Path, changes: Iterable[tuple[Change, str]], suffixes: frozenset[str]
+) -> bool:
+    """Whether a reindex could find something else after these changes below a folder.
+
+    Files of these suffixes and folders count, hidden ones do not. Of a path that is gone nobody
+    knows whether it was a folder. Blocking.
+    """
+    for change, path in changes:
+        if any(part.startswith(".") for part in Path(path).relative_to(root).parts):
+            continue
+        suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122 - names may be unreadable
+        if suffix in suffixes or change is Change.deleted:
+            return True
+        if Path(path).is_dir():
+            return True
+    return False
+
+
+def _place(folder: Path) -> tuple[int, int] | None:
+    """Which folder it is that lies there now, None where there is none."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -1,0 +1,93 @@
+"""Exporting and importing galleries, and exports that somebody has tampered with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from core.types import Progress, ReindexReport
+from index.durable import checksum
+from index.portable_export import Exporter, ExportReport
+from index.portable_import import Imported, Importer
+from tests.galleries import Gallery
+
+Tell = Callable[[Progress], None]
+
+
+def quietly(_: Progress) -> None:
+    """Nobody wants to know."""
+
+
+def export(gallery: Gallery, folder: Path, tell: Tell = quietly) -> ExportReport:
+    """Export the gallery."""
+    exporter = Exporter(gallery.overlays, gallery.data / ".export.lock")
+    return exporter.export(gallery.spec, folder, tell)
+
+
+def take(gallery: Gallery, folder: Path, tell: Tell = quietly) -> Imported:
+    """Import into the gallery, without the reindex that follows."""
+    importer = Importer(gallery.catalogue, gallery.store, gallery.overlays)
+    return importer.take(gallery.spec, folder, tell)
+
+
+async def take_whole(gallery: Gallery, folder: Path) -> ReindexReport:
+    """Import into the gallery as the command does."""
+    taken = take(gallery, folder)
+    same = taken.model.fingerprint == gallery.embedder.identity.fingerprint
+    return await gallery.reindex(full=not same)
+
+
+def lines(folder: Path, path: str = "pictures.jsonl") -> list[dict[str, Any]]:
+    """The lines of one of the files."""
+    return [json.loads(line) for line in (folder / path).read_text().splitlines()]
+
+
+def put_lines(folder: Path, entries: list[Any], path: str = "pictures.jsonl") -> None:
+    """Other lines, vouched for by the manifest."""
+    text = "".join(
+        entry if isinstance(entry, str) else json.dumps(entry) + "\n" for entry in entries
+    )
+    (folder / path).write_text(text)
+    sign(folder, path)
+
+
+def put_tensors(folder: Path, path: str = "vectors.safetensors", **tensors: Any) -> None:
+    """Other tensors beside those that stay, vouched for by the manifest; None takes one out."""
+    kept: dict[str, Any] = load_file(folder / path) | tensors
+    save_file(
+        {name: np.asarray(each) for name, each in kept.items() if each is not None}, folder / path
+    )
+    sign(folder, path)
+
+
+def sign(folder: Path, path: str) -> None:
+    """Let the manifest say what the file holds now."""
+    manifest = folder / "tangerine.json"
+    document = json.loads(manifest.read_text())
+    document["files"][path] = checksum(folder / path)[0]
+    manifest.write_text(json.dumps(document))
+
+
+def set_manifest(folder: Path, **fields: Any) -> None:
+    """Other fields in the manifest."""
+    manifest = folder / "tangerine.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | fields))
+
+
+def names(folder: Path) -> set[str]:
+    """Every file below a folder."""
+    return {file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir()}
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder with its bytes."""
+    return {
+        file.relative_to(folder).as_posix(): file.read_bytes()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }

@@ -1,0 +1,250 @@
+"""Watching folders: real files, a real watch, and one reindex at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+from watchfiles import Change
+
+import bot.watching
+from bot.jobs import ReindexJobs
+from bot.watching import FolderWatch, WatchOptions, is_relevant
+from core.types import Lane, Progress, ReindexReport
+from index.walk import CAPTION_SUFFIXES, PICTURE_SUFFIXES
+from tests.fakes import FakeEmbedder, picture_bytes
+from tests.galleries import Gallery
+
+SUFFIXES = PICTURE_SUFFIXES | CAPTION_SUFFIXES
+QUICK = WatchOptions(settle_s=0.02, pause_s=0.0, check_s=0.05, poll_s=0.05)
+
+
+class Runs:
+    """The reindexer, with a count of its runs."""
+
+    def __init__(self, gallery: Gallery) -> None:
+        self._reindexer = gallery.reindexer
+        self.ended = 0
+        self.at_once = 0
+
+    def running(self) -> dict[str, Progress]:
+        """What is under way."""
+        return dict(self._reindexer.running())
+
+    async def reindex(
+        self,
+        collection: str,
+        *,
+        full: bool = False,
+        confirm_removals: bool = False,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> ReindexReport:
+        """One run."""
+        assert not full
+        assert not confirm_removals
+        self.at_once = max(self.at_once, 1 + len(self.running()))
+        try:
+            return await self._reindexer.reindex(collection, on_progress=on_progress)
+        finally:
+            self.ended += 1
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - what the system says of files has no event here
+            await asyncio.sleep(0.005)
+
+
+@asynccontextmanager
+async def _watching(
+    gallery: Gallery, options: WatchOptions = QUICK
+) -> AsyncIterator[tuple[ReindexJobs, Runs]]:
+    runs = Runs(gallery)
+    jobs = ReindexJobs(runs, poll_s=0.005)
+    watch = FolderWatch(jobs, {gallery.name: gallery.pictures}, options, suffixes=SUFFIXES)
+    task = asyncio.create_task(watch.run())
+    # A watch is there once it has told of a change; until then, changes may go unseen.
+    probe = gallery.write("probe.txt", "0")
+    async with asyncio.timeout(20):
+        while not runs.ended:
+            probe.write_text(probe.read_text() + "0")
+            await asyncio.sleep(0.02)
+    probe.unlink()
+    await _until(lambda: not jobs.running())
+    try:
+        yield jobs, runs
+    finally:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await jobs.close()
+
+
+@pytest.fixture
+async def gallery(tmp_path: Path) -> Gallery:
+    """Two pictures, indexed."""
+    gallery = Gallery(tmp_path)
+    gallery.add("red.png", "red", 1)
+    gallery.add("sub/blue.png", "blue", 2)
+    await gallery.reindex()
+    return gallery
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """What the system has told so far, and whether it counted as a change."""
+    told: list[bool] = []
+
+    def noted(root: Path, changes: set[tuple[Change, str]], suffixes: frozenset[str]) -> bool:
+        told.append(is_relevant(root, changes, suffixes))
+        return told[-1]
+
+    monkeypatch.setattr(bot.watching, "is_relevant", noted)
+    return told
+
+
+@pytest.mark.parametrize("polling", [False, True])
+async def test_changes_are_found_without_being_asked_for(gallery: Gallery, polling: bool) -> None:
+    """A new picture, a renamed, an edited and a removed one, other captions, a moved folder."""
+    async with _watching(gallery, replace(QUICK, polling=polling)):
+        gallery.add("green.png", "green", 3)
+        await _until(lambda: "green.png" in gallery.shown())
+        before = gallery.ids()["red.png"]
+        (gallery.pictures / "red.png").rename(gallery.pictures / "crimson.png")
+        await _until(lambda: gallery.shown().get("crimson.png") == "crimson")
+        assert gallery.ids()["crimson.png"] == before
+        gallery.write("crimson.txt", "a ripe tomato")
+        await _until(lambda: gallery.shown()["crimson.png"] == "a ripe tomato")
+        (gallery.pictures / "green.png").unlink()
+        await _until(lambda: "green.png" not in gallery.shown())
+        (gallery.pictures / "sub").rename(gallery.pictures / "other")
+        await _until(lambda: "other/blue.png" in gallery.shown())
+        gallery.add("other/new/pink.png", "pink", 4)
+        await _until(lambda: "other/new/pink.png" in gallery.shown())
+    assert gallery.embedder.pictures_encoded == 4
+
+
+async def test_a_reindex_causes_no_other(gallery: Gallery) -> None:
+    """Reading the files is no change of them, and what cannot be indexed is none."""
+    async with _watching(gallery) as (_, runs):
+        ended = runs.ended
+        gallery.write("notes.md", "x")
+        gallery.write(".hidden.png", picture_bytes("red"))
+        gallery.write(".folder/red.png", picture_bytes("red"))
+        gallery.add("green.png", "green", 3)
+        await _until(lambda: "green.png" in gallery.shown())
+        gallery.add("pink.png", "pink", 4)
+        await _until(lambda: "pink.png" in gallery.shown())
+        assert runs.ended - ended <= 4, "two changes, each maybe seen in two parts"
+
+
+async def test_it_waits_for_a_reindex_that_is_under_way(gallery: Gallery, told: list[bool]) -> None:
+    """An administrator's goes on alone; the change during it is found by another one after it."""
+    async with _watching(gallery) as (jobs, runs):
+        embedder: FakeEmbedder = gallery.embedder
+        embedder.gate.clear()
+        encoded = embedder.lanes[Lane.BULK]
+        gallery.add("green.png", "green", 3)
+        mine = jobs.of(gallery.name) or jobs.start(gallery.name, full=False)
+        await _until(lambda: embedder.lanes[Lane.BULK] > encoded)
+        told.clear()
+        gallery.add("pink.png", "pink", 4)
+        await _until(lambda: bool(told))
+        # Whoever would begin another one has had the chance to.
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert not mine.task.done()
+        embedder.gate.set()
+        await _until(lambda: {"green.png", "pink.png"} <= gallery.shown().keys())
+        assert runs.at_once == 1
+
+
+async def test_its_pause_bounds_how_often_it_runs(gallery: Gallery, told: list[bool]) -> None:
+    """However often the folder changes, the next run waits."""
+    async with _watching(gallery, WatchOptions(settle_s=0.02, pause_s=30, check_s=0.05)) as (
+        jobs,
+        runs,
+    ):
+        ended = runs.ended
+        told.clear()
+        for seed in range(20):
+            gallery.add(f"{seed}.png", "green", seed)
+            await asyncio.sleep(0.005)
+        await _until(lambda: len(told) > 1)
+        await asyncio.sleep(0)
+        assert not jobs.running()
+        assert runs.ended == ended
+
+
+async def test_a_vanished_folder_is_told_and_empties_nothing(gallery: Gallery) -> None:
+    """What was indexed stays found; once the folder is back, its changes are found again."""
+    with capture_logs() as logs:
+        async with _watching(gallery):
+            away = gallery.pictures.with_name("away")
+            gallery.pictures.rename(away)
+            await _until(lambda: any("not indexed" in line["event"] for line in logs))
+            (line,) = [line for line in logs if "not indexed" in line["event"]][:1]
+            assert line["code"] == "source"
+            assert line["remedy"]
+            assert set(gallery.shown()) == {"red.png", "sub/blue.png"}
+            (away / "green.png").write_bytes(picture_bytes("green", 3))
+            away.rename(gallery.pictures)
+            await _until(lambda: "green.png" in gallery.shown())
+            gallery.add("pink.png", "pink", 4)
+            await _until(lambda: "pink.png" in gallery.shown())
+
+
+async def test_a_folder_that_takes_its_place_is_watched(gallery: Gallery) -> None:
+    """As when something is mounted there: the old folder says nothing of it."""
+    async with _watching(gallery):
+        gallery.pictures.rename(gallery.pictures.with_name("away"))
+        gallery.add("red.png", "red", 1)
+        gallery.add("sub/blue.png", "blue", 2)
+        gallery.add("green.png", "green", 3)
+        await _until(lambda: "green.png" in gallery.shown())
+        gallery.add("pink.png", "pink", 4)
+        await _until(lambda: "pink.png" in gallery.shown())
+
+
+async def test_where_the_system_watches_no_more_it_looks_itself(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit of watches is the machine's; the log names the remedy."""
+    real = bot.watching.watch
+
+    def limited(*paths: Path, force_polling: bool | None = None, **options: object) -> object:
+        if not force_polling:
+            raise OSError(28, "OS file watch limit reached")
+        return real(*paths, force_polling=force_polling, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(bot.watching, "watch", limited)
+    with capture_logs() as logs:
+        async with _watching(gallery):
+            gallery.add("green.png", "green", 3)
+            await _until(lambda: "green.png" in gallery.shown())
+    assert [line for line in logs if "max_user_watches" in line.get("remedy", "")]
+
+
+def test_what_counts_as_a_change(tmp_path: Path) -> None:
+    """Pictures, captions and folders; nothing hidden, nothing that cannot be indexed."""
+    (tmp_path / "folder.d").mkdir()
+    (tmp_path / "file.d").write_text("x")
+
+    def relevant(path: str, change: Change = Change.added) -> bool:
+        there = os.path.join(tmp_path, path)  # noqa: PTH118 - as the system says it
+        return is_relevant(tmp_path, {(change, there)}, SUFFIXES)
+
+    assert relevant("a.JPG")
+    assert relevant("sub/captions.csv", Change.modified)
+    assert relevant("folder.d")
+    assert relevant("gone.d", Change.deleted)
+    assert not relevant("file.d")
+    assert not relevant("a.jpg.part")
+    assert not relevant(".a.jpg")
+    assert not relevant(".trash/a.jpg", Change.deleted)
