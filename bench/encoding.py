@@ -1,92 +1,227 @@
-"""The encoder against transformers called as its documentation shows."""
+"""The encoder on every backend, against transformers and OpenVINO as their users call them."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from bench.comparison import Comparison, Timed, timed
 from bench.models import random_clip
-from core.encoder import load_encoder
-from core.trials import probe_pixels
+from core.encoder import TransformersEncoder, load_encoder
+from core.trials import SearchCheck, probe_pixels
+from core.types import PixelBatch, PixelSpec
 
-_TEXTS = [f"a photo of thing number {n}" for n in range(32)]
-_PICTURES = 8
+TEXTS = [f"a photo of thing number {n}" for n in range(32)]
+PICTURES = 8
 
 Pair = tuple[Timed, Timed]
+Work = Callable[[], object]
+
+WAYS = (
+    ("torch", "float32"),
+    ("torch", "bfloat16"),
+    ("openvino", "float32"),
+    ("openvino", "bfloat16"),
+    ("openvino", "int8"),
+    ("onnx", "float32"),
+)
+_HINTS = {"float32": "f32", "bfloat16": "bf16"}
+_UNCHECKED = SearchCheck("none", lambda _candidate, _reference: 1.0)
+"""Random weights find nothing: whether int8 finds the same is not what is measured here."""
 
 
-def _texts(precision: str) -> Callable[[], AbstractContextManager[Pair]]:
-    @contextmanager
-    def prepare() -> Iterator[Pair]:
-        import torch  # noqa: PLC0415 - as its user would
-        from transformers import AutoModel, AutoProcessor  # noqa: PLC0415
+@cache
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """One folder for all comparisons, gone with the program: exports take their time."""
+    return tempfile.TemporaryDirectory()
 
-        with tempfile.TemporaryDirectory() as name:
-            folder = random_clip(Path(name))
-            encoder = load_encoder(str(folder), device="cpu", threads=1, precision=precision)
-            model = AutoModel.from_pretrained(folder).eval()
-            processor = AutoProcessor.from_pretrained(folder)
 
-            def plain() -> object:
-                inputs = processor(
-                    text=_TEXTS, padding="max_length", truncation=True, return_tensors="pt"
+def clip() -> Path:
+    """A model in the shape of ViT-B/32, with room for its exports beside it."""
+    folder = Path(_scratch().name) / "model"
+    if not folder.is_dir():
+        folder.mkdir()
+        random_clip(folder)
+    return folder
+
+
+def encoder_of(folder: Path, way: tuple[str, str], threads: int) -> TransformersEncoder:
+    """Our encoder, exactly in this way."""
+    encoder = load_encoder(
+        str(folder),
+        device="cpu",
+        backend=way[0],
+        precision=way[1],
+        threads=threads,
+        exports=folder.parent / "exports",
+        check=_UNCHECKED,
+    )
+    if (encoder.backend, encoder.precision) != way:
+        raise RuntimeError(f"{way} does not run here: {encoder.choice.refused}")
+    return encoder
+
+
+def ours(encoder: TransformersEncoder, kind: str) -> Work:
+    """Texts or pixels to vectors, all that our encoder does."""
+    if kind == "texts":
+        return lambda: encoder.encode_texts(TEXTS)
+    pixels = probe_pixels(encoder.pixel_spec, PICTURES)
+    return lambda: encoder.encode_images(pixels)
+
+
+def transformers(folder: Path, kind: str) -> Work:
+    """What transformers does in float32, as its documentation calls it; pictures are ready made."""
+    import torch  # noqa: PLC0415 - as its user would
+    from transformers import AutoModel, AutoProcessor  # noqa: PLC0415
+
+    model = AutoModel.from_pretrained(folder).eval()
+    processor = AutoProcessor.from_pretrained(folder)
+    values = torch.from_numpy(_values())
+
+    def run() -> object:
+        with torch.inference_mode():
+            if kind == "pictures":
+                return model.get_image_features(pixel_values=values)
+            inputs = processor(
+                text=TEXTS, padding="max_length", truncation=True, return_tensors="pt"
+            )
+            return model.get_text_features(**inputs)
+
+    return run
+
+
+def transformers_on(folder: Path, device: str, precision: str, pixels: PixelBatch) -> Work:
+    """The same on a device and in a precision, from bytes on the host to vectors there."""
+    import torch  # noqa: PLC0415 - as its user would
+    from transformers import AutoModel  # noqa: PLC0415
+
+    dtype = getattr(torch, precision)
+    model = AutoModel.from_pretrained(folder, dtype=dtype).eval().to(device)
+    values = torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2) / 127.5 - 1.0))
+
+    def run() -> object:
+        with torch.inference_mode():
+            found = model.get_image_features(pixel_values=values.to(device, dtype))
+            return found.pooler_output.float().cpu()
+
+    return run
+
+
+def openvino(folder: Path, kind: str, precision: str, threads: int) -> Work:
+    """OpenVINO alone, on tensors that are ready and of a shape that it knows beforehand."""
+    import openvino as ov  # noqa: PLC0415 - optional
+    import torch  # noqa: PLC0415 - as its user would
+    from openvino.frontend import FrontEndManager  # noqa: PLC0415
+    from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder  # noqa: PLC0415
+    from transformers import AutoModel, AutoTokenizer  # noqa: PLC0415
+
+    network = AutoModel.from_pretrained(folder).eval()
+
+    class Tower(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
+            if kind == "pictures":
+                found = self.network.get_image_features(pixel_values=tensors[0])
+            else:
+                found = self.network.get_text_features(
+                    input_ids=tensors[0], attention_mask=tensors[1]
                 )
-                with torch.inference_mode():
-                    return model.get_text_features(**inputs)
+            pooled: torch.Tensor = found.pooler_output
+            return pooled
 
-            yield timed(lambda: encoder.encode_texts(_TEXTS)), timed(plain)
+    inputs: Mapping[str, Any] = {"pixel_values": torch.from_numpy(_values())}
+    if kind == "texts":
+        # As short as ours: what padding costs is another line of the table.
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+        inputs = tokenizer(TEXTS, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        decoder = TorchScriptPythonDecoder(Tower(), example_input=tuple(inputs.values()))
+    frontend = FrontEndManager().load_by_framework("pytorch")
+    model = frontend.convert(frontend.load(decoder))
+    model.reshape(
+        {port: list(t.shape) for port, t in zip(model.inputs, inputs.values(), strict=True)}
+    )
+    options = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "INFERENCE_NUM_THREADS": threads,
+        "INFERENCE_PRECISION_HINT": _HINTS[precision],
+    }
+    compiled = ov.Core().compile_model(model, "CPU", options)
+    arrays = [tensor.numpy() for tensor in inputs.values()]
+    return lambda: compiled(arrays)
 
-    return prepare
+
+def _values() -> NDArray[np.float32]:
+    pixels = probe_pixels(PixelSpec(224, 224, "crop", shortest_edge=224), PICTURES)
+    return np.ascontiguousarray(pixels.transpose(0, 3, 1, 2) / 127.5 - 1.0, np.float32)
 
 
-def _pictures(precision: str) -> Callable[[], AbstractContextManager[Pair]]:
+def _against_transformers(
+    kind: str, way: tuple[str, str]
+) -> Callable[[], AbstractContextManager[Pair]]:
     @contextmanager
     def prepare() -> Iterator[Pair]:
-        import torch  # noqa: PLC0415 - as its user would
-        from transformers import AutoModel  # noqa: PLC0415
-
-        with tempfile.TemporaryDirectory() as name:
-            folder = random_clip(Path(name))
-            encoder = load_encoder(str(folder), device="cpu", threads=1, precision=precision)
-            model = AutoModel.from_pretrained(folder).eval()
-            pixels = probe_pixels(encoder.pixel_spec, _PICTURES)
-            # What a processor would have made of them, outside the timing.
-            values = torch.from_numpy(pixels).permute(0, 3, 1, 2) / 127.5 - 1.0
-
-            def plain() -> object:
-                with torch.inference_mode():
-                    return model.get_image_features(pixel_values=values)
-
-            yield timed(lambda: encoder.encode_images(pixels)), timed(plain)
+        folder = clip()
+        encoder = encoder_of(folder, way, _threads())
+        yield timed(ours(encoder, kind)), timed(transformers(folder, kind))
 
     return prepare
 
 
-_SHORT = "32 short texts, CLIP ViT-B/32 text tower, one thread"
-_BATCH = f"{_PICTURES} pictures, CLIP ViT-B/32 vision tower, one thread"
+def _against_openvino(kind: str, precision: str) -> Callable[[], AbstractContextManager[Pair]]:
+    @contextmanager
+    def prepare() -> Iterator[Pair]:
+        folder = clip()
+        encoder = encoder_of(folder, ("openvino", precision), _threads())
+        alone = openvino(folder, kind, precision, _threads())
+        yield timed(ours(encoder, kind)), timed(alone)
+
+    return prepare
+
+
+def _threads() -> int:
+    """As many for every side as this run was told: torch reads it from the environment."""
+    import torch  # noqa: PLC0415 - a slow import
+
+    return torch.get_num_threads()
+
+
+_WHAT = {
+    "pictures": f"{PICTURES} pictures, CLIP ViT-B/32 vision tower",
+    "texts": f"{len(TEXTS)} short texts, CLIP ViT-B/32 text tower",
+}
 
 COMPARISONS = (
     *(
         Comparison(
-            _SHORT,
-            f"our encoder, {precision}",
-            "transformers float32, padded to 77",
+            what,
+            f"our encoder, {' '.join(way)}",
+            "transformers float32" + (", padded to 77" if kind == "texts" else ""),
             "a batch",
-            _texts(precision),
+            _against_transformers(kind, way),
         )
-        for precision in ("float32", "bfloat16")
+        for kind, what in _WHAT.items()
+        for way in WAYS
     ),
     *(
         Comparison(
-            _BATCH,
-            f"our encoder, {precision}",
-            "transformers float32",
+            what,
+            f"our encoder, openvino {precision}",
+            f"OpenVINO {precision} alone",
             "a batch",
-            _pictures(precision),
+            _against_openvino(kind, precision),
         )
-        for precision in ("float32", "bfloat16")
+        for kind, what in _WHAT.items()
+        for precision in _HINTS
     ),
 )

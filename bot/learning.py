@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.engine import load_encoder_of, model_source, picture_decoder
+from bot.encoding import load_encoder_of, model_source
+from bot.engine import picture_decoder
 from config.settings import Settings
 from core.course import Epoch, TrainingOptions
 from core.encoded_pairs import MIN_CAPTIONS

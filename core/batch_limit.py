@@ -15,7 +15,8 @@ _OUT_OF_MEMORY = (
     # torch's allocator, and cuBLAS without memory one of its own.
     "ALLOC_FAILED",
     "DefaultCPUAllocator",
-    "can't allocate memory",
+    "Failed to allocate",  # OpenVINO and ONNX Runtime
+    "can't alloc",
     "not enough memory",
     "out of memory",
 )

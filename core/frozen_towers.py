@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from core.checkpoint import find_checkpoint
-from core.dual_model import choose_device, load_model, quiet, text_limit
+from core.dual_model import choose_device, load_model, quiet, temperature, text_limit
 from core.errors import ModelUnavailable, SourceError
 from core.heads import Heads
 from core.processor_config import read_preprocessing
@@ -59,7 +59,8 @@ class FrozenTowers:
     ) -> None:
         import torch  # noqa: PLC0415 - heavy
 
-        from core.encoder import TransformersEncoder  # noqa: PLC0415 - heavy
+        from core.dual_encoder import TransformersEncoder  # noqa: PLC0415 - heavy
+        from core.torch_towers import torch_towers  # noqa: PLC0415 - heavy
 
         self._device = choose_device(device)
         if threads:
@@ -75,7 +76,12 @@ class FrozenTowers:
             self._tokens = TextTokens.load(folder, text_limit(self._model))
             # It asks the model what texts have to be padded to, and whether all parts fit.
             encoder = TransformersEncoder(
-                self._model, self._tokens, self._preprocessing, name=str(base), fingerprint=""
+                torch_towers(self._model, self._preprocessing),
+                self._tokens,
+                self._preprocessing.spec,
+                name=str(base),
+                fingerprint="",
+                temperature=temperature(self._model),
             )
         self._pads_to_longest = encoder.pads_to_longest
         self._model.requires_grad_(requires_grad=False)

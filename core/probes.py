@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from core.checkpoint import first_line
 from core.errors import ModelUnavailable
 from core.tokens import Row, TextTokens, row_length
-from core.types import PixelBatch, PixelSpec
+from core.types import PixelBatch, PixelSpec, Vectors
 
-EmbedRows = Callable[[Sequence[Row], int], Any]
-"""Token rows and the length to pad them to -> unit vectors, a tensor [n, d]."""
+EmbedRows = Callable[[Sequence[Row], int], Vectors]
+"""Token rows and the length to pad them to -> unit vectors [n, d]."""
 
-EmbedPixels = Callable[[PixelBatch], Any]
-"""Pixels -> unit vectors, a tensor [n, d]."""
+EmbedPixels = Callable[[PixelBatch], Vectors]
+"""Pixels -> unit vectors [n, d]."""
 
 _TEXTS = ("a", "a photo of two small dogs on a green chair")
 """Two texts of different length: whether padding matters shows in both."""
 
-_ROUNDING = {"float32": 1e-5, "float16": 1e-3, "bfloat16": 1e-2}
+_ROUNDING = {"float32": 1e-5, "float16": 1e-3, "bfloat16": 1e-2, "int8": 1e-2}
 """1 - cosine below which two vectors differ by rounding alone, by precision."""
 
 
@@ -57,7 +56,7 @@ def common_dimension(
             f"pictures {list(image.shape[1:])}.",
             remedy="Choose a dual encoder, such as a CLIP or SigLIP checkpoint.",
         )
-    if not bool((image.isfinite() & text.isfinite()).all()):
+    if not bool((np.isfinite(image) & np.isfinite(text)).all()):
         raise NotFinite(
             f"The model {name} overflows in half precision.",
             remedy="Set the encoder's precision to float32.",
@@ -71,5 +70,5 @@ def ignores_padding(tokens: TextTokens, precision: str, embed_rows: EmbedRows) -
     longest = max(row_length(row) for row in rows)
     padded = min(2 * longest + 1, tokens.max_length)
     short, long = (embed_rows(rows, length) for length in (longest, padded))
-    cosines = (short * long).sum(dim=1)
+    cosines = (short * long).sum(axis=1)
     return bool((1.0 - cosines < _ROUNDING[precision]).all())

@@ -3,6 +3,7 @@
 Whatever runs inside, vectors of one model may only share an index where they say the same.
 The bar is a cosine of :data:`CLOSE` to what torch computes in float32; a model that cannot
 keep it in some precision is another model as far as an index goes (see :func:`identify`).
+Eight-bit integers have to pass a second bar, on the pictures that are searched: :data:`AGREES`.
 """
 
 from __future__ import annotations
@@ -22,16 +23,24 @@ CLOSE = 0.998
 """The least cosine between two vectors of one thing that may stand in one index. Half
 precision loses 1e-5 to 1e-3; near-duplicates are told from 0.97 on."""
 
-_ROUNDS = 3
-_SECONDS = 0.5
-"""No further round begins after so long: the probe delays the start."""
+EXACT = 0.9999
+"""The least cosine of another backend in float32: it computes the same, in another order."""
+
+AGREES = 0.95
+"""The least share of the ten best results that eight-bit integers have in common with float32,
+over the collection's own pictures and captions."""
+
+_ROUNDS = 5
+_SECONDS = 1.5
+"""No further round begins after so long: the probe delays the start, if only the first."""
 
 _TEXTS = (
     "dog",
     "a photo of two small dogs on a green chair",
     "an old map of the harbour, drawn by hand, with ships, towers and a compass in a corner",
 )
-_PICTURES = 2
+_PICTURES = 8
+_TIMED_PICTURES = 2
 
 
 class Encodes(Protocol):
@@ -49,12 +58,37 @@ class Encodes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Way:
+    """What computes, and in which numbers."""
+
+    backend: str
+    precision: str
+
+    def __str__(self) -> str:
+        return f"{self.backend} {self.precision}"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchCheck:
+    """A look at what is found among the pictures that will be searched.
+
+    ``overlap`` takes a candidate and the reference and returns the share in [0, 1] of the
+    ten best results that both find; it raises EncodingFailed. ``subject`` names what is
+    searched: another one is looked at anew.
+    """
+
+    subject: str
+    overlap: Callable[[Encodes, Encodes], float]
+
+
+@dataclass(frozen=True, slots=True)
 class Trial:
     """How one way to run a model compares with torch in float32 on the same device.
 
     ``cosine`` is the lowest between the two over the probe, ``texts`` and ``pictures`` how
     many times as fast it is (the shortest of several runs of each, in turn: whatever else the
-    machine does can only make a run longer).
+    machine does can only make a run longer). ``overlap`` is the share of the ten best results
+    that both find, where that was looked at.
     """
 
     backend: str
@@ -62,6 +96,7 @@ class Trial:
     cosine: float
     texts: float
     pictures: float
+    overlap: float | None = None
 
     @property
     def close(self) -> bool:
@@ -73,17 +108,41 @@ class Trial:
         """Whether both towers gain."""
         return min(self.texts, self.pictures) > 1
 
+    @property
+    def good(self) -> bool:
+        """Whether it may be chosen without being asked for: as exact as it has to be."""
+        floor = EXACT if self.precision == "float32" else CLOSE
+        return self.cosine >= floor and (self.precision != "int8" or self.agrees)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether a search finds the same with it; never where that was not looked at."""
+        return self.overlap is not None and self.overlap >= AGREES
+
+    @property
+    def gain(self) -> float:
+        """How many times as fast, both towers taken together (the geometric mean)."""
+        return math.sqrt(self.texts * self.pictures)
+
 
 @dataclass(frozen=True, slots=True)
 class EncoderChoice:
     """How the model runs, and what was measured before that was decided.
 
     ``trials`` are of what was compared with torch in float32; none where nothing was.
+    ``refused`` says, a sentence each, what could not be used and why.
     """
 
     backend: str
     precision: str
     trials: tuple[Trial, ...] = ()
+    refused: tuple[str, ...] = ()
+
+    @property
+    def trial(self) -> Trial | None:
+        """The one of the way that was taken."""
+        ours = (self.backend, self.precision)
+        return next((t for t in self.trials if (t.backend, t.precision) == ours), None)
 
 
 def probe_pixels(spec: PixelSpec, count: int = _PICTURES) -> PixelBatch:
@@ -106,29 +165,29 @@ def compare(
 ) -> Trial:
     """Run both on the built-in probe, in turn. Raises EncodingFailed.
 
-    Cheap: two pictures and three texts, at most three times, none begun after half a second.
+    Eight pictures and three texts tell how close they are; two of the pictures and the texts,
+    at most five times and none begun after one and a half seconds, how fast.
     """
     pixels = probe_pixels(reference.pixel_spec)
-    kinds: tuple[Callable[[Encodes], Vectors], ...] = (
-        lambda encoder: encoder.encode_texts(_TEXTS),
-        lambda encoder: encoder.encode_images(pixels),
+    kinds: tuple[Callable[[Encodes, int], Vectors], ...] = (
+        lambda encoder, _: encoder.encode_texts(_TEXTS),
+        lambda encoder, count: encoder.encode_images(pixels[:count]),
     )
     shortest = [[math.inf, math.inf] for _ in kinds]
-    cosine = 1.0
-    # What a first run makes ready (kernels, buffers) is not its speed.
-    candidate.encode_texts(_TEXTS[:1])
-    candidate.encode_images(pixels[:1])
+    # These runs are not timed: what they make ready (kernels, buffers) is not speed.
+    cosine = min(
+        float((run(reference, _PICTURES) * run(candidate, _PICTURES)).sum(axis=1).min())
+        for run in kinds
+    )
     start = clock()
     for done in range(_ROUNDS):
         if done and clock() - start > _SECONDS:
             break
         for run, best in zip(kinds, shortest, strict=True):
-            vectors = []
             for side, encoder in enumerate((reference, candidate)):
                 began = clock()
-                vectors.append(run(encoder))
+                run(encoder, _TIMED_PICTURES)
                 best[side] = min(best[side], clock() - began)
-            cosine = min(cosine, float((vectors[0] * vectors[1]).sum(axis=1).min()))
     texts, pictures = (theirs / max(ours, 1e-9) for theirs, ours in shortest)
     return Trial(backend, precision, cosine, texts, pictures)
 
@@ -141,4 +200,5 @@ def identify(fingerprint: str, trial: Trial) -> str:
     """
     if trial.close:
         return fingerprint
-    return hashlib.sha256(f"{fingerprint}\0{trial.precision}".encode()).hexdigest()
+    way = trial.precision if trial.backend == "torch" else f"{trial.backend}\0{trial.precision}"
+    return hashlib.sha256(f"{fingerprint}\0{way}".encode()).hexdigest()

@@ -16,9 +16,12 @@ from transformers import BertConfig, BertModel
 from transformers.utils import logging
 
 from core import encoder as encoder_module
+from core.backends import Workshop
+from core.checkpoint import find_checkpoint
 from core.dual_model import quiet, temperature
 from core.encoder import load_encoder
 from core.errors import ModelUnavailable
+from core.processor_config import read_preprocessing
 from tests.checkpoints import tiny_dual, tiny_siglip
 from tests.vocabularies import bert_tokenizer
 
@@ -164,7 +167,7 @@ def test_a_wrong_device_or_precision_is_told(folder: Path) -> None:
 
 
 def test_a_model_that_overflows_in_half_precision_runs_in_single(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path,
 ) -> None:
     """Where float16 was our choice it is taken back; where it was the user's, that is told."""
     weights = load_file(folder / "model.safetensors")
@@ -172,9 +175,19 @@ def test_a_model_that_overflows_in_half_precision_runs_in_single(
     weights["text_projection.weight"] *= 1e5
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     assert "overflows" in refusal(folder, precision="float16").message
-    # What "auto" means on a GPU.
-    monkeypatch.setattr(encoder_module, "choose_dtype", lambda *_: torch.float16)
-    encoder = load_encoder(str(folder), device="cpu")
+    # What "auto" means on a GPU, on the device that is here.
+    preprocessing = read_preprocessing(folder)
+    workshop = Workshop(
+        find_checkpoint(str(folder)),
+        preprocessing,
+        "0",
+        name="x",
+        device=torch.device("cpu"),
+        threads=None,
+        max_batch=None,
+        exports=None,
+    )
+    encoder = encoder_module._on_gpu(workshop, "auto", "auto")
     assert encoder.precision == "float32"
     assert np.isfinite(encoder.encode_texts(["a red dog"])).all()
 

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from core import dual_model, trials
-from core import encoder as encoder_module
+from core import backends, dual_model, selection, trials
 from core.encoder import load_encoder
 from core.errors import EncodingFailed
 from core.trials import CLOSE, EncoderChoice, Trial, compare, identify, probe_pixels
@@ -79,19 +78,19 @@ def test_a_busy_machine_does_not_decide() -> None:
     """Some runs that were held up, of either side, change nothing."""
     clock = Clock()
     reference, candidate = Timed(clock, 0.02, 0.04), Timed(clock, 0.01, 0.02)
-    # Taken from the end; the candidate begins with two runs that are not timed.
-    reference.delays = [0.0, 0.06, 0.0, 0.0, 0.0, 0.1]
+    # Taken from the end; both begin with two runs that are not timed.
+    reference.delays = [0.0, 0.06, 0.0, 0.0, 0.0, 0.1, 0.2, 0.2]
     candidate.delays = [0.05, 0.05, 0.0, 0.0, 0.07, 0.0, 0.0, 0.0]
     trial = compare(candidate, reference, "torch", "half", clock=clock)
     assert (trial.texts, trial.pictures) == pytest.approx((2.0, 2.0))
 
 
 def test_a_slow_model_is_probed_once() -> None:
-    """The probe ends with the round in which half a second is over."""
+    """The probe ends with the round in which a second and a half is over."""
     clock = Clock()
-    reference = Timed(clock, texts=0.3, pictures=0.3)
+    reference = Timed(clock, texts=0.9, pictures=0.9)
     compare(Timed(clock, 0.1, 0.1), reference, "torch", "half", clock=clock)
-    assert reference.runs == 2
+    assert reference.runs == 4
 
 
 @pytest.mark.parametrize(
@@ -114,7 +113,7 @@ def test_what_counts_as_close_and_fast(
 
 def test_the_probe_is_pictures() -> None:
     """They differ from each other, fill the range, and are the same every time."""
-    first, second = probe_pixels(SPEC)
+    first, second = probe_pixels(SPEC, 2)
     assert first.shape == (32, 24, 3)
     assert np.abs(first.astype(int) - second).mean() > 20
     assert first.max() - first.min() > 150
@@ -142,11 +141,13 @@ def test_auto_takes_what_the_probe_found_better(
         return outcome
 
     plain = load_encoder(str(folder), device="cpu", precision="float32")
-    monkeypatch.setattr(encoder_module, "gains_from_bfloat16", lambda _: True)
-    monkeypatch.setattr(encoder_module, "compare", told)
+    monkeypatch.setattr(backends, "gains_from_bfloat16", lambda _: True)
+    monkeypatch.setattr(selection, "compare", told)
     found = load_encoder(str(folder), device="cpu")
     kept = () if isinstance(outcome, Exception) else (outcome,)
-    assert found.choice == EncoderChoice("torch", precision, kept)
+    assert (found.choice.backend, found.choice.precision) == ("torch", precision)
+    assert found.choice.trials == kept
+    assert bool(found.choice.refused) == (not kept or not kept[0].close)
     assert found.identity == plain.identity
     assert (found.encode_texts(["a dog"]) * plain.encode_texts(["a dog"])).sum() >= CLOSE
 

@@ -1,0 +1,227 @@
+"""Backends beside torch: exported once, tried once, and silent towards the network."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core import dual_model, openvino_towers, selection
+from core.encoder import TransformersEncoder, load_encoder
+from core.errors import EncodingFailed
+from core.trials import SearchCheck
+from core.types import Vectors
+from tests.checkpoints import EDGE, tiny_clip
+
+TEXTS = [f"{'very ' * (number % 9)}small dog number {number}" for number in range(40)]
+PIXELS = np.random.default_rng(1).integers(0, 256, (23, EDGE, EDGE, 3), dtype=np.uint8)
+BACKENDS = {"openvino": "openvino", "onnx": "onnxruntime"}
+
+Load = Callable[..., TransformersEncoder]
+
+
+class Network:
+    """Whoever connects or resolves a name while it listens."""
+
+    def __init__(self) -> None:
+        self.listening = False
+        self.seen: list[str] = []
+
+    def __call__(self, event: str, _: tuple[Any, ...]) -> None:
+        """An audit hook: it cannot be taken away again, only told not to listen."""
+        if self.listening and event in {"socket.connect", "socket.getaddrinfo"}:
+            self.seen.append(event)
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    """One hook for all."""
+    network = Network()
+    sys.addaudithook(network)
+    return network
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model."""
+    return tiny_clip(tmp_path_factory.mktemp("checkpoint") / "model")
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Exports that the tests share, since nobody spoils them."""
+    return tmp_path_factory.mktemp("exports")
+
+
+@pytest.fixture(scope="module")
+def load(folder: Path) -> Load:
+    """Loads the model on one thread of the CPU."""
+
+    def load(backend: str, precision: str, exports: Path, **options: Any) -> TransformersEncoder:
+        if backend in BACKENDS:
+            pytest.importorskip(BACKENDS[backend], reason=f"needs the extra {backend}")
+        wanted = {"backend": backend, "precision": precision, "exports": exports}
+        return load_encoder(str(folder), device="cpu", threads=1, **wanted, **options)
+
+    return load
+
+
+@pytest.fixture(scope="module")
+def plain(folder: Path) -> TransformersEncoder:
+    """Torch in float32."""
+    return load_encoder(str(folder), device="cpu", precision="float32", threads=1)
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every model counts as large enough to gain from less than float32."""
+    monkeypatch.setattr(dual_model, "_LARGE_WEIGHTS", 0)
+    return
+
+
+def cosines(ours: Vectors, theirs: Vectors) -> Vectors:
+    """Row by row."""
+    return (ours * theirs).sum(axis=1)
+
+
+def agreed(_: Any, __: Any) -> float:
+    """A check that is content."""
+    return 1.0
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_second_start_exports_and_tries_nothing(
+    *,
+    load: Load,
+    plain: TransformersEncoder,
+    exports: Path,
+    network: Network,
+    backend: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was made and measured is used again; no model is loaded, nobody is called."""
+    network.seen.clear()
+    network.listening = True
+    try:
+        first = load(backend, "float32", exports)
+    finally:
+        network.listening = False
+    assert network.seen == []
+    assert first.choice.trial is not None
+    assert first.choice.trial.cosine >= 0.9999
+
+    def never(*_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(selection, "compare", never)
+    monkeypatch.setattr("core.backends.load_model", never)
+    second = load(backend, "float32", exports)
+    assert second.choice == first.choice
+    assert second.identity == first.identity == plain.identity
+    assert second.logit_scale == pytest.approx(plain.logit_scale)
+    assert cosines(second.encode_texts(TEXTS), plain.encode_texts(TEXTS)).min() >= 0.99999
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_torn_export_is_made_again(
+    load: Load, plain: TransformersEncoder, tmp_path: Path, backend: str
+) -> None:
+    """A file that lost its end does not reach the backend."""
+    load(backend, "float32", tmp_path)
+    largest = max((tmp_path / "models").rglob("*.*"), key=lambda path: path.stat().st_size)
+    content = largest.read_bytes()
+    largest.write_bytes(content[: len(content) // 2])
+    again = load(backend, "float32", tmp_path)
+    assert again.backend == backend
+    assert largest.stat().st_size == len(content)
+    assert cosines(again.encode_images(PIXELS), plain.encode_images(PIXELS)).min() >= 0.99999
+
+
+@pytest.mark.usefixtures("large")
+def test_what_lost_is_not_kept(load: Load, tmp_path: Path) -> None:
+    """Of the exports that were tried only the one in use stays on the disk."""
+    encoder = load("auto", "auto", tmp_path)
+    kept = [path.name for path in (tmp_path / "models").iterdir() if path.is_dir()]
+    assert len(kept) == (encoder.backend != "torch")
+    assert all(encoder.backend in name for name in kept)
+
+
+def test_int8_is_close_and_the_same_in_any_company(
+    load: Load, plain: TransformersEncoder, exports: Path
+) -> None:
+    """Activations are rounded by rows: who shares a batch does not change a vector."""
+    pytest.importorskip("openvino", reason="needs the extra openvino")
+    if "int8" not in openvino_towers.precisions():
+        pytest.skip("this CPU does not compute in int8")
+    check = SearchCheck("pictures", agreed)
+    encoder = load("openvino", "int8", exports, check=check)
+    assert (encoder.backend, encoder.precision) == ("openvino", "int8")
+    for ours, theirs in (
+        (encoder.encode_texts(TEXTS), plain.encode_texts(TEXTS)),
+        (encoder.encode_images(PIXELS), plain.encode_images(PIXELS)),
+    ):
+        assert 0.99 < cosines(ours, theirs).min() < 0.9999999
+    alone = np.concatenate([encoder.encode_texts([text]) for text in TEXTS])
+    assert cosines(encoder.encode_texts(TEXTS), alone).min() >= 1 - 1e-4
+    alone = np.concatenate([encoder.encode_images(PIXELS[n : n + 1]) for n in range(len(PIXELS))])
+    assert cosines(encoder.encode_images(PIXELS), alone).min() >= 1 - 1e-4
+    smaller = [
+        sum(f.stat().st_size for f in p.iterdir()) for p in (exports / "models").glob("*-int8-*")
+    ]
+    assert len(smaller) == 1
+
+
+def test_int8_that_strays_has_an_index_of_its_own(
+    load: Load, plain: TransformersEncoder, exports: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its vectors are not mixed with those of float32, nor of another backend."""
+    pytest.importorskip("openvino", reason="needs the extra openvino")
+    monkeypatch.setattr("core.trials.CLOSE", 1.1)
+    encoder = load("openvino", "int8", exports, check=SearchCheck("others", agreed))
+    assert encoder.precision == "int8"
+    assert encoder.identity.fingerprint != plain.identity.fingerprint
+    assert encoder.identity.dimension == plain.identity.dimension
+
+
+def test_int8_that_finds_other_pictures_is_refused(load: Load, exports: Path) -> None:
+    """It was asked for by name, and yet: the bot runs, in another precision, and says why."""
+    check = SearchCheck("strangers", lambda _candidate, _reference: 0.5)
+    encoder = load("openvino", "int8", exports, check=check)
+    assert encoder.precision != "int8"
+    assert any("50.0% of the ten best" in reason for reason in encoder.choice.refused)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_input_that_fails_is_an_error_of_the_encoder(
+    load: Load, exports: Path, backend: str
+) -> None:
+    """Whatever a backend raises, the batcher gets an error that it knows, and goes on."""
+    encoder = load(backend, "float32", exports)
+    whole = encoder.encode_images(PIXELS[:3])
+    towers, spec = encoder._towers, encoder._spec
+    small = np.zeros((2, spec.height - 1, spec.width, 3), np.uint8)
+    with pytest.raises(RuntimeError) as caught:
+        towers.pictures(small)
+    assert "\n" not in str(caught.value)
+    encoder._embed_pixels = lambda _: towers.pictures(small)  # type: ignore[method-assign]  # a broken batch
+    with pytest.raises(EncodingFailed, match="failed on this input"):
+        encoder.encode_images(PIXELS[:3])
+    del encoder._embed_pixels
+    assert cosines(encoder.encode_images(PIXELS[:3]), whole).min() >= 1 - 1e-6
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_read_only_strided_and_empty_batches_are_taken(
+    load: Load, plain: TransformersEncoder, exports: Path, backend: str
+) -> None:
+    """As torch takes them: decoded pictures are read-only, a batch may be a view."""
+    encoder = load(backend, "float32", exports)
+    frozen = PIXELS[::2]
+    frozen.flags.writeable = False
+    assert cosines(encoder.encode_images(frozen), plain.encode_images(frozen)).min() >= 0.99999
+    assert encoder.encode_images(PIXELS[:0]).shape == (0, plain.identity.dimension)
+    assert encoder.encode_texts([]).shape == (0, plain.identity.dimension)

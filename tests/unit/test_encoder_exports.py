@@ -1,0 +1,175 @@
+"""What is made ready once is used again, unless it is torn; and it never fills the disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core import exports as exports_module
+from core import verdicts
+from core.errors import ModelUnavailable
+from core.exports import Exports
+from core.trials import EncoderChoice, Trial
+from core.verdicts import Verdicts, verdict_key
+
+CHOICE = EncoderChoice(
+    "openvino", "int8", (Trial("openvino", "int8", 0.9991, 4.1, 4.5, 0.97),), ("onnx: no.",)
+)
+
+
+class Maker:
+    """Writes an export of a size, and counts how often it is asked to."""
+
+    def __init__(self, size: int = 100) -> None:
+        self.size = size
+        self.calls = 0
+
+    def __call__(self, folder: Path) -> None:
+        """Two files."""
+        self.calls += 1
+        (folder / "a.bin").write_bytes(b"a" * self.size)
+        (folder / "b.json").write_text("{}")
+
+
+def flip(path: Path) -> None:
+    """Change one byte, not the size."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def shorten(path: Path) -> None:
+    """Lose the end."""
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def test_an_export_is_made_once(tmp_path: Path) -> None:
+    """The second caller, and the next process, find it there."""
+    maker = Maker()
+    first = Exports(tmp_path / "deep" / "exports").get("key", maker)
+    assert Exports(tmp_path / "deep" / "exports").get("key", maker) == first
+    assert maker.calls == 1
+    assert (first / "a.bin").read_bytes() == b"a" * 100
+
+
+@pytest.mark.parametrize("name", ["a.bin", "b.json", "manifest.json"])
+@pytest.mark.parametrize("damage", [flip, shorten, Path.unlink])
+def test_a_torn_export_is_made_again(
+    tmp_path: Path, name: str, damage: Callable[[Path], object]
+) -> None:
+    """Any file altered, shortened or gone: the whole is made anew."""
+    exports, maker = Exports(tmp_path), Maker()
+    damage(exports.get("key", maker) / name)
+    folder = exports.get("key", maker)
+    assert maker.calls == 2
+    assert (folder / "a.bin").read_bytes() == b"a" * 100
+    assert exports.get("key", maker) == folder
+    assert maker.calls == 2
+
+
+def test_an_export_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    """Half a model is no model: the error reaches the caller, the folder is empty."""
+
+    def fail(folder: Path) -> None:
+        (folder / "a.bin").write_bytes(b"half")
+        raise ModelUnavailable("no")
+
+    with pytest.raises(ModelUnavailable, match="no"):
+        Exports(tmp_path).get("key", fail)
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_what_a_killed_process_began_is_swept(tmp_path: Path) -> None:
+    """The next export takes the leftovers away."""
+    leftover = tmp_path / ".making-abc"
+    leftover.mkdir()
+    (leftover / "a.bin").write_bytes(b"half")
+    Exports(tmp_path).get("key", Maker())
+    assert not leftover.exists()
+
+
+def test_the_least_recently_used_go_first(tmp_path: Path) -> None:
+    """Within the bound all stay; beyond it the oldest use goes, never the one asked for."""
+    exports = Exports(tmp_path, kept_bytes=2000)
+    maker = Maker(500)
+    for age, key in enumerate(("old", "used", "middle")):
+        manifest = exports.get(key, maker) / "manifest.json"
+        os.utime(manifest, (1000 + age, 1000 + age))
+    exports.get("used", maker)
+    assert maker.calls == 3
+    exports.get("new", maker)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["new", "used"]
+    exports.get("huge", Maker(5000))
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["huge"]
+
+
+def test_a_dropped_export_is_gone(tmp_path: Path) -> None:
+    """And dropping what is not there does nothing."""
+    exports = Exports(tmp_path)
+    exports.get("key", Maker())
+    exports.drop("key")
+    exports.drop("key")
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """With what to do about it."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ModelUnavailable, match="cannot be made ready in") as caught:
+        Exports(tmp_path / "file" / "exports").get("key", Maker())
+    assert "torch" in caught.value.remedy
+
+
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written until then is taken away."""
+
+    def full(_: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(exports_module, "_sync", full)
+    with pytest.raises(ModelUnavailable, match="No space left"):
+        Exports(tmp_path).get("key", Maker())
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_a_verdict_is_remembered(tmp_path: Path) -> None:
+    """Every number of it."""
+    Verdicts(tmp_path / "trials").keep("key", CHOICE)
+    assert Verdicts(tmp_path / "trials").find("key") == CHOICE
+    assert Verdicts(tmp_path / "trials").find("other") is None
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"backend": "torch"}', '{"trials": [{"a": 1}]}']
+)
+def test_a_damaged_verdict_counts_as_none(tmp_path: Path, content: str) -> None:
+    """Then the trials are run again."""
+    (tmp_path / "key.json").write_text(content)
+    assert Verdicts(tmp_path).find("key") is None
+
+
+def test_verdicts_are_bounded_and_never_stop_a_start(tmp_path: Path) -> None:
+    """The newest stay; where nothing can be written nothing is kept."""
+    for number in range(40):
+        Verdicts(tmp_path).keep(f"{number}", CHOICE)
+        os.utime(tmp_path / f"{number}.json", (number, number))
+    Verdicts(tmp_path).keep("last", CHOICE)
+    assert len(list(tmp_path.iterdir())) == 32
+    assert Verdicts(tmp_path).find("39") == CHOICE
+    assert Verdicts(tmp_path).find("0") is None
+    Verdicts(tmp_path / "last.json" / "below").keep("key", CHOICE)
+
+
+def test_a_verdict_holds_for_what_it_was_made_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another model, wish, processor or version of a library is looked at anew."""
+    keys = [verdict_key("f", {"threads": 1}), verdict_key("g", {"threads": 1})]
+    keys.append(verdict_key("f", {"threads": 2}))
+    assert verdict_key("f", {"threads": 1}) == keys[0]
+    monkeypatch.setattr(verdicts, "_version", lambda _: "0")
+    keys.append(verdict_key("f", {"threads": 1}))
+    monkeypatch.setattr(verdicts, "machine", lambda: ("another",))
+    keys.append(verdict_key("f", {"threads": 1}))
+    assert len(set(keys)) == len(keys)
