@@ -24,9 +24,23 @@ from core.types import Lane
 T = TypeVar("T")
 R = TypeVar("R")
 
-# With bulk work waiting, one batch in this many goes to it even when chat never pauses:
-# otherwise a busy server would never finish a reindex.
+# With bulk work waiting, it gets a batch after this many full ones of chat even when chat
+# never pauses: otherwise a busy server would never finish a reindex.
 _CHAT_BATCHES_BEFORE_BULK = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Kinship(Generic[T]):
+    """Which of the waiting items are cheaper together.
+
+    ``at_once``: different items in one call, where more gain nothing (a CPU is busy with few).
+    ``cost``: items of like cost go together, so that little is padded. ``key``: equal keys
+    are one item, and are answered by one call however many they are.
+    """
+
+    at_once: int
+    cost: Callable[[T], float]
+    key: Callable[[T], Hashable]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +101,10 @@ class MicroBatcher(Generic[T, R]):
         max_queue: chat items that may wait; the next is answered ``Busy``. Bulk work may
             queue as many again, so that neither lane can crowd out the other.
         group: items of different groups never share a batch (texts and pictures).
+        kinship: how a batch is made smaller than ``max_batch`` where that answers everybody
+            sooner; None: first come, first served. The one that came first is in the next
+            call whatever it costs, with those most like it among the first ``max_batch``:
+            so nobody is overtaken for ever.
         observe: called after every call of the backend; must not raise.
 
     """
@@ -99,6 +117,7 @@ class MicroBatcher(Generic[T, R]):
         max_bulk_batch: int = 8,
         max_queue: int = 256,
         group: Callable[[T], Hashable] = type,
+        kinship: Kinship[T] | None = None,
         observe: Callable[[BatchRecord], None] = lambda _: None,
         name: str = "batcher",
     ) -> None:
@@ -108,6 +127,7 @@ class MicroBatcher(Generic[T, R]):
         self._limits = {Lane.CHAT: max_batch, Lane.BULK: max_bulk_batch}
         self._max_queue = max_queue
         self._group = group
+        self._kinship = kinship
         self._observe = observe
         self._name = name
         self._lanes: dict[Lane, deque[_Pending[T, R]]] = {lane: deque() for lane in Lane}
@@ -233,11 +253,12 @@ class MicroBatcher(Generic[T, R]):
         for queue in self._lanes.values():
             self._drop_abandoned(queue)
         chat, bulk = self._lanes[Lane.CHAT], self._lanes[Lane.BULK]
-        turn_of_bulk = bool(bulk) and self._chat_streak >= _CHAT_BATCHES_BEFORE_BULK
+        enough = _CHAT_BATCHES_BEFORE_BULK * self._limits[Lane.CHAT]
+        turn_of_bulk = bool(bulk) and self._chat_streak >= enough
         lane = Lane.CHAT if chat and not turn_of_bulk else Lane.BULK
-        self._chat_streak = self._chat_streak + 1 if lane is Lane.CHAT and bulk else 0
         queue = self._lanes[lane]
         if not queue:
+            self._chat_streak = 0
             return [], lane
         group = queue[0].group
         batch: list[_Pending[T, R]] = []
@@ -245,7 +266,12 @@ class MicroBatcher(Generic[T, R]):
         while queue and len(batch) < self._limits[lane]:
             pending = queue.popleft()
             (batch if pending.group == group else others).append(pending)
+        if self._kinship is not None:
+            batch, later = _alike(batch, self._kinship)
+            # They came before all that were not looked at.
+            others = sorted([*later, *others], key=lambda pending: pending.queued_at)
         queue.extendleft(reversed(others))
+        self._chat_streak = self._chat_streak + len(batch) if lane is Lane.CHAT and bulk else 0
         return batch, lane
 
     async def _serve(self, batch: list[_Pending[T, R]], lane: Lane) -> None:
@@ -314,3 +340,16 @@ class MicroBatcher(Generic[T, R]):
         for pending in waiting:
             if not pending.future.done():
                 pending.future.set_exception(error)
+
+
+def _alike(
+    batch: list[_Pending[T, R]], kinship: Kinship[T]
+) -> tuple[list[_Pending[T, R]], list[_Pending[T, R]]]:
+    """The first of a batch with those most like it, and the others; both in their order."""
+    costs = {kinship.key(pending.item): kinship.cost(pending.item) for pending in batch}
+    first = costs[kinship.key(batch[0].item)]
+    # Python's sort is stable: of those that differ as much, the earlier goes first.
+    nearest = sorted(costs, key=lambda key: abs(costs[key] - first))
+    chosen = set(nearest[: kinship.at_once])
+    near = [pending for pending in batch if kinship.key(pending.item) in chosen]
+    return near, [pending for pending in batch if kinship.key(pending.item) not in chosen]

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 from cachetools import LRUCache
 
-from core.batching import BatcherHealth, BatchRecord, MicroBatcher
+from core.batching import BatcherHealth, BatchRecord, Kinship, MicroBatcher
 from core.ports import Encoder
 from core.types import Lane, ModelIdentity, Pixels, PixelSpec, Vectors
+
+_AT_ONCE_ON_CPU = 12
+"""Texts, or pictures, in one call of an encoder on a CPU: all its cores are busy with so many.
+
+64 texts of mixed lengths for CLIP's text tower take 1.3 to 1.5 times as long in calls of 32 in
+the order they came, and the half of them that is answered first waits twice as long."""
 
 
 class BatchedEmbedder:
@@ -47,6 +53,7 @@ class BatchedEmbedder:
             max_batch=max_batch,
             max_bulk_batch=max_bulk_batch,
             max_queue=max_queue,
+            kinship=Kinship(_AT_ONCE_ON_CPU, _cost, _key) if encoder.device == "cpu" else None,
             observe=observe,
             name="encoder",
         )
@@ -123,3 +130,12 @@ class BatchedEmbedder:
         for vector in results:
             vector.setflags(write=False)
         return results
+
+
+def _cost(item: str | Pixels) -> float:
+    """Texts are padded to the longest of their call; pictures all have one size."""
+    return len(item) if isinstance(item, str) else 0.0
+
+
+def _key(item: str | Pixels) -> Hashable:
+    return item if isinstance(item, str) else id(item)

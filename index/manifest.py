@@ -30,7 +30,11 @@ class FileSum:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One generation: counts, engine, model, and the checksum of each of its files."""
+    """One generation: counts, engines, model, and the checksum of each of its files.
+
+    ``recall``: the share of the true ten best pictures that the engine finds, as measured on
+    the collection; None where it finds all.
+    """
 
     collection: str
     generation: int
@@ -39,6 +43,8 @@ class Manifest:
     kind: str
     model: ModelIdentity
     files: Mapping[str, FileSum]
+    caption_kind: str = "exact"
+    recall: float | None = None
 
     def write(self, folder: Path) -> None:
         """Make this the collection's current generation, in one step. Raises OSError."""

@@ -134,9 +134,33 @@ def drop_unused_vectors(connection: Connection) -> None:
     models = select(collections.c.model_fingerprint).where(
         collections.c.model_fingerprint.is_not(None)
     )
-    for table, key, users in (
-        (picture_vectors, picture_vectors.c.sha256, (pictures.c.sha256, uploads.c.sha256)),
-        (caption_vectors, caption_vectors.c.text_hash, (captions.c.text_hash, uploads.c.text_hash)),
-    ):
-        used = or_(*(exists().where(user == key) for user in users))
+    for table, _, used in _VECTORS:
         connection.execute(delete(table).where(or_(~used, table.c.fingerprint.not_in(models))))
+
+
+def drop_vectors_of(connection: Connection, contents: Sequence[str], texts: Sequence[str]) -> None:
+    """Forget the vectors of these contents (SHA-256) and text hashes that nothing uses any more.
+
+    Also while a reindex is unfinished: what is to be forgotten is not kept for it. A run
+    that counted on one of them encodes it again.
+    """
+    for (_, key, used), values in zip(_VECTORS, (contents, texts), strict=True):
+        delete_where_in(connection, key, values, ~used)
+
+
+def _used(key: Column[Any], *users: Column[Any]) -> ColumnElement[bool]:
+    return or_(*(exists().where(user == key) for user in users))
+
+
+_VECTORS: Sequence[tuple[Table, Column[Any], ColumnElement[bool]]] = (
+    (
+        picture_vectors,
+        picture_vectors.c.sha256,
+        _used(picture_vectors.c.sha256, pictures.c.sha256, uploads.c.sha256),
+    ),
+    (
+        caption_vectors,
+        caption_vectors.c.text_hash,
+        _used(caption_vectors.c.text_hash, captions.c.text_hash, uploads.c.text_hash),
+    ),
+)

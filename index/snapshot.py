@@ -1,6 +1,7 @@
 """One generation of a collection: immutable in memory, a folder with checksums on disk.
 
-The folder of a generation holds ``pictures.faiss``, ``captions.faiss`` and ``rows.json``.
+The folder of a generation holds ``pictures.faiss``, ``captions.faiss``, what else their
+engines need, and ``rows.json``.
 It is derived: whatever is wrong with it, :meth:`IndexSnapshot.of` makes it anew from the
 catalogue.
 """
@@ -10,14 +11,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
+from core.caption_words import CaptionWords
 from core.errors import CatalogueError
 from core.types import ModelIdentity, Picture
 from index.contents import Contents
 from index.durable import checksum, sync, write_durably
 from index.manifest import DamagedGenerationError, FileSum, Manifest
-from index.vectors import StoredIndex, build_index, load_index
+from index.tuning import IndexRules
+from index.vectors import StoredIndex, build_index, choose_index, gather, load_index
 
 PICTURES = "pictures.faiss"
 CAPTIONS = "captions.faiss"
@@ -26,7 +30,7 @@ ROWS = "rows.json"
 
 @dataclass(frozen=True, eq=False)
 class IndexSnapshot:
-    """The Snapshot port: rows and vectors of one generation, all in memory.
+    """The Snapshot port: rows and vectors of one generation, in memory or mapped.
 
     Holding it is enough to keep it: later generations and deleted files change nothing.
     """
@@ -53,15 +57,34 @@ class IndexSnapshot:
         """The row of the picture with this id, None where there is none."""
         return self._rows.get(picture_id)
 
+    @cached_property
+    def caption_words(self) -> CaptionWords:
+        """The captions by their words; made by the first search, some 10 µs a caption."""
+        return CaptionWords.of(text for text, _ in self.captions)
+
     @classmethod
-    def of(cls, contents: Contents) -> IndexSnapshot | None:
+    def of(
+        cls,
+        contents: Contents,
+        *,
+        scratch: Path | None = None,
+        rules: IndexRules = IndexRules(),  # noqa: B008 - frozen
+        before: IndexSnapshot | None = None,
+    ) -> IndexSnapshot | None:
         """The catalogue's present state, None before the first reindex.
 
-        Raises CatalogueError where the catalogue lacks a vector.
+        ``rules`` choose the engine by what is measured on these very vectors; many of them
+        are kept in a nameless file in the folder ``scratch`` instead of in memory. ``before``
+        is the generation before, from which the engines take over what they learnt. Raises
+        CatalogueError where the catalogue lacks a vector, OSError where the disk is full.
         """
         identity = contents.identity
         if identity is None or not contents.generation:
             return None  # uploads may name the model before the folder was ever read
+        size = identity.dimension
+        known = before if before is not None and before.identity == identity else None
+        pictures = gather(size, contents.picture_vectors(), scratch, rules)
+        captions = gather(size, contents.caption_vectors(), scratch, rules)
         try:
             return cls(
                 collection=contents.collection,
@@ -69,8 +92,12 @@ class IndexSnapshot:
                 identity=identity,
                 pictures=contents.pictures,
                 captions=contents.captions,
-                picture_index=build_index(identity.dimension, contents.picture_vectors()),
-                caption_index=build_index(identity.dimension, contents.caption_vectors()),
+                picture_index=choose_index(
+                    pictures, captions, rules, None if known is None else known.picture_index
+                ),
+                caption_index=choose_index(
+                    captions, pictures, rules, None if known is None else known.caption_index
+                ),
             )
         except ValueError as error:
             raise CatalogueError(
@@ -96,8 +123,6 @@ class IndexSnapshot:
         folder.mkdir(parents=True)
         self.picture_index.save(folder / PICTURES)
         self.caption_index.save(folder / CAPTIONS)
-        sync(folder / PICTURES)
-        sync(folder / CAPTIONS)
         rows = {
             "pictures": [
                 [each.id, each.path, each.caption, each.sha256, each.width, each.height]
@@ -106,6 +131,9 @@ class IndexSnapshot:
             "captions": self.captions,
         }
         write_durably(folder / ROWS, json.dumps(rows, separators=(",", ":")).encode())
+        files = sorted(folder.iterdir())
+        for file in files:
+            sync(file)
         sync(folder)
         sync(folder.parent)
         return Manifest(
@@ -115,7 +143,9 @@ class IndexSnapshot:
             captions=len(self.captions),
             kind=self.picture_index.kind,
             model=self.identity,
-            files={name: FileSum(*checksum(folder / name)) for name in (PICTURES, CAPTIONS, ROWS)},
+            files={file.name: FileSum(*checksum(file)) for file in files},
+            caption_kind=self.caption_index.kind,
+            recall=self.picture_index.recall,
         )
 
     @classmethod
@@ -146,7 +176,7 @@ class IndexSnapshot:
                 ),
                 captions=tuple((text, row) for text, row in rows["captions"]),
                 picture_index=load_index(manifest.kind, folder / PICTURES, dimension),
-                caption_index=load_index(manifest.kind, folder / CAPTIONS, dimension),
+                caption_index=load_index(manifest.caption_kind, folder / CAPTIONS, dimension),
             )
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise DamagedGenerationError(f"generation {manifest.generation}: {error}") from error

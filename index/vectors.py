@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from core.ports import VectorIndex
 from core.types import Vectors
+from index.compact_index import CompactIndex, fits
 from index.flat_index import FlatIndex
+from index.tuning import IndexRules, compact, seconds_of_a_query
+from index.vector_file import spilled
 
 
 class StoredIndex(VectorIndex, Protocol):
@@ -18,27 +24,79 @@ class StoredIndex(VectorIndex, Protocol):
     def kind(self) -> str:
         """The name of the engine in manifests and in ``tangerine status``."""
 
+    @property
+    def recall(self) -> float | None:
+        """The measured share of the true ten best that it finds; None: all, always."""
+
     def save(self, path: Path) -> None:
-        """Write the index to a file. Raises OSError."""
+        """Write the index to a file, and what else it needs beside it. Raises OSError."""
 
 
 SMALL = FlatIndex.kind
 """The engine of what is searched without ever being written: a few uploads."""
 
-_LOADERS: Mapping[str, Callable[[Path, int], StoredIndex]] = {FlatIndex.kind: FlatIndex.load}
+_PAGE = 64
+"""Hits that a search asks for at first, so that near-duplicates can be left out."""
+
+_LOADERS: Mapping[str, Callable[[Path, int], StoredIndex]] = {
+    FlatIndex.kind: FlatIndex.load,
+    CompactIndex.kind: CompactIndex.load,
+}
 
 
 def build_index(dimension: int, blocks: Iterable[Vectors]) -> StoredIndex:
-    """An index of these vectors, given in blocks of float32 [n, dimension].
-
-    Exact search over 100,000 vectors of 512 dimensions takes 20 ms on one core, so that
-    exact is what every collection gets.
-    """
+    """An exact index of these vectors, given in blocks of float32 [n, dimension]."""
     return FlatIndex.build(dimension, blocks)
 
 
+def gather(
+    dimension: int, blocks: Iterable[Vectors], scratch: Path | None, rules: IndexRules
+) -> Vectors:
+    """All blocks of float32 [n, dimension] as one read-only matrix.
+
+    In memory as long as they are few; else in a nameless file in ``scratch`` that is mapped
+    (:func:`index.vector_file.spilled`). Raises OSError.
+    """
+    held: list[Vectors] = []
+    size = 0
+    remaining = iter(blocks)
+    for block in remaining:
+        held.append(block)
+        size += block.nbytes
+        if size > rules.always_exact:
+            return spilled(dimension, chain(held, remaining), scratch)
+    return np.concatenate([np.empty((0, dimension), dtype=np.float32), *held])
+
+
+def choose_index(
+    vectors: Vectors, others: Vectors, rules: IndexRules, before: VectorIndex | None = None
+) -> StoredIndex:
+    """The engine for these vectors: exact while it is fast enough, else whatever finds enough.
+
+    ``others`` are what is asked about them besides: the captions of pictures, float32 [m, d],
+    or the pictures of captions; ``before`` the index of the generation before, from which a
+    compact one takes over what it learnt. Blocking, for minutes where there are a million.
+    """
+    dimension = vectors.shape[1]
+    if vectors.nbytes <= rules.always_exact or not fits(vectors):
+        return FlatIndex.build(dimension, [vectors])
+    flat = None
+    if vectors.nbytes <= rules.never_timed:
+        flat = FlatIndex.build(dimension, [vectors])
+        if seconds_of_a_query(flat, vectors, _PAGE) <= rules.exact_s:
+            return flat
+    known = before if isinstance(before, CompactIndex) and _mostly(before, vectors) else None
+    found = compact(vectors, others, rules, known)
+    return found or flat or FlatIndex.build(dimension, [vectors])
+
+
+def _mostly(before: CompactIndex, vectors: Vectors) -> bool:
+    """Whether at least half of these vectors may have been learnt from."""
+    return before.dimension == vectors.shape[1] and 2 * len(before) >= len(vectors)
+
+
 def load_index(kind: str, path: Path, dimension: int) -> StoredIndex:
-    """The index that a file holds. Raises ValueError where it holds something else."""
+    """The index that a file holds. Raises ValueError where it holds something else, OSError."""
     try:
         load = _LOADERS[kind]
     except KeyError:

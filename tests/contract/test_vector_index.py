@@ -1,4 +1,8 @@
-"""What every vector index keeps: FAISS's, one with an overlay, and the plain numpy one."""
+"""What every vector index keeps: exact, by codes, with an overlay, and the plain numpy one.
+
+What codes alone may do (miss a row, as often as they say) is held in
+``tests/unit/test_compact_index.py``.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,11 @@ from hypothesis import strategies as st
 
 from core.ports import VectorIndex
 from core.types import Vectors
+from index.compact_index import CompactIndex
 from index.composed_index import ComposedIndex, Survivors
 from index.flat_index import FlatIndex
+from index.tuning import IndexRules
+from index.vectors import choose_index
 from tests.fake_collections import FakeVectorIndex
 from tests.fakes import unit
 
@@ -34,8 +41,27 @@ def _composed(vectors: Vectors) -> VectorIndex:
     return ComposedIndex(index, Survivors(len(base), removed), extra)
 
 
+def _compact(vectors: Vectors) -> VectorIndex:
+    """Codes wherever there are enough vectors to learn them from."""
+    rules = IndexRules(always_exact=0, never_timed=0, fewest=16, most=16, least=0)
+    index = choose_index(vectors, vectors[:0], rules)
+    assert isinstance(index, CompactIndex if len(vectors) >= 16 else FlatIndex)
+    return index
+
+
+def _compact_with_overlay(vectors: Vectors) -> VectorIndex:
+    """The same over codes of all rows and one that was removed, and the last ones added live."""
+    left = len(vectors) - min(5, len(vectors))
+    base = np.concatenate([vectors[:1], vectors[:left]])
+    return ComposedIndex(
+        _compact(base), Survivors(len(base), np.arange(min(1, len(base)))), _flat(vectors[left:])
+    )
+
+
 IMPLEMENTATIONS = [
     pytest.param(_flat, id="faiss"),
+    pytest.param(_compact, id="compact"),
+    pytest.param(_compact_with_overlay, id="compact with overlay"),
     pytest.param(_composed, id="composed"),
     pytest.param(FakeVectorIndex, id="numpy"),
 ]

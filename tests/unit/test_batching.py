@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.batching import BatchRecord, MicroBatcher
+from core.batching import BatchRecord, Kinship, MicroBatcher
 from core.errors import Busy, EncodingFailed, ShuttingDown
 from core.types import Lane
 
@@ -24,6 +24,8 @@ class Gate:
         self.open = threading.Event()
         self.entered = threading.Event()
         self.open.set()
+        self.stop_at: int | None = None
+        self.passed = threading.Event()
         self._bad = bad
 
     def __call__(self, items: list[int]) -> Sequence[int]:
@@ -31,6 +33,8 @@ class Gate:
         self.batches.append(list(items))
         self.entered.set()
         assert self.open.wait(20)
+        if self.stop_at in items:
+            assert self.passed.wait(20)
         if any(map(self._bad, items)):
             raise ValueError(f"bad item in {len(items)}")
         return [2 * item for item in items]
@@ -62,6 +66,53 @@ async def test_requests_gather_while_a_batch_runs() -> None:
         gate.open.set()
         assert await asyncio.gather(first, *others) == [0, 2, 4, 6, 8, 10, 12]
     assert gate.batches == [[0], [1, 2, 3, 4], [5, 6]]
+
+
+def _kinship(at_once: int) -> Kinship[int]:
+    """Numbers of like tens are alike; equal numbers are one item."""
+    return Kinship(at_once, cost=lambda n: n // 10, key=lambda n: n)
+
+
+async def test_the_oldest_goes_with_those_most_like_it() -> None:
+    """A call holds the one that waits longest and its like; nobody loses his turn for ever."""
+    gate = Gate()
+    async with MicroBatcher(gate, max_batch=6, kinship=_kinship(3)) as batcher:
+        first = await gate.hold(batcher)
+        items = [91, 10, 92, 11, 93, 12, 94, 13]
+        others = [asyncio.create_task(batcher.submit(n)) for n in items]
+        await asyncio.sleep(0)
+        gate.open.set()
+        assert await asyncio.gather(first, *others) == [0, *(2 * n for n in items)]
+    assert gate.batches == [[0], [91, 92, 93], [10, 11, 12], [94, 13]]
+
+
+async def test_early_calls_answer_at_once() -> None:
+    """Who was in an earlier call has his answer while a later one still runs."""
+    gate = Gate()
+    async with MicroBatcher(gate, kinship=_kinship(2)) as batcher:
+        first = await gate.hold(batcher)
+        early = [asyncio.create_task(batcher.submit(n)) for n in (11, 12)]
+        late = asyncio.create_task(batcher.submit(91))
+        await asyncio.sleep(0)
+        gate.stop_at = 91
+        gate.open.set()
+        assert await asyncio.gather(first, *early) == [0, 22, 24]
+        assert not late.done()
+        gate.passed.set()
+        assert await late == 182
+
+
+async def test_equal_items_share_a_call_whatever_it_holds() -> None:
+    """A question that everybody asks at once is answered by one call, beside its like."""
+    gate = Gate()
+    async with MicroBatcher(gate, kinship=_kinship(2)) as batcher:
+        first = await gate.hold(batcher)
+        items = [11, 50, 11, 12, 11, 11]
+        others = [asyncio.create_task(batcher.submit(n)) for n in items]
+        await asyncio.sleep(0)
+        gate.open.set()
+        assert await asyncio.gather(first, *others) == [0, *(2 * n for n in items)]
+    assert gate.batches == [[0], [11, 11, 12, 11, 11], [50]]
 
 
 async def test_chat_overtakes_bulk() -> None:
@@ -269,10 +320,15 @@ _EVENTS = st.lists(
 )
 
 
-@given(events=_EVENTS, max_batch=st.integers(1, 5), max_queue=st.integers(1, 20))
+@given(
+    events=_EVENTS,
+    max_batch=st.integers(1, 5),
+    max_queue=st.integers(1, 20),
+    kinship=st.none() | st.integers(1, 3).map(_kinship),
+)
 @settings(max_examples=60, deadline=None)
 def test_any_history_gives_one_answer_per_caller(
-    events: list[tuple[str, int]], max_batch: int, max_queue: int
+    events: list[tuple[str, int]], max_batch: int, max_queue: int, kinship: Kinship[int] | None
 ) -> None:
     """Each caller ends once: with its result, its error, Busy or its own cancellation.
 
@@ -280,7 +336,9 @@ def test_any_history_gives_one_answer_per_caller(
     """
 
     async def history() -> None:
-        batcher = MicroBatcher(Gate(bad=lambda n: n < 0), max_batch=max_batch, max_queue=max_queue)
+        batcher = MicroBatcher(
+            Gate(bad=lambda n: n < 0), max_batch=max_batch, max_queue=max_queue, kinship=kinship
+        )
         tasks: list[tuple[int, asyncio.Task[int]]] = []
         killed = False
         async with batcher:

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from core.batch_limit import BatchLimit, in_batches, is_out_of_memory
 from core.checkpoint import find_checkpoint
-from core.dual_model import load_model, text_limit
+from core.dual_model import load_model, temperature, text_limit
 from core.encoder import TransformersEncoder, load_encoder
 from core.errors import EncodingFailed
 from core.processor_config import read_preprocessing
 from core.tokens import Row, TextTokens
+from core.torch_towers import TorchTowers
 from core.types import PixelBatch
 from tests.checkpoints import EDGE, tiny_clip
 
@@ -74,7 +75,15 @@ def small(folder: Path) -> SmallMemory:
     model = load_model(checkpoint, torch.float32)
     tokens = TextTokens.load(folder, text_limit(model))
     preprocessing = read_preprocessing(folder)
-    small = SmallMemory(model, tokens, preprocessing, name="x", fingerprint="0", max_batch=16)
+    small = SmallMemory(
+        TorchTowers(model, preprocessing),
+        tokens,
+        preprocessing.spec,
+        name="x",
+        fingerprint="0",
+        temperature=temperature(model),
+        max_batch=16,
+    )
     small.sizes.clear()  # of what it asked the model while it was made
     return small
 
@@ -160,12 +169,12 @@ def test_pixels_of_another_kind_are_the_callers_mistake(
 def test_a_vector_that_is_no_number_is_an_error(small: SmallMemory) -> None:
     """NaN never reaches an index, where it would spoil every comparison."""
     with torch.no_grad():
-        small._model.text_projection.weight.fill_(float("nan"))
+        small._towers._model.text_projection.weight.fill_(float("nan"))
     with pytest.raises(EncodingFailed, match="no usable vector") as caught:
         small.encode_texts(["a"])
     assert "float32" in caught.value.remedy
     with torch.no_grad():
-        small._model.text_projection.weight.zero_()
+        small._towers._model.text_projection.weight.zero_()
     with pytest.raises(EncodingFailed, match="no usable vector"):
         small.encode_texts(["a"])
 
@@ -225,6 +234,9 @@ def test_every_item_goes_through_once(items: int, most: int, room: int) -> None:
         (torch.OutOfMemoryError("anything"), True),
         (RuntimeError("CUDA error: out of memory"), True),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"), True),
+        (RuntimeError("Failed to allocate 2457600000 bytes of memory"), True),
+        (RuntimeError("[CPU] Transpose node with name 'aten::to/Convert' can't alloc"), True),
+        (RuntimeError("Failed to allocate memory for requested buffer of size 8"), True),
         (RuntimeError("CUDA error: device-side assert triggered"), False),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
     ],
