@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from core.captions import CaptionScale, caption_scale, fits, unrelated_matches
 from core.ports import Snapshot
 from core.types import Band, Vectors
 
@@ -71,12 +72,14 @@ class Calibration:
     """The score distribution of one snapshot.
 
     ``sample``: up to 1,024 picture vectors, float32 [n, d], drawn with a fixed seed;
-    ``text`` and ``image``: the thresholds for text and for picture queries.
+    ``text`` and ``image``: the thresholds for text and for picture queries; ``captions``:
+    what the match of a caption is worth.
     """
 
     sample: Vectors
     text: Thresholds
     image: Thresholds
+    captions: CaptionScale
 
     def spread(self, query: Vectors) -> tuple[float, float]:
         """Median and lower deviation of the query's cosines over the sample."""
@@ -104,23 +107,35 @@ def calibrate(snapshot: Snapshot, *, seed: int = 0) -> Calibration:
     index = snapshot.picture_index
     rows = _draw(rng, len(index), _SAMPLED_PICTURES)
     sample = index.reconstruct(rows)
-    captions = _draw(rng, len(snapshot.caption_index), _SAMPLED_QUERIES)
+    told = snapshot.caption_index
+    captions = _draw(rng, len(told), _SAMPLED_QUERIES)
+    caption_sample = told.reconstruct(_draw(rng, len(told), _SAMPLED_PICTURES))
+    captioned = sum(1 for picture in snapshot.pictures if picture.caption)
+    without = 1 - captioned / max(len(snapshot.pictures), 1)
     if len(captions) < _ENOUGH_QUERIES:
         default = Thresholds(_DEFAULT_FAIR_Z, _DEFAULT_STRONG_Z)
-        return Calibration(sample, default, default)
-    texts = snapshot.caption_index.reconstruct(captions)
+        none = np.empty(0, dtype=np.float32)
+        scale = caption_scale(caption_sample, none, fitting=1.0, without=without)
+        return Calibration(sample, default, default, scale)
+    texts = told.reconstruct(captions)
     owners = np.array([snapshot.captions[row][1] for row in captions], dtype=np.int64)
     pictures = index.reconstruct(owners)
     related = texts @ texts.T
     unrelated = related < np.quantile(related, _UNRELATED_QUANTILE)
     np.fill_diagonal(unrelated, val=False)
-    text = _thresholds(
-        texts @ pictures.T, _moments(texts @ sample.T), (texts * pictures).sum(axis=1), unrelated
-    )
+    matches = (texts * pictures).sum(axis=1)
+    moments = _moments(texts @ sample.T)
+    text = _thresholds(texts @ pictures.T, moments, matches, unrelated)
     among = pictures @ pictures.T
     nearest = np.where(np.eye(len(owners), dtype=bool), -1.0, among).max(axis=1)
     image = _thresholds(among, _moments(pictures @ sample.T), nearest, unrelated)
-    return Calibration(sample, text, image)
+    scale = caption_scale(
+        caption_sample,
+        unrelated_matches(texts, among < np.quantile(among, _UNRELATED_QUANTILE), caption_sample),
+        fitting=fits((matches - moments[0]) / moments[1]),
+        without=without,
+    )
+    return Calibration(sample, text, image, scale)
 
 
 def _draw(rng: np.random.Generator, total: int, wanted: int) -> NDArray[np.int64]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.bands import Calibration, Thresholds
+from core.bands import Calibration
+from core.captions import Told
+from core.chosen_rows import ChosenRows
+from core.places import LIFTED_AMONG, Found, Ranking, cosine, in_order, lifted_of, plain_of
 from core.ports import Snapshot
 from core.types import Band, CaptionHit, DescribeResult, Hit, SearchResult, Vectors
 
@@ -16,28 +20,6 @@ from core.types import Band, CaptionHit, DescribeResult, Hit, SearchResult, Vect
 # scores for one of the query's: at 1 the exclusion would weigh as much as the wish.
 _EXCLUDE_WEIGHT = 0.5
 _FIRST_FETCH = 64
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Ranking:
-    """What decides the order of hits.
-
-    ``vector``: the query, float32 [d], length 1; ``thresholds``: of its kind;
-    ``duplicate_cosine``: hits at least this alike count as one; ``hidden``: SHA-256 of
-    files never to show; ``unwanted``: a unit vector whose matches stand below all others.
-    """
-
-    vector: Vectors
-    thresholds: Thresholds
-    duplicate_cosine: float
-    hidden: frozenset[str] = frozenset()
-    unwanted: Vectors | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    row: int
-    score: float
 
 
 def mix(picture: Vectors, text: Vectors, text_weight: float, calibration: Calibration) -> Vectors:
@@ -52,12 +34,15 @@ def mix(picture: Vectors, text: Vectors, text_weight: float, calibration: Calibr
     return _unit((1 - text_weight) * picture / picture_std + text_weight * text / text_std)
 
 
-def without(ranking: Ranking, unwanted: Vectors, calibration: Calibration) -> Ranking:
-    """The same ranking with an excluded text subtracted, its matches ranked below."""
+def without(ranking: Ranking, unwanted: Vectors, told: Told, calibration: Calibration) -> Ranking:
+    """The same ranking with an excluded text subtracted, its matches ranked below.
+
+    ``told``: what the captions say of the excluded text.
+    """
     _, wanted_std = calibration.spread(ranking.vector)
     _, unwanted_std = calibration.spread(unwanted)
     vector = _unit(ranking.vector / wanted_std - _EXCLUDE_WEIGHT * unwanted / unwanted_std)
-    return replace(ranking, vector=vector, unwanted=unwanted)
+    return replace(ranking, vector=vector, unwanted=unwanted, unwanted_told=told)
 
 
 def rank_page(
@@ -69,24 +54,37 @@ def rank_page(
     k: int,
     offset: int,
 ) -> SearchResult:
-    """Hits ``offset + 1`` to ``offset + k``, near-duplicates collapsed onto the best one."""
+    """Hits ``offset + 1`` to ``offset + k``, near-duplicates collapsed onto the best one.
+
+    Pictures come in the order of their standard scores, those that captions speak for lifted
+    (:mod:`core.captions`), and a better band before a worse one.
+    """
     wanted = offset + k + 1
-    total = len(snapshot.picture_index)
-    fetch = min(total, max(_FIRST_FETCH, 4 * wanted))
+    index = snapshot.picture_index
+    if ranking.among is not None:
+        index = ChosenRows(index, ranking.among)
+    fetch = max(_FIRST_FETCH, 4 * wanted)
+    if ranking.told is not None:
+        fetch = max(fetch, LIFTED_AMONG)
+    scores, rows = index.search(ranking.vector[None], fetch)
+    lifted = lifted_of(snapshot, calibration, ranking, rows[0, :LIFTED_AMONG])
     while True:
-        found = _collapse(snapshot, calibration, ranking, fetch)
-        if len(found) >= wanted or fetch >= total:
+        plain = plain_of(calibration, ranking, rows[0], scores[0], lifted)
+        whole = fetch >= len(index)
+        ordered = in_order(plain, lifted, whole=whole)
+        found = _collapse(snapshot, calibration, ranking, ordered, wanted)
+        if len(found) >= wanted or whole:
             break
-        fetch = min(total, 4 * fetch)
+        fetch *= 4
+        scores, rows = index.search(ranking.vector[None], fetch)
     page = found[offset : offset + k]
-    scores = np.array([f.score for f in found[: offset + k]], dtype=np.float32)
-    bands = calibration.bands(ranking.vector, scores, ranking.thresholds)
     hits = tuple(
         Hit(
             rank=offset + number,
             picture=snapshot.pictures[f.row],
             score=f.score,
-            band=bands[offset + number - 1],
+            band=f.band,
+            found_by=None if ranking.told is None else f.found_by,
         )
         for number, f in enumerate(page, start=1)
     )
@@ -96,7 +94,7 @@ def rank_page(
         hits=hits,
         offset=offset,
         has_more=len(found) > offset + k,
-        close_match=any(band is not Band.WEAK for band in bands[:k]),
+        close_match=any(f.band is not Band.WEAK for f in found[:k]),
     )
 
 
@@ -116,7 +114,7 @@ def captioned_hits(
     scores = (snapshot.picture_index.reconstruct(rows) @ query).astype(np.float32)
     bands = calibration.bands(query, scores, calibration.text)
     return tuple(
-        Hit(rank, snapshot.pictures[row], _cosine(float(score)), band)
+        Hit(rank, snapshot.pictures[row], cosine(float(score)), band)
         for rank, (row, score, band) in enumerate(zip(rows, scores, bands, strict=True), start=1)
     )
 
@@ -136,45 +134,58 @@ def describe_page(snapshot: Snapshot, query: Vectors, k: int) -> DescribeResult:
     hits = []
     for rank, (row, score) in enumerate(list(best.values())[:k], start=1):
         caption, owner = snapshot.captions[row]
-        hits.append(CaptionHit(rank, caption, _cosine(score), snapshot.pictures[owner]))
+        hits.append(CaptionHit(rank, caption, cosine(score), snapshot.pictures[owner]))
     return DescribeResult(snapshot.collection, tuple(hits))
 
 
 def _collapse(
-    snapshot: Snapshot, calibration: Calibration, ranking: Ranking, fetch: int
-) -> list[_Found]:
-    scores, rows = snapshot.picture_index.search(ranking.vector[None], fetch)
-    vectors = snapshot.picture_index.reconstruct(rows[0])
+    snapshot: Snapshot,
+    calibration: Calibration,
+    ranking: Ranking,
+    ordered: Sequence[Found],
+    wanted: int,
+) -> list[Found]:
+    """The first ``wanted`` of them without near-duplicates, or more."""
+    vectors = snapshot.picture_index.reconstruct(np.array([e.row for e in ordered], dtype=np.int64))
     shown = np.empty_like(vectors)
     seen = set(ranking.hidden)
-    found: list[_Found] = []
-    for score, row, vector in zip(scores[0], rows[0], vectors, strict=True):
-        digest = snapshot.pictures[row].sha256
+    if ranking.unlike is not None:
+        # Those are never shown, and need no row in what is compared with.
+        kept = vectors @ ranking.unlike < ranking.duplicate_cosine
+        ordered, vectors = [e for e, keep in zip(ordered, kept, strict=True) if keep], vectors[kept]
+    found: list[Found] = []
+    for each, vector in zip(ordered, vectors, strict=True):
+        digest = snapshot.pictures[each.row].sha256
         alike = shown[: len(found)] @ vector
         if digest in seen or (alike.size and alike.max() >= ranking.duplicate_cosine):
             continue
         seen.add(digest)
         shown[len(found)] = vector
-        found.append(_Found(int(row), _cosine(float(score))))
+        found.append(each)
+        if ranking.unwanted is None and len(found) == wanted:
+            break
     if ranking.unwanted is None:
         return found
-    return _demote(found, shown, ranking.unwanted, calibration)
+    return _demote(found, shown, ranking, ranking.unwanted, calibration)
 
 
 def _demote(
-    found: list[_Found], vectors: NDArray[np.float32], unwanted: Vectors, calibration: Calibration
-) -> list[_Found]:
+    found: list[Found],
+    vectors: NDArray[np.float32],
+    ranking: Ranking,
+    unwanted: Vectors,
+    calibration: Calibration,
+) -> list[Found]:
     against = vectors[: len(found)] @ unwanted
     bands = calibration.bands(unwanted, against, calibration.text)
-    pairs = list(zip(found, bands, strict=True))
-    return [f for f, band in pairs if band is Band.WEAK] + [
-        f for f, band in pairs if band is not Band.WEAK
+    told: Mapping[int, float] = (
+        {} if ranking.unwanted_told is None else ranking.unwanted_told.matches
+    )
+    pairs = [
+        (f, band is Band.WEAK and told.get(f.row, 0.0) < calibration.captions.fair)
+        for f, band in zip(found, bands, strict=True)
     ]
-
-
-def _cosine(score: float) -> float:
-    # Rounding of unit vectors may leave 1.0000001, which the contract does not allow.
-    return min(1.0, max(-1.0, score))
+    return [f for f, wanted in pairs if wanted] + [f for f, wanted in pairs if not wanted]
 
 
 def _unit(vector: NDArray[np.float32]) -> Vectors:

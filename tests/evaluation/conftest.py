@@ -12,10 +12,12 @@ from PIL import Image
 
 from core.encoder import TransformersEncoder, load_encoder
 from core.mini.assemble import mini_folder
+from core.mini.split import is_held_out
 from core.preprocessing import fit_pixels
 from core.types import Vectors
 from index.packages import fetch_debian
 from recipes.mini.sources import STAMPS, stamp_caption
+from tests.evaluation.texts import Texts
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache"
 
@@ -37,8 +39,12 @@ def packages() -> Path:
 
 @pytest.fixture(scope="session")
 def mini() -> TransformersEncoder:
-    """The embedded model, assembled and loaded as the product does it."""
-    return load_encoder(str(mini_folder(CACHE / "models")), name="mini", device="cpu")
+    """The embedded model, assembled and loaded as the product does it.
+
+    On one thread: two that wait for each other on busy cores were up to 13 times slower.
+    """
+    folder = mini_folder(CACHE / "models")
+    return load_encoder(str(folder), name="mini", device="cpu", threads=1)
 
 
 @pytest.fixture(scope="session")
@@ -60,3 +66,15 @@ def encoded(mini: TransformersEncoder, files: Sequence[Path]) -> Vectors:
         with Image.open(file) as image:
             rows.append(mini.encode_images(fit_pixels(image, mini.pixel_spec)[None])[0])
     return np.stack(rows)
+
+
+@pytest.fixture(scope="session")
+def held_out_rows(stamps: Stamps) -> list[int]:
+    """The rows of the stamps whose captions were kept from training."""
+    return [row for row, caption in enumerate(stamps.captions) if is_held_out(caption)]
+
+
+@pytest.fixture(scope="session")
+def texts(mini: TransformersEncoder) -> Texts:
+    """Vectors of captions and queries."""
+    return Texts(mini)

@@ -26,6 +26,9 @@ from tests.evaluation.conftest import Stamps
 
 ZERO_SHOT_PICTURES = 2000
 PRECISION_PICTURES = 1000
+# Enough to notice a model that broke; fewer pictures have fewer of their kind among them.
+SAMPLED_PICTURES = 500
+LEAST_PRECISION = {SAMPLED_PICTURES: 0.68, ZERO_SHOT_PICTURES: 0.73}
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +39,16 @@ def held_out(mini: TransformersEncoder, stamps: Stamps) -> Evaluation:
     return evaluate_vectors(stamps.vectors[rows], mini.encode_texts(captions), caption_of)
 
 
-@pytest.fixture(scope="module")
-def clothes(mini: TransformersEncoder, packages: Path) -> tuple[Vectors, Labels]:
+@pytest.fixture(
+    scope="module",
+    params=[SAMPLED_PICTURES, pytest.param(ZERO_SHOT_PICTURES, marks=pytest.mark.long)],
+)
+def clothes(
+    request: pytest.FixtureRequest, mini: TransformersEncoder, packages: Path
+) -> tuple[Vectors, Labels]:
     """Vectors of Fashion-MNIST's first test pictures, and their labels."""
     root = fetch_debian("dataset-fashion-mnist", packages)
-    pictures, labels = clothes_pictures(root, ZERO_SHOT_PICTURES)
+    pictures, labels = clothes_pictures(root, request.param)
     rows = [
         mini.encode_images(fit_pixels(Image.fromarray(picture), mini.pixel_spec)[None])[0]
         for picture in pictures
@@ -84,7 +92,8 @@ def test_clothes_are_told_apart_without_training_on_them(
 @pytest.mark.timeout(240)
 def test_clothes_of_one_kind_are_neighbours(clothes: tuple[Vectors, Labels]) -> None:
     """Of a picture's five nearest, three of four are of its class."""
+    asked = len(clothes[1])
     vectors, labels = (part[:PRECISION_PICTURES] for part in clothes)
     precision = precision_at(vectors, labels, 5)
     print(f"precision@5 {precision:.3f}")
-    assert precision >= 0.73
+    assert precision >= LEAST_PRECISION[asked]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from core.bands import calibrate
 from core.embedding import BatchedEmbedder
@@ -22,9 +25,9 @@ from core.errors import (
     Unavailable,
 )
 from core.search import Search, SearchRules
-from core.types import Band
-from tests.fake_collections import FakeLibrary, FakeSnapshot
-from tests.fakes import COLOURS, FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes
+from core.types import Band, Pixels, Vectors
+from tests.fake_collections import FakeLibrary, FakeSnapshot, FakeVectorIndex
+from tests.fakes import COLOURS, FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes, unit
 
 _MANY = [(colour, f"something {colour} number {n}") for n in range(12) for colour in COLOURS]
 
@@ -106,6 +109,48 @@ async def test_similar_finds_the_picture_and_its_like() -> None:
     assert snapshot.pictures
 
 
+def _corner(turns: int = 0) -> bytes:
+    """Red but for a blue corner, turned counter-clockwise by so many quarters."""
+    pixels = np.full((24, 24, 3), COLOURS["red"], dtype=np.uint8)
+    pixels[:12, :12] = COLOURS["blue"]
+    out = io.BytesIO()
+    Image.fromarray(np.rot90(pixels, turns)).save(out, "PNG")
+    return out.getvalue()
+
+
+class _SeesPlaces(FakeEncoder):
+    """Tells which corner is blue, as a real tower would and colours alone cannot."""
+
+    def _image(self, picture: Pixels) -> Vectors:
+        corners = [picture[y, x] for y in (0, -1) for x in (0, -1)]
+        blue = [float(int(corner[2]) - int(corner[0]) > 100) for corner in corners]
+        return unit(np.array([*(3 * np.array(blue)), *np.ones(28)], dtype=np.float32))
+
+
+async def test_a_turned_picture_finds_its_original() -> None:
+    """Where nothing is close, further views are tried; where something is, none is encoded."""
+    encoder = _SeesPlaces()
+    library = FakeLibrary({"gallery": FakeSnapshot.of(_MANY, encoder=encoder)})
+    embedder, decoder = FakeEmbedder(encoder), FakeDecoder()
+    pixels = (await decoder.decode(_corner(), encoder.pixel_spec)).pixels
+    snapshot = library.snapshots["gallery"]
+    vectors = snapshot.picture_index.vectors.copy()
+    vectors[7] = encoder.encode_images(pixels[None])[0]
+    library.snapshots["gallery"] = replace(snapshot, picture_index=FakeVectorIndex(vectors))
+    rules = SearchRules(sure_cosine=0.99)
+    search = Search(library, embedder, decoder, rules=rules)
+    before = embedder.pictures_encoded
+    upright = await search.similar(_corner(), community="web", k=1)
+    assert upright.hits[0].picture.id == snapshot.pictures[7].id
+    assert embedder.pictures_encoded == before + 1
+    turned = await search.similar(_corner(turns=1), community="web", k=1)
+    assert turned.hits[0].picture.id == snapshot.pictures[7].id
+    assert turned.hits[0].score == pytest.approx(1, abs=1e-5)
+    assert embedder.pictures_encoded == before + 1 + 6
+    never = Search(library, embedder, decoder, rules=SearchRules(sure_cosine=-1))
+    assert (await never.similar(_corner(turns=1), community="web", k=1)).hits[0].score < 0.99
+
+
 async def test_a_text_shifts_what_is_similar() -> None:
     """Picture and text together bring what is like both, which the picture alone does not."""
     search, _ = _search()
@@ -113,6 +158,18 @@ async def test_a_text_shifts_what_is_similar() -> None:
     mixed = await search.similar(picture, community="web", k=24, text="yellow")
     assert {"purple", "yellow"} <= set(_colours(mixed.hits))
     assert mixed.query == "yellow"
+
+
+async def test_with_a_text_the_posted_picture_is_no_answer() -> None:
+    """Who asks for this one changed does not ask for this one; without a text it comes first."""
+    search, snapshot = _search()
+    number = next(n for n, (colour, _) in enumerate(_MANY) if colour == "purple")
+    posted = picture_bytes("purple", seed=number, edge=8)  # as the snapshot has it
+    itself = (await search.similar(posted, community="web", k=1)).hits[0].picture.id
+    assert itself == snapshot.pictures[number].id
+    changed = await search.similar(posted, community="web", k=100, text="number 3")
+    assert itself not in {hit.picture.id for hit in changed.hits}
+    assert _colours(changed.hits[:3]) == ["purple"] * 3
 
 
 async def test_more_like_leaves_the_picture_itself_out() -> None:

@@ -1,0 +1,173 @@
+"""What captions say of a query, weighed so that it can be added to what pictures say.
+
+A caption's cosine with a query says little by itself: two sentences of a model may be alike at
+0.1 or at 0.8 and mean different things. What carries over is how far it has come from an average
+caption of this collection (0) to the very same words (1): the *match*. Shared words add a little
+to it (see :mod:`core.caption_words`). How far unrelated captions come is learnt from the
+collection: captions whose pictures are nothing like each other.
+
+A match beyond what a quarter of queries find among unrelated captions lifts its picture, so far
+that exact words win over any picture. A picture without a caption must not fall behind for that:
+it stands where a caption stands that says neither yes nor no. The rarer captions are, and the less
+they fit their own pictures ("holiday 2019"), the less does it count that one says nothing of the
+query. ``docs/scores.md`` has the figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.ports import Snapshot
+from core.types import Band, Vectors
+
+LOOKED_AT = 256
+"""Captions that may lift their pictures, by meaning and as many by words: far more than match."""
+
+_WORDS_WEIGHT = 0.1
+"""What shared words add to a match at most: they decide among captions of like meaning."""
+
+_SAME_LETTERS = 0.1
+"""What a caption gains that is the query letter by letter: a model may not tell "A" from "a"."""
+
+_LIFT = 16.0
+"""Deviations of picture scores that a whole match is worth. Of 12, 16, 20 and 24, all within one
+point of recall on the stamps, 16 finds most paraphrases while pictures still order the rest."""
+
+_START_QUANTILE, _FAIR_QUANTILE, _STRONG_QUANTILE = 0.25, 0.8, 0.99
+"""Of what the best unrelated caption reaches: where lifting begins, and the bands as in
+:mod:`core.bands`."""
+
+_DEFAULT_START, _DEFAULT_FAIR, _DEFAULT_STRONG = 0.3, 0.45, 0.7
+"""The same three on the stamps with the embedded model, where too few captions tell."""
+
+_ALIKE = 0.98
+"""Cosine of two captions that say the same; neither is unrelated to the other's picture."""
+
+_LEAST, _MOST = (0.25, 0.4, 0.6), (0.85, 0.9, 0.95)
+"""Bounds of the three: a few captions that repeat tell nothing of how far others come, and the
+very words of a caption are always a strong match."""
+
+_UNDECIDED = 0.25
+"""By how much a match beats ``strong`` before it is worth more than having no caption at all."""
+
+_FITS_Z, _FITS_BY_CHANCE, _FITS_ENOUGH = 1.5, 0.07, 0.5
+"""A caption fits its picture from this standard score on, which 7% of random ones reach; where
+half do, captions are trusted to say what is in the pictures."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CaptionScale:
+    """What a caption's match is worth in one snapshot.
+
+    ``sample``: up to 1,024 caption vectors, float32 [n, d]; ``start``, ``fair`` and
+    ``strong``: matches in [0, 1] from which a picture is lifted, and from which the caption
+    alone makes a fair or a strong hit; ``trust``: how much it counts against a caption that
+    it says nothing of a query, in [0, 1]; ``complete``: every picture has a caption.
+    """
+
+    sample: Vectors
+    start: float = _DEFAULT_START
+    fair: float = _DEFAULT_FAIR
+    strong: float = _DEFAULT_STRONG
+    trust: float = 1.0
+    complete: bool = False
+
+    @property
+    def silent(self) -> float:
+        """The lift of a picture without captions, in deviations of picture scores."""
+        if self.complete:
+            return 0.0
+        return self.trust * _LIFT * (self.strong + _UNDECIDED - self.start)
+
+    def matches(self, query: Vectors, captions: Vectors) -> NDArray[np.float32]:
+        """How far each caption [n, d] has come from an average one to the query itself: [n]."""
+        average = float(np.median(self.sample @ query))
+        found: NDArray[np.float32] = (captions @ query - average) / max(1 - average, 1e-3)
+        return found
+
+    def lift(self, matches: NDArray[np.float32]) -> NDArray[np.float32]:
+        """By how many deviations of picture scores each match lifts its picture."""
+        below = np.clip(matches, self.start, self.strong) - self.start
+        beyond = np.maximum(matches - self.strong, 0)
+        lifts: NDArray[np.float32] = (_LIFT * (self.trust * below + beyond)).astype(np.float32)
+        return lifts
+
+    def band(self, match: float) -> Band:
+        """What the caption alone makes of its picture."""
+        if match < self.fair:
+            return Band.WEAK
+        return Band.STRONG if match >= self.strong else Band.FAIR
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What captions say of a query.
+
+    ``lifts`` in deviations of picture scores and ``matches`` by row of the picture;
+    ``silent``: the lift of every picture without a caption.
+    """
+
+    lifts: Mapping[int, float]
+    matches: Mapping[int, float]
+    silent: float
+
+
+def caption_scale(
+    sample: Vectors, noise: NDArray[np.float32], *, fitting: float, without: float
+) -> CaptionScale:
+    """The scale of a snapshot.
+
+    Args:
+        sample: caption vectors, float32 [n, d].
+        noise: matches of the best unrelated caption, one for each of some queries [m]; none
+            where there are too few captions to learn from.
+        fitting: the share of captions that fit their own pictures.
+        without: the share of pictures that have no caption.
+
+    """
+    start, fair, strong = _DEFAULT_START, _DEFAULT_FAIR, _DEFAULT_STRONG
+    trust = 1.0
+    if len(noise):
+        quantiles = np.quantile(noise, [_START_QUANTILE, _FAIR_QUANTILE, _STRONG_QUANTILE])
+        start, fair, strong = np.clip(quantiles, _LEAST, _MOST).tolist()
+        trust = (fitting - _FITS_BY_CHANCE) / (_FITS_ENOUGH - _FITS_BY_CHANCE)
+    trust = min(1.0, max(0.0, trust)) * (1 - without) ** 2
+    return CaptionScale(sample, start, fair, strong, trust, complete=without == 0)
+
+
+def fits(standard_scores: NDArray[np.float32]) -> float:
+    """The share of captions that fit their pictures, by each one's standard score with it."""
+    return float((standard_scores >= _FITS_Z).mean())
+
+
+def unrelated_matches(captions: Vectors, among: NDArray[np.bool_], sample: Vectors) -> Vectors:
+    """For each caption [n, d] the best match among those that ``among`` [n, n] names: [n]."""
+    scores = captions @ captions.T
+    average = np.median(captions @ sample.T, axis=1)
+    best = np.where(among & (scores < _ALIKE), scores, average[:, None]).max(axis=1)
+    found: Vectors = ((best - average) / np.maximum(1 - average, 1e-3)).astype(np.float32)
+    return found
+
+
+def told(snapshot: Snapshot, scale: CaptionScale, query: Vectors, text: str) -> Told:
+    """What the captions of a snapshot say of a text and its vector, float32 [d]. Blocking."""
+    index = snapshot.caption_index
+    if not len(index):
+        return Told({}, {}, 0.0)
+    _, by_meaning = index.search(query[None], LOOKED_AT)
+    shared, by_words = snapshot.caption_words.search(text, LOOKED_AT)
+    rows = np.union1d(by_meaning[0], by_words)
+    matches = scale.matches(query, index.reconstruct(rows))
+    matches[np.searchsorted(rows, by_words)] += _WORDS_WEIGHT * shared
+    best: dict[int, float] = {}
+    for row, match in zip(rows.tolist(), matches.tolist(), strict=True):
+        caption, owner = snapshot.captions[row]
+        value = match + _SAME_LETTERS if caption == text else match
+        best[owner] = max(value, best.get(owner, value))
+    lifts = scale.lift(np.array(list(best.values()), dtype=np.float32)).tolist()
+    raised = {owner: lift for owner, lift in zip(best, lifts, strict=True) if lift > 0}
+    return Told(raised, best, scale.silent)
