@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import Protocol, SupportsIndex, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.caption_words import CaptionWords
 from core.ports import Snapshot
 from core.types import ModelIdentity, Picture
 from index.composed_index import ComposedIndex, Survivors
@@ -88,6 +90,26 @@ class _JoinedCaptions(_Joined[tuple[str, int]]):
         return text, row
 
 
+class _JoinedWords:
+    """The WordIndex port over what is left of a base's captions, then those of an overlay."""
+
+    def __init__(self, base: CaptionWords, survivors: Survivors, extra: CaptionWords) -> None:
+        self._base = base
+        self._survivors = survivors
+        self._extra = extra
+
+    def search(self, text: str, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The at most ``k`` captions that share a word with the text: scores and rows, [n]."""
+        scores, rows = self._base.search(text, k + len(self._survivors.removed))
+        left = self._survivors.left(rows)
+        more_scores, more_rows = self._extra.search(text, k)
+        scores = np.concatenate([scores[left], more_scores])
+        rows = np.concatenate([self._survivors.new(rows[left]), more_rows + len(self._survivors)])
+        # The last key sorts first: by score, then by row.
+        best = np.lexsort((rows, -scores))[:k]
+        return scores[best], rows[best]
+
+
 class ComposedSnapshot:
     """The Snapshot port over a base and an overlay; immutable, holds its base."""
 
@@ -98,6 +120,7 @@ class ComposedSnapshot:
         dimension = base.identity.dimension
         self._base = base
         self._survivors = Survivors(len(base.pictures), removed)
+        self._texts = tuple(text for text, _ in overlay.captions)
         left = len(self._survivors)
         self._added: Mapping[str, int] = {
             picture.id: left + place for place, picture in enumerate(overlay.pictures)
@@ -105,6 +128,7 @@ class ComposedSnapshot:
         gone = set(removed.tolist())
         orphaned = [n for n, (_, owner) in enumerate(base.captions) if gone and owner in gone]
         captions = Survivors(len(base.captions), np.array(orphaned, dtype=np.int64))
+        self._caption_survivors = captions
         self.pictures: Sequence[Picture] = _Joined(base.pictures, self._survivors, overlay.pictures)
         self.captions: Sequence[tuple[str, int]] = _JoinedCaptions(
             base.captions,
@@ -120,6 +144,13 @@ class ComposedSnapshot:
         self.caption_index = ComposedIndex(
             base.caption_index, captions, build_index(dimension, [overlay.caption_vectors])
         )
+
+    @cached_property
+    def caption_words(self) -> _JoinedWords:
+        """The captions by their words; those of the base are read once for all who see it."""
+        base = self._base.caption_words
+        extra = CaptionWords.of(self._texts, background=base)
+        return _JoinedWords(base, self._caption_survivors, extra)
 
     def row_of(self, picture_id: str) -> int | None:
         """The row of the picture with this id, None where there is none."""

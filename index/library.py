@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import re
 import stat
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import EmptyCollection, ModelMismatch, NotFound, SettingsError
+from core.moderation import community_of, is_person
 from core.types import UPLOADED, CollectionStatus, ModelIdentity, Picture
 from index.catalogue import Catalogue
 from index.composed import View
 from index.manifest import DamagedGenerationError
+from index.moderation_judge import Judge
+from index.moderation_rows import moderation_revisions
 from index.overlay_reads import counts_of
 from index.overlays import Overlays
 from index.store import SnapshotStore
@@ -53,22 +56,37 @@ class CollectionSpec:
                 remedy="Use 1 to 64 letters, digits, dots, dashes and underscores.",
             )
 
-    def visible_to(self, community: str) -> bool:
+    def visible_to(self, viewer: str) -> bool:
         """Whether this community may search the collection."""
+        community, _ = community_of(viewer)
         return community == LOCAL or not self.communities.isdisjoint({EVERYBODY, community})
 
-    def viewpoint(self, community: str) -> Viewpoint:
-        """How the community looks at it: as one who shares it, or as a stranger.
+    def viewpoint(self, viewer: str) -> Viewpoint:
+        """How a community looks at it: as one who shares it, or as a stranger.
 
-        The operator's console and web chat are never strangers.
+        The operator's console and web chat are never strangers. What one of those who share
+        it holds back is held back from persons alone, too: nobody else looks after them, and
+        inline mode shows what they see to others. The console is moderated by nobody.
         """
-        shares = community in {LOCAL, WEB} or community in self.communities - {EVERYBODY}
-        return Viewpoint(community, shares=shares, everything=community == LOCAL)
+        community, adults = community_of(viewer)
+        named = self.communities - {EVERYBODY}
+        moderators: tuple[str, ...] = () if community == LOCAL else (community,)
+        if is_person(community):
+            others = named | ({WEB} if self.visible_to(WEB) else set())
+            moderators += tuple(sorted(others - {community}))
+        return Viewpoint(
+            community,
+            shares=community in {LOCAL, WEB} or community in named,
+            everything=community == LOCAL,
+            moderators=moderators,
+            adults=adults,
+        )
 
 
 class FolderLibrary:
     """The Library port over folders of pictures; every blocking step runs in a thread.
 
+    What a community's moderation holds is in none of its snapshots and has no file for it.
     ``default`` comes first wherever it may be seen. ``identity`` is the model that encodes
     the queries; without it (a program that only shows the state) any snapshot is opened.
     """
@@ -82,6 +100,7 @@ class FolderLibrary:
         *,
         identity: ModelIdentity | None = None,
         default: str | None = None,
+        judge: Judge | None = None,
     ) -> None:
         # sorted() is stable: after the default one, the order of the settings.
         self._specs = {
@@ -90,7 +109,7 @@ class FolderLibrary:
         self._catalogue = catalogue
         self._store = store
         self._overlays = overlays
-        self._views = Views(store, overlays)
+        self._views = Views(store, overlays, judge)
         self._identity = identity
 
     def visible(self, community: str) -> Sequence[str]:
@@ -145,6 +164,11 @@ class FolderLibrary:
             )
         return view
 
+    @property
+    def views(self) -> Views:
+        """What each community sees, for moderation to look behind."""
+        return self._views
+
     async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
         """A visible picture and its file. Raises NotFound, the same words for every cause."""
         for name in self.visible(community):
@@ -177,9 +201,29 @@ class FolderLibrary:
     ) -> tuple[Picture, Path] | None:
         view = self._views.current(spec.name, spec.viewpoint(community))
         row = view.row_of(picture_id) if view is not None else None
-        if view is None or row is None:
-            return None
-        picture = view.pictures[row]
+        return None if view is None or row is None else self.file_of(view.pictures[row])
+
+    def hidden(self, picture_ids: Collection[str], community: str) -> frozenset[str]:
+        """Those of these pictures that moderation alone keeps from the community. Blocking."""
+        found: set[str] = set()
+        for name in self.visible(community):
+            viewpoint = self._specs[name].viewpoint(community)
+            if not picture_ids or not self._moderated(viewpoint):
+                continue
+            bare = self._views.bare(name, viewpoint)
+            view = self._views.current(name, viewpoint)
+            found |= {
+                each
+                for each in picture_ids
+                if bare is not None
+                and bare.row_of(each) is not None
+                and (view is None or view.row_of(each) is None)
+            }
+        return frozenset(found)
+
+    def file_of(self, picture: Picture) -> tuple[Picture, Path] | None:
+        """A picture with its file, whoever may see it; None where that is gone. Blocking."""
+        spec = self._specs[picture.collection]
         if picture.path.startswith(UPLOADED):
             file = self._overlays.files.find(spec.name, picture.id)
             return (picture, file) if file.is_file() else None
@@ -196,18 +240,40 @@ class FolderLibrary:
     def _status(self, spec: CollectionSpec, community: str) -> CollectionStatus:
         name = spec.name
         generation = self._catalogue.generation(name)
-        with self._overlays.read() as connection:
-            pictures, captions = counts_of(connection, name, spec.viewpoint(community))
+        viewpoint = spec.viewpoint(community)
+        if self._moderated(viewpoint):
+            pictures, captions = self._shown(name, viewpoint)
+        else:
+            with self._overlays.read() as connection:
+                pictures, captions = counts_of(connection, name, viewpoint)
+        recall = None
         try:
             manifest = self._store.manifest(name)
         except DamagedGenerationError:
             manifest = None
         if manifest is not None and manifest.generation == generation:
-            kind = manifest.kind
+            kind, recall = manifest.kind, manifest.recall
         elif generation:
             kind = "rebuilt at the next search"
         else:
             kind = SMALL if pictures else "none"
         return CollectionStatus(
-            name=name, pictures=pictures, captions=captions, index=kind, generation=generation
+            name=name,
+            pictures=pictures,
+            captions=captions,
+            index=kind,
+            generation=generation,
+            recall=recall,
         )
+
+    def _moderated(self, viewpoint: Viewpoint) -> bool:
+        with self._overlays.read() as connection:
+            return any(moderation_revisions(connection, viewpoint.moderators))
+
+    def _shown(self, collection: str, viewpoint: Viewpoint) -> tuple[int, int]:
+        """How many pictures and captions are left of what is moderated."""
+        try:
+            view = self._views.current(collection, viewpoint)
+        except ModelMismatch:
+            return 0, 0  # nothing is shown until the criteria are encoded
+        return (0, 0) if view is None else (len(view.pictures), len(view.captions))

@@ -5,16 +5,25 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
+import numpy as np
 from cachetools import LRUCache
 from sqlalchemy import Connection
 
+from core.moderation import HeldPicture, Meaning, Scores, viewer_of
 from index.composed import View, compose
 from index.contents import identity_of
+from index.moderation_judge import Judge
+from index.moderation_rows import (
+    MODERATION,
+    moderation_revision,
+    moderation_revisions,
+    rules_of,
+)
 from index.overlay_reads import overlay_of, revisions_of
 from index.overlays import Overlays
 from index.snapshot import IndexSnapshot
 from index.store import SnapshotStore
-from index.uploads import Viewpoint
+from index.uploads import Overlay, Viewpoint
 
 _REMEMBERED = 4096
 """Communities whose view is found without asking the database. Most of them share one."""
@@ -26,18 +35,19 @@ its calibration where it is searched."""
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """Which view a community had at a revision of the collection."""
+    """Which view a community had at a revision of the collection and of moderation."""
 
-    revision: int
+    revision: tuple[int, int]
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class _Composed:
-    """A view, and the last changes that went into it."""
+    """A view, the last changes that went into it, and what waits for a decision."""
 
-    revisions: tuple[int, int]
+    revisions: tuple[int, ...]
     view: View | None
+    waiting: tuple[HeldPicture, ...] = ()
 
 
 class _Views:
@@ -49,15 +59,15 @@ class _Views:
         self._composed: LRUCache[str, _Composed] = LRUCache(_COMPOSED)
         self._guard = threading.Lock()
 
-    def at(self, community: str, revision: int) -> _Composed | None:
-        """What the community saw at this revision of the collection, if that is known."""
+    def at(self, community: str, revision: tuple[int, int]) -> _Composed | None:
+        """What the community saw at this revision, if that is known."""
         with self._guard:
             seen = self._seen.get(community)
             if seen is None or seen.revision != revision:
                 return None
             return self._composed.get(seen.key)
 
-    def of(self, key: str, revisions: tuple[int, int]) -> _Composed | None:
+    def of(self, key: str, revisions: tuple[int, ...]) -> _Composed | None:
         """The view that these changes made, if it is known."""
         with self._guard:
             found = self._composed.get(key)
@@ -74,52 +84,96 @@ class Views:
     """Base snapshots with what lies over them. Blocking, thread-safe.
 
     While nothing that a community sees has changed, it gets the very same object, at the
-    price of two ``stat``: one for the base, one for the overlay. Communities without changes
-    of their own share one.
+    price of three ``stat``: for the base, the overlay and moderation. Communities without
+    changes and criteria of their own share one. What moderation holds is in no view.
     """
 
-    def __init__(self, store: SnapshotStore, overlays: Overlays) -> None:
+    def __init__(
+        self, store: SnapshotStore, overlays: Overlays, judge: Judge | None = None
+    ) -> None:
         self._store = store
         self._overlays = overlays
+        self._judge = judge or Judge()
         self._views: dict[str, _Views] = {}
         self._locks: dict[str, threading.Lock] = {}
 
     def current(self, collection: str, viewpoint: Viewpoint) -> View | None:
         """What this community sees, None where nothing was ever indexed or added.
 
+        Raises CatalogueError, ModelMismatch (for criteria that nobody has encoded).
+        """
+        return self._composed(collection, viewpoint).view
+
+    def waiting(self, collection: str, viewpoint: Viewpoint) -> tuple[HeldPicture, ...]:
+        """The pictures that this community has to decide about. Raises as :meth:`current`."""
+        return self._composed(collection, viewpoint).waiting
+
+    def bare(self, collection: str, viewpoint: Viewpoint) -> View | None:
+        """What this community would see if nothing were moderated. Made anew each time.
+
         Raises CatalogueError.
         """
         base = self._store.current(collection)
-        revision = self._overlays.files.revision(collection)
+        with self._overlays.read() as connection:
+            found = _base_and_overlay(connection, collection, viewpoint, base)
+            return None if found is None else compose(*found)
+
+    def scored(
+        self, collection: str, viewpoint: Viewpoint, text: str, meaning: Meaning
+    ) -> tuple[View, Scores] | None:
+        """:meth:`bare`, with the standard scores of its rows by a criterion: float32 [n].
+
+        Raises CatalogueError.
+        """
+        base = self._store.current(collection)
+        with self._overlays.read() as connection:
+            found = _base_and_overlay(connection, collection, viewpoint, base)
+            if found is None:
+                return None
+            view = compose(*found)
+            scorer, of_base = self._judge.scores(found[0], text, meaning)
+        left = [n for n, each in enumerate(found[0].pictures) if view.row_of(each.id) is not None]
+        return view, np.concatenate([of_base[left], scorer(found[1].picture_vectors)])
+
+    def _composed(self, collection: str, viewpoint: Viewpoint) -> _Composed:
+        base = self._store.current(collection)
+        files = self._overlays.files
+        revision = files.revision(collection), files.revision(MODERATION)
         views = self._views.get(collection)
         if views is not None and views.base is base:
-            held = views.at(viewpoint.community, revision)
+            held = views.at(viewpoint.viewer, revision)
             if held is not None:
-                return held.view
+                return held
         with self._locks.setdefault(collection, threading.Lock()):
             return self._look(collection, viewpoint, base)
 
-    def _look(
-        self, collection: str, viewpoint: Viewpoint, base: IndexSnapshot | None
-    ) -> View | None:
+    def _look(self, collection: str, viewpoint: Viewpoint, base: IndexSnapshot | None) -> _Composed:
         views = self._views.get(collection)
         if views is None or views.base is not base:
             views = self._views[collection] = _Views(base)
         with self._overlays.read() as connection:
             total, shared, own = revisions_of(connection, collection, viewpoint)
+            judged = moderation_revisions(connection, viewpoint.moderators)
+            revision = total, moderation_revision(connection)
+            revisions: tuple[int, ...]
             if viewpoint.everything:
                 # Every change is one of his.
-                key, revisions = viewpoint.community, (total, 0)
-            elif own:
-                key, revisions = viewpoint.community, (shared, own)
+                key, revisions = viewpoint.viewer, (total, 0)
+            elif own or any(judged):
+                # Persons alone who changed nothing share what the same others hold from them.
+                mine = own or judged[0]
+                others = "\n".join(("", *viewpoint.moderators[1:]))
+                key = viewpoint.viewer if mine else viewer_of(others, adults=viewpoint.adults)
+                revisions = (shared, own, *judged)
             else:
                 key, revisions = "", (shared, 0)
             held = views.of(key, revisions)
             if held is None:
-                view = self._compose(connection, collection, viewpoint, base) if total else base
-                held = _Composed(revisions, view)
-        views.keep(viewpoint.community, _Seen(total, key), held)
-        return held.view
+                held = _Composed(revisions, base)
+                if total or any(judged):
+                    held = self._compose(connection, collection, viewpoint, base, revisions)
+        views.keep(viewpoint.viewer, _Seen(revision, key), held)
+        return held
 
     def _compose(
         self,
@@ -127,11 +181,29 @@ class Views:
         collection: str,
         viewpoint: Viewpoint,
         base: IndexSnapshot | None,
-    ) -> View | None:
-        model = identity_of(connection, collection) if base is None else base.identity
-        if model is None:
-            return None
-        overlay = overlay_of(connection, collection, viewpoint, model)
-        if base is None and not overlay.pictures:
-            return None
-        return compose(base or IndexSnapshot.empty(collection, model), overlay)
+        revisions: tuple[int, ...],
+    ) -> _Composed:
+        found = _base_and_overlay(connection, collection, viewpoint, base)
+        if found is None:
+            return _Composed(revisions, None)
+        under, overlay = found
+        rules = [
+            rules_of(connection, moderator, under.identity, collection)
+            for moderator in viewpoint.moderators
+        ]
+        judgement = self._judge.judge(under, overlay, rules, adults=viewpoint.adults)
+        view = compose(under, judgement.applied(overlay))
+        return _Composed(revisions, view, judgement.waiting)
+
+
+def _base_and_overlay(
+    connection: Connection, collection: str, viewpoint: Viewpoint, base: IndexSnapshot | None
+) -> tuple[IndexSnapshot, Overlay] | None:
+    """What a community's view is made of, None where nothing was ever indexed or added."""
+    model = identity_of(connection, collection) if base is None else base.identity
+    if model is None:
+        return None
+    overlay = overlay_of(connection, collection, viewpoint, model)
+    if base is None and not overlay.pictures:
+        return None
+    return base or IndexSnapshot.empty(collection, model), overlay
