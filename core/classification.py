@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.types import Classification, LabelScore, Vectors
 
@@ -22,9 +23,11 @@ BACKGROUND = (
     "street", "tent", "text", "toy", "train", "tree", "vegetable", "window",
 )  # fmt: skip
 
-# The best of 64 unrelated words scores about 2.4 standard deviations above their mean by
-# chance alone (expected maximum of 64 normal draws); below it a label says nothing.
-_FITS_Z = 2.0
+FITS_Z = 2.0
+"""Deviations above everyday words from which a label fits. The best of 64 such words stands about
+2.4 above their mean by chance alone (expected maximum of 64 normal draws)."""
+
+_MIN_DEVIATION = 1e-4
 
 
 def prompts_of(labels: Sequence[str]) -> list[str]:
@@ -44,20 +47,45 @@ def classify_vectors(
     true when the best label stands out no further than everyday words that have nothing
     to do with the picture.
     """
-    count = len(labels) * len(TEMPLATES)
-    by_label = np.stack(prompts[:count]).reshape(len(labels), len(TEMPLATES), -1)
-    means = by_label.mean(axis=1)
-    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    means = label_means(prompts, len(labels))
     scores = means @ picture
     logits = logit_scale * (scores - scores.max())
     probabilities = np.exp(logits) / np.exp(logits).sum()
-    background = np.stack(prompts[count:]) @ picture
-    z = (scores.max() - background.mean()) / max(float(background.std()), 1e-4)
+    fits = stands_out(scores.max()[None], (everyday_of(prompts, len(labels)) @ picture)[None])
     order = np.argsort(-scores, kind="stable")
     return Classification(
         labels=tuple(
             LabelScore(labels[i], float(probabilities[i]), float(np.clip(scores[i], -1, 1)))
             for i in order
         ),
-        none_fits=bool(z < _FITS_Z),
+        none_fits=not fits[0],
     )
+
+
+def label_means(prompts: Sequence[Vectors], count: int) -> Vectors:
+    """The direction of each of ``count`` labels, the mean of its phrasings: float32 [count, d].
+
+    ``prompts``: the vectors of :func:`prompts_of`, float32 [d] each.
+    """
+    phrased = np.stack(prompts[: count * len(TEMPLATES)])
+    means = phrased.reshape(count, len(TEMPLATES), -1).mean(axis=1)
+    unit: Vectors = means / np.linalg.norm(means, axis=1, keepdims=True)
+    return unit
+
+
+def everyday_of(prompts: Sequence[Vectors], count: int) -> Vectors:
+    """The vectors of :data:`BACKGROUND` behind those of ``count`` labels: float32 [64, d]."""
+    return np.stack(prompts[count * len(TEMPLATES) :])
+
+
+def stands_out(
+    best: NDArray[np.float32], everyday: NDArray[np.float32], least: float = FITS_Z
+) -> NDArray[np.bool_]:
+    """Whether the best label of each picture says more than everyday words do: bool [n].
+
+    ``best``: its cosine, float32 [n]; ``everyday``: those of :data:`BACKGROUND`, float32
+    [n, 64]; ``least``: by how many of their deviations it must stand above their mean.
+    """
+    deviation = np.maximum(everyday.std(axis=1), _MIN_DEVIATION)
+    found: NDArray[np.bool_] = (best - everyday.mean(axis=1)) / deviation >= least
+    return found

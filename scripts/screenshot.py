@@ -1,6 +1,7 @@
-"""Take the README's picture from the running program: ``python scripts/screenshot.py URL OUT``.
+"""Take a picture of the running program: ``python scripts/screenshot.py URL OUT [QUESTION]``.
 
-Types a question into the web chat in a real Chromium, as a person would.
+Types a question, the README's unless another is given, into the web chat in a real Chromium, as
+a person would.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _QUESTION = "/find orange fruits"
 
 def main() -> None:
     """Ask in the chat at the given address and save what the browser shows."""
-    url, out = sys.argv[1], Path(sys.argv[2])
+    url, out, question = sys.argv[1], Path(sys.argv[2]), (*sys.argv[3:], _QUESTION)[0]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
@@ -24,7 +25,7 @@ def main() -> None:
         page = browser.new_page(viewport={"width": 1200, "height": 700})
         page.goto(url)
         box = page.get_by_role("textbox")
-        box.fill(_QUESTION)
+        box.fill(question)
         box.press("Enter")
         page.get_by_role("button", name="More like").first.wait_for(timeout=60_000)
         page.wait_for_load_state("networkidle")

@@ -1,0 +1,157 @@
+"""One command that measures how often tags are right.
+
+    python -m recipes.tags --cache .cache
+
+tags Tux Paint's stamps (what a picture shows follows from its folder) and the first test pictures
+of Fashion-MNIST, as ``tangerine tag`` does it, and writes the tables into ``docs/classify.md``.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.encoder import load_encoder
+from core.feature_cache import FeatureCache, Rows, cached
+from core.frozen_towers import FrozenTowers
+from core.mini.assemble import mini_folder
+from core.preprocessing import fit_pixels
+from core.tagging import NONE, LabelSet, Tags, label_set, prompts
+from core.types import Vectors
+from index.packages import fetch_debian
+from recipes.documents import DOCS, put, table
+from recipes.fashion import MEASURED, PACKAGE
+from recipes.mini.fashion import LABELS, clothes_pictures
+from recipes.mini.sources import STAMPS, stamp_caption
+
+FOLDERS: Mapping[str, str] = {
+    "animals/birds": "bird",
+    "animals/fish": "fish",
+    "animals/insects": "insect",
+    "food/fruit": "fruit",
+    "food/vegetables": "vegetable",
+    "plants/flowers": "flower",
+    "plants/trees": "tree",
+    "town/houses": "house",
+    "town/roadsigns": "road sign",
+    "vehicles": "vehicle",
+    "space/planets": "planet",
+    "symbols/money": "coin",
+    "symbols/alphabets": "letter",
+    "hobbies/music": "musical instrument",
+}
+"""Folders of the stamps with the label of what they hold, chosen by their names before any was
+tagged. What is in another folder has none of these labels."""
+
+
+def truth_of(path: str) -> int:
+    """The place of a stamp's label, NONE where it has none."""
+    for place, folder in enumerate(FOLDERS):
+        if path.startswith(f"{folder}/"):
+            return place
+    return NONE
+
+
+class Pictures:
+    """Vectors of pictures, encoded once."""
+
+    def __init__(self, kept: FeatureCache, towers: FrozenTowers) -> None:
+        self._kept = kept
+        self._towers = towers
+
+    def vectors(
+        self, name: str, keys: Sequence[str], opened: Callable[[int], Image.Image]
+    ) -> Vectors:
+        """float32 [len(keys), d]; ``opened`` gives the picture of a key's place."""
+
+        def features(numbers: Sequence[int]) -> tuple[Sequence[int], Rows]:
+            spec = self._towers.pixel_spec
+            pixels = np.stack([fit_pixels(opened(number), spec) for number in numbers])
+            return numbers, self._towers.image_features(pixels).numpy()
+
+        space = f"{self._towers.digest()}/{name}"
+        cached(self._kept, space, list(keys), 32, features)
+        rows = torch.from_numpy(self._kept.read(space, list(keys)))
+        vectors: Vectors = self._towers.heads.image_vectors(rows).numpy()
+        return vectors
+
+
+def by_label(labels: Sequence[str], tags: Tags, truth: NDArray[np.int64]) -> str:
+    """For each label: how many pictures show it, how many are tagged, and how often rightly."""
+    rows = []
+    for place, label in enumerate(labels):
+        shown, tagged = truth == place, tags.places == place
+        right = int((shown & tagged).sum())
+        rows.append(
+            (
+                label,
+                str(int(shown.sum())),
+                str(int(tagged.sum())),
+                _share(right, int(tagged.sum())),
+                _share(right, int(shown.sum())),
+            )
+        )
+    known, tagged = truth != NONE, tags.places != NONE
+    right = int((known & (tags.places == truth)).sum())
+    rows.append(
+        (
+            "all",
+            str(int(known.sum())),
+            str(int(tagged.sum())),
+            _share(right, int(tagged.sum())),
+            _share(right, int(known.sum())),
+        )
+    )
+    others = int((~known).sum())
+    if others:
+        rows.append(("none of these", str(others), str(int((~known & tagged).sum())), "", ""))
+    return table(("label", "pictures", "tagged", "precision", "recall"), rows)
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.3f}" if whole else "–"  # noqa: RUF001 - a dash for no number
+
+
+def main() -> None:
+    """See the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--cache", type=Path, required=True, help="kept between runs")
+    parser.add_argument("--page", type=Path, default=DOCS / "classify.md", help="%(default)s")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)  # the same sums in the same order everywhere
+    model = mini_folder(arguments.cache / "models")
+    encoder = load_encoder(str(model), device="cpu")
+
+    def labels_of(names: tuple[str, ...]) -> LabelSet:
+        return label_set(names, list(encoder.encode_texts(prompts(names))))
+
+    folder = fetch_debian("tuxpaint-stamps-default", arguments.cache) / STAMPS
+    files = [path for path in sorted(folder.rglob("*.png")) if stamp_caption(path)]
+    paths = [path.relative_to(folder).as_posix() for path in files]
+    clothes, classes = clothes_pictures(fetch_debian(PACKAGE, arguments.cache), MEASURED)
+    with FeatureCache(arguments.cache / "training") as kept, torch.no_grad():
+        pictures = Pictures(kept, FrozenTowers(model, device="cpu"))
+        stamps = pictures.vectors("tux-stamps", paths, lambda n: Image.open(files[n]))
+        worn = pictures.vectors(
+            PACKAGE,
+            [f"test {number}" for number in range(MEASURED)],
+            lambda n: Image.fromarray(clothes[n]).convert("RGB"),
+        )
+    shown = labels_of(tuple(FOLDERS.values()))
+    truth = np.array([truth_of(path) for path in paths], dtype=np.int64)
+    put(arguments.page, "stamps", by_label(shown.labels, shown.tags(stamps), truth))
+    garments = labels_of(LABELS)
+    put(arguments.page, "clothes", by_label(LABELS, garments.tags(worn), classes))
+    # Without "none", as zero-shot accuracy is counted.
+    nearest = (worn @ garments.words.T).argmax(axis=1)
+    put(arguments.page, "zero-shot", f"{(nearest == classes).mean():.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""The Labels port over labels that the fake encoder understands: names of colours."""
+
+from __future__ import annotations
+
+from core.tagging import LabelSet, label_set, prompts
+from tests.fakes import FakeEncoder
+
+
+class FakeLabels:
+    """Labels by collection; ``sets`` may be changed."""
+
+    def __init__(self, sets: dict[str, LabelSet] | None = None) -> None:
+        self.sets = sets or {}
+
+    async def of(self, collection: str) -> LabelSet | None:
+        """See the port."""
+        return self.sets.get(collection)
+
+
+def labelled(*labels: str) -> LabelSet:
+    """Labels as the fake encoder understands them."""
+    return label_set(labels, list(FakeEncoder().encode_texts(prompts(labels))))

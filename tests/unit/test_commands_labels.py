@@ -1,0 +1,101 @@
+"""Labels in every chat: asked for, paged, shown on cards, and told where unknown."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.replies import PictureCard, Pictures, Reply
+from bot.requests import Request
+from bot.views import search_view
+from bot.words import Words
+from core.errors import UnknownLabel
+from tests.fake_labels import FakeLabels, labelled
+from tests.web.parts import Parts, languages
+
+
+@pytest.fixture
+async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
+    """A chat over five pictures of each colour, tagged with three of them."""
+    labels = FakeLabels({"gallery": labelled("red", "green", "blue")})
+    built = Parts(tmp_path, labels=labels)
+    yield built
+    await built.close()
+
+
+def asked(text: str, community: str = "web") -> Request:
+    """A request of somebody who is no administrator."""
+    return Request(community.partition(":")[0], community, "web:1", text=text)
+
+
+def cards(reply: Reply) -> list[PictureCard]:
+    """The cards of a reply."""
+    return [card for part in reply.parts if isinstance(part, Pictures) for card in part.cards]
+
+
+async def test_a_label_holds_on_every_page(parts: Parts) -> None:
+    """The button of the next page carries it, and each card names it."""
+    shown: list[PictureCard] = []
+    reply = await parts.commands.handle(asked("/find label:green green house --count 3"))
+    while True:
+        shown += cards(reply)
+        page = [button.action for button in reply.buttons if button.kind == "page"]
+        if not page:
+            break
+        reply = await parts.commands.act(page[0], asked(""))
+    assert [card.number for card in shown] == [1, 2, 3, 4, 5]
+    assert {card.caption.split()[0] for card in shown} == {"green"}
+    assert all(card.score_text.endswith(" · label: green") for card in shown)
+    assert all("label: green" in card.alt for card in shown)
+
+
+async def test_a_message_without_a_command_may_name_a_label(parts: Parts) -> None:
+    """A text alone is a find; a label alone lists all of its pictures without asking again."""
+    reply = await parts.commands.handle(asked("label:red"))
+    assert {card.caption.split()[0] for card in cards(reply)} == {"red"}
+    assert len(cards(reply)) == 5
+
+
+async def test_cards_of_untagged_pictures_are_as_before(parts: Parts) -> None:
+    """Where no label fits, or there are none, nothing is said of labels."""
+    reply = await parts.commands.handle(asked("/find purple house"))
+    assert cards(reply)
+    assert not any("label" in card.score_text for card in cards(reply))
+
+
+async def test_an_unknown_label_names_those_that_are_known(parts: Parts) -> None:
+    """In the language of whoever asks."""
+    reply = await parts.commands.handle(asked("/find label:shoe red"))
+    assert reply.error is not None
+    assert reply.error.code == "unknown_label"
+    assert "red, green, blue" in reply.error.text
+    assert "shoe" in reply.error.text
+    for language in ("de", "es", "ja", "pt"):
+        words = languages().presenter(language).words
+        cause, remedy = words.error(UnknownLabel("", known=("rot", "grün")))
+        assert "rot, grün" in remedy
+        assert cause != Words().error(UnknownLabel(""))[0]
+        general = words.error(UnknownLabel(""))
+        assert "rot" not in str(general)
+
+
+async def test_labels_are_those_of_the_asked_collection(parts: Parts) -> None:
+    """Another collection's are unknown there, and its pictures stay where they are."""
+    question = asked("/find label:red thing --collection secret", community="discord:7")
+    reply = await parts.commands.handle(question)
+    assert reply.error is not None
+    assert "green" not in reply.error.text
+    hidden = await parts.commands.handle(asked("/find label:red --collection secret"))
+    assert hidden.error is not None
+    assert hidden.error.code == "not_found"
+
+
+async def test_json_names_the_tag(parts: Parts) -> None:
+    """``tag`` beside each hit, null where no label fits."""
+    view = search_view(await parts.search.find("label:blue house", community="web", k=2))
+    assert view["query"] == "label:blue house"
+    assert [hit["tag"] for hit in view["hits"]] == ["blue", "blue"]
+    view = search_view(await parts.search.find("purple house", community="web", k=1))
+    assert [hit["tag"] for hit in view["hits"]] == [None]

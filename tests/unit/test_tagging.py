@@ -1,0 +1,293 @@
+"""Labels in questions, tags of pictures, and searches among them; files of labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bot.cli_tags import _read
+from core.chosen_rows import ChosenRows
+from core.classification import FITS_Z
+from core.errors import BadLabels, SourceError, UnknownLabel
+from core.search import Search
+from core.tagging import (
+    MAX_LABEL,
+    MAX_LABELS,
+    NONE,
+    LabelSet,
+    Question,
+    least_for,
+    parse,
+    tidy_labels,
+)
+from core.types import Band, SearchResult
+from tests.fake_collections import FakeLibrary, FakeSnapshot, FakeVectorIndex
+from tests.fake_labels import FakeLabels, labelled
+from tests.fakes import FakeDecoder, FakeEmbedder, hashed_unit, picture_bytes
+
+COLOURS = ("red", "green", "blue")
+PER_COLOUR = 12
+# Brown is none of the labels; most of them are called red, which no picture of them is.
+GALLERY = [
+    *((colour, f"{colour} thing {n}") for n in range(PER_COLOUR) for colour in COLOURS),
+    *(("brown", f"a red herring {n}") for n in range(3 * PER_COLOUR)),
+]
+
+
+def searching(*labels: str, snapshot: FakeSnapshot | None = None) -> Search:
+    """A search over the gallery, tagged with these labels."""
+    return Search(
+        FakeLibrary({"gallery": snapshot or FakeSnapshot.of(GALLERY)}),
+        FakeEmbedder(),
+        FakeDecoder(),
+        labels=FakeLabels({"gallery": labelled(*labels)} if labels else {}),
+    )
+
+
+def colours(result: SearchResult) -> set[str]:
+    """The colours of the hits."""
+    return {hit.picture.path.partition("-")[0] for hit in result.hits}
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "labels"),
+    [
+        ("label:shoe red", "red", ("shoe",)),
+        ('red Label:"running  shoe" ones', "red ones", ("running shoe",)),
+        ("label:“running shoe”", "", ("running shoe",)),
+        ("label:a label:«b c»", "", ("a", "b c")),
+        ("label\uff1a\u732b", "", ("\u732b",)),
+        ("label:", "", ("",)),
+        ('label:"unclosed', "", ('"unclosed',)),
+        ("a label on a jar", "a label on a jar", ()),
+        ("mylabel:x  y", "mylabel:x  y", ()),
+    ],
+)
+def test_labels_are_taken_out_of_a_question(text: str, words: str, labels: tuple[str, ...]) -> None:
+    """With quotation marks of any keyboard; a text without them stays as it is."""
+    assert parse(text) == Question(words, labels)
+
+
+def test_labels_are_lines_in_any_case_once() -> None:
+    """Empty lines and repetitions are left out, white space is tidied."""
+    assert tidy_labels([" Shoe", "", "shoe", "running \t shoe", "\0"]) == ("Shoe", "running shoe")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [],
+        ["  "],
+        [str(n) for n in range(MAX_LABELS + 1)],
+        ["x" * (MAX_LABEL + 1)],
+        ['5" pipe'],
+        ["a „b“"],
+    ],
+)
+def test_labels_that_nobody_could_ask_for_are_refused(lines: list[str]) -> None:
+    """None, too many, too long, or with a quotation mark."""
+    with pytest.raises(BadLabels) as refused:
+        tidy_labels(lines)
+    assert refused.value.remedy
+
+
+def test_a_picture_has_the_best_label_or_none() -> None:
+    """A label of nothing that it shows is not given, though it be the best of all."""
+    snapshot = FakeSnapshot.of(GALLERY)
+    told: list[tuple[int, int]] = []
+    known = labelled(*COLOURS)
+    tags = known.tags_of(snapshot.picture_index, lambda done, total: told.append((done, total)))
+    for row, (colour, _) in enumerate(GALLERY):
+        place = int(tags.places[row])
+        assert (NONE if colour == "brown" else COLOURS.index(colour)) == place
+    assert told == [(len(GALLERY), len(GALLERY))]
+    np.testing.assert_allclose(
+        tags.scores, (snapshot.picture_index.vectors @ known.words.T).max(axis=1), atol=1e-6
+    )
+    assert labelled("red").tags_of(FakeVectorIndex(known.words[:0])).places.shape == (0,)
+
+
+def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few vectors are in memory at once, tags and hits among rows are the same."""
+    index = FakeSnapshot.of(GALLERY).picture_index
+    known, rows = labelled(*COLOURS), np.arange(1, len(GALLERY), 2, dtype=np.int64)
+    query = index.vectors[:2]
+    whole = known.tags_of(index), ChosenRows(index, rows).search(query, 7)
+    monkeypatch.setattr("core.tagging._BLOCK", 5)
+    monkeypatch.setattr("core.chosen_rows._BLOCK", 3)
+    parts = known.tags_of(index), ChosenRows(index, rows).search(query, 7)
+    np.testing.assert_array_equal(whole[0].places, parts[0].places)
+    np.testing.assert_array_equal(whole[1][1], parts[1][1])
+    np.testing.assert_allclose(whole[1][0], parts[1][0], atol=1e-6)
+    exact, found = index.search(query, len(GALLERY))
+    for line in range(2):
+        kept = [n for n in range(len(GALLERY)) if found[line, n] % 2][:7]
+        assert parts[1][1][line].tolist() == found[line, kept].tolist()
+        np.testing.assert_allclose(parts[1][0][line], exact[line, kept], atol=1e-6)
+
+
+async def test_as_many_hits_come_as_there_are() -> None:
+    """The label is a filter before the ranking: pages go through all of its pictures."""
+    search = searching(*COLOURS)
+    first = await search.find("label:green red", community="web", k=10)
+    assert len(first.hits) == 10
+    assert colours(first) == {"green"}
+    assert first.has_more
+    assert first.query == "label:green red"
+    rest = await search.find("label:green red", community="web", k=10, offset=10)
+    assert len(rest.hits) == PER_COLOUR - 10
+    assert not rest.has_more
+    shown = [hit.picture.id for hit in (*first.hits, *rest.hits)]
+    assert len(set(shown)) == PER_COLOUR
+
+
+async def test_captions_lift_nothing_from_outside_the_label() -> None:
+    """What only its caption calls red is no answer among the blue ones."""
+    search = searching(*COLOURS)
+    plain = await search.find("a red herring 3", community="web", k=3)
+    assert "brown" in colours(plain)
+    among = await search.find("label:BLUE a red herring 3", community="web", k=30)
+    assert colours(among) == {"blue"}
+    assert len(among.hits) == PER_COLOUR
+
+
+async def test_a_label_alone_lists_its_pictures_the_best_first() -> None:
+    """By the label's own score, and none of them is called weak."""
+    search = searching(*COLOURS)
+    result = await search.find("label:red", community="web", k=100)
+    assert colours(result) == {"red"}
+    assert len(result.hits) == PER_COLOUR
+    scores = [hit.score for hit in result.hits]
+    assert scores == sorted(scores, reverse=True)
+    assert result.close_match
+    assert all(hit.band is not Band.WEAK for hit in result.hits)
+    both = await search.find("label:red label:blue", community="web", k=100)
+    assert colours(both) == {"red", "blue"}
+    assert len(both.hits) == 2 * PER_COLOUR
+
+
+async def test_a_label_that_everything_has_is_listed_too() -> None:
+    """Where all pictures show the same none of them stands out, which makes none of them weak."""
+    snapshot = FakeSnapshot.of([("red", f"thing {n}") for n in range(20)])
+    search = searching("Red", snapshot=snapshot)
+    plain = await search.find("red", community="web", k=20)
+    assert not plain.close_match
+    listed = await search.find("label:rED", community="web", k=20)
+    assert len(listed.hits) == 20
+    assert listed.close_match
+    assert all(hit.band is not Band.WEAK for hit in listed.hits)
+    assert any(hit.band is Band.WEAK for hit in plain.hits)
+    assert {hit.tag for hit in listed.hits} == {"Red"}
+
+
+async def test_the_name_of_a_label_is_no_word_of_the_question() -> None:
+    """Neither for the model nor for the captions, which may well hold it."""
+    snapshot = FakeSnapshot.of(
+        [*GALLERY, ("green", "label green"), *(("green", f"plain {n}") for n in range(9))]
+    )
+    search = searching(*COLOURS, snapshot=snapshot)
+    result = await search.find("label:green green", community="web", k=40)
+    captions = [hit.picture.caption for hit in result.hits]
+    assert "label green" in captions[1:], "shares one word with the question, as others do"
+
+
+async def test_exclusions_hold_among_labels() -> None:
+    """What is excluded stands below the rest of the label's pictures."""
+    search = searching("red", "blue")
+    result = await search.find("label:red label:blue", community="web", k=100, exclude="red")
+    shown = [hit.picture.path.partition("-")[0] for hit in result.hits]
+    assert shown == ["blue"] * PER_COLOUR + ["red"] * PER_COLOUR
+    # It is not what is asked for.
+    result = await search.find("label:red", community="web", exclude="zebra")
+    assert result.hits[0].score > 0.5
+
+
+async def test_hits_carry_their_tags() -> None:
+    """In every way to search; None where no label fits, and where nothing is tagged."""
+    search = searching(*COLOURS)
+    found = await search.find("brown", community="web", k=5)
+    assert {hit.tag for hit in found.hits} == {None}
+    found = await search.find("green", community="web", k=5)
+    assert {hit.tag for hit in found.hits} == {"green"}
+    alike = await search.similar(picture_bytes("blue", 99), community="web", k=5)
+    assert {hit.tag for hit in alike.hits} == {"blue"}
+    untagged = await searching().find("green", community="web", k=5)
+    assert {hit.tag for hit in untagged.hits} == {None}
+
+
+async def test_an_unknown_label_names_the_known_ones() -> None:
+    """So that nobody has to guess; where there are none, that is said."""
+    with pytest.raises(UnknownLabel, match="red, green, blue") as refused:
+        await searching(*COLOURS).find("label:shoe red", community="web")
+    assert refused.value.known == COLOURS
+    assert "shoe" in refused.value.message
+    with pytest.raises(UnknownLabel, match="no labels") as refused:
+        await searching().find("label:shoe", community="web")
+    assert refused.value.known == ()
+
+
+async def test_a_label_of_no_picture_finds_nothing() -> None:
+    """It is known, so that this is no error."""
+    result = await searching("red", "purple").find("label:purple", community="web")
+    assert result.hits == ()
+    assert not result.has_more
+    result = await searching("red", "purple").find("label:purple thing", community="web")
+    assert result.hits == ()
+
+
+async def test_new_labels_hold_at_once() -> None:
+    """Tags of a snapshot are kept for the labels that they were made with alone."""
+    snapshot = FakeSnapshot.of(GALLERY)
+    labels = FakeLabels({"gallery": labelled("red", "green")})
+    library = FakeLibrary({"gallery": snapshot})
+    search = Search(library, FakeEmbedder(), FakeDecoder(), labels=labels)
+    assert colours(await search.find("label:green", community="web")) == {"green"}
+    labels.sets["gallery"] = labelled("green", "red", "blue")
+    assert colours(await search.find("label:green", community="web")) == {"green"}
+    assert colours(await search.find("label:blue", community="web")) == {"blue"}
+
+
+def test_a_file_of_labels_is_text(tmp_path: Path) -> None:
+    """With or without a byte-order mark and with any ends of lines; what cannot be is told."""
+    file = tmp_path / "labels.txt"
+    file.write_bytes("\ufeffShoe\r\nrunning shoe\n\n".encode())
+    assert tidy_labels(_read(file)) == ("Shoe", "running shoe")
+    for content in (b"\xff\xfe\x00", b"x" * (1 << 20) + b"xx"):
+        file.write_bytes(content)
+        with pytest.raises(SourceError) as refused:
+            _read(file)
+        assert refused.value.remedy
+    with pytest.raises(SourceError):
+        _read(tmp_path / "missing.txt")
+
+
+def test_a_label_far_from_everything_is_not_given() -> None:
+    """Of unrelated directions one is always the best; it still fits nothing."""
+    dimension = 64
+    labels = np.stack([hashed_unit(f"label {n}".encode(), dimension) for n in range(3)])
+    everyday = np.stack([hashed_unit(f"word {n}".encode(), dimension) for n in range(64)])
+    pictures = np.stack([hashed_unit(f"picture {n}".encode(), dimension) for n in range(400)])
+    tags = LabelSet(("a", "b", "c"), labels, everyday).tags(pictures)
+    assert (tags.places == NONE).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("count", "z", "fits"), [(1, 1.9, 0), (1, 2.1, 1), (100, 3.0, 0), (100, 3.2, 1)]
+)
+def test_a_label_fits_where_it_stands_out(count: int, z: float, fits: int) -> None:
+    """By its deviations above everyday words: here their mean is 0 and their deviation 1."""
+    words = np.zeros((count, 1), dtype=np.float32)
+    words[-1] = z
+    everyday = np.array([[1.0], [-1.0]] * 32, dtype=np.float32)
+    known = LabelSet(tuple(map(str, range(count))), words, everyday)
+    tags = known.tags(np.ones((1, 1), dtype=np.float32))
+    assert tags.places.tolist() == [count - 1 if fits else NONE]
+
+
+def test_the_best_of_many_labels_has_to_stand_out_further() -> None:
+    """One in ten at most by chance: of 100 normal draws, one in ten exceeds 3.07."""
+    assert least_for(1) == least_for(4) == FITS_Z
+    assert least_for(100) == pytest.approx(3.0748, abs=0.0001)
+    assert FITS_Z < least_for(14) < least_for(1000) < 4
