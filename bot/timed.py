@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.ports import Tracer
 from core.ports import Embedder, Library, PictureDecoder, Snapshot
 from core.types import (
     CollectionStatus,
@@ -25,21 +26,30 @@ Observe = Callable[[str, float], None]
 """Gets the name of a stage and its seconds, whether it succeeded or raised."""
 
 
-@contextmanager
-def _timed(observe: Observe, stage: str) -> Iterator[None]:
-    started = time.perf_counter()
-    try:
-        yield
-    finally:
-        observe(stage, time.perf_counter() - started)
+class Stages:
+    """Where the time of the stages is told: to a histogram, and as spans of the request."""
+
+    def __init__(self, observe: Observe, tracer: Tracer) -> None:
+        self._observe = observe
+        self._tracer = tracer
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Tell of what is done inside, whether it succeeds or raises."""
+        started = time.perf_counter()
+        with self._tracer.span(stage):
+            try:
+                yield
+            finally:
+                self._observe(stage, time.perf_counter() - started)
 
 
 class TimedLibrary:
     """A Library whose ``open`` is the stage "open": which snapshot, and is it still current."""
 
-    def __init__(self, library: Library, observe: Observe) -> None:
+    def __init__(self, library: Library, stages: Stages) -> None:
         self._library = library
-        self._observe = observe
+        self._stages = stages
 
     def visible(self, community: str) -> Sequence[str]:
         """See the port."""
@@ -47,7 +57,7 @@ class TimedLibrary:
 
     async def open(self, collection: str | None, community: str) -> Snapshot:
         """See the port."""
-        with _timed(self._observe, "open"):
+        with self._stages.timed("open"):
             return await self._library.open(collection, community)
 
     async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
@@ -62,13 +72,13 @@ class TimedLibrary:
 class TimedDecoder:
     """A PictureDecoder whose ``decode`` is the stage "decode", its queue included."""
 
-    def __init__(self, decoder: PictureDecoder, observe: Observe) -> None:
+    def __init__(self, decoder: PictureDecoder, stages: Stages) -> None:
         self._decoder = decoder
-        self._observe = observe
+        self._stages = stages
 
     async def decode(self, source: bytes | Path, spec: PixelSpec) -> DecodedPicture:
         """See the port."""
-        with _timed(self._observe, "decode"):
+        with self._stages.timed("decode"):
             return await self._decoder.decode(source, spec)
 
     async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
@@ -79,9 +89,9 @@ class TimedDecoder:
 class TimedEmbedder:
     """An Embedder whose vectors are the stage "embed": cache or queue, and the encoder."""
 
-    def __init__(self, embedder: Embedder, observe: Observe) -> None:
+    def __init__(self, embedder: Embedder, stages: Stages) -> None:
         self._embedder = embedder
-        self._observe = observe
+        self._stages = stages
 
     @property
     def identity(self) -> ModelIdentity:
@@ -95,10 +105,10 @@ class TimedEmbedder:
 
     async def embed_text(self, text: str, *, lane: Lane = Lane.CHAT) -> Vectors:
         """See the port."""
-        with _timed(self._observe, "embed"):
+        with self._stages.timed("embed"):
             return await self._embedder.embed_text(text, lane=lane)
 
     async def embed_pixels(self, pixels: NDArray[np.uint8], *, lane: Lane = Lane.CHAT) -> Vectors:
         """See the port."""
-        with _timed(self._observe, "embed"):
+        with self._stages.timed("embed"):
             return await self._embedder.embed_pixels(pixels, lane=lane)

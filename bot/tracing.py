@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 
-from structlog.contextvars import bind_contextvars, bound_contextvars
+from structlog.contextvars import bind_contextvars, bound_contextvars, get_contextvars
+
+from bot.ports import Span
 
 _KEY = "request"
 _BYTES = 4
@@ -40,6 +42,32 @@ def request_scope(platform: str) -> Iterator[str]:
             yield name
     finally:
         _scoped.reset(token)
+
+
+def current_request() -> str | None:
+    """The id of the request that this task works on, None outside of any."""
+    name = get_contextvars().get(_KEY)
+    return str(name) if name is not None else None
+
+
+class NoTracer:
+    """A Tracer that keeps nothing."""
+
+    def span(self, name: str, **attributes: str | int) -> AbstractContextManager[Span]:
+        """See the port."""
+        del name, attributes
+        return _NOTHING
+
+
+class _Nothing:
+    def tell(self, **attributes: str | int) -> None:
+        """See the port."""
+
+    def failed(self, code: str) -> None:
+        """See the port."""
+
+
+_NOTHING = nullcontext(_Nothing())
 
 
 def _new_id() -> str:

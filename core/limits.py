@@ -101,6 +101,12 @@ class Limits:
         self._communities = _Windows(remembered)
         self._free_at: LRUCache[tuple[_Bucket, str], float] = LRUCache(remembered)
 
+    def change(self, quota: Quota | None, *, community: Quota, admin: Quota) -> None:
+        """Let other quotas hold from the next request on; what was counted stays counted."""
+        self._quota = quota
+        self._community = community
+        self._admin = admin
+
     def admit(
         self,
         requester: str,

@@ -1,4 +1,4 @@
-"""Take the pictures of ``docs/commands.md``: ``python scripts/commands_pictures.py``.
+"""Take the pictures of ``docs/commands.md``: ``python scripts/commands_pictures.py [NAME …]``.
 
 Starts ``tangerine run`` on Tux Paint's stamps between a loopback Discord and a loopback
 Telegram, gives each command on both, and draws the messages that come back in a real
@@ -12,7 +12,7 @@ import io
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,18 +62,24 @@ def scenes() -> tuple[Scene, ...]:
             "/classify fruit, animal, vehicle",
             photo=True,
         ),
+        Scene("map", {"query": "orange fruits", "groups": 8}, "/map orange fruits --groups 8"),
         Scene("add", {"caption": "our mascot"}, "/add our mascot", photo=True),
         Scene("remove", {"id": "our mascot"}, "/remove our mascot"),
         Scene("reindex", {}, "/reindex"),
         Scene("status", {}, "/status"),
         Scene("settings", {}, "/settings"),
+        Scene(
+            "moderation",
+            {"action": "test", "criterion": "insect"},
+            "/moderation test insect",
+        ),
         Scene("privacy", {}, "/privacy"),
         Scene("help", {}, "/help"),
     )
 
 
-async def main() -> None:
-    """Take all pictures."""
+async def main(names: Sequence[str] = ()) -> None:
+    """Take the pictures of these commands, or of all."""
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         gallery = demo_gallery(ROOT / "data" / "demo", print)
@@ -98,7 +104,7 @@ async def main() -> None:
                 executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
             )
             photo = _photo(gallery)
-            for scene in scenes():
+            for scene in (each for each in scenes() if not names or each.name in names):
                 # Two different pictures are added: the second one would be a duplicate.
                 added = scene.name == "add"
                 on_discord, on_telegram = (
@@ -186,4 +192,4 @@ def _save(picture: bytes, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    asyncio.run(main(sys.argv[1:]))

@@ -90,11 +90,13 @@ def _with_bubblewrap(files: Path, environment: list[str], mounts: Mounts, *, alo
         ("--ro-bind" if _mode(inside) else "--bind", str(path), inside) for path, inside in mounts
     )
     return run(
-        *("setpriv", f"--reuid={_USER}", f"--regid={_USER}", "--clear-groups"),
-        *("bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--die-with-parent"),
+        # Root may mount the image's files; what runs in it is nobody from its first moment.
+        *("bwrap", "--unshare-pid", "--unshare-ipc", "--die-with-parent"),
         *(("--unshare-net",) if alone else ()),
-        *("--ro-bind", files, "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"),
+        *("--ro-bind", files, "/", "--proc", "/proc", "--dev", "/dev"),
+        *("--perms", "1777", "--tmpfs", "/dev/shm", "--perms", "1777", "--tmpfs", "/tmp"),
         *(*volumes, "--chdir", "/data", "--clearenv", *variables),
+        *("setpriv", f"--reuid={_USER}", f"--regid={_USER}", "--clear-groups", "--no-new-privs"),
         *("python", _PROBE),
     )
 

@@ -28,7 +28,7 @@ def run(*command: str | Path, at: Path | None = None, check: bool = True) -> str
         [str(part) for part in command], cwd=at, capture_output=True, text=True, check=False
     )
     if check and done.returncode:
-        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:])
+        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-30:])
         raise Failed(f"{' '.join(map(str, command[:3]))} ended with {done.returncode}:\n{tail}")
     return done.stdout
 

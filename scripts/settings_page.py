@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from bot.reloading import LIVE  # noqa: E402 - run as a file
 from config.settings import SHORT_NAMES, Collection, Settings  # noqa: E402 - run as a file
 
 PAGE = ROOT / "docs" / "settings.md"
@@ -47,6 +48,11 @@ communities = ["discord:1234567890", "web"]
 ```
 
 Who may search a collection is on the page [Collections and permissions](collections.md).
+
+## While it runs
+
+These change at SIGHUP (`kill -HUP`, `docker compose kill -s HUP tangerine`), the others at the
+next start: {live}.
 """
 
 _RANGES: tuple[tuple[type, str, str], ...] = (
@@ -66,7 +72,8 @@ def page() -> str:
         if isinstance(inner, type) and issubclass(inner, BaseModel):
             parts += [f"## [{name}]\n", *_table(inner, name, words)]
     names = ", ".join(f"`{name}`" for name in Collection.model_fields)
-    return "\n".join([*parts, _TAIL.format(names=names)])
+    live = ", ".join(f"`{name}`" for name in sorted(LIVE))
+    return "\n".join([*parts, _TAIL.format(names=names, live=live)])
 
 
 def _table(model: type[BaseModel], section: str, words: dict[str, str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -41,6 +42,7 @@ class Life:
     telegram: TelegramServer
     told: list[str]
     unready: list[str]
+    settings: Path
 
     async def until_unready(self, words: str) -> None:
         """Wait until /readyz answers 503 with these words in its reason."""
@@ -85,6 +87,8 @@ async def life(
     telegram.world.user(11)
     address = tmp_path_factory.mktemp("notify") / "socket"
     told: list[str] = []
+    settings = tmp_path_factory.mktemp("settings") / "tangerine.toml"
+    settings.write_text("[search]\nmax_query = 200\n", encoding="utf-8")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(address))
         manager.setblocking(False)
@@ -98,10 +102,11 @@ async def life(
                 **telegram.environment,
                 NOTIFY_SOCKET=str(address),
                 WATCHDOG_USEC="2000000",
+                TANGERINE_CONFIG=str(settings),
             ) as started,
         ):
             unready = await _reasons(started)
-            yield Life(started, discord, telegram, told, unready)
+            yield Life(started, discord, telegram, told, unready, settings)
         listening.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await listening
@@ -110,9 +115,33 @@ async def life(
 async def test_it_says_why_it_is_not_ready_yet(life: Life) -> None:
     """While the first index is built, /readyz and the service manager tell so."""
     assert any("indexed for the first time" in reason for reason in life.unready)
-    assert life.told[0] == "READY=1"
+    assert "Not ready: the model mini is being loaded" in life.told[0]
+    assert life.told.count("READY=1") == 1
     assert any("Not ready:" in told and "first time" in told for told in life.told)
     assert (await life.running.get("/healthz"))[0] == 200
+
+
+async def test_settings_are_read_anew(life: Life) -> None:
+    """At SIGHUP what can change does, wrong ones change nothing, and the rest is named."""
+    question = "orange fruits " * 5
+    assert (await life.running.get("/api/find", q=question))[0] == 200
+    program = life.running.process
+    life.settings.write_text("[search]\nmax_query = 60\n[encoder]\nmax_batch = 16\n")
+    program.send_signal(signal.SIGHUP)
+    await life.running.wait_until_said(
+        "Settings read anew; changed: search.max_query; at the next start: encoder.max_batch."
+    )
+    status, answer = await life.running.get("/api/find", q=question)
+    assert (status, answer["error"]["code"]) == (400, "query_too_long")
+    life.settings.write_text("[search]\nmax_query = -1\n")
+    program.send_signal(signal.SIGHUP)
+    await life.running.wait_until_said("search.max_query = -1", "stay as they were")
+    assert (await life.running.get("/api/find", q=question))[0] == 400
+    assert (await life.running.get("/api/find", q="orange fruits"))[0] == 200
+    life.settings.write_text("")
+    program.send_signal(signal.SIGHUP)
+    await life.running.wait_until_said("changed: search.max_query.")
+    assert (await life.running.get("/api/find", q=question))[0] == 200
 
 
 async def test_the_watchdog_is_told_in_time(life: Life) -> None:
@@ -237,12 +266,27 @@ async def test_a_second_sigterm_ends_it_at_once(indexed: Program) -> None:
     assert any(line.startswith("STOPPING=1") for line in told)
 
 
-async def test_a_missing_model_ends_the_start_with_its_remedy(
-    indexed: Program, tmp_path: Path
-) -> None:
-    """There is nothing to be ready for: whatever started it is told, and may start it again."""
+async def test_a_missing_model_is_told_and_waited_for(indexed: Program, tmp_path: Path) -> None:
+    """Alive and not ready, with the remedy; ready once the model is there; stopped any time."""
     missing = tmp_path / "model"
-    done = await asyncio.to_thread(indexed.apart, "run", TANGERINE_MODEL=str(missing))
-    assert done.code == 1
-    assert str(missing) in done.err
-    assert "TANGERINE_MODEL" in done.err
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    settings = {"TANGERINE_MODEL": str(missing), "TANGERINE_WEB_PORT": str(port)}
+    async with running(indexed, **settings) as started:
+        await started.wait_until_said("tried again")
+        started.url = f"http://127.0.0.1:{port}"
+        for path, expected in {"/healthz": 200, "/readyz": 503, "/api/find": 503}.items():
+            status, answer = await started.get(path)
+            assert status == expected
+            if status == 503:
+                assert str(missing) in answer["error"]["message"]
+                assert "TANGERINE_MODEL" in answer["error"]["message"]
+        shutil.copytree(next((indexed.folder / "data" / "models").glob("mini*")), tmp_path / "half")
+        (tmp_path / "half").rename(missing)
+        await _reasons(started)
+        assert (await started.get("/api/find", q="orange fruits"))[0] == 200
+    async with running(indexed, **settings | {"TANGERINE_MODEL": f"{missing}s"}) as started:
+        await started.wait_until_said("tried again")
+        started.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(20):
+            assert await started.process.wait() == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from bot.app import keep_sweeping
+from bot.background import keep_sweeping
 from core.errors import CatalogueError
 from tests.web.parts import Parts
 

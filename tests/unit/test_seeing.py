@@ -18,8 +18,8 @@ from structlog.testing import capture_logs
 from bot.metrics import Metrics
 from bot.observing import Observed, Observer
 from bot.requests import Request
-from bot.timed import TimedDecoder, TimedEmbedder, TimedLibrary
-from bot.tracing import begin_request, request_scope
+from bot.timed import Stages, TimedDecoder, TimedEmbedder, TimedLibrary
+from bot.tracing import NoTracer, begin_request, request_scope
 from core.batching import BatcherHealth
 from core.errors import Busy, NotFound
 from core.types import CollectionStatus, Progress
@@ -104,8 +104,9 @@ async def test_each_stage_is_timed_whether_it_succeeds_or_not() -> None:
     """One observation a call, and the result or the error goes through unchanged."""
     metrics = Metrics()
     embedder = FakeEmbedder(FakeEncoder())
-    timed = TimedEmbedder(embedder, metrics.stage)
-    decoder = TimedDecoder(FakeDecoder(), metrics.stage)
+    stages = Stages(metrics.stage, NoTracer())
+    timed = TimedEmbedder(embedder, stages)
+    decoder = TimedDecoder(FakeDecoder(), stages)
     vector = await timed.embed_text("red")
     assert (vector == await embedder.embed_text("red")).all()
     picture = await decoder.decode(picture_bytes("red"), timed.pixel_spec)
@@ -129,7 +130,7 @@ async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
 async def test_an_unknown_collection_is_timed_too(parts: Parts) -> None:
     """The stage "open" counts what it refuses."""
     metrics = Metrics()
-    library = TimedLibrary(parts.library, metrics.stage)
+    library = TimedLibrary(parts.library, Stages(metrics.stage, NoTracer()))
     assert library.visible("web") == parts.library.visible("web")
     with pytest.raises(NotFound):
         await library.open("nothing", "web")

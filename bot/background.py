@@ -1,0 +1,129 @@
+"""What goes on beside the answers: first indexes, folders that are watched, what is due."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from typing import Any
+
+import structlog
+
+from bot.console import Terminal
+from bot.engine import Engine, collection_specs
+from bot.jobs import ReindexJobs
+from bot.watching import FolderWatch, WatchOptions
+from core.errors import TangerineError
+from core.ports import Contributions
+from index.communities import StoredSettings
+from index.library import LOCAL
+from index.walk import CAPTION_SUFFIXES, PICTURE_SUFFIXES
+
+_log = structlog.get_logger("bot.background")
+
+# A removed upload is deleted this long after it cannot be restored any more, at the latest.
+_SWEEP_EVERY_S = 60.0
+
+# What another process changes of a community's settings holds here this much later, at most.
+_SETTINGS_EVERY_S = 1.0
+
+
+async def in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    """Do this beside everything else, until the stack is closed."""
+    task = asyncio.create_task(work)
+
+    async def end() -> None:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    stack.push_async_callback(end)
+
+
+async def keep_sweeping(contributions: Contributions, every_s: float = _SWEEP_EVERY_S) -> None:
+    """Delete what is due, at once and from then on, until cancelled; errors are logged."""
+    while True:
+        try:
+            await contributions.sweep()
+        except TangerineError as error:
+            _log.error("not swept", code=error.code)
+        except Exception:  # noqa: BLE001 - one defect must not end all later sweeps
+            _log.exception("not swept")
+        await asyncio.sleep(every_s)
+
+
+async def keep_settings_fresh(settings: StoredSettings, every_s: float = _SETTINGS_EVERY_S) -> None:
+    """See what other processes change of communities' settings, until cancelled."""
+    failing = False
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await settings.catch_up()
+            failing = False
+        except TangerineError as error:
+            if not failing:  # once is enough for a disk that is gone for hours
+                _log.error("settings not read", code=error.code)
+            failing = True
+
+
+async def never_indexed(engine: Engine) -> dict[str, str]:
+    """Why each collection that was never indexed cannot be searched yet."""
+    return {
+        status.name: f"the collection {status.name} is being indexed for the first time"
+        for status in await engine.library.status(LOCAL)
+        if status.generation == 0
+    }
+
+
+def watches(
+    engine: Engine, jobs: ReindexJobs, empty: dict[str, str]
+) -> Sequence[Coroutine[None, None, None]]:
+    """What keeps the collections up to date with their folders from now on."""
+    watch = engine.settings.watch
+    if watch.mode == "off":
+        return ()
+    options = WatchOptions(
+        polling=watch.mode == "poll",
+        settle_s=watch.settle_s,
+        pause_s=watch.pause_s,
+        poll_s=watch.poll_s,
+    )
+    folders = {spec.name: spec.folder for spec in collection_specs(engine.settings)}
+    follower = FolderWatch(
+        jobs,
+        folders,
+        options,
+        suffixes=PICTURE_SUFFIXES | CAPTION_SUFFIXES,
+        on_indexed=lambda name: empty.pop(name, None),
+    )
+    return (follower.run(),)
+
+
+async def index_all(
+    engine: Engine, jobs: ReindexJobs, terminal: Terminal, empty: dict[str, str]
+) -> None:
+    """Bring every collection up to date, one after the other; ``empty`` loses those that are."""
+    for collection in engine.settings.all_collections:
+        job = jobs.start(collection.name, full=False)
+        with terminal.progress() as lines:
+            async for progress in jobs.follow(job):
+                lines.update(collection.name, progress)
+        try:
+            report = await asyncio.shield(job.task)
+        except TangerineError as error:
+            # The others, and what was indexed before, can be searched all the same.
+            terminal.error(f"{collection.name}: {error.message}", error.remedy)
+            if collection.name in empty:
+                empty[collection.name] = f"{collection.name}: {error.message}"
+            continue
+        except Exception:  # noqa: BLE001 - one collection's defect must not stop the next
+            _log.exception("reindex failed", collection=collection.name)
+            terminal.error(f"{collection.name}: the reindex failed; the log says where.")
+            continue
+        empty.pop(collection.name, None)
+        terminal.report(report)
+        for status in await engine.library.status(LOCAL):
+            engine.metrics.collection(status.name, status.pictures)
+    if len(empty) < len(engine.settings.all_collections):
+        terminal.note("Ready: type /find and what you look for.")

@@ -1,0 +1,64 @@
+"""The address of the web chat: taken once, and answered by one server after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from typing import Self
+
+from aiohttp import web
+
+from core.errors import SettingsError
+
+_BACKLOG = 128
+
+
+class Listener:
+    """An address that connections reach from :meth:`open` to :meth:`close`.
+
+    A server that takes over from another one gets copies of the same sockets, so that no
+    connection is refused between them.
+    """
+
+    def __init__(self, host: str, sockets: Sequence[socket.socket]) -> None:
+        self._host = host
+        self._sockets = sockets
+
+    @classmethod
+    async def open(cls, host: str, port: int) -> Self:
+        """Take an address; port 0 is any free one.
+
+        Raises SettingsError where it is taken or not ours.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            server = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
+            taken = [shown.dup() for shown in server.sockets]
+            server.close()
+            for one in taken:
+                # From here on the address is ours alone, and whoever comes waits.
+                one.listen(_BACKLOG)
+        except (OSError, OverflowError) as error:
+            reason = error.strerror if isinstance(error, socket.gaierror) else str(error)
+            raise SettingsError(
+                f"The web chat cannot listen on {host}, port {port}: {reason}.",
+                remedy="Choose others with TANGERINE_WEB_HOST and TANGERINE_WEB_PORT.",
+            ) from error
+        return cls(host, taken)
+
+    @property
+    def url(self) -> str:
+        """Its address, as ``http://127.0.0.1:8080``."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self._sockets[0].getsockname()[1]}"
+
+    async def serve(self, runner: web.AppRunner) -> None:
+        """Let a server that is set up answer here from now on, until its own cleanup."""
+        for taken in self._sockets:
+            await web.SockSite(runner, taken.dup()).start()
+
+    def close(self) -> None:
+        """Give the address back."""
+        for taken in self._sockets:
+            taken.close()
