@@ -98,7 +98,13 @@ release-check: $(VENV)/.installed
 	$(BIN)/python scripts/release_check.py $(RELEASE_ARGS)
 
 bench: install-dev
-	$(BIN)/python -m bench
+	$(BIN)/python -m bench $(BENCH_ARGS)
+
+# What bench/peers.py compares with, each in an environment of its own, pinned.
+.PHONY: bench-peers
+bench-peers: $(BIN)/python
+	$(BIN)/python -m venv .cache/peers/indexes
+	.cache/peers/indexes/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r bench/peer_programs/indexes.txt
 
 clean:
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage *.egg-info

@@ -2,8 +2,9 @@
 
 The string is ``<kind><count>[.<offset>][!][~][*]|<payload>``: kind ``f``ind, ``s``imilar,
 ``m``ore like, ``a``dd, ``r``emove, ``u``ndo a removal, ``w``ithdraw an upload or ``c``hange
-a setting; count and offset in base 36; ``!`` shows weak matches, ``~`` answers in private.
-The payload is text, exclude and collection, separated by ``|`` and percent-escaped.
+a setting, pages of held pictures (``l``) and decisions about one (``y`` to approve, ``n`` to hide
+it, ``v`` to take that back); count and offset in base 36; ``!`` shows weak matches, ``~`` answers
+in private. The payload is text, exclude and collection, separated by ``|`` and percent-escaped.
 A payload too long for a button is kept in a :class:`TextMemory`, and the string carries
 ``*`` and its key instead.
 """
@@ -25,7 +26,8 @@ from core.limits import Kind as Asked
 from core.ports import Clock
 
 Kind = Literal[
-    "find", "similar", "more_like", "add", "remove", "restore", "withdraw", "change"
+    "find", "similar", "more_like", "add", "remove", "restore", "withdraw", "change",
+    "review", "approve", "hide", "reconsider",
 ]  # fmt: skip
 
 Who = Literal["all", "adder", "admin"]
@@ -37,6 +39,10 @@ WHO: Mapping[Kind, Who] = {
     "remove": "admin",
     "restore": "admin",
     "change": "admin",
+    "review": "admin",
+    "approve": "admin",
+    "hide": "admin",
+    "reconsider": "admin",
 }
 """Who may press a button of these kinds; of all others, everybody."""
 
@@ -57,10 +63,14 @@ _KINDS: dict[str, Kind] = {
     "u": "restore",
     "w": "withdraw",
     "c": "change",
+    "l": "review",
+    "y": "approve",
+    "n": "hide",
+    "v": "reconsider",
 }
 _LETTERS = {kind: letter for letter, kind in _KINDS.items()}
 _SHAPE = re.compile(
-    r"([fsmaruwc])([0-9a-z]{1,2})(?:\.([0-9a-z]{1,4}))?(!?)(~?)(\*?)\|(.*)", re.DOTALL
+    r"([fsmaruwclynv])([0-9a-z]{1,2})(?:\.([0-9a-z]{1,4}))?(!?)(~?)(\*?)\|(.*)", re.DOTALL
 )
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _FIELDS = 3

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 import structlog
 
 from bot.actions import ActionCodec, TextMemory
 from bot.admission import Admission
+from bot.background import (
+    in_background,
+    index_all,
+    keep_settings_fresh,
+    keep_sweeping,
+    never_indexed,
+    watches,
+)
 from bot.command_parts import CommandParts
 from bot.commands import Commands
 from bot.community_presenter import OperatorDefaults
-from bot.console import Loading, Terminal
-from bot.engine import NO_GALLERY, Engine, open_engine
+from bot.console import Terminal
+from bot.engine import NO_GALLERY, Engine
 from bot.failures import Failures
 from bot.health import DiskWatch
 from bot.jobs import ReindexJobs
@@ -24,26 +32,29 @@ from bot.languages import Languages
 from bot.observing import Observed, Observer
 from bot.platforms import ChatParts, platforms_of, telegram_memory
 from bot.ports import Readiness
+from bot.reloading import Live, Reloading, configure_logs, cooldowns
 from bot.service_manager import ServiceManager
 from bot.sheets import Sheets
+from bot.starting import Starting
 from bot.thumbnails import Thumbnails
 from bot.web_app import WebAdapter, WebOptions, WebParts
+from bot.web_listening import Listener
+from bot.web_waiting import WaitingRoom
 from config.settings import Settings
-from core.errors import NotFound, SettingsError, TangerineError
-from core.ports import Contributions
+from core.errors import NotFound, SettingsError
 from index.library import LOCAL
 
 _log = structlog.get_logger("bot.app")
-
-# A removed upload is deleted this long after it cannot be restored any more, at the latest.
-_SWEEP_EVERY_S = 60.0
 
 # A process group and its leader are often signalled both: that is one request, not two.
 _SAME_REQUEST_S = 1.0
 
 
-async def serve(settings: Settings, terminal: Terminal) -> None:
-    """Run every adapter until SIGTERM or SIGINT; a second signal ends at once."""
+async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Settings]) -> None:
+    """Run every adapter until SIGTERM or SIGINT; a second signal ends at once.
+
+    At SIGHUP the settings are ``read`` anew, as far as they can change while it runs.
+    """
     if not settings.all_collections:
         raise NotFound("There is no collection to search.", remedy=NO_GALLERY)
     if not (settings.web.enabled or settings.discord.token or settings.telegram.token):
@@ -52,14 +63,29 @@ async def serve(settings: Settings, terminal: Terminal) -> None:
             remedy="Set DISCORD_TOKEN or TELEGRAM_TOKEN, or TANGERINE_WEB__ENABLED=true.",
         )
     stop = _stop_on_signals()
-    with Loading(terminal, f"loading {settings.model}"):
-        stack = AsyncExitStack()
-        engine = await stack.enter_async_context(open_engine(settings))
-    async with stack:
+    hung_up = _on_hangup()
+    manager = ServiceManager.of(os.environ, pid=os.getpid())
+    starting = Starting(settings, terminal)
+    async with AsyncExitStack() as stack, AsyncExitStack() as meanwhile:
+        listener = await _waiting_room(settings, starting, stack, meanwhile)
+        await in_background(meanwhile, manager.keep_alive(starting.unready))
+        engine = await starting.engine(stack, stop)
+        if engine is None:
+            return
         jobs = ReindexJobs(engine.reindexer)
         stack.push_async_callback(jobs.close)
-        empty = await _never_indexed(engine)
-        chat = _chat_parts(engine, jobs)
+        empty = await never_indexed(engine)
+        discord_roster, telegram_roster = Live.rosters(settings)
+        live = Live(
+            limits=engine.limits,
+            search=engine.search,
+            defaults=OperatorDefaults(settings.search.results, cooldowns(settings)),
+            discord=discord_roster,
+            telegram=telegram_roster,
+            configure_logs=configure_logs,
+        )
+        reloading = Reloading(settings, live, read=read, terminal=terminal)
+        chat = _chat_parts(engine, jobs, live)
         platforms = platforms_of(engine, chat, terminal)
         disk = DiskWatch(settings.data_dir)
 
@@ -70,8 +96,8 @@ async def serve(settings: Settings, terminal: Terminal) -> None:
         for platform in platforms:
             platform.start()
             stack.push_async_callback(platform.stop)
-        if settings.web.enabled:
-            web = _web_adapter(engine, chat, unready)
+        if listener is not None:
+            web = _web_adapter(engine, chat, unready, live.defaults, listener)
             await web.start()
             stack.push_async_callback(web.stop)
             terminal.note(f"Web chat: {web.url}")
@@ -88,77 +114,40 @@ async def serve(settings: Settings, terminal: Terminal) -> None:
             ),
             engine.metrics,
         )
-        manager = ServiceManager.of(os.environ, pid=os.getpid())
-        background = [
-            asyncio.create_task(work)
+        await meanwhile.aclose()
+        async with AsyncExitStack() as background:
             for work in (
                 disk.watch(),
                 observer.observe(),
                 manager.keep_alive(unready),
                 keep_sweeping(engine.contributions),
-                _index_all(engine, jobs, terminal, empty),
-            )
-        ]
-        manager.ready()
-        await stop.wait()
-        terminal.note("Stopping.")
-        manager.stopping()
-        for task in background:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+                keep_settings_fresh(engine.community_settings),
+                reloading.serve(hung_up),
+                index_all(engine, jobs, terminal, empty),
+                *watches(engine, jobs, empty),
+            ):
+                await in_background(background, work)
+            manager.ready()
+            await stop.wait()
+            terminal.note("Stopping.")
+            manager.stopping()
 
 
-async def keep_sweeping(contributions: Contributions, every_s: float = _SWEEP_EVERY_S) -> None:
-    """Delete what is due, at once and from then on, until cancelled; errors are logged."""
-    while True:
-        try:
-            await contributions.sweep()
-        except TangerineError as error:
-            _log.error("not swept", code=error.code)
-        except Exception:  # noqa: BLE001 - one defect must not end all later sweeps
-            _log.exception("not swept")
-        await asyncio.sleep(every_s)
+async def _waiting_room(
+    settings: Settings, starting: Starting, stack: AsyncExitStack, meanwhile: AsyncExitStack
+) -> Listener | None:
+    """The web chat's address, answered while the engine starts; None without a web chat."""
+    if not settings.web.enabled:
+        return None
+    listener = await Listener.open(settings.web.host, settings.web.port)
+    stack.callback(listener.close)
+    room = WaitingRoom(listener, starting.unready)
+    await room.start()
+    meanwhile.push_async_callback(room.stop)
+    return listener
 
 
-async def _never_indexed(engine: Engine) -> dict[str, str]:
-    """Why each collection that was never indexed cannot be searched yet."""
-    return {
-        status.name: f"the collection {status.name} is being indexed for the first time"
-        for status in await engine.library.status(LOCAL)
-        if status.generation == 0
-    }
-
-
-async def _index_all(
-    engine: Engine, jobs: ReindexJobs, terminal: Terminal, empty: dict[str, str]
-) -> None:
-    for collection in engine.settings.all_collections:
-        job = jobs.start(collection.name, full=False)
-        with terminal.progress() as lines:
-            async for progress in jobs.follow(job):
-                lines.update(collection.name, progress)
-        try:
-            report = await asyncio.shield(job.task)
-        except TangerineError as error:
-            # The others, and what was indexed before, can be searched all the same.
-            terminal.error(f"{collection.name}: {error.message}", error.remedy)
-            if collection.name in empty:
-                empty[collection.name] = f"{collection.name}: {error.message}"
-            continue
-        except Exception:  # noqa: BLE001 - one collection's defect must not stop the next
-            _log.exception("reindex failed", collection=collection.name)
-            terminal.error(f"{collection.name}: the reindex failed; the log says where.")
-            continue
-        empty.pop(collection.name, None)
-        terminal.report(report)
-        for status in await engine.library.status(LOCAL):
-            engine.metrics.collection(status.name, status.pictures)
-    if len(empty) < len(engine.settings.all_collections):
-        terminal.note("Ready: type /find and what you look for.")
-
-
-def _chat_parts(engine: Engine, jobs: ReindexJobs) -> ChatParts:
+def _chat_parts(engine: Engine, jobs: ReindexJobs, live: Live) -> ChatParts:
     settings = engine.settings
     thumbnails = Thumbnails(engine.decoder)
     sheets = Sheets(engine.library, engine.decoder, thumbnails)
@@ -171,20 +160,19 @@ def _chat_parts(engine: Engine, jobs: ReindexJobs) -> ChatParts:
             search=engine.search,
             library=engine.library,
             contributions=engine.contributions,
+            moderation=engine.moderation,
             settings=engine.community_settings,
             jobs=jobs,
             admission=admission,
             counters=engine.metrics,
+            tracer=engine.tracer,
             failures=failures,
             presenters=languages.presenter,
             codec=ActionCodec(TextMemory(engine.clock)),
             sheets=sheets,
             model=engine.model_card,
             memories=(telegram,) if telegram is not None else (),
-            defaults=OperatorDefaults(
-                count=settings.search.results,
-                cooldown_s=settings.limits.cooldown_s if settings.limits.enabled else None,
-            ),
+            defaults=live.defaults,
         )
     )
     return ChatParts(
@@ -196,10 +184,18 @@ def _chat_parts(engine: Engine, jobs: ReindexJobs) -> ChatParts:
         presenters=languages.presenter,
         languages=tuple(languages.all),
         telegram=telegram,
+        discord_roster=live.discord,
+        telegram_roster=live.telegram,
     )
 
 
-def _web_adapter(engine: Engine, chat: ChatParts, readiness: Readiness) -> WebAdapter:
+def _web_adapter(
+    engine: Engine,
+    chat: ChatParts,
+    readiness: Readiness,
+    defaults: OperatorDefaults,
+    listener: Listener,
+) -> WebAdapter:
     settings = engine.settings
     token = settings.web.token
     return WebAdapter(
@@ -214,15 +210,23 @@ def _web_adapter(engine: Engine, chat: ChatParts, readiness: Readiness) -> WebAd
             presenters=chat.presenters,
             readiness=readiness,
             clock=engine.clock,
+            defaults=defaults,
+            tracer=engine.tracer,
         ),
         WebOptions(
             host=settings.web.host,
             port=settings.web.port,
             token=token.get_secret_value() if token else None,
-            count=settings.search.results,
             max_bytes=settings.pictures.max_bytes,
         ),
+        listener=listener,
     )
+
+
+def _on_hangup() -> asyncio.Event:
+    asked = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
+    return asked
 
 
 def _stop_on_signals() -> asyncio.Event:

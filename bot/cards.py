@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from bot.replies import PictureCard
+from bot.replies import CaptionLine, PictureCard
 from bot.words import Words
-from core.types import Band, Hit, Picture
+from core.types import Band, CaptionHit, Hit, Picture
 
 
 def hit_card(words: Words, hit: Hit) -> PictureCard:
     """A hit with its rank, its score and its band."""
     picture = hit.picture
     caption = words.caption(picture.caption, picture.path)
-    score_text = words.score(hit.score, hit.band)
+    score_text = words.score(hit.score, hit.band, hit.found_by, hit.tag)
     return PictureCard(
         number=hit.rank,
         id=picture.id,
@@ -22,6 +22,19 @@ def hit_card(words: Words, hit: Hit) -> PictureCard:
         alt=words.card_alt(hit.rank, caption, score_text),
         width=picture.width,
         height=picture.height,
+    )
+
+
+def caption_line(words: Words, hit: CaptionHit) -> CaptionLine:
+    """A caption that matches, with the picture that carries it."""
+    score_text = words.score(hit.score)
+    return CaptionLine(
+        number=hit.rank,
+        caption=hit.caption,
+        score=hit.score,
+        score_text=score_text,
+        picture_id=hit.picture.id,
+        alt=words.card_alt(hit.rank, hit.caption, score_text),
     )
 
 

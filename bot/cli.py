@@ -15,15 +15,21 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from bot import cli_learning, cli_operations
+from bot import cli_collections, cli_learning, cli_map, cli_moderation, cli_operations, cli_tags
 from bot.app import serve
-from bot.collection_map import draw_map
 from bot.console import Terminal
 from bot.engine import Engine, fetch_demo, open_engine
-from bot.logs import configure
-from bot.views import classify_view, describe_view, reindex_view, search_view, status_view
+from bot.reloading import configure_logs
+from bot.views import (
+    classify_view,
+    describe_view,
+    encoder_lines,
+    reindex_view,
+    search_view,
+    status_view,
+)
 from config.settings import Settings, WrongSettingError, load
-from core.errors import SourceError, TangerineError
+from core.errors import TangerineError
 from core.types import ReindexReport, SearchResult
 from index.library import LOCAL
 
@@ -102,7 +108,7 @@ def run(
         if demo and not settings.all_collections:
             folder = await fetch_demo(settings, terminal.note)
             settings = settings.model_copy(update={"gallery": folder})
-        await serve(settings, terminal)
+        await serve(settings, terminal, lambda: load(context.obj, gallery=settings.gallery))
         return 0
 
     _execute(context, work, gallery=gallery)
@@ -191,40 +197,16 @@ def classify(
     )
 
 
-@app.command(name="map")
-def map_(
-    context: typer.Context,
-    out: Annotated[Path, typer.Argument(metavar="OUT.png", dir_okay=False)],
-    collection: CollectionName = None,
-) -> None:
-    """Draw the collection on a plane (PCA)."""
-
-    async def work(settings: Settings, terminal: Terminal) -> int:
-        async with open_engine(settings) as engine:
-            png = await draw_map(
-                engine.library,
-                engine.decoder,
-                collection=engine.collection_name(collection),
-                community=LOCAL,
-            )
-        try:
-            await asyncio.to_thread(out.write_bytes, png)
-        except OSError as error:
-            raise SourceError(
-                f"{out} cannot be written: {error.strerror}.", remedy="Name another file."
-            ) from error
-        terminal.note(f"Wrote {out}.")
-        return 0
-
-    _execute(context, work)
-
-
 @app.command()
 def reindex(
     context: typer.Context,
     collection: CollectionName = None,
     *,
     full: Annotated[bool, typer.Option("--full", help="Encode every picture anew.")] = False,
+    confirm_removals: Annotated[
+        bool,
+        typer.Option("--confirm-removals", help="Most pictures were removed on purpose."),
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Bring a collection up to date with its folder."""
@@ -234,7 +216,10 @@ def reindex(
             name = engine.collection_name(collection)
             with terminal.progress() as lines:
                 report: ReindexReport = await engine.reindexer.reindex(
-                    name, full=full, on_progress=lambda progress: lines.update(name, progress)
+                    name,
+                    full=full,
+                    confirm_removals=confirm_removals,
+                    on_progress=lambda progress: lines.update(name, progress),
                 )
         terminal.json(reindex_view(report)) if json else terminal.report(report)
         return 0
@@ -253,25 +238,11 @@ def status(context: typer.Context, *, json: AsJson = False) -> None:
         if json:
             terminal.json(status_view(card, collections))
         else:
-            terminal.out.print(f"model {card.name} ({card.dimension} dimensions) on {card.device}")
+            terminal.out.print(f"model {card.name} ({card.dimension} dimensions) on {card.place}")
+            for line in encoder_lines(card):
+                terminal.out.print(line, soft_wrap=True, markup=False)
             terminal.statuses(collections)
         return 0
-
-    _execute(context, work)
-
-
-@app.command()
-def verify(context: typer.Context) -> None:
-    """Check the index against the catalogue and the files; exit 1 where they differ."""
-
-    async def work(settings: Settings, terminal: Terminal) -> int:
-        async with open_engine(settings) as engine:
-            differences = await engine.verify()
-        for line in differences:
-            terminal.out.print(line, soft_wrap=True, markup=False)
-        if not differences:
-            terminal.note("Index, catalogue and files agree.")
-        return 1 if differences else 0
 
     _execute(context, work)
 
@@ -302,12 +273,7 @@ def _execute(
     terminal = Terminal()
     try:
         settings = load(context.obj, **overrides)
-        secrets = (settings.web.token, settings.discord.token, settings.telegram.token)
-        configure(
-            settings.logs.level,
-            settings.logs.format,
-            [secret.get_secret_value() for secret in secrets if secret],
-        )
+        configure_logs(settings)
         code = asyncio.run(work(settings, terminal))
     except TangerineError as error:
         terminal.error(error.message, error.remedy)
@@ -320,8 +286,12 @@ def _execute(
     raise typer.Exit(code)
 
 
+cli_map.add_to(app, _execute)
 cli_learning.add_to(app, _execute)
-cli_operations.add_to(app)
+cli_operations.add_to(app, _execute)
+cli_collections.add_to(app, _execute)
+cli_moderation.add_to(app, _execute)
+cli_tags.add_to(app, _execute)
 
 
 def main() -> None:

@@ -1,100 +1,68 @@
-"""The map of a collection as a PNG: principal components, thumbnails and captions."""
+"""The map of a collection as a PNG, with its words and thumbnails."""
 
 from __future__ import annotations
 
 import asyncio
-import io
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
-from PIL import Image
 
-from core.errors import BadPicture, NotFound
-from core.ports import Library, PictureDecoder, Snapshot
-from core.projection import Plane, principal_plane, spaced
+from bot.map_painter import Drawing, MapPainter
+from bot.words import Words
+from core.mapping import CollectionMap
 
-_THUMBNAIL_EDGE = 64
-_THUMBNAILS = 150
-_THUMBNAIL_DISTANCE = 0.055
-_LABELS = 24
-_LABEL_DISTANCE = 0.16
-_LABEL_CHARACTERS = 28
-_INCHES = (14.0, 11.0)
+Thumbnail = Callable[[str], Awaitable[bytes | None]]
+"""A small JPEG of a picture by its id, None where there is none for the asker."""
 
 
-async def draw_map(
-    library: Library, decoder: PictureDecoder, *, collection: str | None, community: str
-) -> bytes:
-    """Draw the collection on a plane; returns a PNG of 1400 x 1100 pixels.
+class MapSheets:
+    """Draws maps off the event loop."""
 
-    Raises what ``Library.open`` raises. A picture whose file cannot be read keeps its dot.
-    """
-    snapshot = await library.open(collection, community)
-    plane, shown = await asyncio.to_thread(_lay_out, snapshot)
-    thumbnails: dict[int, bytes] = {}
+    def __init__(self, painter: MapPainter | None = None) -> None:
+        self._painter = painter or MapPainter()
 
-    async def fetch(row: int) -> None:
-        try:
-            _, file = await library.picture_file(snapshot.pictures[row].id, community)
-            thumbnails[row] = await decoder.thumbnail(file, _THUMBNAIL_EDGE)
-        except (BadPicture, NotFound):
-            pass
+    async def draw(
+        self, chart: CollectionMap, words: Words, thumbnail: Thumbnail, *, text: str = ""
+    ) -> bytes:
+        """A PNG of 1400 x 1100 pixels; ``text`` is the question that is marked.
 
-    await asyncio.gather(*map(fetch, shown))
-    return await asyncio.to_thread(_draw, snapshot, plane, thumbnails)
-
-
-def _lay_out(snapshot: Snapshot) -> tuple[Plane, list[int]]:
-    rows = np.arange(len(snapshot.pictures), dtype=np.int64)
-    plane = principal_plane(snapshot.picture_index.reconstruct(rows))
-    return plane, spaced(plane.points, _THUMBNAIL_DISTANCE, _THUMBNAILS)
+        A picture without a thumbnail keeps its dot.
+        """
+        drawing = _drawing(chart, words, text)
+        layout = await asyncio.to_thread(self._painter.plan, drawing)
+        rows = list(layout.thumbnails)
+        pictures = chart.snapshot.pictures
+        found = await asyncio.gather(*(thumbnail(pictures[row].id) for row in rows))
+        thumbnails = {row: jpeg for row, jpeg in zip(rows, found, strict=True) if jpeg is not None}
+        return await asyncio.to_thread(self._painter.draw, drawing, layout, thumbnails)
 
 
-def _draw(snapshot: Snapshot, plane: Plane, thumbnails: Mapping[int, bytes]) -> bytes:
-    # Imported here: it takes half a second that only this command should pay.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
-    from matplotlib.offsetbox import AnnotationBbox, OffsetImage  # noqa: PLC0415
-
-    # A Figure of its own instead of pyplot, which keeps global state and is not for threads.
-    figure = Figure(figsize=_INCHES, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.scatter(plane.points[:, 0], plane.points[:, 1], s=6, c="#f28500", alpha=0.45, linewidths=0)
-    for row, jpeg in thumbnails.items():
-        with Image.open(io.BytesIO(jpeg)) as image:
-            box = OffsetImage(np.asarray(image.convert("RGB")), zoom=0.55)
-        place = (float(plane.points[row, 0]), float(plane.points[row, 1]))
-        frame = {"edgecolor": "#cccccc", "linewidth": 0.5}
-        axes.add_artist(AnnotationBbox(box, place, pad=0.05, bboxprops=frame))
-    drawn = sorted(thumbnails)
-    for position in spaced(plane.points[drawn], _LABEL_DISTANCE, _LABELS):
-        row = drawn[position]
-        axes.annotate(
-            _label(snapshot, row),
-            (float(plane.points[row, 0]), float(plane.points[row, 1])),
-            xytext=(0, -22),
-            textcoords="offset points",
-            ha="center",
-            va="top",
-            fontsize=8,
-            parse_math=False,
-            bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.85},
-            zorder=5,
-        )
-    first, second = plane.explained
-    axes.set_xlabel(f"first principal component ({first:.1%} of the variance)")
-    axes.set_ylabel(f"second principal component ({second:.1%} of the variance)")
-    axes.set_title(f"{snapshot.collection}: {len(snapshot.pictures)} pictures", parse_math=False)
-    axes.margins(0.06)
-    axes.spines[["top", "right"]].set_visible(False)
-    png = io.BytesIO()
-    figure.savefig(png, format="png")
-    return png.getvalue()
+def group_names(chart: CollectionMap, words: Words) -> Sequence[str]:
+    """The groups of a map in words, the largest first; empty where it has none."""
+    if chart.groups is None:
+        return ()
+    sizes = np.bincount(chart.groups.of, minlength=len(chart.groups.names)).tolist()
+    return [
+        words.map.group(number, name, size)
+        for number, (name, size) in enumerate(zip(chart.groups.names, sizes, strict=True), start=1)
+    ]
 
 
-def _label(snapshot: Snapshot, row: int) -> str:
-    picture = snapshot.pictures[row]
-    text = picture.caption or Path(picture.path).name
-    return text if len(text) <= _LABEL_CHARACTERS else text[: _LABEL_CHARACTERS - 1] + "…"
+def _drawing(chart: CollectionMap, words: Words, text: str) -> Drawing:
+    pictures = chart.snapshot.pictures
+    marks = []
+    if chart.text_mark is not None:
+        mark = chart.text_mark
+        marks.append((mark.x, mark.y, words.map.question(text), mark.nearest))
+    if chart.picture_mark is not None:
+        mark = chart.picture_mark
+        marks.append((mark.x, mark.y, words.map.photo(), mark.nearest))
+    return Drawing(
+        points=chart.plane.points,
+        caption=lambda row: words.caption(pictures[row].caption, pictures[row].path),
+        title=words.map.title(chart.snapshot.collection, len(pictures)),
+        foot=words.map.explained(*chart.plane.explained),
+        groups=None if chart.groups is None else chart.groups.of,
+        legend=group_names(chart, words),
+        marks=marks,
+    )

@@ -11,10 +11,11 @@ from bot.admission import Admission
 from bot.community_presenter import OperatorDefaults
 from bot.failures import Failures
 from bot.jobs import ReindexJobs
-from bot.ports import Counters, ModelCard, PersonalMemory
+from bot.ports import Counters, ModelCard, PersonalMemory, Tracer
 from bot.presenter import Presenter
 from bot.sheets import Sheets
-from core.ports import CommunitySettingsStore, Contributions, Library
+from bot.tracing import NoTracer
+from core.ports import CommunitySettingsStore, Contributions, Library, Moderation
 from core.search import Search
 
 
@@ -29,6 +30,7 @@ class CommandParts:
     search: Search
     library: Library
     contributions: Contributions
+    moderation: Moderation
     settings: CommunitySettingsStore
     jobs: ReindexJobs
     admission: Admission
@@ -41,3 +43,4 @@ class CommandParts:
     memories: Sequence[PersonalMemory] = ()
     defaults: OperatorDefaults = field(default_factory=OperatorDefaults)
     now: Callable[[], float] = time.time
+    tracer: Tracer = field(default_factory=NoTracer)

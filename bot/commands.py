@@ -12,6 +12,8 @@ from bot.community import CommunityRules
 from bot.contributing import Contributing
 from bot.definitions import CommandDefinition
 from bot.indexing import Indexing
+from bot.mapping import Maps
+from bot.moderating import Moderating
 from bot.parsing import Invocation, parse
 from bot.presenter import Presenter, keep_private
 from bot.privacy import Privacy
@@ -21,6 +23,7 @@ from bot.searching import Searching
 from bot.tracing import begin_request
 from core.errors import Forbidden, NoPicture, TangerineError
 from core.limits import Kind as Asked
+from core.mapping import CollectionMap, Mapper
 from core.ports import Contributions
 from core.types import Progress
 
@@ -38,8 +41,11 @@ class Commands:
         self._searching = Searching(
             parts.search, parts.library, parts.codec, parts.sheets, self._rules
         )
+        self._maps = Maps(Mapper(parts.library, parts.search), parts.sheets)
+        self._moderating = Moderating(parts.moderation, parts.admission, parts.codec, parts.sheets)
         self._contributing = Contributing(
             parts.contributions,
+            moderating=self._moderating,
             search=parts.search,
             library=parts.library,
             admission=parts.admission,
@@ -55,11 +61,13 @@ class Commands:
             "similar": self._searching.asked,
             "describe": self._searching.describe,
             "classify": self._searching.classify,
+            "map": self._maps.asked,
             "add": self._add,
             "remove": self._remove,
             "reindex": self._reindex,
             "status": self._status,
             "settings": self._rules.settings,
+            "moderation": self._moderating.asked,
             "privacy": self._tell_privacy,
             "help": self._help,
         }
@@ -72,6 +80,10 @@ class Commands:
             "restore": self._contributing.restored,
             "withdraw": self._contributing.withdrawn,
             "change": self._rules.change,
+            "review": self._moderating.review,
+            "approve": self._moderating.decide,
+            "hide": self._moderating.decide,
+            "reconsider": self._moderating.decide,
         }
 
     @property
@@ -98,7 +110,8 @@ class Commands:
             kind = QUOTA.get(decoded.kind)
             if kind is not None:
                 self._admit(request, kind)
-            return await self._acts[decoded.kind](decoded, request, presenter)
+            with self._parts.tracer.span(f"button {decoded.kind}"):
+                return await self._acts[decoded.kind](decoded, request, presenter)
 
         return await self._guard(request, pressed)
 
@@ -151,6 +164,20 @@ class Commands:
         presenter = self._parts.presenters(request.locale)
         return await self._choices.pictures(request, start, presenter)
 
+    async def map_points(
+        self, request: Request, *, collection: str, groups: int, text: str
+    ) -> CollectionMap:
+        """The map for a page that draws it itself. Raises TangerineError."""
+        self._parts.counters.request(request.platform, "map")
+        self._admit(request, "text")
+        return await self._maps.points(request, collection=collection, groups=groups, text=text)
+
+    def like(self, picture_id: str, request: Request) -> str:
+        """The action that :meth:`act` answers with pictures like this one."""
+        count = self._rules.count(request.community)
+        action = Action("more_like", text=picture_id, count=count)
+        return self._parts.codec.encode(action, request.community)
+
     async def examples(self, request: Request) -> Sequence[str]:
         """Three questions that this community's default collection can answer."""
         return await self._choices.examples(request, self._parts.presenters(request.locale))
@@ -161,16 +188,18 @@ class Commands:
         begin_request(request.platform)
         started = time.perf_counter()
         presenter = self._parts.presenters(request.locale)
-        try:
-            return await answer(request, presenter)
-        except Exception as error:  # noqa: BLE001 - every failure becomes a reply, here only
-            asked = (request.text, *(str(value) for value in request.options.values()))
-            info = self._parts.failures.explain(
-                error, presenter.words, asked=asked, platform=request.platform
-            )
-            return presenter.failed(info)
-        finally:
-            self._parts.counters.answered(request.platform, time.perf_counter() - started)
+        with self._parts.tracer.span("answer", platform=request.platform) as span:
+            try:
+                return await answer(request, presenter)
+            except Exception as error:  # noqa: BLE001 - every failure becomes a reply, here only
+                asked = (request.text, *(str(value) for value in request.options.values()))
+                info = self._parts.failures.explain(
+                    error, presenter.words, asked=asked, platform=request.platform
+                )
+                span.failed(info.code)
+                return presenter.failed(info)
+            finally:
+                self._parts.counters.answered(request.platform, time.perf_counter() - started)
 
     async def _offer(self, request: Request) -> Reply:
         async def answer(request: Request, presenter: Presenter) -> Reply:
@@ -189,14 +218,15 @@ class Commands:
         command = invocation.command
         self._parts.counters.request(request.platform, command.name)
         _check_right(command, request)
-        if command.takes_picture and not request.asked_pictures:
+        if command.needs_picture and not request.asked_pictures:
             raise NoPicture(
                 f"/{command.name} needs a picture.",
                 remedy="Attach one, or reply to a message that has one.",
             )
         if command.quota is not None:
             self._admit(request, command.quota)
-        reply = await self._calls[command.name](invocation, request, presenter)
+        with self._parts.tracer.span(f"/{command.name}"):
+            reply = await self._calls[command.name](invocation, request, presenter)
         return keep_private(reply) if command.private or invocation.flag("private") else reply
 
     def _admit(self, request: Request, kind: Asked) -> None:

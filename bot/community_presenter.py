@@ -13,9 +13,9 @@ from core.types import CommunitySettings
 _EXAMPLE = "/settings --count 3 --text_cooldown 10"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OperatorDefaults:
-    """What holds where a community chose nothing.
+    """What holds where a community chose nothing; read at each request.
 
     ``count``: results where no number is given, 1 to 10. ``cooldown_s``: pauses after a
     text and after a picture in seconds; None where quotas are switched off.

@@ -23,16 +23,23 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from bot.views import engine_of
 from core.types import (
     Classification,
     CollectionStatus,
     DescribeResult,
+    Failure,
     Progress,
     ReindexReport,
     SearchResult,
 )
 
-_STAGES = {"scan": "looking for pictures", "encode": "indexing", "commit": "saving"}
+_STAGES = {
+    "scan": "looking for pictures",
+    "encode": "indexing",
+    "commit": "saving",
+    "tag": "tagging",
+}
 # Where there is no terminal, a line at each tenth is enough for a log.
 _PLAIN_STEPS = 10
 _FAILURES_SHOWN = 20
@@ -68,12 +75,17 @@ class Terminal:
             return
         if not result.close_match:
             self.note("No close match; these are the nearest pictures:")
-        table = _table("", "score", "band", "caption", "file")
+        by = any(hit.found_by for hit in result.hits)
+        tagged = any(hit.tag for hit in result.hits)
+        heads = (*(["found by"] if by else []), *(["label"] if tagged else []))
+        table = _table("", "score", "band", *heads, "caption", "file")
         for hit in result.hits:
             table.add_row(
                 str(hit.rank),
                 f"{hit.score:.3f}",
                 hit.band.value,
+                *([hit.found_by.value] if hit.found_by else []),
+                *([escape(hit.tag or "-")] if tagged else []),
                 escape(hit.picture.caption or "-"),
                 escape(hit.picture.path),
             )
@@ -113,10 +125,14 @@ class Terminal:
             f"{len(report.failed)} failed, in {report.seconds:.1f} s",
             soft_wrap=True,
         )
-        for failure in report.failed[:_FAILURES_SHOWN]:
+        self.failures(report.failed)
+
+    def failures(self, failed: Sequence[Failure]) -> None:
+        """Print the first of what failed, with its reason."""
+        for failure in failed[:_FAILURES_SHOWN]:
             self.out.print(f"  {escape(failure.path)}: {escape(failure.reason)}", soft_wrap=True)
-        if len(report.failed) > _FAILURES_SHOWN:
-            rest = len(report.failed) - _FAILURES_SHOWN
+        if len(failed) > _FAILURES_SHOWN:
+            rest = len(failed) - _FAILURES_SHOWN
             self.out.print(f"  … and {rest} more; --json lists them all")
 
     def statuses(self, collections: list[CollectionStatus]) -> None:
@@ -127,7 +143,7 @@ class Terminal:
                 escape(status.name),
                 str(status.pictures),
                 str(status.captions),
-                escape(status.index),
+                escape(engine_of(status)),
                 str(status.generation),
             )
         self.out.print(table)

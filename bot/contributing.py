@@ -11,6 +11,7 @@ from itertools import islice
 
 from bot.actions import Action, ActionCodec
 from bot.admission import Admission
+from bot.moderating import Moderating
 from bot.ports import Counters
 from bot.presenter import Presenter, keep_private
 from bot.replies import Reply
@@ -41,6 +42,7 @@ class Contributing:
         self,
         contributions: Contributions,
         *,
+        moderating: Moderating,
         search: Search,
         library: Library,
         admission: Admission,
@@ -49,6 +51,7 @@ class Contributing:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._contributions = contributions
+        self._moderating = moderating
         self._search = search
         self._library = library
         self._admission = admission
@@ -79,10 +82,13 @@ class Contributing:
             self._counters.error(error.code)
             anyway = self._encode(replace(action, weak=True), request)
             return presenter.contributions.duplicate(error, anyway=anyway)
+        undo = self._encode(Action("withdraw", text=picture.id), request)
+        if await self._moderating.hides(picture.id, request):
+            return presenter.moderation.upload_held(undo)
         return presenter.contributions.added(
             picture,
             holds=await self._holds(picture.collection, request),
-            undo=self._encode(Action("withdraw", text=picture.id), request),
+            undo=undo,
             sent=len(request.asked_pictures),
         )
 
@@ -131,6 +137,8 @@ class Contributing:
         """Undo a removal. Raises Forbidden, and ExpiredButton after five minutes."""
         self._check_admin(request)
         picture = await self._contributions.restore(action.text, community=request.community)
+        if await self._moderating.hides(picture.id, request):
+            return presenter.moderation.restored_held()
         reply = presenter.contributions.restored(picture)
         return keep_private(reply) if action.private else reply
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from core.groups import MAX_GROUPS
+from core.moderation import MAX_CRITERION, Strictness
+
 OptionKind = Literal[
     "text", "count", "number", "labels", "collection", "flag", "picture", "choice", "picture_id"
 ]
@@ -19,7 +22,8 @@ class Option:
 
     ``minimum`` and ``maximum`` bound a count and any other whole number, ``maximum`` the
     characters of a text. A choice takes one of ``choices``; their names are words, the values
-    are not. A picture id is completed from the captions where a platform can
+    are not. A choice that is ``leading`` may be the first word, before what takes the rest. A
+    picture id is completed from the captions where a platform can
     (``Commands.pictures``).
     """
 
@@ -30,6 +34,7 @@ class Option:
     minimum: int | None = None
     maximum: int | None = None
     choices: tuple[str, ...] = ()
+    leading: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +61,19 @@ class CommandDefinition:
         return next((option for option in self.options if option.rest), None)
 
     @property
+    def leading(self) -> Option | None:
+        """The choice that may be the first word."""
+        return next((option for option in self.options if option.leading), None)
+
+    @property
     def takes_picture(self) -> bool:
         """Whether a picture belongs to it."""
         return any(option.kind == "picture" for option in self.options)
+
+    @property
+    def needs_picture(self) -> bool:
+        """Whether it means nothing without a picture."""
+        return any(option.kind == "picture" and option.required for option in self.options)
 
     def is_for(self, *, is_admin: bool, may_add: bool) -> bool:
         """Whether somebody with these rights may call it."""
@@ -117,6 +132,17 @@ COMMANDS: tuple[CommandDefinition, ...] = (
         quota="picture",
     ),
     CommandDefinition(
+        "map",
+        (
+            Option("query", "text", rest=True, maximum=MAX_TEXT),
+            Option("picture", "picture"),
+            Option("groups", "number", minimum=2, maximum=MAX_GROUPS),
+            _COLLECTION,
+            _PRIVATE,
+        ),
+        quota="picture",
+    ),
+    CommandDefinition(
         "add",
         (_PICTURE, Option("caption", "text", rest=True, maximum=MAX_TEXT), _COLLECTION),
         who="adder",
@@ -142,6 +168,23 @@ COMMANDS: tuple[CommandDefinition, ...] = (
             Option("count", "count", minimum=1, maximum=MAX_COUNT),
             Option("text_cooldown", "number", minimum=0, maximum=MAX_COOLDOWN_S),
             Option("picture_cooldown", "number", minimum=0, maximum=MAX_COOLDOWN_S),
+        ),
+        who="admin",
+        private=True,
+    ),
+    CommandDefinition(
+        "moderation",
+        (
+            Option(
+                "action",
+                "choice",
+                choices=("list", "add", "remove", "test", "review"),
+                leading=True,
+            ),
+            Option("criterion", "text", rest=True, maximum=MAX_CRITERION),
+            Option("strictness", "choice", choices=tuple(each.value for each in Strictness)),
+            Option("age", "flag"),
+            _COLLECTION,
         ),
         who="admin",
         private=True,

@@ -31,6 +31,7 @@ from bot.discord_targets import DELIVERY_ERRORS
 from bot.discord_work import Work
 from bot.failures import Failures
 from bot.presenter import Presenter
+from bot.roster import Roster
 from bot.thumbnails import Thumbnails
 from core.errors import SettingsError, TangerineError, Unavailable
 from core.ports import Library, PictureDecoder
@@ -61,8 +62,7 @@ class DiscordOptions:
 
     ``state_file`` remembers which commands Discord knows. ``api_url`` (as
     ``https://discord.com/api/v10``) and ``gateway_url`` (as ``wss://gateway.discord.gg/``)
-    are Discord's own where they are None. ``admins`` are ids of users and roles that may do
-    what administrators may, ``adders`` of those that may add pictures. ``message_content``
+    are Discord's own where they are None. ``roster`` names users and roles. ``message_content``
     asks Discord for all messages, which a bot must be allowed in the developer portal, and
     without which no photo is answered that nobody asked about. ``max_bytes`` and
     ``fetch_timeout_s`` bound a posted picture.
@@ -75,8 +75,7 @@ class DiscordOptions:
     state_file: Path
     api_url: str | None = None
     gateway_url: str | None = None
-    admins: frozenset[int] = frozenset()
-    adders: frozenset[int] = frozenset()
+    roster: Roster = field(default_factory=Roster)
     message_content: bool = False
     max_bytes: int = 10 * 2**20
     fetch_timeout_s: float = 10.0
@@ -153,7 +152,7 @@ class DiscordAdapter:
         self._work = Work(delivery)
         locales = Locales()
         rules = AnswerRules(
-            Named(options.admins, options.adders),
+            Named(options.roster),
             FetchBounds(options.max_bytes, options.fetch_timeout_s),
             reads_all=options.message_content,
         )

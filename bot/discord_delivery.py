@@ -88,7 +88,7 @@ class Delivery:
         return await self._drawer.draw(
             reply,
             drawing_words(words.translate),
-            community=asked.request.community,
+            community=asked.request.viewer,
             caller=asked.caller,
             limit=asked.target.limit,
             query=asked.query,

@@ -25,6 +25,7 @@ from bot.replies import (
     Examples,
     Facts,
     LabelBars,
+    MapSheet,
     PictureCard,
     Pictures,
     ProgressBar,
@@ -102,6 +103,7 @@ class Page:
         draw: Mapping[type, Callable[[Any], None]] = {
             Pictures: self._pictures,
             LabelBars: self._bars,
+            MapSheet: self._map,
             CaptionList: self._captions,
             Facts: self._facts,
             Examples: self._examples,
@@ -163,7 +165,13 @@ class Page:
             [f"`{_bar(b.probability)}` {b.value} {literal(b.label, _LINE)}" for b in part.bars]
         )
 
+    def _map(self, part: MapSheet) -> None:
+        del part
+        self._show([self._sheet] if self._sheet else [])
+
     def _captions(self, part: CaptionList) -> None:
+        if self._sheet is not None:
+            self._show([self._sheet])
         self._lines(
             [
                 f"**{line.number}** {literal(line.caption, _CAPTION)}\n-# {line.score_text}"
@@ -232,7 +240,7 @@ def _view(items: Sequence[_Item]) -> ui.LayoutView:
 def _in_place(button: Button) -> bool:
     # What changes something is spent once it was pressed: its message then says what became
     # of it. Beside one picture of several, the others stay to be chosen.
-    return button.kind in {"remove", "restore", "add", "set"} and button.subject is None
+    return button.kind in {"remove", "restore", "add", "set", "decide"} and button.subject is None
 
 
 def _styled(part: Text) -> str:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import discord
 
 from bot.requests import Attachment, Request
+from bot.roster import Roster
 
 PLATFORM = "discord"
 
 _Somebody = discord.User | discord.Member
+_RESTRICTABLE = (
+    *(discord.TextChannel, discord.VoiceChannel, discord.StageChannel),
+    *(discord.ForumChannel, discord.Thread),
+)
 
 
 def community_of(guild_id: int | None, user_id: int) -> str:
@@ -26,22 +31,18 @@ def community_of(guild_id: int | None, user_id: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Whom the settings name, by the ids of users and roles.
+    """Who may do what, by Discord's permissions and by whom the settings name."""
 
-    ``admins`` may do what those may who manage a server, ``adders`` may add pictures.
-    """
-
-    admins: frozenset[int] = frozenset()
-    adders: frozenset[int] = frozenset()
+    roster: Roster = field(default_factory=Roster)
 
     def administers(self, somebody: _Somebody, permissions: discord.Permissions) -> bool:
         """Whether somebody with these permissions is an administrator."""
         manages = permissions.manage_guild or permissions.administrator
-        return manages or _among(somebody, self.admins)
+        return manages or _among(somebody, self.roster.admins)
 
     def adds(self, somebody: _Somebody) -> bool:
         """Whether somebody may add pictures, administrator or not."""
-        return _among(somebody, self.adders)
+        return _among(somebody, self.roster.adders)
 
 
 def interaction_request(
@@ -69,6 +70,7 @@ def interaction_request(
         drawings=True,
         channel=str(interaction.channel_id or ""),
         may_add=named.adds(user),
+        adults=_is_for_adults(interaction.channel),
     )
 
 
@@ -104,7 +106,13 @@ def message_request(
         channel=str(message.channel.id),
         may_add=named.adds(author),
         unasked=unasked,
+        adults=_is_for_adults(message.channel),
     )
+
+
+def _is_for_adults(channel: object) -> bool:
+    """Whether Discord lets only those in who say that they are of age. Unknown is no."""
+    return isinstance(channel, _RESTRICTABLE) and channel.is_nsfw()
 
 
 def addressed_text(message: discord.Message, bot_id: int) -> str | None:

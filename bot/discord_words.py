@@ -25,6 +25,14 @@ def choice_names(_: Translate) -> Mapping[str, str]:
         "info": _("Show what is kept about me"),
         "export": _("Send me all of it as a file"),
         "delete": _("Delete all of it for good"),
+        "list": _("List the criteria"),
+        "add": _("Add a criterion"),
+        "remove": _("Remove a criterion"),
+        "test": _("Test a criterion without holding anything"),
+        "review": _("Review what is held"),
+        "low": _("Low: only what is clear"),
+        "normal": _("Normal: what is likely"),
+        "high": _("High: whatever might be it"),
     }
 
 

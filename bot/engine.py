@@ -10,26 +10,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bot.encoding import open_encoder
 from bot.health import folder_bytes, serving_troubles
 from bot.metrics import Metrics
-from bot.ports import ModelCard
-from bot.timed import TimedDecoder, TimedEmbedder, TimedLibrary
+from bot.ports import ModelCard, Tracer
+from bot.reloading import quotas, search_rules
+from bot.telemetry import tracer_of
+from bot.timed import Stages, TimedDecoder, TimedEmbedder, TimedLibrary
 from config.settings import Settings
 from core.embedding import BatchedEmbedder
 from core.errors import NotFound, SourceError
 from core.images import DecodePool
-from core.limits import Limits, Quota
-from core.mini.assemble import mini_folder
+from core.limits import Limits
 from core.ports import Clock
-from core.search import Search, SearchRules
+from core.search import Search
 from index.catalogue import Catalogue
 from index.communities import StoredSettings
 from index.contributions import ChatContributions
 from index.demo import demo_gallery
+from index.differences import Difference
 from index.library import CollectionSpec, FolderLibrary
+from index.moderation import ChatModeration
+from index.moderation_judge import Judge
 from index.overlays import Overlays
 from index.reindex import Reindexer
+from index.repair import Repaired, Repairer
 from index.store import SnapshotStore
+from index.tags import StoredLabels
 from index.upload_files import UploadFiles
 from index.verify import verify_collection
 
@@ -64,39 +71,45 @@ class Engine:
     library: FolderLibrary
     reindexer: Reindexer
     contributions: ChatContributions
+    moderation: ChatModeration
+    labels: StoredLabels
     community_settings: StoredSettings
     search: Search
     limits: Limits
     metrics: Metrics
+    tracer: Tracer
     clock: Clock
 
     def model_card(self) -> ModelCard:
         """What is told of the model."""
         identity = self.encoder.identity
-        return ModelCard(self.settings.model, identity.dimension, self.encoder.device)
+        return ModelCard(
+            self.settings.model, identity.dimension, self.encoder.device, self.encoder.choice
+        )
 
     def collection_name(self, name: str | None) -> str:
         """The named collection, or the default one. Raises NotFound."""
-        names = [collection.name for collection in self.settings.all_collections]
-        if not names:
-            raise NotFound("There is no collection.", remedy=NO_GALLERY)
-        if name is None:
-            return names[0]
-        if name not in names:
-            raise NotFound(
-                f"There is no collection {name}.", remedy=f"Choose one of: {', '.join(names)}."
-            )
-        return name
+        return collection_named(self.settings, name).name
 
-    async def verify(self) -> list[str]:
-        """One line for each difference between index, catalogue and files."""
+    async def verify(self) -> list[Difference]:
+        """Every difference between index, catalogue and files. Raises CatalogueError."""
         return [
-            line
+            difference
             for spec in collection_specs(self.settings)
-            for line in await asyncio.to_thread(
+            for difference in await asyncio.to_thread(
                 verify_collection, self.catalogue, self.store, self.overlays, spec
             )
         ]
+
+    async def repair(self) -> Repaired:
+        """Verify, and put right what can be made anew. Raises CatalogueError."""
+        repairer = Repairer(
+            catalogue=self.catalogue,
+            store=self.store,
+            overlays=self.overlays,
+            reindexer=self.reindexer,
+        )
+        return Repaired.all([await repairer.repair(s) for s in collection_specs(self.settings)])
 
     def index_sizes(self) -> dict[str, int]:
         """Bytes of each collection's index files. Blocking."""
@@ -119,18 +132,25 @@ class Engine:
 
 
 @asynccontextmanager
-async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
+async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> AsyncIterator[Engine]:
     """Load the model, open the catalogue and start the workers; stop all in reverse order.
+
+    ``take_torn_log`` goes on without the latest changes where their log is damaged.
 
     Raises ModelUnavailable, CatalogueError, SettingsError.
     """
     _make_data_dir(settings.data_dir)
     metrics = Metrics()
     async with AsyncExitStack() as stack:
-        catalogue = await asyncio.to_thread(Catalogue.open, settings.data_dir / "catalogue.sqlite")
+        tracer = await stack.enter_async_context(tracer_of(settings.logs.traces_url))
+        stages = Stages(metrics.stage, tracer)
+        catalogue = await asyncio.to_thread(
+            Catalogue.open, settings.data_dir / "catalogue.sqlite", take_torn_log=take_torn_log
+        )
         stack.push_async_callback(asyncio.to_thread, catalogue.close)
-        encoder = await asyncio.to_thread(load_encoder_of, settings, settings.model)
         decoder = await stack.enter_async_context(picture_decoder(settings))
+        encoder = await open_encoder(settings, catalogue, decoder)
+        metrics.encoder(encoder.choice)
         embedder = await stack.enter_async_context(
             BatchedEmbedder(
                 encoder,
@@ -146,7 +166,14 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
         clock = SystemClock()
         store = SnapshotStore(settings.data_dir / "index", catalogue)
         overlays = Overlays(catalogue.database, UploadFiles(settings.data_dir / "uploads"))
-        library = FolderLibrary(specs, catalogue, store, overlays, identity=encoder.identity)
+        library = FolderLibrary(
+            specs,
+            catalogue,
+            store,
+            overlays,
+            identity=encoder.identity,
+            judge=Judge(duplicate_cosine=settings.search.duplicate_cosine),
+        )
         reindexer = Reindexer(
             specs,
             catalogue=catalogue,
@@ -156,8 +183,9 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
             decoder=decoder,
             clock=clock,
             decoding=2 * settings.pictures.workers,
+            max_removed_share=settings.index.max_removed_share,
         )
-        community_settings = await asyncio.to_thread(StoredSettings.open, catalogue.database)
+        community_settings = await asyncio.to_thread(StoredSettings.open, overlays)
         contributions = ChatContributions(
             library,
             overlays,
@@ -167,17 +195,17 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
             duplicate_cosine=settings.search.duplicate_cosine,
             max_uploads=settings.uploads.max_pictures,
         )
+        moderation = ChatModeration(library, overlays, embedder)
+        await moderation.prepare()
+        labels = StoredLabels(overlays, embedder)
+        await labels.prepare()
         search = Search(
-            TimedLibrary(library, metrics.stage),
-            TimedEmbedder(embedder, metrics.stage),
-            TimedDecoder(decoder, metrics.stage),
+            TimedLibrary(library, stages),
+            TimedEmbedder(embedder, stages),
+            TimedDecoder(decoder, stages),
             logit_scale=encoder.logit_scale,
-            rules=SearchRules(
-                max_query=settings.search.max_query,
-                timeout_s=settings.search.timeout_s,
-                duplicate_cosine=settings.search.duplicate_cosine,
-                text_weight=settings.search.text_weight,
-            ),
+            rules=search_rules(settings),
+            labels=labels,
         )
         yield Engine(
             settings=settings,
@@ -190,10 +218,13 @@ async def open_engine(settings: Settings) -> AsyncIterator[Engine]:
             library=library,
             reindexer=reindexer,
             contributions=contributions,
+            moderation=moderation,
+            labels=labels,
             community_settings=community_settings,
             search=search,
-            limits=_limits(settings, clock),
+            limits=Limits(clock=clock, **quotas(settings)),
             metrics=metrics,
+            tracer=tracer,
             clock=clock,
         )
 
@@ -212,6 +243,20 @@ def collection_specs(settings: Settings) -> tuple[CollectionSpec, ...]:
     )
 
 
+def collection_named(settings: Settings, name: str | None) -> CollectionSpec:
+    """The collection of this name, or the default one. Raises NotFound."""
+    specs = {spec.name: spec for spec in collection_specs(settings)}
+    if not specs:
+        raise NotFound("There is no collection.", remedy=NO_GALLERY)
+    if name is None:
+        return next(iter(specs.values()))
+    if name not in specs:
+        raise NotFound(
+            f"There is no collection {name}.", remedy=f"Choose one of: {', '.join(specs)}."
+        )
+    return specs[name]
+
+
 def picture_decoder(settings: Settings) -> DecodePool:
     """The workers that decode pictures, within the bounds of the settings."""
     pictures = settings.pictures
@@ -225,25 +270,6 @@ def picture_decoder(settings: Settings) -> DecodePool:
     )
 
 
-def model_source(settings: Settings, model: str) -> str:
-    """What the encoder loads for a model as users name it. Blocking. Raises ModelUnavailable."""
-    return str(mini_folder(settings.data_dir / "models")) if model == "mini" else model
-
-
-def load_encoder_of(settings: Settings, model: str) -> TransformersEncoder:
-    """The encoder of a model as users name it. Blocking. Raises ModelUnavailable."""
-    # Imported here: commands that need no model must not wait for torch.
-    from core.encoder import load_encoder  # noqa: PLC0415
-
-    return load_encoder(
-        model_source(settings, model),
-        name=model,
-        device=settings.device,
-        precision=settings.encoder.precision,
-        threads=settings.encoder.threads or None,
-    )
-
-
 def _make_data_dir(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -252,16 +278,3 @@ def _make_data_dir(folder: Path) -> None:
             f"The data folder {folder} cannot be made: {error.strerror}.",
             remedy="Set TANGERINE_DATA_DIR to a folder that you may write to.",
         ) from error
-
-
-def _limits(settings: Settings, clock: Clock) -> Limits:
-    limits = settings.limits
-    person = Quota(limits.cooldown_s, per_minute=limits.per_minute, per_day=limits.per_day)
-    return Limits(
-        person if limits.enabled else None,
-        clock,
-        community=Quota(
-            {}, per_minute=limits.community_per_minute, per_day=limits.community_per_day
-        ),
-        admin=Quota({}, per_minute=limits.admin_per_minute, per_day=limits.admin_per_day),
-    )

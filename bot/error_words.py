@@ -25,6 +25,10 @@ def error_words(_: Translate) -> Mapping[str, tuple[str, str]]:
             _("Those labels cannot be compared."),
             _("Give two or more, as: cat, dog, horse"),
         ),
+        "unknown_label": (
+            _("No picture here has such a label."),
+            _("Ask without “label:”."),
+        ),
         "expired_button": (_("This button has expired."), _("Ask again to get a new one.")),
         "bad_setting": (
             _("That value is not possible here."),
@@ -33,6 +37,10 @@ def error_words(_: Translate) -> Mapping[str, tuple[str, str]]:
         "duplicate_picture": (
             _("The collection has this picture already."),
             _("Send another one."),
+        ),
+        "picture_held": (
+            _("The collection has this picture already, but it is not shown here."),
+            _("Ask an administrator to review it."),
         ),
         "bad_picture": (_("That picture cannot be used."), other_picture),
         "no_picture": (
@@ -76,6 +84,14 @@ def error_words(_: Translate) -> Mapping[str, tuple[str, str]]:
         "model_unavailable": (_("The model could not be loaded."), operator),
         "encoding_failed": (_("The model could not process this."), again),
         "catalogue": (_("The catalogue cannot be read or written."), operator),
+        "catalogue_damaged": (_("The catalogue cannot be read or written."), operator),
         "source": (_("The folder of pictures cannot be read."), operator),
+        "removals_unconfirmed": (
+            _("Most of the pictures are gone from the folder. Nothing was changed."),
+            _(
+                "The operator checks that the folder is there, and confirms with: "
+                "tangerine reindex --confirm-removals"
+            ),
+        ),
         "settings": (_("A setting is wrong."), operator),
     }

@@ -70,8 +70,8 @@ class _Volume:
 def export(data: PersonalData, remembered: Remembered) -> Export:
     """ZIP files of at most 8 MiB, ten at most: ``data.json`` and every picture.
 
-    A picture that is gone, or for which there is no room, is left out; ``data.json`` in the
-    first file lists it with ``"file": null``.
+    A picture that is gone, that moderation holds, or for which there is no room, is left out;
+    ``data.json`` in the first file lists it with ``"file": null``.
     """
     all_ids = {upload.picture.id for upload in data.uploads}
     # Without the files that turn out to be missing it can only get shorter, or hardly longer.
@@ -79,6 +79,8 @@ def export(data: PersonalData, remembered: Remembered) -> Export:
     volumes = [_Volume(reserved=longest + _ENTRY_BYTES)]
     there: set[str] = set()
     for upload in data.uploads:
+        if upload.held:
+            continue
         try:
             picture = upload.file.read_bytes()
         except OSError:

@@ -16,7 +16,17 @@ _HIDDEN = "[secret]"
 # Telegram's are a number, a colon and 35 characters (Bot API, "Authorizing your bot").
 _TOKEN = re.compile(r"[\w-]{20,}\.[\w-]{5,}\.[\w-]{25,}|(?<!\d)\d{6,}:[\w-]{30,}")
 # They log every address they call, and Telegram's addresses carry the token.
-_TALKATIVE = ("httpx", "httpcore", "discord", "telegram", "aiohttp.access", "asyncio", "PIL")
+_TALKATIVE = (
+    "httpx",
+    "httpcore",
+    "discord",
+    "telegram",
+    "aiohttp.access",
+    "asyncio",
+    "PIL",
+    "urllib3",
+    "watchfiles",
+)
 
 
 def configure(

@@ -16,11 +16,13 @@ def command_summaries(_: Translate) -> Mapping[str, str]:
         "similar": _("Find pictures that look like yours"),
         "describe": _("Show stored captions that match your picture"),
         "classify": _("Tell which of your labels fits a picture"),
+        "map": _("Draw a map of the collection on which like pictures lie together"),
         "add": _("Add a picture to the collection"),
         "remove": _("Take a picture out of the collection"),
         "reindex": _("Bring the index up to date with the folder"),
         "status": _("Show model, collections and their size"),
         "settings": _("Choose how I answer in this community"),
+        "moderation": _("Hold pictures back by criteria in words until you decide"),
         "privacy": _("Show, export or delete what I keep about you"),
         "help": _("Show what I can do"),
     }
@@ -37,6 +39,7 @@ def option_summaries(_: Translate) -> Mapping[str, str]:
         "picture": _("The picture to start from"),
         "text": _("What should be different about it"),
         "labels": _("Labels separated by commas"),
+        "groups": _("How many groups to colour, 2 to 12"),
         "caption": _("What the picture shows"),
         "id": _("The picture's id, or words that describe it"),
         "photos": _("Answer every photo that is posted in this channel"),
@@ -44,6 +47,9 @@ def option_summaries(_: Translate) -> Mapping[str, str]:
         "text_cooldown": _("Seconds between two questions of one person"),
         "picture_cooldown": _("Seconds after a picture before the next question"),
         "action": _("What to do with it"),
+        "criterion": _("What not to show, in one or two words"),
+        "strictness": _("How little of it is enough to hold a picture"),
+        "age": _("Show what it holds in age-restricted channels"),
         "full": _("Encode every picture anew"),
     }
 
@@ -57,25 +63,28 @@ def usage(command: CommandDefinition, _: Translate) -> str:
         "collection": _("name"),
         "count": _("n"),
         "exclude": _("words"),
+        "groups": _("n"),
         "caption": _("words"),
         "id": _("id or words"),
-        "photos": "on|off",
-        "weak": "show|hide",
+        "criterion": _("words"),
         "text_cooldown": _("seconds"),
         "picture_cooldown": _("seconds"),
-        "action": "info|export|delete",
     }
     line = [f"/{command.name}"]
     for option in command.options:
         if option.name == "private":
             continue  # Where it means anything, the platform's own menu offers it.
         if option.kind == "picture":
-            line.append("+ " + _("picture"))
+            added = "+ " + _("picture")
+            line.append(added if option.required else f"[{added}]")
+        elif option.leading:
+            line.append(f"[{'|'.join(option.choices)}]")
         elif option.rest:
-            value = words[option.name]
+            value = "|".join(option.choices) or words[option.name]
             line.append(f"<{value}>" if option.required else f"[{value}]")
         elif option.kind == "flag":
             line.append(f"[--{option.name}]")
         else:
-            line.append(f"[--{option.name} {words[option.name]}]")
+            value = "|".join(option.choices) or words[option.name]
+            line.append(f"[--{option.name} {value}]")
     return " ".join(line)

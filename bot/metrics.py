@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from bot.observing import Decoders
 from core.batching import BatcherHealth, BatchRecord
+from core.trials import EncoderChoice
 from core.types import CollectionStatus, Progress
 
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -104,6 +105,16 @@ class Metrics:
         """Note how long a request took."""
         self._request_seconds.labels(platform).observe(seconds)
 
+    def encoder(self, choice: EncoderChoice) -> None:
+        """Note how the model runs, and what was measured beside torch in float32."""
+        states = self._states
+        states.encoder.clear()
+        states.encoder.labels(choice.backend, choice.precision).set(1)
+        trial = choice.trial
+        states.encoder_cosine.set(trial.cosine if trial else 1.0)
+        for kind, gain in (("text", trial and trial.texts), ("picture", trial and trial.pictures)):
+            states.encoder_gain.labels(kind).set(gain or 1.0)
+
     def stage(self, stage: str, seconds: float) -> None:
         """Note how long a stage of a search took."""
         self._stage_seconds.labels(stage).observe(seconds)
@@ -152,6 +163,7 @@ class Metrics:
         states.captions.labels(status.name).set(status.captions)
         states.generation.labels(status.name).set(status.generation)
         states.index_bytes.labels(status.name).set(size)
+        states.index_recall.labels(status.name).set(1.0 if status.recall is None else status.recall)
         if age_s is not None:
             states.index_age.labels(status.name).set(age_s)
 
@@ -175,6 +187,13 @@ class _States:
             ["platform"],
             registry=registry,
         )
+        self.encoder = gauge("encoder_info", "1: how the model runs.", "backend", "precision")
+        self.encoder_cosine = gauge(
+            "encoder_cosine", "Lowest cosine with torch in float32, when it was chosen."
+        )
+        self.encoder_gain = gauge(
+            "encoder_gain", "Times as fast as torch in float32, when it was chosen.", "kind"
+        )
         self.queue = gauge("queue_length", "Items that wait for the encoder.")
         self.decoders = gauge("decoders", "Processes that can decode pictures.")
         self.decoders_waiting = gauge("decoders_waiting", "Pictures that wait for a process.")
@@ -186,6 +205,11 @@ class _States:
         self.captions = gauge("captions", "Captions of a collection.", "collection")
         self.generation = gauge("index_generation", "Commits of a collection.", "collection")
         self.index_bytes = gauge("index_bytes", "Size of a collection's index files.", "collection")
+        self.index_recall = gauge(
+            "index_recall",
+            "Share of the true ten best pictures that are found, as measured.",
+            "collection",
+        )
         self.index_age = gauge(
             "index_age_seconds", "Time since the last reindex of a collection ended.", "collection"
         )

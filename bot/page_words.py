@@ -40,6 +40,17 @@ def page_words(_: Translate) -> Mapping[str, str]:
         "try_again": _("Try again"),
         "no_photo": _("That is no picture. Drop a photo such as a JPEG or PNG file."),
         "photo_too_large": _("{name} is larger than {n} MiB. Send a smaller one."),
+        "map": _("Map"),
+        "explore_map": _("Explore the map"),
+        "groups": _("Groups"),
+        "no_groups": _("none"),
+        "zoom_in": _("Zoom in"),
+        "zoom_out": _("Zoom out"),
+        "show_all": _("Show all"),
+        "map_keys": _(
+            "Drag to move, scroll to zoom, click a picture to find others like it. Keys: arrows "
+            "choose a picture, Enter finds others like it, + and − zoom, 0 shows all."  # noqa: RUF001 - a minus
+        ),
         "log_in": _("Log in"),
         "log_in_text": _("This chat is protected. Enter the token that its operator gave you."),
         "token": _("Token"),

@@ -121,6 +121,10 @@ def _written(command: CommandDefinition, text: str) -> Invocation:
             values[option.name] = _value(option, words)
             rest.append(others)
     words = "\n".join(part.strip() for part in rest if part.strip())
+    leading = command.leading
+    if leading is not None and leading.name not in values and words:
+        first, _, words = words.replace("\n", " ").partition(" ")
+        values[leading.name] = _value(leading, first)
     if command.rest is not None and words:
         values[command.rest.name] = _value(command.rest, words)
     return Invocation(command, values)

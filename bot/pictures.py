@@ -30,12 +30,15 @@ _BARS_WIDTH = 900
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One hit of a contact sheet; ``jpeg`` None draws an empty frame."""
+    """One hit of a contact sheet; ``jpeg`` None draws an empty frame.
+
+    ``band`` is None where a score has none.
+    """
 
     number: int
     caption: str
     score_text: str
-    band: Band
+    band: Band | None
     jpeg: bytes | None
 
 
@@ -70,7 +73,7 @@ class Painter:
             self._frame(sheet, (x, y), tile.jpeg, edge=TILE, line=LINE, line_width=1)
             self._badge(draw, (x + 8, y + 8), str(tile.number))
             self._line(draw, (x, y + TILE + 6), tile.caption, size=20, width=TILE)
-            colour = BAND_COLOURS[tile.band]
+            colour = FAINT if tile.band is None else BAND_COLOURS[tile.band]
             self._line(
                 draw, (x, y + TILE + 34), tile.score_text, size=18, width=TILE, colour=colour
             )

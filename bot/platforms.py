@@ -14,6 +14,7 @@ from bot.console import Terminal
 from bot.engine import Engine
 from bot.failures import Failures
 from bot.presenter import Presenter
+from bot.roster import Roster
 from bot.sheets import Sheets
 from bot.telegram_memory import TelegramMemory
 from bot.thumbnails import Thumbnails
@@ -39,7 +40,8 @@ class ChatParts:
     """What every adapter answers with.
 
     ``languages`` are the tags of those that there are translations for. ``telegram`` is what
-    the Telegram adapter remembers of people, where there is one.
+    the Telegram adapter remembers of people, where there is one. The rosters are whom the
+    settings name.
     """
 
     commands: Commands
@@ -50,6 +52,8 @@ class ChatParts:
     presenters: Callable[[str], Presenter]
     languages: Sequence[str]
     telegram: TelegramMemory | None
+    discord_roster: Roster
+    telegram_roster: Roster
 
 
 class Platform:
@@ -146,8 +150,7 @@ def _discord(engine: Engine, chat: ChatParts) -> Adapter:
             state_file=settings.data_dir / "discord-commands",
             api_url=settings.discord.api_url,
             gateway_url=settings.discord.gateway_url,
-            admins=frozenset(settings.discord.admins),
-            adders=frozenset(settings.discord.adders),
+            roster=chat.discord_roster,
             message_content=settings.discord.message_content,
             max_bytes=settings.pictures.max_bytes,
         ),
@@ -189,8 +192,7 @@ def _telegram(engine: Engine, chat: ChatParts) -> Adapter:
         TelegramOptions(
             api_url=telegram.api_url or PUBLIC_API,
             max_bytes=settings.pictures.max_bytes,
-            operators=frozenset(telegram.admins),
-            adders=frozenset(telegram.adders),
+            roster=chat.telegram_roster,
             languages=tuple(dict.fromkeys(tag.partition("-")[0] for tag in chat.languages)),
             webhook=webhook or None,
         ),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
+
+from core.trials import EncoderChoice
 
 Readiness = Callable[[], Sequence[str]]
 """The reasons why the program cannot answer now; empty where it can."""
@@ -24,6 +27,23 @@ class Counters(Protocol):
 
     def render(self) -> bytes:
         """Everything counted, in Prometheus' text format."""
+
+
+class Span(Protocol):
+    """One piece of work with a beginning and an end."""
+
+    def tell(self, **attributes: str | int) -> None:
+        """Add what became known on the way: routes, statuses; no word of a user's."""
+
+    def failed(self, code: str) -> None:
+        """Mark it as failed, with the error's stable code."""
+
+
+class Tracer(Protocol):
+    """Where the time of single requests is told, for people who look at one of them."""
+
+    def span(self, name: str, **attributes: str | int) -> AbstractContextManager[Span]:
+        """A piece of work of the request that this task works on, inside the one around it."""
 
 
 class PersonalMemory(Protocol):
@@ -51,3 +71,11 @@ class ModelCard:
     name: str
     dimension: int
     device: str
+    choice: EncoderChoice | None = None
+
+    @property
+    def place(self) -> str:
+        """Device, backend and precision, in names that are the same in every language."""
+        if self.choice is None:
+            return self.device
+        return f"{self.device} ({self.choice.backend} {self.choice.precision})"

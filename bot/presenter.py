@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.cards import hit_card
+from bot.cards import caption_line, hit_card
 from bot.community_presenter import CommunityPresenter
 from bot.contribution_presenter import ContributionPresenter
 from bot.definitions import COMMANDS
+from bot.moderation_presenter import ModerationPresenter
 from bot.ports import ModelCard
 from bot.privacy_presenter import PrivacyPresenter
 from bot.replies import (
     Button,
-    CaptionLine,
     CaptionList,
     ErrorInfo,
     Examples,
     Facts,
     LabelBar,
     LabelBars,
+    MapSheet,
     Part,
     Pictures,
     ProgressBar,
@@ -27,6 +28,7 @@ from bot.replies import (
     Text,
 )
 from bot.words import Words
+from core.mapping import CollectionMap
 from core.types import (
     Band,
     Classification,
@@ -62,6 +64,7 @@ class Presenter:
         self.words = words
         self.contributions = ContributionPresenter(words)
         self.community = CommunityPresenter(words)
+        self.moderation = ModerationPresenter(words)
         self.privacy = PrivacyPresenter(words)
 
     def matches(
@@ -112,12 +115,7 @@ class Presenter:
         aside = tuple(Text(note, "note") for note in notes)
         if not result.hits:
             return Reply((*aside, Text(self.words.no_captions())))
-        lines = tuple(
-            CaptionLine(
-                hit.rank, hit.caption, hit.score, self.words.score(hit.score), hit.picture.id
-            )
-            for hit in result.hits
-        )
+        lines = tuple(caption_line(self.words, hit) for hit in result.hits)
         return Reply(
             (
                 Text(self.words.described(), "heading"),
@@ -141,6 +139,31 @@ class Presenter:
             parts.append(Text(self.words.none_fits()))
         return Reply(tuple(parts))
 
+    def map(
+        self,
+        chart: CollectionMap,
+        png: bytes,
+        groups: Sequence[str],
+        *,
+        collection: str,
+        count: int,
+        text: str,
+    ) -> Reply:
+        """A drawn map, what its axes are worth, and its ``groups`` by name.
+
+        ``collection``, ``count`` of groups and ``text`` are what was asked for.
+        """
+        words = self.words.map
+        title = words.title(chart.snapshot.collection, len(chart.snapshot.pictures))
+        said = [words.explained(*chart.plane.explained)]
+        if groups:
+            said.append(words.groups(groups))
+        if chart.nearest:
+            said.append(words.marked())
+        sheet = MapSheet(png, " ".join((title + ".", *said)), collection, count, text)
+        notes = (Text(each, "note") for each in said)
+        return Reply((Text(title, "heading"), *notes, sheet))
+
     def help(self, examples: Sequence[str], *, is_admin: bool, may_add: bool = False) -> Reply:
         """What this person may ask, and examples that may be sent as they are."""
         rows = tuple(
@@ -159,7 +182,7 @@ class Presenter:
 
     def status(self, model: ModelCard, collections: Sequence[CollectionStatus]) -> Reply:
         """The model and each collection that the community may search."""
-        rows = [self.words.model_row(model.name, model.dimension, model.device)]
+        rows = [self.words.model_row(model.name, model.dimension, model.place)]
         rows += [self.words.collection_row(collection) for collection in collections]
         return Reply((Facts(tuple(rows)),), private=True)
 

@@ -58,14 +58,31 @@ class ContactSheet:
 
 
 @dataclass(frozen=True, slots=True)
+class MapSheet(ContactSheet):
+    """The map of a collection as a PNG, and how a page that draws maps itself asks for it.
+
+    ``collection`` may be empty (the default one), ``groups`` 0 means none, ``text`` is the
+    question that is marked.
+    """
+
+    collection: str
+    groups: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class CaptionLine:
-    """One stored caption that matches, with the picture that carries it."""
+    """One stored caption that matches, with the picture that carries it.
+
+    ``alt`` is what a screen reader says of that picture.
+    """
 
     number: int
     caption: str
     score: float
     score_text: str
     picture_id: str
+    alt: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +148,7 @@ Part = (
     Text
     | Pictures
     | ContactSheet
+    | MapSheet
     | CaptionList
     | LabelBars
     | ProgressBar
@@ -149,7 +167,7 @@ class Button:
     not fit into 64 bytes. Raises ValueError for a longer action.
     """
 
-    kind: Literal["page", "more_like", "show_weak", "remove", "restore", "add", "set"]
+    kind: Literal["page", "more_like", "show_weak", "remove", "restore", "add", "set", "decide"]
     label: str
     action: str
     subject: int | None = None

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from core.moderation import viewer_of
+
 
 class Attachment(Protocol):
     """A picture that came with a message, fetched only once it is needed and paid for."""
@@ -39,7 +41,8 @@ class Request:
     (Discord's channel or thread; the community itself elsewhere). ``may_add`` says that the
     person may add pictures without being an administrator. ``unasked`` marks a photo that
     nobody asked about, answered because the chat is set so: its reply has no parts where
-    there is nothing worth saying (no close match, a quota, an unreadable file).
+    there is nothing worth saying (no close match, a quota, an unreadable file). ``adults``:
+    it is asked, and will be answered, where the platform lets adults alone in.
     """
 
     platform: str
@@ -56,6 +59,12 @@ class Request:
     channel: str = ""
     may_add: bool = False
     unasked: bool = False
+    adults: bool = False
+
+    @property
+    def viewer(self) -> str:
+        """The name under which its community looks at pictures from this place."""
+        return viewer_of(self.community, adults=self.adults)
 
     @property
     def asked_pictures(self) -> tuple[Attachment, ...]:

@@ -10,7 +10,7 @@ from bot.community import CommunityRules
 from bot.definitions import MAX_COUNT
 from bot.parsing import Invocation
 from bot.presenter import Navigation, Presenter, keep_private
-from bot.replies import LabelBars, Pictures, Reply
+from bot.replies import CaptionList, LabelBars, Pictures, Reply
 from bot.requests import Request
 from bot.sheets import Sheets
 from core.errors import NoPicture
@@ -61,13 +61,21 @@ class Searching:
         self, invocation: Invocation, request: Request, presenter: Presenter
     ) -> Reply:
         """Captions that match the asked picture. Raises what the search raises."""
+        picture = await request.asked_pictures[0].read()
         result = await self._search.describe(
-            await request.asked_pictures[0].read(),
-            community=request.community,
+            picture,
+            community=request.viewer,
             collection=invocation.text("collection") or None,
             k=self._count(invocation, request),
         )
-        return presenter.captions(result, notes=self._notes(request, presenter))
+        reply = presenter.captions(result, notes=self._notes(request, presenter))
+        captions = next((part for part in reply.parts if isinstance(part, CaptionList)), None)
+        if not request.drawings or captions is None:
+            return reply
+        sheet = await self._sheets.captions_sheet(
+            picture, presenter.words.described(), captions, request.viewer
+        )
+        return replace(reply, parts=(*reply.parts, sheet))
 
     async def classify(
         self, invocation: Invocation, request: Request, presenter: Presenter
@@ -91,7 +99,7 @@ class Searching:
         """
         picture = await request.asked_pictures[0].read()
         action = Action("similar", count=self._rules.count(request.community))
-        result = await self._search.similar(picture, community=request.community, k=action.count)
+        result = await self._search.similar(picture, community=request.viewer, k=action.count)
         close = tuple(hit for hit in result.hits if hit.band is not Band.WEAK)
         if not close:
             return Reply()
@@ -123,7 +131,7 @@ class Searching:
     async def _find(self, action: Action, request: Request, presenter: Presenter) -> Reply:
         result = await self._search.find(
             action.text,
-            community=request.community,
+            community=request.viewer,
             collection=action.collection or None,
             k=action.count,
             offset=action.offset,
@@ -141,7 +149,7 @@ class Searching:
         picture = await request.asked_pictures[0].read()
         result = await self._search.similar(
             picture,
-            community=request.community,
+            community=request.viewer,
             collection=action.collection or None,
             k=action.count,
             offset=action.offset,
@@ -153,9 +161,9 @@ class Searching:
 
     async def _more_like(self, action: Action, request: Request, presenter: Presenter) -> Reply:
         result = await self._search.more_like(
-            action.text, community=request.community, k=action.count, offset=action.offset
+            action.text, community=request.viewer, k=action.count, offset=action.offset
         )
-        picture, _ = await self._library.picture_file(action.text, request.community)
+        picture, _ = await self._library.picture_file(action.text, request.viewer)
         caption = presenter.words.caption(picture.caption, picture.path)
         heading = presenter.words.more_like(caption, *_range(result))
         reply = self._matches(result, heading, action, request, presenter)
@@ -194,7 +202,7 @@ class Searching:
         pictures = next((part for part in reply.parts if isinstance(part, Pictures)), None)
         if not request.drawings or pictures is None:
             return reply
-        sheet = await self._sheets.contact_sheet(query, label, pictures, request.community)
+        sheet = await self._sheets.contact_sheet(query, label, pictures, request.viewer)
         return replace(reply, parts=(*reply.parts, sheet))
 
 

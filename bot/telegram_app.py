@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +16,7 @@ from telegram.ext import ApplicationBuilder, ContextTypes, ExtBot, TypeHandler
 from bot.commands import Commands
 from bot.failures import Failures
 from bot.presenter import Presenter
+from bot.roster import Roster
 from bot.sheets import Sheets
 from bot.telegram_albums import Albums
 from bot.telegram_answers import Answers
@@ -65,9 +66,8 @@ class TelegramOptions:
     """How the adapter runs.
 
     ``api_url`` is a Bot API server: methods at ``<url>/bot<token>/<method>``, files at
-    ``<url>/file/bot<token>/<path>``. ``max_bytes`` bounds a posted picture. ``operators``
-    are ids of users who may do everywhere what administrators may, ``adders`` of those who
-    may add pictures everywhere. ``languages`` (ISO 639-1) get menus of their own. With a
+    ``<url>/file/bot<token>/<path>``. ``max_bytes`` bounds a posted picture. ``roster``
+    names users. ``languages`` (ISO 639-1) get menus of their own. With a
     ``webhook`` Telegram calls us, else it is polled. ``at_once`` updates are answered at the
     same time; the others wait. ``drain_s`` is how long a stop waits
     for answers under way. The rest are pauses in seconds: after the last picture of an
@@ -77,8 +77,7 @@ class TelegramOptions:
 
     api_url: str = PUBLIC_API
     max_bytes: int = 10 * 2**20
-    operators: frozenset[int] = frozenset()
-    adders: frozenset[int] = frozenset()
+    roster: Roster = field(default_factory=Roster)
     languages: tuple[str, ...] = ()
     webhook: WebhookOptions | None = None
     at_once: int = 256
@@ -223,7 +222,7 @@ class TelegramAdapter:
         photos = Photos(bot, parts.library, parts.thumbnails, parts.memory)
         sending = Sending(bot, GroupBudget(parts.clock))
         drawing = Drawing(bot, photos, parts.sheets, parts.memory, sending)
-        rights = Rights(bot, parts.clock, operators=options.operators, adders=options.adders)
+        rights = Rights(bot, parts.clock, roster=options.roster)
         service = Service(
             bot=bot,
             commands=parts.commands,

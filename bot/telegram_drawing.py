@@ -139,6 +139,9 @@ class Drawing:
             png = sheet or bars
             if png is not None and (cards or units(text) <= CAPTION_UNITS):
                 return await self._sending.photo(png, sheet_caption(text, cards), place, keyboard)
+            if sheet is not None:
+                # Long captions: too much for the words below a photo, so they follow it.
+                await self._sending.photo(sheet, "", place, None)
         except (BadRequest, Forbidden) as error:
             if "not enough rights" not in error.message.lower():
                 raise

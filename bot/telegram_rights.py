@@ -11,6 +11,7 @@ from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bot.actions import Who
 from bot.requests import Request
+from bot.roster import Roster
 from core.errors import Unavailable
 from core.ports import Clock
 
@@ -31,8 +32,7 @@ class Rights:
     """Asks for a right each time it is used, so that a demotion counts at once.
 
     Only a "no" is remembered, for a minute at most, so that members cannot make the bot
-    flood Telegram. ``operators`` are ids of users who may do anything everywhere, ``adders``
-    of those who may add pictures everywhere.
+    flood Telegram. ``roster`` names users who may do anything, or add pictures, everywhere.
     """
 
     def __init__(
@@ -40,12 +40,10 @@ class Rights:
         bot: Bot,
         clock: Clock,
         *,
-        operators: frozenset[int] = frozenset(),
-        adders: frozenset[int] = frozenset(),
+        roster: Roster | None = None,
     ) -> None:
         self._bot = bot
-        self._operators = operators
-        self._adders = adders
+        self._roster = roster or Roster()
         self._refused: TTLCache[tuple[int, int], bool] = TTLCache(
             _REMEMBERED, _REFUSAL_S, clock.monotonic
         )
@@ -56,7 +54,7 @@ class Rights:
         A question to Telegram takes longer than a search, so it is asked only where the
         answer decides. Raises Unavailable where Telegram is silent.
         """
-        request = replace(request, may_add=speaker in self._adders)
+        request = replace(request, may_add=speaker in self._roster.adders)
         if who == "all" or (who == "adder" and request.may_add):
             return request
         return replace(request, is_admin=await self.administers(speaker, chat_id))
@@ -67,7 +65,7 @@ class Rights:
         Who speaks in the name of the group itself is an anonymous administrator; nobody
         administers a private chat, and no other channel a group.
         """
-        if speaker in self._operators:
+        if speaker in self._roster.admins:
             return True
         if chat_id >= 0 or speaker < 0:
             return speaker == chat_id < 0

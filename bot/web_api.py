@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from bot.admission import Admission
+from bot.community_presenter import OperatorDefaults
 from bot.definitions import MAX_COUNT
 from bot.ports import Counters
 from bot.views import classify_view, describe_view, search_view
@@ -37,14 +38,14 @@ class ApiRoutes:
         counters: Counters,
         forms: Forms,
         *,
-        count: int,
+        defaults: OperatorDefaults,
         admin: bool,
     ) -> None:
         self._search = search
         self._admission = admission
         self._counters = counters
         self._forms = forms
-        self._count = count
+        self._defaults = defaults
         self._admin = admin
 
     def add_to(self, app: web.Application) -> None:
@@ -122,7 +123,7 @@ class ApiRoutes:
 
     def _page(self, k: str, offset: str) -> tuple[int, int]:
         return (
-            whole_number(k, name="k", default=self._count, low=1, high=MAX_COUNT),
+            whole_number(k, name="k", default=self._defaults.count, low=1, high=MAX_COUNT),
             whole_number(offset, name="offset", default=0, low=0, high=_MAX_OFFSET),
         )
 

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from bot.admission import Admission
 from bot.commands import Commands
+from bot.community_presenter import OperatorDefaults
 from bot.failures import Failures
-from bot.ports import Counters, Readiness
+from bot.ports import Counters, Readiness, Tracer
 from bot.presenter import Presenter
 from bot.thumbnails import Thumbnails
+from bot.tracing import NoTracer
 from bot.web_access import Access
 from bot.web_api import ApiRoutes
 from bot.web_chat import ChatRoutes
 from bot.web_documents import Documents
 from bot.web_errors import ErrorMiddleware, add_security_headers
 from bot.web_forms import Forms
+from bot.web_listening import Listener
+from bot.web_map import MapRoutes
 from bot.web_pictures import PictureRoutes
-from core.errors import SettingsError
 from core.ports import Clock, Library
 from core.search import Search
 
@@ -33,8 +35,8 @@ class WebOptions:
 
     ``port`` 0 takes any free one. ``token`` is required where ``host`` is not loopback;
     ``allowed_hosts`` are further names under which it is reached, as behind a proxy.
-    ``admin``: whether people here are administrators. ``count``: results where no number is
-    given. ``max_bytes``: of one picture. ``timeout_s``: of one request, its body included.
+    ``admin``: whether people here are administrators. ``max_bytes``: of one picture.
+    ``timeout_s``: of one request, its body included.
     """
 
     host: str = "127.0.0.1"
@@ -42,7 +44,6 @@ class WebOptions:
     token: str | None = None
     allowed_hosts: Iterable[str] = ()
     admin: bool = True
-    count: int = 5
     max_bytes: int = 10 * 2**20
     timeout_s: float = 30.0
 
@@ -61,6 +62,8 @@ class WebParts:
     presenters: Callable[[str], Presenter]
     readiness: Readiness
     clock: Clock
+    defaults: OperatorDefaults = field(default_factory=OperatorDefaults)
+    tracer: Tracer = field(default_factory=NoTracer)
 
 
 def build_web_app(parts: WebParts, options: WebOptions) -> web.Application:
@@ -71,7 +74,9 @@ def build_web_app(parts: WebParts, options: WebOptions) -> web.Application:
         token=options.token,
         allowed_hosts=options.allowed_hosts,
     )
-    errors = ErrorMiddleware(parts.failures, parts.presenters, timeout_s=options.timeout_s)
+    errors = ErrorMiddleware(
+        parts.failures, parts.presenters, timeout_s=options.timeout_s, tracer=parts.tracer
+    )
     forms = Forms(max_bytes=options.max_bytes)
     app = web.Application(
         middlewares=[errors.middleware, access.middleware], client_max_size=forms.max_body
@@ -94,9 +99,10 @@ def build_web_app(parts: WebParts, options: WebOptions) -> web.Application:
         parts.admission,
         parts.counters,
         forms,
-        count=options.count,
+        defaults=parts.defaults,
         admin=options.admin,
     ).add_to(app)
+    MapRoutes(parts.commands, parts.library, parts.presenters, admin=options.admin).add_to(app)
     PictureRoutes(parts.library, parts.thumbnails).add_to(app)
     _HealthRoutes(parts.readiness, parts.counters).add_to(app)
     return app
@@ -132,26 +138,39 @@ class _HealthRoutes:
 
 
 class WebAdapter:
-    """Serves the web chat between :meth:`start` and :meth:`stop`."""
+    """Serves the web chat between :meth:`start` and :meth:`stop`.
+
+    At ``listener``, where somebody else holds the address; else at one of its own.
+    """
 
     def __init__(
-        self, parts: WebParts, options: WebOptions | None = None, *, drain_s: float = 5.0
+        self,
+        parts: WebParts,
+        options: WebOptions | None = None,
+        *,
+        listener: Listener | None = None,
+        drain_s: float = 5.0,
     ) -> None:
         self._parts = parts
+        self._listener = listener
+        self._own: Listener | None = None
         self._options = options or WebOptions()
         self._drain_s = drain_s
         self._runner: web.AppRunner | None = None
-        self._port = 0
 
     @property
     def url(self) -> str:
         """Its address, as ``http://127.0.0.1:8080``, once started."""
-        host = self._options.host
-        return f"http://{f'[{host}]' if ':' in host else host}:{self._port}"
+        listener = self._listener or self._own
+        assert listener is not None
+        return listener.url
 
     async def start(self) -> None:
         """Listen. Raises SettingsError where the address is taken or not ours."""
         options = self._options
+        listener = self._listener
+        if listener is None:
+            listener = self._own = await Listener.open(options.host, options.port)
         runner = web.AppRunner(
             build_web_app(self._parts, options),
             # A client that left needs no answer: its search is cancelled.
@@ -161,21 +180,14 @@ class WebAdapter:
             shutdown_timeout=self._drain_s,
         )
         await runner.setup()
-        try:
-            site = web.TCPSite(runner, options.host, options.port)
-            await site.start()
-        except (OSError, OverflowError) as error:
-            await runner.cleanup()
-            reason = error.strerror if isinstance(error, socket.gaierror) else str(error)
-            raise SettingsError(
-                f"The web chat cannot listen on {options.host}, port {options.port}: {reason}.",
-                remedy="Choose others with TANGERINE_WEB_HOST and TANGERINE_WEB_PORT.",
-            ) from error
         self._runner = runner
-        self._port = runner.addresses[0][1]
+        await listener.serve(runner)
 
     async def stop(self) -> None:
         """Stop listening, let running requests end for ``drain_s`` seconds, then cut them."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        if self._own is not None:
+            self._own.close()
+            self._own = None

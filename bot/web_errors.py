@@ -13,9 +13,10 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from bot.failures import Failures
+from bot.ports import Tracer
 from bot.presenter import Presenter
 from bot.replies import ErrorInfo
-from bot.tracing import request_scope
+from bot.tracing import NoTracer, request_scope
 from bot.web_page import wanted_language
 from bot.words import Words
 from core.errors import (
@@ -88,10 +89,12 @@ class ErrorMiddleware:
         *,
         timeout_s: float,
         log: Any = None,
+        tracer: Tracer | None = None,
     ) -> None:
         self._failures = failures
         self._presenters = presenters
         self._timeout_s = timeout_s
+        self._tracer = tracer or NoTracer()
         self._log = log if log is not None else structlog.get_logger("bot.web")
 
     @property
@@ -107,13 +110,16 @@ class ErrorMiddleware:
 
     async def _told(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()
-        response = await self._answer(request, handler)
         resource = request.match_info.route.resource
         # The route, never the address: the address holds what was asked.
+        route = resource.canonical if resource else ""
+        with self._tracer.span("http", method=request.method, route=route) as span:
+            response = await self._answer(request, handler)
+            span.tell(status=response.status)
         self._log.debug(
             "request",
             method=request.method,
-            route=resource.canonical if resource else "",
+            route=route,
             status=response.status,
             milliseconds=round(1000 * (time.perf_counter() - started), 1),
         )

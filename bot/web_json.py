@@ -14,6 +14,7 @@ from bot.replies import (
     Examples,
     Facts,
     LabelBars,
+    MapSheet,
     Part,
     PictureCard,
     Pictures,
@@ -35,24 +36,27 @@ def progress_json(collection: str, progress: Progress, text: str) -> dict[str, A
 
 
 def reply_json(reply: Reply, link: Callable[[Document], str]) -> dict[str, Any]:
-    """A neutral reply for the page; pictures are links to their routes.
+    """A neutral reply for the page; pictures are links to their routes, drawn sheets to files.
 
     ``link`` gives the address under which the page fetches a file.
     """
+    # What comes drawn has no addresses to be fetched from: held pictures, for administrators.
+    drawn = any(isinstance(part, ContactSheet) for part in reply.parts)
+    parts = [part for part in reply.parts if not (drawn and isinstance(part, Pictures))]
     return {
-        "parts": [_part(part, link) for part in reply.parts if not isinstance(part, ContactSheet)],
-        "buttons": [_button(button) for button in reply.buttons],
+        "parts": [_part(part, link) for part in parts],
+        "buttons": [_button(button, beside=not drawn) for button in reply.buttons],
         "error": None if reply.error is None else _error(reply.error),
         "job": reply.job,
     }
 
 
-def _button(button: Button) -> dict[str, Any]:
+def _button(button: Button, *, beside: bool) -> dict[str, Any]:
     return {
         "kind": button.kind,
         "label": button.label,
         "action": button.action,
-        "subject": button.subject,
+        "subject": button.subject if beside else None,
         "needs_picture": button.needs_picture,
     }
 
@@ -109,7 +113,16 @@ def _part(  # noqa: PLR0911 - one for each kind of part
                 "url": link(part),
             }
         case ContactSheet():
-            raise TypeError("the page draws its own cards")
+            return _sheet(part, link)
+
+
+def _sheet(part: ContactSheet, link: Callable[[Document], str]) -> dict[str, Any]:
+    name = "map.png" if isinstance(part, MapSheet) else "pictures.png"
+    shown = {"url": link(Document(name, part.png, "image/png")), "alt": part.alt}
+    if not isinstance(part, MapSheet):
+        return {"type": "sheet", **shown}
+    asked = {"collection": part.collection, "groups": part.groups, "text": part.text}
+    return {"type": "map", **shown, **asked}
 
 
 def _card(card: PictureCard) -> dict[str, Any]:

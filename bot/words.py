@@ -13,10 +13,20 @@ from bot.contribution_words import ContributionWords
 from bot.definitions import CommandDefinition, Option
 from bot.error_words import error_words
 from bot.formats import Formats
+from bot.map_words import MapWords
 from bot.menu_words import command_summaries, option_summaries, usage
+from bot.moderation_words import ModerationWords
 from bot.privacy_words import PrivacyWords
-from core.errors import ReindexRunning, TangerineError, Unavailable
-from core.types import Band, CollectionStatus, Failure, Progress, ReindexReport
+from bot.views import engine_of
+from core.errors import (
+    CatalogueDamaged,
+    ReindexRunning,
+    TangerineError,
+    Unavailable,
+    UnknownLabel,
+)
+from core.tagging import NAMED
+from core.types import Band, CollectionStatus, Failure, FoundBy, Progress, ReindexReport
 
 
 class Words:
@@ -33,6 +43,8 @@ class Words:
         self._n = translations.ngettext
         self.contributions = ContributionWords(translations, self.formats)
         self.community = CommunityWords(translations, self.formats)
+        self.map = MapWords(translations, self.formats)
+        self.moderation = ModerationWords(translations, self.formats)
         self.privacy = PrivacyWords(translations, self.formats)
 
     def translate(self, sentence: str) -> str:
@@ -41,10 +53,36 @@ class Words:
 
     # -- results ---------------------------------------------------------------------
 
-    def score(self, score: float, band: Band | None = None) -> str:
-        """A score as a number, beside its band: never per cent, which it is not."""
-        number = self.formats.decimal(score, 2)
-        return number if band is None else f"{number} · {self.band(band)}"
+    def score(
+        self,
+        score: float,
+        band: Band | None = None,
+        found_by: FoundBy | None = None,
+        tag: str | None = None,
+    ) -> str:
+        """A score as a number, beside its band: never per cent, which it is not.
+
+        Then what was found, where it may be the picture or its caption, and the label with
+        which the picture is tagged.
+        """
+        said = [self.formats.decimal(score, 2)]
+        if band is not None:
+            said.append(self.band(band))
+        if found_by is not None:
+            said.append(self.found_by(found_by))
+        if tag is not None:
+            # Words: stands behind a score, as in "0.31 · strong · label: shoe".
+            said.append(self._("label: {label}").format(label=tag))
+        return " · ".join(said)
+
+    def found_by(self, found_by: FoundBy) -> str:
+        """What of a picture answers a text, in a word or two."""
+        # Words: stands behind a score, as in "0.31 · strong · by caption".
+        return {
+            FoundBy.PICTURE: self._("by picture"),
+            FoundBy.CAPTION: self._("by caption"),
+            FoundBy.BOTH: self._("by both"),
+        }[found_by]
 
     def band(self, band: Band) -> str:
         """A band in one word."""
@@ -215,7 +253,7 @@ class Words:
         return status.name, self._("{pictures}, {captions}, {index}, generation {n}").format(
             pictures=self.pictures(status.pictures),
             captions=captions.format(count=self.formats.whole(status.captions)),
-            index=status.index,
+            index=engine_of(status),
             n=status.generation,
         )
 
@@ -252,7 +290,12 @@ class Words:
         """Cause and remedy: as raised where the language is English, by code elsewhere."""
         table = error_words(self._)
         cause, remedy = table.get(error.code, table["internal"])
-        if self._english:
+        if isinstance(error, UnknownLabel) and error.known:
+            # Elsewhere remedies are general; here only the names help.
+            names = ", ".join(error.known[:NAMED])
+            remedy = self._("There are: {labels}").format(labels=names)
+        # What is to be done about a damaged catalogue is for the operator's eyes.
+        if self._english and not isinstance(error, CatalogueDamaged):
             return error.message or cause, error.remedy or remedy
         # One second is the default of errors that do not know how long; a reindex has no end
         # that anybody could name.

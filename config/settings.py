@@ -83,9 +83,12 @@ class Collection(_Section):
 class Encoder(_Section):
     """How vectors are made."""
 
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+    backend: Literal["auto", "torch", "openvino", "onnx"] = Field(
+        "auto", description="auto = the fastest that is installed and computes the same"
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float16", "int8"] = Field(
         "auto",
-        description="auto = float16 on a GPU; on a CPU bfloat16 where it is faster, else float32",
+        description="auto = float16 on a GPU; on a CPU the fastest that finds the same",
     )
     threads: int = Field(0, ge=0, le=256, description="CPU threads; 0 = one for each core")
     max_batch: int = Field(32, ge=1, le=1024, description="requests of one batch")
@@ -108,6 +111,28 @@ class Pictures(_Section):
     def max_bytes(self) -> int:
         """Size of a posted picture in bytes."""
         return int(self.max_mb * _MIB)
+
+
+class Index(_Section):
+    """How collections follow their folders."""
+
+    max_removed_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="pictures gone at once without --confirm-removals, where 20 or more are",
+    )
+
+
+class Watch(_Section):
+    """Whether collections follow their folders while the bot runs."""
+
+    mode: Literal["events", "poll", "off"] = Field(
+        "events", description="events = the system tells; poll = for network folders"
+    )
+    settle_s: float = Field(1.0, ge=0.1, le=600, description="seconds without a change")
+    pause_s: float = Field(10.0, ge=0, le=86_400, description="seconds between two reindexes")
+    poll_s: float = Field(60.0, ge=1, le=86_400, description="seconds between two looks")
 
 
 class SearchSection(_Section):
@@ -225,6 +250,11 @@ class Logs(_Section):
     format: Literal["auto", "text", "json"] = Field(
         "auto", description="auto = text on a terminal, JSON otherwise"
     )
+    traces_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s@]+$",
+        description="where OpenTelemetry's OTLP over HTTP is taken; needs the extra otel",
+    )
 
 
 class Settings(BaseSettings):
@@ -246,6 +276,8 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     encoder: Encoder = Encoder()
     pictures: Pictures = Pictures()
+    index: Index = Index()
+    watch: Watch = Watch()
     search: SearchSection = SearchSection()
     limits: LimitsSection = LimitsSection()
     uploads: Uploads = Uploads()

@@ -8,9 +8,11 @@
     │   ├── QueryTooLong          more characters than a query may have
     │   ├── BadCount              k or another number is out of range
     │   ├── BadLabels             too few or too many labels
+    │   ├── UnknownLabel          a label that the collection was not tagged with
     │   ├── BadSetting            a community's setting with a value that it cannot have
     │   ├── ExpiredButton         a button whose state is no longer known
     │   ├── DuplicatePicture      the collection has this picture already
+    │   ├── PictureHeld           it is there already, and waits for an administrator
     │   └── BadPicture            bytes that are no usable picture
     │       ├── NoPicture             the command needs a picture and got none
     │       ├── NotAPicture           no known picture format
@@ -32,7 +34,9 @@
     ├── ModelUnavailable      the model could not be loaded
     ├── EncodingFailed        the encoder failed on this item
     ├── CatalogueError        the catalogue cannot be read or written
+    │   └── CatalogueDamaged      it is damaged or lost
     ├── SourceError           a folder or caption file cannot be read
+    │   └── RemovalsUnconfirmed   most of a folder's pictures are gone: a mount that vanished?
     └── SettingsError         a setting is wrong
 
 ``message`` is one sentence for the person who asked: the cause. ``remedy`` is one that
@@ -102,6 +106,16 @@ class BadLabels(InvalidRequest):
     code = "bad_labels"
 
 
+class UnknownLabel(InvalidRequest):
+    """A label that the collection was not tagged with; ``known`` are those that it was."""
+
+    code = "unknown_label"
+
+    def __init__(self, message: str, *, known: tuple[str, ...] = (), remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.known = known
+
+
 class BadSetting(InvalidRequest):
     """A community's setting with a value that it cannot have."""
 
@@ -124,6 +138,12 @@ class DuplicatePicture(InvalidRequest):
         self.picture = picture
         self.score = score
         self.exact = exact
+
+
+class PictureHeld(InvalidRequest):
+    """The collection has this picture already, and moderation shows it to nobody."""
+
+    code = "picture_held"
 
 
 class ExpiredButton(InvalidRequest):
@@ -262,10 +282,22 @@ class CatalogueError(TangerineError):
     code = "catalogue"
 
 
+class CatalogueDamaged(CatalogueError):
+    """The catalogue is damaged or lost; its remedy names folders, for whoever runs the bot."""
+
+    code = "catalogue_damaged"
+
+
 class SourceError(TangerineError):
     """A folder or a caption file cannot be read."""
 
     code = "source"
+
+
+class RemovalsUnconfirmed(SourceError):
+    """Most of a folder's pictures are gone, which nobody has confirmed to be meant."""
+
+    code = "removals_unconfirmed"
 
 
 class SettingsError(TangerineError):

@@ -13,6 +13,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from core.moderation import Criterion, Decided, HeldPage, Trial
+from core.tagging import LabelSet
 from core.types import (
     CollectionStatus,
     CommunitySettings,
@@ -99,6 +101,17 @@ class VectorIndex(Protocol):
         """The stored vectors of these rows: float32 [n, d]."""
 
 
+class WordIndex(Protocol):
+    """Captions by their words, rows 0 .. len - 1. Blocking, thread-safe."""
+
+    def search(self, text: str, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The at most ``k`` captions that share a word with the text, best first.
+
+        Scores in (0, 1] and rows, both [n]; equal scores keep the lower row first. 1 is a
+        caption with exactly these words.
+        """
+
+
 class Snapshot(Protocol):
     """One generation of a collection as a community sees it, immutable while it is held.
 
@@ -128,6 +141,10 @@ class Snapshot(Protocol):
     @property
     def caption_index(self) -> VectorIndex:
         """One row a caption (a picture may carry several, or none)."""
+
+    @property
+    def caption_words(self) -> WordIndex:
+        """The same rows by their words."""
 
     def row_of(self, picture_id: str) -> int | None:
         """The row of the picture with this id, None where there is none."""
@@ -161,11 +178,14 @@ class Reindexing(Protocol):
         collection: str,
         *,
         full: bool = False,
+        confirm_removals: bool = False,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> ReindexReport:
         """Scan, decode, encode and commit.
 
-        ``full`` encodes everything anew. Raises ReindexRunning, NotFound, SourceError,
+        ``full`` encodes everything anew. Where most of the pictures are gone, they are
+        forgotten only with ``confirm_removals``; without it RemovalsUnconfirmed is raised
+        and the collection stays as it was. Raises ReindexRunning, NotFound, SourceError,
         ModelMismatch, CatalogueError; a bad picture is a line of the report instead.
         """
 
@@ -226,11 +246,69 @@ class Contributions(Protocol):
     async def joined(self, community: str) -> None:
         """The bot is there (again): nothing of it is to be deleted."""
 
+    async def communities(self) -> frozenset[str]:
+        """Every community of which pictures, removals or settings are kept."""
+
     async def moved(self, old: str, new: str) -> None:
         """A community goes on under another name (Telegram's groups become supergroups)."""
 
     async def sweep(self) -> None:
         """Delete what is due: removed uploads after five minutes, departed communities."""
+
+
+class Moderation(Protocol):
+    """Pictures that a community's criteria hold back until an administrator has decided.
+
+    What is held is in no snapshot and has no file for that community (:class:`Library`); it is
+    shown here alone. Whether the asker is an administrator is for the caller to check. Every
+    method raises CatalogueError.
+    """
+
+    async def criteria(self, community: str) -> Sequence[Criterion]:
+        """The criteria of the community, the oldest first."""
+
+    async def add(self, criterion: Criterion, *, community: str) -> int:
+        """Hold what meets it, from now on; one of the same text is replaced.
+
+        Returns how many pictures it holds. Raises BadSetting, Busy, EncodingFailed.
+        """
+
+    async def drop(self, text: str, *, community: str) -> Criterion:
+        """Give up the criterion of this text. Decisions stay. Raises NotFound."""
+
+    async def test(
+        self, text: str, *, community: str, collection: str | None = None, best: int = 10
+    ) -> Trial:
+        """What a criterion would hold in a collection. Changes nothing.
+
+        Raises NotFound, EmptyCollection, ModelMismatch, BadSetting, Busy, EncodingFailed.
+        """
+
+    async def held(self, *, community: str, offset: int = 0, count: int = 5) -> HeldPage:
+        """Pictures that wait for a decision, those that meet a criterion most first."""
+
+    async def hides(self, picture_id: str, *, community: str) -> bool:
+        """Whether the community would see this picture if it were not moderated."""
+
+    async def decide(self, picture_id: str, *, community: str, approve: bool | None) -> Decided:
+        """Show a held picture, hide it for good, or (None) take back what was decided.
+
+        The decision holds for equal pictures, too; what is nearly equal to a hidden one is
+        held. Raises NotFound where the picture is not held and nothing was decided about it.
+        """
+
+    async def file(self, picture_id: str, *, community: str) -> tuple[Picture, Path]:
+        """A picture of the community, held or not, and its file. Raises NotFound."""
+
+
+class Labels(Protocol):
+    """The labels with which the operator had the pictures of each collection tagged."""
+
+    async def of(self, collection: str) -> LabelSet | None:
+        """Those of a collection, None where there are none; the same object until they change.
+
+        Raises CatalogueError.
+        """
 
 
 class CommunitySettingsStore(Protocol):

@@ -5,17 +5,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from core.bands import Calibration, calibrate
+from core.captions import told
 from core.classification import classify_vectors, prompts_of
-from core.errors import BadCount, BadLabels, EmptyQuery, NotFound, QueryTooLong, Unavailable
-from core.ports import Embedder, Library, PictureDecoder, Snapshot
-from core.ranking import Ranking, captioned_hits, describe_page, mix, rank_page, without
+from core.errors import (
+    BadCount,
+    BadLabels,
+    Busy,
+    EmptyQuery,
+    NotFound,
+    QueryTooLong,
+    Unavailable,
+)
+from core.places import Ranking
+from core.ports import Embedder, Labels, Library, PictureDecoder, Snapshot
+from core.ranking import captioned_hits, describe_page, mix, rank_page, without
+from core.tagged import Tagger, listed
+from core.tagging import parse
 from core.types import (
     Classification,
     DescribeResult,
@@ -23,6 +35,7 @@ from core.types import (
     SearchResult,
     Vectors,
 )
+from core.views import View, closest_view, views
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +45,8 @@ class SearchRules:
     ``max_query``: characters of a text; ``max_k``: hits of one page; ``max_offset``: how
     deep paging goes; ``timeout_s``: seconds after which a search is given up;
     ``duplicate_cosine``: two hits at least this alike are shown as one; ``text_weight``:
-    share of the text when it is mixed with a picture, in [0, 1].
+    share of the text when it is mixed with a picture, in [0, 1]; ``sure_cosine``: a posted
+    picture that finds nothing so close is looked at in further views too (-1: never).
     """
 
     max_query: int = 200
@@ -41,6 +55,7 @@ class SearchRules:
     timeout_s: float = 15.0
     duplicate_cosine: float = 0.97
     text_weight: float = 0.5
+    sure_cosine: float = 0.85
 
 
 class Search:
@@ -59,16 +74,22 @@ class Search:
         *,
         logit_scale: float = 100.0,
         rules: SearchRules | None = None,
+        labels: Labels | None = None,
     ) -> None:
         self._library = library
         self._embedder = embedder
         self._decoder = decoder
         self._logit_scale = logit_scale
         self._rules = rules or SearchRules()
+        self._tagger = Tagger(labels)
         # By snapshot, as communities may see a collection differently; gone with it.
         self._calibrations: WeakKeyDictionary[Snapshot, asyncio.Future[Calibration]] = (
             WeakKeyDictionary()
         )
+
+    def change_rules(self, rules: SearchRules) -> None:
+        """Let other rules hold from the next question on."""
+        self._rules = rules
 
     async def find(
         self,
@@ -80,28 +101,40 @@ class Search:
         offset: int = 0,
         exclude: str | None = None,
     ) -> SearchResult:
-        """Pictures that a sentence describes, best first.
+        """Pictures that a sentence describes, by themselves or by their captions, best first.
 
         ``exclude`` is subtracted from the query, and what matches it stands below the rest.
-        Raises EmptyQuery, QueryTooLong, BadCount.
+        ``label:shoe`` within the text leaves the pictures alone that are tagged so; without
+        further words all of them come, those that the label fits best first.
+        Raises EmptyQuery, QueryTooLong, BadCount, UnknownLabel.
         """
         text = self._clean(text)
+        asked = parse(text)
         unwanted = self._clean(exclude) if exclude and exclude.strip() else None
         self._check_page(k, offset)
         async with self._in_time():
             snapshot = await self._library.open(collection, community)
-            query, *others = await asyncio.gather(
-                *(self._embedder.embed_text(t) for t in (text, unwanted) if t is not None)
+            chosen = await self._tagger.choose(snapshot, asked.labels)
+            vectors = await asyncio.gather(
+                *(self._embedder.embed_text(t) for t in (asked.text, unwanted) if t)
             )
+            query = vectors[0] if chosen is None or asked.text else chosen.direction
             calibration = await self._calibrate(snapshot)
 
             def rank() -> SearchResult:
                 ranking = Ranking(query, calibration.text, self._rules.duplicate_cosine)
-                if others:
-                    ranking = without(ranking, others[0], calibration)
-                return rank_page(snapshot, calibration, ranking, text, k=k, offset=offset)
+                if asked.text:
+                    said = told(snapshot, calibration.captions, query, asked.text)
+                    ranking = replace(ranking, told=said)
+                if chosen is not None:
+                    ranking = replace(ranking, among=chosen.rows)
+                if unwanted is not None:
+                    said = told(snapshot, calibration.captions, vectors[-1], unwanted)
+                    ranking = without(ranking, vectors[-1], said, calibration)
+                page = rank_page(snapshot, calibration, ranking, text, k=k, offset=offset)
+                return page if asked.text else listed(page)
 
-            return await asyncio.to_thread(rank)
+            return await self._tagger.tagged(snapshot, await asyncio.to_thread(rank))
 
     async def captioned(
         self, text: str, *, community: str, collection: str | None = None, k: int = 5
@@ -130,24 +163,33 @@ class Search:
     ) -> SearchResult:
         """Pictures that look like this one, or like this one changed by a text.
 
+        Where nothing comes close, the picture may have been turned or framed on its way: the
+        views that would undo it are tried too, and the search goes with the closest. With a
+        text, captions count as in :meth:`find`, and the picture itself is no answer.
+
         Raises QueryTooLong, BadCount, and BadPicture and its kin.
         """
         words = self._clean(text) if text and text.strip() else None
         self._check_page(k, offset)
         async with self._in_time():
             snapshot = await self._library.open(collection, community)
-            query = await self._embed_picture(picture)
+            query = await self._embed_query(picture, snapshot)
             wanted = None if words is None else await self._embedder.embed_text(words)
             calibration = await self._calibrate(snapshot)
 
             def rank() -> SearchResult:
-                vector, thresholds = query, calibration.image
-                if wanted is not None:
-                    vector = mix(query, wanted, self._rules.text_weight, calibration)
-                ranking = Ranking(vector, thresholds, self._rules.duplicate_cosine)
+                ranking = Ranking(query, calibration.image, self._rules.duplicate_cosine)
+                if wanted is not None and words is not None:
+                    ranking = replace(
+                        ranking,
+                        vector=mix(query, wanted, self._rules.text_weight, calibration),
+                        unlike=query,
+                        told=told(snapshot, calibration.captions, wanted, words),
+                        told_suffices=False,
+                    )
                 return rank_page(snapshot, calibration, ranking, words, k=k, offset=offset)
 
-            return await asyncio.to_thread(rank)
+            return await self._tagger.tagged(snapshot, await asyncio.to_thread(rank))
 
     async def more_like(
         self, picture_id: str, *, community: str, k: int = 5, offset: int = 0
@@ -177,7 +219,7 @@ class Search:
                 )
                 return rank_page(snapshot, calibration, ranking, None, k=k, offset=offset)
 
-            return await asyncio.to_thread(rank)
+            return await self._tagger.tagged(snapshot, await asyncio.to_thread(rank))
 
     async def describe(
         self,
@@ -215,6 +257,34 @@ class Search:
             query = await self._embed_picture(picture)
             vectors = await asyncio.gather(*(self._embedder.embed_text(p) for p in prompts))
             return classify_vectors(query, names, vectors, self._logit_scale)
+
+    async def text_vector(self, text: str) -> Vectors:
+        """The vector of a text, float32 [d]. Raises EmptyQuery, QueryTooLong."""
+        text = self._clean(text)
+        async with self._in_time():
+            return await self._embedder.embed_text(text)
+
+    async def picture_vector(self, picture: bytes | Path) -> Vectors:
+        """The vector of a picture, float32 [d]. Raises BadPicture and its kin."""
+        async with self._in_time():
+            return await self._embed_picture(picture)
+
+    async def _embed_query(self, picture: bytes | Path, snapshot: Snapshot) -> Vectors:
+        """The vector of a picture, or of that view of it which finds something much closer."""
+        decoded = await self._decoder.decode(picture, self._embedder.pixel_spec)
+        plain = await self._embedder.embed_pixels(decoded.pixels)
+        index = snapshot.picture_index
+        scores, _ = await asyncio.to_thread(index.search, plain[None], 1)
+        if scores.size == 0 or scores[0, 0] >= self._rules.sure_cosine:
+            return plain
+        further = (await asyncio.to_thread(views, decoded.pixels, tuple(View)))[1:]
+        try:
+            vectors = await asyncio.gather(*(self._embedder.embed_pixels(v) for v in further))
+        except Busy:
+            return plain  # an answer without them is better than none
+        seen = np.stack([plain, *vectors])
+        chosen: Vectors = seen[await asyncio.to_thread(closest_view, index, seen)]
+        return chosen
 
     async def _embed_picture(self, picture: bytes | Path) -> Vectors:
         decoded = await self._decoder.decode(picture, self._embedder.pixel_spec)

@@ -28,6 +28,14 @@ class Band(StrEnum):
     WEAK = "weak"
 
 
+class FoundBy(StrEnum):
+    """What makes a hit an answer to a text: the picture itself, its caption, or both."""
+
+    PICTURE = "picture"
+    CAPTION = "caption"
+    BOTH = "both"
+
+
 class Lane(StrEnum):
     """Who waits: chat requests are served before bulk work such as reindexing."""
 
@@ -97,12 +105,20 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One answer: the ``rank`` counts from 1, the ``score`` is a cosine in [-1, 1]."""
+    """One answer: the ``rank`` counts from 1.
+
+    ``score``: the cosine of the query with the picture, in [-1, 1], also where it is the
+    caption that was found; ``band``: the better of what picture and caption are worth;
+    ``found_by``: which of them, None where only pictures were compared. ``tag``: the label of
+    the collection that fits the picture best, None where none does.
+    """
 
     rank: int
     picture: Picture
     score: float
     band: Band
+    found_by: FoundBy | None = None
+    tag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +166,7 @@ class DecodedPicture:
 class Progress:
     """How far long work has come: ``done`` of ``total`` pictures (``total`` 0: unknown)."""
 
-    stage: Literal["scan", "encode", "commit"]
+    stage: Literal["scan", "encode", "commit", "tag"]
     done: int
     total: int
 
@@ -204,13 +220,18 @@ class DescribeResult:
 
 @dataclass(frozen=True, slots=True)
 class CollectionStatus:
-    """What ``tangerine status`` says of one collection."""
+    """What ``tangerine status`` says of one collection.
+
+    ``index``: the engine that searches it; ``recall``: the share of the true ten best
+    pictures that it finds, as measured on the collection, None where it finds all.
+    """
 
     name: str
     pictures: int
     captions: int
     index: str
     generation: int
+    recall: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +241,7 @@ class Upload:
     ``uploader`` is the requester's name over all communities of the platform (as
     ``discord:17``), ``community`` where it was added, ``added_at`` seconds since the epoch.
     ``file`` holds the picture as it is kept: a JPEG without the metadata of the original.
+    ``held``: the community's moderation shows it to nobody.
     """
 
     picture: Picture
@@ -227,6 +249,7 @@ class Upload:
     uploader: str
     added_at: float
     file: Path
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)

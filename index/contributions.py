@@ -5,8 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
-from core.errors import ExpiredButton, NotFound, QueryTooLong
+from core.errors import (
+    DuplicatePicture,
+    ExpiredButton,
+    NotFound,
+    PictureHeld,
+    QueryTooLong,
+)
 from core.ports import Embedder, PictureDecoder
 from core.types import PersonalData, Picture
 from index.caption_texts import tidy
@@ -69,8 +76,36 @@ class ChatContributions:
     ) -> Picture:
         """See :meth:`core.ports.Contributions.add`.
 
-        A picture that was removed here and is posted again is shown again as it was.
+        A picture that was removed here and is posted again is shown again as it was. Raises
+        PictureHeld in place of DuplicatePicture where moderation holds the one that is there.
         """
+        try:
+            return await self._add(
+                picture,
+                caption,
+                community=community,
+                uploader=uploader,
+                collection=collection,
+                anyway=anyway,
+            )
+        except DuplicatePicture as error:
+            if not await self._hides(error.picture.id, community):
+                raise
+            raise PictureHeld(
+                "This picture is in the collection already, but is not shown here.",
+                remedy="Administrators decide about it with: /moderation review",
+            ) from None
+
+    async def _add(
+        self,
+        picture: bytes,
+        caption: str,
+        *,
+        community: str,
+        uploader: str,
+        collection: str | None,
+        anyway: bool,
+    ) -> Picture:
         spec = self._library.spec(collection, community)
         viewpoint = spec.viewpoint(community)
         caption = _clean(caption)
@@ -93,16 +128,21 @@ class ChatContributions:
             )
 
     async def remove(self, picture_id: str, *, community: str, remover: str) -> Picture:
-        """See :meth:`core.ports.Contributions.remove`."""
+        """See :meth:`core.ports.Contributions.remove`.
+
+        What moderation holds is not there, but for the one who added it.
+        """
+        if await self._hides(picture_id, community):
+            kept = await finished_in_thread(self._ledger.personal, remover)
+            if all(upload.picture.id != picture_id for upload in kept.uploads):
+                raise _no_such_picture()
         for spec in self._visible(community):
             gone = await finished_in_thread(
                 self._ledger.remove, spec.name, spec.viewpoint(community), picture_id, remover
             )
             if gone is not None:
                 return gone
-        raise NotFound(
-            "There is no such picture here.", remedy="It may have been removed; search again."
-        )
+        raise _no_such_picture()
 
     async def restore(self, picture_id: str, *, community: str) -> Picture:
         """See :meth:`core.ports.Contributions.restore`."""
@@ -118,7 +158,15 @@ class ChatContributions:
 
     async def personal(self, requester: str) -> PersonalData:
         """See :meth:`core.ports.Contributions.personal`."""
-        return await finished_in_thread(self._ledger.personal, requester)
+        data = await finished_in_thread(self._ledger.personal, requester)
+        posted: dict[str, set[str]] = {}
+        for upload in data.uploads:
+            posted.setdefault(upload.community, set()).add(upload.picture.id)
+        held: set[str] = set()
+        for community, ids in posted.items():
+            held |= await asyncio.to_thread(self._library.hidden, ids, community)
+        uploads = (replace(each, held=each.picture.id in held) for each in data.uploads)
+        return replace(data, uploads=tuple(uploads))
 
     async def forget(self, requester: str) -> PersonalData:
         """See :meth:`core.ports.Contributions.forget`."""
@@ -132,6 +180,10 @@ class ChatContributions:
         """See :meth:`core.ports.Contributions.joined`."""
         await finished_in_thread(self._upkeep.joined, community)
 
+    async def communities(self) -> frozenset[str]:
+        """See :meth:`core.ports.Contributions.communities`."""
+        return await finished_in_thread(self._upkeep.communities)
+
     async def moved(self, old: str, new: str) -> None:
         """See :meth:`core.ports.Contributions.moved`."""
         await finished_in_thread(self._upkeep.moved, old, new)
@@ -141,6 +193,9 @@ class ChatContributions:
         """See :meth:`core.ports.Contributions.sweep`."""
         if await finished_in_thread(self._upkeep.sweep):
             await self._settings.refresh()
+
+    async def _hides(self, picture_id: str, community: str) -> bool:
+        return bool(await asyncio.to_thread(self._library.hidden, (picture_id,), community))
 
     def _visible(self, community: str) -> Sequence[CollectionSpec]:
         return [self._library.spec(name, community) for name in self._library.visible(community)]
@@ -180,6 +235,12 @@ class ChatContributions:
 def _nearest(view: View, new: NewUpload) -> tuple[float, Picture]:
     scores, rows = view.picture_index.search(new.vector[None], 1)
     return float(scores[0, 0]), view.pictures[int(rows[0, 0])]
+
+
+def _no_such_picture() -> NotFound:
+    return NotFound(
+        "There is no such picture here.", remedy="It may have been removed; search again."
+    )
 
 
 def _clean(caption: str) -> str:

@@ -192,7 +192,55 @@ def _overlays(connection: Connection) -> None:
     second.create_all(connection)
 
 
-MIGRATIONS: Sequence[Migration] = (_first_schema, _overlays)
+def _moderation(connection: Connection) -> None:
+    """Version 3: criteria of moderation, what they mean to a model, and decisions."""
+    third = MetaData()
+    Table(
+        "moderation_criteria",
+        third,
+        Column("community", Text, primary_key=True),
+        Column("key", Text, primary_key=True),
+        Column("text", Text, nullable=False),
+        Column("strictness", String(16), nullable=False),
+        Column("age", Boolean, nullable=False),
+        Column("added_at", Float, nullable=False),
+    )
+    Table(
+        "moderation_meanings",
+        third,
+        Column("text", Text, primary_key=True),
+        Column("fingerprint", String(64), primary_key=True),
+        Column("meaning", LargeBinary, nullable=False),
+    )
+    Table(
+        "moderation_decisions",
+        third,
+        Column("community", Text, primary_key=True),
+        Column("sha256", String(64), primary_key=True),
+        Column("criterion", Text, primary_key=True),
+        Column("approved", Boolean, nullable=False),
+        Column("decided_at", Float, nullable=False),
+        Column("fingerprint", String(64), nullable=False),
+        Column("vector", LargeBinary, nullable=False),
+    )
+    third.create_all(connection)
+
+
+def _labels(connection: Connection) -> None:
+    """Version 4: the labels of each collection, as each model understands them."""
+    fourth = MetaData()
+    Table(
+        "labels",
+        fourth,
+        Column("collection", String(64), primary_key=True),
+        Column("fingerprint", String(64), primary_key=True),
+        Column("labels", Text, nullable=False),
+        Column("vectors", LargeBinary, nullable=False),
+    )
+    fourth.create_all(connection)
+
+
+MIGRATIONS: Sequence[Migration] = (_first_schema, _overlays, _moderation, _labels)
 """The step at position ``n`` leads from version ``n`` to version ``n + 1``."""
 
 

@@ -26,7 +26,7 @@ from index.overlay_reads import (
     made_of,
 )
 from index.records import text_hash
-from index.rows import delete_where_in, drop_unused_vectors, insert_all, replace
+from index.rows import delete_where_in, drop_vectors_of, insert_all, replace
 from index.schema import (
     caption_vectors,
     collections,
@@ -167,12 +167,13 @@ def delete_uploads(
     connection: Connection, condition: ColumnElement[bool], now: float
 ) -> tuple[tuple[str, str], ...]:
     """Delete these uploads for good; the collections and ids of their files."""
-    gone = connection.execute(select(uploads.c.collection, uploads.c.id).where(condition)).all()
+    gone = connection.execute(select(uploads).where(condition)).all()
     ids = [row.id for row in gone]
     delete_where_in(connection, uploads.c.id, ids)
     insert_all(connection, tombstones, [{"id": each, "removed_at": now} for each in ids])
     if ids:
-        drop_unused_vectors(connection)
+        # At once, even where a killed reindex left work for the next one: people asked for it.
+        drop_vectors_of(connection, [row.sha256 for row in gone], [row.text_hash for row in gone])
     return tuple((row.collection, row.id) for row in gone)
 
 

@@ -203,6 +203,55 @@ departures = Table(
     Column("left_at", Float, nullable=False),
 )
 
+# What the administrators of a community do not want to be shown, in their words.
+moderation_criteria = Table(
+    "moderation_criteria",
+    metadata,
+    Column("community", Text, primary_key=True),
+    # The text without regard to case, by which decisions name it.
+    Column("key", Text, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("strictness", String(16), nullable=False),
+    Column("age", Boolean, nullable=False),
+    Column("added_at", Float, nullable=False),
+)
+
+# What a criterion means to a model: several rows of float32, little-endian.
+moderation_meanings = Table(
+    "moderation_meanings",
+    metadata,
+    Column("text", Text, primary_key=True),
+    Column("fingerprint", String(64), primary_key=True),
+    Column("meaning", LargeBinary, nullable=False),
+)
+
+# What administrators decided about contents that a criterion held. Nobody is named.
+moderation_decisions = Table(
+    "moderation_decisions",
+    metadata,
+    Column("community", Text, primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+    # Empty where it was held for being nearly equal to a removed one.
+    Column("criterion", Text, primary_key=True),
+    Column("approved", Boolean, nullable=False),
+    Column("decided_at", Float, nullable=False),
+    # Of what was removed, so that what is nearly equal is known when it comes again.
+    Column("fingerprint", String(64), nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+)
+
+# What `tangerine tag` tags a collection with. The tags themselves follow from the pictures.
+labels = Table(
+    "labels",
+    metadata,
+    Column("collection", String(64), primary_key=True),
+    Column("fingerprint", String(64), primary_key=True),
+    # A JSON list of texts.
+    Column("labels", Text, nullable=False),
+    # A row for each label, then those of everyday words: float32, little-endian.
+    Column("vectors", LargeBinary, nullable=False),
+)
+
 schema_version = Table(
     "schema_version",
     metadata,

@@ -15,6 +15,7 @@ from core.errors import CatalogueError
 from index.catalogue import Catalogue
 from index.manifest import NAME, DamagedGenerationError, Manifest, read_manifest
 from index.snapshot import IndexSnapshot
+from index.tuning import IndexRules
 
 _ATTEMPTS = 5
 """How often a generation is looked up again that another process replaced meanwhile."""
@@ -41,9 +42,15 @@ class SnapshotStore:
     manifest that says which of them is current.
     """
 
-    def __init__(self, folder: Path, catalogue: Catalogue) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        catalogue: Catalogue,
+        rules: IndexRules = IndexRules(),  # noqa: B008 - frozen
+    ) -> None:
         self._folder = folder
         self._catalogue = catalogue
+        self._rules = rules
         self._slots: dict[str, _Slot] = {}
         self._slots_lock = threading.Lock()
         self._log = structlog.get_logger(__name__)
@@ -106,6 +113,17 @@ class SnapshotStore:
             self._hold(slot, snapshot, self._signature(collection))
         self._sweep(collection, slot)
         return snapshot
+
+    def discard(self, collection: str) -> None:
+        """Delete every generation of a collection of which the catalogue knows nothing.
+
+        The caller holds the :meth:`writer_lock`.
+        """
+        home = self._folder / collection
+        (home / NAME).unlink(missing_ok=True)
+        for entry in home.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry, ignore_errors=True)
 
     def is_current(self, collection: str, generation: int) -> bool:
         """Whether the manifest names this generation and its files are as they were written."""
@@ -173,7 +191,18 @@ class SnapshotStore:
 
     def _build(self, collection: str) -> IndexSnapshot | None:
         with self._catalogue.contents(collection) as contents:
-            return IndexSnapshot.of(contents)
+            try:
+                return IndexSnapshot.of(
+                    contents,
+                    scratch=self._folder,
+                    rules=self._rules,
+                    before=self._slot(collection).snapshot,
+                )
+            except OSError as error:
+                raise CatalogueError(
+                    f"The index could not be built ({error.strerror or error}).",
+                    remedy="Make room on the disk that holds TANGERINE_DATA_DIR.",
+                ) from error
 
     def _write(self, snapshot: IndexSnapshot) -> None:
         home = self._folder / snapshot.collection

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from core.moderation import viewer_of
 from core.types import UPLOADED, Picture, Vectors
 
 SHARED = ""
@@ -16,12 +17,20 @@ class Viewpoint:
 
     ``shares``: the settings name it beside the collection, so that it acts for all of those;
     otherwise it acts for itself. ``everything``: the operator, who sees what any of them
-    added.
+    added. ``moderators`` are the communities whose moderation hides pictures from it, itself
+    first; ``adults``: it looks from a place that lets adults alone in.
     """
 
     community: str
     shares: bool
     everything: bool = False
+    moderators: tuple[str, ...] = ()
+    adults: bool = False
+
+    @property
+    def viewer(self) -> str:
+        """The name under which it looks, :func:`core.moderation.viewer_of`."""
+        return viewer_of(self.community, adults=self.adults)
 
     @property
     def scope(self) -> str:

@@ -7,14 +7,17 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from core.caption_words import CaptionWords
 from core.errors import EmptyCollection, NotFound, TangerineError
+from core.moderation import community_of
 from core.types import CollectionStatus, Picture, Progress, ReindexReport, Vectors
 from tests.fakes import FakeEncoder, picture_bytes
 
@@ -53,6 +56,10 @@ class FakeSnapshot:
     captions: Sequence[tuple[str, int]]
     picture_index: FakeVectorIndex
     caption_index: FakeVectorIndex
+
+    @cached_property
+    def caption_words(self) -> CaptionWords:
+        return CaptionWords.of(text for text, _ in self.captions)
 
     def row_of(self, picture_id: str) -> int | None:
         for row, picture in enumerate(self.pictures):
@@ -104,18 +111,38 @@ class FakeSnapshot:
         )
 
 
+def without(snapshot: FakeSnapshot, hidden: frozenset[str]) -> FakeSnapshot:
+    """The snapshot without these pictures; itself where it has none of them."""
+    left = [row for row, each in enumerate(snapshot.pictures) if each.id not in hidden]
+    if len(left) == len(snapshot.pictures):
+        return snapshot
+    rows = {old: new for new, old in enumerate(left)}
+    words = [n for n, (_, owner) in enumerate(snapshot.captions) if owner in rows]
+    return replace(
+        snapshot,
+        pictures=tuple(snapshot.pictures[row] for row in left),
+        captions=tuple((snapshot.captions[n][0], rows[snapshot.captions[n][1]]) for n in words),
+        picture_index=FakeVectorIndex(snapshot.picture_index.vectors[left]),
+        caption_index=FakeVectorIndex(snapshot.caption_index.vectors[words]),
+    )
+
+
 @dataclass
 class FakeLibrary:
     """Snapshots by name and, for each name, the communities that may search it.
 
-    ``files`` maps a picture's id to its file, for routes that serve pictures.
+    ``files`` maps a picture's id to its file, for routes that serve pictures. ``held`` are the
+    ids that a community's moderation holds, ``for_adults`` those of them that it shows to adults.
     """
 
     snapshots: dict[str, FakeSnapshot]
     communities: dict[str, frozenset[str]] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
+    held: dict[str, set[str]] = field(default_factory=dict)
+    for_adults: set[str] = field(default_factory=set)
 
-    def visible(self, community: str) -> Sequence[str]:
+    def visible(self, viewer: str) -> Sequence[str]:
+        community, _ = community_of(viewer)
         return tuple(
             name
             for name in self.snapshots
@@ -130,10 +157,19 @@ class FakeLibrary:
             raise NotFound("There is no such collection here.", remedy="Leave out its name.")
         if not self.snapshots[name].pictures:
             raise EmptyCollection("Nothing is indexed yet.", remedy="Run: tangerine reindex")
-        return self.snapshots[name]
+        shown = without(self.snapshots[name], self.hidden(community))
+        if not shown.pictures:
+            raise EmptyCollection("There are no pictures.", remedy="Run: tangerine reindex")
+        return shown
+
+    def hidden(self, viewer: str) -> frozenset[str]:
+        """The ids that this viewer does not see."""
+        community, adults = community_of(viewer)
+        held = self.held.get(community, set())
+        return frozenset(held - self.for_adults if adults else held)
 
     async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
-        for name in self.visible(community):
+        for name in self.visible(community) if picture_id not in self.hidden(community) else ():
             row = self.snapshots[name].row_of(picture_id)
             if row is not None and picture_id in self.files:
                 return self.snapshots[name].pictures[row], self.files[picture_id]
@@ -143,7 +179,9 @@ class FakeLibrary:
         return tuple(
             CollectionStatus(
                 name=name,
-                pictures=len(self.snapshots[name].pictures),
+                pictures=len(
+                    [p for p in self.snapshots[name].pictures if p.id not in self.hidden(community)]
+                ),
                 captions=len(self.snapshots[name].captions),
                 index="exact",
                 generation=self.snapshots[name].generation,
@@ -165,8 +203,10 @@ class FakeReindexing:
         collection: str,
         *,
         full: bool = False,
+        confirm_removals: bool = False,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> ReindexReport:
+        del confirm_removals
         self.calls.append((collection, full))
         if isinstance(self.report, TangerineError):
             raise self.report

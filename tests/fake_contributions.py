@@ -43,7 +43,8 @@ class _Removed:
 class FakeContributions:
     """Adds to and removes from a fake library's snapshots; every collection is shared.
 
-    ``most`` uploads for each collection. ``departed`` keeps who left, ``names`` who moved.
+    ``most`` uploads for each collection. ``departed`` keeps who left, ``names`` who moved,
+    ``kept`` are communities with settings.
     """
 
     library: FakeLibrary
@@ -55,6 +56,7 @@ class FakeContributions:
     removed: dict[str, _Removed] = field(default_factory=dict)
     departed: list[str] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
+    kept: list[str] = field(default_factory=list)
     sweeps: int = 0
 
     async def add(
@@ -153,6 +155,9 @@ class FakeContributions:
 
     async def joined(self, community: str) -> None:
         self.departed = [other for other in self.departed if other != community]
+
+    async def communities(self) -> frozenset[str]:
+        return frozenset({*self.kept, *(each.community for each in self.uploads.values())})
 
     async def moved(self, old: str, new: str) -> None:
         self.names[old] = new

@@ -13,10 +13,12 @@ from index.catalogue import Catalogue
 from index.communities import StoredSettings
 from index.contributions import ChatContributions
 from index.library import CollectionSpec, FolderLibrary
+from index.moderation import ChatModeration
 from index.overlays import Overlays
 from index.reindex import Reindexer
 from index.snapshot import IndexSnapshot
 from index.store import SnapshotStore
+from index.tuning import IndexRules
 from index.upload_files import UploadFiles
 from index.verify import verify_collection
 from tests.fakes import FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes
@@ -55,6 +57,7 @@ class Gallery:
         communities: str = "web",
         max_uploads: int = 1000,
         duplicate_cosine: float = 0.97,
+        rules: IndexRules = IndexRules(),  # noqa: B008 - frozen
     ) -> None:
         self.name = name
         self.pictures = home / "pictures"
@@ -62,7 +65,7 @@ class Gallery:
         self.data = home / "data"
         self.spec = CollectionSpec(name, self.pictures, frozenset(communities.split()))
         self.catalogue = Catalogue.open(self.data / "catalogue.sqlite")
-        self.store = SnapshotStore(self.data / "index", self.catalogue)
+        self.store = SnapshotStore(self.data / "index", self.catalogue, rules)
         self.now = 1_800_000_000.0
         self.files = UploadFiles(self.data / "uploads")
         self.overlays = Overlays(self.catalogue.database, self.files, now=lambda: self.now)
@@ -86,7 +89,8 @@ class Gallery:
             in_flight=in_flight,
         )
 
-        self.settings = StoredSettings.open(self.catalogue.database)
+        self.settings = StoredSettings.open(self.overlays)
+        self.moderation = ChatModeration(self.library, self.overlays, self.embedder)
         self.contributions = ChatContributions(
             self.library,
             self.overlays,
@@ -119,10 +123,16 @@ class Gallery:
         return file
 
     async def reindex(
-        self, *, full: bool = False, on_progress: Callable[[Progress], None] | None = None
+        self,
+        *,
+        full: bool = False,
+        confirm_removals: bool = False,
+        on_progress: Callable[[Progress], None] | None = None,
     ) -> ReindexReport:
         """Reindex the collection."""
-        return await self.reindexer.reindex(self.name, full=full, on_progress=on_progress)
+        return await self.reindexer.reindex(
+            self.name, full=full, confirm_removals=confirm_removals, on_progress=on_progress
+        )
 
     def snapshot(self) -> IndexSnapshot:
         """The current snapshot, which must exist."""
@@ -170,7 +180,8 @@ class Gallery:
 
     def verify(self) -> list[str]:
         """What ``tangerine verify`` says."""
-        return verify_collection(self.catalogue, self.store, self.overlays, self.spec)
+        found = verify_collection(self.catalogue, self.store, self.overlays, self.spec)
+        return [str(difference) for difference in found]
 
     def upload_files(self) -> dict[str, bool]:
         """The ids of all files of uploads that are there, and whether they are put aside."""

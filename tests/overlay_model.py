@@ -24,13 +24,13 @@ def sha(content: int) -> str:
 
 @dataclass
 class Added:
-    """An upload of the model; ``removed`` is when, and by which id it is undone."""
+    """An upload of the model; ``removed`` is when, by which id it is undone, and in which scope."""
 
     picture: Picture
     content: int
     scope: str
     uploader: str
-    removed: tuple[float, str] | None = None
+    removed: tuple[float, str, str] | None = None
 
 
 @dataclass
@@ -39,7 +39,8 @@ class Model:
 
     ``folder`` are the contents of each collection's folder, ``indexed`` those at its last
     reindex; ``hidden`` maps collection, scope and hash to when it was hidden, and by which
-    id it is undone.
+    id it is undone. ``named`` are the communities that the settings name beside each
+    collection: who was named sees what it did before it was.
     """
 
     folder: dict[str, set[int]] = field(default_factory=lambda: {OPEN: set(), SHARED: set()})
@@ -47,19 +48,25 @@ class Model:
     uploads: list[Added] = field(default_factory=list)
     hidden: dict[tuple[str, str, str], tuple[float, str]] = field(default_factory=dict)
 
-    @staticmethod
-    def scope(collection: str, community: str) -> str:
-        """Whom a community's changes concern."""
-        return "" if community in NAMED[collection] else community
+    named: dict[str, set[str]] = field(
+        default_factory=lambda: {name: set(found) for name, found in NAMED.items()}
+    )
 
-    @staticmethod
-    def may(collection: str, community: str) -> bool:
+    def scope(self, collection: str, community: str) -> str:
+        """Whom a community's changes concern."""
+        return "" if community in self.named[collection] else community
+
+    def controls(self, collection: str, community: str) -> set[str]:
+        """In which scopes it may delete uploads and undo removals."""
+        return {community, self.scope(collection, community)}
+
+    def may(self, collection: str, community: str) -> bool:
         """Whether the community may search the collection."""
-        return collection == OPEN or community in NAMED[collection]
+        return collection == OPEN or community in self.named[collection]
 
     def base(self, collection: str, community: str) -> set[str]:
         """The hashes of the folder that a community sees."""
-        scopes = {"", self.scope(collection, community)}
+        scopes = {"", community}
         return {
             sha(content)
             for content in self.indexed[collection]
@@ -68,15 +75,17 @@ class Model:
 
     def added(self, collection: str, community: str) -> list[Added]:
         """The uploads that a community sees."""
-        own = self.scope(collection, community)
         return [
             each
             for each in self.uploads
             if each.picture.collection == collection
             and each.removed is None
             and (
-                each.scope == own
-                or (each.scope == "" and (collection, own, each.picture.sha256) not in self.hidden)
+                each.scope == community
+                or (
+                    each.scope == ""
+                    and (collection, community, each.picture.sha256) not in self.hidden
+                )
             )
         ]
 

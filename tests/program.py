@@ -93,9 +93,15 @@ def small_program(folder: Path, **environment: str) -> Program:
         kept
         | {
             "TANGERINE_MODEL": "mini",
+            # Trials of other backends would cost each program's first start some seconds.
+            "TANGERINE_ENCODER__BACKEND": "torch",
+            # Two threads that wait for each other on busy cores are slower than one.
+            "TANGERINE_ENCODER__THREADS": "1",
             "TANGERINE_DATA_DIR": str(folder / "data"),
             "TANGERINE_LIMITS__ENABLED": "false",
             "TANGERINE_WEB_PORT": "0",
+            # Tests say themselves when a folder is indexed.
+            "TANGERINE_WATCH__MODE": "off",
         }
         | environment,
     )

@@ -8,7 +8,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any
 
 import aiohttp
 import psutil
@@ -84,10 +84,16 @@ class Running:
 
 
 @asynccontextmanager
-async def running(program: Program, **environment: str) -> AsyncIterator[Running]:
-    """Start the program; what still runs at the end is killed."""
+async def running(
+    program: Program, *, stdout: IO[bytes] | None = None, **environment: str
+) -> AsyncIterator[Running]:
+    """Start the program; what still runs at the end is killed.
+
+    ``stdout`` takes its standard output, which is else that of the tests.
+    """
     process = await asyncio.create_subprocess_exec(
         *program.command("run"),
+        stdout=stdout,
         stderr=PIPE,
         env={**program.environment, **environment},
         cwd=program.root,

@@ -36,6 +36,13 @@ export const welcome = () => call("/api/welcome");
 /** The reindexes under way; with a job, also the reply about it. */
 export const progress = (job = "") => call(`/api/progress?job=${encodeURIComponent(job)}`);
 
+/** Where every picture of a collection lies on its map. */
+export const map = ({ collection, groups, text }) =>
+  call(`/api/map?${new URLSearchParams({ collection, groups, q: text })}`);
+
+/** What a picture of the map leads to. */
+export const mapped = (id) => call(`/api/map/${encodeURIComponent(id)}`);
+
 /** Exchange the token for a cookie. */
 export const logIn = (token) =>
   call("/api/login", { method: "POST", headers: { Authorization: `Bearer ${token}` } });

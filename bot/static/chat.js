@@ -3,6 +3,7 @@
 import * as api from "./api.js";
 import { Composer } from "./composer.js";
 import { byId, make, pause, say } from "./dom.js";
+import { CollectionMap } from "./map.js";
 import { drawExamples, drawReply } from "./reply.js";
 import { Viewer } from "./viewer.js";
 
@@ -77,6 +78,7 @@ function draw(theirs, reply, question) {
   const on = {
     send: ask,
     open: (cards, index, likes) => viewer.open(cards, index, likes),
+    explore: (part) => map.open(part),
     act: (button, card, node) =>
       button.kind === "set" ? change(theirs, button, node) : act(button, card, question),
   };
@@ -207,6 +209,8 @@ function askForToken() {
 }
 
 const viewer = new Viewer((button, card) => act(button, card, {}));
+const map = new CollectionMap((button, card) => act(button, card, {}));
+byId("open-map").onclick = () => map.open();
 const composer = new Composer({
   send: ask,
   complain: (text) => {

@@ -1,5 +1,5 @@
 // Draws the parts of a reply. `on` holds what the page does when something is pressed:
-// send(message), act(button, card), open(cards, index, likes).
+// send(message), act(button, card), open(cards, index, likes), explore(map).
 
 import { make, say } from "./dom.js";
 
@@ -43,6 +43,21 @@ const drawers = {
       }),
     );
     return make("ol", { className: "cards" }, ...cards);
+  },
+
+  sheet(part) {
+    return make("img", { className: "sheet", alt: part.alt, src: part.url });
+  },
+
+  map(part, on) {
+    const open = make("button", { type: "button", className: "quiet" }, say("explore_map"));
+    open.onclick = () => on.explore(part);
+    return make(
+      "div",
+      { className: "turn" },
+      make("img", { className: "sheet", alt: part.alt, src: part.url }),
+      make("div", { className: "buttons" }, open),
+    );
   },
 
   captions(part) {

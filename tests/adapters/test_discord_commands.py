@@ -103,7 +103,10 @@ async def test_similar_mixes_a_text(chat: Chat) -> None:
 
 
 async def test_describe_shows_stored_captions(chat: Chat) -> None:
-    """The captions of the nearest pictures with scores, said to be matched, not written."""
+    """The captions of the nearest pictures with scores, said to be matched, not written.
+
+    The pictures that carry them stand on a sheet beside the one that was asked about.
+    """
     exchange = await chat.discord.slash(
         ANA, chat.server, "describe", {"count": 3}, picture=picture("purple")
     )
@@ -112,6 +115,8 @@ async def test_describe_shows_stored_captions(chat: Chat) -> None:
     assert len(lines) == 3
     assert all("purple" in line for line in lines)
     assert "These captions were written for other pictures" in shown.text
+    assert len(shown.pictures) == 1
+    assert shown.descriptions[0].count("Picture ") == 3
 
 
 async def test_classify_draws_bars(chat: Chat) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from bot.roster import Roster
 from core.types import CommunitySettings
 from tests.adapters.discord_parts import (
     ADMIN,
@@ -37,7 +38,7 @@ UPDATED_IN_PLACE = 6
 @pytest.fixture
 async def chat(tmp_path: Path) -> AsyncIterator[Chat]:
     """A bot in one server where BEN may add pictures."""
-    async with chatting(dated_parts(tmp_path), adders=frozenset({BEN.id})) as chat:
+    async with chatting(dated_parts(tmp_path), roster=Roster(adders={BEN.id})) as chat:
         yield chat
 
 

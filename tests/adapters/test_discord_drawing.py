@@ -139,7 +139,7 @@ _PARTS: st.SearchStrategy[Part] = st.one_of(
     st.builds(
         CaptionList,
         st.lists(_TEXTS, max_size=10).map(
-            lambda texts: tuple(CaptionLine(n, t, 0.5, "0.50", "x") for n, t in enumerate(texts))
+            lambda texts: tuple(CaptionLine(n, t, 0.5, "0.50", "x", t) for n, t in enumerate(texts))
         ),
     ),
     st.builds(Facts, st.lists(st.tuples(_TEXTS, _TEXTS), max_size=30).map(tuple)),

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.exports import MAX_BYTES
+from bot.roster import Roster
 from core.errors import NotFound
 from tests.adapters.discord_parts import BEN, HOME, Chat, chatting, dated_parts
 from tests.fakes import picture_bytes
@@ -25,7 +26,7 @@ NEW = ("new.png", picture_bytes("cyan", seed=501, edge=64))
 @pytest.fixture
 async def chat(tmp_path: Path) -> AsyncIterator[Chat]:
     """A bot in one server where BEN may add pictures."""
-    async with chatting(dated_parts(tmp_path), adders=frozenset({BEN.id})) as chat:
+    async with chatting(dated_parts(tmp_path), roster=Roster(adders={BEN.id})) as chat:
         yield chat
 
 
@@ -114,7 +115,7 @@ async def test_large_exports_are_written_below_a_direct_message(chat: Chat) -> N
 async def test_files_above_the_limit_are_told_of(tmp_path: Path) -> None:
     """Where Discord takes less than a file has, words stand in its place."""
     server = Server(HOME, file_limit=MAX_BYTES // 2)
-    async with chatting(dated_parts(tmp_path), server, adders=frozenset({BEN.id})) as chat:
+    async with chatting(dated_parts(tmp_path), server, roster=Roster(adders={BEN.id})) as chat:
         await _add_large(chat, 1)
         shown = await _slash(chat, "privacy", server=chat.server, action="export")
         assert shown.documents == {}

@@ -10,6 +10,7 @@ import pytest
 
 from bot.actions import Action
 from bot.discord_buttons import button_id
+from bot.roster import Roster
 from core.limits import Quota
 from tests.adapters.discord_parts import (
     ADMIN,
@@ -65,7 +66,7 @@ async def _reindexes(chat: Chat, person: Person, server: Server | None) -> bool:
 async def test_only_administrators_reindex(tmp_path: Path, person: Person, *, may: bool) -> None:
     """What Discord computed for this call counts, and ids that the settings name."""
     server = Server(HOME, owner=1, role_rights={ROLE: MANAGE_GUILD, 555: 0})
-    async with chatting(Parts(tmp_path), server, admins=frozenset({555, 36})) as chat:
+    async with chatting(Parts(tmp_path), server, roster=Roster({555, 36})) as chat:
         assert await _reindexes(chat, person, server) is may
 
 
@@ -150,7 +151,8 @@ def _foreign(shown: Shown, number: int) -> list[str]:
     others = [colour for key, colour in COLOURS.items() if key != number]
     named = [colour for colour in others if f"** {colour} " in shown.text]
     # A sheet shows the asked picture itself, which may be of any colour.
-    pictures = [] if "Similar pictures" in shown.text else shown.pictures
+    sheet = any(heading in shown.text for heading in ("Similar pictures", "Closest captions"))
+    pictures = [] if sheet else shown.pictures
     drawn = [c for data in pictures for c in others if colours_of(data)[c] > 0.02]
     return named + drawn
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bot.actions import Action, Kind
+from bot.roster import Roster
 from tests.adapters.telegram_parts import ADA, BEN, EVE, GROUP, Talk, talking
 from tests.fakes import picture_bytes
 from tests.servers.telegram_world import Json
@@ -166,7 +167,7 @@ async def test_a_private_answer_is_no_way_around_a_demotion(tmp_path: Path) -> N
 
 async def test_people_whom_the_operator_lets_add(tmp_path: Path) -> None:
     """They add and withdraw their own, everywhere; nothing else, and nobody else's."""
-    async with talking(tmp_path, adders=frozenset({EVE})) as talk:
+    async with talking(tmp_path, roster=Roster(adders={EVE})) as talk:
         buttons = await _prepared(talk)
         await talk.server.say(GROUP, EVE, "/add fresh", photo=FRESH)
         [added] = await talk.answers()
@@ -188,7 +189,7 @@ async def test_people_whom_the_operator_lets_add(tmp_path: Path) -> None:
 
 async def test_operators_administer_everywhere(tmp_path: Path) -> None:
     """Also in their own chat with the bot, where nobody else administers anything."""
-    async with talking(tmp_path, operators=frozenset({EVE})) as talk:
+    async with talking(tmp_path, roster=Roster({EVE})) as talk:
         [message] = await talk.ask("/status", chat=EVE, user=EVE)
         assert "Model: fake" in message["text"]
         [message] = await talk.ask("/settings --count 2", chat=EVE, user=EVE)
@@ -198,7 +199,7 @@ async def test_operators_administer_everywhere(tmp_path: Path) -> None:
 
 async def test_administrators_who_may_add_everywhere_undo_what_others_add(tmp_path: Path) -> None:
     """Being let in by the operator takes no right away."""
-    async with talking(tmp_path, adders=frozenset({BEN, EVE})) as talk:
+    async with talking(tmp_path, roster=Roster(adders={BEN, EVE})) as talk:
         await talk.server.say(GROUP, EVE, "/add fresh", photo=FRESH)
         [added] = await talk.answers()
         assert "text" not in await talk.press(added, "Undo", BEN)

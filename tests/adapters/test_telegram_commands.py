@@ -24,7 +24,7 @@ from tests.adapters.telegram_parts import (
 from tests.fakes import picture_bytes
 
 RED = picture_bytes("red", seed=77, edge=64)
-_SCORE = re.compile(r"\n0\.\d\d · (strong|fair|weak)$")
+_SCORE = re.compile(r"\n0\.\d\d · (strong|fair|weak) · by (picture|caption|both)$")
 
 
 @pytest.fixture
@@ -92,11 +92,15 @@ async def test_similar_by_replying_to_a_picture(talk: Talk) -> None:
 
 
 async def test_describe_lists_stored_captions(talk: Talk) -> None:
-    """The captions are labelled as matched, and each has its score."""
+    """The captions are labelled as matched, each with its score and, on a sheet, its picture."""
     await talk.server.say(ADA, ADA, "/describe --count 3", photo=RED)
     [message] = await talk.answers()
-    assert len(re.findall(r"^\d\. red .* · 0\.\d\d$", message["text"], re.MULTILINE)) == 3
-    assert "written for other pictures" in message["text"]
+    said = message["caption"]
+    assert len(re.findall(r"^\d\. red .* · 0\.\d\d$", said, re.MULTILINE)) == 3
+    assert "written for other pictures" in said
+    sheet = talk.server.world.picture(message)
+    assert colour_of(sheet.crop((28, 28, 510, 510))) == "red"
+    assert colour_of(sheet.crop((580, 60, 740, 220))) == "red"
 
 
 async def test_classify_draws_bars(talk: Talk) -> None:
@@ -182,7 +186,7 @@ async def test_documents_stickers_and_stills_count_as_pictures(talk: Talk, kind:
     }[kind]
     await talk.server.say(ADA, ADA, "/describe --count 1", **content)
     [message] = await talk.answers()
-    assert "\n1. red " in message["text"]
+    assert "\n1. red " in message["caption"]
 
 
 async def test_words_below_a_forwarded_picture_are_not_the_askers(talk: Talk) -> None:

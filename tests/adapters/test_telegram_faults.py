@@ -246,7 +246,7 @@ async def test_a_picture_that_cannot_be_fetched_is_named_so(talk: Talk, method: 
     talk.server.fail(method, Fault(502))
     await talk.server.say(ADA, ADA, "/describe", photo=RED)
     [message] = await talk.answers()
-    assert "\n1. red " in message["text"]
+    assert "\n1. red " in message["caption"]
     talk.server.fail(method, *[Fault(502)] * 8)
     await talk.server.say(ADA, ADA, photo=RED)
     [_, message] = await talk.answers(2)

@@ -76,7 +76,7 @@ async def talk(tmp_path: Path) -> AsyncIterator[Talk]:
 
 
 async def test_captions_are_data(talk: Talk) -> None:
-    """Markup is shown as it is written; no name is linked; ten long captions fit."""
+    """Markup is shown as it is written; no name is linked; ten long captions follow their sheet."""
     *album, last = await talk.ask("/find red --count 4", 5, chat=GROUP)
     for message in album:
         assert "*bold* _it_ [x](http://a.b) <b>b</b>" in message["caption"]
@@ -86,7 +86,8 @@ async def test_captions_are_data(talk: Talk) -> None:
     await talk.press(last, "More like #1")
     await talk.answers(after=5)
     await talk.server.say(ADA, ADA, "/describe --count 10", photo=RED)
-    [described] = await talk.answers(after=6)
+    sheet, described = await talk.answers(2, after=6)
+    assert talk.server.world.picture(sheet).width > 1000
     assert described["text"].count("\n10. ") == 1
     assert utf16(described["text"]) <= 4096
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +14,7 @@ from PIL import Image
 from tests.pictures import bad_pictures
 from tests.program import Program
 
-_HIT = {"rank", "id", "path", "caption", "score", "band"}
+_HIT = {"rank", "id", "path", "caption", "score", "band", "found_by", "tag"}
 
 
 def test_reindex_counts_and_is_incremental(new_program: Callable[[], Program]) -> None:
@@ -73,6 +76,32 @@ def test_similar_finds_the_picture_itself_first(indexed: Program) -> None:
     assert len(mixed["hits"]) == 5
 
 
+def test_tags_are_written_found_and_cleared(indexed: Program, tmp_path: Path) -> None:
+    """Every picture is counted once; hits of a label carry it; without labels it is unknown."""
+    labels = tmp_path / "labels.txt"
+    labels.write_text("fruit\nbird\nvehicle\n", encoding="utf-8")
+    written = tmp_path / "tags.csv"
+    answer = indexed("tag", "--labels", labels, "--out", written, "--json").json
+    assert set(answer) == {"collection", "pictures", "labels", "none", "seconds"}
+    counts = {each["label"]: each["pictures"] for each in answer["labels"]}
+    assert set(counts) == {"fruit", "bird", "vehicle"}
+    assert sum(counts.values()) + answer["none"] == answer["pictures"] > 40
+    assert counts["fruit"] > 10
+    with written.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["path"] for row in rows} == {path.name for path in indexed.gallery.glob("*.png")}
+    assert Counter(row["label"] for row in rows) == +Counter({**counts, "": answer["none"]})
+    found = indexed("find", "label:fruit red", "-k", "10", "--json").json
+    assert len(found["hits"]) == 10
+    assert {hit["tag"] for hit in found["hits"]} == {"fruit"}
+    assert indexed("tag", "--clear", "--json").json == {"collection": "default", "cleared": True}
+    unknown = indexed("find", "label:fruit red")
+    assert unknown.code == 1
+    assert "no labels" in unknown.err
+    for wrong in ((), ("--clear", "--labels", labels), ("--clear", "--out", written)):
+        assert indexed("tag", *wrong).code == 2
+
+
 def test_describe_and_classify(indexed: Program) -> None:
     """Captions are matched from the collection; labels get probabilities that sum to 1."""
     picture = next(
@@ -92,10 +121,14 @@ def test_describe_and_classify(indexed: Program) -> None:
 def test_map_draws_a_picture(indexed: Program, tmp_path: Path) -> None:
     """OUT.png is a picture that opens."""
     out = tmp_path / "map.png"
-    assert indexed("map", out).code == 0
+    photo = next(indexed.gallery.glob("*.png"))
+    done = indexed("map", out, "--clusters", "2", "--query", "orange fruits", "--image", photo)
+    assert done.code == 0
+    assert "of the variance" in done.err
     with Image.open(out) as image:
         assert image.size == (1400, 1100)
     assert indexed("map", tmp_path / "no" / "folder.png").code == 1
+    assert indexed("map", out, "--clusters", "13").code == 2
 
 
 def test_status_names_model_and_collections(indexed: Program) -> None:
@@ -110,7 +143,7 @@ def test_status_names_model_and_collections(indexed: Program) -> None:
 
 
 def test_verify_tells_a_difference_by_its_exit_code(new_program: Callable[[], Program]) -> None:
-    """0 where all agree, 1 after a file vanished behind the index's back."""
+    """0 where all agree, 1 after a file vanished behind the index's back; --repair mends it."""
     program = new_program()
     program("reindex")
     assert program("verify").code == 0
@@ -119,6 +152,32 @@ def test_verify_tells_a_difference_by_its_exit_code(new_program: Callable[[], Pr
     done = program("verify")
     assert done.code == 1
     assert gone.name in done.out
+    told = program("verify", "--json")
+    assert told.code == 1
+    view = json.loads(told.out)
+    [difference] = view["differences"]
+    assert (view["ok"], view["repaired"]) == (False, [])
+    assert set(difference) == {"collection", "code", "path", "message", "remedy"}
+    assert (difference["code"], difference["path"]) == ("file_gone", gone.name)
+    mended = program("verify", "--repair", "--json")
+    assert mended.code == 0
+    assert mended.json == {"ok": True, "differences": [], "repaired": [difference]}
+
+
+def test_a_lost_catalogue_is_no_new_one(new_program: Callable[[], Program]) -> None:
+    """A catalogue of no bytes beside its index is told with its remedy by every command."""
+    program = new_program()
+    program("reindex")
+    file = program.folder / "data" / "catalogue.sqlite"
+    file.write_bytes(b"")
+    for arguments in (["find", "x"], ["reindex"], ["verify"], ["verify", "--repair"]):
+        done = program(*arguments)
+        assert (done.code, done.out) == (1, "")
+        assert str(file) in done.err
+        assert "tangerine reindex" in done.err
+    [difference] = json.loads(program("verify", "--json").out)["differences"]
+    assert difference["code"] == "catalogue"
+    assert file.read_bytes() == b""
 
 
 def test_the_installed_script_keeps_the_contract(indexed: Program, tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ async def test_find_answers_the_contracts_json(client: aiohttp.ClientSession) ->
     assert (body["query"], body["collection"]) == ("orange fruits", "gallery")
     assert [hit["rank"] for hit in body["hits"]] == [1, 2, 3]
     for hit in body["hits"]:
-        assert set(hit) == {"rank", "id", "path", "caption", "score", "band"}
+        assert set(hit) == {"rank", "id", "path", "caption", "score", "band", "found_by", "tag"}
         assert "orange" in hit["caption"]
         assert -1 <= hit["score"] <= 1
         assert hit["band"] in {"strong", "fair", "weak"}

@@ -19,9 +19,11 @@ from bot.failures import Failures
 from bot.jobs import ReindexJobs
 from bot.languages import Languages
 from bot.metrics import Metrics
-from bot.ports import ModelCard, PersonalMemory
+from bot.ports import ModelCard, PersonalMemory, Tracer
 from bot.sheets import Sheets
 from bot.thumbnails import Thumbnails
+from bot.timed import Stages, TimedDecoder, TimedEmbedder, TimedLibrary
+from bot.tracing import NoTracer
 from bot.web_app import WebAdapter, WebOptions, WebParts
 from core.errors import ReindexRunning
 from core.limits import ADMIN_QUOTA, COMMUNITY_QUOTA, Limits, Quota
@@ -29,6 +31,8 @@ from core.search import Search
 from core.types import Failure, Progress, ReindexReport
 from tests.fake_collections import FakeLibrary, FakeSnapshot
 from tests.fake_contributions import FakeCommunitySettings, FakeContributions
+from tests.fake_labels import FakeLabels
+from tests.fake_moderation import FakeModeration
 from tests.fakes import COLOURS, FakeClock, FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes
 
 _THINGS = ("fruits", "bicycle", "balloon", "house on a hill", "cat")
@@ -70,9 +74,11 @@ class SteppedReindexing:
         collection: str,
         *,
         full: bool = False,
+        confirm_removals: bool = False,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> ReindexReport:
         """Wait for ``finish``, then report what was given."""
+        del confirm_removals
         if collection in self._progress:
             raise ReindexRunning("It is being indexed already.")
         self.calls.append((collection, full))
@@ -122,6 +128,8 @@ class Parts:
     reindexing: SteppedReindexing = field(default_factory=SteppedReindexing)
     reasons: list[str] = field(default_factory=list)
     memories: Sequence[PersonalMemory] = ()
+    tracer: Tracer = field(default_factory=NoTracer)
+    labels: FakeLabels = field(default_factory=FakeLabels)
 
     def __post_init__(self) -> None:
         """Put it together, and write the pictures to the folder."""
@@ -137,9 +145,15 @@ class Parts:
             path.write_bytes(_file_of(colour, number))
             self.library.files[picture_id] = path
         self.decoder = FakeDecoder()
-        self.search = Search(self.library, self.embedder, self.decoder)
-        self.thumbnails = Thumbnails(self.decoder)
         self.metrics = Metrics()
+        stages = Stages(self.metrics.stage, self.tracer)
+        self.search = Search(
+            TimedLibrary(self.library, stages),
+            TimedEmbedder(self.embedder, stages),
+            TimedDecoder(self.decoder, stages),
+            labels=self.labels,
+        )
+        self.thumbnails = Thumbnails(self.decoder)
         self.log = KeptLog()
         self.failures = Failures(self.metrics, log=self.log)
         self.presenters = languages().presenter
@@ -150,15 +164,20 @@ class Parts:
         self.contributions = FakeContributions(
             self.library, self.embedder.encoder, self.folder, now=self.clock.monotonic
         )
+        self.moderation = FakeModeration(self.library)
         self.settings = FakeCommunitySettings()
         self.admission = Admission(self.limits, self.settings)
         self.codec = ActionCodec(TextMemory(self.clock))
         self.jobs = ReindexJobs(self.reindexing, poll_s=0.01)
+        self.defaults = OperatorDefaults(
+            cooldown_s=None if self.quota is None else self.quota.cooldown_s
+        )
         self.commands = Commands(
             CommandParts(
                 search=self.search,
                 library=self.library,
                 contributions=self.contributions,
+                moderation=self.moderation,
                 settings=self.settings,
                 jobs=self.jobs,
                 admission=self.admission,
@@ -169,10 +188,9 @@ class Parts:
                 sheets=Sheets(self.library, self.decoder, self.thumbnails),
                 model=lambda: ModelCard("fake", 32, "cpu"),
                 memories=self.memories,
-                defaults=OperatorDefaults(
-                    cooldown_s=None if self.quota is None else self.quota.cooldown_s
-                ),
+                defaults=self.defaults,
                 now=self.clock.monotonic,
+                tracer=self.tracer,
             )
         )
 
@@ -190,6 +208,8 @@ class Parts:
             presenters=self.presenters,
             readiness=lambda: self.reasons,
             clock=self.clock,
+            defaults=self.defaults,
+            tracer=self.tracer,
         )
 
     async def close(self) -> None:

@@ -103,7 +103,7 @@ async def test_everything_has_a_name(open_page: Open, parts: Parts) -> None:
     await expect(log).to_have_attribute("aria-live", "polite")
     first = page.get_by_role("img", name="Picture 1: orange").first
     await expect(first).to_have_attribute(
-        "alt", "Picture 1: orange house on a hill. Score 0.95 · strong."
+        "alt", "Picture 1: orange fruits. Score 0.91 · strong · by both."
     )
 
 

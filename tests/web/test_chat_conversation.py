@@ -47,14 +47,14 @@ async def expect_cards(page: Page, turn: int, colour: str, count: int = 5) -> No
 
 
 async def test_a_question_is_answered_with_cards(open_page: Open) -> None:
-    """Five pictures are drawn with number, caption, score and band."""
+    """Five pictures are drawn with number, caption, score, band and what was found."""
     page = await open_page()
     await say(page, "/find orange fruits")
     await expect_cards(page, 0, "orange")
     card = page.locator(".card").first
     await expect(card.locator(".number")).to_have_text("1")
     await expect(card.locator(".caption")).to_contain_text("orange")
-    await expect(card.locator(".score")).to_have_text("0.95 · strong")
+    await expect(card.locator(".score")).to_have_text("0.91 · strong · by both")
     await expect(page.locator(".turn.mine .bubble")).to_have_text("/find orange fruits")
     await expect(page.locator("#hello")).to_be_hidden()
 
@@ -126,7 +126,7 @@ async def test_markup_in_questions_and_captions_stays_text(open_page: Open, tmp_
     page = await open_page(chat=Parts(tmp_path, captions=captions))
     await say(page, f"{attack} cyan")
     await expect(page.locator(".turn.mine .bubble")).to_have_text(f"{attack} cyan")
-    await say(page, "cyan")
+    await say(page, "cyan teapot")
     cards = page.locator(".turn.theirs").nth(1).locator(".card")
     await expect(cards.filter(has_text="<script>")).to_have_count(1)
     assert await page.title() == "Tangerine"
