@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -27,6 +27,9 @@ R = TypeVar("R")
 # With bulk work waiting, it gets a batch after this many full ones of chat even when chat
 # never pauses: otherwise a busy server would never finish a reindex.
 _CHAT_BATCHES_BEFORE_BULK = 8
+
+# People ask while the last question is this recent: then the next one may come any moment.
+_PEOPLE_ASK_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,7 @@ class _Pending(Generic[T, R]):
     item: T
     group: Hashable
     future: asyncio.Future[R]
-    queued_at: float = field(default_factory=time.monotonic)
+    queued_at: float
 
 
 class MicroBatcher(Generic[T, R]):
@@ -96,8 +99,10 @@ class MicroBatcher(Generic[T, R]):
     Args:
         run: the blocking backend; never called twice at the same time.
         max_batch: items in one call for chat.
-        max_bulk_batch: items in one call for bulk work; smaller, since it is the time that
-            a chat request may have to wait.
+        max_bulk_batch: items in one call for bulk work while nobody asks.
+        bulk_s: seconds that a call for bulk work may take while people ask, since it is what
+            a question may have to wait for. Its items are as many as fit, by what the last
+            ones took, and one at least.
         max_queue: chat items that may wait; the next is answered ``Busy``. Bulk work may
             queue as many again, so that neither lane can crowd out the other.
         group: items of different groups never share a batch (texts and pictures).
@@ -106,6 +111,7 @@ class MicroBatcher(Generic[T, R]):
             call whatever it costs, with those most like it among the first ``max_batch``:
             so nobody is overtaken for ever.
         observe: called after every call of the backend; must not raise.
+        now: seconds that never go backwards.
 
     """
 
@@ -115,21 +121,27 @@ class MicroBatcher(Generic[T, R]):
         *,
         max_batch: int = 32,
         max_bulk_batch: int = 8,
+        bulk_s: float = 0.03,
         max_queue: int = 256,
         group: Callable[[T], Hashable] = type,
         kinship: Kinship[T] | None = None,
         observe: Callable[[BatchRecord], None] = lambda _: None,
         name: str = "batcher",
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         if min(max_batch, max_bulk_batch, max_queue) < 1:
             raise ValueError("max_batch, max_bulk_batch and max_queue are at least 1")
         self._run = run
         self._limits = {Lane.CHAT: max_batch, Lane.BULK: max_bulk_batch}
+        self._bulk_s = bulk_s
+        self._asked_at: float | None = None
+        self._bulk_item_s = 0.0
         self._max_queue = max_queue
         self._group = group
         self._kinship = kinship
         self._observe = observe
         self._name = name
+        self._now = now
         self._lanes: dict[Lane, deque[_Pending[T, R]]] = {lane: deque() for lane in Lane}
         self._chat_streak = 0
         self._wake = asyncio.Event()
@@ -173,17 +185,18 @@ class MicroBatcher(Generic[T, R]):
                 remedy=f"Try again in {wait:.0f} s.",
                 retry_after=wait,
             )
-        pending = _Pending[T, R](
-            item, self._group(item), asyncio.get_running_loop().create_future()
-        )
+        answer = asyncio.get_running_loop().create_future()
+        pending = _Pending[T, R](item, self._group(item), answer, self._now())
         queue.append(pending)
+        if lane is Lane.CHAT:
+            self._asked_at = pending.queued_at
         self._wake.set()
         return await pending.future
 
     @property
     def health(self) -> BatcherHealth:
         """The state of the worker, for readiness checks."""
-        now = time.monotonic()
+        now = self._now()
         return BatcherHealth(
             alive=self._worker is not None and not self._worker.done(),
             restarts=self._restarts,
@@ -224,7 +237,7 @@ class MicroBatcher(Generic[T, R]):
         if self._closing:
             return
         self._restarts += 1
-        self._restarted_at = time.monotonic()
+        self._restarted_at = self._now()
         self._start_worker()
 
     async def _work(self) -> None:
@@ -263,7 +276,8 @@ class MicroBatcher(Generic[T, R]):
         group = queue[0].group
         batch: list[_Pending[T, R]] = []
         others: list[_Pending[T, R]] = []
-        while queue and len(batch) < self._limits[lane]:
+        limit = self._limits[lane] if lane is Lane.CHAT else self._bulk_limit()
+        while queue and len(batch) < limit:
             pending = queue.popleft()
             (batch if pending.group == group else others).append(pending)
         if self._kinship is not None:
@@ -273,6 +287,13 @@ class MicroBatcher(Generic[T, R]):
         queue.extendleft(reversed(others))
         self._chat_streak = self._chat_streak + len(batch) if lane is Lane.CHAT and bulk else 0
         return batch, lane
+
+    def _bulk_limit(self) -> int:
+        limit = self._limits[Lane.BULK]
+        nobody = self._asked_at is None or self._now() - self._asked_at > _PEOPLE_ASK_S
+        if nobody or not self._bulk_item_s:
+            return limit
+        return max(1, min(limit, int(self._bulk_s / self._bulk_item_s)))
 
     async def _serve(self, batch: list[_Pending[T, R]], lane: Lane) -> None:
         # A stack of parts instead of recursion: the order of arrival is kept.
@@ -296,7 +317,7 @@ class MicroBatcher(Generic[T, R]):
 
     async def _call(self, part: list[_Pending[T, R]], lane: Lane) -> Sequence[R]:
         assert self._executor is not None
-        started = self._call_started = time.monotonic()
+        started = self._call_started = self._now()
         failed = True
         try:
             results = await asyncio.get_running_loop().run_in_executor(
@@ -304,9 +325,11 @@ class MicroBatcher(Generic[T, R]):
             )
             failed = False
         finally:
-            seconds = time.monotonic() - started
+            seconds = self._now() - started
             self._call_started = None
             self._seconds_per_item = seconds / len(part)
+            if lane is Lane.BULK:
+                self._bulk_item_s = seconds / len(part)
             waits = tuple(started - p.queued_at for p in part)
             self._observe(BatchRecord(lane, part[0].group, len(part), waits, seconds, failed))
         return results

@@ -47,6 +47,10 @@ PLUGINS: Final = (
 """All that Pillow may use, imported so that it never goes looking; HEIF is pillow-heif's."""
 
 
+_NICENESS = 15
+"""Where cores are few, whoever encodes a question goes first, and pictures wait."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToPixels:
     """A picture that becomes what an encoder wants: a :class:`~core.types.DecodedPicture`."""
@@ -97,6 +101,7 @@ def initialize(memory_bytes: int, max_pixels: int) -> None:
     ``memory_bytes`` is the address space that a picture may take on top of what the process
     has from its start (on Linux; elsewhere kernels keep no such limit).
     """
+    os.nice(_NICENESS)
     # Pebble ends a worker by SIGTERM and waits three seconds for its own handler, which does
     # not run while a decoder is busy in C. Ctrl-C is the parent's business.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)

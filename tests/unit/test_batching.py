@@ -129,6 +129,42 @@ async def test_chat_overtakes_bulk() -> None:
     assert gate.batches == [[0], [7], [100, 101], [102, 103], [104, 105]]
 
 
+class Hours:
+    """A clock that a backend moves on, so many seconds an item."""
+
+    def __init__(self, item_s: float) -> None:
+        self.now = 1000.0
+        self.item_s = item_s
+        self.batches: list[list[int]] = []
+
+    def __call__(self, items: list[int]) -> Sequence[int]:
+        """Take the time that the items take."""
+        self.batches.append(list(items))
+        self.now += self.item_s * len(items)
+        return items
+
+
+@pytest.mark.parametrize(("item_s", "most"), [(0.001, 8), (0.009, 3), (0.5, 1)])
+async def test_bulk_takes_little_at_a_time_while_people_ask(item_s: float, most: int) -> None:
+    """Whole batches while nobody asks; then what fits into the time a question may wait."""
+    clock = Hours(item_s)
+    batcher = MicroBatcher(clock, max_bulk_batch=8, bulk_s=0.03, now=lambda: clock.now)
+
+    async def bulk() -> list[int]:
+        """The sizes of the calls for 16 items."""
+        clock.batches.clear()
+        await asyncio.gather(*(batcher.submit(n, lane=Lane.BULK) for n in range(16)))
+        return [len(batch) for batch in clock.batches]
+
+    async with batcher:
+        assert await bulk() == [8, 8]
+        await batcher.submit(-1)
+        sizes = await bulk()
+        assert sizes[0] == most
+        clock.now += 60
+        assert await bulk() == [8, 8]
+
+
 async def test_endless_chat_does_not_starve_bulk() -> None:
     """Bulk work gets its turn although chat requests are always waiting."""
     gate = Gate()
