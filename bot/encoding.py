@@ -48,8 +48,8 @@ async def open_encoder(
     encoder = await finished_in_thread(load_encoder_of, settings, settings.model, check=asked)
     choice = encoder.choice
     for reason in choice.refused:
-        _log.info("encoder.refused", reason=reason)
-    _log.info(
+        _log.debug("encoder.refused", reason=reason)
+    _log.debug(
         "encoder.ready",
         backend=choice.backend,
         precision=choice.precision,

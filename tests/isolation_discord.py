@@ -87,8 +87,9 @@ class OnDiscord:
         await self._slash(community, "similar", options, picture=own)
 
     async def _describe(self, community: Community, chance: random.Random) -> None:
-        foreign = chance.choice(COMMUNITIES).picture(chance.randrange(24))
-        await self._slash(community, "describe", self._collection(chance), picture=foreign)
+        # The sheet shows the posted photo, too, so that one of another community would be seen.
+        own = community.picture(chance.randrange(200, 10_000))
+        await self._slash(community, "describe", self._collection(chance), picture=own)
 
     async def _complete(self, community: Community, chance: random.Random) -> None:
         server, person = server_of(self._discord, community), person_of(community, admin=True)

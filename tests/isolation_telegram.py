@@ -76,8 +76,9 @@ class OnTelegram:
         await self._say(community, f"/similar {words}{self._collection(chance)}", photo=own)
 
     async def _describe(self, community: Community, chance: random.Random) -> None:
-        foreign = chance.choice(COMMUNITIES).picture(chance.randrange(24))
-        await self._say(community, f"/describe{self._collection(chance)}", photo=foreign)
+        # The sheet shows the posted photo, too, so that one of another community would be seen.
+        own = community.picture(chance.randrange(200, 10_000))
+        await self._say(community, f"/describe{self._collection(chance)}", photo=own)
 
     async def _inline(self, community: Community, chance: random.Random) -> None:
         """``@bot words``, sometimes with another community's place to go on from."""

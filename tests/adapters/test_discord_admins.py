@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.actions import Action
+from bot.roster import Roster
 from tests.adapters.discord_parts import ADMIN, BEN, HOME, Chat, chatting
 from tests.fakes import picture_bytes
 from tests.servers.discord_gateway import until
@@ -31,8 +32,7 @@ MANAGERS, NAMED_ROLE, ADDING_ROLE, OTHER_ROLE = 4321, 555, 666, 777
 OWNER, NAMED, ADDER = Person(1, "owner"), Person(36, "named"), Person(37, "adder")
 
 NAMES = {
-    "admins": frozenset({NAMED.id, NAMED_ROLE}),
-    "adders": frozenset({ADDER.id, ADDING_ROLE}),
+    "roster": Roster({NAMED.id, NAMED_ROLE}, {ADDER.id, ADDING_ROLE}),
 }
 
 Way = Callable[["Attempt"], Awaitable[object]]

@@ -271,7 +271,12 @@ async def test_a_missing_model_is_told_and_waited_for(indexed: Program, tmp_path
     missing = tmp_path / "model"
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    settings = {"TANGERINE_MODEL": str(missing), "TANGERINE_WEB_PORT": str(port)}
+    settings = {
+        "TANGERINE_MODEL": str(missing),
+        "TANGERINE_WEB_PORT": str(port),
+        # Its own, since the model's name is kept there.
+        "TANGERINE_DATA_DIR": str(tmp_path / "data"),
+    }
     async with running(indexed, **settings) as started:
         await started.wait_until_said("tried again")
         started.url = f"http://127.0.0.1:{port}"
