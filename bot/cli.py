@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from bot import cli_collections, cli_learning, cli_map, cli_moderation, cli_operations, cli_tags
 from bot.app import serve
+from bot.cli_parts import AsJson, CollectionName, Work
 from bot.console import Terminal
 from bot.engine import Engine, fetch_demo, open_engine
 from bot.reloading import configure_logs
@@ -62,8 +63,6 @@ app = typer.Typer(
 )
 
 Count = Annotated[int, typer.Option("-k", help="How many results.", min=1, max=100)]
-CollectionName = Annotated[str | None, typer.Option("--collection", help="Its name.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, and nothing else.")]
 PictureFile = Annotated[
     Path, typer.Argument(metavar="IMAGE", help="A picture file.", exists=True, dir_okay=False)
 ]
@@ -266,7 +265,7 @@ def _ask(
 
 def _execute(
     context: typer.Context,
-    work: Callable[[Settings, Terminal], Coroutine[Any, Any, int]],
+    work: Work,
     **overrides: object,
 ) -> None:
     """Load the settings, do the work, and turn what goes wrong into a line and a code."""

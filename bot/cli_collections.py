@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
 
+from bot.cli_parts import AsJson, CollectionName, Execute
 from bot.console import Terminal
 from bot.engine import collection_named, open_engine
 from bot.views import Json, failures_view, reindex_view
@@ -24,12 +25,6 @@ from index.portable_export import Exporter, ExportReport
 from index.portable_import import Imported, Importer
 from index.threads import finished_in_thread
 from index.upload_files import UploadFiles
-
-Work = Callable[[Settings, Terminal], Coroutine[Any, Any, int]]
-Execute = Callable[[typer.Context, Work], None]
-
-CollectionName = Annotated[str | None, typer.Option("--collection", help="Its name.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, and nothing else.")]
 
 _T = TypeVar("_T")
 

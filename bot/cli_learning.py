@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from bot.cli_parts import Execute
 from bot.comparison_plots import draw_comparison
 from bot.console import Terminal
 from bot.learning import (
@@ -28,9 +29,6 @@ from core.evaluation import COMPARISON_COLUMNS, Evaluation, PairVectors, compari
 from core.head_trainer import Loss
 from core.types import Progress
 from core.verdict import judge
-
-Work = Callable[[Settings, Terminal], Coroutine[Any, Any, int]]
-Execute = Callable[[typer.Context, Work], None]
 
 _SHOWN = 5
 

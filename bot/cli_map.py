@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from bot.cli_parts import Execute
 from bot.collection_map import MapSheets, group_names
 from bot.console import Terminal
 from bot.engine import open_engine
@@ -20,9 +20,6 @@ from core.errors import SourceError
 from core.groups import MAX_GROUPS
 from core.mapping import Mapper
 from index.library import LOCAL
-
-Work = Callable[[Settings, Terminal], Coroutine[Any, Any, int]]
-Execute = Callable[[typer.Context, Work], None]
 
 
 def add_to(app: typer.Typer, execute: Execute) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import csv
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
 
+from bot.cli_parts import AsJson, CollectionName, Execute
 from bot.console import Terminal
 from bot.engine import Engine, open_engine
 from bot.views import Json
@@ -21,13 +22,8 @@ from core.errors import SourceError
 from core.moderation import Criterion, Scores, Strictness, Trial, average_precision
 from index.library import WEB
 
-Work = Callable[[Settings, Terminal], Coroutine[Any, Any, int]]
-Execute = Callable[[typer.Context, Work], None]
-
 Words = Annotated[str, typer.Argument(metavar="CRITERION", help="What not to show.")]
 Community = Annotated[str, typer.Option("--community", help="As discord:123 or telegram:-100.")]
-CollectionName = Annotated[str | None, typer.Option("--collection", help="Its name.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, and nothing else.")]
 
 _VERDICTS = {"yes": True, "no": False}
 _LEAST = 2

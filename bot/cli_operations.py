@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
+from bot.cli_parts import Execute
 from bot.console import Terminal
 from bot.doctor import Doctor
 from bot.engine import open_engine
@@ -27,11 +28,7 @@ _COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAILED: "bol
 _WIDTHS = (max(map(len, Verdict)), len("collections"))
 
 
-Work = Callable[[Settings, Terminal], Coroutine[Any, Any, int]]
-"""Does something with the settings; its result is the exit code."""
-
-
-def add_to(app: typer.Typer, execute: Callable[[typer.Context, Work], None]) -> None:
+def add_to(app: typer.Typer, execute: Execute) -> None:
     """Add the commands; ``execute`` loads the settings and turns errors into exit codes."""
 
     @app.command()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import csv
 import time
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from bot.cli_parts import AsJson, CollectionName, Execute
 from bot.console import Terminal
 from bot.engine import open_engine
 from bot.views import Json
@@ -22,9 +22,6 @@ from core.ports import Snapshot
 from core.tagging import NONE, LabelSet, Tags, tidy_labels
 from core.types import Picture, Progress
 from index.library import LOCAL
-
-Work = Callable[[Settings, Terminal], Coroutine[Any, Any, int]]
-Execute = Callable[[typer.Context, Work], None]
 
 _MAX_BYTES = 1 << 20
 """More than a thousand labels of a hundred characters: no file of labels."""
@@ -40,16 +37,14 @@ def add_to(app: typer.Typer, execute: Execute) -> None:
             Path | None,
             typer.Option(help="Text file, one label a line.", exists=True, dir_okay=False),
         ] = None,
-        collection: Annotated[str | None, typer.Option("--collection", help="Its name.")] = None,
+        collection: CollectionName = None,
         out: Annotated[
             Path | None,
             typer.Option(help="CSV to write: path, label, score.", dir_okay=False),
         ] = None,
         *,
         clear: Annotated[bool, typer.Option("--clear", help="Forget all labels.")] = False,
-        json: Annotated[
-            bool, typer.Option("--json", help="One JSON object, and nothing else.")
-        ] = False,
+        json: AsJson = False,
     ) -> None:
         """Tag every picture with the label that fits it best, to find by label:NAME."""
         if (labels is None) != clear or (clear and out is not None):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from sqlalchemy import Column, Connection, Table, delete, insert, select, update
+from sqlalchemy import Column, Connection, Table, delete, select, update
 
 from core.types import ModelIdentity, Vectors
 from index.contents import identity_of, pack
@@ -25,6 +25,7 @@ from index.schema import (
     uploads,
 )
 from index.uploads import SHARED
+from index.writes import put_generation
 
 
 class Block(NamedTuple):
@@ -274,13 +275,4 @@ def _become(connection: Connection, collection: str, model: ModelIdentity) -> No
     """The collection's next generation, searched by this model."""
     mine = collections.c.name == collection
     before = connection.execute(select(collections.c.generation).where(mine)).scalar()
-    state = {
-        "generation": int(before or 0) + 1,
-        "model_name": model.name,
-        "model_fingerprint": model.fingerprint,
-        "model_dimension": model.dimension,
-    }
-    if before is None:
-        connection.execute(insert(collections).values(name=collection, **state))
-    else:
-        connection.execute(update(collections).where(mine).values(**state))
+    put_generation(connection, collection, int(before or 0) + 1, model)

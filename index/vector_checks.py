@@ -27,34 +27,17 @@ def vector_differences(
     A caption without a vector is none: the model could not encode it, which the report of
     the reindex has told.
     """
-    fingerprint = model.fingerprint
-    vector = picture_vectors.c.vector
-    of_folder = (
-        select(pictures.c.path, pictures.c.sha256.label("key"), vector)
-        .join(
-            picture_vectors,
-            and_(
-                picture_vectors.c.sha256 == pictures.c.sha256,
-                picture_vectors.c.fingerprint == fingerprint,
-            ),
-            isouter=True,
+    table, encoded = picture_vectors, picture_vectors.c.fingerprint == model.fingerprint
+    for owner, named, uploaded in (
+        (pictures, pictures.c.path, False),
+        (uploads, uploads.c.id, True),
+    ):
+        rows = connection.execute(
+            select(named, owner.c.sha256, table.c.vector)
+            .join(table, and_(table.c.sha256 == owner.c.sha256, encoded), isouter=True)
+            .where(owner.c.collection == collection),
+            execution_options={"yield_per": BLOCK},
         )
-        .where(pictures.c.collection == collection)
-    )
-    of_chat = (
-        select(uploads.c.id, uploads.c.sha256.label("key"), vector)
-        .join(
-            picture_vectors,
-            and_(
-                picture_vectors.c.sha256 == uploads.c.sha256,
-                picture_vectors.c.fingerprint == fingerprint,
-            ),
-            isouter=True,
-        )
-        .where(uploads.c.collection == collection)
-    )
-    for query, uploaded in ((of_folder, False), (of_chat, True)):
-        rows = connection.execute(query, execution_options={"yield_per": BLOCK})
         for name, key, stored in rows:
             if wrong := _wrong(stored, model.dimension):
                 path = upload_path(name) if uploaded else name

@@ -111,6 +111,21 @@ def save_batch(
     )
 
 
+def put_generation(
+    connection: Connection, collection: str, generation: int, identity: ModelIdentity
+) -> None:
+    """Let a collection be at this generation, searched by this model; made where it is new."""
+    state = {
+        "generation": generation,
+        "model_name": identity.name,
+        "model_fingerprint": identity.fingerprint,
+        "model_dimension": identity.dimension,
+    }
+    mine = collections.c.name == collection
+    if not connection.execute(update(collections).where(mine).values(**state)).rowcount:
+        connection.execute(insert(collections).values(name=collection, **state))
+
+
 def apply_changes(
     connection: Connection,
     run: int,
@@ -157,16 +172,7 @@ def apply_changes(
     gone = [path for path in known.scalars() if path not in changes.paths]
     delete_where_in(connection, files.c.path, gone, files.c.collection == collection)
 
-    state = {
-        "generation": generation,
-        "model_name": identity.name,
-        "model_fingerprint": identity.fingerprint,
-        "model_dimension": identity.dimension,
-    }
-    if before is None:
-        connection.execute(insert(collections).values(name=collection, **state))
-    else:
-        connection.execute(update(collections).where(mine).values(**state))
+    put_generation(connection, collection, generation, identity)
     connection.execute(update(runs).where(runs.c.id == run).values(finished_at=now))
     drop_unused_vectors(connection)
     return generation

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bot.engine import SystemClock
 from core.errors import EmptyCollection
 from core.types import UPLOADED, Picture, Progress, ReindexReport
 from index.catalogue import Catalogue
@@ -29,14 +29,6 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - the parts under test have no event for it
             await asyncio.sleep(0)
-
-
-class RealClock:
-    """The clock that the program uses."""
-
-    def monotonic(self) -> float:
-        """Seconds that never go backwards."""
-        return time.monotonic()
 
 
 class Gallery:
@@ -85,7 +77,7 @@ class Gallery:
             overlays=self.overlays,
             embedder=self.embedder,
             decoder=self.decoder,
-            clock=RealClock(),
+            clock=SystemClock(),
             in_flight=in_flight,
         )
 

@@ -23,6 +23,7 @@ from bot.admission import Admission
 from bot.command_parts import CommandParts
 from bot.commands import Commands
 from bot.definitions import find_command
+from bot.engine import SystemClock
 from bot.failures import Failures
 from bot.jobs import ReindexJobs
 from bot.metrics import Metrics
@@ -37,7 +38,7 @@ from core.search import Search
 from core.types import CommunitySettings, Picture
 from tests.colours import share_of
 from tests.fakes import picture_bytes
-from tests.galleries import Gallery, RealClock
+from tests.galleries import Gallery
 from tests.web.parts import languages
 
 SERVER, PERSON, WEB = "discord:1", "telegram:17", "web"
@@ -97,7 +98,7 @@ class Moderated:
             for seed in range(PER_HUE):
                 gallery.write(f"{hue}{seed}.png", picture_bytes(hue, seed, edge=64))
                 gallery.write(f"{hue}{seed}.txt", f"{hue} thing zorvex-{hue}{seed}")
-        metrics, clock = Metrics(), RealClock()
+        metrics, clock = Metrics(), SystemClock()
         self.thumbnails = Thumbnails(gallery.decoder)
         self.codec = ActionCodec(TextMemory(clock))
         admission = Admission(Limits(None, clock), gallery.settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from PIL import Image
 
+from bot.engine import SystemClock
 from bot.sheets import Sheets
 from bot.telegram_app import TelegramAdapter, TelegramOptions, TelegramParts
 from bot.telegram_memory import TelegramMemory
@@ -31,14 +31,6 @@ SMALL: Sequence[tuple[str, str]] = (
     ("grey", ""),
 )
 """Colour and caption of each picture: five of each colour, and one without a caption."""
-
-
-class RealClock:
-    """The clock that the program uses."""
-
-    def monotonic(self) -> float:
-        """Seconds that never go backwards."""
-        return time.monotonic()
 
 
 def options(**values: Any) -> TelegramOptions:
@@ -71,7 +63,7 @@ def adapter_of(
             failures=parts.failures,
             presenters=parts.presenters,
             memory=own[0] if own else TelegramMemory(file),
-            clock=RealClock(),
+            clock=SystemClock(),
         ),
         options(**values),
     )

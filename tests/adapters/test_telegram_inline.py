@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.actions import Action
+from bot.engine import SystemClock
 from bot.replies import ACTION_BYTES
 from core.limits import Quota
 from tests.adapters.telegram_parts import (
@@ -17,7 +18,6 @@ from tests.adapters.telegram_parts import (
     BEN,
     EVE,
     SMALL,
-    RealClock,
     Talk,
     colour_of,
     talking,
@@ -89,7 +89,7 @@ async def test_typing_on_searches_for_the_latest_words_only(tmp_path: Path) -> N
 async def test_the_pause_between_questions_is_waited_for(tmp_path: Path) -> None:
     """Who types has not asked too fast; a long refusal is told at once."""
     parts = Parts(
-        tmp_path, SMALL, quota=Quota(cooldown_s={"text": 0.3}, per_day=2), clock=RealClock()
+        tmp_path, SMALL, quota=Quota(cooldown_s={"text": 0.3}, per_day=2), clock=SystemClock()
     )
     async with talking(tmp_path, parts=parts) as talk:
         await talk.ask("/find red --count 2", 3)

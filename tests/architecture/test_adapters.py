@@ -19,6 +19,7 @@ _ROOTS = (
     "bot.cli_map",
     "bot.cli_moderation",
     "bot.cli_operations",
+    "bot.cli_parts",
     "bot.cli_tags",
     "bot.doctor",
     "bot.learning",

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bot.engine import SystemClock
 from core.errors import (
     BadSetting,
     EmptyCollection,
@@ -24,7 +25,7 @@ from index.moderation_rows import Rules
 from index.reindex import Reindexer
 from index.uploads import Overlay
 from tests.fakes import FakeEmbedder, FakeEncoder, picture_bytes
-from tests.galleries import Gallery, RealClock
+from tests.galleries import Gallery
 
 SERVER, OTHER, PERSON = "discord:1", "discord:2", "discord:dm:9"
 COLOURS = ("red", "green", "blue", "yellow", "black")
@@ -291,7 +292,7 @@ async def test_another_model_judges_anew(gallery: Gallery, tmp_path: Path) -> No
         overlays=moved.overlays,
         embedder=embedder,
         decoder=moved.decoder,
-        clock=RealClock(),
+        clock=SystemClock(),
     ).reindex("gallery", full=True)
     with pytest.raises(ModelMismatch):
         await moved.library.open(None, SERVER)

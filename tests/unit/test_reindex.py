@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bot.engine import SystemClock
 from core.errors import (
     Busy,
     EmptyCollection,
@@ -23,7 +24,7 @@ from core.errors import (
 from core.types import Lane, Progress
 from index.reindex import Reindexer
 from tests.fakes import FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes
-from tests.galleries import Gallery, RealClock, until
+from tests.galleries import Gallery, until
 
 
 @pytest.fixture
@@ -379,7 +380,7 @@ async def test_the_look_ahead_is_bounded(tmp_path: Path) -> None:
         overlays=gallery.overlays,
         embedder=gallery.embedder,
         decoder=gallery.decoder,
-        clock=RealClock(),
+        clock=SystemClock(),
         decoding=3,
     )
     assert (await reindexer.reindex("gallery")).added == 40

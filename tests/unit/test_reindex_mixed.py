@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bot.engine import SystemClock
 from core.errors import DamagedPicture, NotAPicture
 from core.images import DecodePool
 from index.reindex import Reindexer
 from tests.bad_pictures import whole_files
-from tests.galleries import Gallery, RealClock
+from tests.galleries import Gallery
 from tests.pictures import bad_pictures, encode, good_pictures, photo
 
 _SUFFIXES = {
@@ -70,7 +71,7 @@ async def _try(home: Path, good: dict[str, bytes], bad: list[_Bad]) -> None:
             overlays=gallery.overlays,
             embedder=gallery.embedder,
             decoder=pool,
-            clock=RealClock(),
+            clock=SystemClock(),
         )
         report = await reindexer.reindex("gallery")
         encoded = gallery.embedder.pictures_encoded
