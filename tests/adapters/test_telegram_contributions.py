@@ -126,6 +126,8 @@ async def test_undo_takes_the_picture_out_again(talk: Talk) -> None:
     assert "text" not in await talk.press(message, "Undo")
     [removed] = await talk.answers(after=1)
     assert removed["text"].startswith("Removed from “gallery”: a cyan kite (id ")
+    # While the first press is at work, a second one of the same person is taken for it.
+    await talk.idle()
     assert "There is no such picture" in (await talk.press(message, "Undo"))["text"]
 
 
