@@ -78,6 +78,19 @@ class BatcherHealth:
     running_for: float | None
     queued: int
 
+    @classmethod
+    def of(cls, parts: Sequence[BatcherHealth]) -> Self:
+        """The health of several batchers as one: as bad as the worst of them."""
+        restarted = [p.restarted_ago for p in parts if p.restarted_ago is not None]
+        running = [p.running_for for p in parts if p.running_for is not None]
+        return cls(
+            alive=all(p.alive for p in parts),
+            restarts=sum(p.restarts for p in parts),
+            restarted_ago=min(restarted, default=None),
+            running_for=max(running, default=None),
+            queued=sum(p.queued for p in parts),
+        )
+
 
 @dataclass(slots=True, eq=False)
 class _Pending(Generic[T, R]):
@@ -111,6 +124,7 @@ class MicroBatcher(Generic[T, R]):
             call whatever it costs, with those most like it among the first ``max_batch``:
             so nobody is overtaken for ever.
         observe: called after every call of the backend; must not raise.
+        prepare: called once in the thread of ``run`` before anything else.
         now: seconds that never go backwards.
 
     """
@@ -126,6 +140,7 @@ class MicroBatcher(Generic[T, R]):
         group: Callable[[T], Hashable] = type,
         kinship: Kinship[T] | None = None,
         observe: Callable[[BatchRecord], None] = lambda _: None,
+        prepare: Callable[[], None] = lambda: None,
         name: str = "batcher",
         now: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -140,6 +155,7 @@ class MicroBatcher(Generic[T, R]):
         self._group = group
         self._kinship = kinship
         self._observe = observe
+        self._prepare = prepare
         self._name = name
         self._now = now
         self._lanes: dict[Lane, deque[_Pending[T, R]]] = {lane: deque() for lane in Lane}
@@ -154,7 +170,9 @@ class MicroBatcher(Generic[T, R]):
         self._seconds_per_item = 0.0
 
     async def __aenter__(self) -> Self:
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix=self._name)
+        self._executor = ThreadPoolExecutor(
+            1, thread_name_prefix=self._name, initializer=self._prepare
+        )
         self._start_worker()
         return self
 

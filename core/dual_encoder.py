@@ -25,7 +25,7 @@ from core.types import ModelIdentity, PixelBatch, PixelSpec, Vectors
 
 
 class TransformersEncoder:
-    """A dual encoder (``core.ports.Encoder``). Blocking, not thread-safe; see load_encoder.
+    """A dual encoder (``core.ports.Encoder``); see load_encoder.
 
     Args:
         towers: what computes; vectors of texts and of pictures are of the same length.

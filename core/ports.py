@@ -32,7 +32,11 @@ from core.types import (
 
 
 class Encoder(Protocol):
-    """A dual encoder: texts and pixels into one space. Blocking, not thread-safe."""
+    """A dual encoder: texts and pixels into one space. Blocking.
+
+    On a CPU :meth:`encode_texts` and :meth:`encode_images` may be called at the same time;
+    neither may be called twice at once.
+    """
 
     @property
     def identity(self) -> ModelIdentity:

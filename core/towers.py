@@ -35,7 +35,9 @@ class BatchSizes:
 
 
 class Towers(Protocol):
-    """Both towers of one model, ready to run. Blocking, not thread-safe.
+    """Both towers of one model, ready to run. Blocking.
+
+    On a CPU both may run at the same time, each in one thread; on a GPU only one of them.
 
     What the two methods return is opaque: on a GPU the work may still be going on, and only
     :meth:`gather` waits for it. Both raise RuntimeError or MemoryError where the model fails.

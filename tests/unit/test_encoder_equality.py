@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -310,3 +311,19 @@ def test_a_gpu_agrees_with_the_cpu(torch_pair: Pair, precision: str, floor: floa
     assert (
         cosines(gpu.encode_images(pixels), torch_pair.encoder.encode_images(pixels)).min() >= floor
     )
+
+
+def test_both_towers_may_work_at_the_same_time(pair: Pair) -> None:
+    """Texts beside pictures (``core.embedding``) get the vectors that they get alone."""
+    encoder = pair.encoder
+    pixels = np.stack([fit_pixels(picture(number), encoder.pixel_spec) for number in range(14)])
+    texts = [sentence(words) for words in range(1, 33)]
+    alone = encoder.encode_texts(texts), encoder.encode_images(pixels)
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(3):
+            jobs = (
+                pool.submit(encoder.encode_texts, texts),
+                pool.submit(encoder.encode_images, pixels),
+            )
+            for job, vectors in zip(jobs, alone, strict=True):
+                np.testing.assert_allclose(job.result(), vectors, atol=1e-5)
