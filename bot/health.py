@@ -8,7 +8,7 @@ import os
 import stat
 from pathlib import Path
 
-from core.batching import BatcherHealth
+from core.batch_records import BatcherHealth
 
 # A worker that was replaced is told for this long, so that a probe once a minute sees it.
 _RESTART_TOLD_S = 60.0

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from bot.observing import Decoders
-from core.batching import BatcherHealth, BatchRecord
+from core.batch_records import BatcherHealth, BatchRecord
 from core.trials import EncoderChoice
 from core.types import CollectionStatus, Progress
 

@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 
 from bot.ports import Readiness
-from core.batching import BatcherHealth
+from core.batch_records import BatcherHealth
 from core.types import CollectionStatus, Progress
 
 # A connection that is lost for less than a second is none that an admin asks about.

@@ -13,7 +13,8 @@ from typing import Self
 import numpy as np
 from cachetools import LRUCache
 
-from core.batching import BatcherHealth, BatchRecord, Kinship, MicroBatcher
+from core.batch_records import BatcherHealth, BatchRecord, Kinship
+from core.batching import MicroBatcher
 from core.ports import Encoder
 from core.types import Lane, ModelIdentity, Pixels, PixelSpec, Vectors
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.batching import BatchRecord, Kinship, MicroBatcher
+from core.batch_records import BatchRecord, Kinship
+from core.batching import MicroBatcher
 from core.errors import Busy, EncodingFailed, ShuttingDown
 from core.types import Lane
 

@@ -10,7 +10,7 @@ import threading
 import numpy as np
 import pytest
 
-from core.batching import BatcherHealth
+from core.batch_records import BatcherHealth
 from core.embedding import BatchedEmbedder
 from core.types import Lane, PixelBatch, Vectors
 from tests.fakes import FakeEncoder

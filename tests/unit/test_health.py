@@ -17,7 +17,8 @@ import pytest
 
 from bot.health import DiskWatch, disk_trouble, serving_troubles
 from bot.service_manager import ServiceManager
-from core.batching import BatcherHealth, MicroBatcher
+from core.batch_records import BatcherHealth
+from core.batching import MicroBatcher
 from core.errors import EncodingFailed
 
 _WELL = BatcherHealth(alive=True, restarts=0, restarted_ago=None, running_for=None, queued=0)

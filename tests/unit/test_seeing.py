@@ -20,7 +20,7 @@ from bot.observing import Observed, Observer
 from bot.requests import Request
 from bot.timed import Stages, TimedDecoder, TimedEmbedder, TimedLibrary
 from bot.tracing import NoTracer, begin_request, request_scope
-from core.batching import BatcherHealth
+from core.batch_records import BatcherHealth
 from core.errors import Busy, NotFound
 from core.types import CollectionStatus, Progress
 from tests.fakes import FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes
