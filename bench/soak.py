@@ -15,6 +15,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -40,6 +41,7 @@ _REINDEX_EVERY_S = 45.0
 _SAMPLE_EVERY_S = 5.0
 _ANSWER_S = 60.0
 _WEB_CALLERS = 4
+_PHOTO_EVERY = 5
 _REFUSALS = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 _PAUSES_S = {"discord": 0.7, "telegram": 1.0, "web": 0.4}
 
@@ -54,17 +56,17 @@ class Seen:
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
     unanswered: dict[str, int] = field(default_factory=dict)
-    refused: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
     reindexed: int = 0
     samples: list[tuple[float, float, int]] = field(default_factory=list)
 
-    async def ask(self, platform: str, question: Callable[[], Awaitable[bool]]) -> None:
-        """Ask and wait for the answer; False says that it was refused with a reason."""
+    async def ask(self, platform: str, question: Callable[[], Awaitable[str]]) -> None:
+        """Ask and wait for the answer: the code of the reason where it was refused, else ""."""
         began = time.monotonic()
         try:
             async with asyncio.timeout(_ANSWER_S):
-                if not await question():
-                    self.refused += 1
+                if code := await question():
+                    self.refused[f"{platform}: {code}"] += 1
         except (TimeoutError, AssertionError, aiohttp.ClientError) as error:
             self.unanswered[platform] = self.unanswered.get(platform, 0) + 1
             print(f"{platform}: unanswered: {error!r}", flush=True)
@@ -88,10 +90,10 @@ async def _on_discord(seen: Seen, discord: Discord, server: Server) -> None:
     for number, text in enumerate(_questions()):
         person = Person(2000 + number % 500)
 
-        async def find(person: Person = person, text: str = text) -> bool:
+        async def find(person: Person = person, text: str = text) -> str:
             asked = await discord.slash(person, server, "find", {"query": text, "count": 3})
             await until(lambda: bool(discord.visible(asked)), seconds=_ANSWER_S)
-            return True
+            return ""
 
         await seen.ask("discord", find)
         await asyncio.sleep(_PAUSES_S["discord"])
@@ -102,14 +104,14 @@ async def _on_telegram(seen: Seen, telegram: TelegramServer) -> None:
     for person, text in zip(people, _questions(), strict=False):
         telegram.world.user(person)
 
-        async def find(person: int = person, text: str = text) -> bool:
+        async def find(person: int = person, text: str = text) -> str:
             before = sum(m["chat"]["id"] == person for m in telegram.world.sent)
             await telegram.say(person, person, f"/find {text} --count 2")
             await telegram.until(
                 lambda: sum(m["chat"]["id"] == person for m in telegram.world.sent) > before,
                 _ANSWER_S,
             )
-            return True
+            return ""
 
         await seen.ask("telegram", find)
         await asyncio.sleep(_PAUSES_S["telegram"])
@@ -119,17 +121,19 @@ async def _on_the_web(seen: Seen, program: Running) -> None:
     photo = io.BytesIO()
     Image.fromarray(np.full((300, 400, 3), 90, dtype=np.uint8)).save(photo, "JPEG")
     for number, text in enumerate(_questions()):
+        with_photo = number % _PHOTO_EVERY == 0
 
-        async def find(number: int = number, text: str = text) -> bool:
-            if number % 5:
-                status, answer = await program.get("/api/find", q=text)
-            else:
+        async def find(text: str = text, *, with_photo: bool = with_photo) -> str:
+            if with_photo:
                 status, answer = await program.post("/api/similar", photo.getvalue())
-            answered = status == HTTPStatus.OK
-            assert answered or (status in _REFUSALS and answer["error"]["code"])
-            return bool(answered)
+            else:
+                status, answer = await program.get("/api/find", q=text)
+            if status == HTTPStatus.OK:
+                return ""
+            assert status in _REFUSALS
+            return str(answer["error"]["code"])
 
-        await seen.ask("web", find)
+        await seen.ask("photos on the web" if with_photo else "web", find)
         await asyncio.sleep(_PAUSES_S["web"])
 
 
@@ -201,8 +205,10 @@ def _report(seen: Seen, minutes: float) -> None:
     asked = sum(map(len, seen.seconds.values()))
     print(
         f"{minutes:g} minutes: {asked} questions, {sum(seen.unanswered.values())} unanswered, "
-        f"{seen.refused} refused with a reason, {seen.reindexed} reindexes"
+        f"{seen.refused.total()} refused with a reason, {seen.reindexed} reindexes"
     )
+    for reason, count in seen.refused.most_common():
+        print(f"refused: {count} times: {reason}")
     for platform, seconds in seen.seconds.items():
         ordered = sorted(seconds)
         print(

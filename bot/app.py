@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import os
-import signal
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
@@ -18,16 +16,15 @@ from bot.background import (
     index_all,
     keep_settings_fresh,
     keep_sweeping,
-    never_indexed,
     watches,
 )
 from bot.command_parts import CommandParts
 from bot.commands import Commands
 from bot.community_presenter import OperatorDefaults
 from bot.console import Terminal
-from bot.engine import NO_GALLERY, Engine
+from bot.engine import NO_GALLERY, Engine, collection_specs
 from bot.failures import Failures
-from bot.health import DiskWatch
+from bot.health import DiskWatch, IndexWatch
 from bot.jobs import ReindexJobs
 from bot.languages import Languages
 from bot.observing import Observed, Observer
@@ -37,6 +34,7 @@ from bot.reloading import Live, Reloading, configure_logs, cooldowns
 from bot.service_manager import ServiceManager
 from bot.sheets import Sheets
 from bot.starting import Starting
+from bot.stopping import asked_by_hangup, stop_on_signals
 from bot.thumbnails import Thumbnails
 from bot.web_app import WebAdapter, WebOptions, WebParts
 from bot.web_listening import Listener
@@ -46,9 +44,6 @@ from core.errors import NotFound, SettingsError
 from index.library import LOCAL
 
 _log = structlog.get_logger("bot.app")
-
-# A process group and its leader are often signalled both: that is one request, not two.
-_SAME_REQUEST_S = 1.0
 
 
 async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Settings]) -> None:
@@ -63,8 +58,8 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
             "There is nothing to run: the web chat is off and no token is set.",
             remedy="Set DISCORD_TOKEN or TELEGRAM_TOKEN, or TANGERINE_WEB__ENABLED=true.",
         )
-    stop = _stop_on_signals()
-    hung_up = _on_hangup()
+    stop = stop_on_signals()
+    hung_up = asked_by_hangup()
     manager = ServiceManager.of(os.environ, pid=os.getpid())
     starting = Starting(settings, terminal)
     async with AsyncExitStack() as stack, AsyncExitStack() as meanwhile:
@@ -75,7 +70,8 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
             return
         jobs = ReindexJobs(engine.reindexer)
         stack.push_async_callback(jobs.close)
-        empty = await never_indexed(engine)
+        specs = {spec.name: spec for spec in collection_specs(settings)}
+        indexes = IndexWatch(specs, lambda name: engine.library.view(specs[name], LOCAL))
         discord_roster, telegram_roster = Live.rosters(settings)
         live = Live(
             limits=engine.limits,
@@ -92,7 +88,7 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
 
         def unready() -> list[str]:
             apart = [reason for reason in (p.unready() for p in platforms) if reason]
-            return [*engine.unready(), *disk.troubles(), *empty.values(), *apart]
+            return [*engine.unready(), *disk.troubles(), *indexes.troubles(), *apart]
 
         for platform in platforms:
             platform.start()
@@ -124,8 +120,9 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
                 keep_sweeping(engine.contributions),
                 keep_settings_fresh(engine.community_settings),
                 reloading.serve(hung_up),
-                index_all(engine, jobs, terminal, empty),
-                *watches(engine, jobs, empty),
+                indexes.watch(),
+                index_all(engine, jobs, terminal, indexes),
+                *watches(engine, jobs),
             ):
                 await in_background(background, work)
             settle()
@@ -234,27 +231,3 @@ def _web_adapter(
         ),
         listener=listener,
     )
-
-
-def _on_hangup() -> asyncio.Event:
-    asked = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
-    return asked
-
-
-def _stop_on_signals() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    asked_at = 0.0
-
-    def on_signal() -> None:
-        nonlocal asked_at
-        if not stop.is_set():
-            asked_at = loop.time()
-            stop.set()
-        elif loop.time() - asked_at > _SAME_REQUEST_S:
-            os._exit(1)  # asked twice: now means now
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
-    return stop

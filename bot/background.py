@@ -12,6 +12,7 @@ import structlog
 
 from bot.console import Terminal
 from bot.engine import Engine, collection_specs
+from bot.health import IndexWatch
 from bot.jobs import ReindexJobs
 from bot.watching import FolderWatch, WatchOptions
 from core.errors import TangerineError
@@ -67,18 +68,7 @@ async def keep_settings_fresh(settings: StoredSettings, every_s: float = _SETTIN
             failing = True
 
 
-async def never_indexed(engine: Engine) -> dict[str, str]:
-    """Why each collection that was never indexed cannot be searched yet."""
-    return {
-        status.name: f"the collection {status.name} is being indexed for the first time"
-        for status in await engine.library.status(LOCAL)
-        if status.generation == 0
-    }
-
-
-def watches(
-    engine: Engine, jobs: ReindexJobs, empty: dict[str, str]
-) -> Sequence[Coroutine[None, None, None]]:
+def watches(engine: Engine, jobs: ReindexJobs) -> Sequence[Coroutine[None, None, None]]:
     """What keeps the collections up to date with their folders from now on."""
     watch = engine.settings.watch
     if watch.mode == "off":
@@ -95,15 +85,14 @@ def watches(
         folders,
         options,
         suffixes=PICTURE_SUFFIXES | CAPTION_SUFFIXES,
-        on_indexed=lambda name: empty.pop(name, None),
     )
     return (follower.run(),)
 
 
 async def index_all(
-    engine: Engine, jobs: ReindexJobs, terminal: Terminal, empty: dict[str, str]
+    engine: Engine, jobs: ReindexJobs, terminal: Terminal, indexes: IndexWatch
 ) -> None:
-    """Bring every collection up to date, one after the other; ``empty`` loses those that are."""
+    """Bring every collection up to date, one after the other; ``indexes`` is told how it went."""
     for collection in engine.settings.all_collections:
         job = jobs.start(collection.name, full=False)
         with terminal.progress() as lines:
@@ -113,17 +102,20 @@ async def index_all(
             report = await asyncio.shield(job.task)
         except TangerineError as error:
             # The others, and what was indexed before, can be searched all the same.
+            indexes.failed(collection.name, f"{collection.name}: {error.message}")
+            await indexes.look(collection.name)
             terminal.error(f"{collection.name}: {error.message}", error.remedy)
-            if collection.name in empty:
-                empty[collection.name] = f"{collection.name}: {error.message}"
             continue
         except Exception:  # noqa: BLE001 - one collection's defect must not stop the next
             _log.exception("reindex failed", collection=collection.name)
-            terminal.error(f"{collection.name}: the reindex failed; the log says where.")
+            reason = f"{collection.name}: the reindex failed; the log says where."
+            indexes.failed(collection.name, reason)
+            await indexes.look(collection.name)
+            terminal.error(reason)
             continue
-        empty.pop(collection.name, None)
+        await indexes.look(collection.name)
         terminal.report(report)
         for status in await engine.library.status(LOCAL):
             engine.metrics.collection(status.name, status.pictures)
-    if len(empty) < len(engine.settings.all_collections):
+    if any(indexes.searchable(each.name) for each in engine.settings.all_collections):
         terminal.note("Ready: type /find and what you look for.")

@@ -16,6 +16,7 @@ from bot.doctor import Doctor
 from bot.engine import open_engine
 from bot.findings import Finding, Verdict, failed
 from bot.init import Init, Known
+from bot.reloading import configure_logs
 from config.settings import Settings, WrongSettingError, config_file, load
 from core.errors import CatalogueError, SettingsError
 from index.differences import Difference, Fault
@@ -176,6 +177,8 @@ async def _findings(config: Path | None) -> AsyncIterator[Finding]:
         remedy = "Correct it in the settings file or the environment; nothing else was checked."
         yield failed("settings", str(error), remedy)
         return
+    # What is tried may tell of itself in the log, which must not get among the findings.
+    configure_logs(settings)
     async for finding in Doctor(settings, config_file(config)).findings():
         yield finding
 

@@ -6,7 +6,7 @@ import asyncio
 import io
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import closing
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -98,7 +98,11 @@ class Doctor:
         picture = io.BytesIO()
         Image.new("RGB", (_TRIAL_EDGE, _TRIAL_EDGE), "orange").save(picture, "PNG")
         try:
-            async with picture_decoder(self._settings) as decoder:
+            async with AsyncExitStack() as stack:
+                try:
+                    decoder = await stack.enter_async_context(picture_decoder(self._settings))
+                except TangerineError as error:
+                    return [failed("pictures", error.message, error.remedy)]
                 await decoder.thumbnail(picture.getvalue(), _TRIAL_EDGE)
         except (TangerineError, OSError) as error:
             return [

@@ -6,17 +6,25 @@ import asyncio
 import contextlib
 import os
 import stat
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
+from typing import Protocol
+
+import structlog
 
 from core.batch_records import BatcherHealth
+from core.errors import TangerineError
 
 # A worker that was replaced is told for this long, so that a probe once a minute sees it.
 _RESTART_TOLD_S = 60.0
 _STUCK_S = 60.0
-_DISK_EVERY_S = 5.0
+_DISK_EVERY_S = 2.0
+_INDEX_EVERY_S = 2.0
 _MIB = 2**20
 # A commit of the catalogue and its write-ahead log take some MiB.
 _LEAST_FREE_MIB = 16
+
+_log = structlog.get_logger("bot.health")
 
 
 def serving_troubles(batcher: BatcherHealth, *, decoding: bool) -> list[str]:
@@ -79,3 +87,86 @@ class DiskWatch:
         while True:
             self._trouble = await asyncio.to_thread(disk_trouble, self._folder)
             await asyncio.sleep(self._every_s)
+
+
+class Opened(Protocol):
+    """The index of a collection, as it is searched now."""
+
+    @property
+    def generation(self) -> int:
+        """How often it was committed; 0 where the folder was never indexed."""
+
+
+class IndexWatch:
+    """Knows which collections cannot be searched and why, from a look every few seconds.
+
+    ``open_index`` opens the index of a collection for the model that questions are encoded
+    with: None where there is none yet. It raises TangerineError. The first time it may take
+    minutes, where an index has to be made anew from the catalogue; later it costs next to
+    nothing, and notices what other processes do.
+    """
+
+    def __init__(
+        self,
+        names: Iterable[str],
+        open_index: Callable[[str], Awaitable[Opened | None]],
+        *,
+        every_s: float = _INDEX_EVERY_S,
+    ) -> None:
+        self._open = open_index
+        self._every_s = every_s
+        self._troubles = {
+            name: f"the index of the collection {name} is being opened or made anew"
+            for name in names
+        }
+        self._looking = {name: asyncio.Lock() for name in self._troubles}
+        self._failures: dict[str, str] = {}
+
+    def troubles(self) -> list[str]:
+        """Why each of them cannot be searched; empty where all can. Never blocks."""
+        return list(self._troubles.values())
+
+    def searchable(self, name: str) -> bool:
+        """Whether this one could be searched when it was last looked at."""
+        return name not in self._troubles
+
+    def failed(self, name: str, reason: str) -> None:
+        """Tell why a collection could not be indexed, for as long as it never was."""
+        self._failures[name] = reason
+
+    async def look(self, name: str) -> None:
+        """Look at a collection now."""
+        # One after the other: what was seen first must not be told last.
+        async with self._looking[name]:
+            trouble = await self._trouble(name)
+            if trouble is None:
+                self._troubles.pop(name, None)
+            else:
+                self._troubles[name] = trouble
+
+    async def watch(self) -> None:
+        """Look at all of them again and again, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            # Each by itself, since one that is made anew takes its time.
+            for name in self._looking:
+                group.create_task(self._keep_looking(name))
+
+    async def _keep_looking(self, name: str) -> None:
+        while True:
+            await self.look(name)
+            await asyncio.sleep(self._every_s)
+
+    async def _trouble(self, name: str) -> str | None:
+        try:
+            index = await self._open(name)
+        except TangerineError as error:
+            return f"{error.message} {error.remedy}".strip().rstrip(".")
+        except Exception:  # noqa: BLE001 - one defect must not end the watch
+            trouble = f"the index of the collection {name} cannot be opened; the log says why"
+            if self._troubles.get(name) != trouble:  # once is enough for one that stays
+                _log.exception("index not opened", collection=name)
+            return trouble
+        if index is not None and index.generation:
+            return None
+        first = f"the collection {name} is being indexed for the first time"
+        return self._failures.get(name, first)

@@ -48,8 +48,7 @@ class FolderWatch:
 
     It starts no reindex beside one that is under way, whoever started that, and asks for none
     in vain: what is hidden or can be neither picture nor caption is no change.
-    ``suffixes`` are the ends of names, in lower case, that a file must have to be either;
-    ``on_indexed`` is told the name of each collection that is up to date again.
+    ``suffixes`` are the ends of names, in lower case, that a file must have to be either.
     """
 
     def __init__(
@@ -59,13 +58,11 @@ class FolderWatch:
         options: WatchOptions,
         *,
         suffixes: frozenset[str],
-        on_indexed: Callable[[str], object] = lambda _name: None,
     ) -> None:
         self._jobs = jobs
         self._folders = folders
         self._options = options
         self._suffixes = suffixes
-        self._on_indexed = on_indexed
 
     async def run(self) -> None:
         """Watch until cancelled; a defect of one folder does not stop the others."""
@@ -125,7 +122,6 @@ class FolderWatch:
         except Exception:  # noqa: BLE001 - one defect must not end the watch
             _log.exception("a changed folder was not indexed", collection=name)
         else:
-            self._on_indexed(name)
             if report.added or report.changed or report.removed:
                 _log.info(
                     "indexed a changed folder",

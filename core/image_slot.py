@@ -16,6 +16,7 @@ from pebble import ProcessExpired, ProcessPool
 
 from core.errors import TangerineError
 from core.image_errors import out_of_time, worker_died
+from core.image_starting import lacking, unexplained
 from core.image_worker import Job, initialize
 
 R = TypeVar("R")
@@ -51,6 +52,7 @@ class WorkerSlot:
         self._starting = asyncio.Lock()
         self._ready = False
         self._jobs = 0
+        self._refused = ""
         self._log = structlog.get_logger("tangerine.pictures")
         self.busy = False
         self.pid = 0
@@ -72,25 +74,29 @@ class WorkerSlot:
             if self._ready:  # it died while it had nothing to do
                 self._lost()
             self._discard()
-            pool = self._pool = ProcessPool(
-                max_workers=1,
-                initializer=initialize,
-                initargs=self._initargs,
-                context=_context(),
-            )
-            loop = asyncio.get_running_loop()
+            context, loop = _context(), asyncio.get_running_loop()
             try:
+                pool = self._pool = ProcessPool(
+                    max_workers=1,
+                    initializer=initialize,
+                    initargs=self._initargs,
+                    context=context,
+                )
                 async with asyncio.timeout(START_SECONDS):
                     # The first job starts threads and the process: not for the event loop.
                     first = await loop.run_in_executor(self._executor, pool.schedule, os.getpid)
                     self.pid = await asyncio.wrap_future(first)
             except (OSError, RuntimeError) as error:
-                self._log.exception("picture worker does not start")
                 self._discard()
-                raise TangerineError(
-                    "The process that decodes pictures could not be started.",
-                    remedy="Look at the log; often the machine is out of memory or processes.",
-                ) from error
+                refused = await asyncio.to_thread(lacking, context)
+                if refused is None:
+                    refused = unexplained(error, seconds=START_SECONDS)
+                    # It may be tried again every second.
+                    if self._refused != refused.message:
+                        self._log.exception("picture worker does not start")
+                self._refused = refused.message
+                raise refused from error
+            self._refused = ""
             self._ready, self._jobs = True, 0
 
     async def run(self, work: Callable[[Job], R], job: Job) -> R:

@@ -7,7 +7,6 @@ loop or a gigabyte of memory costs one picture and one small process, never the 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,8 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Final, Self, cast
+
+import structlog
 
 from core.errors import TangerineError
 from core.image_decoding import Limits
@@ -105,15 +106,13 @@ class DecodePool:
         self._tasks: set[asyncio.Task[object]] = set()
         self._decoded = 0
         self._failed: Counter[str] = Counter()
+        self._refused = ""
+        self._log = structlog.get_logger("tangerine.pictures")
 
     async def __aenter__(self) -> Self:
         self._open = True
         try:
-            # All of them first, so that none is still starting when another's error closes.
-            starts = [asyncio.create_task(slot.start()) for slot in self._slots]
-            await asyncio.wait(starts)
-            for start in starts:
-                start.result()
+            await self._start_all()
         except BaseException:
             await self.close()
             raise
@@ -227,15 +226,18 @@ class DecodePool:
         else:
             self._keep(asyncio.create_task(self._revive(slot)))
 
+    async def _start_all(self) -> None:
+        # All of them, so that none is still starting when another's error closes the pool.
+        starts = (slot.start() for slot in self._slots)
+        for error in filter(None, await asyncio.gather(*starts, return_exceptions=True)):
+            raise error
+
     async def _revive(self, slot: WorkerSlot) -> None:
         while True:
-            try:
-                await slot.start()
-            except TangerineError:
-                await asyncio.sleep(_WATCH_SECONDS)
-            else:
+            if await self._restarted(slot):
                 self._queue.give(slot)
                 return
+            await asyncio.sleep(_WATCH_SECONDS)
 
     async def _watch(self) -> None:
         """Replace workers that died while they had nothing to do."""
@@ -243,8 +245,18 @@ class DecodePool:
             await asyncio.sleep(_WATCH_SECONDS)
             for slot in self._slots:
                 if not slot.busy and not slot.alive:
-                    with contextlib.suppress(TangerineError):
-                        await slot.start()
+                    await self._restarted(slot)
+
+    async def _restarted(self, slot: WorkerSlot) -> bool:
+        try:
+            await slot.start()
+        except TangerineError as error:
+            if self._refused != error.message:  # told once for as long as it stays
+                self._log.warning("pictures are not decoded", reason=error.message)
+            self._refused = error.message
+            return False
+        self._refused = ""
+        return True
 
     def _keep(self, task: asyncio.Task[Any]) -> None:
         self._tasks.add(task)

@@ -95,11 +95,11 @@ class LimitedFiles:
 
 
 @contextmanager
-def small_disk(folder: Path) -> Iterator[SmallDisk]:
-    """Whichever of the two works here, below ``folder``."""
+def small_disk(folder: Path, size: int = _SIZE) -> Iterator[SmallDisk]:
+    """Whichever of the two works here, below ``folder``, of ``size`` bytes where it can be."""
     place = folder / "small"
     place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={_SIZE}", "tmpfs", str(place)]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
     try:
         done = subprocess.run(mount, capture_output=True, check=False).returncode == 0
     except FileNotFoundError:

@@ -12,7 +12,7 @@ import shutil
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,15 @@ from tests.running import Running, running
 from tests.servers.discord_people import Discord, discord_with
 from tests.servers.discord_world import Server
 from tests.servers.telegram import Fault, TelegramServer
+from tests.small_disk import LimitedFiles, SmallDisk, small_disk
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 # What the issue allows until /readyz shows a change; ours take a few seconds.
 _TOLD_S = 60.0
+# The embedded model takes 57 MiB, twice while it is assembled.
+_DISK = 192 << 20
+_LEFT = 8 << 20
 
 
 @dataclass
@@ -43,6 +47,12 @@ class Life:
     told: list[str]
     unready: list[str]
     settings: Path
+    disk: SmallDisk
+
+    @property
+    def data(self) -> Path:
+        """The data folder of the program."""
+        return Path(self.running.program.environment["TANGERINE_DATA_DIR"])
 
     async def until_unready(self, words: str) -> None:
         """Wait until /readyz answers 503 with these words in its reason."""
@@ -89,15 +99,20 @@ async def life(
     told: list[str] = []
     settings = tmp_path_factory.mktemp("settings") / "tangerine.toml"
     settings.write_text("[search]\nmax_query = 200\n", encoding="utf-8")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+    with (
+        small_disk(tmp_path_factory.mktemp("disk"), _DISK) as disk,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager,
+    ):
         manager.bind(str(address))
         manager.setblocking(False)
         listening = asyncio.create_task(_listen(manager, told))
+        program = new_program()
+        data = {"TANGERINE_DATA_DIR": str(disk.folder / "data")}
         async with (
             discord_with(Server(5, owner=1)) as discord,
             telegram.running(),
             running(
-                new_program(),
+                replace(program, environment=program.environment | data),
                 **discord.environment,
                 **telegram.environment,
                 NOTIFY_SOCKET=str(address),
@@ -106,7 +121,7 @@ async def life(
             ) as started,
         ):
             unready = await _reasons(started)
-            yield Life(started, discord, telegram, told, unready, settings)
+            yield Life(started, discord, telegram, told, unready, settings, disk)
         listening.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await listening
@@ -173,10 +188,20 @@ async def test_a_failing_poll_is_told(life: Life) -> None:
 
 async def test_a_data_folder_out_of_reach_is_told(life: Life) -> None:
     """A disk that is unmounted while the program runs, and mounted again."""
-    data = life.running.program.folder / "data"
+    data = life.data
     data.rename(data.with_name("elsewhere"))
     await life.until_unready(str(data))
     data.with_name("elsewhere").rename(data)
+    await life.until_ready()
+
+
+async def test_a_full_disk_is_told(life: Life) -> None:
+    """Nothing more can be kept; questions are answered all the same."""
+    if isinstance(life.disk, LimitedFiles):
+        pytest.skip("this system lets nobody mount a small disk of his own")
+    with life.disk.with_room(_LEFT):
+        await life.until_unready("is full: 8 MiB free")
+        assert (await life.running.get("/api/find", q="orange fruits"))[0] == 200
     await life.until_ready()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -169,6 +170,34 @@ def test_prometheus_asks_where_the_service_listens() -> None:
     )
     path = provider["providers"][0]["options"]["path"]
     assert any(f":{path}:" in mount for mount in _COMPOSE["services"]["grafana"]["volumes"])
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="Prometheus' promtool is not installed")
+def test_prometheus_understands_every_question(tmp_path: Path) -> None:
+    """Its configuration, the alerts, and what each panel of the dashboard asks."""
+    folder = tmp_path / "prometheus"
+    shutil.copytree(_ROOT / "deploy" / "prometheus", folder)
+    config = (folder / "prometheus.yml").read_text(encoding="utf-8")
+    # It reads the secret that compose mounts.
+    (tmp_path / "token").write_text("0123456789abcdef")
+    token = str(tmp_path / "token")
+    (folder / "prometheus.yml").write_text(config.replace("/run/secrets/web_token", token))
+    board = json.loads((_ROOT / "deploy/grafana/dashboards/tangerine.json").read_text())
+    rules = [
+        {
+            "record": f"panel:{panel['id']}:{number}",
+            "expr": target["expr"].replace("$__rate_interval", "1m"),
+        }
+        for panel in board["panels"]
+        for number, target in enumerate(panel["targets"])
+    ]
+    (folder / "board.yml").write_text(json.dumps({"groups": [{"name": "board", "rules": rules}]}))
+    for check in (("config", "prometheus.yml"), ("rules", "board.yml")):
+        done = subprocess.run(
+            ["promtool", "check", *check], cwd=folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "SUCCESS" in done.stdout + done.stderr
 
 
 def test_the_service_gives_time_to_stop() -> None:

@@ -9,25 +9,21 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import shlex
 import shutil
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
-from aiohttp import web
 
 from bot.doctor import Doctor
-from bot.doctor_machine import Address, check_address, check_data_folder
 from bot.findings import Finding, Verdict, failed, findings_of
 from config.settings import config_file, load
 from tests.checkpoints import tiny_dual
+from tests.examined import examine, ill, the_one
 from tests.galleries import Gallery
 from tests.program import Program
 from tests.servers.discord_people import TOKEN as DISCORD_TOKEN
@@ -74,31 +70,6 @@ async def telegram() -> AsyncIterator[TelegramServer]:
     server = TelegramServer(privacy=False)
     async with server.running():
         yield server
-
-
-async def examine(gallery: Gallery, **settings: Any) -> list[Finding]:
-    """What the doctor finds with these settings over an installation that is well."""
-    defaults: dict[str, Any] = {
-        "data_dir": gallery.data,
-        "gallery": gallery.pictures,
-        "model": "mini",
-        "web": {"port": 0},
-        "pictures": {"workers": 1},
-    }
-    chosen = {name: value for name, value in {**defaults, **settings}.items() if value is not None}
-    return [finding async for finding in Doctor(load(**chosen)).findings()]
-
-
-def ill(findings: list[Finding]) -> list[Finding]:
-    """The findings that are not in order."""
-    return [finding for finding in findings if finding.verdict is not Verdict.OK]
-
-
-async def the_one(gallery: Gallery, **settings: Any) -> Finding:
-    """The only thing that is not in order with these settings."""
-    found = ill(await examine(gallery, **settings))
-    assert len(found) == 1, found
-    return found[0]
 
 
 async def test_an_installation_that_is_well_is_told_so(
@@ -313,118 +284,6 @@ async def test_a_gpu_that_is_not_there(gallery: Gallery) -> None:
     found = await the_one(gallery, device="cuda")
     assert (found.check, found.verdict) == ("device", Verdict.FAILED)
     assert "TANGERINE_DEVICE" in found.remedy
-
-
-# The machine
-
-
-@pytest.mark.parametrize("place", ["/proc/tangerine", "{file}/data"])
-async def test_a_data_folder_that_cannot_be_written(
-    gallery: Gallery, tmp_path: Path, place: str
-) -> None:
-    """Not even by root: the setting that names another one is named."""
-    (tmp_path / "file").write_text("no folder")
-    folder = place.format(file=tmp_path / "file")
-    found = await the_one(gallery, data_dir=folder)
-    assert (found.check, found.verdict) == ("data", Verdict.FAILED)
-    assert "TANGERINE_DATA_DIR" in found.remedy
-
-
-_LOOK = """
-import sys
-from pathlib import Path
-from bot.doctor_machine import check_data_folder
-[found] = check_data_folder(Path(sys.argv[1]))
-print(found.verdict, found.message, found.remedy, sep="|")
-"""
-
-
-@pytest.mark.skipif(
-    subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", "true"], check=False
-    ).returncode
-    if shutil.which("unshare")
-    else True,
-    reason="this system lets nobody mount a small disk of his own",
-)
-def test_a_full_disk(tmp_path: Path) -> None:
-    """A real file system that is full, and one with little room: both name the remedy."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    look = f"{sys.executable} -c {shlex.quote(_LOOK)} {disk}/data"
-    command = f"""
-        mount -t tmpfs -o size=4m tmpfs {disk} && mkdir {disk}/data
-        {look}
-        dd if=/dev/zero of={disk}/fill bs=1M 2>/dev/null
-        {look}
-    """
-    done = subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", command],
-        capture_output=True,
-        text=True,
-        cwd=Program(tmp_path, {}).root,
-        check=False,
-        timeout=100,
-    )
-    little, full = done.stdout.splitlines()
-    for line, words in ((little, "MiB are needed"), (full, "No space left on device")):
-        verdict, message, remedy = line.split("|")
-        assert verdict == "failed"
-        assert words in message
-        assert "TANGERINE_DATA_DIR" in remedy
-
-
-def test_room_is_measured_by_the_index(tmp_path: Path) -> None:
-    """What is needed grows with the index, which is written anew beside the one in use."""
-    index = tmp_path / "index" / "default"
-    index.mkdir(parents=True)
-    (index / "vectors").touch()
-    os.truncate(index / "vectors", 2**30)
-    verdicts = [
-        check_data_folder(tmp_path, lambda _, free=free: free * 2**20)[0].verdict
-        for free in (2047, 2048)
-    ]
-    assert verdicts == [Verdict.FAILED, Verdict.OK]
-    (index / "vectors").unlink()
-    assert check_data_folder(tmp_path, lambda _: 500 * 2**20)[0].verdict is Verdict.WARNING
-
-
-async def test_a_taken_port(gallery: Gallery) -> None:
-    """By a program that speaks something else: the settings for another one are named."""
-
-    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.close()
-
-    async with await asyncio.start_server(hang_up, "127.0.0.1") as taken:
-        found = await the_one(gallery, web={"port": taken.sockets[0].getsockname()[1]})
-    assert (found.check, found.verdict) == ("web", Verdict.FAILED)
-    assert "TANGERINE_WEB_PORT" in found.remedy
-
-
-async def test_a_port_of_our_own() -> None:
-    """Doctor beside a running bot does not take it for a stranger."""
-
-    async def alive(_: web.Request) -> web.Response:
-        return web.json_response({"alive": True})
-
-    app = web.Application()
-    app.router.add_get("/healthz", alive)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    address = Address("web", "127.0.0.1", runner.addresses[0][1], "web.port")
-    [running] = await check_address(address)
-    await runner.cleanup()
-    assert (running.verdict, "already" in running.message) == (Verdict.OK, True)
-    [free] = await check_address(address)
-    assert "is free" in free.message
-
-
-async def test_decoding_that_does_not_work(gallery: Gallery) -> None:
-    """The processes that decode are started and tried, not believed in."""
-    found = await the_one(gallery, pictures={"workers": 1, "max_megapixels": 1e-4})
-    assert (found.check, found.verdict) == ("pictures", Verdict.FAILED)
-    assert "[pictures]" in found.remedy
 
 
 # Collections and index

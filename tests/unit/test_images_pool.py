@@ -1,6 +1,7 @@
 """The decode pool keeps its promises when its processes do not."""
 
 import asyncio
+import gc
 import io
 import os
 import signal
@@ -233,12 +234,14 @@ async def test_workers_load_little() -> None:
     assert not modules & heavy
 
 
-async def test_worker_that_cannot_start_is_an_error() -> None:
-    """A pool whose workers cannot start says so instead of waiting for ever."""
+async def test_worker_that_cannot_start_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    """A pool whose workers cannot start says so, for all at once, and does not wait for ever."""
     with pytest.raises(TangerineError, match="could not be started") as caught:
-        async with DecodePool(1, memory_bytes=1 << 70):
+        async with DecodePool(2, memory_bytes=1 << 70):
             pass
     assert caught.value.remedy
+    gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 @pytest.mark.parametrize("name", ["workers", "timeout_s", "memory_bytes", "max_bytes"])
