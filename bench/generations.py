@@ -1,10 +1,12 @@
-"""What a generation costs to commit and to open: ``python -m bench.generations [pictures …]``.
+"""What a reindex costs at its end: ``python -m bench.generations [pictures …]``.
 
-A catalogue of so many pictures with vectors as CLIP's, without any encoder or file of a
-picture: what is left is what a reindex costs besides scanning and encoding, and what a start
-costs besides the model. One line for each number of pictures: the first commit, the opening by
-a process that starts, and commits after one picture, and after a hundredth of them, changed.
-Each figure is the median of five, but of one for the first commit.
+A catalogue of so many pictures and as many captions with vectors as CLIP's, without any encoder
+or file of a picture: what is left is what a reindex costs besides scanning and encoding, and what
+a start costs besides the model. One line for each number of pictures: the first commit, the
+opening by a process that starts, and the way from one encoded picture, or a hundred, to the
+search that finds them: the catalogue's transaction and the next generation. The last column is
+the whole generation that takes many such changes in, beside questions. Each figure is the median
+of five, with the smallest and the largest, but of one for the first and the last.
 """
 
 from __future__ import annotations
@@ -23,23 +25,37 @@ from rich.table import Table
 from bench.clip_like import DIMENSION, clip_like
 from core.types import ModelIdentity, Vectors
 from index.catalogue import Catalogue
-from index.records import Batch, CaptionVector, Changes, NewPicture, PictureVector
+from index.records import Batch, CaptionVector, Changes, NewPicture, PictureVector, Stamp
 from index.store import SnapshotStore
 
 _SIZES = (1_000, 10_000, 100_000)
+_CHANGES = (1, 100)
 _RUNS = 5
 _BLOCK = 4096
-_CAPTIONS = 1000
-_MODEL = ModelIdentity(name="clip-like", fingerprint="0" * 64, dimension=DIMENSION)
-_NAME = "gallery"
+MODEL = ModelIdentity(name="clip-like", fingerprint="0" * 64, dimension=DIMENSION)
+NAME = "gallery"
+_WORDS = (
+    "red",
+    "small",
+    "wooden",
+    "bright",
+    "old",
+    "blue",
+    "quiet",
+    "round",
+    "sweet",
+    "tall",
+    "wet",
+    "green",
+    "soft",
+)
 
 
 def main() -> None:
     """Print one line for each number of pictures."""
     console = Console(width=140)
-    table = Table(
-        "pictures", "engine", "first commit", "open", "one changed", "1% changed", box=None
-    )
+    changes = [f"{changed} changed" for changed in _CHANGES]
+    table = Table("pictures", "engine", "first commit", "open", *changes, "merge", box=None)
     for rows in [int(argument) for argument in sys.argv[1:]] or _SIZES:
         with tempfile.TemporaryDirectory() as folder:
             table.add_row(f"{rows:,}", *_measured(Path(folder), rows))
@@ -48,75 +64,92 @@ def main() -> None:
 
 
 def _measured(folder: Path, rows: int) -> list[str]:
-    pictures, texts = clip_like(rows + _RUNS * (1 + rows // 100), _CAPTIONS)
+    spare = _RUNS * sum(_CHANGES)
+    pictures, texts = clip_like(rows + spare, rows + spare)
     catalogue = Catalogue.open(folder / "catalogue.sqlite")
     store = SnapshotStore(folder / "index", catalogue)
-    fill = _Filling(catalogue, pictures, texts)
-    fill.add(rows)
-    first = _seconds(lambda: _commit(store))
+    fill = Filling(catalogue, pictures, texts)
+    fill.encode(rows)
+    fill.apply()
+    first = _seconds(lambda: commit(store))
     opened = [
-        _seconds(lambda: SnapshotStore(folder / "index", catalogue).current(_NAME))
+        _seconds(lambda: SnapshotStore(folder / "index", catalogue).current(NAME))
         for _ in range(_RUNS)
     ]
-    snapshot = store.current(_NAME)
+    snapshot = store.current(NAME)
     assert snapshot is not None
     cells = [snapshot.picture_index.kind, _told([first]), _told(opened)]
-    for changed in (1, rows // 100):
+    for changed in _CHANGES:
         times = []
         for _ in range(_RUNS):
-            fill.add(changed)
-            times.append(_seconds(lambda: _commit(store)))
+            fill.encode(changed)
+            times.append(_seconds(lambda: commit(store, fill.apply())))
         cells.append(_told(times))
+    cells.append(_told([_seconds(lambda: commit(store))]))
     catalogue.close()
     return cells
 
 
-class _Filling:
+class Filling:
     """Puts pictures and captions into a catalogue as a reindex does, but for the encoding."""
 
     def __init__(self, catalogue: Catalogue, pictures: Vectors, texts: Vectors) -> None:
         self._catalogue = catalogue
         self._pictures = pictures
         self._texts = texts
-        self._done = 0
+        self._run = 0
+        self._fresh = range(0)
+        self._paths: set[str] = set()
 
-    def add(self, count: int) -> None:
-        """So many more."""
-        fingerprint = _MODEL.fingerprint
-        run = self._catalogue.begin_run(_NAME, fingerprint, full=False)
-        fresh = range(self._done, self._done + count)
-        for start in fresh[::_BLOCK]:
-            rows = range(start, min(start + _BLOCK, fresh.stop))
+    def encode(self, count: int) -> None:
+        """Keep the vectors of so many more."""
+        fingerprint = MODEL.fingerprint
+        self._run = self._catalogue.begin_run(NAME, fingerprint, full=False)
+        self._fresh = range(self._fresh.stop, self._fresh.stop + count)
+        for start in self._fresh[::_BLOCK]:
+            rows = range(start, min(start + _BLOCK, self._fresh.stop))
             batch = Batch(
+                stamps=tuple(Stamp(_path(row), 1, 1, f"{row:064x}") for row in rows),
                 pictures=tuple(
                     PictureVector(f"{row:064x}", 224, 224, self._pictures[row]) for row in rows
                 ),
-                captions=tuple(
-                    CaptionVector(f"caption {row}", self._texts[row])
-                    for row in rows
-                    if row < len(self._texts)
-                ),
+                captions=tuple(CaptionVector(_caption(row), self._texts[row]) for row in rows),
             )
-            self._catalogue.save(run, _NAME, fingerprint, batch, done=rows.stop, total=fresh.stop)
+            self._catalogue.save(
+                self._run, NAME, fingerprint, batch, done=rows.stop, total=self._fresh.stop
+            )
+        self._paths |= {_path(row) for row in self._fresh}
+
+    def apply(self) -> Changes:
+        """Let the collection have them."""
         added = tuple(
-            NewPicture(
-                f"{row:07}.jpg",
-                f"{row:064x}",
-                224,
-                224,
-                (f"caption {row}",) if row < len(self._texts) else (),
-            )
-            for row in fresh
+            NewPicture(_path(row), f"{row:064x}", 224, 224, (_caption(row),)) for row in self._fresh
         )
-        self._done = fresh.stop
-        paths = frozenset(f"{row:07}.jpg" for row in range(self._done))
-        changes = Changes(added=added, changed=(), removed=(), failures=(), paths=paths)
-        self._catalogue.apply(run, _NAME, _MODEL, changes)
+        changes = Changes(
+            added=added,
+            changed=(),
+            removed=(),
+            failures=(),
+            paths=frozenset(self._paths),
+            vanished=frozenset(),
+        )
+        self._catalogue.apply(self._run, NAME, MODEL, changes)
+        return changes
 
 
-def _commit(store: SnapshotStore) -> None:
-    with store.writer_lock(_NAME):
-        store.commit(_NAME)
+def _path(row: int) -> str:
+    return f"{row:07}.jpg"
+
+
+def _caption(row: int) -> str:
+    """A sentence of words that other captions have, too."""
+    return f"a {_WORDS[row % 7]} {_WORDS[row % 11]} number {row} on a {_WORDS[row % 13]}"
+
+
+def commit(store: SnapshotStore, changes: Changes | None = None) -> None:
+    """The next generation of the catalogue's state, or of these changes alone."""
+    with store.writer_lock(NAME):
+        store.commit(NAME, changes)
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -126,8 +159,8 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _told(times: list[float]) -> str:
-    middle = f"{statistics.median(times):.2f} s"
-    return middle if len(times) == 1 else f"{middle} ({min(times):.2f} to {max(times):.2f})"
+    middle = f"{statistics.median(times):.3f} s"
+    return middle if len(times) == 1 else f"{middle} ({min(times):.3f} to {max(times):.3f})"
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bot.blas import one_core_for_each_product
 from bot.encoding import open_encoder
 from bot.health import folder_bytes, serving_troubles
 from bot.metrics import Metrics
@@ -140,6 +141,7 @@ async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> Asy
     Raises ModelUnavailable, CatalogueError, SettingsError.
     """
     _make_data_dir(settings.data_dir)
+    one_core_for_each_product()
     metrics = Metrics()
     async with AsyncExitStack() as stack:
         tracer = await stack.enter_async_context(tracer_of(settings.logs.traces_url))
@@ -157,6 +159,7 @@ async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> Asy
                 max_batch=settings.encoder.max_batch,
                 max_bulk_batch=settings.encoder.max_bulk_batch,
                 max_queue=settings.encoder.max_queue,
+                packs_texts=encoder.packs_texts,
                 cached_texts=settings.encoder.cached_texts,
                 observe=metrics.batch,
                 observe_cache=metrics.cache_lookup,

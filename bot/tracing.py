@@ -7,7 +7,7 @@ several requests and carries none.
 
 from __future__ import annotations
 
-import secrets
+import random
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -17,7 +17,7 @@ from structlog.contextvars import bind_contextvars, bound_contextvars, get_conte
 from bot.ports import Span
 
 _KEY = "request"
-_BYTES = 4
+_BITS = 32
 
 _scoped: ContextVar[bool] = ContextVar("scoped", default=False)
 
@@ -71,4 +71,5 @@ _NOTHING = nullcontext(_Nothing())
 
 
 def _new_id() -> str:
-    return secrets.token_hex(_BYTES)
+    # Not os.urandom: a system call lets other threads go first, which is 2 ms under load.
+    return f"{random.getrandbits(_BITS):0{_BITS // 4}x}"

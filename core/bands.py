@@ -44,6 +44,9 @@ _LOWER_QUANTILE = 0.16
 _UNRELATED_QUANTILE = 0.9
 _MIN_DEVIATION = 1e-4
 
+BEST_FIRST = (Band.STRONG, Band.FAIR, Band.WEAK)
+"""The bands, the best one first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -60,11 +63,11 @@ class Thresholds:
     floor: float = -1.0
     sure: float = 1.1
 
-    def band(self, score: float, z: float) -> Band:
-        """The band of a cosine whose standard score is ``z``."""
-        if score < self.floor or (z < self.fair and score < self.sure):
-            return Band.WEAK
-        return Band.STRONG if z >= self.strong else Band.FAIR
+    def places(self, scores: NDArray[np.float64], z: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Of each cosine with its standard score, the place of its band in ``BEST_FIRST``: [n]."""
+        weak = (scores < self.floor) | ((z < self.fair) & (scores < self.sure))
+        found: NDArray[np.int64] = np.where(weak, 2, np.where(z >= self.strong, 0, 1))
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,7 +94,9 @@ class Calibration:
     ) -> list[Band]:
         """The band of each score of this query, a unit vector of shape [d]."""
         middle, deviation = self.spread(query)
-        return [thresholds.band(float(s), (float(s) - middle) / deviation) for s in scores]
+        exact = scores.astype(np.float64)
+        places = thresholds.places(exact, (exact - middle) / deviation)
+        return [BEST_FIRST[place] for place in places.tolist()]
 
 
 def calibrate(snapshot: Snapshot, *, seed: int = 0) -> Calibration:
@@ -110,7 +115,7 @@ def calibrate(snapshot: Snapshot, *, seed: int = 0) -> Calibration:
     told = snapshot.caption_index
     captions = _draw(rng, len(told), _SAMPLED_QUERIES)
     caption_sample = told.reconstruct(_draw(rng, len(told), _SAMPLED_PICTURES))
-    captioned = sum(1 for picture in snapshot.pictures if picture.caption)
+    captioned = len(np.unique(snapshot.owners))
     without = 1 - captioned / max(len(snapshot.pictures), 1)
     if len(captions) < _ENOUGH_QUERIES:
         default = Thresholds(_DEFAULT_FAIR_Z, _DEFAULT_STRONG_Z)
@@ -145,8 +150,20 @@ def _draw(rng: np.random.Generator, total: int, wanted: int) -> NDArray[np.int64
 
 
 def _moments(scores: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    low, middle = np.quantile(scores, [_LOWER_QUANTILE, 0.5], axis=1).astype(np.float32)
+    # What np.quantile does, at a tenth of its cost for a single query.
+    ordered = np.sort(scores, axis=1)
+    low, middle = _quantile(ordered, _LOWER_QUANTILE), _quantile(ordered, 0.5)
     return middle, np.maximum(middle - low, _MIN_DEVIATION)
+
+
+def _quantile(ordered: NDArray[np.float32], share: float) -> NDArray[np.float32]:
+    """Of rows that are sorted, interpolated between the two values around it: [n]."""
+    place = share * (ordered.shape[1] - 1)
+    below = int(place)
+    above = min(below + 1, ordered.shape[1] - 1)
+    step = np.float32(place - below)
+    found: NDArray[np.float32] = ordered[:, below] * (1 - step) + ordered[:, above] * step
+    return found
 
 
 def _thresholds(

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,19 @@ _ACCENTS = re.compile(r"[\u0300-\u036f]+")
 _WORD = re.compile(r"\w+")
 # Thai, kana, CJK ideographs, half-width kana: scripts without spaces between words.
 _UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f]+")
+
+
+class CountedWords(Protocol):
+    """Captions by their words, with how many of them hold a word."""
+
+    def __len__(self) -> int:
+        """How many captions there are."""
+
+    def count(self, word: str) -> int:
+        """How many of them hold a word, as :func:`words_of` writes it."""
+
+    def search(self, text: str, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """What :meth:`core.ports.WordIndex.search` says."""
 
 
 class CaptionWords:
@@ -51,7 +64,7 @@ class CaptionWords:
             self._caption_weights[rows] += weights[word]
 
     @classmethod
-    def of(cls, captions: Iterable[str], background: CaptionWords | None = None) -> Self:
+    def of(cls, captions: Iterable[str], background: CountedWords | None = None) -> Self:
         """The index of these captions.
 
         How rare a word is, is told by them and by the captions of the ``background``: a

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -20,6 +20,8 @@ from core.types import Band, CaptionHit, DescribeResult, Hit, SearchResult, Vect
 # scores for one of the query's: at 1 the exclusion would weigh as much as the wish.
 _EXCLUDE_WEIGHT = 0.5
 _FIRST_FETCH = 64
+_READ = 32
+"""Vectors read at once while hits are collected: a page and its near-duplicates, as a rule."""
 
 
 def mix(picture: Vectors, text: Vectors, text_weight: float, calibration: Calibration) -> Vectors:
@@ -146,15 +148,12 @@ def _collapse(
     wanted: int,
 ) -> list[Found]:
     """The first ``wanted`` of them without near-duplicates, or more."""
-    vectors = snapshot.picture_index.reconstruct(np.array([e.row for e in ordered], dtype=np.int64))
-    shown = np.empty_like(vectors)
+    shown = np.empty((len(ordered), len(ranking.vector)), dtype=np.float32)
     seen = set(ranking.hidden)
-    if ranking.unlike is not None:
-        # Those are never shown, and need no row in what is compared with.
-        kept = vectors @ ranking.unlike < ranking.duplicate_cosine
-        ordered, vectors = [e for e, keep in zip(ordered, kept, strict=True) if keep], vectors[kept]
     found: list[Found] = []
-    for each, vector in zip(ordered, vectors, strict=True):
+    for each, vector in _with_vectors(snapshot, ordered):
+        if ranking.unlike is not None and vector @ ranking.unlike >= ranking.duplicate_cosine:
+            continue
         digest = snapshot.pictures[each.row].sha256
         alike = shown[: len(found)] @ vector
         if digest in seen or (alike.size and alike.max() >= ranking.duplicate_cosine):
@@ -167,6 +166,16 @@ def _collapse(
     if ranking.unwanted is None:
         return found
     return _demote(found, shown, ranking, ranking.unwanted, calibration)
+
+
+def _with_vectors(
+    snapshot: Snapshot, ordered: Sequence[Found]
+) -> Iterator[tuple[Found, NDArray[np.float32]]]:
+    """Each with its vector, float32 [d], read as far as somebody looks."""
+    for start in range(0, len(ordered), _READ):
+        block = ordered[start : start + _READ]
+        rows = np.array([each.row for each in block], dtype=np.int64)
+        yield from zip(block, snapshot.picture_index.reconstruct(rows), strict=True)
 
 
 def _demote(

@@ -122,24 +122,31 @@ class Catalogue:
         """Everything that a reindex compares the folder with."""
         with self._database.read() as connection:
             texts = captions_of(connection, collection)
+            table = pictures.c
+            # Unpacked: looking up columns by name takes half of the time of many rows.
             indexed = tuple(
                 IndexedPicture(
-                    id=row.id,
-                    path=row.path,
-                    sha256=row.sha256,
-                    width=row.width,
-                    height=row.height,
-                    captions=tuple(texts.get(row.id, ())),
+                    id=key,
+                    path=path,
+                    sha256=sha256,
+                    width=width,
+                    height=height,
+                    captions=tuple(texts.get(key, ())),
                 )
-                for row in connection.execute(
-                    select(pictures)
-                    .where(pictures.c.collection == collection)
-                    .order_by(pictures.c.path)
+                for key, path, sha256, width, height in connection.execute(
+                    select(table.id, table.path, table.sha256, table.width, table.height)
+                    .where(table.collection == collection)
+                    .order_by(table.path)
                 )
             )
+            read = files.c
             stamps = {
-                row.path: Stamp(row.path, row.size, row.mtime_ns, row.sha256)
-                for row in connection.execute(select(files).where(files.c.collection == collection))
+                path: Stamp(path, size, mtime_ns, sha256)
+                for path, size, mtime_ns, sha256 in connection.execute(
+                    select(read.path, read.size, read.mtime_ns, read.sha256).where(
+                        read.collection == collection
+                    )
+                )
             }
             bad = {
                 row.sha256: BadFile(
@@ -164,8 +171,8 @@ class Catalogue:
         table = picture_vectors
         with self._database.read() as connection:
             return {
-                row.sha256: (row.width, row.height)
-                for row in connection.execute(
+                sha256: (width, height)
+                for sha256, width, height in connection.execute(
                     select(table.c.sha256, table.c.width, table.c.height).where(
                         table.c.fingerprint == fingerprint, table.c.run >= since_run
                     )

@@ -46,6 +46,9 @@ _PER_HIT = 8
 
 _GROWTH = 4
 
+_TOGETHER = 64
+"""Queries that are compared with the codes at once: 3 MiB of candidates at 2,048 each."""
+
 
 def fits(vectors: Vectors) -> bool:
     """Whether these, [n, d], can be coded: d is a multiple of 4, and n enough to learn from."""
@@ -79,6 +82,8 @@ class CompactIndex:
         if (codes.ntotal, codes.d) != vectors.shape:
             raise ValueError(f"{codes.ntotal} codes for {len(vectors)} vectors")
         self._codes = codes
+        self._rotation = faiss.downcast_VectorTransform(codes.chain.at(0))
+        self._quantiser = faiss.downcast_index(codes.index)
         self._vectors = vectors
         self.tuned = tuned
 
@@ -93,6 +98,8 @@ class CompactIndex:
             codes = faiss.read_index(str(path))
         except RuntimeError as error:
             raise ValueError(f"{path.name} is no FAISS index") from error
+        if not isinstance(codes, faiss.IndexPreTransform):
+            raise ValueError(f"{path.name} is no FAISS index of rotated codes")  # noqa: TRY004 - a file
         tuned = json.loads(path.with_suffix(TUNING).read_bytes())
         try:
             return cls(codes, map_vectors(path.with_suffix(VECTORS), dimension), Tuned(**tuned))
@@ -144,30 +151,45 @@ class CompactIndex:
         scores = np.empty((len(queries), k), dtype=np.float32)
         rows = np.empty((len(queries), k), dtype=np.int64)
         with one_thread():
-            for place in range(len(queries)):
-                query = queries[place : place + 1]
-                scores[place], rows[place] = self._one(query, k, wanted)
+            for start in range(0, len(queries), _TOGETHER):
+                part = slice(start, start + _TOGETHER)
+                scores[part], rows[part] = self._some(queries[part], k, wanted)
         return scores, rows
 
     def reconstruct(self, rows: NDArray[np.int64]) -> Vectors:
         """The stored vectors of these rows: float32 [n, dimension]. Raises IndexError."""
         return chosen(self._vectors, rows)
 
-    def _one(
-        self, query: Vectors, k: int, wanted: int
+    def _some(
+        self, queries: Vectors, k: int, wanted: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        while wanted * _GROWTH < len(self):
-            rough, candidates = self._codes.search(query, wanted)
-            found = candidates[candidates >= 0][None]
-            if found.shape[1] >= k:
-                scores, rows = best_of(self._vectors, query, found, k)
-                # Equal vectors have equal codes. Where the last candidate is rated as high as
-                # a hit, others of that rating were cut off, and one may be a better hit.
-                if rough[np.isin(candidates, rows[0])].min() > rough[0, -1]:
-                    return scores[0], rows[0]
-            wanted *= _GROWTH
-        scores, rows = nearest(self._vectors, query, k)
-        return scores[0], rows[0]
+        """The best ``k`` of a few queries, of ``wanted`` candidates each or more."""
+        if wanted * _GROWTH >= len(self):
+            return nearest(self._vectors, queries, k)
+        rough, candidates = self._rated(queries, wanted)
+        scores, rows = best_of(self._vectors, queries, np.maximum(candidates, 0), k)
+        for place in range(len(queries)):
+            # Equal vectors have equal codes. Where the last candidate is rated as high as
+            # a hit, others of that rating were cut off, and one may be a better hit.
+            last = candidates[place][rough[place] == rough[place, -1]]
+            if last.min() < 0 or np.isin(rows[place], last).any():
+                query = queries[place : place + 1]
+                more = self._some(query, k, _GROWTH * wanted)
+                scores[place], rows[place] = more[0][0], more[1][0]
+        return scores, rows
+
+    def _rated(
+        self, queries: Vectors, wanted: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The ``wanted`` best rows of each query by their codes, best first, with ratings."""
+        # One by one: a product of two matrices rounds otherwise than one with a vector, and
+        # a query would be rated otherwise than alone. The codes are compared with integers,
+        # those of several queries at once, which halves the time of each.
+        rotated = np.concatenate(
+            [self._rotation.apply(queries[n : n + 1]) for n in range(len(queries))]
+        )
+        rough, candidates = self._quantiser.search(rotated, wanted)
+        return rough, candidates
 
 
 def make_codes(vectors: Vectors, *, like: Any = None, seed: int = 0) -> Any:

@@ -68,6 +68,11 @@ class ComposedIndex:
         self._survivors = survivors
         self._extra = extra
 
+    @property
+    def parts(self) -> tuple[VectorIndex, Survivors, VectorIndex]:
+        """What it is made of: the base, which of its rows are left, and the others."""
+        return self._base, self._survivors, self._extra
+
     def __len__(self) -> int:
         return len(self._survivors) + len(self._extra)
 

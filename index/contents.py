@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
+from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
 
 from core.errors import CatalogueError
 from core.types import ModelIdentity, Picture, Vectors
 from index.records import text_hash
-from index.rows import captions_of
+from index.rows import CHUNK, captions_of
 from index.schema import caption_vectors, captions, collections, picture_vectors, pictures
 
 BLOCK = 4096
@@ -49,6 +52,21 @@ def identity_of(connection: Connection, collection: str) -> ModelIdentity | None
     return ModelIdentity(
         name=row.model_name, fingerprint=row.model_fingerprint, dimension=row.model_dimension
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Excerpt:
+    """Some pictures, by path, with their vectors: float32 [n, d] and [m, d].
+
+    ``captions``: text and place in ``pictures`` of each encoded caption; ``silent``: how many
+    captions of a picture could not be encoded, by its id.
+    """
+
+    pictures: tuple[Picture, ...]
+    picture_vectors: Vectors
+    captions: tuple[tuple[str, int], ...]
+    caption_vectors: Vectors
+    silent: Mapping[str, int]
 
 
 class Contents:
@@ -89,16 +107,7 @@ class Contents:
             .order_by(pictures.c.path)
         )
         return tuple(
-            Picture(
-                id=row.id,
-                collection=self.collection,
-                path=row.path,
-                caption=next(iter(self._texts.get(row.id, ())), ""),
-                sha256=row.sha256,
-                width=row.width,
-                height=row.height,
-            )
-            for row in rows
+            self._picture(row, next(iter(self._texts.get(row.id, ())), "")) for row in rows
         )
 
     @cached_property
@@ -118,6 +127,83 @@ class Contents:
             if text_hash(text) in encoded
         )
 
+    @property
+    def count(self) -> int:
+        """How many pictures there are."""
+        mine = pictures.c.collection == self.collection
+        counted = select(func.count()).select_from(pictures).where(mine)
+        return int(self._connection.execute(counted).scalar_one())
+
+    def silent(self, ids: Iterable[str] | None = None) -> dict[str, int]:
+        """How many captions of a picture could not be encoded, by its id, where any could not.
+
+        ``ids``: of these pictures alone, which takes as long as they are many.
+        """
+        query = (
+            select(captions.c.picture_id, func.count())
+            .join(pictures, captions.c.picture_id == pictures.c.id)
+            .join(caption_vectors, self._of_caption, isouter=True)
+            .where(pictures.c.collection == self.collection, caption_vectors.c.text_hash.is_(None))
+            .group_by(captions.c.picture_id)
+        )
+        queries = (
+            [query]
+            if ids is None
+            else [query.where(captions.c.picture_id.in_(chunk)) for chunk in _chunks(ids)]
+        )
+        return {
+            picture_id: count
+            for each in queries
+            for picture_id, count in self._connection.execute(each)
+        }
+
+    def only(self, ids: Iterable[str], paths: Iterable[str]) -> Excerpt:
+        """Those of these pictures that are there, named by their ids or by their paths.
+
+        Takes as long as they are many. Raises CatalogueError where a vector is missing or has
+        another dimension.
+        """
+        found = {
+            row.id: row
+            for column, names in ((pictures.c.id, ids), (pictures.c.path, paths))
+            for chunk in _chunks(names)
+            for row in self._connection.execute(
+                select(pictures, picture_vectors.c.vector)
+                .join(picture_vectors, self._of_picture, isouter=True)
+                .where(pictures.c.collection == self.collection, column.in_(chunk))
+            )
+        }
+        rows = sorted(found.values(), key=lambda row: str(row.path))
+        texts: dict[str, list[tuple[str, bytes | None]]] = {row.id: [] for row in rows}
+        for chunk in _chunks(found):
+            for row in self._connection.execute(
+                select(captions.c.picture_id, captions.c.text, caption_vectors.c.vector)
+                .join(caption_vectors, self._of_caption, isouter=True)
+                .where(captions.c.picture_id.in_(chunk))
+                .order_by(captions.c.picture_id, captions.c.position)
+            ):
+                texts[row.picture_id].append((row.text, row.vector))
+        encoded = [
+            (text, place, vector)
+            for place, row in enumerate(rows)
+            for text, vector in texts[row.id]
+            if vector is not None
+        ]
+        dimension = self.identity.dimension if self.identity is not None else 0
+        return Excerpt(
+            pictures=tuple(
+                self._picture(row, next((text for text, _ in texts[row.id]), "")) for row in rows
+            ),
+            picture_vectors=unpack([row.vector for row in rows], dimension, self.collection),
+            captions=tuple((text, place) for text, place, _ in encoded),
+            caption_vectors=unpack([each for _, _, each in encoded], dimension, self.collection),
+            silent={
+                key: missing
+                for key, each in texts.items()
+                if (missing := sum(vector is None for _, vector in each))
+            },
+        )
+
     def picture_vectors(self) -> Iterator[Vectors]:
         """The vectors of :attr:`pictures` in blocks: float32 [<= BLOCK, d].
 
@@ -126,12 +212,7 @@ class Contents:
         query = (
             select(picture_vectors.c.vector)
             .select_from(pictures)
-            .join(
-                picture_vectors,
-                (picture_vectors.c.sha256 == pictures.c.sha256)
-                & (picture_vectors.c.fingerprint == self._fingerprint),
-                isouter=True,
-            )
+            .join(picture_vectors, self._of_picture, isouter=True)
             .where(pictures.c.collection == self.collection)
             .order_by(pictures.c.path)
         )
@@ -143,11 +224,7 @@ class Contents:
             select(caption_vectors.c.vector)
             .select_from(pictures)
             .join(captions, captions.c.picture_id == pictures.c.id)
-            .join(
-                caption_vectors,
-                (caption_vectors.c.text_hash == captions.c.text_hash)
-                & (caption_vectors.c.fingerprint == self._fingerprint),
-            )
+            .join(caption_vectors, self._of_caption)
             .where(pictures.c.collection == self.collection)
             .order_by(pictures.c.path, captions.c.position)
         )
@@ -156,6 +233,31 @@ class Contents:
     @property
     def _fingerprint(self) -> str:
         return self.identity.fingerprint if self.identity is not None else ""
+
+    @property
+    def _of_picture(self) -> ColumnElement[bool]:
+        return and_(
+            picture_vectors.c.sha256 == pictures.c.sha256,
+            picture_vectors.c.fingerprint == self._fingerprint,
+        )
+
+    @property
+    def _of_caption(self) -> ColumnElement[bool]:
+        return and_(
+            caption_vectors.c.text_hash == captions.c.text_hash,
+            caption_vectors.c.fingerprint == self._fingerprint,
+        )
+
+    def _picture(self, row: Row[Any], caption: str) -> Picture:
+        return Picture(
+            id=row.id,
+            collection=self.collection,
+            path=row.path,
+            caption=caption,
+            sha256=row.sha256,
+            width=row.width,
+            height=row.height,
+        )
 
     @cached_property
     def _texts(self) -> dict[str, list[str]]:
@@ -168,3 +270,9 @@ class Contents:
         for block in rows.partitions():
             vectors = [row.vector for row in block]
             yield unpack(vectors, self.identity.dimension, self.collection)
+
+
+def _chunks(names: Iterable[str]) -> Iterator[list[str]]:
+    remaining = iter(names)
+    while chunk := list(islice(remaining, CHUNK)):
+        yield chunk

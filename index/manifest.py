@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from core.types import ModelIdentity
 from index.durable import checksum, swap_durably
@@ -29,11 +30,50 @@ class FileSum:
 
 
 @dataclass(frozen=True, slots=True)
+class Files:
+    """A folder beside the manifest, and the checksum of each file in it."""
+
+    folder: str
+    files: Mapping[str, FileSum]
+
+    def verify(self, home: Path) -> None:
+        """Compare every file with its checksum. Raises DamagedGenerationError."""
+        for name, expected in self.files.items():
+            try:
+                found = checksum(home / self.folder / name)
+            except OSError as error:
+                raise DamagedGenerationError(f"{name} cannot be read") from error
+            if found != (expected.sha256, expected.size):
+                raise DamagedGenerationError(f"{name} is damaged")
+
+    def is_there(self, home: Path) -> bool:
+        """Whether every file is there in its size, which costs one ``stat`` each."""
+        try:
+            return all(
+                (home / self.folder / name).stat().st_size == expected.size
+                for name, expected in self.files.items()
+            )
+        except OSError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Base(Files):
+    """The files of a whole generation, its number and its counts."""
+
+    generation: int
+    pictures: int
+    captions: int
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """One generation: counts, engines, model, and the checksum of each of its files.
 
     ``recall``: the share of the true ten best pictures that the engine finds, as measured on
-    the collection; None where it finds all.
+    the collection; None where it finds all. ``folder``: where its files are, by default named
+    by its number. ``base``: the whole generation over which this one lies, and ``changes`` how
+    many pictures of it are not as they were, or new; ``kind`` and ``recall`` are then the base's.
     """
 
     collection: str
@@ -45,21 +85,40 @@ class Manifest:
     files: Mapping[str, FileSum]
     caption_kind: str = "exact"
     recall: float | None = None
+    folder: str = ""
+    base: Base | None = None
+    changes: int = 0
+
+    @property
+    def own(self) -> Files:
+        """The files of this very generation."""
+        return Files(self.folder or str(self.generation), self.files)
+
+    @property
+    def whole(self) -> Base:
+        """The generation that needs no other one: the base, or this one."""
+        if self.base is not None:
+            return self.base
+        own = self.own
+        return Base(own.folder, own.files, self.generation, self.pictures, self.captions)
+
+    @property
+    def layers(self) -> tuple[Files, ...]:
+        """All folders that make up this generation, the base first."""
+        return (self.own,) if self.base is None else (self.base, self.own)
 
     def write(self, folder: Path) -> None:
         """Make this the collection's current generation, in one step. Raises OSError."""
         document = {"format": FORMAT, **asdict(self)}
         swap_durably(folder / NAME, json.dumps(document, indent=1).encode())
 
-    def verify(self, generation: Path) -> None:
-        """Compare every file with its checksum. Raises DamagedGenerationError."""
-        for name, expected in self.files.items():
-            try:
-                found = checksum(generation / name)
-            except OSError as error:
-                raise DamagedGenerationError(f"{name} cannot be read") from error
-            if found != (expected.sha256, expected.size):
-                raise DamagedGenerationError(f"{name} is damaged")
+    def verify(self, home: Path) -> None:
+        """Compare every file with its checksum; ``home`` holds the manifest.
+
+        Raises DamagedGenerationError.
+        """
+        for each in self.layers:
+            each.verify(home)
 
 
 def read_manifest(folder: Path) -> Manifest | None:
@@ -77,10 +136,21 @@ def read_manifest(folder: Path) -> Manifest | None:
         document = json.loads(data)
         if document.pop("format") != FORMAT:
             raise DamagedGenerationError("the manifest is of another version")
-        files = {name: FileSum(**entry) for name, entry in document.pop("files").items()}
+        files = _sums(document.pop("files"))
         model = ModelIdentity(**document.pop("model"))
-        if any(Path(name).name != name for name in files):
+        below = document.pop("base", None)
+        base = None if below is None else Base(files=_sums(below.pop("files")), **below)
+        manifest = Manifest(files=files, model=model, base=base, **document)
+        if any(
+            Path(name).name != name
+            for each in manifest.layers
+            for name in (each.folder, *each.files)
+        ):
             raise DamagedGenerationError("the manifest names a file elsewhere")
-        return Manifest(files=files, model=model, **document)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DamagedGenerationError("the manifest is damaged") from error
+    return manifest
+
+
+def _sums(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, FileSum]:
+    return {name: FileSum(**entry) for name, entry in entries.items()}

@@ -23,8 +23,8 @@ from core.moderation import (
 )
 from core.ports import VectorIndex
 from core.types import Picture, Vectors
+from index.layered import Generation
 from index.moderation_rows import Rules
-from index.snapshot import IndexSnapshot
 from index.uploads import Overlay
 
 _BLOCK = 4096
@@ -86,11 +86,11 @@ class Judge:
 
     def __init__(self, *, duplicate_cosine: float = 0.97) -> None:
         self._duplicate_cosine = duplicate_cosine
-        self._known: WeakKeyDictionary[IndexSnapshot, _Known] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[Generation, _Known] = WeakKeyDictionary()
         self._guard = threading.Lock()
 
     def judge(
-        self, base: IndexSnapshot, overlay: Overlay, rules: Sequence[Rules], *, adults: bool
+        self, base: Generation, overlay: Overlay, rules: Sequence[Rules], *, adults: bool
     ) -> Judgement:
         """What is hidden by the rules of each of these communities, the viewer's own first.
 
@@ -113,7 +113,7 @@ class Judge:
         ordered = sorted(waiting.values(), key=_by_urgency)
         return Judgement(frozenset(hidden), tuple(ordered))
 
-    def scores(self, base: IndexSnapshot, text: str, meaning: Meaning) -> tuple[Scorer, Scores]:
+    def scores(self, base: Generation, text: str, meaning: Meaning) -> tuple[Scorer, Scores]:
         """The standard scores of a base's pictures, and what gives those of others."""
         known = self._of(base)
         with self._guard:
@@ -127,7 +127,7 @@ class Judge:
             known.scores[text] = found
         return found
 
-    def _held(self, base: IndexSnapshot, overlay: Overlay, rules: Rules) -> dict[str, HeldPicture]:
+    def _held(self, base: Generation, overlay: Overlay, rules: Rules) -> dict[str, HeldPicture]:
         """What waits for a decision, by content."""
         held: dict[str, tuple[Picture, dict[str, Reason]]] = {}
         for picture, reason in self._reasons(base, overlay, rules):
@@ -147,7 +147,7 @@ class Judge:
         }
 
     def _reasons(
-        self, base: IndexSnapshot, overlay: Overlay, rules: Rules
+        self, base: Generation, overlay: Overlay, rules: Rules
     ) -> Iterator[tuple[Picture, Reason]]:
         """Everything that meets a criterion; uploads first, as somebody waits for those."""
         for criterion, meaning in rules.criteria:
@@ -165,7 +165,7 @@ class Judge:
             for row, cosine in self._alike(base, vector).items():
                 yield base.pictures[row], Reason(NEAR_DUPLICATE, cosine)
 
-    def _alike(self, base: IndexSnapshot, vector: Vectors) -> Mapping[int, float]:
+    def _alike(self, base: Generation, vector: Vectors) -> Mapping[int, float]:
         known, key = self._of(base), vector.tobytes()
         with self._guard:
             kept = known.alike.get(key)
@@ -183,7 +183,7 @@ class Judge:
             known.alike[key] = found
         return found
 
-    def _of(self, base: IndexSnapshot) -> _Known:
+    def _of(self, base: Generation) -> _Known:
         with self._guard:
             return self._known.setdefault(base, _Known())
 

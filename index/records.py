@@ -130,8 +130,9 @@ class Changes:
 
     ``removed`` are ids; ``changed`` are pictures that keep their id; ``failures`` are all
     that there are now, those of earlier runs are forgotten; ``paths`` are all files that
-    are there, what is known of others is forgotten. ``mended`` where vectors were made anew
-    that pictures had already.
+    are there, what is known of others is forgotten; ``vanished`` are these others, where
+    somebody has them at hand, so that not every known file is read for it. ``mended`` where
+    vectors were made anew that pictures had already.
     """
 
     added: tuple[NewPicture, ...]
@@ -140,6 +141,7 @@ class Changes:
     failures: tuple[BadFile, ...]
     paths: frozenset[str]
     mended: bool = False
+    vanished: frozenset[str] | None = None
 
     @property
     def searchable(self) -> bool:

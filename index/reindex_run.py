@@ -89,17 +89,22 @@ class ReindexRun:
         self._guard.check(
             self._spec.folder, name, removed=len(difference.removed), known=len(known.pictures)
         )
+        paths = frozenset(picture.path for picture in scan.pictures)
         changes = Changes(
             added=difference.added,
             changed=difference.changed,
             removed=difference.removed,
             failures=failures,
-            paths=frozenset(picture.path for picture in scan.pictures),
+            paths=paths,
             mended=bool(self._suspects),
+            vanished=frozenset(known.stamps.keys() - paths),
         )
         generation = await finished_in_thread(self._catalogue.apply, run, name, identity, changes)
         if not await finished_in_thread(self._store.is_current, name, generation):
-            await finished_in_thread(self._store.commit, name)
+            # A full run makes vectors anew of pictures that are not among the changes.
+            same = known.identity == identity and not self._full
+            await finished_in_thread(self._store.commit, name, changes if same else None)
+        await finished_in_thread(self._store.merge, name)
         late = await self._latecomers(worker, chat)
         if added or late:
             await finished_in_thread(chat.announce)

@@ -71,13 +71,13 @@ def delete_where_in(
 def captions_of(connection: Connection, collection: str) -> dict[str, list[str]]:
     """The captions of each picture of a collection in their order, by the picture's id."""
     texts: dict[str, list[str]] = {}
-    for row in connection.execute(
+    for picture_id, text in connection.execute(
         select(captions.c.picture_id, captions.c.text)
         .join(pictures, captions.c.picture_id == pictures.c.id)
         .where(pictures.c.collection == collection)
         .order_by(captions.c.picture_id, captions.c.position)
     ):
-        texts.setdefault(row.picture_id, []).append(row.text)
+        texts.setdefault(picture_id, []).append(text)
     return texts
 
 
@@ -134,8 +134,18 @@ def drop_unused_vectors(connection: Connection) -> None:
     models = select(collections.c.model_fingerprint).where(
         collections.c.model_fingerprint.is_not(None)
     )
-    for table, _, used in _VECTORS:
-        connection.execute(delete(table).where(or_(~used, table.c.fingerprint.not_in(models))))
+    for table, key, used in _VECTORS:
+        # Keys first: they lie together in an index, the vectors in a hundred times as much.
+        unused = connection.execute(
+            select(key, table.c.fingerprint).where(or_(~used, table.c.fingerprint.not_in(models)))
+        ).all()
+        if unused:
+            connection.execute(
+                delete(table).where(
+                    key == bindparam("unused"), table.c.fingerprint == bindparam("model")
+                ),
+                [{"unused": name, "model": model} for name, model in unused],
+            )
 
 
 def drop_vectors_of(connection: Connection, contents: Sequence[str], texts: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""One generation of a collection: immutable in memory, a folder with checksums on disk.
+"""One whole generation of a collection: immutable in memory, a folder with checksums on disk.
 
 The folder of a generation holds ``pictures.faiss``, ``captions.faiss``, what else their
 engines need, and ``rows.json``.
@@ -9,10 +9,14 @@ catalogue.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from core.caption_words import CaptionWords
 from core.errors import CatalogueError
@@ -42,6 +46,8 @@ class IndexSnapshot:
     captions: tuple[tuple[str, int], ...]
     picture_index: StoredIndex
     caption_index: StoredIndex
+    silent: Mapping[str, int] = field(default_factory=dict)
+    """How many captions of a picture could not be encoded, by its id."""
     _rows: Mapping[str, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -56,6 +62,11 @@ class IndexSnapshot:
     def row_of(self, picture_id: str) -> int | None:
         """The row of the picture with this id, None where there is none."""
         return self._rows.get(picture_id)
+
+    @cached_property
+    def owners(self) -> NDArray[np.int64]:
+        """The row of the picture of each caption, int64 [captions]."""
+        return np.array([row for _, row in self.captions], dtype=np.int64)
 
     @cached_property
     def caption_words(self) -> CaptionWords:
@@ -92,6 +103,7 @@ class IndexSnapshot:
                 identity=identity,
                 pictures=contents.pictures,
                 captions=contents.captions,
+                silent=contents.silent(),
                 picture_index=choose_index(
                     pictures, captions, rules, None if known is None else known.picture_index
                 ),
@@ -124,18 +136,12 @@ class IndexSnapshot:
         self.picture_index.save(folder / PICTURES)
         self.caption_index.save(folder / CAPTIONS)
         rows = {
-            "pictures": [
-                [each.id, each.path, each.caption, each.sha256, each.width, each.height]
-                for each in self.pictures
-            ],
+            "pictures": [picture_entry(each) for each in self.pictures],
             "captions": self.captions,
+            "silent": self.silent,
         }
-        write_durably(folder / ROWS, json.dumps(rows, separators=(",", ":")).encode())
-        files = sorted(folder.iterdir())
-        for file in files:
-            sync(file)
-        sync(folder)
-        sync(folder.parent)
+        write_rows(folder / ROWS, rows)
+        files = sealed(folder)
         return Manifest(
             collection=self.collection,
             generation=self.generation,
@@ -143,40 +149,62 @@ class IndexSnapshot:
             captions=len(self.captions),
             kind=self.picture_index.kind,
             model=self.identity,
-            files={file.name: FileSum(*checksum(file)) for file in files},
+            files=files,
             caption_kind=self.caption_index.kind,
             recall=self.picture_index.recall,
+            folder=folder.name,
         )
 
     @classmethod
-    def read(cls, folder: Path, manifest: Manifest) -> IndexSnapshot:
-        """The generation that :meth:`write` wrote.
+    def read(cls, home: Path, manifest: Manifest) -> IndexSnapshot:
+        """The generation that :meth:`write` wrote below ``home``, or the base of this one.
 
         Raises DamagedGenerationError where a file is missing, torn or not what it says.
         """
-        manifest.verify(folder)
-        dimension = manifest.model.dimension
+        whole = manifest.whole
+        whole.verify(home)
+        folder, dimension = home / whole.folder, manifest.model.dimension
         try:
             rows = json.loads((folder / ROWS).read_bytes())
             return cls(
                 collection=manifest.collection,
-                generation=manifest.generation,
+                generation=whole.generation,
                 identity=manifest.model,
                 pictures=tuple(
-                    Picture(
-                        id=picture_id,
-                        collection=manifest.collection,
-                        path=path,
-                        caption=caption,
-                        sha256=sha256,
-                        width=width,
-                        height=height,
-                    )
-                    for picture_id, path, caption, sha256, width, height in rows["pictures"]
+                    picture_of(entry, manifest.collection) for entry in rows["pictures"]
                 ),
                 captions=tuple((text, row) for text, row in rows["captions"]),
+                # Not told by versions that could not use it.
+                silent=rows.get("silent", {}),
                 picture_index=load_index(manifest.kind, folder / PICTURES, dimension),
                 caption_index=load_index(manifest.caption_kind, folder / CAPTIONS, dimension),
             )
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise DamagedGenerationError(f"generation {manifest.generation}: {error}") from error
+            raise DamagedGenerationError(f"generation {whole.generation}: {error}") from error
+
+
+def picture_entry(picture: Picture) -> Sequence[str | int]:
+    """A picture as a generation's files hold it."""
+    each = picture
+    return each.id, each.path, each.caption, each.sha256, each.width, each.height
+
+
+def picture_of(entry: Sequence[Any], collection: str) -> Picture:
+    """The picture of :func:`picture_entry`. Raises ValueError, TypeError."""
+    picture_id, path, caption, sha256, width, height = entry
+    return Picture(picture_id, collection, path, caption, sha256, width, height)
+
+
+def write_rows(path: Path, rows: Mapping[str, Any]) -> None:
+    """Write what stands beside the vectors. Raises OSError."""
+    write_durably(path, json.dumps(rows, separators=(",", ":")).encode())
+
+
+def sealed(folder: Path) -> Mapping[str, FileSum]:
+    """The checksums of all files of a new folder, which are on the disk then. Raises OSError."""
+    files = sorted(folder.iterdir())
+    for file in files:
+        sync(file)
+    sync(folder)
+    sync(folder.parent)
+    return {file.name: FileSum(*checksum(file)) for file in files}

@@ -1,8 +1,7 @@
-"""Generations on disk and in memory: commit, swap, notice, rebuild, clean up."""
+"""Generations in memory and on disk: commit, swap, notice, rebuild, clean up."""
 
 from __future__ import annotations
 
-import shutil
 import threading
 import weakref
 from dataclasses import dataclass, field
@@ -13,26 +12,57 @@ from filelock import FileLock, Timeout
 
 from core.errors import CatalogueError
 from index.catalogue import Catalogue
-from index.manifest import NAME, DamagedGenerationError, Manifest, read_manifest
+from index.generations import Generations, Signature
+from index.layered import Generation, LayeredSnapshot, layers_of
+from index.manifest import Base, DamagedGenerationError, Manifest
+from index.records import Changes
 from index.snapshot import IndexSnapshot
 from index.tuning import IndexRules
 
 _ATTEMPTS = 5
 """How often a generation is looked up again that another process replaced meanwhile."""
 
-_Signature = tuple[int, int, int]
-
 
 @dataclass
 class _Slot:
     """What this process holds of one collection."""
 
+    files: Generations
     loading: threading.Lock = field(default_factory=threading.Lock)
-    snapshot: IndexSnapshot | None = None
-    signature: _Signature | None = None
-    held: weakref.WeakValueDictionary[int, IndexSnapshot] = field(
+    snapshot: Generation | None = None
+    signature: Signature | None = None
+    # By the names of their folders, which stay while somebody here holds them.
+    held: weakref.WeakValueDictionary[str, Generation] = field(
         default_factory=weakref.WeakValueDictionary
     )
+    # The whole generation that is current or below, and its files: not to be read again.
+    whole: tuple[Base, IndexSnapshot] | None = None
+
+    def hold(
+        self, snapshot: Generation, manifest: Manifest | None, signature: Signature | None
+    ) -> None:
+        """Let this be the current one; ``manifest``: its own, where it lies on the disk."""
+        self.snapshot, self.signature, self.whole = snapshot, signature, None
+        if manifest is not None:
+            base, _ = layers_of(snapshot)
+            self.whole = manifest.whole, base
+            self.held[manifest.whole.folder] = base
+            self.held[manifest.own.folder] = snapshot
+
+    def held_of(self, manifest: Manifest) -> Generation | None:
+        """The generation of this manifest, where it is the one that is held."""
+        snapshot = self.snapshot
+        if snapshot is None or self.whole is None or self.whole[0] != manifest.whole:
+            return None
+        return snapshot if snapshot.generation == manifest.generation else None
+
+    def read(self, manifest: Manifest) -> Generation:
+        """The generation of this manifest; a base that is held is not read again.
+
+        Raises DamagedGenerationError.
+        """
+        known = self.whole if self.whole is not None and self.whole[0] == manifest.base else None
+        return self.files.read(manifest, None if known is None else known[1])
 
 
 class SnapshotStore:
@@ -61,18 +91,9 @@ class SnapshotStore:
         It falls when the process dies, whatever kills it. Raises CatalogueError where the
         data folder cannot be written.
         """
-        folder = self._folder / collection
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CatalogueError(
-                f"The index folder cannot be made ({error.strerror}: {folder}).",
-                remedy="Point TANGERINE_DATA_DIR at a folder that may be written.",
-            ) from error
-        # A reindex takes and gives it back on whichever thread is free.
-        return FileLock(folder / ".lock", thread_local=False)
+        return self._slot(collection).files.lock()
 
-    def current(self, collection: str) -> IndexSnapshot | None:
+    def current(self, collection: str) -> Generation | None:
         """The current snapshot, None before the first reindex.
 
         Costs one ``stat`` while nothing has changed. A generation that another process
@@ -80,81 +101,95 @@ class SnapshotStore:
         missing, torn or foreign is rebuilt from the catalogue. Raises CatalogueError.
         """
         slot = self._slot(collection)
-        if slot.snapshot is not None and slot.signature == self._signature(collection):
+        if slot.snapshot is not None and slot.signature == slot.files.signature():
             return slot.snapshot
         if not slot.loading.acquire(blocking=slot.snapshot is None):
             return slot.snapshot
         try:
-            signature = self._signature(collection)
+            signature = slot.files.signature()
             if slot.snapshot is None or slot.signature != signature:
                 self._load(collection, slot)
             return slot.snapshot
         finally:
             slot.loading.release()
 
-    def commit(self, collection: str) -> IndexSnapshot | None:
-        """Build the catalogue's present state, write it and make it current everywhere.
+    def commit(self, collection: str, changes: Changes | None = None) -> Generation | None:
+        """Write the catalogue's present state and make it current everywhere.
+
+        ``changes``: all that the catalogue has otherwise than in the generation before, whose
+        vectors are as they were. They are written by themselves, in a time that grows with
+        their number; :meth:`merge` should follow. Without them, or where they are most of the
+        pictures, all is built anew.
 
         The caller holds the :meth:`writer_lock`. Raises CatalogueError, with the
         generation before intact and current, where the disk is full or may not be written.
         """
         slot = self._slot(collection)
-        snapshot = self._build(collection)
+        snapshot: Generation | None = None
+        below: Manifest | None = None
+        if changes is not None and changes.searchable and not changes.mended:
+            snapshot, below = self._layered(collection, slot, changes)
+        if snapshot is None:
+            snapshot = self._build(collection)
         if snapshot is None:
             return None
         try:
-            self._write(snapshot)
+            manifest = slot.files.write(snapshot, below)
         except OSError as error:
             raise CatalogueError(
                 f"The index could not be written ({error.strerror or error}).",
                 remedy="Make room on the disk that holds TANGERINE_DATA_DIR and reindex again.",
             ) from error
         with slot.loading:
-            self._hold(slot, snapshot, self._signature(collection))
+            slot.hold(snapshot, manifest, slot.files.signature())
         self._sweep(collection, slot)
         return snapshot
+
+    def merge(self, collection: str) -> None:
+        """Make a whole generation of one with many changes; until then, that one is searched.
+
+        Does nothing where there are few. The caller holds the :meth:`writer_lock`. Raises
+        CatalogueError as :meth:`commit`.
+        """
+        try:
+            manifest = self.manifest(collection)
+        except DamagedGenerationError:
+            return  # it is rebuilt when it is opened
+        if manifest is None or manifest.base is None:
+            return
+        rules, pictures = self._rules, manifest.base.pictures
+        if pictures == 0 or manifest.changes > min(
+            rules.merged_from, rules.merged_share * pictures
+        ):
+            self.commit(collection)
 
     def discard(self, collection: str) -> None:
         """Delete every generation of a collection of which the catalogue knows nothing.
 
         The caller holds the :meth:`writer_lock`.
         """
-        home = self._folder / collection
-        (home / NAME).unlink(missing_ok=True)
-        for entry in home.iterdir():
-            if entry.is_dir():
-                shutil.rmtree(entry, ignore_errors=True)
+        self._slot(collection).files.discard()
 
     def is_current(self, collection: str, generation: int) -> bool:
         """Whether the manifest names this generation and its files are as they were written."""
-        try:
-            manifest = self.manifest(collection)
-            if manifest is None or manifest.generation != generation:
-                return False
-            manifest.verify(self._folder / collection / str(generation))
-        except DamagedGenerationError:
-            return False
-        return True
+        return self._slot(collection).files.is_current(generation)
 
     def manifest(self, collection: str) -> Manifest | None:
         """What the disk says of the current generation, None where there is none.
 
         Raises DamagedGenerationError.
         """
-        manifest = read_manifest(self._folder / collection)
-        if manifest is not None and manifest.collection != collection:
-            raise DamagedGenerationError("the manifest belongs to another collection")
-        return manifest
+        return self._slot(collection).files.manifest()
 
-    def read(self, collection: str, manifest: Manifest) -> IndexSnapshot:
+    def read(self, collection: str, manifest: Manifest) -> Generation:
         """The generation of this manifest from the disk. Raises DamagedGenerationError."""
-        return IndexSnapshot.read(self._folder / collection / str(manifest.generation), manifest)
+        return self._slot(collection).files.read(manifest)
 
     def _load(self, collection: str, slot: _Slot) -> None:
         for _ in range(_ATTEMPTS):
-            signature = self._signature(collection)
+            signature = slot.files.signature()
             try:
-                manifest = self.manifest(collection)
+                manifest = slot.files.manifest()
                 if manifest is None:
                     break
                 if slot.snapshot is None and manifest.generation != self._catalogue.generation(
@@ -162,9 +197,9 @@ class SnapshotStore:
                 ):
                     # A process died between the catalogue's commit and the swap.
                     break
-                self._hold(slot, self.read(collection, manifest), signature)
+                slot.hold(slot.read(manifest), manifest, signature)
             except DamagedGenerationError as error:
-                if signature != self._signature(collection):
+                if signature != slot.files.signature():
                     continue  # replaced while it was read: the next one is fine
                 self._log.warning("index.damaged", collection=collection, reason=str(error))
                 break
@@ -177,26 +212,28 @@ class SnapshotStore:
         if snapshot is None:
             slot.snapshot, slot.signature = None, None
             return
+        manifest = None
         try:
-            with self.writer_lock(collection).acquire(blocking=False):
-                if not self.is_current(collection, snapshot.generation):
-                    self._write(snapshot)
+            with slot.files.lock().acquire(blocking=False):
+                if not slot.files.is_current(snapshot.generation):
+                    manifest = slot.files.write(snapshot)
                 self._sweep(collection, slot)
         except Timeout:
             # A reindex is writing: it will swap in a generation of its own.
             pass
         except (OSError, CatalogueError) as error:
             self._log.warning("index.not_written", collection=collection, reason=str(error))
-        self._hold(slot, snapshot, self._signature(collection))
+        slot.hold(snapshot, manifest, slot.files.signature())
 
     def _build(self, collection: str) -> IndexSnapshot | None:
+        before = self._slot(collection).snapshot
         with self._catalogue.contents(collection) as contents:
             try:
                 return IndexSnapshot.of(
                     contents,
                     scratch=self._folder,
                     rules=self._rules,
-                    before=self._slot(collection).snapshot,
+                    before=None if before is None else layers_of(before)[0],
                 )
             except OSError as error:
                 raise CatalogueError(
@@ -204,45 +241,43 @@ class SnapshotStore:
                     remedy="Make room on the disk that holds TANGERINE_DATA_DIR.",
                 ) from error
 
-    def _write(self, snapshot: IndexSnapshot) -> None:
-        home = self._folder / snapshot.collection
-        folder = home / str(snapshot.generation)
-        # Left by a killed run, or damaged: no manifest vouches for it.
-        shutil.rmtree(folder, ignore_errors=True)
+    def _layered(
+        self, collection: str, slot: _Slot, changes: Changes
+    ) -> tuple[LayeredSnapshot, Manifest] | tuple[None, None]:
+        """The changes over the generation before, and that one's manifest.
+
+        None where all is to be built anew: most has changed, there are so few pictures that it
+        takes no time, or the disk does not hold the generation before.
+        """
+        touched = len(changes.added) + len(changes.changed) + len(changes.removed)
         try:
-            manifest = snapshot.write(folder)
-            manifest.write(home)
-        except OSError:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
+            below = slot.files.manifest()
+            if (
+                below is None
+                or below.pictures < self._rules.layered_from
+                or touched > self._rules.layered_share * below.pictures
+                or not slot.files.is_there(below)
+            ):
+                return None, None
+            before = slot.held_of(below) or slot.read(below)
+        except DamagedGenerationError:
+            return None, None
+        base, delta = layers_of(before)
+        with self._catalogue.contents(collection) as contents:
+            state = contents.identity, contents.generation
+            if state != (before.identity, before.generation + 1):
+                return None, None
+            found = LayeredSnapshot(contents.generation, base, delta.then(base, contents, changes))
+            # They differ where the catalogue was restored and the files have another history.
+            return (found, below) if len(found.pictures) == contents.count else (None, None)
 
     def _sweep(self, collection: str, slot: _Slot) -> None:
         """Delete generations that are neither current nor held by a reader of this process."""
-        home = self._folder / collection
         try:
-            manifest = self.manifest(collection)
-            if manifest is None:
-                return
-            keep = {str(manifest.generation), *(str(held) for held in slot.held)}
-            for entry in home.iterdir():
-                if entry.is_dir() and entry.name not in keep:
-                    shutil.rmtree(entry, ignore_errors=True)
-                elif entry.name.startswith(f".{NAME}."):
-                    entry.unlink(missing_ok=True)
+            slot.files.sweep([*slot.held])
         except (OSError, DamagedGenerationError) as error:
             self._log.warning("index.not_swept", collection=collection, reason=str(error))
 
-    def _hold(self, slot: _Slot, snapshot: IndexSnapshot, signature: _Signature | None) -> None:
-        slot.snapshot, slot.signature = snapshot, signature
-        slot.held[snapshot.generation] = snapshot
-
     def _slot(self, collection: str) -> _Slot:
         with self._slots_lock:
-            return self._slots.setdefault(collection, _Slot())
-
-    def _signature(self, collection: str) -> _Signature | None:
-        try:
-            found = (self._folder / collection / NAME).stat()
-        except OSError:
-            return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
+            return self._slots.setdefault(collection, _Slot(Generations(self._folder, collection)))

@@ -17,8 +17,8 @@ from index.tuning import IndexRules, compact, seconds_of_a_query
 from index.vector_file import spilled
 
 
-class StoredIndex(VectorIndex, Protocol):
-    """A vector index that can be written to a file."""
+class KnownIndex(VectorIndex, Protocol):
+    """A vector index of which is known how it finds, and how much."""
 
     @property
     def kind(self) -> str:
@@ -27,6 +27,10 @@ class StoredIndex(VectorIndex, Protocol):
     @property
     def recall(self) -> float | None:
         """The measured share of the true ten best that it finds; None: all, always."""
+
+
+class StoredIndex(KnownIndex, Protocol):
+    """A vector index that can be written to a file."""
 
     def save(self, path: Path) -> None:
         """Write the index to a file, and what else it needs beside it. Raises OSError."""

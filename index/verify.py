@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.errors import SourceError
+from core.ports import VectorIndex
+from core.types import Picture
 from index.catalogue import Catalogue
+from index.contents import BLOCK
 from index.differences import REPAIR, Difference, Fault
 from index.durable import checksum
+from index.layered import Generation
 from index.library import CollectionSpec
 from index.manifest import DamagedGenerationError, Manifest
 from index.overlay_reads import kept_uploads
@@ -24,7 +30,6 @@ from index.tuning import ALWAYS_EXACT
 from index.upkeep import Upkeep
 from index.uploads import upload_path
 from index.vector_checks import vector_differences
-from index.vectors import StoredIndex
 
 _REINDEX = "run: tangerine reindex"
 _NOTHING = Suspects()
@@ -177,27 +182,64 @@ def _index_fault(
     if manifest.generation != expected.generation:
         generations = f"generation {manifest.generation}, the catalogue of {expected.generation}"
         return f"the index is of {generations}", _NOTHING
-    stored = store.read(collection, manifest)
-    if (stored.pictures, stored.captions) != (expected.pictures, expected.captions):
+    stored, whole = _listed(store.read(collection, manifest)), _listed(expected)
+    if (stored.pictures, stored.captions) != (whole.pictures, whole.captions):
         return "the index holds other pictures than the catalogue", _NOTHING
-    suspects = _other_vectors(stored, expected)
+    suspects = _other_vectors(stored, whole)
     return ("the index holds other vectors than the catalogue", suspects) if suspects else None
 
 
-def _other_vectors(stored: IndexSnapshot, expected: IndexSnapshot) -> Suspects:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Listed:
+    """A snapshot with its rows by path, in whatever order changes have put them."""
+
+    snapshot: Generation
+    rows: NDArray[np.int64]
+    caption_rows: NDArray[np.int64]
+
+    @property
+    def pictures(self) -> list[Picture]:
+        return [self.snapshot.pictures[row] for row in self.rows]
+
+    @property
+    def captions(self) -> list[tuple[str, str]]:
+        """Each text with the id of its picture."""
+        found = (self.snapshot.captions[row] for row in self.caption_rows)
+        return [(text, self.snapshot.pictures[row].id) for text, row in found]
+
+
+def _listed(snapshot: Generation) -> _Listed:
+    paths = [picture.path for picture in snapshot.pictures]
+    rows = sorted(range(len(paths)), key=paths.__getitem__)
+    # Sorting is stable: the captions of one picture stay in their order.
+    owners = snapshot.owners.tolist()
+    captions = sorted(range(len(owners)), key=lambda row: paths[owners[row]])
+    return _Listed(snapshot, np.array(rows, np.int64), np.array(captions, np.int64))
+
+
+def _other_vectors(stored: _Listed, expected: _Listed) -> Suspects:
     """The contents and texts whose vectors differ.
 
     The index is known to be as it was written: the catalogue's vectors were changed since.
     """
-    pictures = _other_rows(stored.picture_index, expected.picture_index)
-    texts = _other_rows(stored.caption_index, expected.caption_index)
+    mine, theirs = stored.snapshot, expected.snapshot
+    pictures = _other_rows(mine.picture_index, stored.rows, theirs.picture_index, expected.rows)
+    texts = _other_rows(
+        mine.caption_index, stored.caption_rows, theirs.caption_index, expected.caption_rows
+    )
     return Suspects(
-        pictures=frozenset(expected.pictures[row].sha256 for row in pictures),
-        texts=frozenset(text_hash(expected.captions[row][0]) for row in texts),
+        pictures=frozenset(theirs.pictures[row].sha256 for row in pictures),
+        texts=frozenset(text_hash(theirs.captions[row][0]) for row in texts),
     )
 
 
-def _other_rows(one: StoredIndex, other: StoredIndex) -> list[int]:
-    rows = np.arange(len(one))
-    same = one.reconstruct(rows) == other.reconstruct(rows)
-    return [int(row) for row in np.flatnonzero(~same.all(axis=1))]
+def _other_rows(
+    one: VectorIndex, rows: NDArray[np.int64], other: VectorIndex, others: NDArray[np.int64]
+) -> list[int]:
+    """Those of ``others`` whose vectors are not those of ``rows``, in blocks that fit memory."""
+    found: list[int] = []
+    for start in range(0, len(rows), BLOCK):
+        block = slice(start, start + BLOCK)
+        same = one.reconstruct(rows[block]) == other.reconstruct(others[block])
+        found.extend(others[block][~same.all(axis=1)].tolist())
+    return found

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from core.moderation import HeldPicture, Meaning, Scores, viewer_of
 from index.composed import View, compose
 from index.contents import identity_of
+from index.layered import Generation
 from index.moderation_judge import Judge
 from index.moderation_rows import (
     MODERATION,
@@ -53,7 +54,7 @@ class _Composed:
 class _Views:
     """The views over one base. A new base starts anew, so that no old one is held."""
 
-    def __init__(self, base: IndexSnapshot | None) -> None:
+    def __init__(self, base: Generation | None) -> None:
         self.base = base
         self._seen: LRUCache[str, _Seen] = LRUCache(_REMEMBERED)
         self._composed: LRUCache[str, _Composed] = LRUCache(_COMPOSED)
@@ -147,7 +148,7 @@ class Views:
         with self._locks.setdefault(collection, threading.Lock()):
             return self._look(collection, viewpoint, base)
 
-    def _look(self, collection: str, viewpoint: Viewpoint, base: IndexSnapshot | None) -> _Composed:
+    def _look(self, collection: str, viewpoint: Viewpoint, base: Generation | None) -> _Composed:
         views = self._views.get(collection)
         if views is None or views.base is not base:
             views = self._views[collection] = _Views(base)
@@ -180,7 +181,7 @@ class Views:
         connection: Connection,
         collection: str,
         viewpoint: Viewpoint,
-        base: IndexSnapshot | None,
+        base: Generation | None,
         revisions: tuple[int, ...],
     ) -> _Composed:
         found = _base_and_overlay(connection, collection, viewpoint, base)
@@ -197,8 +198,8 @@ class Views:
 
 
 def _base_and_overlay(
-    connection: Connection, collection: str, viewpoint: Viewpoint, base: IndexSnapshot | None
-) -> tuple[IndexSnapshot, Overlay] | None:
+    connection: Connection, collection: str, viewpoint: Viewpoint, base: Generation | None
+) -> tuple[Generation, Overlay] | None:
     """What a community's view is made of, None where nothing was ever indexed or added."""
     model = identity_of(connection, collection) if base is None else base.identity
     if model is None:

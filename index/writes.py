@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from core.types import ModelIdentity
@@ -168,11 +170,15 @@ def apply_changes(
 
     connection.execute(delete(failures).where(failures.c.collection == collection))
     insert_all(connection, failures, [failure_row(collection, bad) for bad in changes.failures])
-    known = connection.execute(select(files.c.path).where(files.c.collection == collection))
-    gone = [path for path in known.scalars() if path not in changes.paths]
+    gone: Iterable[str] | None = changes.vanished
+    if gone is None:
+        known = connection.execute(select(files.c.path).where(files.c.collection == collection))
+        gone = [path for path in known.scalars() if path not in changes.paths]
     delete_where_in(connection, files.c.path, gone, files.c.collection == collection)
 
     put_generation(connection, collection, generation, identity)
     connection.execute(update(runs).where(runs.c.id == run).values(finished_at=now))
-    drop_unused_vectors(connection)
+    if full or other_model or touched or not changes.added:
+        # New pictures alone leave nothing behind. What killed runs left waits for the next run.
+        drop_unused_vectors(connection)
     return generation

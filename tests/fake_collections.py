@@ -58,6 +58,10 @@ class FakeSnapshot:
     caption_index: FakeVectorIndex
 
     @cached_property
+    def owners(self) -> NDArray[np.int64]:
+        return np.array([row for _, row in self.captions], dtype=np.int64)
+
+    @cached_property
     def caption_words(self) -> CaptionWords:
         return CaptionWords.of(text for text, _ in self.captions)
 

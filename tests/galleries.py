@@ -12,16 +12,19 @@ from core.types import UPLOADED, Picture, Progress, ReindexReport
 from index.catalogue import Catalogue
 from index.communities import StoredSettings
 from index.contributions import ChatContributions
+from index.layered import Generation
 from index.library import CollectionSpec, FolderLibrary
 from index.moderation import ChatModeration
 from index.overlays import Overlays
 from index.reindex import Reindexer
-from index.snapshot import IndexSnapshot
 from index.store import SnapshotStore
 from index.tuning import IndexRules
 from index.upload_files import UploadFiles
 from index.verify import verify_collection
 from tests.fakes import FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes
+
+LAYERED = IndexRules(layered_from=0, layered_share=1e9, merged_share=1e9)
+"""Whatever changes is written by itself, however few pictures there are, and never merged."""
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -126,7 +129,7 @@ class Gallery:
             self.name, full=full, confirm_removals=confirm_removals, on_progress=on_progress
         )
 
-    def snapshot(self) -> IndexSnapshot:
+    def snapshot(self) -> Generation:
         """The current snapshot, which must exist."""
         snapshot = self.store.current(self.name)
         assert snapshot is not None

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from core.errors import CatalogueError
+from index.layered import Generation
 from index.snapshot import IndexSnapshot
 from index.store import SnapshotStore
 from tests.galleries import Gallery
@@ -33,7 +34,7 @@ def _fresh(gallery: Gallery) -> SnapshotStore:
     return SnapshotStore(gallery.data / "index", gallery.catalogue)
 
 
-def _same(one: IndexSnapshot | None, other: IndexSnapshot | None) -> bool:
+def _same(one: Generation | None, other: Generation | None) -> bool:
     assert one is not None
     assert other is not None
     rows = np.arange(len(one.pictures))

@@ -57,14 +57,17 @@ def test_the_disk_is_full(disk: SmallDisk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("full", "steps"), [(False, 8), pytest.param(True, 40, marks=pytest.mark.long)]
+    ("full", "most", "steps"),
+    [(False, 240_000, 10), pytest.param(True, 400_000, 40, marks=pytest.mark.long)],
 )
-async def test_a_reindex_without_room(disk: SmallDisk, *, full: bool, steps: int) -> None:
+async def test_a_reindex_without_room(
+    disk: SmallDisk, *, full: bool, most: int, steps: int
+) -> None:
     """Wherever it runs out of room: old state or new, a message with a remedy, then it works."""
     gallery = await _indexed(disk)
     old = await gallery.seen()
     stages, refused = set(), 0
-    for number, room in enumerate([*range(0, 400_000, 400_000 // steps), _ENOUGH]):
+    for number, room in enumerate([*range(0, most, most // steps), _ENOUGH]):
         gallery.write(f"{number}.txt", f"number {number} with other words {room}")
         gallery.add(f"new {number}.png", "green", 100 + number)
         new = old | {f"new {number}.png"}

@@ -13,20 +13,24 @@ import pytest
 
 from index.catalogue import Catalogue
 from index.store import SnapshotStore
+from index.tuning import IndexRules
 from index.verify import verify_index
 from tests.fakes import FakeEmbedder
-from tests.galleries import Gallery, until
+from tests.galleries import LAYERED, Gallery, until
 
 _ROOT = Path(__file__).parents[2]
 
 _PROGRAM = """
 import asyncio, sys
 from pathlib import Path
+from index.tuning import IndexRules
 from tests.fakes import FakeEmbedder
-from tests.galleries import Gallery
+from tests.galleries import LAYERED, Gallery
 
 async def main():
-    gallery = Gallery(Path(sys.argv[1]), embedder=FakeEmbedder(delay=0.002), in_flight=2)
+    rules = LAYERED if sys.argv[3] == "layered" else IndexRules()
+    embedder = FakeEmbedder(delay=0.002)
+    gallery = Gallery(Path(sys.argv[1]), embedder=embedder, in_flight=2, rules=rules)
     print("ready", flush=True)
     await gallery.reindex(full=sys.argv[2] == "full")
     print("done", flush=True)
@@ -51,10 +55,10 @@ def _paths(home: Path) -> set[str]:
         catalogue.close()
 
 
-def _killed(home: Path, mode: str, moment: float) -> bool:
+def _killed(home: Path, mode: str, moment: float, layers: str) -> bool:
     """Reindex in a process of its own and kill it; whether it had said that it was done."""
     with subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, str(home), mode],
+        [sys.executable, "-c", _PROGRAM, str(home), mode, layers],
         cwd=_ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -66,10 +70,10 @@ def _killed(home: Path, mode: str, moment: float) -> bool:
         return "done" in process.stdout.read()
 
 
-def _kill_many_times(home: Path, seed: int, kills: int) -> int:
+def _kill_many_times(home: Path, seed: int, kills: int, layers: str = "layered") -> int:
     """Kill a first reindex, then that of a changed folder, then a full one; how many hit."""
     chance = random.Random(seed)
-    gallery = Gallery(home)
+    gallery = Gallery(home, rules=LAYERED if layers == "layered" else IndexRules())
     for number in range(150):
         gallery.add(f"{number}.png", "red", number, caption=f"number {number}")
     hits, acknowledged = 0, False
@@ -82,7 +86,7 @@ def _kill_many_times(home: Path, seed: int, kills: int) -> int:
                 gallery.add(f"new {number}.png", "blue", number)
         new = {file.name for file in gallery.pictures.glob("*.png")}
         for _ in range(kills):
-            done = _killed(home, mode, chance.uniform(0.05, 0.6))
+            done = _killed(home, mode, chance.uniform(0.05, 0.6), layers)
             hits += not done
             acknowledged |= done
             states = (new,) if acknowledged else (old, new)
@@ -115,8 +119,9 @@ def test_a_killed_reindex_goes_on(tmp_path: Path) -> None:
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("seed", range(100, 112))
 def test_many_killed_reindexes_go_on(tmp_path: Path, seed: int) -> None:
-    """The same rule, over 108 kills."""
-    print(f"{_kill_many_times(tmp_path, seed=seed, kills=3)} of 9 kills hit")
+    """The same rule, over 108 kills, half of them with generations that are always whole."""
+    layers = "layered" if seed % 2 else "whole"
+    print(f"{_kill_many_times(tmp_path, seed=seed, kills=3, layers=layers)} of 9 kills hit")
 
 
 async def test_a_cancelled_reindex_goes_on(tmp_path: Path) -> None:

@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from core.errors import SourceError
 from core.types import ReindexReport
+from index.tuning import IndexRules
+from index.verify import verify_index
 from tests.fakes import COLOURS, picture_bytes
-from tests.galleries import Gallery
+from tests.galleries import LAYERED, Gallery
 
 NAMES = ("apple.png", "pear.jpg", "sub/plum.webp", "sub/fig.gif", "IMG_2041.jpg")
 CONTENTS = tuple(picture_bytes(colour, seed) for seed, colour in enumerate(list(COLOURS)[:5]))
@@ -36,6 +38,7 @@ _step = st.one_of(
     st.tuples(st.just("caption"), _name, st.integers(0, len(CAPTIONS) - 1)),
     st.tuples(st.just("no caption"), _name, st.just(0)),
 )
+_rules = st.sampled_from([IndexRules(), LAYERED])
 _rounds = st.lists(st.lists(_step, max_size=4), min_size=1, max_size=5)
 
 
@@ -115,8 +118,10 @@ def _check(gallery: Gallery, folder: Folder, report: ReindexReport) -> None:
     assert len({vector.tobytes() for vector in by_content.values()}) == len(by_content)
 
 
-async def _live(rounds: Sequence[Sequence[tuple[str, int, int]]], home: Path) -> int:
-    gallery = Gallery(home)
+async def _live(
+    rounds: Sequence[Sequence[tuple[str, int, int]]], home: Path, rules: IndexRules
+) -> int:
+    gallery = Gallery(home, rules=rules)
     folder = Folder(gallery.pictures)
     ever: set[str] = set()
     before: dict[str, tuple[str, str]] = {}
@@ -150,25 +155,30 @@ async def _live(rounds: Sequence[Sequence[tuple[str, int, int]]], home: Path) ->
         again = await gallery.reindex()
         assert (again.added, again.changed, again.removed) == (0, 0, 0)
         assert again.failed == report.failed
+    assert verify_index(gallery.catalogue, gallery.store, gallery.name) == []
     gallery.close()
     return len(rounds)
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(rounds=_rounds)
-def test_any_sequence_of_changes(rounds: list[list[tuple[str, int, int]]]) -> None:
+@given(rounds=_rounds, rules=_rules)
+def test_any_sequence_of_changes(
+    rounds: list[list[tuple[str, int, int]]], rules: IndexRules
+) -> None:
     """Adding, changing, breaking, renaming, swapping, captioning and removing, in any order:
     the snapshot equals the folder, ids stay with their pictures, and only new bytes are
-    encoded."""  # noqa: D205, D209 - one rule, one sentence
+    encoded. Whether generations are whole or hold changes alone."""  # noqa: D205, D209 - one rule, one sentence
     with tempfile.TemporaryDirectory() as home:
-        asyncio.run(_live(rounds, Path(home)))
+        asyncio.run(_live(rounds, Path(home), rules))
 
 
 @pytest.mark.long
 @pytest.mark.timeout(1200)
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(rounds=_rounds)
-def test_many_sequences_of_changes(rounds: list[list[tuple[str, int, int]]]) -> None:
+@given(rounds=_rounds, rules=_rules)
+def test_many_sequences_of_changes(
+    rounds: list[list[tuple[str, int, int]]], rules: IndexRules
+) -> None:
     """The same rule, over more sequences."""
     with tempfile.TemporaryDirectory() as home:
-        asyncio.run(_live(rounds, Path(home)))
+        asyncio.run(_live(rounds, Path(home), rules))

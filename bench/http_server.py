@@ -1,0 +1,200 @@
+"""Serves ``/api/find`` over so many pictures for :mod:`bench.http`, until its input ends.
+
+It prints the address of a web chat with the collection's own indexes, of one with indexes that
+know the answer, and of a route of aiohttp alone that sends an answer of the same size.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import tempfile
+import zlib
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import aiohttp
+import numpy as np
+from aiohttp import web
+from numpy.typing import NDArray
+
+from bench.clip_like import clip_like
+from bench.generations import MODEL, NAME, Filling, commit
+from bot.blas import one_core_for_each_product
+from bot.logs import configure
+from bot.timed import Stages, TimedEmbedder, TimedLibrary
+from bot.web_app import WebAdapter, WebOptions
+from core.embedding import BatchedEmbedder
+from core.ports import Library, Snapshot
+from core.search import Search
+from core.types import CollectionStatus, Picture, PixelBatch, PixelSpec, Vectors
+from index.catalogue import Catalogue
+from index.library import CollectionSpec, FolderLibrary
+from index.overlays import Overlays
+from index.snapshot import IndexSnapshot
+from index.store import SnapshotStore
+from index.tags import StoredLabels
+from index.upload_files import UploadFiles
+from index.vectors import StoredIndex
+from tests.fakes import FakeDecoder
+from tests.web.parts import Parts
+
+_ASKED = 64
+"""Different questions that there are vectors for."""
+
+
+class KnownTexts:
+    """The Encoder port: every text has one of these vectors, at once."""
+
+    identity = MODEL
+    pixel_spec = PixelSpec(height=8, width=8, fit="stretch")
+    logit_scale = 100.0
+    device = "cpu"
+
+    def __init__(self, vectors: Vectors) -> None:
+        self._vectors = vectors
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """See the port."""
+        rows = [zlib.crc32(text.encode()) % len(self._vectors) for text in texts]
+        return self._vectors[rows]
+
+    def encode_images(self, pixels: PixelBatch) -> Vectors:
+        """See the port."""
+        return self._vectors[: len(pixels)]
+
+
+class KnownAnswers:
+    """The VectorIndex port over another index, whose answers to some queries it has kept."""
+
+    def __init__(self, index: StoredIndex, queries: Vectors) -> None:
+        self._index = index
+        self._queries = {query.tobytes(): place for place, query in enumerate(queries)}
+        self._found: dict[int, tuple[NDArray[np.float32], NDArray[np.int64]]] = {}
+        self._all = queries
+        self.kind, self.recall, self.save = index.kind, index.recall, index.save
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """What the index has found, once it has been asked for so many."""
+        if k not in self._found:
+            self._found[k] = self._index.search(self._all, k)
+        scores, rows = self._found[k]
+        places = [self._queries[query.tobytes()] for query in queries]
+        return scores[places], rows[places]
+
+    def reconstruct(self, rows: NDArray[np.int64]) -> Vectors:
+        """See the port: rows of memory are read in any case."""
+        return self._index.reconstruct(rows)
+
+
+class LibraryOfKnownAnswers:
+    """A Library that opens what another one opens, with indexes that know the answers."""
+
+    def __init__(self, library: Library, queries: Vectors) -> None:
+        self._library = library
+        self._queries = queries
+        self._twins: WeakKeyDictionary[Snapshot, Snapshot] = WeakKeyDictionary()
+
+    def visible(self, community: str) -> Sequence[str]:
+        """See the port."""
+        return self._library.visible(community)
+
+    async def open(self, collection: str | None, community: str) -> Snapshot:
+        """See the port."""
+        snapshot = await self._library.open(collection, community)
+        twin = self._twins.get(snapshot)
+        if twin is None:
+            assert isinstance(snapshot, IndexSnapshot)
+            twin = self._twins[snapshot] = replace(
+                snapshot,
+                picture_index=KnownAnswers(snapshot.picture_index, self._queries),
+                caption_index=KnownAnswers(snapshot.caption_index, self._queries),
+            )
+        return twin
+
+    async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
+        """See the port."""
+        return await self._library.picture_file(picture_id, community)
+
+    async def status(self, community: str) -> Sequence[CollectionStatus]:
+        """See the port."""
+        return await self._library.status(community)
+
+
+async def serve(pictures: int, home: Path) -> None:
+    """Fill a catalogue, serve it, and say where."""
+    vectors, texts = clip_like(pictures, pictures)
+    catalogue = Catalogue.open(home / "catalogue.sqlite")
+    store = SnapshotStore(home / "index", catalogue)
+    filling = Filling(catalogue, vectors, texts)
+    filling.encode(pictures)
+    filling.apply()
+    commit(store)
+    overlays = Overlays(catalogue.database, UploadFiles(home / "uploads"))
+    spec = CollectionSpec(NAME, home, frozenset({"web"}))
+    library = FolderLibrary([spec], catalogue, store, overlays, identity=MODEL)
+    asked = texts[:_ASKED]
+    async with AsyncExitStack() as stack:
+        embedder = await stack.enter_async_context(BatchedEmbedder(KnownTexts(asked)))
+        labels = StoredLabels(overlays, embedder)
+        urls = {}
+        for name, each in (("real", library), ("null", LibraryOfKnownAnswers(library, asked))):
+            parts = Parts(home)
+            stages = Stages(parts.metrics.stage, parts.tracer)
+            parts.search = Search(
+                TimedLibrary(each, stages),
+                TimedEmbedder(embedder, stages),
+                FakeDecoder(),
+                labels=labels,
+            )
+            adapter = WebAdapter(parts.web, WebOptions(port=0))
+            await adapter.start()
+            stack.push_async_callback(adapter.stop)
+            urls[name] = f"{adapter.url}/api/find"
+            await _asked(urls[name])  # a first question learns what later ones take for granted
+        urls["bare"] = await _bare(stack, urls["real"])
+        print(json.dumps(urls), flush=True)
+        await asyncio.to_thread(sys.stdin.read)
+    catalogue.close()
+
+
+async def _asked(url: str) -> bytes:
+    async with aiohttp.ClientSession() as session, session.get(url, params={"q": "a"}) as response:
+        response.raise_for_status()
+        return await response.read()
+
+
+async def _bare(stack: AsyncExitStack, url: str) -> str:
+    """A route that answers with what this address answers, ready made."""
+    body = await _asked(url)
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(body=body, content_type="application/json")
+
+    app = web.Application()
+    app.router.add_get("/find", answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    return f"http://{host}:{port}/find"
+
+
+def main() -> None:
+    """Serve as many pictures as the first argument says."""
+    configure("info", "text")
+    one_core_for_each_product()
+    with tempfile.TemporaryDirectory() as home:
+        asyncio.run(serve(int(sys.argv[1]), Path(home)))
+
+
+if __name__ == "__main__":
+    main()
