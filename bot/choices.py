@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from bot.examples import examples_of
 from bot.presenter import Presenter
 from bot.requests import Request
 from core.errors import EmptyCollection, NotFound, TangerineError
-from core.ports import Library, Snapshot
+from core.ports import Library, Moderation, Snapshot
+from core.search import Search
 
 MOST = 25
 """Choices of one menu: what Discord takes."""
@@ -20,15 +21,36 @@ LONGEST = 100
 
 
 class Choices:
-    """Completes names of collections, and captions to ids of pictures."""
+    """Completes names of collections, labels and criteria, and captions to ids of pictures."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, search: Search, moderation: Moderation) -> None:
         self._library = library
+        self._search = search
+        self._moderation = moderation
 
     def collections(self, request: Request, start: str) -> tuple[str, ...]:
         """Names of collections that begin with ``start``."""
         names = self._library.visible(request.community)
         return tuple(n for n in names if n.lower().startswith(start.lower()))[:MOST]
+
+    async def labels(self, request: Request, start: str, collection: str) -> tuple[str, ...]:
+        """Labels with ``start`` in them, of a collection or, where it is empty, the default one."""
+        try:
+            known = await self._search.labels(
+                community=request.viewer, collection=collection or None
+            )
+        except TangerineError:
+            return ()  # nobody is told here what is not there, or not for them
+        return _with(start, known)
+
+    async def criteria(self, request: Request, start: str) -> tuple[str, ...]:
+        """The community's criteria with ``start`` in them, then ``start`` itself as a new one."""
+        known = [each.text for each in await self._moderation.criteria(request.community)]
+        typed = " ".join(start.split())
+        found = _with(start, known)
+        if typed and typed.casefold() not in (each.casefold() for each in known):
+            found = (*found[: MOST - 1], typed)
+        return found
 
     async def pictures(
         self, request: Request, start: str, presenter: Presenter
@@ -66,3 +88,8 @@ class Choices:
                 room = LONGEST - len(picture.id) - 3
                 short = caption if len(caption) <= room else f"{caption[: room - 1]}…"
                 yield f"{short} · {picture.id}", picture.id
+
+
+def _with(start: str, names: Iterable[str]) -> tuple[str, ...]:
+    wanted = start.casefold().strip()
+    return tuple(islice((name for name in names if wanted in name.casefold()), MOST))

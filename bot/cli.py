@@ -31,6 +31,7 @@ from bot.views import (
 )
 from config.settings import Settings, WrongSettingError, load
 from core.errors import TangerineError
+from core.tagging import among
 from core.types import ReindexReport, SearchResult
 from index.library import LOCAL
 
@@ -121,13 +122,14 @@ def find(
     exclude: Annotated[str | None, typer.Option(help="What they should not show.")] = None,
     collection: CollectionName = None,
     *,
+    label: Annotated[str | None, typer.Option(help="Only pictures tagged with it.")] = None,
     json: AsJson = False,
 ) -> None:
     """Find the pictures that a text describes."""
 
     async def search(engine: Engine) -> SearchResult:
         return await engine.search.find(
-            text,
+            among(label, text) if label else text,
             community=LOCAL,
             collection=engine.collection_name(collection),
             k=k,

@@ -42,7 +42,7 @@ def add_to(app: typer.Typer, execute: Execute) -> None:
         *,
         json: AsJson = False,
     ) -> None:
-        """Copy a collection into a folder: pictures, captions.csv, vectors, uploads."""
+        """Copy a collection into a folder: pictures, captions.csv, vectors, uploads, labels."""
 
         async def work(settings: Settings, terminal: Terminal) -> int:
             spec = collection_named(settings, collection)
@@ -90,6 +90,7 @@ def add_to(app: typer.Typer, execute: Execute) -> None:
                         full=not same,
                         on_progress=lambda progress: lines.update(spec.name, progress),
                     )
+                await engine.labels.prepare()
             if json:
                 terminal.json(_import_view(taken, report, same_model=same))
             else:
@@ -143,6 +144,7 @@ def _export_view(report: ExportReport) -> Json:
         "pictures": report.pictures,
         "captions": report.captions,
         "uploads": report.uploads,
+        "labels": report.labels,
         "failed": failures_view(report.failed),
     }
 
@@ -153,6 +155,7 @@ def _import_view(taken: Imported, report: ReindexReport, *, same_model: bool) ->
         "pictures": taken.pictures,
         "captions": taken.captions,
         "uploads": taken.uploads,
+        "labels": taken.labels,
         "model": taken.model.name,
         "same_model": same_model,
         "reindex": reindex_view(report),

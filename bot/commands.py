@@ -55,7 +55,7 @@ class Commands:
         )
         self._privacy = Privacy(parts.contributions, parts.memories, parts.admission)
         self._indexing = Indexing(parts.jobs, parts.library)
-        self._choices = Choices(parts.library)
+        self._choices = Choices(parts.library, parts.search, parts.moderation)
         self._calls: Mapping[str, Callable[[Invocation, Request, Presenter], Awaitable[Reply]]] = {
             "find": self._searching.asked,
             "similar": self._searching.asked,
@@ -153,6 +153,19 @@ class Commands:
     def collections(self, request: Request, start: str = "") -> tuple[str, ...]:
         """Names to choose from that begin with ``start``: 25 at most, Discord's bound."""
         return self._choices.collections(request, start)
+
+    async def labels(
+        self, request: Request, start: str = "", collection: str = ""
+    ) -> tuple[str, ...]:
+        """Labels of a collection, or of the default one, with ``start`` in them: 25 at most."""
+        return await self._choices.labels(request, start, collection)
+
+    async def criteria(self, request: Request, start: str = "") -> tuple[str, ...]:
+        """The community's criteria with ``start`` in them: 25 at most.
+
+        Empty for whoever may not moderate. Raises CatalogueError.
+        """
+        return await self._choices.criteria(request, start) if request.is_admin else ()
 
     async def pictures(self, request: Request, start: str = "") -> Sequence[tuple[str, str]]:
         """Labels and ids of pictures whose caption contains ``start``: 25 at most.

@@ -10,9 +10,20 @@ from typing import Literal
 
 from core.groups import MAX_GROUPS
 from core.moderation import MAX_CRITERION, Strictness
+from core.tagging import MAX_LABEL
 
 OptionKind = Literal[
-    "text", "count", "number", "labels", "collection", "flag", "picture", "choice", "picture_id"
+    "text",
+    "count",
+    "number",
+    "label",
+    "labels",
+    "collection",
+    "criterion",
+    "flag",
+    "picture",
+    "choice",
+    "picture_id",
 ]
 
 
@@ -23,8 +34,8 @@ class Option:
     ``minimum`` and ``maximum`` bound a count and any other whole number, ``maximum`` the
     characters of a text. A choice takes one of ``choices``; their names are words, the values
     are not. A choice that is ``leading`` may be the first word, before what takes the rest. A
-    picture id is completed from the captions where a platform can
-    (``Commands.pictures``).
+    platform that can completes picture ids from the captions, and names of collections, labels
+    and criteria from those that there are (``Commands.pictures`` and its kin).
     """
 
     name: str
@@ -106,6 +117,7 @@ COMMANDS: tuple[CommandDefinition, ...] = (
             Option("query", "text", required=True, rest=True, maximum=MAX_TEXT),
             _COUNT,
             _EXCLUDE,
+            Option("label", "label", maximum=MAX_LABEL),
             _COLLECTION,
             _PRIVATE,
         ),
@@ -181,7 +193,7 @@ COMMANDS: tuple[CommandDefinition, ...] = (
                 choices=("list", "add", "remove", "test", "review"),
                 leading=True,
             ),
-            Option("criterion", "text", rest=True, maximum=MAX_CRITERION),
+            Option("criterion", "criterion", rest=True, maximum=MAX_CRITERION),
             Option("strictness", "choice", choices=tuple(each.value for each in Strictness)),
             Option("age", "flag"),
             _COLLECTION,

@@ -79,6 +79,16 @@ class Answers:
         """The collections whose names begin with ``start`` and that this community may search."""
         return self._commands.collections(self._request(interaction), start)
 
+    async def labels(self, interaction: discord.Interaction, start: str) -> tuple[str, ...]:
+        """Labels with ``start`` in them, of the collection that was chosen, or the default one."""
+        chosen = interaction.namespace.collection
+        collection = chosen if isinstance(chosen, str) else ""
+        return await self._commands.labels(self._request(interaction), start, collection)
+
+    async def criteria(self, interaction: discord.Interaction, start: str) -> tuple[str, ...]:
+        """Criteria with ``start`` in them, for those who may moderate."""
+        return await self._commands.criteria(self._request(interaction), start)
+
     async def pictures(
         self, interaction: discord.Interaction, start: str
     ) -> Sequence[tuple[str, str]]:

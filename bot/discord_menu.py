@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 import discord
@@ -144,6 +144,26 @@ def _collections(answers: Answers) -> _Completion:
     return choices
 
 
+def _labels(answers: Answers) -> _Completion:
+    return _named(answers.labels)
+
+
+def _criteria(answers: Answers) -> _Completion:
+    return _named(answers.criteria)
+
+
+def _named(
+    found: Callable[[discord.Interaction, str], Awaitable[Sequence[str]]],
+) -> _Completion:
+    async def choices(
+        interaction: discord.Interaction, current: str
+    ) -> list[app_commands.Choice[str]]:
+        names = await found(interaction, current)
+        return [app_commands.Choice(name=_label(name), value=name) for name in names]
+
+    return choices
+
+
 def _pictures(answers: Answers) -> _Completion:
     async def choices(
         interaction: discord.Interaction, current: str
@@ -154,7 +174,12 @@ def _pictures(answers: Answers) -> _Completion:
     return choices
 
 
-_COMPLETED = {"collection": _collections, "picture_id": _pictures}
+_COMPLETED = {
+    "collection": _collections,
+    "label": _labels,
+    "criterion": _criteria,
+    "picture_id": _pictures,
+}
 
 
 def _label(text: str) -> str:

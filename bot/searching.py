@@ -16,6 +16,7 @@ from bot.sheets import Sheets
 from core.errors import NoPicture
 from core.ports import Library
 from core.search import Search
+from core.tagging import among
 from core.types import Band, SearchResult
 
 
@@ -38,9 +39,11 @@ class Searching:
 
     async def asked(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
         """The first page of a find or a similar. Raises what the search raises."""
+        text = invocation.text("query") or invocation.text("text")
+        label = invocation.text("label")
         action = Action(
             "find" if invocation.command.name == "find" else "similar",
-            text=invocation.text("query") or invocation.text("text"),
+            text=among(label, text) if label else text,
             exclude=invocation.text("exclude"),
             collection=invocation.text("collection"),
             count=self._count(invocation, request),

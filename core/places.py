@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.bands import Calibration, Thresholds
+from core.bands import BEST_FIRST, Calibration, Thresholds
 from core.captions import Told
 from core.ports import Snapshot
 from core.types import Band, FoundBy, Vectors
 
 LIFTED_AMONG = 256
 """Pictures among which those without a caption are lifted to where a silent caption stands."""
-
-_BEST_FIRST = (Band.STRONG, Band.FAIR, Band.WEAK)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +30,8 @@ class Ranking:
     band also stands before a worse one);
     ``unwanted``: a unit vector whose matches stand below all others, and ``unwanted_told``
     what the captions say of it; ``among``: the rows that may be hits at all, int64 [n] rising,
-    None for every row.
+    None for every row; ``recognised``: the row whose pixels show the query, which stands first
+    and is fair at least, None where there is none.
     """
 
     vector: Vectors
@@ -44,10 +44,10 @@ class Ranking:
     unwanted: Vectors | None = None
     unwanted_told: Told | None = None
     among: NDArray[np.int64] | None = None
+    recognised: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A row, its cosine, its band, what picture and caption are each worth, and its place."""
 
     row: int
@@ -107,21 +107,26 @@ def _places(
 ) -> list[Found]:
     middle, deviation = calibration.spread(ranking.vector)
     matches: Mapping[int, float] = {} if ranking.told is None else ranking.told.matches
+    exact = scores.astype(np.float64)
+    z = (exact - middle) / deviation
+    places = ranking.thresholds.places(exact, z)
     found = []
-    for row, score in zip(rows.tolist(), scores.tolist(), strict=True):
-        z = (score - middle) / deviation
-        seen = ranking.thresholds.band(score, z)
-        told = (
-            calibration.captions.band(matches[row])
-            if row in lifts and row in matches
-            else Band.WEAK
-        )
-        band, order = seen, 0
+    # Some hundred rows for each question: what can be done for all at once is.
+    for row, score, by_z, place in zip(
+        rows.tolist(), np.clip(exact, -1.0, 1.0).tolist(), z.tolist(), places.tolist(), strict=True
+    ):
+        seen, told, order = BEST_FIRST[place], Band.WEAK, 0
+        band = seen
+        if row in lifts and row in matches:
+            told = calibration.captions.band(matches[row])
         if ranking.told_suffices:
-            band = min(seen, told, key=_BEST_FIRST.index)
-            order = _BEST_FIRST.index(band)
-        place = (order, -(z + lifts.get(row, 0.0)), row)
-        found.append(Found(row, cosine(score), band, seen, told, place))
+            order = min(place, BEST_FIRST.index(told)) if told is not Band.WEAK else place
+            band = BEST_FIRST[order]
+        if row == ranking.recognised:
+            band, order = min(band, Band.FAIR, key=BEST_FIRST.index), -1
+        found.append(
+            Found(row, score, band, seen, told, (order, -(by_z + lifts.get(row, 0.0)), row))
+        )
     return found
 
 
@@ -130,7 +135,7 @@ def in_order(plain: Sequence[Found], lifted: Sequence[Found], *, whole: bool) ->
 
     What is lifted but stands below the last one fetched waits for those in between.
     """
-    last = max((each.place for each in plain), default=(-1, 0.0, 0))
+    last = max((each.place for each in plain), default=(-2, 0.0, 0))
     sure = (each for each in lifted if whole or each.place < last)
     return sorted((*plain, *sure), key=lambda each: each.place)
 

@@ -139,6 +139,10 @@ class Snapshot(Protocol):
         """For each row of :attr:`caption_index`: the text and the row of its picture."""
 
     @property
+    def owners(self) -> NDArray[np.int64]:
+        """The same rows of pictures alone, int64 [captions]."""
+
+    @property
     def picture_index(self) -> VectorIndex:
         """One row a picture."""
 

@@ -26,6 +26,7 @@ from core.errors import (
 from core.places import Ranking
 from core.ports import Embedder, Labels, Library, PictureDecoder, Snapshot
 from core.ranking import captioned_hits, describe_page, mix, rank_page, without
+from core.recognition import Posted, Recogniser
 from core.tagged import Tagger, listed
 from core.tagging import parse
 from core.types import (
@@ -35,7 +36,7 @@ from core.types import (
     SearchResult,
     Vectors,
 )
-from core.views import View, closest_view, views
+from core.views import View, Way, closest_view, views, ways
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class SearchRules:
     deep paging goes; ``timeout_s``: seconds after which a search is given up;
     ``duplicate_cosine``: two hits at least this alike are shown as one; ``text_weight``:
     share of the text when it is mixed with a picture, in [0, 1]; ``sure_cosine``: a posted
-    picture that finds nothing so close is looked at in further views too (-1: never).
+    picture that finds nothing so close is looked at in further views too, and by its pixels
+    (-1: never).
     """
 
     max_query: int = 200
@@ -82,6 +84,7 @@ class Search:
         self._logit_scale = logit_scale
         self._rules = rules or SearchRules()
         self._tagger = Tagger(labels)
+        self._recogniser = Recogniser(library.picture_file, decoder.decode)
         # By snapshot, as communities may see a collection differently; gone with it.
         self._calibrations: WeakKeyDictionary[Snapshot, asyncio.Future[Calibration]] = (
             WeakKeyDictionary()
@@ -163,8 +166,9 @@ class Search:
     ) -> SearchResult:
         """Pictures that look like this one, or like this one changed by a text.
 
-        Where nothing comes close, the picture may have been turned or framed on its way: the
-        views that would undo it are tried too, and the search goes with the closest. With a
+        Where nothing comes close, the picture may have been turned, framed or cropped on its
+        way: the views that would undo it are tried too, and the search goes with the closest;
+        one of the nearest whose pixels show the picture, or a part of it, comes first. With a
         text, captions count as in :meth:`find`, and the picture itself is no answer.
 
         Raises QueryTooLong, BadCount, and BadPicture and its kin.
@@ -173,12 +177,18 @@ class Search:
         self._check_page(k, offset)
         async with self._in_time():
             snapshot = await self._library.open(collection, community)
-            query = await self._embed_query(picture, snapshot)
+            seen, sure = await self._embed_query(picture, snapshot)
+            known = None
+            if words is None and not sure:
+                known = await self._recogniser.recognise(seen, snapshot, community)
+            query = (seen[-1] if known is None else known.posted).vector
             wanted = None if words is None else await self._embedder.embed_text(words)
             calibration = await self._calibrate(snapshot)
 
             def rank() -> SearchResult:
                 ranking = Ranking(query, calibration.image, self._rules.duplicate_cosine)
+                if known is not None:
+                    ranking = replace(ranking, recognised=known.row)
                 if wanted is not None and words is not None:
                     ranking = replace(
                         ranking,
@@ -258,6 +268,10 @@ class Search:
             vectors = await asyncio.gather(*(self._embedder.embed_text(p) for p in prompts))
             return classify_vectors(query, names, vectors, self._logit_scale)
 
+    async def labels(self, *, community: str, collection: str | None = None) -> tuple[str, ...]:
+        """The labels that the pictures of a collection are tagged with; empty for none."""
+        return await self._tagger.labels(await self._library.open(collection, community))
+
     async def text_vector(self, text: str) -> Vectors:
         """The vector of a text, float32 [d]. Raises EmptyQuery, QueryTooLong."""
         text = self._clean(text)
@@ -269,22 +283,32 @@ class Search:
         async with self._in_time():
             return await self._embed_picture(picture)
 
-    async def _embed_query(self, picture: bytes | Path, snapshot: Snapshot) -> Vectors:
-        """The vector of a picture, or of that view of it which finds something much closer."""
+    async def _embed_query(
+        self, picture: bytes | Path, snapshot: Snapshot
+    ) -> tuple[tuple[Posted, ...], bool]:
+        """A picture as it is, and the view of it that finds something much closer, if one does.
+
+        And whether it found something so close that there is nothing to doubt.
+        """
         decoded = await self._decoder.decode(picture, self._embedder.pixel_spec)
         plain = await self._embedder.embed_pixels(decoded.pixels)
+        posted = Posted(picture, Way(), plain)
         index = snapshot.picture_index
         scores, _ = await asyncio.to_thread(index.search, plain[None], 1)
         if scores.size == 0 or scores[0, 0] >= self._rules.sure_cosine:
-            return plain
+            return (posted,), True
         further = (await asyncio.to_thread(views, decoded.pixels, tuple(View)))[1:]
         try:
             vectors = await asyncio.gather(*(self._embedder.embed_pixels(v) for v in further))
         except Busy:
-            return plain  # an answer without them is better than none
+            return (posted,), False  # an answer without them is better than none
         seen = np.stack([plain, *vectors])
-        chosen: Vectors = seen[await asyncio.to_thread(closest_view, index, seen)]
-        return chosen
+        chosen = await asyncio.to_thread(closest_view, index, seen)
+        if chosen == 0:
+            return (posted,), False
+        height, width = decoded.pixels.shape[:2]
+        way = ways(tuple(View), square=height == width)[chosen]
+        return (posted, Posted(picture, way, seen[chosen])), False
 
     async def _embed_picture(self, picture: bytes | Path) -> Vectors:
         decoded = await self._decoder.decode(picture, self._embedder.pixel_spec)

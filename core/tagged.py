@@ -49,6 +49,11 @@ class Tagger:
         direction: Vectors = (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
         return Chosen(tags.rows(places), direction)
 
+    async def labels(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """Those of the snapshot's collection, empty where it has none. Raises CatalogueError."""
+        known = await self._known(snapshot)
+        return () if known is None else known.labels
+
     async def tagged(self, snapshot: Snapshot, result: SearchResult) -> SearchResult:
         """The same hits with their tags. Raises CatalogueError."""
         known = await self._known(snapshot)

@@ -151,6 +151,12 @@ def label_set(labels: tuple[str, ...], vectors: list[Vectors]) -> LabelSet:
     )
 
 
+def among(label: str, text: str) -> str:
+    """The same question among the pictures of a label: ``label:"…"`` before it."""
+    named = "".join(each for each in label if each not in _ANY_QUOTE)
+    return f'label:"{named}" {text}'.strip()
+
+
 def tidy_labels(lines: Iterable[str]) -> tuple[str, ...]:
     """One label a line, without empty lines and those that differ in case alone.
 

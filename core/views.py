@@ -9,6 +9,7 @@ nothing is decoded twice. What it brings is measured in ``docs/damaged.md``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -35,23 +36,45 @@ class View(StrEnum):
     INSIDE = "inside"
 
 
-def views(pixels: Pixels, kinds: Sequence[View]) -> PixelBatch:
-    """The picture [h, w, 3] and its further views: uint8 [v, h, w, 3], the picture first.
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a picture is seen: after so many quarter turns counter-clockwise, and what of it.
+
+    ``share``: of each edge, in (0, 1], of the middle that is seen.
+    """
+
+    turns: int = 0
+    share: float = 1.0
+
+    def of(self, pixels: Pixels) -> Pixels:
+        """This view of a picture [h, w, 3], of the same size; turns are for squares."""
+        seen = np.ascontiguousarray(np.rot90(pixels, self.turns))
+        if self.share < 1:
+            image = Image.fromarray(seen)
+            left, top = (edge * (1 - self.share) / 2 for edge in image.size)
+            box = (left, top, image.width - left, image.height - top)
+            part = image.resize(image.size, Image.Resampling.BICUBIC, box=box)
+            seen = np.array(part, dtype=np.uint8)
+        return seen
+
+
+def ways(kinds: Sequence[View], *, square: bool) -> tuple[Way, ...]:
+    """The picture as it is, then its further views.
 
     Quarter turns are left out where the picture is no square, since the encoder takes one size.
     """
-    found = [pixels]
-    height, width = pixels.shape[:2]
-    if View.TURNED in kinds and height == width:
-        found += [np.rot90(pixels, turns) for turns in (1, 2, 3)]
+    found = [Way()]
+    if View.TURNED in kinds and square:
+        found += [Way(turns=turns) for turns in (1, 2, 3)]
     if View.INSIDE in kinds:
-        image = Image.fromarray(pixels)
-        for share in _INSIDE:
-            left, top = width * (1 - share) / 2, height * (1 - share) / 2
-            box = (left, top, width - left, height - top)
-            part = image.resize(image.size, Image.Resampling.BICUBIC, box=box)
-            found.append(np.array(part, dtype=np.uint8))
-    return np.ascontiguousarray(np.stack(found))
+        found += [Way(share=share) for share in _INSIDE]
+    return tuple(found)
+
+
+def views(pixels: Pixels, kinds: Sequence[View]) -> PixelBatch:
+    """The picture [h, w, 3] and its further views, by :func:`ways`: uint8 [v, h, w, 3]."""
+    height, width = pixels.shape[:2]
+    return np.stack([way.of(pixels) for way in ways(kinds, square=height == width)])
 
 
 def closest_view(index: VectorIndex, vectors: Vectors, margin: float = MARGIN) -> int:

@@ -7,6 +7,7 @@
     pictures.jsonl              one line a picture: id, path, sha256, width, height, captions
     vectors.safetensors         pictures [n, d] in the order of the lines, captions [m, d] in
                                 the order of their captions; a row of zeros where there is none
+    .labels.txt                 what it is tagged with, one label a line; only where it is
     <path>                      the pictures, where their collection has them
     .uploads/                   what was added in chat: the same files, with who may see it,
     .uploads/removals.jsonl     and what a community does not want to see
@@ -38,9 +39,11 @@ CAPTIONS = "captions.csv"
 PICTURES = "pictures.jsonl"
 VECTORS = "vectors.safetensors"
 REMOVALS = "removals.jsonl"
+LABELS = ".labels.txt"
 
 FILES = (PICTURES, VECTORS, UPLOADED + PICTURES, UPLOADED + VECTORS, UPLOADED + REMOVALS)
-"""What the manifest vouches for; each picture's own checksum is in its line."""
+"""What the manifest vouches for, beside :data:`LABELS` where a collection has some; each
+picture's own checksum is in its line."""
 
 FORMAT: Final = "tangerine collection"
 VERSION: Final = 1
@@ -155,7 +158,7 @@ class ModelEntry(_Entry):
 
 
 class Manifest(_Entry):
-    """``tangerine.json``: ``files`` holds the SHA-256 of each of :data:`FILES`."""
+    """``tangerine.json``: ``files`` holds the SHA-256 of all that it vouches for."""
 
     format: Literal["tangerine collection"]
     version: Literal[1]

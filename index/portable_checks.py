@@ -9,12 +9,14 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from core.errors import SourceError
+from core.errors import BadLabels, SourceError
+from core.tagging import tidy_labels
 from core.types import UPLOADED, ModelIdentity
 from index.portable import (
     CAPTIONS,
     FILES,
     FORMAT,
+    LABELS,
     MANIFEST,
     PICTURES,
     REMOVALS,
@@ -42,6 +44,9 @@ _MAX_TABLE = 1 << 28
 _MAX_UPLOAD = 1 << 24
 """Bytes of an upload: what is kept of one is scaled down to about 1 MB."""
 
+_MAX_LABELS = 1 << 20
+"""Bytes of the labels: more than a thousand of a hundred characters."""
+
 _JPEG = b"\xff\xd8\xff"
 
 
@@ -51,7 +56,7 @@ def read_export(source: Path, root: Path) -> Held:
     ``root`` is ``source``, resolved. Raises SourceError, OSError.
     """
     manifest = _manifest(source, root)
-    if set(manifest.files) != set(FILES):
+    if set(manifest.files) - {LABELS} != set(FILES):
         raise refused(f"{MANIFEST} does not name the files {', '.join(FILES)}")
     for name, digest in manifest.files.items():
         with opened(root, name, links=False) as stream:
@@ -65,6 +70,7 @@ def read_export(source: Path, root: Path) -> Held:
         pictures=tuple(read_lines(root, PICTURES, PictureEntry)),
         uploads=tuple(read_lines(root, UPLOADED + PICTURES, UploadEntry)),
         removals=tuple(read_lines(root, UPLOADED + REMOVALS, RemovalEntry)),
+        labels=_labels(root) if LABELS in manifest.files else (),
     )
     _check_unique(what)
     for each in what.uploads:
@@ -125,6 +131,23 @@ def _manifest(source: Path, root: Path) -> Manifest:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise refused(f"{MANIFEST}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _labels(root: Path) -> tuple[str, ...]:
+    with opened(root, LABELS, links=False) as stream:
+        text = stream.read(_MAX_LABELS + 1)
+    if len(text) > _MAX_LABELS:
+        raise refused(f"{LABELS} is too large")
+    try:
+        lines = text.decode().splitlines()
+        labels = tidy_labels(lines)
+    except UnicodeDecodeError:
+        raise refused(f"{LABELS} is not UTF-8") from None
+    except BadLabels as error:
+        raise refused(f"{LABELS}: {error}") from None
+    if list(labels) != lines:
+        raise refused(f"{LABELS} holds more than one label a line")
+    return labels
 
 
 def _check_unique(what: Held) -> None:

@@ -19,6 +19,7 @@ from index.overlays import Overlays
 from index.portable import (
     FILES,
     FORMAT,
+    LABELS,
     MANIFEST,
     REMOVALS,
     VERSION,
@@ -55,6 +56,7 @@ class ExportReport:
     pictures: int
     captions: int
     uploads: int
+    labels: int
     failed: tuple[Failure, ...]
 
 
@@ -122,6 +124,7 @@ class Exporter:
             pictures=len(pictures),
             captions=sum(1 for _ in texts_of([*pictures, *uploads])),
             uploads=len(uploads),
+            labels=len(what.labels),
             failed=tuple(failed),
         )
 
@@ -149,12 +152,17 @@ class Exporter:
         write_part(here, pictures, what.model.dimension, *fetches)
         write_part(here / _UPLOADS, uploads, what.model.dimension, *fetches)
         write_lines(here / _UPLOADS / REMOVALS, what.removals)
+        files: tuple[str, ...] = FILES
+        if what.labels:
+            text = "".join(f"{label}\n" for label in what.labels)
+            (here / LABELS).write_text(text, encoding="utf-8")
+            files = (*FILES, LABELS)
         manifest = Manifest(
             format=FORMAT,
             version=VERSION,
             collection=name,
             model=ModelEntry(**asdict(what.model)),
-            files={file: checksum(here / file)[0] for file in FILES},
+            files={file: checksum(here / file)[0] for file in files},
         )
         write_durably(here / MANIFEST, manifest.model_dump_json(indent=2).encode() + b"\n")
         return pictures, uploads, failed

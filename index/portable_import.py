@@ -40,6 +40,7 @@ from index.portable_rows import Held, is_empty, keep_vectors, take_in
 from index.records import Stamp
 from index.schema import runs
 from index.store import SnapshotStore
+from index.tags import TAGS
 from index.uploads import SHARED
 
 _SETTLED_NS = 2_000_000_000
@@ -48,12 +49,13 @@ _SETTLED_NS = 2_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What was taken in: numbers of pictures, captions and uploads, and their model."""
+    """What was taken in: numbers of pictures, captions, uploads and labels, and their model."""
 
     collection: str
     pictures: int
     captions: int
     uploads: int
+    labels: int
     model: ModelIdentity
 
 
@@ -72,7 +74,8 @@ class Importer:
     def take(self, spec: CollectionSpec, source: Path, tell: Tell) -> Imported:
         """Make the collection what the export says, in one step; a reindex must follow.
 
-        The pictures are copied into the collection's folder where that is missing or empty;
+        Labels have to be encoded, too, before they hold (``StoredLabels.prepare``). The pictures
+        are copied into the collection's folder where that is missing or empty;
         where it holds them already (it may be the export itself), they stay as they are. Who
         sees an upload does not change: those who share the collection, or the one community
         that added it. ``tell`` may raise to end it.
@@ -109,6 +112,7 @@ class Importer:
             pictures=len(what.pictures),
             captions=sum(1 for _ in texts_of((*what.pictures, *what.uploads))),
             uploads=len(what.uploads),
+            labels=len(what.labels),
             model=what.model,
         )
 
@@ -206,6 +210,8 @@ class Importer:
                     each.scope for each in what.removals
                 }
                 change.touched.update((collection, scope) for scope in scopes | {SHARED})
+                if what.labels:
+                    change.touched.add((TAGS, collection))
         except BaseException:
             with (
                 contextlib.suppress(CatalogueError),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from index.rows import CHUNK, captions_of, insert_all, insert_pictures
 from index.schema import (
     collections,
     files,
+    labels,
     pictures,
     removals,
     runs,
@@ -39,12 +41,16 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Everything of a collection but its vectors and files."""
+    """Everything of a collection but its vectors and files.
+
+    ``labels``: what it is tagged with, empty where it is not.
+    """
 
     model: ModelIdentity
     pictures: tuple[PictureEntry, ...]
     uploads: tuple[UploadEntry, ...]
     removals: tuple[RemovalEntry, ...]
+    labels: tuple[str, ...] = ()
 
     @property
     def ids(self) -> list[str]:
@@ -115,7 +121,15 @@ def held(connection: Connection, collection: str) -> Held | None:
             for row in added
         ),
         removals=hidden,
+        labels=_labels_of(connection, collection),
     )
+
+
+def _labels_of(connection: Connection, collection: str) -> tuple[str, ...]:
+    # Whatever model has encoded them, they are the same ones.
+    mine = select(labels.c.labels).where(labels.c.collection == collection)
+    found = connection.execute(mine).scalars().first()
+    return () if found is None else tuple(json.loads(found))
 
 
 def vectors_by(
@@ -193,7 +207,8 @@ def take_in(
     """Make a collection without pictures the one that is held here; its uploads' new ids.
 
     An id stays where nothing here has it or had it. An upload that was deleted here since is
-    left out. Raises nothing of its own.
+    left out. Labels wait for :meth:`index.tags.StoredLabels.prepare`; where none are held, those
+    that are here stay. Raises nothing of its own.
     """
     wanted = what.ids
     used, deleted = taken(connection, wanted)
@@ -248,9 +263,18 @@ def take_in(
             for each in what.removals
         ],
     )
+    if what.labels:
+        _put_labels(connection, collection, what.labels)
     _become(connection, collection, what.model)
     connection.execute(update(runs).where(runs.c.id == run).values(finished_at=now))
     return {each.id: ids.get(each.id, each.id) for each in uploaded}
+
+
+def _put_labels(connection: Connection, collection: str, texts: Sequence[str]) -> None:
+    connection.execute(delete(labels).where(labels.c.collection == collection))
+    # As of another model, so that this one encodes them.
+    row = {"collection": collection, "fingerprint": "", "vectors": b""}
+    insert_all(connection, labels, [{**row, "labels": json.dumps(texts, ensure_ascii=False)}])
 
 
 def _upload_row(collection: str, each: UploadEntry, ids: Mapping[str, str]) -> dict[str, object]:

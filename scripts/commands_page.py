@@ -64,7 +64,7 @@ something (Remove, Undo, the settings) ask for the right again whenever they are
 ## How much one may ask
 
 A question or a picture counts against the quota of the person and of the community
-(`[limits]` in [config/default.toml](../config/default.toml)); an answer that says "too fast"
+([`[limits]` in the settings](settings.md)); an answer that says "too fast"
 says also when to try again. Administrators can set the pauses of their community with
 `/settings`.
 """
@@ -106,11 +106,14 @@ def _takes(option: Option) -> str:
         return ", ".join(f"`{choice}`" for choice in option.choices)
     if option.kind in {"count", "number"}:
         return f"a whole number from {option.minimum} to {option.maximum}"
+    if option.kind == "criterion":
+        return f"text of at most {option.maximum} characters; Discord completes it"
     if option.kind in {"text", "labels"}:
         return f"text of at most {option.maximum} characters"
     return {
         "picture": "a picture: with the message, or in the message that it answers",
         "collection": "a name; Discord completes it",
+        "label": "a label of [`tangerine tag`](classify.md); Discord completes it",
         "picture_id": "a picture's id, or words that describe it; Discord completes them",
         "flag": "yes or no; written, the bare `--" + option.name + "`",
     }[option.kind]

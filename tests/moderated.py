@@ -221,6 +221,7 @@ class Moderated:
                 "/api/similar": lambda: client.post("/api/similar", data=form(k="10")),
                 "/api/describe": lambda: client.post("/api/describe", data=form(k="10")),
                 "/api/chat": lambda: client.post("/api/chat", data=chat(f"/find {hue} -k 10")),
+                "/api/map": lambda: client.get("/api/map", params={"groups": "2", "q": hue}),
                 "/api/chat photo": lambda: client.post("/api/chat", data=form(text="")),
                 "/api/chat review": lambda: client.post(
                     "/api/chat", data=chat("/moderation review")
@@ -229,6 +230,9 @@ class Moderated:
             for route, call in calls.items():
                 seen.words.append((route, json.dumps(await (await call()).json())))
             for picture in everything:
+                answer = await client.get(f"/api/map/{picture.id}")
+                if answer.status != 404:
+                    seen.words.append(("/api/map of one", json.dumps(await answer.json())))
                 for end in ("", "/thumbnail"):
                     known = {"If-None-Match": f'"{picture.sha256}"'}
                     for headers in ({}, known):

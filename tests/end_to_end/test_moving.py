@@ -21,6 +21,7 @@ def test_a_collection_moves_to_another_machine(
         "folder": str(out),
         "captions": told["captions"],
         "uploads": 0,
+        "labels": 0,
         "failed": [],
     }
     assert count == len(list(indexed.gallery.glob("*.png")))

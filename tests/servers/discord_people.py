@@ -98,19 +98,32 @@ class Discord:
         )
 
     async def complete(
-        self, person: Person, server: Server | None, command: str, option: str, start: str
+        self,
+        person: Person,
+        server: Server | None,
+        command: str,
+        option: str,
+        start: str,
+        **others: str,
     ) -> list[str]:
-        """Begin to type an option: the values that are offered."""
-        exchange = await self.completion(person, server, command, option, start)
+        """Begin to type an option, after others: the values that are offered."""
+        exchange = await self.completion(person, server, command, option, start, **others)
         return [choice["value"] for choice in exchange.choices or []]
 
     async def completion(
-        self, person: Person, server: Server | None, command: str, option: str, start: str
+        self,
+        person: Person,
+        server: Server | None,
+        command: str,
+        option: str,
+        start: str,
+        **others: str,
     ) -> Exchange:
-        """Begin to type an option: all that came back."""
+        """Begin to type an option, after others: all that came back."""
         known = next(c for c in self.rest.commands if c["name"] == command)
         focused = {"name": option, "type": STRING, "value": start, "focused": True}
-        data = {"id": known["id"], "name": command, "type": 1, "options": [focused]}
+        chosen = [{"name": n, "type": STRING, "value": v} for n, v in others.items()]
+        data = {"id": known["id"], "name": command, "type": 1, "options": [*chosen, focused]}
         exchange = await self._interact(person, server, 4, data)
         await until(lambda: exchange.choices is not None)
         return exchange

@@ -51,6 +51,21 @@ async def test_a_label_holds_on_every_page(parts: Parts) -> None:
     assert all("label: green" in card.alt for card in shown)
 
 
+async def test_a_label_may_be_an_option(parts: Parts) -> None:
+    """With words or alone, on every page; in quotation marks where it has spaces."""
+    parts.labels.sets["gallery"] = labelled("red", "dark green")
+    for text in ("/find red house --label red --count 2", "/find --label red --count 2"):
+        reply = await parts.commands.handle(asked(text))
+        [following] = [button.action for button in reply.buttons if button.kind == "page"]
+        both = cards(reply) + cards(await parts.commands.act(following, asked("")))
+        assert [card.caption.split()[0] for card in both] == ["red"] * 4
+    for label in ('"dark green"', "dark green", 'dark "green"'):
+        assert cards(await parts.commands.handle(asked(f"/find green house --label {label}")))
+    unknown = await parts.commands.handle(asked("/find house --label shoe"))
+    assert unknown.error is not None
+    assert unknown.error.code == "unknown_label"
+
+
 async def test_a_message_without_a_command_may_name_a_label(parts: Parts) -> None:
     """A text alone is a find; a label alone lists all of its pictures without asking again."""
     reply = await parts.commands.handle(asked("label:red"))

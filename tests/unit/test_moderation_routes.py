@@ -126,6 +126,7 @@ async def test_the_check_finds_leaks(tmp_path: Path, monkeypatch: pytest.MonkeyP
             if community == "web":
                 assert caught >= {"/api/find", "/api/similar", "/api/describe", "/api/chat"}
                 assert caught >= {"/pictures", "/pictures/thumbnail"}
+                assert caught >= {"/api/map", "/api/map of one"}
 
 
 async def test_buttons_of_the_review_obey_administrators_alone(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from core.types import Progress
 from index.library import CollectionSpec
 from index.portable_import import Importer
 from index.sources import scan_folder
+from index.tags import StoredLabels
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery
 from tests.portable_parts import (
@@ -149,6 +150,43 @@ async def test_who_sees_an_upload_does_not_change(gallery: Gallery, tmp_path: Pa
     assert {each: await new.seen(each) for each in communities if each != "local"} == {
         each: seen for each, seen in expected.items() if each != "local"
     }
+
+
+async def test_labels_move_along(gallery: Gallery, tmp_path: Path) -> None:
+    """Pictures are tagged there as they were here, by whatever model; none are made up."""
+    export(gallery, tmp_path / "untagged")
+    assert not (tmp_path / "untagged" / ".labels.txt").exists()
+    labels = ("red", "grün und blau", "a thing, or two")
+    kept = await StoredLabels(gallery.overlays, gallery.embedder).replace("gallery", labels)
+    assert export(gallery, tmp_path / "out").labels == 3
+    new = _new(tmp_path, model="another")
+    mine = StoredLabels(new.overlays, new.embedder)
+    await mine.replace("gallery", ["those before"])
+    assert take(new, tmp_path / "out").labels == 3
+    assert await mine.of("gallery") is None, "not those before, and not yet encoded"
+    await mine.prepare()
+    found = await mine.of("gallery")
+    assert found is not None
+    assert found.labels == labels
+    assert not np.allclose(found.words, kept.words), "as the model here understands them"
+    again = tmp_path / "again"
+    await new.reindex(full=True)
+    export(new, again)
+    assert (again / ".labels.txt").read_text() == (tmp_path / "out" / ".labels.txt").read_text()
+
+
+async def test_an_export_without_labels_leaves_those_that_are_there(
+    gallery: Gallery, tmp_path: Path
+) -> None:
+    """Who has tagged the empty collection before the import has tagged what comes in."""
+    export(gallery, tmp_path / "out")
+    new = _new(tmp_path)
+    labels = StoredLabels(new.overlays, new.embedder)
+    await labels.replace("gallery", ["red"])
+    await take_whole(new, tmp_path / "out")
+    found = await labels.of("gallery")
+    assert found is not None
+    assert found.labels == ("red",)
 
 
 async def test_the_exported_folder_is_a_gallery(tmp_path: Path) -> None:

@@ -117,6 +117,19 @@ def _text(path: str, text: str) -> Callable[[Path], None]:
     return tamper
 
 
+def _labels(text: str) -> Callable[[Path], None]:
+    def tamper(folder: Path) -> None:
+        (folder / ".labels.txt").write_bytes(text.encode(errors="surrogateescape"))
+        sign(folder, ".labels.txt")
+
+    return tamper
+
+
+def _linked_labels(folder: Path) -> None:
+    _labels("red\n")(folder)
+    _linked(".labels.txt")(folder)
+
+
 def _huge_table(folder: Path) -> None:
     # Sparse: its length is what counts.
     os.truncate(folder / "captions.csv", (1 << 28) + 1)
@@ -200,6 +213,14 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda f: set_manifest(f, model={"name": "x", "fingerprint": "0" * 64, "dimension": 0}),
         "dimension",
     ),
+    "a label with two spaces": (_labels("red  green\n"), "more than one label a line"),
+    "a label twice": (_labels("red\nRED\n"), "more than one label a line"),
+    "a label with a quotation mark": (_labels('re"d\n'), "quotation mark"),
+    "too many labels": (_labels("".join(f"{n}\n" for n in range(1001))), "1001"),
+    "huge labels": (_labels("x" * (1 << 20) + "\n"), "too large"),
+    "labels that are no text": (_labels("\udcff\n"), "not UTF-8"),
+    "no labels": (_labels(""), ".labels.txt"),
+    "linked labels": (_linked_labels, "link"),
     "other files": (lambda f: set_manifest(f, files={"/etc/passwd": "0" * 64}), "does not name"),
 }
 

@@ -18,6 +18,7 @@ from core.tagging import (
     NONE,
     LabelSet,
     Question,
+    among,
     least_for,
     parse,
     tidy_labels,
@@ -68,6 +69,15 @@ def colours(result: SearchResult) -> set[str]:
 def test_labels_are_taken_out_of_a_question(text: str, words: str, labels: tuple[str, ...]) -> None:
     """With quotation marks of any keyboard; a text without them stays as it is."""
     assert parse(text) == Question(words, labels)
+
+
+@pytest.mark.parametrize("text", ["red", "", "label:shoe red"])
+@pytest.mark.parametrize("label", ["hat", "running shoe", 'a "quoted” one', "label:x"])
+def test_a_label_that_is_given_apart_is_asked_for(label: str, text: str) -> None:
+    """Whatever stands in it, beside labels of the question itself; quotation marks are none."""
+    named = label.replace('"', "").replace("”", "")
+    before = parse(text)
+    assert parse(among(label, text)) == Question(before.text, (named, *before.labels))
 
 
 def test_labels_are_lines_in_any_case_once() -> None:
@@ -148,9 +158,9 @@ async def test_captions_lift_nothing_from_outside_the_label() -> None:
     search = searching(*COLOURS)
     plain = await search.find("a red herring 3", community="web", k=3)
     assert "brown" in colours(plain)
-    among = await search.find("label:BLUE a red herring 3", community="web", k=30)
-    assert colours(among) == {"blue"}
-    assert len(among.hits) == PER_COLOUR
+    found = await search.find("label:BLUE a red herring 3", community="web", k=30)
+    assert colours(found) == {"blue"}
+    assert len(found.hits) == PER_COLOUR
 
 
 async def test_a_label_alone_lists_its_pictures_the_best_first() -> None:

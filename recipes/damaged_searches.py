@@ -1,0 +1,102 @@
+"""What a search makes of damaged stamps, with vectors that are kept."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.preprocessing import fit_pixels
+from core.recognition import Posted, Recogniser
+from core.search import SearchRules
+from core.types import DecodedPicture, Picture, PixelSpec
+from core.views import View, closest_view, ways
+from index.flat_index import FlatIndex
+from recipes.damage import Damage
+from recipes.damaged_stamps import COUNTS, Stamps
+
+_STAMPS = "stamps"
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What a search makes of damaged stamps: shares of all, encodings and seconds a query."""
+
+    found: float
+    encodings: float
+    look_s: float
+
+
+class Searches:
+    """Searches as ``Search.similar`` does, with vectors that are kept.
+
+    The stamps are the collection (``recognition.Seen``), read in this process.
+    """
+
+    def __init__(self, stamps: Stamps) -> None:
+        self._stamps = stamps
+        self._posted: dict[Path, Image.Image] = {}
+        self._recogniser = Recogniser(self._file_of, self._decode, timeout_s=600)
+        self.picture_index = FlatIndex.build(stamps.gallery.shape[1], [stamps.gallery])
+        self.pictures = [Picture(name, "", name, "", name, 0, 0) for name in stamps.names]
+
+    def searched(
+        self,
+        damage: Damage,
+        strength: float,
+        names: Sequence[str],
+        plain: NDArray[np.float32],
+    ) -> Searched:
+        """Of these stamps, damaged; ``plain`` are their vectors as they are, [n, d]."""
+        stamps, index = self._stamps, self.picture_index
+        scores, first = index.search(plain, 1)
+        found = first[:, 0].copy()
+        unsure = np.flatnonzero(scores[:, 0] < SearchRules().sure_cosine)
+        doubted = [names[number] for number in unsure]
+        looks = []
+        for number, vectors in zip(unsure, self._seen(damage, strength, doubted), strict=True):
+            chosen = closest_view(index, vectors)
+            file = Path(names[number])
+            self._posted = {file: stamps.damaged(damage, strength, names[number])}
+            kinds = ways(tuple(View), square=True)
+            numbers = sorted({0, chosen})
+            posted = [Posted(file, kinds[each], vectors[each]) for each in numbers]
+            started = time.process_time()
+            known = asyncio.run(self._recogniser.recognise(posted, self, ""))
+            looks.append(time.process_time() - started)
+            nearest = index.search(vectors[chosen][None], 1)[1][0, 0]
+            found[number] = nearest if known is None else known.row
+        return Searched(
+            found=float(stamps.shown(names, found).mean()),
+            encodings=1 + sum(COUNTS[kind] for kind in View) * len(unsure) / len(names),
+            look_s=float(np.mean(looks)) if looks else 0.0,
+        )
+
+    def _seen(
+        self, damage: Damage, strength: float, names: Sequence[str]
+    ) -> NDArray[np.float32] | tuple[()]:
+        """All views of these stamps in the order of ``views``: [n, v, d]."""
+        kinds = (None, *View)
+        if not names:
+            return ()
+        found = [self._stamps.queries(damage, strength, kind, names) for kind in kinds]
+        return np.concatenate(found, axis=1)
+
+    async def _file_of(self, name: str, _community: str) -> tuple[Picture, Path]:
+        return self.pictures[0], Path(_STAMPS, name)
+
+    async def _decode(self, source: bytes | Path, spec: PixelSpec) -> DecodedPicture:
+        assert isinstance(source, Path)
+        posted = self._posted.get(source)
+        picture = (
+            self._stamps.opened(source.relative_to(_STAMPS).as_posix())
+            if posted is None
+            else posted
+        )
+        return DecodedPicture(fit_pixels(picture, spec), "PNG", picture.width, picture.height)

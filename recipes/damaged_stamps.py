@@ -1,0 +1,96 @@
+"""Tux Paint's stamps, damaged and as they are, as pictures and as vectors that are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.feature_cache import FeatureCache, Rows, cached
+from core.frozen_towers import FrozenTowers
+from core.preprocessing import fit_pixels
+from core.search import SearchRules
+from core.types import PixelBatch
+from core.views import View, views
+from recipes.damage import Damage, original
+from recipes.mini.sources import STAMPS, stamp_caption
+
+GROUP = 16
+
+COUNTS: dict[View | None, int] = {
+    None: 1,
+    View.TURNED: 3,
+    View.INSIDE: 2,
+}
+"""Rows a picture: of itself, and of each kind of view."""
+
+
+class Stamps:
+    """Stamps, damaged and as they are, as vectors: float32 [stamps, rows, d]."""
+
+    def __init__(self, cache: FeatureCache, towers: FrozenTowers, root: Path) -> None:
+        folder = root / STAMPS
+        self._cache, self._towers = cache, towers
+        self._digest, self._heads = towers.digest(), towers.heads
+        self._files = {
+            path.relative_to(folder).as_posix(): path
+            for path in sorted(folder.rglob("*.png"))
+            if stamp_caption(path)
+        }
+        self.names = list(self._files)
+        self.gallery = self._encoded("gallery", self.names, 1, self._as_indexed)[:, 0]
+
+    def queries(
+        self, damage: Damage, strength: float, kind: View | None, names: Sequence[str]
+    ) -> NDArray[np.float32]:
+        """One kind of view of these stamps under one damage: float32 [n, rows, d]."""
+
+        def pixels(name: str) -> PixelBatch:
+            plain = fit_pixels(self.damaged(damage, strength, name), self._towers.pixel_spec)
+            return views(plain, (kind,))[1:] if kind else plain[None]
+
+        space = f"{damage.name} {strength:g} {kind or 'plain'}"
+        return self._encoded(space, names, COUNTS[kind], pixels)
+
+    def damaged(self, damage: Damage, strength: float, name: str) -> Image.Image:
+        """The stamp as it is posted: the same one every time."""
+        # Which part is cropped, say, depends on nothing but the stamp and the damage.
+        seed = hashlib.sha256(f"{name} {damage.name} {strength:g}".encode()).digest()
+        return damage.apply(original(self.opened(name)), strength, random.Random(seed))
+
+    def opened(self, name: str) -> Image.Image:
+        """The stamp as its file has it."""
+        with Image.open(self._files[name]) as image:
+            image.load()
+        return image
+
+    def _encoded(
+        self, space: str, names: Sequence[str], count: int, pixels: Callable[[str], PixelBatch]
+    ) -> NDArray[np.float32]:
+        space = f"{self._digest}/damaged/{space}"
+
+        def features(numbers: Sequence[int]) -> tuple[Sequence[int], Rows]:
+            batch = np.concatenate([pixels(names[number]) for number in numbers])
+            found = self._towers.image_features(batch).numpy()
+            return numbers, found.reshape(len(numbers), count, -1)
+
+        cached(self._cache, space, list(names), GROUP, features)
+        rows = torch.from_numpy(self._cache.read(space, names))
+        vectors = self._heads.image_vectors(rows.flatten(0, 1)).numpy()
+        return vectors.reshape(len(names), count, -1)
+
+    def _as_indexed(self, name: str) -> PixelBatch:
+        return fit_pixels(self.opened(name), self._towers.pixel_spec)[None]
+
+    def shown(self, names: Sequence[str], found: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of the found rows [n] show these stamps: themselves, or near-duplicates."""
+        rows = [self.names.index(name) for name in names]
+        alike = (self.gallery[found] * self.gallery[rows]).sum(axis=1)
+        same: NDArray[np.bool_] = alike >= SearchRules().duplicate_cosine
+        return same
