@@ -9,7 +9,7 @@
 #   make release-check              make the source archive and the image, try both from clean
 #   make docs                       write the generated pages anew, and the site
 #
-# PIP_ARGS reaches pip, for another build of torch: make install PIP_ARGS="--index-url …"
+# PIP_ARGS reaches pip, for another build of torch: make install PIP_ARGS="--extra-index-url …"
 
 PYTHON ?= python3
 VENV := .venv
@@ -100,11 +100,21 @@ release-check: $(VENV)/.installed
 bench: install-dev
 	$(BIN)/python -m bench $(BENCH_ARGS)
 
-# What bench/peers.py compares with, each in an environment of its own, pinned.
+# The figures that docs/speed.md and bench/README.md tell, in some ten minutes on two cores.
+FIGURES := vision tower|infinity|indexed.*sentence|12-megapixel JPEG to 224|asked before|one caller
+.PHONY: bench-figures
+bench-figures: install-dev bench-peers
+	$(BIN)/python -m bench batching callers decoding encoding queues folder --threads 1 2 --runs 5 --only '$(FIGURES)'
+
+# What the benchmarks compare with, each in an environment of its own, pinned; PEERS names some.
+PEERS := indexes infinity sentences rclip
 .PHONY: bench-peers
-bench-peers: $(BIN)/python
-	$(BIN)/python -m venv .cache/peers/indexes
-	.cache/peers/indexes/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r bench/peer_programs/indexes.txt
+bench-peers: $(PEERS:%=.cache/peers/%/.made)
+
+.cache/peers/%/.made: bench/peer_programs/%.txt | $(BIN)/python
+	$(BIN)/python -m venv --clear .cache/peers/$*
+	.cache/peers/$*/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_ARGS) -r $<
+	touch $@
 
 clean:
 	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage *.egg-info

@@ -3,45 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from itertools import count
-from pathlib import Path
 
 import torch
 
+from bench.closed_loop import questions
 from bench.comparison import Comparison, Timed, timed
-from bench.models import random_clip
+from bench.encoding import clip, encoder_of
 from core.batching import MicroBatcher
 from core.embedding import BatchedEmbedder
-from core.encoder import TransformersEncoder, load_encoder
+from core.encoder import TransformersEncoder
 
 _CALLERS = 64
 _REPEATED = 500
-_WORDS = (
-    "a photo of the small red orange fruit on wooden table near big blue house with dogs cats "
-    "people running along beach at sunset"
-)
 
 
-def questions(seed: int) -> list[str]:
-    """As many as there are callers; lengths as people's are: most short, a few long."""
-    rng, words = random.Random(seed), _WORDS.split()
-    return [
-        " ".join(rng.choices(words, k=min(40, 1 + int(rng.lognormvariate(1.7, 0.6))))) + f" {n}"
-        for n in range(_CALLERS)
-    ]
-
-
-@contextmanager
-def _encoder() -> Iterator[TransformersEncoder]:
-    with tempfile.TemporaryDirectory() as folder:
-        threads = torch.get_num_threads()
-        yield load_encoder(
-            str(random_clip(Path(folder))), device="cpu", threads=threads, precision="float32"
-        )
+def _encoder() -> TransformersEncoder:
+    return encoder_of(clip(), ("torch", "float32"), torch.get_num_threads())
 
 
 async def _ours(encoder: TransformersEncoder, texts: Sequence[str]) -> None:
@@ -56,12 +36,12 @@ async def _as_they_come(encoder: TransformersEncoder, texts: Sequence[str]) -> N
 
 @contextmanager
 def _sorted_against_fifo() -> Iterator[tuple[Timed, Timed]]:
-    with _encoder() as encoder:
-        own, other = count(), count()
-        yield (
-            timed(lambda: asyncio.run(_ours(encoder, questions(next(own))))),
-            timed(lambda: asyncio.run(_as_they_come(encoder, questions(next(other))))),
-        )
+    encoder = _encoder()
+    own, other = count(), count()
+    yield (
+        timed(lambda: asyncio.run(_ours(encoder, questions(_CALLERS, next(own))))),
+        timed(lambda: asyncio.run(_as_they_come(encoder, questions(_CALLERS, next(other))))),
+    )
 
 
 def _first_half() -> AbstractContextManager[tuple[Timed, Timed]]:
@@ -79,38 +59,38 @@ def _first_half() -> AbstractContextManager[tuple[Timed, Timed]]:
 
     @contextmanager
     def prepare() -> Iterator[tuple[Timed, Timed]]:
-        with _encoder() as encoder:
-            own, other = count(), count()
+        encoder = _encoder()
+        own, other = count(), count()
 
-            async def ours() -> float:
-                async with BatchedEmbedder(encoder, cached_texts=0) as embedder:
-                    return await until_half(embedder.embed_text, questions(next(own)))
+        async def ours() -> float:
+            async with BatchedEmbedder(encoder, cached_texts=0) as embedder:
+                return await until_half(embedder.embed_text, questions(_CALLERS, next(own)))
 
-            async def theirs() -> float:
-                run = lambda items: list(encoder.encode_texts(items))  # noqa: E731 - one line
-                async with MicroBatcher(run) as batcher:
-                    return await until_half(batcher.submit, questions(next(other)))
+        async def theirs() -> float:
+            run = lambda items: list(encoder.encode_texts(items))  # noqa: E731 - one line
+            async with MicroBatcher(run) as batcher:
+                return await until_half(batcher.submit, questions(_CALLERS, next(other)))
 
-            yield lambda: asyncio.run(ours()), lambda: asyncio.run(theirs())
+        yield lambda: asyncio.run(ours()), lambda: asyncio.run(theirs())
 
     return prepare()
 
 
 @contextmanager
 def _cached_against_encoded() -> Iterator[tuple[Timed, Timed]]:
-    with _encoder() as encoder:
+    encoder = _encoder()
 
-        async def repeated() -> None:
-            async with BatchedEmbedder(encoder) as embedder:
-                for _ in range(_REPEATED + 1):
-                    await embedder.embed_text("orange fruits")
+    async def repeated() -> None:
+        async with BatchedEmbedder(encoder) as embedder:
+            for _ in range(_REPEATED + 1):
+                await embedder.embed_text("orange fruits")
 
-        def encoded() -> None:
-            for _ in range(_REPEATED // 10):
-                encoder.encode_texts(["orange fruits"])
+    def encoded() -> None:
+        for _ in range(_REPEATED // 10):
+            encoder.encode_texts(["orange fruits"])
 
-        once, many = timed(lambda: asyncio.run(repeated())), timed(encoded)
-        yield (lambda: once() / _REPEATED), (lambda: many() / (_REPEATED // 10))
+    once, many = timed(lambda: asyncio.run(repeated())), timed(encoded)
+    yield (lambda: once() / _REPEATED), (lambda: many() / (_REPEATED // 10))
 
 
 _WHAT = f"{_CALLERS} callers, texts of mixed lengths, CLIP ViT-B/32 float32"
@@ -118,14 +98,14 @@ _WHAT = f"{_CALLERS} callers, texts of mixed lengths, CLIP ViT-B/32 float32"
 COMPARISONS = (
     Comparison(
         _WHAT,
-        "like lengths together, twelve at once",
+        "like lengths together, six at once",
         "32 at once as they come",
         "for all",
         _sorted_against_fifo,
     ),
     Comparison(
         "the same, until half have their answer",
-        "like lengths together, twelve at once",
+        "like lengths together, six at once",
         "32 at once as they come",
         "for half",
         _first_half,

@@ -7,22 +7,31 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-Timed = Callable[[], float]
-"""Does the work once and returns its seconds."""
+Timed = Callable[[], float | tuple[float, ...]]
+"""Does the work once and returns its seconds, and those of its further figures."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """``prepare`` makes both sides, ours first; what it sets up is not timed."""
+    """``prepare`` makes both sides, ours first; what it sets up is not timed.
+
+    ``further`` names what both sides tell in seconds beside the time of the work.
+    """
 
     what: str
     ours: str
     peer: str
     unit: str
     prepare: Callable[[], AbstractContextManager[tuple[Timed, Timed]]]
+    further: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """All that it is called by."""
+        return f"{self.what}: {self.ours} / {self.peer}"
 
 
-def timed(work: Callable[[], object]) -> Timed:
+def timed(work: Callable[[], object]) -> Callable[[], float]:
     """The work with a stop-watch around it."""
 
     def run() -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from bench.comparison import Comparison, Timed, timed
 from bench.models import random_clip
+from core import openvino_towers
 from core.encoder import TransformersEncoder, load_encoder
 from core.trials import SearchCheck, probe_pixels
 from core.types import PixelBatch, PixelSpec
@@ -32,23 +32,31 @@ WAYS = (
     ("openvino", "int8"),
     ("onnx", "float32"),
 )
+_HOME = Path(__file__).parents[1] / ".cache" / "bench"
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 _UNCHECKED = SearchCheck("none", lambda _candidate, _reference: 1.0)
 """Random weights find nothing: whether int8 finds the same is not what is measured here."""
 
 
-@cache
-def _scratch() -> tempfile.TemporaryDirectory[str]:
-    """One folder for all comparisons, gone with the program: exports take their time."""
-    return tempfile.TemporaryDirectory()
+def bfloat16_here() -> tuple[tuple[str, str], ...]:
+    """OpenVINO in bfloat16, where it is installed and the CPU computes in it."""
+    if openvino_towers.installed() and "bfloat16" in openvino_towers.precisions():
+        return (("openvino", "bfloat16"),)
+    return ()
 
 
-def clip() -> Path:
-    """A model in the shape of ViT-B/32, with room for its exports beside it."""
-    folder = Path(_scratch().name) / "model"
+def clip(edge: int = 224) -> Path:
+    """A model in the shape of ViT-B/32, with room for its exports beside it.
+
+    Made once and kept: writing it and exporting it take a minute. ``edge``: of its pictures.
+    """
+    home = _HOME / ("clip" if edge == 224 else f"clip-{edge}")  # noqa: PLR2004 - the usual one
+    folder = home / "model"
     if not folder.is_dir():
-        folder.mkdir()
-        random_clip(folder)
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=home) as scratch:
+            made = random_clip(Path(scratch) / "model", edge=edge)
+            made.rename(folder)
     return folder
 
 

@@ -23,7 +23,7 @@ from core.tokens import TextTokens
 from core.towers import PRECISIONS, BackendUnavailable, Towers
 from core.trials import Way
 
-_LAYOUT = 1
+_LAYOUT = 2
 """Counts up when exports are made in another way than before."""
 
 _FACTS = "facts.json"
@@ -204,7 +204,12 @@ class Workshop:
     def _write(self, folder: Path, backend: str, *, int8: bool) -> None:
         import torch  # noqa: PLC0415  # a slow import
 
-        from core.torch_towers import PictureTower, TextTower, plain_pooling  # noqa: PLC0415  # loads torch
+        from core.torch_towers import (  # noqa: PLC0415  # loads torch
+            PictureTower,
+            TextTower,
+            plain_patches,
+            plain_pooling,
+        )
 
         network = self.network
         tokens = TextTokens.load(self._checkpoint.folder, text_limit(network))
@@ -217,7 +222,12 @@ class Workshop:
             (PictureTower(network, self._preprocessing).eval(), {"pixels": pixels}, "pictures"),
             (TextTower(network, tuple(texts)).eval(), texts, "texts"),
         )
-        with warnings.catch_warnings(), torch.no_grad(), plain_pooling(network, spec):
+        with (
+            warnings.catch_warnings(),
+            torch.no_grad(),
+            plain_pooling(network, spec),
+            plain_patches(network, spec),
+        ):
             # Tracing warns of every branch; whether one mattered is what the trial tells.
             warnings.simplefilter("ignore")
             if backend == "openvino":

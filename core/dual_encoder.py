@@ -105,6 +105,11 @@ class TransformersEncoder:
         return self._towers.precision
 
     @property
+    def packs_texts(self) -> bool:
+        """Whether texts of any lengths are as cheap together, since none of them is padded."""
+        return self._towers.sizes.packed
+
+    @property
     def choice(self) -> EncoderChoice:
         """How it runs, and what was measured before that was decided."""
         return self._choice

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sys
 import threading
@@ -18,17 +19,25 @@ from core.batching import MicroBatcher
 from core.ports import Encoder
 from core.types import Lane, ModelIdentity, Pixels, PixelSpec, Vectors
 
-_AT_ONCE_ON_CPU = 12
-"""Texts, or pictures, in one call of an encoder on a CPU: all its cores are busy with so many.
+_TEXTS_AT_ONCE_ON_CPU = 12
+"""Texts in one call of an encoder on a CPU that pads them: more are padded more, fewer read
+the weights anew for each call. With 64 callers of CLIP's text tower whose texts are of mixed
+lengths, padding adds 30 % to the tokens in calls of twelve (15 % in calls of six) and 114 % in
+calls of 32 in the order they came (``bench.queues``)."""
 
-64 texts of mixed lengths for CLIP's text tower take 1.3 to 1.5 times as long in calls of 32 in
-the order they came, and the half of them that is answered first waits twice as long."""
+_PACKED_TEXTS_AT_ONCE = 16
+"""Where none is padded, more at once only make everybody wait longer: reading the weights is
+4 % of such a call."""
 
-_PICTURES_NICE = 19
+_PICTURES_AT_ONCE_ON_CPU = 8
+"""Pictures in one call there, which are never padded: more gain nothing, and all wait longer."""
+
+_PICTURES_NICE = 10
 """What the thread of pictures on a CPU gives way by (setpriority(2), 0 to 19): a text that
-comes while a reindex encodes gets nearly all of a core that both want (1024 to 15, see
+comes while a reindex encodes gets nine tenths of a core that both want (1024 to 110, see
 sched(7)). At 0 the slowest hundredth of questions took four times as long as without a
-reindex, at 19 less than twice (``bench.keeping``)."""
+reindex (``bench.keeping``); at 19 a photo that somebody posts starves on a machine with other
+work to do."""
 
 
 class BatchedEmbedder:
@@ -41,6 +50,8 @@ class BatchedEmbedder:
     Args:
         encoder: its two methods may run at the same time on a CPU, neither with itself.
         max_batch, max_bulk_batch, max_queue: see :class:`core.batching.MicroBatcher`.
+        packs_texts: whether texts of any lengths are as cheap together on a CPU, as the
+            encoder does them; then they go first come, first served.
         cached_texts: how many recent text vectors to keep (about 2 KB each at 512
             dimensions); 0 keeps none.
         observe: see :class:`core.batching.MicroBatcher`; the group is ``str`` for texts
@@ -56,6 +67,7 @@ class BatchedEmbedder:
         max_batch: int = 32,
         max_bulk_batch: int = 8,
         max_queue: int = 256,
+        packs_texts: bool = False,
         cached_texts: int = 2048,
         observe: Callable[[BatchRecord], None] = lambda _: None,
         observe_cache: Callable[[bool], None] = lambda _: None,
@@ -64,23 +76,31 @@ class BatchedEmbedder:
         self._observe_cache = observe_cache
         self._texts: LRUCache[str, Vectors] = LRUCache(cached_texts)
 
-        def batcher(name: str, prepare: Callable[[], None]) -> MicroBatcher[str | Pixels, Vectors]:
+        def batcher(
+            name: str, kinship: Kinship[str | Pixels] | None, prepare: Callable[[], None]
+        ) -> MicroBatcher[str | Pixels, Vectors]:
             return MicroBatcher(
                 self._encode,
                 max_batch=max_batch,
                 max_bulk_batch=max_bulk_batch,
                 max_queue=max_queue,
-                kinship=Kinship(_AT_ONCE_ON_CPU, _cost, _key) if on_cpu else None,
+                kinship=kinship,
                 observe=observe,
                 prepare=prepare,
                 name=name,
             )
 
-        on_cpu = encoder.device == "cpu"
-        self._text_batcher = batcher("encoder", _stay)
-        self._picture_batcher = (
-            batcher("encoder of pictures", _give_way) if on_cpu else self._text_batcher
-        )
+        if encoder.device == "cpu":
+            texts: Kinship[str | Pixels] = (
+                Kinship(_PACKED_TEXTS_AT_ONCE, _all_alike, _key)
+                if packs_texts
+                else Kinship(_TEXTS_AT_ONCE_ON_CPU, _cost, _key)
+            )
+            pictures: Kinship[str | Pixels] = Kinship(_PICTURES_AT_ONCE_ON_CPU, _all_alike, _key)
+            self._text_batcher = batcher("encoder", texts, _stay)
+            self._picture_batcher = batcher("encoder of pictures", pictures, _give_way)
+        else:
+            self._text_batcher = self._picture_batcher = batcher("encoder", None, _stay)
         self._batchers = tuple(dict.fromkeys((self._text_batcher, self._picture_batcher)))
 
     async def __aenter__(self) -> Self:
@@ -165,13 +185,20 @@ def _stay() -> None:
 def _give_way() -> None:
     """Let threads of other work go before this one and those that it starts."""
     # Only Linux gives each thread a priority of its own.
+    # Where a sandbox forbids it, the thread works all the same.
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _PICTURES_NICE)
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _PICTURES_NICE)
 
 
 def _cost(item: str | Pixels) -> float:
-    """Texts are padded to the longest of their call; pictures all have one size."""
-    return len(item) if isinstance(item, str) else 0.0
+    """Texts are padded to the longest of their call."""
+    return float(len(item))
+
+
+def _all_alike(_: str | Pixels) -> float:
+    """What nothing is padded for."""
+    return 0.0
 
 
 def _key(item: str | Pixels) -> Hashable:

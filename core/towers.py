@@ -27,11 +27,15 @@ PRECISIONS = ("float32", "bfloat16", "float16", "int8")
 
 @dataclass(frozen=True, slots=True)
 class BatchSizes:
-    """What suits a backend: the most items at once, and what lengths of texts to round up to."""
+    """What suits a backend: the most items at once, and what lengths of texts to round up to.
+
+    ``packed``: texts of any lengths are as cheap together, since none of them is padded.
+    """
 
     texts: int
     pictures: int
     length_step: int = 1
+    packed: bool = False
 
 
 class Towers(Protocol):

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import json
 import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from bench.peer_programs.pipe import Pipe
 
 _EFFORTS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 _CONNECTIVITY, _CONSTRUCTION = 16, 128
@@ -46,7 +46,8 @@ def build(library: str, pictures: Any) -> tuple[Callable[[Any, int], Any], Calla
 
 def main() -> None:
     """Build what the first line asks for, then answer queries."""
-    work = json.loads(sys.stdin.readline())
+    pipe = Pipe()
+    work = pipe.read()
     folder = Path(work["folder"])
     pictures, texts, true = (
         np.load(folder / f"{name}.npy") for name in ("pictures", "texts", "true")
@@ -66,12 +67,12 @@ def main() -> None:
         "recall": recall,
         "effort": effort,
     }
-    print(json.dumps(told), flush=True)
-    for line in sys.stdin:
-        query = texts[[json.loads(line)["query"]]]
+    pipe.say(told)
+    while asked := pipe.read():
+        query = texts[[asked["query"]]]
         started = time.perf_counter()
         search(query, work["k"])
-        print(json.dumps(time.perf_counter() - started), flush=True)
+        pipe.say(time.perf_counter() - started)
 
 
 if __name__ == "__main__":

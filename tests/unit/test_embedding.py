@@ -74,6 +74,21 @@ async def test_pictures_give_way_to_texts() -> None:
     assert os.getpriority(os.PRIO_PROCESS, 0) == mine
 
 
+async def test_pictures_are_encoded_where_nobody_may_give_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A sandbox that forbids it costs the priority, and nothing else."""
+
+    def forbidden(*_: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "setpriority", forbidden)
+    encoder = SlowPictures()
+    encoder.go.set()
+    async with BatchedEmbedder(encoder) as embedder:
+        assert (await embedder.embed_pixels(_GREY)).shape == (encoder.identity.dimension,)
+
+
 async def test_a_gpu_is_used_from_one_thread() -> None:
     """Its towers may not run at the same time: a text waits for the picture before it."""
     encoder = SlowPictures(device="cuda:0")

@@ -1,0 +1,168 @@
+"""Curves over size: ``python -m bench.scale [vectors callers pictures] [--most N]``.
+
+    vectors    one query over 1,000 to 1,000,000 of them: our index, and FAISS's exact one
+    callers    1 to 256 who ask one text after the other: texts a second, ours and infinity-emb
+    pictures   100 to 10,000 in a folder: the first reindex, one after a change, one after none,
+               with an encoder and a decoder that cost nothing
+
+Every point is the median of five, with the smallest and the largest. Points are kept in
+``.cache/bench/scale.json``, so that a curve may be measured in several goes (``--most`` leaves
+out larger sizes), and drawn into ``docs/images`` from there, with machine, versions and load.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.curves import Curve, Point, draw
+from bench.machine import described, load
+from core.types import Vectors
+
+if TYPE_CHECKING:
+    from tests.galleries import Gallery
+
+_ROOT = Path(__file__).parents[1]
+_KEPT = _ROOT / ".cache" / "bench" / "scale.json"
+_RUNS = 5
+_QUERIES = 64
+_TEXTS_A_CALLER = 4
+
+Found = Iterator[tuple[str, int, list[float]]]
+"""The name of a line, a size, and what was measured there."""
+
+
+def vectors(most: int) -> Found:
+    """Milliseconds of one query."""
+    from bench.index import searched  # noqa: PLC0415 - FAISS
+
+    for size in (s for s in (1_000, 10_000, 100_000, 1_000_000) if s <= most):
+        ours, flat, texts = searched(size)
+        for name, search in (("ours", ours.search), ("FAISS Flat", flat.search)):
+            ask = partial(_ask, search, itertools.cycle(texts[:, None]))
+            yield name, size, [1e3 * _seconds(ask) / _QUERIES for _ in range(_RUNS)]
+
+
+def _ask(search: Callable[..., object], queries: Iterator[Vectors]) -> None:
+    # Other queries each time: one asked again is cached.
+    for query in itertools.islice(queries, _QUERIES):
+        search(query, 10)
+
+
+def callers(most: int) -> Found:
+    """Texts a second."""
+    import torch  # noqa: PLC0415 - a slow import
+
+    from bench.closed_loop import ask_all, questions  # noqa: PLC0415 - see above
+    from bench.encoding import bfloat16_here, clip, encoder_of  # noqa: PLC0415
+    from bench.peer_process import Peer, installed  # noqa: PLC0415
+    from core.embedding import BatchedEmbedder  # noqa: PLC0415
+
+    sizes = [size for size in (1, 8, 64, 256) if size <= most]
+    for way in (("torch", "float32"), *bfloat16_here()):
+        encoder = encoder_of(clip(), way, torch.get_num_threads())
+
+        async def ask(people: int, seed: int, encoder: Any = encoder) -> float:
+            packs = encoder.packs_texts
+            async with BatchedEmbedder(
+                encoder, packs_texts=packs, cached_texts=0, max_queue=1024
+            ) as embedder:
+                texts = questions(_TEXTS_A_CALLER * people, seed)
+                return len(texts) / (await ask_all(embedder.embed_text, texts, people))[0]
+
+        for people in sizes:
+            asyncio.run(ask(people, _RUNS))  # a warm-up
+            rates = [asyncio.run(ask(people, seed)) for seed in range(_RUNS)]
+            yield f"ours, {' '.join(way)}", people, rates
+    with ExitStack() as stack:
+        if not installed("infinity"):
+            return
+        peer = stack.enter_context(Peer("infinity", "infinity"))
+        peer.ask(model=str(clip()))
+        for people in sizes:
+            texts = _TEXTS_A_CALLER * people
+            seconds = [peer.ask(callers=people, count=texts, seed=seed)[0] for seed in range(_RUNS)]
+            yield "infinity-emb, torch float32", people, [texts / one for one in seconds]
+
+
+def pictures(most: int) -> Found:
+    """Seconds of a reindex."""
+    from tests.galleries import Gallery  # noqa: PLC0415 - brings the program in
+
+    for size in (s for s in (100, 1_000, 10_000) if s <= most):
+        times: dict[str, list[float]] = {"first": [], "one changed": [], "nothing changed": []}
+        for _ in range(_RUNS):
+            with tempfile.TemporaryDirectory() as folder:
+                gallery = Gallery(Path(folder))
+                for number in range(size):
+                    gallery.add(f"{number}.jpg", seed=number)
+                for name, seconds in times.items():
+                    if name == "one changed":
+                        gallery.add("0.jpg", seed=size)
+                    seconds.append(_seconds(partial(_reindex, gallery)))
+                gallery.catalogue.close()
+        for name, found in times.items():
+            yield name, size, found
+
+
+def _reindex(gallery: Gallery) -> None:
+    asyncio.run(gallery.reindex())
+
+
+_CURVES = {
+    "vectors": (vectors, Curve("vectors of 512 numbers", "ms for one query")),
+    "callers": (callers, Curve("callers at once", "texts a second")),
+    "pictures": (pictures, Curve("pictures in the folder", "s for a reindex")),
+}
+
+
+def main() -> None:
+    """Measure what is named, all by default; draw what is kept."""
+    parser = argparse.ArgumentParser(prog="python -m bench.scale", description=__doc__)
+    parser.add_argument("curves", nargs="*", help=f"all by default: {', '.join(_CURVES)}")
+    parser.add_argument("--most", type=int, default=10**9, help="leave out larger sizes")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.curves) - set(_CURVES):
+        parser.error(f"no such curves: {', '.join(sorted(unknown))}")
+    kept = json.loads(_KEPT.read_text(encoding="utf-8")) if _KEPT.exists() else {}
+    for curve in arguments.curves or _CURVES:
+        for name, size, found in _CURVES[curve][0](arguments.most):
+            point = {
+                "median": statistics.median(found),
+                "least": min(found),
+                "most": max(found),
+                "machine": described(),
+                "load": load(),
+            }
+            kept.setdefault(curve, {}).setdefault(name, {})[str(size)] = point
+            print(f"{curve}: {name}, {size:,}: {point['median']:.3g}", flush=True)
+            _KEPT.parent.mkdir(parents=True, exist_ok=True)
+            _KEPT.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+    for curve, lines in kept.items():
+        drawn = {
+            name: [Point(int(size), **points[size]) for size in sorted(points, key=int)]
+            for name, points in lines.items()
+        }
+        file = _ROOT / "docs" / "images" / f"scale-{curve}.png"
+        draw(_CURVES[curve][1], drawn, file)
+        print(file)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+if __name__ == "__main__":
+    main()
