@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.towers import BackendUnavailable, BatchSizes, Inputs, unit_rows
 from core.types import PixelBatch, Vectors
+
+_T = TypeVar("_T")
 
 _SIZES = BatchSizes(texts=32, pictures=8)
 
@@ -35,7 +38,7 @@ def precisions() -> tuple[str, ...]:
     """What this CPU computes in by itself. Loads OpenVINO."""
     import openvino  # noqa: PLC0415  # optional
 
-    able = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    able = _apart(lambda: openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
     half = ("bfloat16",) if "BF16" in able else ()
     return ("float32", *half, *(("int8",) if "INT8" in able else ()))
 
@@ -59,7 +62,6 @@ class OpenVinoTowers:
         import openvino  # noqa: PLC0415  # optional
 
         self.precision = precision
-        core = openvino.Core()
         half = precision != "float32" and "bfloat16" in precisions()
         options: dict[str, object] = {
             "PERFORMANCE_HINT": "LATENCY",
@@ -70,11 +72,16 @@ class OpenVinoTowers:
         }
         if threads:
             options["INFERENCE_NUM_THREADS"] = threads
-        try:
-            self._pictures, self._texts = (
+
+        def compiled() -> list[Any]:
+            core = openvino.Core()
+            return [
                 core.compile_model(core.read_model(folder / f"{name}.xml"), "CPU", options)
                 for name in ("pictures", "texts")
-            )
+            ]
+
+        try:
+            self._pictures, self._texts = _apart(compiled)
         except RuntimeError as error:
             raise BackendUnavailable(
                 f"OpenVINO cannot run this model ({_cause(error)}).",
@@ -172,6 +179,17 @@ def _quantise(model: Any) -> None:
         scaled = ops.multiply(integers, ops.constant(scale))
         node.input(1).replace_source_output(scaled.output(0))
     model.validate_nodes_and_infer_types()
+
+
+def _apart(call: Callable[[], _T]) -> _T:
+    """What the call returns, in a thread that ends with it.
+
+    OpenVINO's plugin for CPUs gives the thread that loads it a stack for signals
+    (sigaltstack(2)), and takes that memory back from whichever thread drops the plugin. Were it
+    the main thread that loaded it, the next SIGTERM could end the program without a word.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call).result()
 
 
 def _cause(error: Exception) -> str:

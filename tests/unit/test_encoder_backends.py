@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -148,6 +149,32 @@ def test_what_lost_is_not_kept(load: Load, tmp_path: Path) -> None:
     kept = [path.name for path in (tmp_path / "models").iterdir() if path.is_dir()]
     assert len(kept) == (encoder.backend != "torch")
     assert all(encoder.backend in name for name in kept)
+
+
+class _Stack(ctypes.Structure):
+    """``stack_t`` of sigaltstack(2)."""
+
+    _fields_ = (("sp", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+
+
+def _stack_for_signals() -> tuple[int, int]:
+    """Where this thread handles signals, and how large that is."""
+    stack = _Stack()
+    assert ctypes.CDLL(None).sigaltstack(None, ctypes.byref(stack)) == 0
+    return stack.sp, stack.size
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="stack_t as Linux lays it out")
+def test_openvino_leaves_signals_alone(load: Load, exports: Path) -> None:
+    """It gives the thread that loads it a stack which goes with it: SIGTERM would crash there."""
+    pytest.importorskip("openvino", reason="needs the extra openvino")
+    before = _stack_for_signals()
+    assert openvino_towers.precisions()
+    assert _stack_for_signals() == before
+    encoder = load("openvino", "float32", exports)
+    assert encoder.backend == "openvino"
+    assert encoder.encode_texts(TEXTS).shape[0] == len(TEXTS)
+    assert _stack_for_signals() == before
 
 
 def test_int8_is_close_and_the_same_in_any_company(
