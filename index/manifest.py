@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -11,10 +12,14 @@ from typing import Any
 from core.types import ModelIdentity
 from index.durable import checksum, swap_durably
 
-FORMAT = 1
+FORMAT = 2
 """The layout of a generation's folder; another one is rebuilt from the catalogue."""
 
 NAME = "manifest.json"
+
+_SEAL = "seal"
+"""Under this stands the SHA-256 of all else: a bit of a count or of a model's fingerprint that
+turned over would otherwise be believed."""
 
 
 class DamagedGenerationError(Exception):
@@ -109,7 +114,8 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Make this the collection's current generation, in one step. Raises OSError."""
-        document = {"format": FORMAT, **asdict(self)}
+        document: dict[str, Any] = {"format": FORMAT, **asdict(self)}
+        document[_SEAL] = _seal(document)
         swap_durably(folder / NAME, json.dumps(document, indent=1).encode())
 
     def verify(self, home: Path) -> None:
@@ -134,8 +140,11 @@ def read_manifest(folder: Path) -> Manifest | None:
         raise DamagedGenerationError("the manifest cannot be read") from error
     try:
         document = json.loads(data)
-        if document.pop("format") != FORMAT:
+        if document["format"] != FORMAT:
             raise DamagedGenerationError("the manifest is of another version")
+        if document.pop(_SEAL) != _seal(document):
+            raise DamagedGenerationError("the manifest is damaged")
+        del document["format"]
         files = _sums(document.pop("files"))
         model = ModelIdentity(**document.pop("model"))
         below = document.pop("base", None)
@@ -150,6 +159,11 @@ def read_manifest(folder: Path) -> Manifest | None:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DamagedGenerationError("the manifest is damaged") from error
     return manifest
+
+
+def _seal(document: Mapping[str, Any]) -> str:
+    """SHA-256 (hex) of what a manifest says, however it is laid out."""
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
 def _sums(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, FileSum]:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from index.library import FolderLibrary
-from index.manifest import Manifest
+from index.manifest import DamagedGenerationError, Manifest
 from index.store import SnapshotStore
 from index.tuning import IndexRules
 from index.verify import verify_collection
@@ -117,16 +117,21 @@ def test_verify_compares_without_choosing(gallery: Gallery) -> None:
     assert found == []
 
 
-async def test_a_manifest_from_before_there_was_a_choice(tmp_path: Path) -> None:
-    """A generation that an earlier version wrote names no engine for captions: it was exact."""
+async def test_a_manifest_of_an_earlier_version_is_made_anew(tmp_path: Path) -> None:
+    """What it names may lie otherwise there: all of it comes from the catalogue again."""
     gallery = Gallery(tmp_path)
     gallery.add("a.png", "red", caption="a red thing")
     await gallery.reindex()
     manifest = gallery.index / "manifest.json"
     document = json.loads(manifest.read_bytes())
-    del document["caption_kind"], document["recall"]
-    manifest.write_text(json.dumps(document), encoding="utf-8")
-    assert _fresh(gallery).read("gallery", _manifest(gallery)).caption_index.kind == "exact"
+    del document["seal"]
+    manifest.write_text(json.dumps(document | {"format": 1}), encoding="utf-8")
+    with pytest.raises(DamagedGenerationError, match="another version"):
+        gallery.store.manifest("gallery")
+    found = _fresh(gallery).current("gallery")
+    assert found is not None
+    assert len(found.pictures) == 1
+    assert _manifest(gallery).generation == found.generation
 
 
 def _manifest(gallery: Gallery) -> Manifest:

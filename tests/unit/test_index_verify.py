@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from index.manifest import NAME
+from index.manifest import NAME, read_manifest
 from index.snapshot import PICTURES
 from tests.galleries import Gallery
 
@@ -75,9 +75,13 @@ def test_an_index_that_differs_is_told(gallery: Gallery) -> None:
     assert any("damaged" in line for line in _verify(gallery))
     file.write_bytes(whole)
     assert _verify(gallery) == []
-    document = json.loads(manifest)
-    document["generation"] = generation + 1
-    (home / NAME).write_text(json.dumps(document))
+    flipped = manifest.replace(b'"pictures": ', b'"pictures": 1', 1)
+    (home / NAME).write_bytes(flipped)
+    assert any("damaged" in line for line in _verify(gallery))
+    (home / NAME).write_bytes(manifest)
+    current = read_manifest(home)
+    assert current is not None
+    replace(current, generation=generation + 1).write(home)
     assert any(f"generation {generation + 1}" in line for line in _verify(gallery))
     (home / NAME).unlink()
     assert any("missing" in line for line in _verify(gallery))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -86,6 +87,29 @@ async def test_the_address_is_handed_on_without_a_gap(tmp_path: Path) -> None:
     assert sorted(statuses, reverse=True)[:10] == [503] * 10
     await adapter.stop()
     await parts.close()
+    listener.close()
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_no_connection_is_lost_when_servers_change(turns: int) -> None:
+    """Whoever connects in any turn of the loop is answered by one of them, or told to go."""
+    listener = await Listener.open("127.0.0.1", 0)
+    first, second = WaitingRoom(listener, lambda: ["one"]), WaitingRoom(listener, lambda: ["two"])
+    await first.start()
+    port = int(listener.url.rsplit(":", 1)[1])
+    clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(5)]
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    await first.stop()
+    await second.start()
+    for client in clients:
+        reader, writer = await asyncio.open_connection(sock=client)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 200") or not answer
+        writer.close()
+    await second.stop()
     listener.close()
 
 
