@@ -24,6 +24,7 @@ class Listener:
     def __init__(self, host: str, sockets: Sequence[socket.socket]) -> None:
         self._host = host
         self._sockets = sockets
+        self._copies: dict[web.AppRunner, list[socket.socket]] = {}
 
     @classmethod
     async def open(cls, host: str, port: int) -> Self:
@@ -55,8 +56,23 @@ class Listener:
 
     async def serve(self, runner: web.AppRunner) -> None:
         """Let a server that is set up answer here from now on, until its own cleanup."""
-        for taken in self._sockets:
-            await web.SockSite(runner, taken.dup()).start()
+        copies = self._copies[runner] = [taken.dup() for taken in self._sockets]
+        for copy in copies:
+            await web.SockSite(runner, copy).start()
+
+    async def leave(self, runner: web.AppRunner) -> None:
+        """Let a server take no more connections; its cleanup is to follow.
+
+        asyncio loses a connection that is taken in the very turn of the loop in which the
+        server is closed, and whoever made it waits for ever
+        (https://github.com/python/cpython/issues/109564).
+        """
+        loop = asyncio.get_running_loop()
+        for copy in self._copies.pop(runner, ()):
+            loop.remove_reader(copy)
+        # One turn in which what was taken gets its transport, one in which the server has it.
+        for _ in range(2):
+            await asyncio.sleep(0)
 
     def close(self) -> None:
         """Give the address back."""

@@ -38,6 +38,7 @@ class WaitingRoom:
 
     async def stop(self) -> None:
         """Answer no more."""
+        await self._listener.leave(self._runner)
         await self._runner.cleanup()
 
     def _reasons(self) -> str:
