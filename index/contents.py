@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, selec
 from core.errors import CatalogueError
 from core.types import ModelIdentity, Picture, Vectors
 from index.records import text_hash
-from index.rows import CHUNK, captions_of
+from index.rows import captions_of, chunks
 from index.schema import caption_vectors, captions, collections, picture_vectors, pictures
 
 BLOCK = 4096
@@ -149,7 +148,7 @@ class Contents:
         queries = (
             [query]
             if ids is None
-            else [query.where(captions.c.picture_id.in_(chunk)) for chunk in _chunks(ids)]
+            else [query.where(captions.c.picture_id.in_(chunk)) for chunk in chunks(ids)]
         )
         return {
             picture_id: count
@@ -166,7 +165,7 @@ class Contents:
         found = {
             row.id: row
             for column, names in ((pictures.c.id, ids), (pictures.c.path, paths))
-            for chunk in _chunks(names)
+            for chunk in chunks(names)
             for row in self._connection.execute(
                 select(pictures, picture_vectors.c.vector)
                 .join(picture_vectors, self._of_picture, isouter=True)
@@ -175,7 +174,7 @@ class Contents:
         }
         rows = sorted(found.values(), key=lambda row: str(row.path))
         texts: dict[str, list[tuple[str, bytes | None]]] = {row.id: [] for row in rows}
-        for chunk in _chunks(found):
+        for chunk in chunks(found):
             for row in self._connection.execute(
                 select(captions.c.picture_id, captions.c.text, caption_vectors.c.vector)
                 .join(caption_vectors, self._of_caption, isouter=True)
@@ -270,9 +269,3 @@ class Contents:
         for block in rows.partitions():
             vectors = [row.vector for row in block]
             yield unpack(vectors, self.identity.dimension, self.collection)
-
-
-def _chunks(names: Iterable[str]) -> Iterator[list[str]]:
-    remaining = iter(names)
-    while chunk := list(islice(remaining, CHUNK)):
-        yield chunk

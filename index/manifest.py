@@ -76,8 +76,8 @@ class Manifest:
     """One generation: counts, engines, model, and the checksum of each of its files.
 
     ``recall``: the share of the true ten best pictures that the engine finds, as measured on
-    the collection; None where it finds all. ``folder``: where its files are, by default named
-    by its number. ``base``: the whole generation over which this one lies, and ``changes`` how
+    the collection; None where it finds all. ``folder``: where its files are.
+    ``base``: the whole generation over which this one lies, and ``changes`` how
     many pictures of it are not as they were, or new; ``kind`` and ``recall`` are then the base's.
     """
 
@@ -88,16 +88,16 @@ class Manifest:
     kind: str
     model: ModelIdentity
     files: Mapping[str, FileSum]
-    caption_kind: str = "exact"
-    recall: float | None = None
-    folder: str = ""
+    caption_kind: str
+    recall: float | None
+    folder: str
     base: Base | None = None
     changes: int = 0
 
     @property
     def own(self) -> Files:
         """The files of this very generation."""
-        return Files(self.folder or str(self.generation), self.files)
+        return Files(self.folder, self.files)
 
     @property
     def whole(self) -> Base:
@@ -147,7 +147,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         del document["format"]
         files = _sums(document.pop("files"))
         model = ModelIdentity(**document.pop("model"))
-        below = document.pop("base", None)
+        below = document.pop("base")
         base = None if below is None else Base(files=_sums(below.pop("files")), **below)
         manifest = Manifest(files=files, model=model, base=base, **document)
         if any(

@@ -15,7 +15,7 @@ from index.contents import identity_of, pack
 from index.ids import fresh_ids
 from index.portable import PictureEntry, RemovalEntry, UploadEntry
 from index.records import IndexedPicture, Stamp, text_hash
-from index.rows import CHUNK, captions_of, insert_all, insert_pictures
+from index.rows import captions_of, chunks, insert_all, insert_pictures
 from index.schema import (
     collections,
     files,
@@ -186,8 +186,7 @@ def taken(connection: Connection, ids: Sequence[str]) -> tuple[set[str], set[str
     """Which of these ids pictures have here, and which were those of pictures now deleted."""
     used: set[str] = set()
     deleted: set[str] = set()
-    for first in range(0, len(ids), CHUNK):
-        chunk = ids[first : first + CHUNK]
+    for chunk in chunks(ids):
         for table, found in ((pictures, used), (uploads, used), (tombstones, deleted)):
             found.update(
                 connection.execute(select(table.c.id).where(table.c.id.in_(chunk))).scalars()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -56,6 +56,13 @@ def replace(
     insert_all(connection, table, list(latest.values()))
 
 
+def chunks(values: Iterable[str]) -> Iterator[list[str]]:
+    """The values in lists that fit into an IN; none where there are none."""
+    pending = iter(values)
+    while chunk := list(islice(pending, CHUNK)):
+        yield chunk
+
+
 def delete_where_in(
     connection: Connection,
     column: Column[Any],
@@ -63,8 +70,7 @@ def delete_where_in(
     *conditions: ColumnElement[bool],
 ) -> None:
     """Delete the rows whose column holds one of these values."""
-    pending = iter(values)
-    while chunk := list(islice(pending, CHUNK)):
+    for chunk in chunks(values):
         connection.execute(delete(column.table).where(column.in_(chunk), *conditions))
 
 

@@ -174,8 +174,7 @@ class IndexSnapshot:
                     picture_of(entry, manifest.collection) for entry in rows["pictures"]
                 ),
                 captions=tuple((text, row) for text, row in rows["captions"]),
-                # Not told by versions that could not use it.
-                silent=rows.get("silent", {}),
+                silent=rows["silent"],
                 picture_index=load_index(manifest.kind, folder / PICTURES, dimension),
                 caption_index=load_index(manifest.caption_kind, folder / CAPTIONS, dimension),
             )
