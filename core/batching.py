@@ -81,7 +81,7 @@ class MicroBatcher(Generic[T, R]):
         group: Callable[[T], Hashable] = type,
         kinship: Kinship[T] | None = None,
         observe: Callable[[BatchRecord], None] = lambda _: None,
-        prepare: Callable[[], None] = lambda: None,
+        prepare: Callable[[], None] | None = None,
         name: str = "batcher",
         now: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -77,7 +77,9 @@ class BatchedEmbedder:
         self._texts: LRUCache[str, Vectors] = LRUCache(cached_texts)
 
         def batcher(
-            name: str, kinship: Kinship[str | Pixels] | None, prepare: Callable[[], None]
+            name: str,
+            kinship: Kinship[str | Pixels] | None = None,
+            prepare: Callable[[], None] | None = None,
         ) -> MicroBatcher[str | Pixels, Vectors]:
             return MicroBatcher(
                 self._encode,
@@ -97,10 +99,10 @@ class BatchedEmbedder:
                 else Kinship(_TEXTS_AT_ONCE_ON_CPU, _cost, _key)
             )
             pictures: Kinship[str | Pixels] = Kinship(_PICTURES_AT_ONCE_ON_CPU, _all_alike, _key)
-            self._text_batcher = batcher("encoder", texts, _stay)
+            self._text_batcher = batcher("encoder", texts)
             self._picture_batcher = batcher("encoder of pictures", pictures, _give_way)
         else:
-            self._text_batcher = self._picture_batcher = batcher("encoder", None, _stay)
+            self._text_batcher = self._picture_batcher = batcher("encoder")
         self._batchers = tuple(dict.fromkeys((self._text_batcher, self._picture_batcher)))
 
     async def __aenter__(self) -> Self:
@@ -176,10 +178,6 @@ class BatchedEmbedder:
         for vector in results:
             vector.setflags(write=False)
         return results
-
-
-def _stay() -> None:
-    """The thread of texts works as it is."""
 
 
 def _give_way() -> None:
