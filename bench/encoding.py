@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.comparison import Comparison, Timed, timed
+from bench.machine import KEPT
 from bench.models import random_clip
 from core import openvino_towers
 from core.encoder import TransformersEncoder, load_encoder
@@ -32,7 +33,6 @@ WAYS = (
     ("openvino", "int8"),
     ("onnx", "float32"),
 )
-_HOME = Path(__file__).parents[1] / ".cache" / "bench"
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
 _UNCHECKED = SearchCheck("none", lambda _candidate, _reference: 1.0)
 """Random weights find nothing: whether int8 finds the same is not what is measured here."""
@@ -50,7 +50,7 @@ def clip(edge: int = 224) -> Path:
 
     Made once and kept: writing it and exporting it take a minute. ``edge``: of its pictures.
     """
-    home = _HOME / ("clip" if edge == 224 else f"clip-{edge}")  # noqa: PLR2004 - the usual one
+    home = KEPT / ("clip" if edge == 224 else f"clip-{edge}")  # noqa: PLR2004 - the usual one
     folder = home / "model"
     if not folder.is_dir():
         home.mkdir(parents=True, exist_ok=True)

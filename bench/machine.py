@@ -1,4 +1,4 @@
-"""What a figure was measured on: processor, versions, load."""
+"""What a figure was measured on: processor, versions, load; and where much work is kept."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+KEPT = Path(__file__).parents[1] / ".cache" / "bench"
+"""Models, exports, photographs and points of curves, which take minutes to make."""
 
 _PACKAGES = ("torch", "transformers", "openvino", "onnxruntime", "faiss-cpu", "pillow", "numpy")
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from PIL import Image
 
+from bench.machine import KEPT
 from tests.photographs import photograph
 
 SIZE = (4032, 3024)
 """12.2 megapixels, as telephones have them."""
 
-_HOME = Path(__file__).parents[1] / ".cache" / "bench"
 _SCENES = 4
 _TURNS = (
     None,
@@ -28,7 +28,7 @@ def camera_folder(count: int) -> Path:
 
     Making a scene takes seconds, so that they stay in ``.cache``.
     """
-    folder = _HOME / f"camera-{count}"
+    folder = KEPT / f"camera-{count}"
     folder.mkdir(parents=True, exist_ok=True)
     for number, (quality, turn, seed) in enumerate(
         itertools.islice(itertools.product(_QUALITIES, _TURNS, range(_SCENES)), count)

@@ -26,14 +26,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.curves import Curve, Point, draw
-from bench.machine import described, load
+from bench.machine import KEPT, described, load
 from core.types import Vectors
 
 if TYPE_CHECKING:
     from tests.galleries import Gallery
 
 _ROOT = Path(__file__).parents[1]
-_KEPT = _ROOT / ".cache" / "bench" / "scale.json"
+_POINTS = KEPT / "scale.json"
 _RUNS = 5
 _QUERIES = 64
 _TEXTS_A_CALLER = 4
@@ -134,7 +134,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := set(arguments.curves) - set(_CURVES):
         parser.error(f"no such curves: {', '.join(sorted(unknown))}")
-    kept = json.loads(_KEPT.read_text(encoding="utf-8")) if _KEPT.exists() else {}
+    kept = json.loads(_POINTS.read_text(encoding="utf-8")) if _POINTS.exists() else {}
     for curve in arguments.curves or _CURVES:
         for name, size, found in _CURVES[curve][0](arguments.most):
             point = {
@@ -146,8 +146,8 @@ def main() -> None:
             }
             kept.setdefault(curve, {}).setdefault(name, {})[str(size)] = point
             print(f"{curve}: {name}, {size:,}: {point['median']:.3g}", flush=True)
-            _KEPT.parent.mkdir(parents=True, exist_ok=True)
-            _KEPT.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+            _POINTS.parent.mkdir(parents=True, exist_ok=True)
+            _POINTS.write_text(json.dumps(kept, indent=1), encoding="utf-8")
     for curve, lines in kept.items():
         drawn = {
             name: [Point(int(size), **points[size]) for size in sorted(points, key=int)]
