@@ -1,7 +1,8 @@
-"""What holds for every test: nothing that is secret is written down."""
+"""What holds for every test: nothing that is secret is written down; and what many share."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 
 import pytest
@@ -10,6 +11,14 @@ from tests.servers.secrets import DISCORD_TOKEN, TELEGRAM_TOKEN
 
 # Our own logs are printed at every level where a test does not set them up otherwise.
 _SECRET = (DISCORD_TOKEN, TELEGRAM_TOKEN, "/file/bot", "/cdn/")
+
+
+@pytest.fixture
+def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting comes from the environment in which the tests happen to run."""
+    for name in os.environ:
+        if name.startswith(("TANGERINE_", "DISCORD_", "TELEGRAM_", "HF_")):
+            monkeypatch.delenv(name)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import resource
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import pytest
+
 _SIZE = 8 << 20
 _BLOCK = 4096
+
+needs_mounts = pytest.mark.skipif(
+    not shutil.which("unshare")
+    or subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", "true"], check=False
+    ).returncode,
+    reason="this system lets nobody mount a small disk of his own",
+)
 
 
 class SmallDisk(Protocol):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -27,11 +26,7 @@ _COMPOSE: dict[str, Any] = yaml.safe_load((_ROOT / "compose.yaml").read_text(enc
 _UNIT = (_ROOT / "deploy" / "tangerine.service").read_text(encoding="utf-8")
 
 
-@pytest.fixture(autouse=True)
-def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if name.startswith(("TANGERINE_", "DISCORD_", "TELEGRAM_")):
-            monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("empty_environment")
 
 
 def _instructions(name: str) -> list[str]:

@@ -40,11 +40,7 @@ _WRONG_TELEGRAM = "123456789:AAwrong_wrong_wrong_wrong_wrong_wr"
 _NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens
 
 
-@pytest.fixture(autouse=True)
-def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if name.startswith(("TANGERINE_", "DISCORD_", "TELEGRAM_", "HF_")):
-            monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("empty_environment")
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,22 +17,9 @@ from bot.findings import Verdict
 from tests.examined import the_one
 from tests.galleries import Gallery
 from tests.program import Program
+from tests.small_disk import needs_mounts
 
-needs_mounts = pytest.mark.skipif(
-    subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", "true"], check=False
-    ).returncode
-    if shutil.which("unshare")
-    else True,
-    reason="this system lets nobody mount a small disk of his own",
-)
-
-
-@pytest.fixture(autouse=True)
-def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in os.environ:
-        if name.startswith(("TANGERINE_", "DISCORD_", "TELEGRAM_")):
-            monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("empty_environment")
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-import shutil
 import socket
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from bot.service_manager import ServiceManager
 from core.batch_records import BatcherHealth
 from core.batching import MicroBatcher
 from core.errors import EncodingFailed
+from tests.small_disk import needs_mounts
 
 _WELL = BatcherHealth(alive=True, restarts=0, restarted_ago=None, running_for=None, queued=0)
 _LOOK = """
@@ -28,13 +28,6 @@ from pathlib import Path
 from bot.health import disk_trouble
 print(disk_trouble(Path(sys.argv[1])))
 """
-needs_mounts = pytest.mark.skipif(
-    not shutil.which("unshare")
-    or subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", "true"], check=False
-    ).returncode,
-    reason="this system lets nobody mount a small disk of his own",
-)
 
 
 async def test_a_dead_worker_of_the_batcher_is_told_for_a_minute() -> None:

@@ -13,13 +13,7 @@ from config.settings import Settings, WrongSettingError, load
 _DEFAULTS = Path(__file__).parents[2] / "config" / "default.toml"
 
 
-@pytest.fixture(autouse=True)
-def _empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    import os  # noqa: PLC0415 - only here
-
-    for name in os.environ:
-        if name.startswith(("TANGERINE_", "DISCORD_", "TELEGRAM_")):
-            monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("empty_environment")
 
 
 def test_the_default_file_holds_the_defaults() -> None:
