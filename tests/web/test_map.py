@@ -19,7 +19,12 @@ POOR_CONTRAST = (HERE / "contrast.js").read_text()
 OVERFLOW = (HERE / "overflow.js").read_text()
 
 DRAWN = """canvas => {
-  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  // The page's own canvas is drawn to, never read: reading it again and again is told on the
+  // console, where only the page's own complaints should stand. So a copy is read.
+  const copy = new OffscreenCanvas(canvas.width, canvas.height);
+  const context = copy.getContext('2d', { willReadFrequently: true });
+  context.drawImage(canvas, 0, 0);
+  const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
   const seen = new Set();
   for (let i = 0; i < data.length; i += 4) if (data[i + 3]) seen.add(
     [data[i], data[i + 1], data[i + 2]].map(v => v >> 6).join());
