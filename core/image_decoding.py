@@ -100,9 +100,8 @@ def read_picture(
                 _check_pixels(image.size, limits.max_pixels)
                 orientation = _orientation(image)
                 profile = _rgb_profile(image)
+                # Once loaded, its pixels outlive the file.
                 rgb = to_rgb(image, bits=sample_bits(name, head))
-                if rgb is image:
-                    rgb = rgb.copy()  # outlives the file
         except BadPicture:
             raise
         except Image.DecompressionBombError:
