@@ -98,14 +98,14 @@ _WHAT = f"{_CALLERS} callers, texts of mixed lengths, CLIP ViT-B/32 float32"
 COMPARISONS = (
     Comparison(
         _WHAT,
-        "like lengths together, six at once",
+        "like lengths together, twelve at once",
         "32 at once as they come",
         "for all",
         _sorted_against_fifo,
     ),
     Comparison(
         "the same, until half have their answer",
-        "like lengths together, six at once",
+        "like lengths together, twelve at once",
         "32 at once as they come",
         "for half",
         _first_half,

@@ -18,12 +18,13 @@ from core.dual_encoder import TransformersEncoder
 from core.dual_model import choose_dtype, gains_from_bfloat16, load_model, temperature, text_limit
 from core.errors import ModelUnavailable
 from core.exports import Exports
+from core.packed_texts import TextPacking
 from core.processor_config import Preprocessing
 from core.tokens import TextTokens
 from core.towers import PRECISIONS, BackendUnavailable, Towers
 from core.trials import Way
 
-_LAYOUT = 2
+_LAYOUT = 3
 """Counts up when exports are made in another way than before."""
 
 _FACTS = "facts.json"
@@ -145,11 +146,12 @@ class Workshop:
             )
         folder = self._export(way.backend, int8=int8)
         facts = json.loads((folder / _FACTS).read_bytes())
+        packing = None if facts["text_end"] is None else TextPacking(facts["text_end"])
         towers: Towers
         if way.backend == "openvino":
-            towers = openvino_towers.OpenVinoTowers(folder, way.precision, self._threads)
+            towers = openvino_towers.OpenVinoTowers(folder, way.precision, self._threads, packing)
         else:
-            towers = onnx_towers.OnnxTowers(folder, self._threads)
+            towers = onnx_towers.OnnxTowers(folder, self._threads, packing)
         return self._encoder(towers, facts["text_limit"], tuple(facts["temperature"]))
 
     def forget_all_but(self, way: Way) -> None:
@@ -206,21 +208,21 @@ class Workshop:
 
         from core.torch_towers import (  # noqa: PLC0415  # loads torch
             PictureTower,
-            TextTower,
             plain_patches,
             plain_pooling,
+            text_tower,
         )
 
         network = self.network
         tokens = TextTokens.load(self._checkpoint.folder, text_limit(network))
         rows = tokens.tokenize(_EXAMPLE_TEXTS)
-        arrays = tokens.pad(rows, tokens.shared_length(rows))
+        tower, arrays, packing = text_tower(network, tokens.pad(rows, tokens.shared_length(rows)))
         texts = {name: torch.from_numpy(array) for name, array in arrays.items()}
         spec = self._preprocessing.spec
         pixels = torch.zeros((2, spec.height, spec.width, 3), dtype=torch.uint8)
         towers: Sequence[tuple[Any, Mapping[str, Any], str]] = (
             (PictureTower(network, self._preprocessing).eval(), {"pixels": pixels}, "pictures"),
-            (TextTower(network, tuple(texts)).eval(), texts, "texts"),
+            (tower.eval(), texts, "texts"),
         )
         with (
             warnings.catch_warnings(),
@@ -234,5 +236,9 @@ class Workshop:
                 openvino_towers.export(towers, folder, int8=int8)
             else:
                 onnx_towers.export(towers, folder)
-        facts = {"text_limit": text_limit(network), "temperature": temperature(network)}
+        facts = {
+            "text_limit": text_limit(network),
+            "text_end": packing.end if packing else None,
+            "temperature": temperature(network),
+        }
         (folder / _FACTS).write_text(json.dumps(facts), encoding="utf-8")

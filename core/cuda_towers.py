@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from core.batch_limit import is_out_of_memory
+from core.clip_towers import ClipTexts
+from core.packed_texts import IDS
 from core.processor_config import Preprocessing
 from core.recorded import Function, Recorded
 from core.torch_towers import PictureTower, TextTower, unit
@@ -81,19 +83,25 @@ class CudaTowers:
         self._model = model
         self._recorder = CudaRecorder(model.device)
         tower = PictureTower(model, preprocessing)
-        self._pictures = Recorded(lambda pixels: unit(tower(pixels)), self._recorder)
+        self._pictures = self._recorded(tower)
         self._texts: Recorded | None = None
+        # In rows of their own: recordings are of a few shapes, which single rows are not.
+        self._clip = ClipTexts.of(model)
+        self._clip_texts = self._recorded(self._clip.padded) if self._clip is not None else None
         self.device = str(model.device)
         self.precision = str(model.dtype).removeprefix("torch.")
 
     def texts(self, inputs: Inputs) -> torch.Tensor:
         """Start on the vectors of n texts."""
-        if self._texts is None:
-            # A tokenizer gives the same arrays every time.
-            tower = TextTower(self._model, tuple(inputs))
-            self._texts = Recorded(lambda *arrays: unit(tower(*arrays)), self._recorder)
         with torch.inference_mode():
-            found: torch.Tensor = self._texts(*inputs.values())
+            found: torch.Tensor
+            if self._clip_texts and self._clip and self._clip.packing.knows(inputs):
+                found = self._clip_texts(inputs[IDS])
+            else:
+                if self._texts is None:
+                    # A tokenizer gives the same arrays every time.
+                    self._texts = self._recorded(TextTower(self._model, tuple(inputs)))
+                found = self._texts(*inputs.values())
         return found
 
     def pictures(self, pixels: PixelBatch) -> torch.Tensor:
@@ -110,6 +118,10 @@ class CudaTowers:
     def release(self) -> None:
         """Drop recordings and cached blocks."""
         self._pictures.forget()
-        if self._texts is not None:
-            self._texts.forget()
+        for recorded in (self._texts, self._clip_texts):
+            if recorded is not None:
+                recorded.forget()
         torch.cuda.empty_cache()
+
+    def _recorded(self, tower: Callable[..., torch.Tensor]) -> Recorded:
+        return Recorded(lambda *arrays: unit(tower(*arrays)), self._recorder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.checkpoint import first_line
+from core.packed_texts import TextPacking
 from core.towers import BackendUnavailable, BatchSizes, Inputs, unit_rows
 from core.types import PixelBatch, Vectors
 
@@ -18,6 +20,10 @@ _SIZES = BatchSizes(texts=32, pictures=8)
 
 _OPSET = 18
 """The newest that torch's exporter by tracing is tested with as of torch 2.13."""
+
+
+_AXES = dict.fromkeys(("ids", "places", "texts"), "tokens")
+"""What the first axis of an input counts, where that is not the items: of packed texts."""
 
 
 def installed() -> bool:
@@ -34,6 +40,7 @@ class OnnxTowers:
     Args:
         folder: what :func:`export` wrote.
         threads: CPU threads; None: as ONNX Runtime finds best.
+        packing: how texts go into one row, where the export takes them so.
 
     Raises BackendUnavailable where ONNX Runtime cannot run the export.
     """
@@ -41,11 +48,13 @@ class OnnxTowers:
     backend = "onnx"
     precision = "float32"
     device = "cpu"
-    sizes = _SIZES
 
-    def __init__(self, folder: Path, threads: int | None) -> None:
+    def __init__(
+        self, folder: Path, threads: int | None, packing: TextPacking | None = None
+    ) -> None:
         import onnxruntime  # noqa: PLC0415  # optional
 
+        self._packing = packing
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         # Threads that wait for the next question must not burn what decoders could use.
@@ -67,9 +76,16 @@ class OnnxTowers:
         self._names = [port.name for port in self._texts.get_inputs()]
         self._pixels = self._pictures.get_inputs()[0].name
 
+    @property
+    def sizes(self) -> BatchSizes:
+        """The batches that suit it."""
+        return replace(_SIZES, packed=self._packing is not None)
+
     def texts(self, inputs: Inputs) -> NDArray[Any]:
         """The vectors of n texts, of any length."""
-        return self._run(self._texts, {name: inputs[name] for name in self._names})
+        rows = [inputs] if self._packing is None else self._packing.pack(inputs)
+        named = ({name: row[name] for name in self._names} for row in rows)
+        return np.concatenate([self._run(self._texts, arrays) for arrays in named])
 
     def pictures(self, pixels: PixelBatch) -> NDArray[Any]:
         """The vectors of n pictures, of any length."""
@@ -104,7 +120,10 @@ def export(towers: Sequence[tuple[Any, Mapping[str, Any], str]], folder: Path) -
 
     for module, example, name in towers:
         axes = {
-            label: {0: "items", 1: "length"} if tensor.ndim == 2 else {0: "items"}  # noqa: PLR2004  # [n, length]
+            label: {
+                0: _AXES.get(label, "items"),
+                **({1: "length"} if tensor.ndim == 2 else {}),  # noqa: PLR2004  # [n, length]
+            }
             for label, tensor in example.items()
         }
         try:

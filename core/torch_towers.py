@@ -1,11 +1,11 @@
 """The towers on torch: the modules that every backend is made from, and torch's own way.
 
-The one module that imports torch at the top: classes of modules need it.
+One of the modules that import torch at the top: classes of modules need it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -14,15 +14,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from core.clip_towers import ClipPictures, ClipTexts
 from core.dual_model import features
-from core.packed_texts import PackedTexts
+from core.packed_texts import IDS, MASK, TextPacking
 from core.processor_config import Preprocessing
 from core.towers import BatchSizes, Inputs, Towers
 from core.types import PixelBatch, PixelSpec, Vectors
 
 _CPU_SIZES = BatchSizes(texts=32, pictures=4)
-"""On a CPU larger batches are slower: EfficientNet-Lite0 does 46 pictures a second in fours
-and 16 in sixteens, ViT-B/32 gains nothing after four (one core each)."""
+"""On a CPU larger batches of convolutions are slower: EfficientNet-Lite0 does 46 pictures a
+second in fours and 16 in sixteens (one core each)."""
+
+_CLIP_PICTURES = 8
+"""CLIP's tower is products of matrices: in fours it reads its weights twice as often, which
+costs ViT-B/32 3 % in float32 and 6 % in bfloat16."""
 
 _COLOURS = 3
 
@@ -36,6 +41,8 @@ class PictureTower(torch.nn.Module):
     def __init__(self, model: Any, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.model = model
+        spec = preprocessing.spec
+        self.pooled = ClipPictures.of(model, spec.height, spec.width)
         numbers = {"dtype": torch.float32, "device": model.device}
         scale = torch.tensor(preprocessing.scale, **numbers).view(3, 1, 1)
         offset = torch.tensor(preprocessing.offset, **numbers).view(3, 1, 1)
@@ -46,6 +53,8 @@ class PictureTower(torch.nn.Module):
         """Normalised in float32, whatever the tower computes in."""
         values = pixels.permute(0, 3, 1, 2).float() * self.scale + self.offset
         values = values.to(self.model.dtype)
+        if self.pooled is not None:
+            return self.pooled(values)  # type: ignore[no-any-return]  # torch's __call__
         found: torch.Tensor = features(self.model.get_image_features(pixel_values=values))
         return found
 
@@ -155,6 +164,18 @@ def _replaced(
             setattr(parent, name, child)
 
 
+def text_tower(model: Any, inputs: Inputs) -> tuple[torch.nn.Module, Inputs, TextPacking | None]:
+    """What an export of texts is made of, for token arrays such as these.
+
+    The module, what it takes for them, and how they go into one row; None where the model's
+    tower does not take them so.
+    """
+    clip = ClipTexts.of(model)
+    if clip is None or not clip.packing.knows(inputs):
+        return TextTower(model, tuple(inputs)), inputs, None
+    return clip, next(clip.packing.pack(inputs)), clip.packing
+
+
 class TorchTowers:
     """The towers as transformers runs them (``core.towers.Towers``), on a CPU.
 
@@ -167,44 +188,30 @@ class TorchTowers:
         self._model = model
         self._pictures = PictureTower(model, preprocessing)
         self._texts: TextTower | None = None
-        self._packed = PackedTexts.of(model)
-        self._packing_was_seen = False
+        self._clip = ClipTexts.of(model)
         self.device = str(model.device)
         self.precision = str(model.dtype).removeprefix("torch.")
 
     @property
     def sizes(self) -> BatchSizes:
         """The batches that suit a CPU."""
-        return replace(_CPU_SIZES, packed=self._packed is not None)
+        pictures = _CPU_SIZES.pictures if self._pictures.pooled is None else _CLIP_PICTURES
+        return replace(_CPU_SIZES, pictures=pictures, packed=self._clip is not None)
 
     def texts(self, inputs: Inputs) -> torch.Tensor:
         """Start on the vectors of n texts."""
-        if self._texts is None or self._texts.names != tuple(inputs):
-            self._texts = TextTower(self._model, tuple(inputs))
-        arrays = {name: self._to_device(array) for name, array in inputs.items()}
         with torch.inference_mode():
-            packed = self._pack(arrays) if self._packed and self._packed.gains(inputs) else None
-            if packed is not None and self._packing_was_seen:
-                return unit(packed)
-            padded = self._texts(*arrays.values())
-            if packed is not None and self._packed is not None:
-                # Another release of transformers may do what we know nothing of.
-                self._packing_was_seen = self._packed.agrees(packed, padded)
-                if not self._packing_was_seen:
-                    self._packed = None
-            return unit(padded)
+            if self._clip is not None and self._clip.packing.knows(inputs):
+                return unit(self._without_padding(self._clip, inputs))
+            if self._texts is None or self._texts.names != tuple(inputs):
+                self._texts = TextTower(self._model, tuple(inputs))
+            return unit(self._texts(*map(self._to_device, inputs.values())))
 
-    def _pack(self, arrays: Mapping[str, torch.Tensor]) -> torch.Tensor | None:
-        """Features without padding; None where the model has no such parts after all."""
-        assert self._packed is not None
-        try:
-            found: torch.Tensor = self._packed.features(
-                arrays["input_ids"], arrays["attention_mask"]
-            )
-        except (AttributeError, TypeError):
-            self._packed = None
-            return None
-        return found
+    def _without_padding(self, clip: ClipTexts, inputs: Inputs) -> torch.Tensor:
+        if inputs[MASK].all():
+            return clip.padded(self._to_device(inputs[IDS]))
+        rows = clip.packing.pack(inputs)
+        return torch.cat([clip(*map(self._to_device, row.values())) for row in rows])
 
     def pictures(self, pixels: PixelBatch) -> torch.Tensor:
         """Start on the vectors of n pictures."""

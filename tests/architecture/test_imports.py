@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 _ROOT = Path(__file__).parents[2]
-_WITH_TORCH = {"core.cuda_towers", "core.torch_towers"}
+_WITH_TORCH = {"core.clip_towers", "core.cuda_towers", "core.torch_towers"}
 _MODULES = sorted(
     ".".join(path.relative_to(_ROOT).with_suffix("").parts).removesuffix(".__init__")
     for package in ("bot", "core", "index", "config")

@@ -7,9 +7,11 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+import torch
 
 from core import dual_model, openvino_towers, selection
 from core.encoder import TransformersEncoder, load_encoder
@@ -122,6 +124,7 @@ def test_the_second_start_exports_and_tries_nothing(
     monkeypatch.setattr("core.backends.load_model", never)
     second = load(backend, "float32", exports)
     assert second.choice == first.choice
+    assert second.packs_texts
     assert second.identity == first.identity == plain.identity
     assert second.logit_scale == pytest.approx(plain.logit_scale)
     assert cosines(second.encode_texts(TEXTS), plain.encode_texts(TEXTS)).min() >= 0.99999
@@ -200,6 +203,26 @@ def test_int8_is_close_and_the_same_in_any_company(
         sum(f.stat().st_size for f in p.iterdir()) for p in (exports / "models").glob("*-int8-*")
     ]
     assert len(smaller) == 1
+
+
+@pytest.mark.filterwarnings("ignore")  # tracing warns, which ``core.backends`` ignores as well
+@pytest.mark.parametrize(
+    ("widths", "group"),
+    [((768, 3072), 384), ((512, 2048), 256), ((588, 1024, 4096), 256), ((72, 48), 384)],
+)
+def test_what_shares_a_scale_divides_the_rows(
+    tmp_path: Path, widths: tuple[int, ...], group: int
+) -> None:
+    """Of most weights: OpenVINO computes the others in more than eight bits, and slowly."""
+    pytest.importorskip("openvino", reason="needs the extra openvino")
+    pairs = zip(widths, (*widths[1:], 8), strict=True)
+    tower = torch.nn.Sequential(*(torch.nn.Linear(*pair) for pair in pairs)).eval()
+    tower.requires_grad_(requires_grad=False)
+    example = {"pixels": torch.zeros(2, widths[0])}
+    openvino_towers.export([(tower, example, "pictures")], tmp_path, int8=True)
+    kept = ET.parse(tmp_path / "pictures.xml").find(f"rt_info/{openvino_towers._GROUP}")
+    assert kept is not None
+    assert kept.get("value") == str(group)
 
 
 def test_int8_that_strays_has_an_index_of_its_own(

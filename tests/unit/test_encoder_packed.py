@@ -1,4 +1,4 @@
-"""Texts of mixed lengths in one row of torch's tower: each is as if it had been alone."""
+"""Texts of mixed lengths in one row: each is as if it had been alone."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from core.embedding import BatchedEmbedder
 from core.encoder import TransformersEncoder, load_encoder
-from core.packed_texts import PackedTexts
-from core.torch_towers import TorchTowers
+from core.packed_texts import TextPacking
 from core.types import Vectors
 from tests.checkpoints import tiny_clip, tiny_siglip
 from tests.fakes import FakeEncoder
@@ -26,6 +27,7 @@ TEXTS = [
     "far " * 100 + "too long",
 ]
 BATCHES = (2, 5, len(TEXTS))
+END = 49407
 
 
 def loaded(folder: Path) -> TransformersEncoder:
@@ -38,14 +40,7 @@ def alone(encoder: TransformersEncoder) -> Vectors:
     return np.concatenate([encoder.encode_texts([text]) for text in TEXTS])
 
 
-def towers_of(encoder: TransformersEncoder) -> TorchTowers:
-    """What it computes with."""
-    towers = encoder._towers
-    assert isinstance(towers, TorchTowers)
-    return towers
-
-
-@pytest.mark.parametrize("end", [49407, 2])
+@pytest.mark.parametrize("end", [END, 2])
 def test_company_changes_no_vector(tmp_path: Path, end: int) -> None:
     """Whatever lengths share a row, also where CLIP's first checkpoints name another end."""
     folder = tiny_clip(tmp_path / "model")
@@ -57,50 +52,37 @@ def test_company_changes_no_vector(tmp_path: Path, end: int) -> None:
     for size in BATCHES:
         found = encoder.encode_texts(TEXTS[:size])
         np.testing.assert_allclose(found, expected[:size], atol=2e-6)
-    assert towers_of(encoder)._packing_was_seen
     assert encoder.packs_texts
 
 
-class Wrong(PackedTexts):
-    """Pools every text at another token than the model does."""
-
-    def _ends(self, ids: torch.Tensor) -> torch.Tensor:
-        return torch.zeros(len(ids), dtype=torch.int64)
-
-
-class Strange(PackedTexts):
-    """For a model that has not the parts it is made of."""
-
-    def features(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """What another release of transformers might come to."""
-        raise AttributeError(f"token_embedding of {ids.shape} and {mask.shape}")
+def split(*lengths: int, step: int = 1) -> list[dict[str, NDArray[np.int64]]]:
+    """The rows of texts of so many tokens, numbered through."""
+    mask = np.arange(max(lengths)) < np.array(lengths)[:, None]
+    ids = np.where(mask, np.cumsum(mask).reshape(mask.shape), 0)
+    arrays = {"input_ids": ids, "attention_mask": mask.astype(np.int64)}
+    return list(TextPacking(END).pack(arrays, step))
 
 
-@pytest.mark.parametrize("packing", [Wrong, Strange])
-def test_packing_that_fails_is_given_up(tmp_path: Path, packing: type[PackedTexts]) -> None:
-    """The model itself is asked before a packed vector is believed; nobody gets a wrong one."""
-    encoder = loaded(tiny_clip(tmp_path / "model"))
-    towers = towers_of(encoder)
-    towers._packed, towers._packing_was_seen = packing(towers._model), False
-    expected = alone(encoder)
-    for _ in range(2):
-        np.testing.assert_allclose(encoder.encode_texts(TEXTS), expected, atol=2e-6)
-    assert not encoder.packs_texts
+def test_a_row_holds_256_tokens() -> None:
+    """Every token of a row is compared with all others: more of them are more work than padding."""
+    assert [len(row["ids"]) for row in split(77, 77, 77, 77)] == [231, 77]
+    assert [len(row["ends"]) for row in split(*[8] * 40)] == [32, 8]
+    assert [len(row["ids"]) for row in split(200, 100, 300, 5)] == [200, 100, 300, 5]
 
 
-def test_many_long_texts_are_padded(tmp_path: Path) -> None:
-    """In one row every token would be compared with all others: more work than padding is."""
-    packed = towers_of(loaded(tiny_clip(tmp_path / "model")))._packed
-    assert packed is not None
-
-    def gains(*lengths: int) -> bool:
-        mask = np.arange(max(lengths)) < np.array(lengths)[:, None]
-        return packed.gains({"input_ids": mask.astype(int), "attention_mask": mask.astype(int)})
-
-    assert gains(5, 9, 30)
-    assert not gains(9, 9, 9)
-    assert not gains(*[77] * 31, 60)
-    assert not packed.gains({"input_ids": np.ones((2, 3), int)})
+@given(st.lists(st.integers(1, 90), min_size=1, max_size=40), st.sampled_from([1, 16]))
+def test_every_token_is_in_one_row(lengths: list[int], step: int) -> None:
+    """All of them, in their order and at their places; what is added belongs to no text."""
+    rows = split(*lengths, step=step)
+    own = [row["texts"] >= 0 for row in rows]
+    assert all(len(mask) % step == 0 for mask in own)
+    ids = np.concatenate([row["ids"][mask] for row, mask in zip(rows, own, strict=True)])
+    np.testing.assert_array_equal(ids, np.arange(1, sum(lengths) + 1))
+    places = np.concatenate([row["places"][mask] for row, mask in zip(rows, own, strict=True)])
+    np.testing.assert_array_equal(places, np.concatenate([np.arange(n) for n in lengths]))
+    found = [np.bincount(row["texts"][mask]) for row, mask in zip(rows, own, strict=True)]
+    np.testing.assert_array_equal(np.concatenate(found), lengths)
+    assert sum(len(row["ends"]) for row in rows) == len(lengths)
 
 
 def test_other_models_are_padded(tmp_path: Path) -> None:
