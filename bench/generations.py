@@ -93,8 +93,18 @@ def _measured(folder: Path, rows: int) -> list[str]:
 class Filling:
     """Puts pictures and captions into a catalogue as a reindex does, but for the encoding."""
 
-    def __init__(self, catalogue: Catalogue, pictures: Vectors, texts: Vectors) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        pictures: Vectors,
+        texts: Vectors,
+        model: ModelIdentity = MODEL,
+        *,
+        captioned: bool = True,
+    ) -> None:
         self._catalogue = catalogue
+        self._model = model
+        self._captioned = captioned
         self._pictures = pictures
         self._texts = texts
         self._run = 0
@@ -103,27 +113,29 @@ class Filling:
 
     def encode(self, count: int) -> None:
         """Keep the vectors of so many more."""
-        fingerprint = MODEL.fingerprint
+        fingerprint = self._model.fingerprint
         self._run = self._catalogue.begin_run(NAME, fingerprint, full=False)
         self._fresh = range(self._fresh.stop, self._fresh.stop + count)
         for start in self._fresh[::_BLOCK]:
             rows = range(start, min(start + _BLOCK, self._fresh.stop))
             batch = Batch(
-                stamps=tuple(Stamp(_path(row), 1, 1, f"{row:064x}") for row in rows),
+                stamps=tuple(Stamp(path(row), 1, 1, f"{row:064x}") for row in rows),
                 pictures=tuple(
                     PictureVector(f"{row:064x}", 224, 224, self._pictures[row]) for row in rows
                 ),
-                captions=tuple(CaptionVector(_caption(row), self._texts[row]) for row in rows),
+                captions=tuple(
+                    CaptionVector(text, self._texts[row]) for row in rows for text in self._of(row)
+                ),
             )
             self._catalogue.save(
                 self._run, NAME, fingerprint, batch, done=rows.stop, total=self._fresh.stop
             )
-        self._paths |= {_path(row) for row in self._fresh}
+        self._paths |= {path(row) for row in self._fresh}
 
     def apply(self) -> Changes:
         """Let the collection have them."""
         added = tuple(
-            NewPicture(_path(row), f"{row:064x}", 224, 224, (_caption(row),)) for row in self._fresh
+            NewPicture(path(row), f"{row:064x}", 224, 224, self._of(row)) for row in self._fresh
         )
         changes = Changes(
             added=added,
@@ -133,15 +145,19 @@ class Filling:
             paths=frozenset(self._paths),
             vanished=frozenset(),
         )
-        self._catalogue.apply(self._run, NAME, MODEL, changes)
+        self._catalogue.apply(self._run, NAME, self._model, changes)
         return changes
 
+    def _of(self, row: int) -> tuple[str, ...]:
+        return (caption(row),) if self._captioned else ()
 
-def _path(row: int) -> str:
+
+def path(row: int) -> str:
+    """The name of a picture."""
     return f"{row:07}.jpg"
 
 
-def _caption(row: int) -> str:
+def caption(row: int) -> str:
     """A sentence of words that other captions have, too."""
     return f"a {_WORDS[row % 7]} {_WORDS[row % 11]} number {row} on a {_WORDS[row % 13]}"
 

@@ -54,7 +54,8 @@ def _against_flat(
         ours, flat, texts = searched(rows)
         if batch == 1:
             kind, share = recall(rows)
-            print(f"{rows:,} x {DIMENSION}: {kind}, recall@{_K} {share:.4f} on unseen texts")
+            how = f" ({tuned})" if (tuned := getattr(searched(rows)[0], "tuned", None)) else ""
+            print(f"{rows:,} x {DIMENSION}: {kind}{how}, recall@{_K} {share:.4f} on unseen texts")
         # Both sides take the same queries, others in each turn: one asked again is cached.
         turns = {"ours": count(), "theirs": count()}
 

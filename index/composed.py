@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Protocol
 
@@ -33,6 +33,9 @@ class Base(View, Protocol):
     def caption_words(self) -> CountedWords:
         """The captions by their words."""
 
+    def rows_of(self, contents: Collection[str]) -> NDArray[np.int64]:
+        """The rows of the pictures with these contents (SHA-256), ascending: int64 [n]."""
+
 
 class ComposedSnapshot:
     """The Snapshot port over a base without some rows, and others behind; holds its base.
@@ -45,6 +48,7 @@ class ComposedSnapshot:
         self.generation = base.generation
         self.identity = base.identity
         self._base = base
+        self._extra = added.pictures
         self._survivors = Survivors(len(base.pictures), removed)
         self._texts = tuple(text for text, _ in added.captions)
         left = len(self._survivors)
@@ -89,14 +93,31 @@ class ComposedSnapshot:
         old = self._base.row_of(picture_id)
         return None if old is None else self._survivors.new_row(old)
 
+    def rows_of(self, contents: Collection[str]) -> NDArray[np.int64]:
+        """The rows of the pictures with these contents (SHA-256), ascending: int64 [n]."""
+        old = self._base.rows_of(contents)
+        left = len(self._survivors)
+        mine = [left + n for n, each in enumerate(self._extra) if each.sha256 in contents]
+        return np.concatenate(
+            [self._survivors.new(old[self._survivors.left(old)]), np.array(mine, dtype=np.int64)]
+        )
+
+    @property
+    def kept(self) -> NDArray[np.int64]:
+        """The rows of the base's pictures that are left, ascending: int64 [n]."""
+        return self._survivors.old(np.arange(len(self._survivors), dtype=np.int64))
+
 
 def compose(base: Base, overlay: Overlay) -> View:
     """The base with the overlay; the base itself where nothing of it lies over it."""
-    gone = (
-        [row for row, each in enumerate(base.pictures) if each.sha256 in overlay.removed]
-        if overlay.removed
-        else []
-    )
-    if not gone and not overlay.pictures:
+    gone = base.rows_of(overlay.removed)
+    if not len(gone) and not overlay.pictures:
         return base
-    return ComposedSnapshot(base, overlay, np.array(gone, dtype=np.int64))
+    return ComposedSnapshot(base, overlay, gone)
+
+
+def left_of(base: Base, view: View) -> NDArray[np.int64]:
+    """The rows of a base's pictures that are in a view composed over it: int64 [n]."""
+    if isinstance(view, ComposedSnapshot) and view is not base:
+        return view.kept
+    return np.arange(len(base.pictures), dtype=np.int64)

@@ -22,6 +22,9 @@ _ROUNDING = 1e-5
 """How far two float32 scores of the same unit vectors may lie apart: FAISS's kernels sum in an
 order that depends on the batch. Candidates this close to the k-th are looked at again."""
 
+_TOGETHER = 4096
+"""Pairs of a query and a row that are scored at once: 64 candidates of each of 64 queries."""
+
 _BLAS_FROM = 4096
 """Queries times dimensions from which FAISS multiplies matrices with BLAS: 8 queries at 512.
 
@@ -70,22 +73,54 @@ def best_of(
 
     A score depends on its query and its row alone. Equal ones keep the lower row first.
     """
-    # In their order in memory, rows are read a quarter faster; then sorting by score alone,
-    # stably, leaves the lower row first.
     candidates = np.sort(candidates, axis=1)
+    scores, places = ranked(vectors, queries, candidates, k)
+    return scores, np.take_along_axis(candidates, places, axis=1)
+
+
+def ranked(
+    vectors: Vectors, queries: Vectors, candidates: NDArray[np.int64], k: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """As :func:`best_of` for candidates in ascending order: scores, and places among them."""
     scores = np.empty(candidates.shape, dtype=np.float32)
-    faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]  # missing in FAISS's types
-        faiss.swig_ptr(scores),
-        faiss.swig_ptr(queries),
-        faiss.swig_ptr(vectors),
-        faiss.swig_ptr(candidates),
-        vectors.shape[1],
-        *candidates.shape,
-    )
+    # Ascending candidates of many queries lie in much the same part of the vectors at the same
+    # place, so that most rows are still in the cache when another query wants them: half the
+    # time for 64 queries of 2,048 candidates among 100,000.
+    width = max(1, _TOGETHER // max(1, len(queries)))
+    for start in range(0, candidates.shape[1], width):
+        block = np.ascontiguousarray(candidates[:, start : start + width])
+        found = np.empty(block.shape, dtype=np.float32)
+        faiss.fvec_inner_products_by_idx(  # type: ignore[attr-defined]  # missing in FAISS's types
+            faiss.swig_ptr(found),
+            faiss.swig_ptr(queries),
+            faiss.swig_ptr(vectors),
+            faiss.swig_ptr(block),
+            vectors.shape[1],
+            *block.shape,
+        )
+        scores[:, start : start + width] = found
     # Rounding of unit vectors may leave 1.0000001, and two such scores count as equal.
     np.clip(scores, -1.0, 1.0, out=scores)
-    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    return np.take_along_axis(scores, best, axis=1), np.take_along_axis(candidates, best, axis=1)
+    places = _best_places(scores, k)
+    return np.take_along_axis(scores, places, axis=1), places
+
+
+def _best_places(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """Where the ``k`` highest of each row are, the highest first; of equal ones the first one.
+
+    A score and its place make one number, so that those of k are found without sorting all.
+    """
+    # The bits of floats compare as these do, once those of negative ones are turned over; there
+    # is no -0.0, which would count as less than 0.0: every score is a sum that began at 0.0.
+    bits = scores.view(np.int32).astype(np.int64)
+    bits ^= (bits >> 63) & 0x7FFFFFFF
+    width = scores.shape[1]
+    keys = (bits << 32) | np.arange(width - 1, -1, -1)
+    if k < width:
+        keys = np.partition(keys, width - k, axis=1)[:, width - k :]
+    keys.sort(axis=1)
+    places: NDArray[np.int64] = width - 1 - (keys[:, ::-1] & 0xFFFFFFFF)
+    return places
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from core.types import Vectors
 from index.exact import check_queries, nearest
+from index.vector_file import CheckedVectors
 
 
 class FlatIndex:
@@ -24,6 +25,8 @@ class FlatIndex:
     kind = "exact"
     recall: float | None = None
     """Nothing is measured where nothing is left out."""
+    stored: CheckedVectors | None = None
+    """Nothing is read from a file once it is opened."""
 
     def __init__(self, index: Any, dimension: int) -> None:
         self._index = index
@@ -42,8 +45,8 @@ class FlatIndex:
         return cls(index, dimension)
 
     @classmethod
-    def load(cls, path: Path, dimension: int) -> Self:
-        """The index that :meth:`save` wrote.
+    def load(cls, path: Path, dimension: int, *, checked: bool = True) -> Self:  # noqa: ARG003
+        """The index that :meth:`save` wrote; ``checked`` says nothing here, all of it is read.
 
         Raises ValueError where the file holds something else; the caller checks its
         checksum first, as FAISS trusts the lengths that a file states.
@@ -83,12 +86,12 @@ class FlatIndex:
 
     def reconstruct(self, rows: NDArray[np.int64]) -> Vectors:
         """The stored vectors of these rows: float32 [n, dimension]. Raises IndexError."""
-        return chosen(self._vectors, rows)
+        return self._vectors[checked_rows(rows)]
 
 
-def chosen(vectors: Vectors, rows: NDArray[np.int64]) -> Vectors:
-    """A copy of these rows. Raises IndexError, also for a negative one."""
+def checked_rows(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """These rows. Raises IndexError for a negative one, which numpy would count from the end."""
     wanted = np.asarray(rows, dtype=np.int64)
     if wanted.size and wanted.min() < 0:
         raise IndexError("rows count from 0")
-    return vectors[wanted]
+    return wanted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,13 +79,21 @@ class Generations:
         """Whether every file of it is there in its size; their contents are not read."""
         return all(each.is_there(self._home) for each in manifest.layers)
 
-    def read(self, manifest: Manifest, base: IndexSnapshot | None = None) -> Generation:
+    def read(
+        self,
+        manifest: Manifest,
+        base: IndexSnapshot | None = None,
+        *,
+        at_once: int = sys.maxsize,
+    ) -> Generation:
         """The generation of this manifest, over a ``base`` where that is known already.
 
+        Vectors in files of more than ``at_once`` bytes are compared with their checksums when
+        they are used.
         Raises DamagedGenerationError where a file is missing, torn or not what it says.
         """
         if base is None or manifest.base is None:
-            base = IndexSnapshot.read(self._home, manifest)
+            base = IndexSnapshot.read(self._home, manifest, at_once)
         if manifest.base is None:
             return base
         return LayeredSnapshot.read(self._home, manifest, base)

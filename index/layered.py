@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,17 +23,10 @@ from index.contents import Contents
 from index.flat_index import FlatIndex
 from index.manifest import Base, DamagedGenerationError, Manifest
 from index.records import Changes
-from index.snapshot import (
-    CAPTIONS,
-    PICTURES,
-    ROWS,
-    IndexSnapshot,
-    picture_entry,
-    picture_of,
-    sealed,
-    write_rows,
-)
+from index.snapshot import CAPTIONS, PICTURES, IndexSnapshot, sealed, write_json
 from index.vectors import KnownIndex, build_index
+
+_ROWS = "rows.json"
 
 _T = TypeVar("_T")
 
@@ -125,6 +118,11 @@ class LayeredSnapshot(ComposedSnapshot):
         self.picture_index = LayeredIndex(base.picture_index, self.picture_index)
         self.caption_index = LayeredIndex(base.caption_index, self.caption_index)
 
+    @property
+    def damaged(self) -> bool:
+        """Whether a part of the base's files was found damaged since it was opened."""
+        return self.base.damaged
+
     def write(self, folder: Path, base: Base) -> Manifest:
         """Write the changes to a folder, synced, and return the manifest over this base.
 
@@ -139,11 +137,11 @@ class LayeredSnapshot(ComposedSnapshot):
             build_index(dimension, [vectors]).save(folder / name)
         rows = {
             "removed": delta.removed.tolist(),
-            "pictures": [picture_entry(each) for each in delta.pictures],
+            "pictures": [_entry(each) for each in delta.pictures],
             "captions": delta.captions,
             "silent": delta.silent,
         }
-        write_rows(folder / ROWS, rows)
+        write_json(folder / _ROWS, rows)
         return Manifest(
             collection=self.collection,
             generation=self.generation,
@@ -168,10 +166,10 @@ class LayeredSnapshot(ComposedSnapshot):
         manifest.own.verify(home)
         folder, dimension = home / manifest.own.folder, manifest.model.dimension
         try:
-            rows = json.loads((folder / ROWS).read_bytes())
+            rows = json.loads((folder / _ROWS).read_bytes())
             delta = Delta(
                 removed=np.array(rows["removed"], dtype=np.int64),
-                pictures=tuple(picture_of(each, base.collection) for each in rows["pictures"]),
+                pictures=tuple(_picture(each, base.collection) for each in rows["pictures"]),
                 picture_vectors=_vectors(folder / PICTURES, dimension),
                 captions=tuple((text, place) for text, place in rows["captions"]),
                 caption_vectors=_vectors(folder / CAPTIONS, dimension),
@@ -194,6 +192,17 @@ def layers_of(generation: Generation) -> tuple[IndexSnapshot, Delta]:
     if isinstance(generation, LayeredSnapshot):
         return generation.base, generation.delta
     return generation, Delta.none(generation)
+
+
+def _entry(picture: Picture) -> Sequence[str | int]:
+    """A picture as the file of rows holds it."""
+    each = picture
+    return each.id, each.path, each.caption, each.sha256, each.width, each.height
+
+
+def _picture(entry: Sequence[Any], collection: str) -> Picture:
+    picture_id, path, caption, sha256, width, height = entry
+    return Picture(picture_id, collection, path, caption, sha256, width, height)
 
 
 def _vectors(path: Path, dimension: int) -> Vectors:

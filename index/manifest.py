@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from core.types import ModelIdentity
-from index.durable import checksum, swap_durably
+from index.durable import BlockSums, checksum, swap_durably
 
-FORMAT = 2
+FORMAT = 3
 """The layout of a generation's folder; another one is rebuilt from the catalogue."""
 
 NAME = "manifest.json"
@@ -28,7 +29,11 @@ class DamagedGenerationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FileSum:
-    """What a file must be: SHA-256 (hex) and size in bytes."""
+    """What a file must be: SHA-256 (hex) and size in bytes.
+
+    ``sha256`` is empty for a file whose blocks have checksums of their own, in the file beside
+    it: that one is checked instead, and each block before it is used.
+    """
 
     sha256: str
     size: int
@@ -41,15 +46,28 @@ class Files:
     folder: str
     files: Mapping[str, FileSum]
 
-    def verify(self, home: Path) -> None:
-        """Compare every file with its checksum. Raises DamagedGenerationError."""
+    def verify(self, home: Path, at_once: int = sys.maxsize) -> bool:
+        """Compare every file with its checksum; whether their blocks were compared, too.
+
+        They are where all such files together have at most ``at_once`` bytes. Raises
+        DamagedGenerationError.
+        """
+        in_blocks = {name: each for name, each in self.files.items() if not each.sha256}
+        whole = sum(each.size for each in in_blocks.values()) <= at_once
         for name, expected in self.files.items():
+            path = home / self.folder / name
             try:
-                found = checksum(home / self.folder / name)
-            except OSError as error:
+                if name not in in_blocks:
+                    same = checksum(path) == (expected.sha256, expected.size)
+                else:
+                    same = path.stat().st_size == expected.size and (
+                        not whole or _same_blocks(path)
+                    )
+            except (OSError, ValueError) as error:
                 raise DamagedGenerationError(f"{name} cannot be read") from error
-            if found != (expected.sha256, expected.size):
+            if not same:
                 raise DamagedGenerationError(f"{name} is damaged")
+        return whole
 
     def is_there(self, home: Path) -> bool:
         """Whether every file is there in its size, which costs one ``stat`` each."""
@@ -159,6 +177,11 @@ def read_manifest(folder: Path) -> Manifest | None:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DamagedGenerationError("the manifest is damaged") from error
     return manifest
+
+
+def _same_blocks(path: Path) -> bool:
+    known = BlockSums.read(path)
+    return BlockSums.of(path, known.block) == known
 
 
 def _seal(document: Mapping[str, Any]) -> str:

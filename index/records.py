@@ -132,7 +132,8 @@ class Changes:
     that there are now, those of earlier runs are forgotten; ``paths`` are all files that
     are there, what is known of others is forgotten; ``vanished`` are these others, where
     somebody has them at hand, so that not every known file is read for it. ``mended`` where
-    vectors were made anew that pictures had already.
+    vectors were made anew that pictures had already. ``sweeping``: all vectors are looked at
+    for such as nothing needs, and not only those of what went.
     """
 
     added: tuple[NewPicture, ...]
@@ -142,6 +143,7 @@ class Changes:
     paths: frozenset[str]
     mended: bool = False
     vanished: frozenset[str] | None = None
+    sweeping: bool = True
 
     @property
     def searchable(self) -> bool:

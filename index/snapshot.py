@@ -1,7 +1,7 @@
 """One whole generation of a collection: immutable in memory, a folder with checksums on disk.
 
 The folder of a generation holds ``pictures.faiss``, ``captions.faiss``, what else their
-engines need, and ``rows.json``.
+engines need, the rows beside the vectors in columns (``*.rows``), and ``silent.json``.
 It is derived: whatever is wrong with it, :meth:`IndexSnapshot.of` makes it anew from the
 catalogue.
 """
@@ -9,7 +9,8 @@ catalogue.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,16 +21,20 @@ from numpy.typing import NDArray
 
 from core.caption_words import CaptionWords
 from core.errors import CatalogueError
-from core.types import ModelIdentity, Picture
+from core.types import ModelIdentity
 from index.contents import Contents
-from index.durable import checksum, sync, write_durably
+from index.durable import BlockSums, checksum, sync, write_durably
 from index.manifest import DamagedGenerationError, FileSum, Manifest
+from index.stored_rows import StoredCaptions, StoredPictures
 from index.tuning import IndexRules
+from index.vector_file import CheckedVectors
 from index.vectors import StoredIndex, build_index, choose_index, gather, load_index
 
 PICTURES = "pictures.faiss"
 CAPTIONS = "captions.faiss"
-ROWS = "rows.json"
+PICTURE_ROWS = "pictures.rows"
+CAPTION_ROWS = "captions.rows"
+SILENT = "silent.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,13 +47,12 @@ class IndexSnapshot:
     collection: str
     generation: int
     identity: ModelIdentity
-    pictures: tuple[Picture, ...]
-    captions: tuple[tuple[str, int], ...]
+    pictures: StoredPictures
+    captions: StoredCaptions
     picture_index: StoredIndex
     caption_index: StoredIndex
     silent: Mapping[str, int] = field(default_factory=dict)
     """How many captions of a picture could not be encoded, by its id."""
-    _rows: Mapping[str, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if (len(self.pictures), len(self.captions)) != (
@@ -56,22 +60,35 @@ class IndexSnapshot:
             len(self.caption_index),
         ):
             raise ValueError("rows and vectors differ in number")
-        rows = {picture.id: row for row, picture in enumerate(self.pictures)}
-        object.__setattr__(self, "_rows", rows)
 
     def row_of(self, picture_id: str) -> int | None:
         """The row of the picture with this id, None where there is none."""
-        return self._rows.get(picture_id)
+        return self.pictures.row_of(picture_id)
 
-    @cached_property
+    def rows_of(self, contents: Collection[str]) -> NDArray[np.int64]:
+        """The rows of the pictures with these contents (SHA-256), ascending: int64 [n]."""
+        return self.pictures.rows_of(contents)
+
+    @property
     def owners(self) -> NDArray[np.int64]:
         """The row of the picture of each caption, int64 [captions]."""
-        return np.array([row for _, row in self.captions], dtype=np.int64)
+        return self.captions.owners
 
     @cached_property
     def caption_words(self) -> CaptionWords:
         """The captions by their words; made by the first search, some 10 µs a caption."""
-        return CaptionWords.of(text for text, _ in self.captions)
+        return CaptionWords.of(self.captions.texts)
+
+    @property
+    def stored(self) -> tuple[CheckedVectors, ...]:
+        """What is read from its files while it is searched."""
+        both = self.picture_index.stored, self.caption_index.stored
+        return tuple(each for each in both if each is not None)
+
+    @property
+    def damaged(self) -> bool:
+        """Whether a part of its files was found damaged since it was opened."""
+        return any(each.damaged for each in self.stored)
 
     @classmethod
     def of(
@@ -101,8 +118,8 @@ class IndexSnapshot:
                 collection=contents.collection,
                 generation=contents.generation,
                 identity=identity,
-                pictures=contents.pictures,
-                captions=contents.captions,
+                pictures=StoredPictures.of(contents.collection, contents.pictures),
+                captions=StoredCaptions.of(contents.captions),
                 silent=contents.silent(),
                 picture_index=choose_index(
                     pictures, captions, rules, None if known is None else known.picture_index
@@ -124,8 +141,8 @@ class IndexSnapshot:
             collection=collection,
             generation=0,
             identity=identity,
-            pictures=(),
-            captions=(),
+            pictures=StoredPictures.of(collection, ()),
+            captions=StoredCaptions.of(()),
             picture_index=build_index(identity.dimension, ()),
             caption_index=build_index(identity.dimension, ()),
         )
@@ -135,12 +152,9 @@ class IndexSnapshot:
         folder.mkdir(parents=True)
         self.picture_index.save(folder / PICTURES)
         self.caption_index.save(folder / CAPTIONS)
-        rows = {
-            "pictures": [picture_entry(each) for each in self.pictures],
-            "captions": self.captions,
-            "silent": self.silent,
-        }
-        write_rows(folder / ROWS, rows)
+        self.pictures.write(folder / PICTURE_ROWS)
+        self.captions.write(folder / CAPTION_ROWS)
+        write_json(folder / SILENT, self.silent)
         files = sealed(folder)
         return Manifest(
             collection=self.collection,
@@ -156,47 +170,37 @@ class IndexSnapshot:
         )
 
     @classmethod
-    def read(cls, home: Path, manifest: Manifest) -> IndexSnapshot:
+    def read(cls, home: Path, manifest: Manifest, at_once: int = sys.maxsize) -> IndexSnapshot:
         """The generation that :meth:`write` wrote below ``home``, or the base of this one.
 
+        Of vectors in files of more than ``at_once`` bytes, none is read before it is asked for.
         Raises DamagedGenerationError where a file is missing, torn or not what it says.
         """
         whole = manifest.whole
-        whole.verify(home)
+        checked = whole.verify(home, at_once)
         folder, dimension = home / whole.folder, manifest.model.dimension
         try:
-            rows = json.loads((folder / ROWS).read_bytes())
             return cls(
                 collection=manifest.collection,
                 generation=whole.generation,
                 identity=manifest.model,
-                pictures=tuple(
-                    picture_of(entry, manifest.collection) for entry in rows["pictures"]
+                pictures=StoredPictures.read(folder / PICTURE_ROWS, manifest.collection),
+                captions=StoredCaptions.read(folder / CAPTION_ROWS),
+                silent=json.loads((folder / SILENT).read_bytes()),
+                picture_index=load_index(
+                    manifest.kind, folder / PICTURES, dimension, checked=checked
                 ),
-                captions=tuple((text, row) for text, row in rows["captions"]),
-                silent=rows["silent"],
-                picture_index=load_index(manifest.kind, folder / PICTURES, dimension),
-                caption_index=load_index(manifest.caption_kind, folder / CAPTIONS, dimension),
+                caption_index=load_index(
+                    manifest.caption_kind, folder / CAPTIONS, dimension, checked=checked
+                ),
             )
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise DamagedGenerationError(f"generation {whole.generation}: {error}") from error
 
 
-def picture_entry(picture: Picture) -> Sequence[str | int]:
-    """A picture as a generation's files hold it."""
-    each = picture
-    return each.id, each.path, each.caption, each.sha256, each.width, each.height
-
-
-def picture_of(entry: Sequence[Any], collection: str) -> Picture:
-    """The picture of :func:`picture_entry`. Raises ValueError, TypeError."""
-    picture_id, path, caption, sha256, width, height = entry
-    return Picture(picture_id, collection, path, caption, sha256, width, height)
-
-
-def write_rows(path: Path, rows: Mapping[str, Any]) -> None:
-    """Write what stands beside the vectors. Raises OSError."""
-    write_durably(path, json.dumps(rows, separators=(",", ":")).encode())
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write what is small beside the vectors. Raises OSError."""
+    write_durably(path, json.dumps(values, separators=(",", ":")).encode())
 
 
 def sealed(folder: Path) -> Mapping[str, FileSum]:
@@ -206,4 +210,10 @@ def sealed(folder: Path) -> Mapping[str, FileSum]:
         sync(file)
     sync(folder)
     sync(folder.parent)
-    return {file.name: FileSum(*checksum(file)) for file in files}
+    return {file.name: _sum_of(file) for file in files}
+
+
+def _sum_of(file: Path) -> FileSum:
+    if BlockSums.beside(file).exists():
+        return FileSum("", file.stat().st_size)
+    return FileSum(*checksum(file))

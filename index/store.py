@@ -11,6 +11,7 @@ import structlog
 from filelock import FileLock, Timeout
 
 from core.errors import CatalogueError
+from index.background_check import compare_behind
 from index.catalogue import Catalogue
 from index.generations import Generations, Signature
 from index.layered import Generation, LayeredSnapshot, layers_of
@@ -38,6 +39,11 @@ class _Slot:
     # The whole generation that is current or below, and its files: not to be read again.
     whole: tuple[Base, IndexSnapshot] | None = None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether there is a snapshot of which nothing was found damaged."""
+        return self.snapshot is not None and not self.snapshot.damaged
+
     def hold(
         self, snapshot: Generation, manifest: Manifest | None, signature: Signature | None
     ) -> None:
@@ -56,13 +62,14 @@ class _Slot:
             return None
         return snapshot if snapshot.generation == manifest.generation else None
 
-    def read(self, manifest: Manifest) -> Generation:
+    def read(self, manifest: Manifest, at_once: int) -> Generation:
         """The generation of this manifest; a base that is held is not read again.
 
         Raises DamagedGenerationError.
         """
         known = self.whole if self.whole is not None and self.whole[0] == manifest.base else None
-        return self.files.read(manifest, None if known is None else known[1])
+        base = None if known is None or known[1].damaged else known[1]
+        return self.files.read(manifest, base, at_once=at_once)
 
 
 class SnapshotStore:
@@ -101,13 +108,13 @@ class SnapshotStore:
         missing, torn or foreign is rebuilt from the catalogue. Raises CatalogueError.
         """
         slot = self._slot(collection)
-        if slot.snapshot is not None and slot.signature == slot.files.signature():
+        if slot.is_whole and slot.signature == slot.files.signature():
             return slot.snapshot
         if not slot.loading.acquire(blocking=slot.snapshot is None):
             return slot.snapshot
         try:
             signature = slot.files.signature()
-            if slot.snapshot is None or slot.signature != signature:
+            if not slot.is_whole or slot.signature != signature:
                 self._load(collection, slot)
             return slot.snapshot
         finally:
@@ -182,10 +189,17 @@ class SnapshotStore:
         return self._slot(collection).files.manifest()
 
     def read(self, collection: str, manifest: Manifest) -> Generation:
-        """The generation of this manifest from the disk. Raises DamagedGenerationError."""
+        """The generation of this manifest from the disk, every byte of which was compared.
+
+        Raises DamagedGenerationError.
+        """
         return self._slot(collection).files.read(manifest)
 
     def _load(self, collection: str, slot: _Slot) -> None:
+        if slot.snapshot is not None and slot.snapshot.damaged:
+            self._log.warning("index.damaged", collection=collection, reason="found in use")
+            self._rebuild(collection, slot)
+            return
         for _ in range(_ATTEMPTS):
             signature = slot.files.signature()
             try:
@@ -197,7 +211,9 @@ class SnapshotStore:
                 ):
                     # A process died between the catalogue's commit and the swap.
                     break
-                slot.hold(slot.read(manifest), manifest, signature)
+                found = slot.read(manifest, self._rules.checked_at_once)
+                slot.hold(found, manifest, signature)
+                compare_behind(layers_of(found)[0].stored)
             except DamagedGenerationError as error:
                 if signature != slot.files.signature():
                     continue  # replaced while it was read: the next one is fine
@@ -250,6 +266,8 @@ class SnapshotStore:
         takes no time, or the disk does not hold the generation before.
         """
         touched = len(changes.added) + len(changes.changed) + len(changes.removed)
+        if slot.snapshot is not None and slot.snapshot.damaged:
+            return None, None
         try:
             below = slot.files.manifest()
             if (
@@ -259,7 +277,7 @@ class SnapshotStore:
                 or not slot.files.is_there(below)
             ):
                 return None, None
-            before = slot.held_of(below) or slot.read(below)
+            before = slot.held_of(below) or slot.read(below, self._rules.checked_at_once)
         except DamagedGenerationError:
             return None, None
         base, delta = layers_of(before)

@@ -6,18 +6,25 @@ import math
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from core.ports import VectorIndex
 from core.types import Vectors
-from index.compact_index import CompactIndex, Tuned, in_blocks, make_codes
-from index.exact import one_thread
+from index.codes import Codes, in_blocks
+from index.compact_index import CompactIndex, Tuned
+from index.vector_file import CheckedVectors
 
 _RUNS = 5
+_FIRST_LISTS = 8
+"""The share of the lists that is tried first is one by this."""
+
+_A_CANDIDATE = 64
+"""Codes that are compared in the time that one candidate takes: 4 ns each, at 512 dimensions."""
+
 _FEW_QUERIES = 32
 """Fewer captions than this measure nothing: the pictures alone are asked for then."""
 
@@ -33,13 +40,20 @@ class IndexRules:
     are tried. ``wanted`` and ``least``: the recall among the ``k`` best that the number of
     candidates is chosen for, and below which exact search is kept. ``queries``: of each kind,
     for measuring. ``fewest`` and ``most``: candidates of a query; ``share``: the most, of the
-    collection. Reading 2,048 rows of 512 dimensions takes a millisecond.
+    collection. Comparing 4,096 rows of 512 dimensions takes half a millisecond.
+    ``lists_from``: rows from which codes lie in lists, as looking at every one takes more than
+    a millisecond; ``wanted_of_lists``: what is wanted then: each further list costs, but
+    questions that lie elsewhere than the captions lose more by lists than by codes.
 
     ``layered_from``: pictures from which changes are written by themselves, over the generation
     before: below, a whole one takes a tenth of a second. ``layered_share``: changes, as a share
     of the pictures, up to which that is done. ``merged_from``: changes from which they are merged
     into a whole one; comparing 4,096 rows takes each query a millisecond. ``merged_share``: the
     same as a share of the pictures, where that is less.
+
+    ``checked_at_once``: bytes of vectors in files up to which they are compared with their
+    checksums when a generation is opened, some 40 ms; of more, each block is before it is used,
+    and all of them meanwhile.
     """
 
     always_exact: int = 20 << 20
@@ -48,14 +62,17 @@ class IndexRules:
     k: int = 10
     wanted: float = 0.999
     least: float = 0.98
-    queries: int = 128
+    queries: int = 256
     fewest: int = 128
-    most: int = 2048
+    most: int = 4096
     share: float = 1 / 32
+    lists_from: int = 1 << 18
+    wanted_of_lists: float = 0.995
     layered_from: int = 2048
     layered_share: float = 0.5
     merged_from: int = 4096
     merged_share: float = 1 / 8
+    checked_at_once: int = 64 << 20
 
 
 ALWAYS_EXACT = IndexRules(never_timed=sys.maxsize, exact_s=math.inf)
@@ -83,25 +100,91 @@ def compact(
     from those of pictures, and it takes more candidates to find what they mean. ``before``:
     an index of mostly the same vectors, whose learnt values serve again as long as enough is
     found with them; that is measured in any case. Blocking:
-    some 5 s for 100,000 vectors on one core, 50 s for a million.
+    some 5 s for 100,000 vectors on one core, 80 s for a million.
     """
     rng = np.random.default_rng(0)
-    most = max(rules.fewest, min(rules.most, int(rules.share * len(vectors))))
-    codes = make_codes(vectors, like=None if before is None else before.codes)
-    places = [_places(codes, vectors, _drawn(rng, vectors, rules.queries), most, rules.k)]
-    if len(texts) >= _FEW_QUERIES:
-        asked = _drawn(rng, texts, rules.queries)
-        places.append(_places(codes, vectors, asked, most, rules.k))
-    candidates = rules.fewest
+    count = _lists(len(vectors), rules)
+    known = None if before is None or before.codes.lists != count else before.codes
+    codes = Codes.learn(vectors, lists=count) if known is None else known.again(vectors)
+    kinds = [vectors, texts] if len(texts) >= _FEW_QUERIES else [vectors]
+    asked = [_Asked.of(_drawn(rng, each, rules.queries), vectors, rules.k) for each in kinds]
+    tuned, surely = _tuned(codes, asked, rules)
+    if surely < rules.least:
+        return None if known is None else compact(vectors, texts, rules)
+    return CompactIndex(codes, CheckedVectors(vectors), tuned)
+
+
+def _lists(rows: int, rules: IndexRules) -> int:
+    """As many as each holds rows, to a power of two; 0 where every code is looked at."""
+    return 2 ** round(math.log2(rows) / 2) if rows >= rules.lists_from else 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """Queries, float32 [q, d], with the true best rows of each, int64 [q, k]."""
+
+    queries: Vectors
+    truth: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, queries: Vectors, vectors: Vectors, k: int) -> _Asked:
+        return cls(queries, _true_best(vectors, queries, k))
+
+    def places(self, codes: Codes, most: int, lists: int) -> NDArray[np.int64]:
+        """Where the codes rate each of the true best, int64 [q, k]; ``most``: not there.
+
+        So one search tells the recall of every smaller number of candidates.
+        """
+        places = np.full(self.truth.shape, most, dtype=np.int64)
+        for row in range(len(self.queries)):
+            _, found = codes.rated(self.queries[row : row + 1], most, lists)
+            order = np.argsort(found[0])
+            at = np.searchsorted(found[0], self.truth[row], sorter=order)
+            at = order[np.minimum(at, most - 1)]
+            places[row] = np.where(found[0][at] == self.truth[row], at, most)
+        return places
+
+
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A way to search; the best one lacks least of the wanted recall, then takes least work."""
+
+    rank: tuple[float, float]
+    tuned: Tuned
+    surely: float
+
+    def __lt__(self, other: _Tried) -> bool:
+        return self.rank < other.rank
+
+
+def _tuned(codes: Codes, asked: Sequence[_Asked], rules: IndexRules) -> tuple[Tuned, float]:
+    """The least effort with which enough is found, and the recall that is exceeded for sure."""
+    rows, _ = codes.shape
+    most = max(rules.fewest, min(rules.most, int(rules.share * rows)))
+    wanted = rules.wanted_of_lists if codes.lists else rules.wanted
+    lists = -(-codes.lists // _FIRST_LISTS)
+    tried: list[_Tried] = []
     while True:
-        found = [(place < candidates).mean(axis=1) for place in places]
-        recall = min(float(each.mean()) for each in found)
-        if recall >= rules.wanted or candidates >= most:
+        looked_at = rows * lists / codes.lists if codes.lists else rows
+        if tried and min(tried).rank <= (0.0, looked_at):
+            break  # that alone takes longer than what is enough
+        places = [each.places(codes, most, lists) for each in asked]
+        candidates = min(most, max(rules.fewest, *(_needed(each, wanted) for each in places)))
+        recalls = [(each < candidates).mean(axis=1) for each in places]
+        recall = min(float(each.mean()) for each in recalls)
+        rank = max(0.0, wanted - recall), looked_at + _A_CANDIDATE * candidates
+        tuned = Tuned(candidates, recall, lists)
+        tried.append(_Tried(rank, tuned, min(map(_surely, recalls))))
+        if lists >= codes.lists:
             break
-        candidates = min(most, candidates * 3 // 2)
-    if min(map(_surely, found)) < rules.least:
-        return None if before is None else compact(vectors, texts, rules)
-    return CompactIndex(codes, vectors, Tuned(candidates, recall))
+        lists = min(codes.lists, lists + max(1, lists // 2))
+    best = min(tried)
+    return best.tuned, best.surely
+
+
+def _needed(places: NDArray[np.int64], wanted: float) -> int:
+    """The candidates that such a share of the true best is among; ``places`` count from 0."""
+    return int(np.sort(places, axis=None)[math.ceil(wanted * places.size) - 1]) + 1
 
 
 def _surely(recalls: NDArray[np.float64]) -> float:
@@ -112,25 +195,6 @@ def _surely(recalls: NDArray[np.float64]) -> float:
 def _drawn(rng: np.random.Generator, vectors: Vectors, count: int) -> Vectors:
     rows = np.sort(rng.choice(len(vectors), min(count, len(vectors)), replace=False))
     return np.ascontiguousarray(vectors[rows])
-
-
-def _places(
-    codes: faiss.Index, vectors: Vectors, queries: Vectors, most: int, k: int
-) -> NDArray[np.int64]:
-    """Where the codes rate each of the true ``k`` best, int64 [queries, k]; ``most``: not there.
-
-    So one search tells the recall of every smaller number of candidates.
-    """
-    truth = _true_best(vectors, queries, k)
-    places = np.full(truth.shape, most, dtype=np.int64)
-    with one_thread():
-        for row, query in enumerate(queries):
-            _, found = codes.search(query[None], most)
-            order = np.argsort(found[0])
-            at = np.searchsorted(found[0], truth[row], sorter=order)
-            at = order[np.minimum(at, most - 1)]
-            places[row] = np.where(found[0][at] == truth[row], at, most)
-    return places
 
 
 def _true_best(vectors: Vectors, queries: Vectors, k: int) -> NDArray[np.int64]:

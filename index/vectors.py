@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Protocol
@@ -11,10 +11,11 @@ import numpy as np
 
 from core.ports import VectorIndex
 from core.types import Vectors
-from index.compact_index import CompactIndex, fits
+from index.codes import can_be_coded
+from index.compact_index import CompactIndex
 from index.flat_index import FlatIndex
 from index.tuning import IndexRules, compact, seconds_of_a_query
-from index.vector_file import spilled
+from index.vector_file import CheckedVectors, spilled
 
 
 class KnownIndex(VectorIndex, Protocol):
@@ -32,6 +33,10 @@ class KnownIndex(VectorIndex, Protocol):
 class StoredIndex(KnownIndex, Protocol):
     """A vector index that can be written to a file."""
 
+    @property
+    def stored(self) -> CheckedVectors | None:
+        """What it reads from its file while it is searched, None where that is nothing."""
+
     def save(self, path: Path) -> None:
         """Write the index to a file, and what else it needs beside it. Raises OSError."""
 
@@ -42,7 +47,12 @@ SMALL = FlatIndex.kind
 _PAGE = 64
 """Hits that a search asks for at first, so that near-duplicates can be left out."""
 
-_LOADERS: Mapping[str, Callable[[Path, int], StoredIndex]] = {
+
+class _Loader(Protocol):
+    def __call__(self, path: Path, dimension: int, *, checked: bool) -> StoredIndex: ...
+
+
+_LOADERS: Mapping[str, _Loader] = {
     FlatIndex.kind: FlatIndex.load,
     CompactIndex.kind: CompactIndex.load,
 }
@@ -82,7 +92,7 @@ def choose_index(
     compact one takes over what it learnt. Blocking, for minutes where there are a million.
     """
     dimension = vectors.shape[1]
-    if vectors.nbytes <= rules.always_exact or not fits(vectors):
+    if vectors.nbytes <= rules.always_exact or not can_be_coded(vectors):
         return FlatIndex.build(dimension, [vectors])
     flat = None
     if vectors.nbytes <= rules.never_timed:
@@ -99,10 +109,13 @@ def _mostly(before: CompactIndex, vectors: Vectors) -> bool:
     return before.dimension == vectors.shape[1] and 2 * len(before) >= len(vectors)
 
 
-def load_index(kind: str, path: Path, dimension: int) -> StoredIndex:
-    """The index that a file holds. Raises ValueError where it holds something else, OSError."""
+def load_index(kind: str, path: Path, dimension: int, *, checked: bool = True) -> StoredIndex:
+    """The index that a file holds; ``checked``: every block of its vectors was compared.
+
+    Raises ValueError where it holds something else, OSError.
+    """
     try:
         load = _LOADERS[kind]
     except KeyError:
         raise ValueError(f"no engine of the name {kind!r}") from None
-    return load(path, dimension)
+    return load(path, dimension, checked=checked)

@@ -10,7 +10,7 @@ from cachetools import LRUCache
 from sqlalchemy import Connection
 
 from core.moderation import HeldPicture, Meaning, Scores, viewer_of
-from index.composed import View, compose
+from index.composed import View, compose, left_of
 from index.contents import identity_of
 from index.layered import Generation
 from index.moderation_judge import Judge
@@ -133,7 +133,7 @@ class Views:
                 return None
             view = compose(*found)
             scorer, of_base = self._judge.scores(found[0], text, meaning)
-        left = [n for n, each in enumerate(found[0].pictures) if view.row_of(each.id) is not None]
+        left = left_of(found[0], view)
         return view, np.concatenate([of_base[left], scorer(found[1].picture_vectors)])
 
     def _composed(self, collection: str, viewpoint: Viewpoint) -> _Composed:

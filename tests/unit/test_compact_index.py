@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.types import Vectors
-from index.compact_index import CompactIndex
+from index.compact_index import CompactIndex, Tuned
 from index.composed_index import ComposedIndex, Survivors
 from index.flat_index import FlatIndex
 from index.tuning import IndexRules, compact
@@ -19,6 +19,7 @@ from tests.fakes import unit
 
 ROWS, DIMENSION = 6000, 128
 RULES = IndexRules(always_exact=0, never_timed=0, queries=64, share=1 / 8)
+IN_LISTS = replace(RULES, lists_from=0, queries=128)
 
 
 def _pictures() -> Vectors:
@@ -30,10 +31,15 @@ def _pictures() -> Vectors:
     return unit(points * spread + 0.5)
 
 
-def _texts(pictures: Vectors, count: int, seed: int = 1) -> Vectors:
-    """Near some pictures, but shifted away from all of them, as texts are."""
+def _texts(pictures: Vectors, count: int, seed: int = 1, like: int | None = None) -> Vectors:
+    """Near some pictures, but shifted away from all of them, as texts are.
+
+    To the side that the texts of the seed ``like`` are shifted to, as those of one model are.
+    """
     rng = np.random.default_rng(seed)
     shift = rng.standard_normal(DIMENSION) * 0.06
+    if like is not None:
+        shift = np.random.default_rng(like).standard_normal(DIMENSION) * 0.06
     noise = 0.03 * rng.standard_normal((count, DIMENSION))
     return unit(pictures[rng.choice(ROWS, count, replace=False)] + shift + noise)
 
@@ -44,12 +50,13 @@ def pictures() -> Vectors:
     return _pictures()
 
 
-@pytest.fixture(scope="module")
-def index(pictures: Vectors) -> CompactIndex:
+@pytest.fixture(scope="module", params=[RULES, IN_LISTS], ids=["every code", "lists"])
+def index(pictures: Vectors, request: pytest.FixtureRequest) -> CompactIndex:
     """An index that was tuned on the captions of the collection."""
-    found = compact(pictures, _texts(pictures, 200), RULES)
+    found = compact(pictures, _texts(pictures, 200), request.param)
     assert found is not None
     assert found.tuned.candidates * 4 < ROWS, "or nothing here would be approximate"
+    assert found.tuned.lists < found.codes.lists or not found.codes.lists
     return found
 
 
@@ -64,7 +71,7 @@ def _recall(index: CompactIndex, pictures: Vectors, queries: Vectors, k: int) ->
 def test_what_was_measured_holds_for_other_queries(index: CompactIndex, pictures: Vectors) -> None:
     """Queries that took no part in the tuning find as much as the index claims."""
     assert index.recall >= RULES.least
-    fresh = _texts(pictures, 300, seed=9)
+    fresh = _texts(pictures, 300, seed=9, like=1)
     assert _recall(index, pictures, fresh, 10) >= RULES.least
     assert _recall(index, pictures, pictures[::20], 10) >= RULES.least
 
@@ -86,6 +93,16 @@ def test_as_many_as_are_asked_for(index: CompactIndex, pictures: Vectors, k: int
         assert found.min() >= 0
 
 
+@pytest.mark.parametrize("k", [1, 60, 180])
+def test_short_lists_are_no_bound(index: CompactIndex, pictures: Vectors, k: int) -> None:
+    """Where the lists that a query looks at hold fewer rows than it wants, it looks at more."""
+    narrow = CompactIndex(index.codes, index.stored, Tuned(8 * k, 0.0, lists=1))
+    for query in (pictures[:1], *np.split(_texts(pictures, 20, seed=3), 20)):
+        scores, rows = narrow.search(query, k)
+        assert len(set(rows[0].tolist())) == k
+        np.testing.assert_allclose(scores[0], pictures[rows[0]] @ query[0], atol=1e-6)
+
+
 def test_the_batch_changes_nothing(index: CompactIndex, pictures: Vectors) -> None:
     """A query gets the same rows and the same scores alone and among forty others."""
     queries = _texts(pictures, 41, seed=4)
@@ -96,13 +113,15 @@ def test_the_batch_changes_nothing(index: CompactIndex, pictures: Vectors) -> No
         np.testing.assert_array_equal(alone[1][0], rows[place])
 
 
-@pytest.mark.parametrize("copies", [2, 400, 3000])
-def test_ties_keep_the_lower_row_first(pictures: Vectors, copies: int) -> None:
+@pytest.mark.parametrize(
+    ("copies", "rules"), [(2, RULES), (400, RULES), (3000, RULES), (400, IN_LISTS)]
+)
+def test_ties_keep_the_lower_row_first(pictures: Vectors, copies: int, rules: IndexRules) -> None:
     """Of equal vectors the lowest rows are found, also where they are more than candidates."""
     vectors = pictures.copy()
     places = np.random.default_rng(2).choice(ROWS, size=copies, replace=False)
     vectors[places] = vectors[places[0]]
-    index = compact(vectors, vectors[:0], replace(RULES, least=0, most=150))
+    index = compact(vectors, vectors[:0], replace(rules, least=0, most=150))
     assert index is not None
     k = min(copies, 15)
     assert index.tuned.candidates < 160
@@ -177,7 +196,7 @@ def test_vectors_are_read_only(index: CompactIndex) -> None:
     with pytest.raises(IndexError):
         index.reconstruct(np.array([-1]))
     with pytest.raises(ValueError, match="read-only"):
-        index._vectors[0] = 0
+        index.stored.all()[0] = 0
 
 
 def test_the_size_decides_and_then_the_clock(pictures: Vectors) -> None:
@@ -210,17 +229,42 @@ def test_the_worse_kind_of_query_decides(pictures: Vectors) -> None:
     assert both.tuned.candidates > easy.tuned.candidates
 
 
+def test_many_vectors_lie_in_lists(pictures: Vectors) -> None:
+    """From a number of vectors on; queries that are hard to find look at more of the lists."""
+    assert _compact(pictures, pictures[:0], replace(RULES, lists_from=ROWS + 1)).codes.lists == 0
+    easy = _compact(pictures, pictures[:0], replace(IN_LISTS, lists_from=ROWS, least=0))
+    assert easy.codes.lists == 64, "a power of two, near the root of so many vectors"
+    assert 0 < easy.tuned.lists < 64
+    hard = unit(np.random.default_rng(3).standard_normal((200, DIMENSION)))
+    assert _compact(pictures, hard, replace(IN_LISTS, least=0)).tuned.lists > easy.tuned.lists
+
+
+def _compact(vectors: Vectors, texts: Vectors, rules: IndexRules) -> CompactIndex:
+    found = compact(vectors, texts, rules)
+    assert found is not None
+    return found
+
+
+def test_what_was_learnt_without_lists_is_learnt_anew(pictures: Vectors) -> None:
+    """A collection that has grown beyond the number gets lists, whatever it had before."""
+    before = _compact(pictures[:4000], pictures[:0], replace(RULES, least=0))
+    again = choose_index(pictures, pictures[:0], replace(IN_LISTS, least=0), before=before)
+    assert isinstance(again, CompactIndex)
+    assert again.codes.lists == 64
+
+
 def test_what_was_learnt_serves_again(index: CompactIndex, pictures: Vectors) -> None:
     """The next generation takes the learnt values over, and is measured like any other."""
     more = np.concatenate([pictures[100:], _texts(pictures, 50, seed=7)])
     texts = _texts(pictures, 200, seed=8)
-    again = choose_index(more, texts, RULES, before=index)
+    rules = IN_LISTS if index.codes.lists else RULES
+    again = choose_index(more, texts, rules, before=index)
     assert isinstance(again, CompactIndex)
     assert again.recall >= RULES.least
     _, found = again.search(texts, 10)
     _, true = FlatIndex.build(DIMENSION, [more]).search(texts, 10)
     assert np.mean([np.isin(t, f).mean() for t, f in zip(true, found, strict=True)]) > 0.97
-    values = [_values(each) for each in (index, again, compact(more, texts, RULES))]
+    values = [_values(each) for each in (index, again, compact(more, texts, rules))]
     np.testing.assert_array_equal(values[0], values[1])
     assert not np.array_equal(values[0], values[2])
     assert len(index) == ROWS, "the one before is left as it was"
@@ -228,7 +272,7 @@ def test_what_was_learnt_serves_again(index: CompactIndex, pictures: Vectors) ->
 
 def _values(index: CompactIndex | None) -> np.ndarray:
     assert index is not None
-    quantiser = faiss.downcast_index(index.codes.index)
+    quantiser = faiss.downcast_index(index.codes.index.index)
     return faiss.vector_to_array(quantiser.pq.centroids)
 
 

@@ -67,7 +67,9 @@ async def test_the_measured_recall_is_told(gallery: Gallery) -> None:
     assert (status.index, status.recall) == ("exact", None)
 
 
-@pytest.mark.parametrize("name", ["pictures.vectors", "pictures.json", "captions.vectors"])
+@pytest.mark.parametrize(
+    "name", ["pictures.vectors", "pictures.vectors.sums", "pictures.json", "captions.vectors"]
+)
 @pytest.mark.parametrize("damage", ["missing", "flipped", "torn"])
 def test_damage_is_rebuilt(gallery: Gallery, name: str, damage: str) -> None:
     """Each file beside the codes is checked like the codes themselves, and made anew."""
@@ -171,6 +173,8 @@ async def test_rules_that_never_choose_codes(tmp_path: Path) -> None:
     assert gallery.snapshot().picture_index.kind == "exact"
     assert sorted(file.name for file in (gallery.index / "1").iterdir()) == [
         "captions.faiss",
+        "captions.rows",
         "pictures.faiss",
-        "rows.json",
+        "pictures.rows",
+        "silent.json",
     ]

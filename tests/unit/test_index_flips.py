@@ -82,6 +82,7 @@ def _damage(left: Path, home: Path, seed: int) -> Damaged:
         data[place : place + _SECTOR] = chance.randbytes(len(data[place : place + _SECTOR]))
     else:
         del data[place if how == "cut" else 0 :]
+    file.unlink()  # some may only be read
     file.write_bytes(data)
     return Damaged(home, kind, how, file)
 

@@ -100,6 +100,17 @@ async def test_changes_are_written_by_themselves(gallery: Gallery) -> None:
     assert gallery.verify() == []
 
 
+async def test_contents_are_found_in_both_layers(gallery: Gallery) -> None:
+    """The rows of a content are those of its pictures, wherever they lie; what is gone has none."""
+    gone = gallery.snapshot().pictures[3].sha256
+    snapshot = await _changed(gallery)
+    contents = [picture.sha256 for picture in snapshot.pictures]
+    for row, content in enumerate(contents):
+        assert snapshot.rows_of({content, gone}).tolist() == [row]
+    assert snapshot.rows_of(set(contents)).tolist() == [*range(len(contents))]
+    assert snapshot.rows_of({gone}).tolist() == []
+
+
 async def test_each_commit_takes_in_the_changes_before(gallery: Gallery) -> None:
     """Any number of commits lie over the same base, each with all that changed since."""
     base = gallery.snapshot()

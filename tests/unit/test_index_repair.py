@@ -13,7 +13,7 @@ from core.errors import CatalogueError
 from index.differences import Fault
 from index.manifest import NAME
 from index.repair import Repaired, Repairer
-from index.snapshot import CAPTIONS, PICTURES, ROWS
+from index.snapshot import CAPTION_ROWS, CAPTIONS, PICTURE_ROWS, PICTURES
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery
 
@@ -85,7 +85,8 @@ _SCALE = "zeroblob(length(vector))"
     [
         (_spoil(PICTURES), Fault.INDEX),
         (_spoil(CAPTIONS), Fault.INDEX),
-        (_spoil(ROWS), Fault.INDEX),
+        (_spoil(PICTURE_ROWS), Fault.INDEX),
+        (_spoil(CAPTION_ROWS), Fault.INDEX),
         (lambda g: (g.index / NAME).unlink(), Fault.INDEX),
         (lambda g: (g.index / NAME).write_bytes(b"{"), Fault.INDEX),
         (_sql("UPDATE collections SET generation = generation + 1"), Fault.INDEX),

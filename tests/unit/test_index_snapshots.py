@@ -116,18 +116,33 @@ async def test_old_generations_go_when_nobody_holds_them(gallery: Gallery) -> No
 def _flip(file: Path) -> None:
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
-    file.write_bytes(data)
+    _replace(file, data)
 
 
 def _cut(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[:-1])
+    _replace(file, file.read_bytes()[:-1])
 
 
 def _swap(file: Path) -> None:
-    file.write_bytes(b"somebody else's")
+    _replace(file, b"somebody else's")
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "pictures.faiss", "captions.faiss", "rows.json"])
+def _replace(file: Path, data: bytes | bytearray) -> None:
+    file.unlink()  # somebody may have it mapped
+    file.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "manifest.json",
+        "pictures.faiss",
+        "captions.faiss",
+        "pictures.rows",
+        "captions.rows",
+        "silent.json",
+    ],
+)
 @pytest.mark.parametrize("damage", [Path.unlink, _flip, _cut, _swap])
 def test_damage_is_rebuilt_from_the_catalogue(
     gallery: Gallery, name: str, damage: Callable[[Path], None]
@@ -174,10 +189,10 @@ async def test_leftovers_of_a_kill_are_swept(gallery: Gallery) -> None:
 
 def test_a_rebuild_serves_where_it_cannot_write(gallery: Gallery) -> None:
     """While another process writes, or nothing can be written, memory alone serves."""
-    (gallery.index / "1" / "rows.json").unlink()
+    (gallery.index / "1" / "pictures.rows").unlink()
     with gallery.store.writer_lock("gallery"):
         assert _same(_fresh(gallery).current("gallery"), gallery.snapshot())
-        assert not (gallery.index / "1" / "rows.json").exists()
+        assert not (gallery.index / "1" / "pictures.rows").exists()
 
 
 async def test_a_failed_write_leaves_the_old_generation(

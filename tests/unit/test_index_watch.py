@@ -188,5 +188,5 @@ async def test_a_look_that_fails_is_not_the_last() -> None:
             told += indexes.troubles()
     assert ["the log says why" in reason for reason in told] == [True] * 3 + [False]
     assert told[-1] == "It cannot be read. Mount the disk"
-    assert [line["event"] for line in logs] == ["index not opened"]
+    assert [line["event"] for line in logs] == ["index not opened", "index.ready"]
     assert indexes.troubles() == []
