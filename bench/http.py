@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -28,10 +30,11 @@ _PICTURES = 100_000
 _CALLERS = 64
 _REQUESTS = 16 * _CALLERS
 _LONGEST = 200
+_AGAIN = 300
 
 
 @contextmanager
-def _server() -> Iterator[tuple[dict[str, str], psutil.Process]]:
+def _server() -> Iterator[tuple[dict[str, str], subprocess.Popen[str]]]:
     """A running :mod:`bench.http_server`: its addresses and its process."""
     command = [sys.executable, "-m", "bench.http_server", str(_PICTURES)]
     with subprocess.Popen(
@@ -42,9 +45,19 @@ def _server() -> Iterator[tuple[dict[str, str], psutil.Process]]:
         if not line:
             raise RuntimeError(f"the server ended with {process.wait()}")
         try:
-            yield json.loads(line), psutil.Process(process.pid)
+            yield json.loads(line), process
         finally:
             process.communicate()
+
+
+def _stages(process: subprocess.Popen[str]) -> dict[str, float]:
+    """What the parts of a question cost in the server, in seconds of processor time."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    found: dict[str, float] = json.loads(process.stdout.readline())
+    return found
 
 
 def _seconds(url: str, process: psutil.Process, texts: list[str]) -> float:
@@ -67,19 +80,42 @@ def _seconds(url: str, process: psutil.Process, texts: list[str]) -> float:
     return (after.user + after.system - before.user - before.system) / len(texts)
 
 
+def _one_caller(url: str) -> float:
+    """The median of the seconds that one caller waits who asks the same again and again."""
+
+    async def ask() -> float:
+        async with aiohttp.ClientSession() as session:
+            waited = []
+            for _ in range(_AGAIN):
+                asked = time.perf_counter()
+                async with session.get(url, params={"q": "a photo of a small red fruit"}) as found:
+                    await found.read()
+                waited.append(time.perf_counter() - asked)
+            return statistics.median(waited)
+
+    return asyncio.run(ask())
+
+
 @contextmanager
 def _against_aiohttp() -> Iterator[tuple[Timed, Timed]]:
     seeds = count()
-    with _server() as (urls, process):
+    with _server() as (urls, server):
+        process = psutil.Process(server.pid)
 
         def side(name: str) -> Callable[[], float]:
             # Other texts in each turn: one asked again would be found in a cache.
             return lambda: _seconds(urls[name], process, questions(_REQUESTS, next(seeds)))
 
-        real = side("real")
-        real()  # a warm-up
+        real, null = side("real"), side("null")
+        real(), null()  # a warm-up
         print(f"with the collection's own indexes: {1e3 * real():.2f} ms of CPU a request")
-        yield side("null"), side("bare")
+        whole, parts = null(), _stages(server)
+        print(f"  {1e3 * (whole - parts['search']):.2f} ms: HTTP, access, quotas, JSON, metrics")
+        for name, seconds in parts.items():
+            print(f"  {1e3 * seconds:.2f} ms: {name}")
+        again = ", ".join(f"{1e3 * _one_caller(urls[name]):.2f} ms {name}" for name in urls)
+        print(f"one caller, a text that was asked before, from request to answer: {again}")
+        yield null, side("bare")
 
 
 COMPARISONS = (

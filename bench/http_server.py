@@ -1,7 +1,8 @@
 """Serves ``/api/find`` over so many pictures for :mod:`bench.http`, until its input ends.
 
 It prints the address of a web chat with the collection's own indexes, of one with indexes that
-know the answer, and of a route of aiohttp alone that sends an answer of the same size.
+know the answer, and of a route of aiohttp alone that sends an answer of the same size. For each
+line of its input it prints what the parts of a question cost (:mod:`bench.http_stages`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import zlib
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -22,8 +24,9 @@ import numpy as np
 from aiohttp import web
 from numpy.typing import NDArray
 
-from bench.clip_like import clip_like
-from bench.generations import MODEL, NAME, Filling, commit
+from bench.collection import asked, kept_collection
+from bench.generations import MODEL, NAME
+from bench.http_stages import stages
 from bot.blas import one_core_for_each_product
 from bot.logs import configure
 from bot.timed import Stages, TimedEmbedder, TimedLibrary
@@ -42,9 +45,6 @@ from index.upload_files import UploadFiles
 from index.vectors import StoredIndex
 from tests.fakes import FakeDecoder
 from tests.web.parts import Parts
-
-_ASKED = 64
-"""Different questions that there are vectors for."""
 
 
 class KnownTexts:
@@ -77,6 +77,7 @@ class KnownAnswers:
         self._found: dict[int, tuple[NDArray[np.float32], NDArray[np.int64]]] = {}
         self._all = queries
         self.kind, self.recall, self.save = index.kind, index.recall, index.save
+        self.stored = index.stored
 
     def __len__(self) -> int:
         return len(self._index)
@@ -128,29 +129,24 @@ class LibraryOfKnownAnswers:
         return await self._library.status(community)
 
 
-async def serve(pictures: int, home: Path) -> None:
-    """Fill a catalogue, serve it, and say where."""
-    vectors, texts = clip_like(pictures, pictures)
-    catalogue = Catalogue.open(home / "catalogue.sqlite")
-    store = SnapshotStore(home / "index", catalogue)
-    filling = Filling(catalogue, vectors, texts)
-    filling.encode(pictures)
-    filling.apply()
-    commit(store)
-    overlays = Overlays(catalogue.database, UploadFiles(home / "uploads"))
-    spec = CollectionSpec(NAME, home, frozenset({"web"}))
+async def serve(home: Path, scratch: Path) -> None:
+    """Serve a collection of :mod:`bench.collection`, and say where."""
+    catalogue = Catalogue.open(home / "data" / "catalogue.sqlite")
+    store = SnapshotStore(home / "data" / "index", catalogue)
+    overlays = Overlays(catalogue.database, UploadFiles(scratch / "uploads"))
+    spec = CollectionSpec(NAME, home / "pictures", frozenset({"web"}))
     library = FolderLibrary([spec], catalogue, store, overlays, identity=MODEL)
-    asked = texts[:_ASKED]
+    texts = asked(home)
     async with AsyncExitStack() as stack:
-        embedder = await stack.enter_async_context(BatchedEmbedder(KnownTexts(asked)))
+        embedder = await stack.enter_async_context(BatchedEmbedder(KnownTexts(texts)))
         labels = StoredLabels(overlays, embedder)
-        urls = {}
-        for name, each in (("real", library), ("null", LibraryOfKnownAnswers(library, asked))):
-            parts = Parts(home)
-            stages = Stages(parts.metrics.stage, parts.tracer)
-            parts.search = Search(
-                TimedLibrary(each, stages),
-                TimedEmbedder(embedder, stages),
+        urls, known = {}, LibraryOfKnownAnswers(library, texts)
+        for name, each in (("real", library), ("null", known)):
+            parts = Parts(scratch)
+            timed = Stages(parts.metrics.stage, parts.tracer)
+            parts.search = search = Search(
+                TimedLibrary(each, timed),
+                TimedEmbedder(embedder, timed),
                 FakeDecoder(),
                 labels=labels,
             )
@@ -161,7 +157,10 @@ async def serve(pictures: int, home: Path) -> None:
             await _asked(urls[name])  # a first question learns what later ones take for granted
         urls["bare"] = await _bare(stack, urls["real"])
         print(json.dumps(urls), flush=True)
-        await asyncio.to_thread(sys.stdin.read)
+        for seed in count(len(texts)):
+            if not await asyncio.to_thread(sys.stdin.readline):
+                break
+            print(json.dumps(await stages(known, labels, embedder, search, seed)), flush=True)
     catalogue.close()
 
 
@@ -192,8 +191,9 @@ def main() -> None:
     """Serve as many pictures as the first argument says."""
     configure("info", "text")
     one_core_for_each_product()
-    with tempfile.TemporaryDirectory() as home:
-        asyncio.run(serve(int(sys.argv[1]), Path(home)))
+    home = kept_collection(int(sys.argv[1]))
+    with tempfile.TemporaryDirectory() as scratch:
+        asyncio.run(serve(home, Path(scratch)))
 
 
 if __name__ == "__main__":

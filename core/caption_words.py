@@ -21,6 +21,12 @@ _FOREIGN_WEIGHT = 0.1
 """What a word of the caption that was not asked for counts against the match, beside a word
 that was asked for and is missing (the beta of a Tversky index): captions may say more."""
 
+_SAMPLED = 4096
+"""Of many values, those that tell about how high the best ones are, before all are compared."""
+
+_ROUNDED = 1 - 1e-6
+"""What rounding to float32 may take from a score, and more."""
+
 # Those of Latin, Greek and Cyrillic; marks of other scripts make other letters of theirs.
 _ACCENTS = re.compile(r"[\u0300-\u036f]+")
 _WORD = re.compile(r"\w+")
@@ -56,12 +62,24 @@ class CaptionWords:
         unknown: float,
         total: int,
     ) -> None:
-        self._postings = postings
+        """``postings``: the captions that hold a word, rising; ``weights`` of each word."""
         self._weights = weights
         self._unknown = unknown
-        self._caption_weights = np.zeros(total, dtype=np.float32)
-        for word, rows in postings.items():
-            self._caption_weights[rows] += weights[word]
+        lengths = np.fromiter(map(len, postings.values()), dtype=np.int64, count=len(postings))
+        rows = np.concatenate([np.empty(0, dtype=np.int32), *postings.values()])
+        each = np.repeat([weights[word] for word in postings], lengths)
+        heavy = np.bincount(rows, each, total).astype(np.float32)
+        # Places instead of rows from here on: captions that say the least first, since among
+        # those that share as much with a question they are the best ones.
+        self._rows = np.argsort(heavy, kind="stable")
+        self._heavy = heavy[self._rows]
+        places = np.empty(total, dtype=np.int32)
+        places[self._rows] = np.arange(total, dtype=np.int32)
+        found, words = places[rows], np.repeat(np.arange(len(postings)), lengths)
+        self._places = found[np.lexsort((found, words))]
+        ends = np.cumsum(lengths).tolist()
+        spans = zip([0, *ends], ends, strict=False)
+        self._spans: dict[str, tuple[int, int]] = dict(zip(postings, spans, strict=True))
 
     @classmethod
     def of(cls, captions: Iterable[str], background: CountedWords | None = None) -> Self:
@@ -86,34 +104,64 @@ class CaptionWords:
         return cls(postings, weights, _weight(total + others, 1), total)
 
     def __len__(self) -> int:
-        return len(self._caption_weights)
+        return len(self._rows)
 
     def count(self, word: str) -> int:
         """How many captions hold a word, as :func:`words_of` writes it."""
-        rows = self._postings.get(word)
-        return 0 if rows is None else len(rows)
+        start, end = self._spans.get(word, (0, 0))
+        return end - start
 
     def search(self, text: str, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The at most ``k`` captions that share a word with the text: scores and rows, [n]."""
-        shared = np.zeros(len(self), dtype=np.float32)
-        asked = 0.0
-        for word in set(words_of(text)):
-            weight = self._weights.get(word, self._unknown)
-            asked += weight
-            if word in self._postings:
-                shared[self._postings[word]] += weight
-        rows = np.flatnonzero(shared > 0)
-        hits = shared[rows]
-        missing = np.maximum(asked - hits, 0)
-        foreign = np.maximum(self._caption_weights[rows] - hits, 0)
-        scores = (hits / (hits + missing + _FOREIGN_WEIGHT * foreign)).astype(np.float32)
-        if len(rows) > k:
-            # A partition first: a common word may be in most captions.
-            limit = np.partition(scores, len(scores) - k)[len(scores) - k]
-            kept = scores >= limit
-            rows, scores = rows[kept], scores[kept]
+        weights = {word: self._weights.get(word, self._unknown) for word in words_of(text)}
+        # Those of every caption weigh nothing, and would be the most to look at.
+        held = [word for word, weight in weights.items() if weight > 0 and word in self._spans]
+        if not held:
+            return np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)
+        postings = [self._places[slice(*self._spans[word])] for word in held]
+        each = np.repeat([weights[word] for word in held], [len(places) for places in postings])
+        hits = np.bincount(np.concatenate(postings), each, len(self)).astype(np.float64, copy=False)
+        asked = sum(weights.values())
+        places = self._hopeful(hits, asked, k)
+        rows, scores = self._rows[places], self._scores(hits, asked, places)
         best = np.lexsort((rows, -scores))[:k]
         return scores[best], rows[best]
+
+    def _scores(
+        self, hits: NDArray[np.float64], asked: float, places: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Of these captions, by the weight that each shares, [len], and what is asked for."""
+        shared = hits[places]
+        foreign = np.maximum(self._heavy[places] - shared, 0)
+        found: NDArray[np.float32] = (
+            shared / (np.maximum(shared, asked) + _FOREIGN_WEIGHT * foreign)
+        ).astype(np.float32)
+        return found
+
+    def _hopeful(self, hits: NDArray[np.float64], asked: float, k: int) -> NDArray[np.int64]:
+        """Places of the best ``k``, or of all that share a word, and of a few others.
+
+        A common word may be in most captions, and to score and sort these is the most of the
+        work. So some hundred are scored that share much and say little besides. Whatever is as
+        good as the worst of their best ``k`` shares enough, and says no more than so much.
+        """
+        sample = hits[:: max(1, len(hits) // _SAMPLED)]
+        # Four times as many as are wanted, so that chance rarely leaves too few.
+        above = min(len(sample), 1 + 4 * k * len(sample) // len(hits))
+        level = float(np.sort(sample)[len(sample) - above])
+        if level > 0:
+            higher = np.flatnonzero(hits > level)
+            lightest = np.flatnonzero(hits[: len(hits) // 2] == level)[: 4 * k]
+            first = np.concatenate([higher, lightest])
+            if len(first) >= k:
+                scores = np.sort(self._scores(hits, asked, first))
+                worst = float(scores[len(scores) - k]) * _ROUNDED
+                # Of captions that share no more than the level.
+                heaviest = level + max(0.0, level / worst - asked) / _FOREIGN_WEIGHT
+                end = int(np.searchsorted(self._heavy, heaviest / _ROUNDED, side="right"))
+                level_or_less = np.flatnonzero(hits[:end] >= worst * asked)
+                return np.concatenate([level_or_less, higher[higher >= end]])
+        return np.flatnonzero(hits > 0)
 
 
 def words_of(text: str) -> Iterator[str]:

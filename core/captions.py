@@ -15,14 +15,14 @@ query. ``docs/scores.md`` has the figures.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.ports import Snapshot
-from core.types import Band, Vectors
+from core.shared_searches import Lookup, Near, look
+from core.types import Vectors
 
 LOOKED_AT = 256
 """Captions that may lift their pictures, by meaning and as many by words: far more than match."""
@@ -86,10 +86,13 @@ class CaptionScale:
             return 0.0
         return self.trust * _LIFT * (self.strong + _UNDECIDED - self.start)
 
-    def matches(self, query: Vectors, captions: Vectors) -> NDArray[np.float32]:
-        """How far each caption [n, d] has come from an average one to the query itself: [n]."""
-        average = float(np.median(self.sample @ query))
-        found: NDArray[np.float32] = (captions @ query - average) / max(1 - average, 1e-3)
+    def matches(self, query: Vectors, cosines: NDArray[np.float32]) -> NDArray[np.float32]:
+        """How far captions of these cosines with the query have come from an average one: [n].
+
+        1 is the query itself.
+        """
+        average = _median(self.sample @ query)
+        found: NDArray[np.float32] = (cosines - average) / max(1 - average, 1e-3)
         return found
 
     def lift(self, matches: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -99,24 +102,37 @@ class CaptionScale:
         lifts: NDArray[np.float32] = (_LIFT * (self.trust * below + beyond)).astype(np.float32)
         return lifts
 
-    def band(self, match: float) -> Band:
-        """What the caption alone makes of its picture."""
-        if match < self.fair:
-            return Band.WEAK
-        return Band.STRONG if match >= self.strong else Band.FAIR
+    def bands(self, matches: NDArray[np.float64]) -> NDArray[np.int64]:
+        """What captions alone make of their pictures: 0 strong, 1 fair, 2 weak; [n]."""
+        found: NDArray[np.int64] = np.where(
+            matches >= self.strong, 0, np.where(matches >= self.fair, 1, 2)
+        )
+        return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Told:
     """What captions say of a query.
 
-    ``lifts`` in deviations of picture scores and ``matches`` by row of the picture;
+    ``rows`` of pictures, int64 [n] rising, with the best match of each one's captions, float64
+    [n], and its lift in deviations of picture scores, float64 [n], 0 where it is not lifted;
     ``silent``: the lift of every picture without a caption.
     """
 
-    lifts: Mapping[int, float]
-    matches: Mapping[int, float]
+    rows: NDArray[np.int64]
+    matches: NDArray[np.float64]
+    lifts: NDArray[np.float64]
     silent: float
+
+    def matches_of(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The match of each of these pictures, -inf where captions say nothing of it: [n]."""
+        if not len(self.rows):
+            return np.full(len(rows), -np.inf)
+        places = np.minimum(np.searchsorted(self.rows, rows), len(self.rows) - 1)
+        found: NDArray[np.float64] = np.where(
+            self.rows[places] == rows, self.matches[places], -np.inf
+        )
+        return found
 
 
 def caption_scale(
@@ -156,25 +172,54 @@ def unrelated_matches(captions: Vectors, among: NDArray[np.bool_], sample: Vecto
     return found
 
 
-def told(snapshot: Snapshot, scale: CaptionScale, query: Vectors, text: str) -> Told:
-    """What the captions of a snapshot say of a text and its vector, float32 [d]. Blocking."""
+def lookup(snapshot: Snapshot, query: Vectors) -> Lookup:
+    """What :func:`told` wants to know first of a query, float32 [d]."""
+    return Lookup(snapshot.caption_index, query, LOOKED_AT)
+
+
+def told(
+    snapshot: Snapshot, scale: CaptionScale, query: Vectors, text: str, near: Near | None = None
+) -> Told:
+    """What the captions of a snapshot say of a text and its vector, float32 [d]. Blocking.
+
+    ``near``: what :func:`lookup` found, where somebody has looked already.
+    """
     index = snapshot.caption_index
     if not len(index):
-        return Told({}, {}, 0.0)
-    _, by_meaning = index.search(query[None], LOOKED_AT)
+        nothing = np.empty(0, dtype=np.float64)
+        return Told(nothing.astype(np.int64), nothing, nothing, 0.0)
+    near = near or look(lookup(snapshot, query))
     shared, by_words = snapshot.caption_words.search(text, LOOKED_AT)
-    rows = np.union1d(by_meaning[0], by_words)
-    matches = scale.matches(query, index.reconstruct(rows))
-    matches[np.searchsorted(rows, by_words)] += _WORDS_WEIGHT * shared
+    by_meaning = np.argsort(near.rows)
+    rows = near.rows[by_meaning]
+    # Reading vectors is the dearest of all, and the cosines of these are known.
+    places = np.searchsorted(rows, by_words)
+    further = rows[np.minimum(places, len(rows) - 1)] != by_words
+    others = by_words[further]
+    places[further] = np.arange(len(rows), len(rows) + len(others))
+    rows = np.concatenate([rows, others])
+    matches = scale.matches(
+        query, np.concatenate([near.scores[by_meaning], index.reconstruct(others) @ query])
+    )
+    matches[places] += _WORDS_WEIGHT * shared
     # The very same letters are the very same words, or where there are none, mean the same.
-    alike = (matches >= _SAME_MEANING) | np.isin(rows, by_words[shared >= _SAME_WORDS])
+    alike = matches >= _SAME_MEANING
+    alike[places[shared >= _SAME_WORDS]] = True
     for place in np.flatnonzero(alike).tolist():
         if snapshot.captions[int(rows[place])][0] == text:
             matches[place] += _SAME_LETTERS
-    owners, places = np.unique(snapshot.owners[rows], return_inverse=True)
-    highest = np.full(len(owners), -np.inf, dtype=np.float32)
-    np.maximum.at(highest, places, matches)
-    best = dict(zip(owners.tolist(), highest.tolist(), strict=True))
-    lifts = scale.lift(highest).tolist()
-    raised = {owner: lift for owner, lift in zip(best, lifts, strict=True) if lift > 0}
-    return Told(raised, best, scale.silent)
+    owners = snapshot.owners[rows]
+    order = np.argsort(owners, kind="stable")
+    owners = owners[order]
+    first = np.flatnonzero(np.concatenate([[True], owners[1:] != owners[:-1]]))
+    best = np.maximum.reduceat(matches[order], first)
+    return Told(
+        owners[first], best.astype(np.float64), scale.lift(best).astype(np.float64), scale.silent
+    )
+
+
+def _median(values: NDArray[np.float32]) -> float:
+    """What np.median does with [n], at a fifth of its cost for a thousand."""
+    middle = len(values) // 2
+    ordered = np.sort(values)
+    return float(ordered[middle] if len(values) % 2 else ordered[middle - 1 : middle + 1].mean())

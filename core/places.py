@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,14 +47,13 @@ class Ranking:
 
 
 class Found(NamedTuple):
-    """A row, its cosine, its band, what picture and caption are each worth, and its place."""
+    """A row, its cosine, its band, and what picture and caption are each worth."""
 
     row: int
     score: float
     band: Band
     seen: Band
     told: Band
-    place: tuple[int, float, int]
 
     @property
     def found_by(self) -> FoundBy:
@@ -65,79 +63,141 @@ class Found(NamedTuple):
         return FoundBy.CAPTION if self.seen is Band.WEAK else FoundBy.BOTH
 
 
-def lifted_of(
-    snapshot: Snapshot, calibration: Calibration, ranking: Ranking, nearest: NDArray[np.int64]
-) -> Sequence[Found]:
-    """The rows that captions lift, of which those without one are among the nearest.
+@dataclass(frozen=True, slots=True, eq=False)
+class Standings:
+    """Some rows with what decides their order, a column each, [n].
 
-    They are the same ones whatever page is asked for.
+    ``rows`` int64 and their cosines ``scores`` float64; ``seen``, ``told`` and ``bands``, int64:
+    places in ``BEST_FIRST`` of what picture, caption and both are worth; ``groups`` int64, of
+    which a lower one stands before every higher one, and within it ``merits`` float64, the
+    highest first. Of equal ones the lower row stands first.
     """
-    told = ranking.told
-    if told is None or not told.matches:
-        return ()
-    lifts = dict(told.lifts)
-    if ranking.among is not None:
-        lifts = {row: lifts[row] for row in ranking.among.tolist() if row in lifts}
-    if told.silent:
-        pictures = snapshot.pictures
-        lifts |= {row: told.silent for row in nearest.tolist() if not pictures[row].caption}
-    rows = np.array(sorted(lifts), dtype=np.int64)
-    scores = snapshot.picture_index.reconstruct(rows) @ ranking.vector
-    return _places(calibration, ranking, rows, scores, lifts)
 
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float64]
+    seen: NDArray[np.int64]
+    told: NDArray[np.int64]
+    bands: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    merits: NDArray[np.float64]
 
-def plain_of(
-    calibration: Calibration,
-    ranking: Ranking,
-    rows: NDArray[np.int64],
-    scores: NDArray[np.float32],
-    lifted: Sequence[Found],
-) -> Sequence[Found]:
-    """The fetched rows that captions do not lift, in their order."""
-    own = ~np.isin(rows, np.array([each.row for each in lifted], dtype=np.int64))
-    return _places(calibration, ranking, rows[own], scores[own], {})
+    def __len__(self) -> int:
+        return len(self.rows)
 
-
-def _places(
-    calibration: Calibration,
-    ranking: Ranking,
-    rows: NDArray[np.int64],
-    scores: NDArray[np.float32],
-    lifts: Mapping[int, float],
-) -> list[Found]:
-    middle, deviation = calibration.spread(ranking.vector)
-    matches: Mapping[int, float] = {} if ranking.told is None else ranking.told.matches
-    exact = scores.astype(np.float64)
-    z = (exact - middle) / deviation
-    places = ranking.thresholds.places(exact, z)
-    found = []
-    # Some hundred rows for each question: what can be done for all at once is.
-    for row, score, by_z, place in zip(
-        rows.tolist(), np.clip(exact, -1.0, 1.0).tolist(), z.tolist(), places.tolist(), strict=True
-    ):
-        seen, told, order = BEST_FIRST[place], Band.WEAK, 0
-        band = seen
-        if row in lifts and row in matches:
-            told = calibration.captions.band(matches[row])
-        if ranking.told_suffices:
-            order = min(place, BEST_FIRST.index(told)) if told is not Band.WEAK else place
-            band = BEST_FIRST[order]
-        if row == ranking.recognised:
-            band, order = min(band, Band.FAIR, key=BEST_FIRST.index), -1
-        found.append(
-            Found(row, score, band, seen, told, (order, -(by_z + lifts.get(row, 0.0)), row))
+    def __getitem__(self, place: int) -> Found:
+        seen, told, band = self.seen[place], self.told[place], self.bands[place]
+        score = cosine(float(self.scores[place]))
+        return Found(
+            int(self.rows[place]), score, BEST_FIRST[band], BEST_FIRST[seen], BEST_FIRST[told]
         )
-    return found
+
+    def ordered(self) -> Standings:
+        """The same rows in their order."""
+        return self.at(np.lexsort((self.rows, -self.merits, self.groups)))
+
+    def at(self, places: NDArray[np.int64] | NDArray[np.bool_]) -> Standings:
+        """Those at these places."""
+        return Standings(*(column[places] for column in self._columns))
+
+    def joined(self, other: Standings) -> Standings:
+        """These, then others."""
+        pairs = zip(self._columns, other._columns, strict=True)
+        return Standings(*(np.concatenate(pair) for pair in pairs))
+
+    @property
+    def _columns(self) -> tuple[NDArray[Any], ...]:
+        return (
+            self.rows,
+            self.scores,
+            self.seen,
+            self.told,
+            self.bands,
+            self.groups,
+            self.merits,
+        )
 
 
-def in_order(plain: Sequence[Found], lifted: Sequence[Found], *, whole: bool) -> Sequence[Found]:
+class Judged:
+    """Rows of a snapshot as one ranking judges them."""
+
+    def __init__(self, snapshot: Snapshot, calibration: Calibration, ranking: Ranking) -> None:
+        self._snapshot = snapshot
+        self._calibration = calibration
+        self._ranking = ranking
+        self._spread = calibration.spread(ranking.vector)
+
+    def lifted(self, nearest: NDArray[np.int64]) -> Standings:
+        """The rows that captions lift, of which those without one are among the nearest.
+
+        They are the same ones whatever page is asked for.
+        """
+        told, ranking = self._ranking.told, self._ranking
+        nothing = np.empty(0, dtype=np.int64)
+        if told is None or not len(told.rows):
+            return self._standings(nothing, nothing.astype(np.float32), None)
+        raised = told.lifts > 0
+        rows, lifts = told.rows[raised], told.lifts[raised]
+        if ranking.among is not None:
+            mine = np.isin(rows, ranking.among)
+            rows, lifts = rows[mine], lifts[mine]
+        if told.silent:
+            pictures = self._snapshot.pictures
+            silent = [row for row in nearest.tolist() if not pictures[row].caption]
+            quiet = np.setdiff1d(np.array(silent, dtype=np.int64), rows)
+            rows = np.concatenate([rows, quiet])
+            lifts = np.concatenate([lifts, np.full(len(quiet), told.silent)])
+        scores = self._snapshot.picture_index.reconstruct(rows) @ ranking.vector
+        return self._standings(rows, scores, lifts)
+
+    def plain(
+        self, rows: NDArray[np.int64], scores: NDArray[np.float32], lifted: Standings
+    ) -> Standings:
+        """The fetched rows that captions do not lift, with their cosines."""
+        own = ~np.isin(rows, lifted.rows)
+        return self._standings(rows[own], scores[own], None)
+
+    def _standings(
+        self,
+        rows: NDArray[np.int64],
+        scores: NDArray[np.float32],
+        lifts: NDArray[np.float64] | None,
+    ) -> Standings:
+        """All of them at once: some hundred rows for each question."""
+        ranking = self._ranking
+        middle, deviation = self._spread
+        exact = scores.astype(np.float64)
+        z = (exact - middle) / deviation
+        seen = ranking.thresholds.places(exact, z)
+        told = np.full(len(rows), len(BEST_FIRST) - 1, dtype=np.int64)
+        if lifts is not None and ranking.told is not None:
+            told = self._calibration.captions.bands(ranking.told.matches_of(rows))
+            z = z + lifts
+        bands = groups = np.minimum(seen, told)
+        if not ranking.told_suffices:
+            bands, groups = seen, np.zeros_like(seen)
+        if ranking.recognised is not None:
+            known = rows == ranking.recognised
+            fair = np.minimum(bands, BEST_FIRST.index(Band.FAIR))
+            bands, groups = np.where(known, fair, bands), np.where(known, -1, groups)
+        return Standings(rows, exact, seen, told, bands, groups, z)
+
+
+def in_order(plain: Standings, lifted: Standings, *, whole: bool) -> Standings:
     """All in their places; ``whole``: there are no others.
 
     What is lifted but stands below the last one fetched waits for those in between.
     """
-    last = max((each.place for each in plain), default=(-2, 0.0, 0))
-    sure = (each for each in lifted if whole or each.place < last)
-    return sorted((*plain, *sure), key=lambda each: each.place)
+    if not len(lifted):
+        return plain.ordered()
+    if not whole:
+        fetched = plain.ordered()
+        if not len(fetched):
+            return fetched
+        group, merit, row = fetched.groups[-1], fetched.merits[-1], fetched.rows[-1]
+        level = (lifted.merits > merit) | ((lifted.merits == merit) & (lifted.rows < row))
+        sure = (lifted.groups < group) | ((lifted.groups == group) & level)
+        lifted = lifted.at(sure)
+    return plain.joined(lifted).ordered()
 
 
 def cosine(score: float) -> float:

@@ -187,14 +187,17 @@ class Reindexing(Protocol):
         *,
         full: bool = False,
         confirm_removals: bool = False,
+        paths: frozenset[str] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> ReindexReport:
         """Scan, decode, encode and commit.
 
-        ``full`` encodes everything anew. Where most of the pictures are gone, they are
-        forgotten only with ``confirm_removals``; without it RemovalsUnconfirmed is raised
-        and the collection stays as it was. Raises ReindexRunning, NotFound, SourceError,
-        ModelMismatch, CatalogueError; a bad picture is a line of the report instead.
+        ``full`` encodes everything anew. ``paths``: those below the folder, with ``/``, that
+        alone have changed, where somebody knows; None: any may have. Where most of the
+        pictures are gone, they are forgotten only with ``confirm_removals``; without it
+        RemovalsUnconfirmed is raised and the collection stays as it was. Raises ReindexRunning,
+        NotFound, SourceError, ModelMismatch, CatalogueError; a bad picture is a line of the
+        report instead.
         """
 
     def running(self) -> Mapping[str, Progress]:

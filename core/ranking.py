@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from core.bands import Calibration
 from core.captions import Told
 from core.chosen_rows import ChosenRows
-from core.places import LIFTED_AMONG, Found, Ranking, cosine, in_order, lifted_of, plain_of
+from core.places import LIFTED_AMONG, Found, Judged, Ranking, Standings, cosine, in_order
 from core.ports import Snapshot
+from core.shared_searches import Lookup, Near, look
 from core.types import Band, CaptionHit, DescribeResult, Hit, SearchResult, Vectors
 
 # How much of an excluded text is taken out of the query, in deviations of its own
@@ -47,6 +48,24 @@ def without(ranking: Ranking, unwanted: Vectors, told: Told, calibration: Calibr
     return replace(ranking, vector=vector, unwanted=unwanted, unwanted_told=told)
 
 
+def page_lookup(
+    snapshot: Snapshot,
+    vector: Vectors,
+    *,
+    k: int,
+    offset: int,
+    in_words: bool,
+    among: NDArray[np.int64] | None = None,
+) -> Lookup:
+    """What :func:`rank_page` wants to know first of a query, float32 [d].
+
+    ``in_words``: captions are asked, too; ``among``: the rows that may be hits at all.
+    """
+    fetch = max(_FIRST_FETCH, 4 * (offset + k + 1), LIFTED_AMONG if in_words else 0)
+    index = snapshot.picture_index
+    return Lookup(index if among is None else ChosenRows(index, among), vector, fetch)
+
+
 def rank_page(
     snapshot: Snapshot,
     calibration: Calibration,
@@ -55,30 +74,36 @@ def rank_page(
     *,
     k: int,
     offset: int,
+    near: Near | None = None,
 ) -> SearchResult:
     """Hits ``offset + 1`` to ``offset + k``, near-duplicates collapsed onto the best one.
 
     Pictures come in the order of their standard scores, those that captions speak for lifted
-    (:mod:`core.captions`), and a better band before a worse one.
+    (:mod:`core.captions`), and a better band before a worse one. ``near``: what
+    :func:`page_lookup` found for the ranking's vector, where somebody has looked already.
     """
     wanted = offset + k + 1
-    index = snapshot.picture_index
-    if ranking.among is not None:
-        index = ChosenRows(index, ranking.among)
-    fetch = max(_FIRST_FETCH, 4 * wanted)
-    if ranking.told is not None:
-        fetch = max(fetch, LIFTED_AMONG)
-    scores, rows = index.search(ranking.vector[None], fetch)
-    lifted = lifted_of(snapshot, calibration, ranking, rows[0, :LIFTED_AMONG])
+    lookup = page_lookup(
+        snapshot,
+        ranking.vector,
+        k=k,
+        offset=offset,
+        in_words=ranking.told is not None,
+        among=ranking.among,
+    )
+    index, fetch = lookup.index, lookup.k
+    scores, rows = near or look(lookup)
+    judged = Judged(snapshot, calibration, ranking)
+    lifted = judged.lifted(rows[:LIFTED_AMONG])
     while True:
-        plain = plain_of(calibration, ranking, rows[0], scores[0], lifted)
+        plain = judged.plain(rows, scores, lifted)
         whole = fetch >= len(index)
         ordered = in_order(plain, lifted, whole=whole)
         found = _collapse(snapshot, calibration, ranking, ordered, wanted)
         if len(found) >= wanted or whole:
             break
         fetch *= 4
-        scores, rows = index.search(ranking.vector[None], fetch)
+        scores, rows = look(Lookup(index, ranking.vector, fetch))
     page = found[offset : offset + k]
     hits = tuple(
         Hit(
@@ -144,7 +169,7 @@ def _collapse(
     snapshot: Snapshot,
     calibration: Calibration,
     ranking: Ranking,
-    ordered: Sequence[Found],
+    ordered: Standings,
     wanted: int,
 ) -> list[Found]:
     """The first ``wanted`` of them without near-duplicates, or more."""
@@ -169,13 +194,13 @@ def _collapse(
 
 
 def _with_vectors(
-    snapshot: Snapshot, ordered: Sequence[Found]
+    snapshot: Snapshot, ordered: Standings
 ) -> Iterator[tuple[Found, NDArray[np.float32]]]:
     """Each with its vector, float32 [d], read as far as somebody looks."""
     for start in range(0, len(ordered), _READ):
-        block = ordered[start : start + _READ]
-        rows = np.array([each.row for each in block], dtype=np.int64)
-        yield from zip(block, snapshot.picture_index.reconstruct(rows), strict=True)
+        rows = ordered.rows[start : start + _READ]
+        for place, vector in enumerate(snapshot.picture_index.reconstruct(rows), start=start):
+            yield ordered[place], vector
 
 
 def _demote(
@@ -187,12 +212,12 @@ def _demote(
 ) -> list[Found]:
     against = vectors[: len(found)] @ unwanted
     bands = calibration.bands(unwanted, against, calibration.text)
-    told: Mapping[int, float] = (
-        {} if ranking.unwanted_told is None else ranking.unwanted_told.matches
-    )
+    told = np.full(len(found), -np.inf)
+    if ranking.unwanted_told is not None:
+        told = ranking.unwanted_told.matches_of(np.array([f.row for f in found], dtype=np.int64))
     pairs = [
-        (f, band is Band.WEAK and told.get(f.row, 0.0) < calibration.captions.fair)
-        for f, band in zip(found, bands, strict=True)
+        (f, band is Band.WEAK and match < calibration.captions.fair)
+        for f, band, match in zip(found, bands, told.tolist(), strict=True)
     ]
     return [f for f, wanted in pairs if wanted] + [f for f, wanted in pairs if not wanted]
 

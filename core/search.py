@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from core.bands import Calibration, calibrate
-from core.captions import told
+from core.captions import lookup, told
 from core.classification import classify_vectors, prompts_of
 from core.errors import (
     BadCount,
@@ -25,8 +25,9 @@ from core.errors import (
 )
 from core.places import Ranking
 from core.ports import Embedder, Labels, Library, PictureDecoder, Snapshot
-from core.ranking import captioned_hits, describe_page, mix, rank_page, without
+from core.ranking import captioned_hits, describe_page, mix, page_lookup, rank_page, without
 from core.recognition import Posted, Recogniser
+from core.shared_searches import Near, SharedSearches
 from core.tagged import Tagger, listed
 from core.tagging import parse
 from core.types import (
@@ -85,6 +86,7 @@ class Search:
         self._rules = rules or SearchRules()
         self._tagger = Tagger(labels)
         self._recogniser = Recogniser(library.picture_file, decoder.decode)
+        self._searches = SharedSearches()
         # By snapshot, as communities may see a collection differently; gone with it.
         self._calibrations: WeakKeyDictionary[Snapshot, asyncio.Future[Calibration]] = (
             WeakKeyDictionary()
@@ -124,20 +126,29 @@ class Search:
             query = vectors[0] if chosen is None or asked.text else chosen.direction
             calibration = await self._calibrate(snapshot)
 
-            def rank() -> SearchResult:
+            # What most ask is looked up together; what else an index is asked, each by itself.
+            plain = chosen is None and unwanted is None
+            lookups = [] if not asked.text else [lookup(snapshot, query)]
+            if plain:
+                lookups.append(page_lookup(snapshot, query, k=k, offset=offset, in_words=True))
+
+            def rank(near: Sequence[Near]) -> SearchResult:
                 ranking = Ranking(query, calibration.text, self._rules.duplicate_cosine)
                 if asked.text:
-                    said = told(snapshot, calibration.captions, query, asked.text)
+                    said = told(snapshot, calibration.captions, query, asked.text, near[0])
                     ranking = replace(ranking, told=said)
                 if chosen is not None:
                     ranking = replace(ranking, among=chosen.rows)
                 if unwanted is not None:
                     said = told(snapshot, calibration.captions, vectors[-1], unwanted)
                     ranking = without(ranking, vectors[-1], said, calibration)
-                page = rank_page(snapshot, calibration, ranking, text, k=k, offset=offset)
+                nearest = near[-1] if plain else None
+                page = rank_page(
+                    snapshot, calibration, ranking, text, k=k, offset=offset, near=nearest
+                )
                 return page if asked.text else listed(page)
 
-            return await self._tagger.tagged(snapshot, await asyncio.to_thread(rank))
+            return await self._tagger.tagged(snapshot, self._searches.answer(lookups, rank))
 
     async def captioned(
         self, text: str, *, community: str, collection: str | None = None, k: int = 5
@@ -185,7 +196,13 @@ class Search:
             wanted = None if words is None else await self._embedder.embed_text(words)
             calibration = await self._calibrate(snapshot)
 
-            def rank() -> SearchResult:
+            lookups = (
+                [page_lookup(snapshot, query, k=k, offset=offset, in_words=False)]
+                if words is None
+                else []
+            )
+
+            def rank(near: Sequence[Near]) -> SearchResult:
                 ranking = Ranking(query, calibration.image, self._rules.duplicate_cosine)
                 if known is not None:
                     ranking = replace(ranking, recognised=known.row)
@@ -197,9 +214,12 @@ class Search:
                         told=told(snapshot, calibration.captions, wanted, words),
                         told_suffices=False,
                     )
-                return rank_page(snapshot, calibration, ranking, words, k=k, offset=offset)
+                nearest = near[0] if near else None
+                return rank_page(
+                    snapshot, calibration, ranking, words, k=k, offset=offset, near=nearest
+                )
 
-            return await self._tagger.tagged(snapshot, await asyncio.to_thread(rank))
+            return await self._tagger.tagged(snapshot, self._searches.answer(lookups, rank))
 
     async def more_like(
         self, picture_id: str, *, community: str, k: int = 5, offset: int = 0
@@ -220,7 +240,7 @@ class Search:
                 )
             calibration = await self._calibrate(snapshot)
 
-            def rank() -> SearchResult:
+            def rank(_: Sequence[Near]) -> SearchResult:
                 ranking = Ranking(
                     snapshot.picture_index.reconstruct(np.array([row]))[0],
                     calibration.image,
@@ -229,7 +249,7 @@ class Search:
                 )
                 return rank_page(snapshot, calibration, ranking, None, k=k, offset=offset)
 
-            return await self._tagger.tagged(snapshot, await asyncio.to_thread(rank))
+            return await self._tagger.tagged(snapshot, self._searches.answer((), rank))
 
     async def describe(
         self,

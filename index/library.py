@@ -20,6 +20,7 @@ from index.moderation_rows import moderation_revisions
 from index.overlay_reads import counts_of
 from index.overlays import Overlays
 from index.store import SnapshotStore
+from index.together import Together
 from index.uploads import Viewpoint
 from index.vectors import SMALL
 from index.views import Views
@@ -110,6 +111,7 @@ class FolderLibrary:
         self._store = store
         self._overlays = overlays
         self._views = Views(store, overlays, judge)
+        self._looks = Together(self._look)
         self._identity = identity
 
     def visible(self, community: str) -> Sequence[str]:
@@ -138,7 +140,7 @@ class FolderLibrary:
 
         Raises ModelMismatch, CatalogueError.
         """
-        view = await asyncio.to_thread(self._views.current, spec.name, spec.viewpoint(community))
+        view = await self._looks((spec.name, spec.viewpoint(community)))
         if view is not None:
             self._check_model(view)
         return view
@@ -185,6 +187,9 @@ class FolderLibrary:
             await asyncio.to_thread(self._status, self._specs[name], community)
             for name in self.visible(community)
         ]
+
+    def _look(self, which: tuple[str, Viewpoint]) -> View | None:
+        return self._views.current(*which)
 
     def _check_model(self, snapshot: View) -> None:
         mine = self._identity

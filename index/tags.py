@@ -17,6 +17,7 @@ from index.overlays import Overlays
 from index.rows import insert_all
 from index.schema import labels as table
 from index.threads import finished_in_thread
+from index.together import Together
 
 TAGS = ".labels"
 """Stands for a collection where changes of labels are counted and announced. No collection has
@@ -38,6 +39,7 @@ class StoredLabels:
         self._overlays = overlays
         self._embedder = embedder
         self._known: dict[str, tuple[int, LabelSet | None]] = {}
+        self._looks = Together(self._of)
 
     async def prepare(self) -> None:
         """Encode the labels that this model does not know yet, as the model was changed.
@@ -50,7 +52,7 @@ class StoredLabels:
 
     async def of(self, collection: str) -> LabelSet | None:
         """See :meth:`core.ports.Labels.of`."""
-        return await asyncio.to_thread(self._of, collection)
+        return await self._looks(collection)
 
     async def replace(self, collection: str, texts: Sequence[str]) -> LabelSet:
         """Tag a collection with these labels, and no others, from now on.

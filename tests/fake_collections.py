@@ -208,9 +208,10 @@ class FakeReindexing:
         *,
         full: bool = False,
         confirm_removals: bool = False,
+        paths: frozenset[str] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> ReindexReport:
-        del confirm_removals
+        del confirm_removals, paths
         self.calls.append((collection, full))
         if isinstance(self.report, TangerineError):
             raise self.report

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from bot.engine import SystemClock
@@ -122,11 +122,16 @@ class Gallery:
         *,
         full: bool = False,
         confirm_removals: bool = False,
+        paths: Collection[str] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> ReindexReport:
         """Reindex the collection."""
         return await self.reindexer.reindex(
-            self.name, full=full, confirm_removals=confirm_removals, on_progress=on_progress
+            self.name,
+            full=full,
+            confirm_removals=confirm_removals,
+            paths=None if paths is None else frozenset(paths),
+            on_progress=on_progress,
         )
 
     def snapshot(self) -> Generation:

@@ -12,17 +12,20 @@ from hypothesis import strategies as st
 from core.bands import calibrate
 from core.caption_words import CaptionWords, words_of
 from core.captions import caption_scale, told
-from core.places import Found, Ranking, in_order, lifted_of
+from core.places import Judged, Ranking, Standings, in_order
 from core.search import Search
 from core.types import Band, FoundBy, Hit
 from index.composed import compose
 from index.snapshot import IndexSnapshot
+from index.stored_rows import StoredCaptions, StoredPictures
 from index.uploads import Overlay
 from index.vectors import build_index
 from tests.fake_collections import FakeLibrary, FakeSnapshot
 from tests.fakes import COLOURS, FakeDecoder, FakeEmbedder, FakeEncoder, unit
 
 _PLAIN = [(colour, f"something {colour} number {n}") for n in range(6) for colour in COLOURS]
+
+_WORDS = ("red", "blue", "fox", "zebra", "small", "of")
 
 
 def search_over(captioned: list[tuple[str, str]]) -> Search:
@@ -172,6 +175,27 @@ def test_rare_words_decide() -> None:
     assert CaptionWords.of([]).search("apple", 5)[1].tolist() == []
 
 
+@given(
+    captions=st.lists(
+        st.lists(st.sampled_from(_WORDS), max_size=6).map(" ".join), min_size=1, max_size=8
+    ),
+    asked=st.lists(st.sampled_from([*_WORDS, "other"]), min_size=1, max_size=5).map(" ".join),
+    copies=st.sampled_from([1, 7, 700]),
+    k=st.sampled_from([1, 3, 256]),
+)
+@settings(max_examples=30, deadline=None)
+def test_those_that_were_not_looked_at_are_none_of_the_best(
+    captions: list[str], asked: str, copies: int, k: int
+) -> None:
+    """However many captions share however common words: the best of all, each by itself."""
+    words = CaptionWords.of(captions * copies)
+    scores, rows = words.search(asked, k)
+    all_scores, all_rows = words.search(asked, len(words))
+    assert rows.tolist() == all_rows[:k].tolist()
+    assert scores.tolist() == all_scores[:k].tolist()
+    assert (np.diff(all_scores) <= 0).all()
+
+
 def test_a_few_captions_over_many_learn_from_them_what_is_rare() -> None:
     """An overlay of one caption knows that "apple" is common below it."""
     base = CaptionWords.of([f"apple number {n}" for n in range(50)])
@@ -190,8 +214,8 @@ def test_an_overlay_adds_and_takes_away_words() -> None:
         collection="gallery",
         generation=1,
         identity=FakeEncoder().identity,
-        pictures=tuple(base.pictures),
-        captions=tuple(base.captions),
+        pictures=StoredPictures.of("gallery", tuple(base.pictures)),
+        captions=StoredCaptions.of(base.captions),
         picture_index=build_index(none.shape[1], [base.picture_index.vectors]),
         caption_index=build_index(none.shape[1], [base.caption_index.vectors]),
     )
@@ -218,11 +242,14 @@ def test_shared_words_add_to_a_match() -> None:
     scale = calibrate(snapshot).captions
     query = FakeEncoder().encode_texts(["zebra"])[0]
     row = len(_PLAIN)
-    by_meaning = told(snapshot, scale, query, "flurbel").matches[row]
-    assert told(snapshot, scale, query, "Zebras").matches[row] == pytest.approx(
-        by_meaning + 0.1, abs=0.02
-    )
-    assert told(snapshot, scale, query, "a zebra").matches[row] > by_meaning + 0.15
+
+    def match(text: str) -> float:
+        found = told(snapshot, scale, query, text).matches_of(np.array([row]))
+        return float(found[0])
+
+    by_meaning = match("flurbel")
+    assert match("Zebras") == pytest.approx(by_meaning + 0.1, abs=0.02)
+    assert match("a zebra") > by_meaning + 0.15
 
 
 def test_a_picture_without_caption_stands_where_a_silent_caption_does() -> None:
@@ -235,8 +262,9 @@ def test_a_picture_without_caption_stands_where_a_silent_caption_does() -> None:
         said = told(snapshot, calibration.captions, query, "red")
         ranking = Ranking(query, calibration.text, 0.97, told=said)
         nearest = np.arange(len(captions), dtype=np.int64)
-        rows = {each.row for each in lifted_of(snapshot, calibration, ranking, nearest)}
-        lifted.append((said.silent > 0, rows == set(said.lifts) | {len(_PLAIN)}))
+        rows = set(Judged(snapshot, calibration, ranking).lifted(nearest).rows.tolist())
+        raised = set(said.rows[said.lifts > 0].tolist())
+        lifted.append((said.silent > 0, rows == raised | {len(_PLAIN)}))
     assert lifted[0] == (True, True)
     assert lifted[1][0] is False
 
@@ -244,12 +272,19 @@ def test_a_picture_without_caption_stands_where_a_silent_caption_does() -> None:
 def test_what_is_lifted_waits_for_those_above_it() -> None:
     """A hit below the last picture that was fetched is not told before those in between."""
 
-    def at(row: int, z: float) -> Found:
-        return Found(row, 0.0, Band.WEAK, Band.WEAK, Band.WEAK, (2, -z, row))
+    def at(rows: list[int], merits: list[float], groups: list[int]) -> Standings:
+        weak = np.full(len(rows), 2)
+        scores = np.zeros(len(rows))
+        columns = np.array(rows), scores, weak, weak, weak, np.array(groups), np.array(merits)
+        return Standings(*columns)
 
-    fetched, lifted = [at(0, 3.0), at(1, 1.0)], [at(2, 2.0), at(3, 0.5)]
-    assert [each.row for each in in_order(fetched, lifted, whole=False)] == [0, 2, 1]
-    assert [each.row for each in in_order(fetched, lifted, whole=True)] == [0, 2, 1, 3]
+    fetched = at([0, 1], [3.0, 1.0], [2, 2])
+    lifted = at([2, 3, 4, 5], [2.0, 0.5, 0.1, 1.0], [2, 2, 1, 2])
+    assert in_order(fetched, lifted, whole=False).rows.tolist() == [4, 0, 2, 1]
+    assert in_order(fetched, lifted, whole=True).rows.tolist() == [4, 0, 2, 1, 5, 3]
+    nothing = at([], [], [])
+    assert in_order(nothing, lifted, whole=False).rows.tolist() == []
+    assert in_order(fetched, nothing, whole=False).rows.tolist() == [0, 1]
 
 
 def test_thresholds_keep_their_order_whatever_is_learnt() -> None:
@@ -258,7 +293,7 @@ def test_thresholds_keep_their_order_whatever_is_learnt() -> None:
     for noise in (np.zeros(40), np.ones(40), np.linspace(0, 1, 40)):
         scale = caption_scale(sample, noise.astype(np.float32), fitting=1.0, without=0.0)
         assert 0 < scale.start < scale.fair < scale.strong < 1
-        assert scale.band(1.0) is Band.STRONG
+        assert scale.bands(np.array([1.0, scale.fair, 0.0])).tolist() == [0, 1, 2]
         lifts = scale.lift(np.linspace(-1, 1, 50, dtype=np.float32))
         assert (np.diff(lifts) >= 0).all()
         assert lifts[0] == 0
@@ -278,4 +313,5 @@ def test_captions_of_a_collection_that_has_none_tell_nothing() -> None:
     snapshot = FakeSnapshot.of([("red", ""), ("blue", "")])
     query = FakeEncoder().encode_texts(["red"])[0]
     said = told(snapshot, calibrate(snapshot).captions, query, "red")
-    assert (said.lifts, said.matches, said.silent) == ({}, {}, 0)
+    assert (len(said.rows), said.silent) == (0, 0)
+    assert said.matches_of(np.array([0])).tolist() == [-np.inf]

@@ -75,10 +75,11 @@ class SteppedReindexing:
         *,
         full: bool = False,
         confirm_removals: bool = False,
+        paths: frozenset[str] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> ReindexReport:
         """Wait for ``finish``, then report what was given."""
-        del confirm_removals
+        del confirm_removals, paths
         if collection in self._progress:
             raise ReindexRunning("It is being indexed already.")
         self.calls.append((collection, full))

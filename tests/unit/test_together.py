@@ -1,0 +1,90 @@
+"""One look for all who ask at the same time, begun after the last of them asked."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+
+import pytest
+
+from index.together import Together
+
+
+class Look:
+    """A blocking look at a number that somebody changes; it can be held up in the middle."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.begun: list[str] = []
+        self.go_on = threading.Event()
+
+    def __call__(self, key: str) -> tuple[str, int]:
+        """What there is to be seen when it begins."""
+        seen = self.number
+        self.begun.append(key)
+        self.go_on.wait(10)
+        if seen < 0:
+            raise ValueError(key)
+        return key, seen
+
+    async def is_under_way(self, times: int = 1) -> None:
+        """Wait until so many have begun."""
+        async with asyncio.timeout(10):
+            while len(self.begun) < times:  # noqa: ASYNC110 - the thread has no event of the loop's
+                await asyncio.sleep(0)
+
+
+@pytest.fixture
+def look() -> Look:
+    """One that is held up until the test lets it go on."""
+    return Look()
+
+
+async def test_who_comes_later_sees_what_has_changed_since(look: Look) -> None:
+    """A look that is under way may be too old; those who wait share the next one."""
+    together = Together(look)
+    early = asyncio.create_task(together("a"))
+    await look.is_under_way()
+    look.number = 1
+    late = [asyncio.create_task(together("a")) for _ in range(5)]
+    await asyncio.sleep(0)
+    look.go_on.set()
+    assert await early == ("a", 0)
+    assert await asyncio.gather(*late) == [("a", 1)] * 5
+    assert look.begun == ["a", "a"]
+
+
+async def test_other_keys_do_not_wait(look: Look) -> None:
+    """Each key has looks of its own."""
+    together = Together(look)
+    tasks = [asyncio.create_task(together(key)) for key in "ab"]
+    await look.is_under_way(2)
+    look.go_on.set()
+    assert await asyncio.gather(*tasks) == [("a", 0), ("b", 0)]
+
+
+async def test_a_failure_is_told_to_all_and_forgotten(look: Look) -> None:
+    """The next one looks again."""
+    together = Together(look)
+    look.go_on.set()
+    look.number = -1
+    found = await asyncio.gather(*(together("a") for _ in range(3)), return_exceptions=True)
+    assert [type(each) for each in found] == [ValueError] * 3
+    look.number = 7
+    assert await together("a") == ("a", 7)
+
+
+async def test_whoever_leaves_takes_nothing_from_the_others(look: Look) -> None:
+    """Neither from those who share his look, nor from those after it."""
+    together = Together(look)
+    first = asyncio.create_task(together("a"))
+    await look.is_under_way()
+    leaving, staying = (asyncio.create_task(together("a")) for _ in range(2))
+    await asyncio.sleep(0)
+    first.cancel()
+    leaving.cancel()
+    await asyncio.sleep(0)
+    look.go_on.set()
+    assert await staying == ("a", 0)
+    assert leaving.cancelled()
+    assert await together("a") == ("a", 0)
