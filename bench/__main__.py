@@ -32,7 +32,7 @@ _MODULES = (
     "peers",
     "queues",
 )
-_ALL = (*_MODULES, "million")
+_ALL = (*_MODULES, "million", "start")
 _RUNS = 7
 _COLUMNS = ("what", "ours", "compared with", "median", "ratio", "ratios min to max")
 
@@ -42,7 +42,7 @@ Row = tuple[str, ...]
 def main() -> int:
     """Run every comparison, or those of the modules that are named, and print one table."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("modules", nargs="*", help=f"all but the last by default: {_ALL}")
+    parser.add_argument("modules", nargs="*", help=f"by default: {_MODULES}; all: {_ALL}")
     parser.add_argument("--threads", type=int, nargs="+", default=[1])
     parser.add_argument("--runs", type=int, default=_RUNS)
     parser.add_argument("--only", default="", help="only lines with this (a regular expression)")

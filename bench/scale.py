@@ -1,9 +1,12 @@
-"""Curves over size: ``python -m bench.scale [vectors callers pictures] [--most N]``.
+"""Curves over size: ``python -m bench.scale [vectors callers pictures ...] [--most N]``.
 
     vectors    one query over 1,000 to 1,000,000 of them: our index, and FAISS's exact one
     callers    1 to 256 who ask one text after the other: texts a second, ours and infinity-emb
     pictures   100 to 10,000 in a folder: the first reindex, one after a change, one after none,
                with an encoder and a decoder that cost nothing
+    changes    1,000 to 100,000 in a folder: a reindex of ten that somebody named, of ten that
+               have to be found, and of none
+    named      2 to 1,000 changes among 100,000 that somebody named
 
 Every point is the median of five, with the smallest and the largest. Points are kept in
 ``.cache/bench/scale.json``, so that a curve may be measured in several goes (``--most`` leaves
@@ -37,6 +40,8 @@ _POINTS = KEPT / "scale.json"
 _RUNS = 5
 _QUERIES = 64
 _TEXTS_A_CALLER = 4
+_CHANGED = 10
+_AMONG = 100_000
 
 Found = Iterator[tuple[str, int, list[float]]]
 """The name of a line, a size, and what was measured there."""
@@ -115,6 +120,44 @@ def pictures(most: int) -> Found:
             yield name, size, found
 
 
+def changes(most: int) -> Found:
+    """Seconds of a reindex of ten changes, by how many pictures there are."""
+    from bench.reindexing import Reindexed  # noqa: PLC0415 - brings the program in
+
+    for size in (s for s in (1_000, 10_000, 100_000) if s <= most):
+        with tempfile.TemporaryDirectory() as folder:
+            collection = Reindexed(Path(folder) / "made", size)
+            collection.reindex()
+            for name, changed, told in (
+                ("ten changed, named", _CHANGED, True),
+                ("ten changed, looked for", _CHANGED, False),
+                ("nothing changed, looked for", 0, False),
+            ):
+                found = []
+                for _ in range(_RUNS):
+                    paths = collection.change(changed)
+                    work = partial(collection.reindex, paths if told else None)
+                    found.append(_seconds(work))
+                yield name, size, found
+            collection.catalogue.close()
+
+
+def named(most: int) -> Found:
+    """Seconds of a reindex of named changes, by how many they are."""
+    from bench.reindexing import Reindexed  # noqa: PLC0415 - brings the program in
+
+    with tempfile.TemporaryDirectory() as folder:
+        collection = Reindexed(Path(folder) / "made", _AMONG)
+        collection.reindex()
+        for size in (s for s in (2, 10, 100, 1_000) if s <= most):
+            found = []
+            for _ in range(_RUNS):
+                paths = collection.change(size)
+                found.append(_seconds(partial(collection.reindex, paths)))
+            yield f"among {_AMONG:,} pictures", size, found
+        collection.catalogue.close()
+
+
 def _reindex(gallery: Gallery) -> None:
     asyncio.run(gallery.reindex())
 
@@ -123,6 +166,8 @@ _CURVES = {
     "vectors": (vectors, Curve("vectors of 512 numbers", "ms for one query")),
     "callers": (callers, Curve("callers at once", "texts a second")),
     "pictures": (pictures, Curve("pictures in the folder", "s for a reindex")),
+    "changes": (changes, Curve("pictures in the folder", "s for a reindex")),
+    "named": (named, Curve("changes", "s for a reindex")),
 }
 
 

@@ -93,6 +93,8 @@ async def index_all(
     engine: Engine, jobs: ReindexJobs, terminal: Terminal, indexes: IndexWatch
 ) -> None:
     """Bring every collection up to date, one after the other; ``indexes`` is told how it went."""
+    # Opened first: beside a scan each would take as long as both, and nobody is answered before.
+    await asyncio.gather(*(indexes.look(each.name) for each in engine.settings.all_collections))
     for collection in engine.settings.all_collections:
         job = jobs.start(collection.name, full=False)
         with terminal.progress() as lines:

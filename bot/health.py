@@ -140,7 +140,8 @@ class IndexWatch:
         async with self._looking[name]:
             trouble = await self._trouble(name)
             if trouble is None:
-                self._troubles.pop(name, None)
+                if self._troubles.pop(name, None) is not None:
+                    _log.debug("index.ready", collection=name)
             else:
                 self._troubles[name] = trouble
 

@@ -44,12 +44,17 @@ class ReindexJobs:
         own = {job.collection: job.progress for job in self._jobs.values() if job.running}
         return {**own, **self._reindexing.running()}
 
-    def start(self, collection: str, *, full: bool) -> Job:
-        """Begin a reindex in the background. Ask :meth:`running` first."""
+    def start(self, collection: str, *, full: bool, paths: frozenset[str] | None = None) -> Job:
+        """Begin a reindex in the background. Ask :meth:`running` first.
+
+        ``paths``: see :meth:`core.ports.Reindexing.reindex`.
+        """
         self._started += 1
 
         async def work() -> ReindexReport:
-            return await self._reindexing.reindex(collection, full=full, on_progress=note)
+            return await self._reindexing.reindex(
+                collection, full=full, paths=paths, on_progress=note
+            )
 
         def note(progress: Progress) -> None:
             job.progress = progress

@@ -10,12 +10,16 @@ from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
+import structlog
+
 from bot.console import Loading, Terminal
 from bot.engine import Engine, open_engine
 from config.settings import Settings
 from core.errors import ModelUnavailable
 
 _Result = TypeVar("_Result")
+
+_log = structlog.get_logger("bot.starting")
 
 # A model may come back: its disk is mounted late, its hub out of reach. Within a minute of
 # that it is noticed.
@@ -57,13 +61,16 @@ class Starting:
         while True:
             try:
                 with Loading(self._terminal, f"loading {self._settings.model}"):
-                    return await stack.enter_async_context(open_engine(self._settings))
+                    engine = await stack.enter_async_context(open_engine(self._settings))
+                _log.debug("engine.ready")
             except ModelUnavailable as error:
                 if told != error.message:
                     self._terminal.error(error.message, error.remedy)
                     self._terminal.note("It is tried again from time to time.")
                     told = error.message
                 self._reason = f"{error.message} {error.remedy}".strip().rstrip(".")
+            else:
+                return engine
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 

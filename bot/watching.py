@@ -19,6 +19,10 @@ from core.errors import ReindexRunning, TangerineError
 
 _log = structlog.get_logger("bot.watching")
 
+_MOST_NAMED = 1000
+"""So many paths at once are looked for in the whole folder: that is as quick, and where the
+system tells of more than it can keep (inotify(7): 16,384), it drops some without a word."""
+
 _LATEST = 30
 """A folder that never comes to rest is reindexed after this many times the quiet period."""
 
@@ -43,11 +47,42 @@ class WatchOptions:
     check_s: float = 5.0
 
 
+class _Pending:
+    """What has changed in a folder and is not indexed yet."""
+
+    def __init__(self) -> None:
+        self.there = asyncio.Event()
+        self._names: frozenset[str] | None = frozenset()
+
+    def add(self, names: frozenset[str] | None) -> None:
+        """Note paths below the folder, or None: anything may have changed."""
+        if self._names is not None:
+            self._names = None if names is None else self._names | names
+        self.there.set()
+
+    def add_from_thread(
+        self, loop: asyncio.AbstractEventLoop, names: frozenset[str] | None
+    ) -> None:
+        """The same for a thread that is not the event loop's."""
+        loop.call_soon_threadsafe(self.add, names)
+
+    def take(self) -> frozenset[str] | None:
+        """What was noted; from here on it is dealt with."""
+        names, self._names = self._names, frozenset()
+        self.there.clear()
+        return names if names is None or len(names) <= _MOST_NAMED else None
+
+    def doubt(self) -> None:
+        """Something went wrong: with the next change, look at everything."""
+        self._names = None
+
+
 class FolderWatch:
     """Reindexes a collection once its folder has changed, one run at a time.
 
     It starts no reindex beside one that is under way, whoever started that, and asks for none
-    in vain: what is hidden or can be neither picture nor caption is no change.
+    in vain: what is hidden or can be neither picture nor caption is no change. Where the system
+    names what has changed, that alone is looked at.
     ``suffixes`` are the ends of names, in lower case, that a file must have to be either.
     """
 
@@ -72,8 +107,8 @@ class FolderWatch:
         try:
             async with asyncio.TaskGroup() as group:
                 for name, folder in self._folders.items():
-                    changed = asyncio.Event()
-                    tell = partial(loop.call_soon_threadsafe, changed.set)
+                    pending = _Pending()
+                    tell = partial(pending.add_from_thread, loop)
                     watcher = _Watcher(
                         name,
                         folder.absolute(),
@@ -86,31 +121,37 @@ class FolderWatch:
                     thread = threading.Thread(target=watcher.run, name=f"watch {name}", daemon=True)
                     thread.start()
                     threads.append(thread)
-                    group.create_task(self._follow(name, changed))
+                    group.create_task(self._follow(name, pending))
         finally:
             stop.set()
             for thread in threads:
                 await asyncio.shield(asyncio.to_thread(thread.join))
 
-    async def _follow(self, name: str, changed: asyncio.Event) -> None:
+    async def _follow(self, name: str, pending: _Pending) -> None:
         while True:
-            await changed.wait()
+            await pending.there.wait()
             under_way = self._jobs.of(name)
             if under_way is not None:
                 await asyncio.wait({under_way.task})
                 continue
-            changed.clear()
-            if not await self._reindex(name):
-                changed.set()
+            names = pending.take()
+            try:
+                if not await self._reindex(name, names):
+                    pending.doubt()
+            except ReindexRunning:
+                pending.add(names)  # another process does it, maybe from before this change
             await asyncio.sleep(self._options.pause_s)
 
-    async def _reindex(self, name: str) -> bool:
-        """Whether the change is dealt with, be it by an error that another try would not mend."""
-        job = self._jobs.start(name, full=False)
+    async def _reindex(self, name: str, names: frozenset[str] | None) -> bool:
+        """Whether the changes are indexed; another try would not mend an error.
+
+        Raises ReindexRunning.
+        """
+        job = self._jobs.start(name, full=False, paths=names)
         try:
             report = await asyncio.shield(job.task)
         except ReindexRunning:
-            return False  # another process does it, maybe from before this change
+            raise
         except TangerineError as error:
             _log.warning(
                 "a changed folder was not indexed",
@@ -131,7 +172,8 @@ class FolderWatch:
                     removed=report.removed,
                     failed=len(report.failed),
                 )
-        return True
+            return True
+        return False
 
 
 class _Watcher:
@@ -145,8 +187,9 @@ class _Watcher:
         *,
         suffixes: frozenset[str],
         stop: threading.Event,
-        changed: Callable[[], object],
+        changed: Callable[[frozenset[str] | None], object],
     ) -> None:
+        """``changed`` is told the paths below the folder, or None: anything may have."""
         self._name = name
         self._folder = folder
         self._options = options
@@ -162,7 +205,7 @@ class _Watcher:
             if (place is not None) is not there:
                 # It came or went: what became of its pictures is for the reindex to say.
                 there = place is not None
-                self._changed()
+                self._changed(None)
             if place is None:
                 self._stop.wait(self._options.check_s)
                 continue
@@ -189,12 +232,13 @@ class _Watcher:
             poll_delay_ms=round(options.poll_s * 1000),
             ignore_permission_denied=True,
         ):
+            names = relevant(root, changes, self._suffixes)
             # What came between the last scan and this watch, nobody has told.
-            if fresh or is_relevant(root, changes, self._suffixes):
+            if fresh or names:
+                self._changed(None if fresh else names)
                 fresh = False
-                self._changed()
             if _place(self._folder) != place:
-                self._changed()
+                self._changed(None)
                 return
 
     def _fall_back(self, error: Exception) -> None:
@@ -213,23 +257,24 @@ class _Watcher:
         self._stop.wait(self._options.poll_s)
 
 
-def is_relevant(
+def relevant(
     root: Path, changes: Iterable[tuple[Change, str]], suffixes: frozenset[str]
-) -> bool:
-    """Whether a reindex could find something else after these changes below a folder.
+) -> frozenset[str]:
+    """The changed paths below a folder, with ``/``, where a reindex could find something else.
 
     Files of these suffixes and folders count, hidden ones do not. Of a path that is gone nobody
     knows whether it was a folder. Blocking.
     """
+    found = set()
     for change, path in changes:
-        if any(part.startswith(".") for part in Path(path).relative_to(root).parts):
+        below = Path(path).relative_to(root)
+        if any(part.startswith(".") for part in below.parts):
             continue
         suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122 - names may be unreadable
-        if suffix in suffixes or change is Change.deleted:
-            return True
-        if Path(path).is_dir():
-            return True
-    return False
+        if suffix in suffixes or change is Change.deleted or Path(path).is_dir():
+            # The folder itself is "" and not ".": no name.
+            found.add(below.as_posix() if below.parts else "")
+    return frozenset(found)
 
 
 def _place(folder: Path) -> tuple[int, int] | None:

@@ -10,7 +10,7 @@ picture encoding, because vectors belong to bytes and texts, not to paths.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,23 +19,14 @@ from sqlalchemy import func, select, update
 from core.types import Failure, ModelIdentity
 from index.contents import Contents, identity_of
 from index.database import BUSY_SECONDS, Database, open_database
-from index.records import (
-    BadFile,
-    Batch,
-    Changes,
-    IndexedPicture,
-    Known,
-    RunProgress,
-    Stamp,
-    text_hash,
-)
-from index.rows import captions_of
+from index.known import KnownPart, known_at, known_of
+from index.records import Batch, Changes, Known, RunProgress, text_hash
+from index.rows import restricted
 from index.schema import (
     caption_vectors,
     captions,
     collections,
     failures,
-    files,
     picture_vectors,
     pictures,
     runs,
@@ -121,75 +112,49 @@ class Catalogue:
     def known(self, collection: str) -> Known:
         """Everything that a reindex compares the folder with."""
         with self._database.read() as connection:
-            texts = captions_of(connection, collection)
-            table = pictures.c
-            # Unpacked: looking up columns by name takes half of the time of many rows.
-            indexed = tuple(
-                IndexedPicture(
-                    id=key,
-                    path=path,
-                    sha256=sha256,
-                    width=width,
-                    height=height,
-                    captions=tuple(texts.get(key, ())),
-                )
-                for key, path, sha256, width, height in connection.execute(
-                    select(table.id, table.path, table.sha256, table.width, table.height)
-                    .where(table.collection == collection)
-                    .order_by(table.path)
-                )
-            )
-            read = files.c
-            stamps = {
-                path: Stamp(path, size, mtime_ns, sha256)
-                for path, size, mtime_ns, sha256 in connection.execute(
-                    select(read.path, read.size, read.mtime_ns, read.sha256).where(
-                        read.collection == collection
-                    )
-                )
-            }
-            bad = {
-                row.sha256: BadFile(
-                    Failure(row.path, row.code, row.reason), row.sha256, row.size, row.mtime_ns
-                )
-                for row in connection.execute(
-                    select(failures).where(
-                        failures.c.collection == collection, failures.c.sha256 != ""
-                    )
-                )
-            }
-            identity = identity_of(connection, collection)
-        return Known(identity=identity, pictures=indexed, stamps=stamps, bad=bad)
+            return known_of(connection, collection)
+
+    def known_at(self, collection: str, paths: Iterable[str], prefixes: Iterable[str]) -> KnownPart:
+        """The same at some paths, and below prefixes that end in ``/`` or a dot."""
+        with self._database.read() as connection:
+            return known_at(connection, collection, paths, prefixes)
 
     def encoded_pictures(
-        self, fingerprint: str, *, since_run: int = 0
+        self, fingerprint: str, *, since_run: int = 0, among: Iterable[str] | None = None
     ) -> dict[str, tuple[int, int]]:
         """Contents that this model has encoded: SHA-256 -> width and height in pixels.
 
-        Only vectors that were written by ``since_run`` or a later run count.
+        Only vectors that were written by ``since_run`` or a later run count; ``among``: only
+        these contents are asked for.
         """
         table = picture_vectors
+        query = select(table.c.sha256, table.c.width, table.c.height).where(
+            table.c.fingerprint == fingerprint, table.c.run >= since_run
+        )
         with self._database.read() as connection:
             return {
                 sha256: (width, height)
-                for sha256, width, height in connection.execute(
-                    select(table.c.sha256, table.c.width, table.c.height).where(
-                        table.c.fingerprint == fingerprint, table.c.run >= since_run
-                    )
-                )
+                for each in restricted(query, table.c.sha256, among)
+                for sha256, width, height in connection.execute(each).all()
             }
 
-    def encoded_captions(self, fingerprint: str, *, since_run: int = 0) -> set[str]:
-        """The :func:`~index.records.text_hash` of every text that this model has encoded."""
+    def encoded_captions(
+        self, fingerprint: str, *, since_run: int = 0, among: Iterable[str] | None = None
+    ) -> set[str]:
+        """The :func:`~index.records.text_hash` of every text that this model has encoded.
+
+        ``among``: only these are asked for.
+        """
         table = caption_vectors
+        query = select(table.c.text_hash).where(
+            table.c.fingerprint == fingerprint, table.c.run >= since_run
+        )
         with self._database.read() as connection:
-            return set(
-                connection.execute(
-                    select(table.c.text_hash).where(
-                        table.c.fingerprint == fingerprint, table.c.run >= since_run
-                    )
-                ).scalars()
-            )
+            return {
+                key
+                for each in restricted(query, table.c.text_hash, among)
+                for (key,) in connection.execute(each).all()
+            }
 
     @contextmanager
     def contents(self, collection: str) -> Iterator[Contents]:

@@ -51,6 +51,8 @@ class FileWorker:
     ``bad`` the contents that are known to be no picture; all three grow. ``decoding``
     bounds the pictures that are decoded at once, ``in_flight`` the files under way in all,
     and so the pixels in memory. ``on_done`` is told how many files are done, of how many.
+    ``recall`` tells of contents that are not among ``encoded`` whether they have a vector all
+    the same, and the size of the picture; it may block.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class FileWorker:
         decoding: int,
         in_flight: int,
         on_done: Callable[[int, int], None],
+        recall: Callable[[str], tuple[int, int] | None] | None = None,
     ) -> None:
         self._embedder = embedder
         self._decoder = decoder
@@ -77,6 +80,7 @@ class FileWorker:
         self._decoding = asyncio.Semaphore(decoding)
         self._in_flight = in_flight
         self._on_done = on_done
+        self._recall = recall
         self.contents: dict[str, str] = {}
         """SHA-256 of every file that could be read, by path."""
         self.failed: dict[str, Failure] = {}
@@ -160,6 +164,7 @@ class FileWorker:
     async def _picture(self, picture: SourcePicture, path: Path, content: Content) -> bool:
         """Encode the content where nobody has; False where the file changed meanwhile."""
         sha256 = content.sha256
+        await self._remember(sha256)
         if sha256 in self.encoded or sha256 in self.bad or sha256 in self._claimed:
             return True
         self._claimed.add(sha256)
@@ -185,6 +190,13 @@ class FileWorker:
             return True
         finally:
             self._claimed.discard(sha256)
+
+    async def _remember(self, sha256: str) -> None:
+        if self._recall is None or sha256 in self.encoded:
+            return
+        size = await finished_in_thread(self._recall, sha256)
+        if size is not None:
+            self.encoded[sha256] = size
 
     async def _captions(self, picture: SourcePicture) -> None:
         for text in picture.captions:

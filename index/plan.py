@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-from index.records import IndexedPicture, NewPicture
+from core.types import Failure
+from index.encoding import FileWorker
+from index.records import BadFile, IndexedPicture, NewPicture
+from index.sources import Scan
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,27 @@ class Plan:
     changed: tuple[IndexedPicture, ...]
     removed: tuple[str, ...]
     unchanged: int
+
+
+def outcome(
+    scan: Scan, worker: FileWorker, others: Sequence[BadFile]
+) -> tuple[list[NewPicture], tuple[BadFile, ...]]:
+    """The pictures that have a vector, and everything that failed, by path."""
+    present: list[NewPicture] = []
+    failures = [*(BadFile(failure) for failure in scan.failures), *others]
+    failures.extend(BadFile(failure) for failure in worker.failed.values())
+    for picture in scan.pictures:
+        sha256 = worker.contents.get(picture.path)
+        if sha256 is None:
+            continue
+        if sha256 in worker.encoded:
+            width, height = worker.encoded[sha256]
+            present.append(NewPicture(picture.path, sha256, width, height, picture.captions))
+        elif sha256 in worker.bad:
+            bad = worker.bad[sha256]
+            told = Failure(picture.path, bad.failure.code, bad.failure.reason)
+            failures.append(replace(bad, failure=told))
+    return present, tuple(sorted(failures, key=lambda bad: bad.failure.path))
 
 
 def plan(
@@ -67,18 +91,27 @@ def plan(
         else:
             matches.append((old, new))
 
-    after = [(old, _moved(old, new)) for old, new in matches]
-    changed = tuple(new for old, new in after if new != old)
+    changed = tuple(_moved(old, new) for old, new in matches if not _same(old, new))
     return Plan(
         added=tuple(added),
         changed=changed,
         removed=tuple(old.id for old in free.values()),
-        unchanged=len(kept) + len(after) - len(changed),
+        unchanged=len(kept) + len(matches) - len(changed),
     )
 
 
 def _name(path: str) -> str:
     return PurePosixPath(path).name
+
+
+def _same(old: IndexedPicture, new: NewPicture) -> bool:
+    # Compared before anything is made: as a rule nearly all are.
+    return (
+        old.path == new.path
+        and old.sha256 == new.sha256
+        and old.captions == new.captions
+        and (old.width, old.height) == (new.width, new.height)
+    )
 
 
 def _moved(old: IndexedPicture, new: NewPicture) -> IndexedPicture:

@@ -15,6 +15,7 @@ from index.catalogue import Catalogue
 from index.library import CollectionSpec
 from index.overlays import Overlays
 from index.records import Suspects
+from index.reindex_part import Place
 from index.reindex_run import ReindexRun
 from index.removals import SHARE, RemovalGuard
 from index.store import SnapshotStore
@@ -63,6 +64,8 @@ class Reindexer:
         self._in_flight = in_flight
         self._guard = RemovalGuard(max_removed_share)
         self._running: dict[str, Progress] = {}
+        # The folders that were plain when they were looked at last, and that look succeeded.
+        self._plain: dict[str, Place] = {}
 
     def running(self) -> Mapping[str, Progress]:
         """The progress of each collection that is being reindexed by this process."""
@@ -75,6 +78,7 @@ class Reindexer:
         full: bool = False,
         confirm_removals: bool = False,
         suspects: Suspects = _NOTHING,
+        paths: frozenset[str] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> ReindexReport:
         """Scan the folder, encode what is new, then switch to the new state in one step.
@@ -83,6 +87,11 @@ class Reindexer:
         goes on from there, while searches have the old state. ``full`` encodes everything
         anew, also for another model; ``suspects`` are what else is read and encoded anew.
         ``on_progress`` is called on the event loop.
+
+        ``paths`` are those below the folder, with ``/``, that alone have changed since a run of
+        this reindexer, folders among them: then it takes as long as they are many. The whole
+        folder is looked at all the same where these cannot be understood alone
+        (:func:`index.reindex_part.scan_part`), or where it is another one than before.
 
         Where more pictures are gone than may be without asking, or all of them, nothing is
         removed, added or changed without ``confirm_removals``; what was encoded until that
@@ -110,7 +119,7 @@ class Reindexer:
         try:
             lock = await self._lock(collection)
             try:
-                return await ReindexRun(
+                run = ReindexRun(
                     spec,
                     catalogue=self._catalogue,
                     store=self._store,
@@ -124,7 +133,14 @@ class Reindexer:
                     guard=replace(self._guard, confirmed=confirm_removals),
                     suspects=suspects,
                     tell=tell,
-                ).run()
+                    named=paths,
+                    # Where it fails, nobody knows what it has missed.
+                    plain_place=self._plain.pop(collection, None),
+                )
+                report = await run.run()
+                if run.plain_place is not None:
+                    self._plain[collection] = run.plain_place
+                return report
             finally:
                 lock.release()
         finally:

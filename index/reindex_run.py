@@ -8,19 +8,24 @@ from dataclasses import replace
 
 from core.errors import EncodingFailed, ModelMismatch, SourceError
 from core.ports import Clock, Embedder, PictureDecoder
-from core.types import Failure, Progress, ReindexReport
+from core.types import Progress, ReindexReport
 from index.catalogue import Catalogue
 from index.encoding import FileWorker
 from index.keeper import Keeper
 from index.library import CollectionSpec
 from index.overlays import Overlays
-from index.plan import plan
-from index.records import BadFile, Changes, Known, NewPicture, Suspects
+from index.plan import outcome, plan
+from index.records import BadFile, Changes, Known, Suspects
+from index.reindex_part import Place, ScanPart, place_of, scan_part
 from index.reindex_uploads import UploadPass
 from index.removals import RemovalGuard
+from index.run_vectors import RunVectors
 from index.sources import Scan, SourcePicture, scan_folder
 from index.store import SnapshotStore
 from index.threads import finished_in_thread
+
+_TOLD_EACH = 100
+"""Pictures from one word about the scan to the next: each wakes the event loop."""
 
 _ROUNDS = 3
 """Two files of one content share the work; where the one that did it changed meanwhile, the
@@ -46,7 +51,13 @@ class ReindexRun:
         guard: RemovalGuard,
         suspects: Suspects,
         tell: Callable[[Progress], None],
+        named: frozenset[str] | None = None,
+        plain_place: Place | None = None,
     ) -> None:
+        """``named``: paths of the folder that alone may have changed; None: any may.
+
+        ``plain_place`` is what the run before has left of it.
+        """
         self._spec = spec
         self._catalogue = catalogue
         self._store = store
@@ -60,35 +71,61 @@ class ReindexRun:
         self._guard = guard
         self._suspects = suspects
         self._tell = tell
+        self._named = named
+        self.plain_place = plain_place
+        """Which folder it is, where changes in it may be looked at alone from now on."""
 
     async def run(self) -> ReindexReport:
         """Do it. Raises what :meth:`index.reindex.Reindexer.reindex` says."""
         started = self._clock.monotonic()
-        name, identity = self._spec.name, self._embedder.identity
-        known = await finished_in_thread(self._catalogue.known, name)
+        place = await finished_in_thread(place_of, self._spec.folder)
+        part = await finished_in_thread(self._part)
+        if part is None:
+            known = await finished_in_thread(self._catalogue.known, self._spec.name)
+            scan, total = await self._scan(), len(known.pictures)
+            elsewhere: tuple[BadFile, ...] = ()
+        else:
+            known, scan, total, elsewhere = part.known, part.scan, part.total, part.failures
         self._check_model(known)
-        scan = await self._scan()
-        self._check_folder(known, scan)
+        if part is None:
+            self._check_folder(known, scan)
+        done = await self._done(known, scan, total, elsewhere, whole=part is None)
+        if scan.plain and place == await finished_in_thread(place_of, self._spec.folder):
+            self.plain_place = place
+        return replace(done, seconds=self._clock.monotonic() - started)
+
+    async def _done(
+        self,
+        known: Known,
+        scan: Scan,
+        total: int,
+        elsewhere: tuple[BadFile, ...],
+        *,
+        whole: bool,
+    ) -> ReindexReport:
+        """Make the catalogue say what was scanned; ``elsewhere`` are failures that stay."""
+        name, identity = self._spec.name, self._embedder.identity
         run = await finished_in_thread(
             self._catalogue.begin_run, name, identity.fingerprint, full=self._full
         )
         chat = UploadPass(self._overlays, name, scan.folder)
-        worker = await self._worker(run, known, scan, chat)
-        added = chat.waiting(worker, await finished_in_thread(chat.fresh))
+        since = run if self._full else 0
+        vectors = RunVectors(self._catalogue, identity.fingerprint, since=since)
+        worker = await self._worker(run, known, scan, chat, vectors, whole=whole)
+        # Where only some paths have changed, uploads have not.
+        added = chat.waiting(worker, await finished_in_thread(chat.fresh)) if whole else []
         await self._work(worker, [*scan.pictures, *added])
         # An upload may have been forgotten meanwhile, with a vector that was counted on.
-        await self._look_again(worker, run)
-        await self._work(worker, [*scan.pictures, *added])
+        if await vectors.lost(worker, known, [*scan.pictures, *added]):
+            await self._work(worker, [*scan.pictures, *added])
 
         self._tell(Progress(stage="commit", done=0, total=len(scan.pictures)))
         bad_uploads = await finished_in_thread(chat.failures, worker, added)
-        present, failures = _outcome(scan, worker, bad_uploads)
+        present, failures = outcome(scan, worker, [*bad_uploads, *elsewhere])
         difference = plan(known.pictures, present, scan.unreadable)
         self._check_encoder(worker, difference.removed)
         # Renames are known only now; what was encoded is kept for the confirmed run.
-        self._guard.check(
-            self._spec.folder, name, removed=len(difference.removed), known=len(known.pictures)
-        )
+        self._guard.check(self._spec.folder, name, removed=len(difference.removed), known=total)
         paths = frozenset(picture.path for picture in scan.pictures)
         changes = Changes(
             added=difference.added,
@@ -98,14 +135,11 @@ class ReindexRun:
             paths=paths,
             mended=bool(self._suspects),
             vanished=frozenset(known.stamps.keys() - paths),
+            sweeping=whole,
         )
         generation = await finished_in_thread(self._catalogue.apply, run, name, identity, changes)
-        if not await finished_in_thread(self._store.is_current, name, generation):
-            # A full run makes vectors anew of pictures that are not among the changes.
-            same = known.identity == identity and not self._full
-            await finished_in_thread(self._store.commit, name, changes if same else None)
-        await finished_in_thread(self._store.merge, name)
-        late = await self._latecomers(worker, chat)
+        await self._publish(known, changes, generation, whole=whole)
+        late = whole and await self._latecomers(worker, chat)
         if added or late:
             await finished_in_thread(chat.announce)
         self._tell(Progress("commit", len(scan.pictures), len(scan.pictures)))
@@ -114,10 +148,34 @@ class ReindexRun:
             added=len(difference.added),
             changed=len(difference.changed),
             removed=len(difference.removed),
-            unchanged=difference.unchanged,
+            unchanged=total - len(difference.changed) - len(difference.removed),
             failed=tuple(bad.failure for bad in failures),
-            seconds=self._clock.monotonic() - started,
+            seconds=0.0,
         )
+
+    async def _publish(
+        self, known: Known, changes: Changes, generation: int, *, whole: bool
+    ) -> None:
+        """Let everybody search the catalogue's state."""
+        name = self._spec.name
+        if whole or changes.searchable:
+            if not await finished_in_thread(self._store.is_current, name, generation):
+                # A full run makes vectors anew of pictures that are not among the changes.
+                same = known.identity == self._embedder.identity and not self._full
+                await finished_in_thread(self._store.commit, name, changes if same else None)
+            await finished_in_thread(self._store.merge, name)
+
+    def _part(self) -> ScanPart | None:
+        """What the named paths hold; None where all of the folder has to be looked at."""
+        place, folder = self.plain_place, self._spec.folder
+        self.plain_place = None
+        if self._named is None or self._full or self._suspects:
+            return None
+        if place is None or place != place_of(folder):
+            return None
+        part = scan_part(self._catalogue, self._spec, self._named)
+        # Another folder may have taken its place meanwhile, as when a disk goes.
+        return part if place == place_of(folder) else None
 
     async def _work(self, worker: FileWorker, pictures: Sequence[SourcePicture]) -> None:
         for _ in range(_ROUNDS):
@@ -125,20 +183,6 @@ class ReindexRun:
             if not todo:
                 break
             await worker.work(todo)
-
-    async def _look_again(self, worker: FileWorker, run: int) -> None:
-        """Count on no vector that is not in the catalogue any more."""
-        encoded, texts = await self._encoded(run)
-        worker.encoded = {key: worker.encoded[key] for key in worker.encoded.keys() & encoded}
-        worker.texts &= texts
-
-    async def _encoded(self, run: int) -> tuple[dict[str, tuple[int, int]], set[str]]:
-        """What has a vector of this model that this run may take over."""
-        model, since = self._embedder.identity.fingerprint, run if self._full else 0
-        return (
-            await finished_in_thread(self._catalogue.encoded_pictures, model, since_run=since),
-            await finished_in_thread(self._catalogue.encoded_captions, model, since_run=since),
-        )
 
     async def _latecomers(self, worker: FileWorker, chat: UploadPass) -> bool:
         """Encode what was added meanwhile by a process with the model before; whether any was.
@@ -149,8 +193,9 @@ class ReindexRun:
         if not fresh:
             return False
         model = self._embedder.identity.fingerprint
-        worker.encoded |= await finished_in_thread(self._catalogue.encoded_pictures, model)
-        worker.texts |= await finished_in_thread(self._catalogue.encoded_captions, model)
+        encoded, texts = await RunVectors(self._catalogue, model, since=0).all()
+        worker.encoded |= encoded
+        worker.texts |= texts
         late = chat.waiting(worker, fresh)
         await self._work(worker, late)
         return bool(late)
@@ -159,14 +204,25 @@ class ReindexRun:
         loop = asyncio.get_running_loop()
 
         def found(count: int) -> None:
-            loop.call_soon_threadsafe(self._tell, Progress(stage="scan", done=count, total=0))
+            if count % _TOLD_EACH == 0:
+                loop.call_soon_threadsafe(self._tell, Progress("scan", count, 0))
 
         self._tell(Progress(stage="scan", done=0, total=0))
-        return await finished_in_thread(scan_folder, self._spec.folder, found)
+        scan = await finished_in_thread(scan_folder, self._spec.folder, found)
+        self._tell(Progress(stage="scan", done=len(scan.pictures), total=0))
+        return scan
 
-    async def _worker(self, run: int, known: Known, scan: Scan, chat: UploadPass) -> FileWorker:
-        fingerprint = self._embedder.identity.fingerprint
-        encoded, texts = await self._encoded(run)
+    async def _worker(
+        self,
+        run: int,
+        known: Known,
+        scan: Scan,
+        chat: UploadPass,
+        vectors: RunVectors,
+        *,
+        whole: bool,
+    ) -> FileWorker:
+        encoded, texts = await (vectors.all() if whole else vectors.at(known, scan))
         suspects = self._suspects
         worker = FileWorker(
             embedder=self._embedder,
@@ -176,7 +232,7 @@ class ReindexRun:
                 self._clock,
                 run=run,
                 collection=self._spec.name,
-                fingerprint=fingerprint,
+                fingerprint=self._embedder.identity.fingerprint,
             ),
             locate=chat.locate,
             encoded={key: size for key, size in encoded.items() if key not in suspects.pictures},
@@ -185,6 +241,7 @@ class ReindexRun:
             decoding=self._decoding,
             in_flight=self._in_flight,
             on_done=lambda done, total: self._tell(Progress("encode", done, total)),
+            recall=None if whole else vectors.recall,
         )
         for picture in scan.pictures:
             stamp = known.stamps.get(picture.path)
@@ -224,24 +281,3 @@ class ReindexRun:
                 f"No picture could be encoded ({broken[0].reason}). Nothing was changed.",
                 remedy="Check the device and its memory, then reindex again.",
             )
-
-
-def _outcome(
-    scan: Scan, worker: FileWorker, uploads: Sequence[BadFile]
-) -> tuple[list[NewPicture], tuple[BadFile, ...]]:
-    """The pictures that have a vector, and everything that failed, by path."""
-    present: list[NewPicture] = []
-    failures = [*(BadFile(failure) for failure in scan.failures), *uploads]
-    failures.extend(BadFile(failure) for failure in worker.failed.values())
-    for picture in scan.pictures:
-        sha256 = worker.contents.get(picture.path)
-        if sha256 is None:
-            continue
-        if sha256 in worker.encoded:
-            width, height = worker.encoded[sha256]
-            present.append(NewPicture(picture.path, sha256, width, height, picture.captions))
-        elif sha256 in worker.bad:
-            bad = worker.bad[sha256]
-            told = Failure(picture.path, bad.failure.code, bad.failure.reason)
-            failures.append(replace(bad, failure=told))
-    return present, tuple(sorted(failures, key=lambda bad: bad.failure.path))

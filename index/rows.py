@@ -10,6 +10,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Select,
     Table,
     and_,
     bindparam,
@@ -63,6 +64,16 @@ def chunks(values: Iterable[str]) -> Iterator[list[str]]:
         yield chunk
 
 
+def restricted(
+    query: Select[Any], column: Column[Any], values: Iterable[str] | None
+) -> Iterator[Select[Any]]:
+    """The query for rows whose column holds one of these values, in parts; None: for all."""
+    if values is None:
+        yield query
+    else:
+        yield from (query.where(column.in_(chunk)) for chunk in chunks(values))
+
+
 def delete_where_in(
     connection: Connection,
     column: Column[Any],
@@ -82,7 +93,7 @@ def captions_of(connection: Connection, collection: str) -> dict[str, list[str]]
         .join(pictures, captions.c.picture_id == pictures.c.id)
         .where(pictures.c.collection == collection)
         .order_by(captions.c.picture_id, captions.c.position)
-    ):
+    ).all():
         texts.setdefault(picture_id, []).append(text)
     return texts
 
@@ -130,12 +141,18 @@ def failure_row(collection: str, bad: BadFile) -> dict[str, Any]:
     }
 
 
+def is_reindexing(connection: Connection) -> bool:
+    """Whether a reindex is unfinished anywhere, which may count on vectors not in use yet."""
+    unfinished = select(runs.c.id).where(runs.c.finished_at.is_(None))
+    return connection.execute(unfinished).first() is not None
+
+
 def drop_unused_vectors(connection: Connection) -> None:
     """Forget the vectors that no picture, upload, caption and model of a collection needs.
 
     Does nothing while a reindex is unfinished anywhere: its vectors are not in use yet.
     """
-    if connection.execute(select(runs.c.id).where(runs.c.finished_at.is_(None))).first():
+    if is_reindexing(connection):
         return
     models = select(collections.c.model_fingerprint).where(
         collections.c.model_fingerprint.is_not(None)

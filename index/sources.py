@@ -30,13 +30,15 @@ class Scan:
     """A folder's pictures by path, and what could not be read of it.
 
     ``folder`` is resolved. ``unreadable`` are folders below it, ending in ``/``, of which
-    nobody knows what they hold.
+    nobody knows what they hold. ``plain``: what is to be known of a picture lies in its own
+    file and in those beside it, so that others need no look where these have changed.
     """
 
     folder: Path
     pictures: tuple[SourcePicture, ...]
     failures: tuple[Failure, ...]
     unreadable: tuple[str, ...]
+    plain: bool = False
 
 
 def scan_folder(folder: Path, on_found: Callable[[int], None] = lambda _count: None) -> Scan:
@@ -53,24 +55,24 @@ def scan_folder(folder: Path, on_found: Callable[[int], None] = lambda _count: N
     names = _Names(root, walked.pictures)
     captions: dict[str, list[str]] = {found.path: [] for found in walked.pictures}
     failures = list(walked.failures)
-    for table in _tables(root, walked.caption_files):
+    tables = _tables(root, walked.caption_files)
+    for table in tables:
         failures.extend(table.failures)
         failures.extend(_take(table, names, captions))
-    failures.extend(_side_by_side(root, walked.caption_files, captions))
+    failures.extend(side_by_side(root, walked.caption_files, captions))
     return Scan(
         folder=root,
-        pictures=tuple(
-            SourcePicture(
-                path=found.path,
-                size=found.size,
-                mtime_ns=found.mtime_ns,
-                captions=_captions_of(found.path, captions[found.path]),
-            )
-            for found in walked.pictures
-        ),
+        pictures=tuple(source_of(found, captions[found.path]) for found in walked.pictures),
         failures=tuple(sorted(failures, key=lambda failure: failure.path)),
         unreadable=walked.unreadable,
+        plain=not (tables or walked.linked or walked.unreadable),
     )
+
+
+def source_of(found: Found, written: Sequence[str]) -> SourcePicture:
+    """A picture with what is written about it, or what its name says where nothing is."""
+    captions = _captions_of(found.path, written)
+    return SourcePicture(found.path, found.size, found.mtime_ns, captions)
 
 
 def _captions_of(path: str, written: Sequence[str]) -> tuple[str, ...]:
@@ -92,7 +94,7 @@ def _take(table: Table, names: _Names, captions: Mapping[str, list[str]]) -> Seq
     failures: dict[str, Failure] = {}
     for row in table.rows:
         try:
-            path = names.find(table.path, row)
+            path = names.plainly(table.path, row) or names.find(table.path, row)
         except SourceError as error:
             shown = tidy(row.picture) or table.path
             failures.setdefault(
@@ -108,7 +110,13 @@ def _take(table: Table, names: _Names, captions: Mapping[str, list[str]]) -> Seq
     return tuple(failures.values())
 
 
-def _side_by_side(
+def texts_beside(picture: str) -> Sequence[str]:
+    """The paths of which the first that is there holds a caption of this picture."""
+    stem = os.path.splitext(picture)[0]  # noqa: PTH122 - relative, with slashes
+    return f"{stem}.txt", f"{stem}.TXT", f"{picture}.txt"
+
+
+def side_by_side(
     root: Path, caption_files: Sequence[str], captions: Mapping[str, list[str]]
 ) -> list[Failure]:
     """Captions from ``x.txt`` (or ``x.png.txt``) beside ``x.png``."""
@@ -116,8 +124,7 @@ def _side_by_side(
     failures: list[Failure] = []
     read: dict[str, str] = {}
     for picture, written in captions.items():
-        stem = os.path.splitext(picture)[0]  # noqa: PTH122 - relative, with slashes
-        for candidate in (f"{stem}.txt", f"{stem}.TXT", f"{picture}.txt"):
+        for candidate in texts_beside(picture):
             if candidate not in texts:
                 continue
             try:
@@ -147,6 +154,10 @@ class _Names:
         self._alike: dict[str, list[str]] = {}
         for path in sorted(self._paths):
             self._alike.setdefault(_folded(path), []).append(path)
+
+    def plainly(self, table: str, row: Row) -> str | None:
+        """The same path where a table beside the folders names it as it is: nearly always."""
+        return row.picture if "/" not in table and row.picture in self._paths else None
 
     def find(self, table: str, row: Row) -> str:
         """The path of the picture that a row names. Raises SourceError."""

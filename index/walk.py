@@ -38,13 +38,14 @@ class Walk:
     """What a folder holds, by path.
 
     ``unreadable`` are folders that could not be looked into, relative, ending in ``/``:
-    what they hold is unknown, not gone.
+    what they hold is unknown, not gone. ``linked``: some files are links to others.
     """
 
     pictures: tuple[Found, ...]
     caption_files: tuple[str, ...]
     failures: tuple[Failure, ...]
     unreadable: tuple[str, ...]
+    linked: bool = False
 
 
 def inside(folder: Path, path: Path) -> bool:
@@ -75,6 +76,16 @@ def walk(folder: Path, on_found: Callable[[int], None] = lambda _count: None) ->
     return _Walker(root, on_found).run()
 
 
+def walk_below(root: Path, prefix: str) -> Walk:
+    """The same of one folder below a resolved one; its path ends in ``/``."""
+    return _Walker(root, lambda _count: None).run(prefix)
+
+
+def is_hidden(path: str) -> bool:
+    """Whether a walk passes this relative path by, by its name or that of a folder above."""
+    return any(part.startswith(".") or part in _FOREIGN_FOLDERS for part in path.split("/"))
+
+
 class _Walker:
     def __init__(self, root: Path, on_found: Callable[[int], None]) -> None:
         self._root = root
@@ -83,9 +94,10 @@ class _Walker:
         self._caption_files: list[str] = []
         self._failures: list[Failure] = []
         self._unreadable: list[str] = []
+        self._linked = False
 
-    def run(self) -> Walk:
-        waiting = [""]
+    def run(self, start: str = "") -> Walk:
+        waiting = [start]
         while waiting:
             waiting.extend(self._folder(waiting.pop()))
         return Walk(
@@ -93,6 +105,7 @@ class _Walker:
             caption_files=tuple(sorted(self._caption_files)),
             failures=tuple(sorted(self._failures, key=lambda failure: failure.path)),
             unreadable=tuple(sorted(self._unreadable)),
+            linked=self._linked,
         )
 
     def _folder(self, prefix: str) -> Iterator[str]:
@@ -136,7 +149,10 @@ class _Walker:
     def _follow(self, path: str, entry: os.DirEntry[str], suffix: str) -> bool:
         """Whether a link is to be taken like what it points to."""
         if inside(self._root, Path(entry.path)):
-            return not entry.is_dir()
+            if entry.is_dir():
+                return False
+            self._linked = True
+            return True
         if suffix in PICTURE_SUFFIXES | CAPTION_SUFFIXES or entry.is_dir():
             self._fail(path, "This link leads out of the folder. Copy the pictures into it.")
         return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
@@ -13,10 +13,13 @@ from index.records import Batch, Changes, IndexedPicture, text_hash
 from index.rows import (
     delete_where_in,
     drop_unused_vectors,
+    drop_vectors_of,
     failure_row,
     insert_all,
     insert_pictures,
+    is_reindexing,
     replace,
+    restricted,
 )
 from index.schema import (
     caption_vectors,
@@ -147,6 +150,7 @@ def apply_changes(
 
     # All go before any comes: two pictures may have swapped their paths.
     touched = [*changes.removed, *(picture.id for picture in changes.changed)]
+    before_it = _vector_keys(connection, touched)
     delete_where_in(connection, captions.c.picture_id, touched)
     delete_where_in(connection, pictures.c.id, touched)
     insert_all(
@@ -178,7 +182,25 @@ def apply_changes(
 
     put_generation(connection, collection, generation, identity)
     connection.execute(update(runs).where(runs.c.id == run).values(finished_at=now))
-    if full or other_model or touched or not changes.added:
+    if full or other_model or (changes.sweeping and (touched or not changes.added)):
         # New pictures alone leave nothing behind. What killed runs left waits for the next run.
         drop_unused_vectors(connection)
+    elif touched and not is_reindexing(connection):
+        drop_vectors_of(connection, *before_it)
     return generation
+
+
+def _vector_keys(connection: Connection, ids: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The contents of these pictures and the hashes of their captions."""
+    contents, texts = (
+        [
+            key
+            for query in restricted(select(key), of, ids)
+            for key in connection.execute(query).scalars()
+        ]
+        for key, of in (
+            (pictures.c.sha256, pictures.c.id),
+            (captions.c.text_hash, captions.c.picture_id),
+        )
+    )
+    return contents, texts

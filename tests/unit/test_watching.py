@@ -15,7 +15,8 @@ from watchfiles import Change
 
 import bot.watching
 from bot.jobs import ReindexJobs
-from bot.watching import FolderWatch, WatchOptions, is_relevant
+from bot.watching import FolderWatch, WatchOptions, relevant
+from core.errors import CatalogueError
 from core.types import Lane, Progress, ReindexReport
 from index.walk import CAPTION_SUFFIXES, PICTURE_SUFFIXES
 from tests.fakes import FakeEmbedder, picture_bytes
@@ -31,6 +32,8 @@ class Runs:
     def __init__(self, gallery: Gallery) -> None:
         self._reindexer = gallery.reindexer
         self.ended = 0
+        self.broken = False
+        self.named: list[frozenset[str] | None] = []
         self.at_once = 0
 
     def running(self) -> dict[str, Progress]:
@@ -43,14 +46,18 @@ class Runs:
         *,
         full: bool = False,
         confirm_removals: bool = False,
+        paths: frozenset[str] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> ReindexReport:
         """One run."""
         assert not full
         assert not confirm_removals
         self.at_once = max(self.at_once, 1 + len(self.running()))
+        self.named.append(paths)
         try:
-            return await self._reindexer.reindex(collection, on_progress=on_progress)
+            if self.broken:
+                raise CatalogueError("The disk is full.")
+            return await self._reindexer.reindex(collection, paths=paths, on_progress=on_progress)
         finally:
             self.ended += 1
 
@@ -101,11 +108,14 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """What the system has told so far, and whether it counted as a change."""
     told: list[bool] = []
 
-    def noted(root: Path, changes: set[tuple[Change, str]], suffixes: frozenset[str]) -> bool:
-        told.append(is_relevant(root, changes, suffixes))
-        return told[-1]
+    def noted(
+        root: Path, changes: set[tuple[Change, str]], suffixes: frozenset[str]
+    ) -> frozenset[str]:
+        names = relevant(root, changes, suffixes)
+        told.append(bool(names))
+        return names
 
-    monkeypatch.setattr(bot.watching, "is_relevant", noted)
+    monkeypatch.setattr(bot.watching, "relevant", noted)
     return told
 
 
@@ -128,6 +138,36 @@ async def test_changes_are_found_without_being_asked_for(gallery: Gallery, polli
         gallery.add("other/new/pink.png", "pink", 4)
         await _until(lambda: "other/new/pink.png" in gallery.shown())
     assert gallery.embedder.pictures_encoded == 4
+
+
+@pytest.mark.parametrize("polling", [False, True])
+async def test_what_has_changed_is_looked_at_alone(gallery: Gallery, polling: bool) -> None:
+    """The first look is at everything, as nobody knows since when; later ones at what is named."""
+    async with _watching(gallery, replace(QUICK, polling=polling)) as (_, runs):
+        assert runs.named[0] is None
+        seen = len(runs.named)
+        gallery.add("sub/green.png", "green", 3)
+        await _until(lambda: "sub/green.png" in gallery.shown())
+        assert None not in runs.named[seen:]
+        assert set().union(*(names or () for names in runs.named[seen:])) <= {
+            "sub/green.png",
+            "sub",
+            "probe.txt",
+        }
+
+
+async def test_after_a_failure_everything_is_looked_at(gallery: Gallery) -> None:
+    """What a run that failed was told is looked for with the next change."""
+    async with _watching(gallery) as (_, runs):
+        runs.broken = True
+        ended = runs.ended
+        gallery.add("green.png", "green", 3)
+        await _until(lambda: runs.ended > ended and not runs.running())
+        runs.broken = False
+        seen = len(runs.named)
+        gallery.add("pink.png", "pink", 4)
+        await _until(lambda: {"green.png", "pink.png"} <= gallery.shown().keys())
+        assert runs.named[seen] is None
 
 
 async def test_a_reindex_causes_no_other(gallery: Gallery) -> None:
@@ -236,15 +276,18 @@ def test_what_counts_as_a_change(tmp_path: Path) -> None:
     (tmp_path / "folder.d").mkdir()
     (tmp_path / "file.d").write_text("x")
 
-    def relevant(path: str, change: Change = Change.added) -> bool:
+    def counts(path: str, change: Change = Change.added) -> bool:
         there = os.path.join(tmp_path, path)  # noqa: PTH118 - as the system says it
-        return is_relevant(tmp_path, {(change, there)}, SUFFIXES)
+        found = relevant(tmp_path, {(change, there)}, SUFFIXES)
+        assert found <= {path}
+        return bool(found)
 
-    assert relevant("a.JPG")
-    assert relevant("sub/captions.csv", Change.modified)
-    assert relevant("folder.d")
-    assert relevant("gone.d", Change.deleted)
-    assert not relevant("file.d")
-    assert not relevant("a.jpg.part")
-    assert not relevant(".a.jpg")
-    assert not relevant(".trash/a.jpg", Change.deleted)
+    assert counts("a.JPG")
+    assert counts("sub/captions.csv", Change.modified)
+    assert counts("folder.d")
+    assert counts("gone.d", Change.deleted)
+    assert not counts("file.d")
+    assert not counts("a.jpg.part")
+    assert not counts(".a.jpg")
+    assert not counts(".trash/a.jpg", Change.deleted)
+    assert relevant(tmp_path, {(Change.modified, str(tmp_path))}, SUFFIXES) == {""}
