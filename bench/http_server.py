@@ -24,6 +24,7 @@ import numpy as np
 from aiohttp import web
 from numpy.typing import NDArray
 
+from bench.closed_loop import questions
 from bench.collection import asked, kept_collection
 from bench.generations import MODEL, NAME
 from bench.http_stages import stages
@@ -32,7 +33,7 @@ from bot.logs import configure
 from bot.timed import Stages, TimedEmbedder, TimedLibrary
 from bot.web_app import WebAdapter, WebOptions
 from core.embedding import BatchedEmbedder
-from core.ports import Library, Snapshot
+from core.ports import Library, Snapshot, WordIndex
 from core.search import Search
 from core.types import CollectionStatus, Picture, PixelBatch, PixelSpec, Vectors
 from index.catalogue import Catalogue
@@ -95,6 +96,24 @@ class KnownAnswers:
         return self._index.reconstruct(rows)
 
 
+class KnownWords:
+    """The WordIndex port over another index, whose answers to some texts it has kept.
+
+    Any text has one of these answers, as any has one of the vectors of :class:`KnownTexts`.
+    """
+
+    def __init__(self, index: WordIndex, texts: Sequence[str]) -> None:
+        self._index = index
+        self._texts = texts
+        self._found: dict[int, list[tuple[NDArray[np.float32], NDArray[np.int64]]]] = {}
+
+    def search(self, text: str, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """What the index has found for one of them, once it has been asked for so many."""
+        if k not in self._found:
+            self._found[k] = [self._index.search(each, k) for each in self._texts]
+        return self._found[k][zlib.crc32(text.encode()) % len(self._texts)]
+
+
 class LibraryOfKnownAnswers:
     """A Library that opens what another one opens, with indexes that know the answers."""
 
@@ -118,6 +137,9 @@ class LibraryOfKnownAnswers:
                 picture_index=KnownAnswers(snapshot.picture_index, self._queries),
                 caption_index=KnownAnswers(snapshot.caption_index, self._queries),
             )
+            # Made by a snapshot when it is first asked for, and kept where it looks for it.
+            words = KnownWords(snapshot.caption_words, questions(len(self._queries), 0))
+            vars(twin)["caption_words"] = words
         return twin
 
     async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from sqlalchemy import inspect
 
 from core.errors import CatalogueError
 from index.catalogue import Catalogue
@@ -191,6 +192,55 @@ class TestLog:
         assert catalogue.unfinished_run("c1") is not None
         assert catalogue.unfinished_run("c2") is None
         catalogue.close()
+
+    def test_a_commit_that_no_index_knows(self, tmp_path: Path) -> None:
+        """Killed between its commit and the word of it, a process leaves no damage behind.
+
+        Others go on before its commit, and the end of it stays in the log. What they committed
+        is still looked after.
+        """
+        file = tmp_path / "catalogue.sqlite"
+        catalogue = Catalogue.open(file)
+        catalogue.begin_run("mine", "f", full=False)
+        index = file.with_name(f"{file.name}-shm")
+        before = index.read_bytes()
+        with sqlite3.connect(file) as killed:
+            killed.execute("CREATE TABLE large AS SELECT zeroblob(100000) AS data")
+        with index.open("r+b") as shared:
+            shared.write(before[:96])  # both copies of its head
+        catalogue.begin_run("later", "f", full=False)
+        refuse_torn_log(file)
+        dead = tmp_path / "dead" / file.name
+        dead.parent.mkdir()
+        for name in (file.name, log_of(file).name, index.name):
+            (dead.parent / name).write_bytes((tmp_path / name).read_bytes())
+        killed.close()
+        catalogue.close()
+        went_on = Catalogue.open(dead)
+        assert went_on.unfinished_run("later") is not None
+        with went_on.database.read() as connection:
+            assert not inspect(connection).has_table("large")
+        went_on.close()
+
+    @pytest.mark.parametrize("with_index", [True, False])
+    def test_damaged_where_an_index_was_left(self, tmp_path: Path, *, with_index: bool) -> None:
+        """An index beside the log clears it of no damage in what was committed."""
+        file = tmp_path / "alive" / "catalogue.sqlite"
+        catalogue = Catalogue.open(file)
+        catalogue.database.erase()
+        for number in range(3):
+            catalogue.begin_run(f"c{number}", "f", full=False)
+        dead = tmp_path / "dead" / file.name
+        dead.parent.mkdir()
+        for each in file.parent.glob(f"{file.name}*"):
+            if with_index or not each.name.endswith("-shm"):
+                (dead.parent / each.name).write_bytes(each.read_bytes())
+        catalogue.close()
+        data = bytearray(log_of(dead).read_bytes())
+        data[1000] ^= 4
+        log_of(dead).write_bytes(data)
+        with pytest.raises(CatalogueError, match="log of the catalogue is damaged"):
+            refuse_torn_log(dead)
 
     def test_begun_anew(self, tmp_path: Path) -> None:
         """Frames of the log before, behind those of the present one, are no damage."""
