@@ -41,6 +41,10 @@ _UPRIGHT: Final = {
     8: Image.Transpose.ROTATE_90,
 }
 
+_READ_AT_ONCE: Final = 8 << 20
+"""Bytes of a JPEG that its decoder gets at a time: all of one of 12 megapixels, as a rule. In
+Pillow's pieces of 64 KiB it takes 5 % longer."""
+
 _PROFILE_BYTES: Final = 128 * 1024
 """Larger colour profiles are not passed on: those of cameras and screens have under 4 KiB."""
 
@@ -93,8 +97,10 @@ def read_picture(
             with Image.open(file, formats=[name]) as image:
                 _check_pixels(image.size, limits.max_pixels)
                 reduction = None
-                if at_least is not None and name == "JPEG":
-                    reduction = _reduce(image, at_least)
+                if name == "JPEG":
+                    image.decodermaxblock = _READ_AT_ONCE
+                    if at_least is not None:
+                        reduction = _reduce(image, at_least)
                 image.load()
                 # A HEIF file may turn out larger than its header said.
                 _check_pixels(image.size, limits.max_pixels)
