@@ -58,7 +58,6 @@ def fit_pixels(image: Image.Image, spec: PixelSpec, reduction: Reduction | None 
     picture by at most 4 levels of 255 (5 where edges were halved), 0.5 on average.
     """
     filter_ = Image.Resampling(spec.resample)
-    reduced = reduction is not None
     if reduction is None:
         image = to_rgb(image)
         reduction = Reduction(image.size)
@@ -67,7 +66,7 @@ def fit_pixels(image: Image.Image, spec: PixelSpec, reduction: Reduction | None 
     elif spec.fit == "stretch":
         fitted = fill(image, reduction.spare, (spec.width, spec.height), filter_)
     else:
-        fitted = _cropped(image, reduction, spec, filter_, exact=not reduced)
+        fitted = _cropped(image, reduction, spec, filter_)
     return np.array(fitted, dtype=np.uint8)
 
 
@@ -92,19 +91,14 @@ def smallest_source(size: Size, spec: PixelSpec) -> Size:
 
 
 def _cropped(
-    image: Image.Image,
-    reduction: Reduction,
-    spec: PixelSpec,
-    filter_: Image.Resampling,
-    *,
-    exact: bool,
+    image: Image.Image, reduction: Reduction, spec: PixelSpec, filter_: Image.Resampling
 ) -> Image.Image:
     width, height = _scaled_size(reduction.size, spec)
     top, left = _crop_offset(height, spec.height), _crop_offset(width, spec.width)
     box = (left, top, left + spec.width, top + spec.height)
     # What is cut away need not be scaled: a quarter of a photograph. Only the whole one scaled
     # has the very bytes of transformers, which a reduced picture has not in any case.
-    if not exact or width * height > _WHOLE_SCALED_PIXELS:
+    if reduction.size != image.size or width * height > _WHOLE_SCALED_PIXELS:
         return _scaled_window(image, reduction.spare, (width, height), box, filter_)
     whole = image
     if image.size != (width, height):

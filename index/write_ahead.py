@@ -141,8 +141,10 @@ def _loses_commits(file: BinaryIO, committed: _Committed | None) -> bool:
     # A process may be killed when all of its transaction is in the log, and the index does not
     # say so yet. Whoever holds the database open goes on before it, and writes over the
     # beginning of it: what is left of it looks like a commit behind damage.
-    counted = committed is not None and committed.salts == header[16:24]
-    return commits_behind and not (counted and committed and whole >= committed.frames)
+    cleared = (
+        committed is not None and committed.salts == header[16:24] and whole >= committed.frames
+    )
+    return commits_behind and not cleared
 
 
 def _frames(file: BinaryIO, size: int) -> Iterator[_Frame]:
