@@ -71,19 +71,27 @@ def test_everybody_has_the_answer_that_he_would_have_alone(asked: list[tuple[int
     asyncio.run(ask())
 
 
+async def asked_while_busy(
+    searches: SharedSearches, index: Counted, k: int, vectors: Vectors
+) -> tuple[asyncio.Task[list[list[int]]], list[asyncio.Task[list[list[int]]]]]:
+    """The first question, which the index keeps waiting, and those of vectors that came since."""
+    first = asyncio.create_task(searches.answer([Lookup(index, _VECTORS[0], k)], rows_of))
+    while not index.searches:  # noqa: ASYNC110 - the thread has no event of the loop's
+        await asyncio.sleep(0)
+    others = [
+        asyncio.create_task(searches.answer([Lookup(index, vector, k)], rows_of))
+        for vector in vectors
+    ]
+    await asyncio.sleep(0)
+    return first, others
+
+
 async def test_those_who_come_while_all_are_busy_share_a_search() -> None:
     """The first is looked up at once; the others wait for it, and no more than a turn's."""
     index = Counted(_VECTORS)
     index.go_on.clear()
     searches = SharedSearches(1)
-    first = asyncio.create_task(searches.answer([Lookup(index, _VECTORS[0], 2)], rows_of))
-    while not index.searches:  # noqa: ASYNC110 - the thread has no event of the loop's
-        await asyncio.sleep(0)
-    others = [
-        asyncio.create_task(searches.answer([Lookup(index, vector, 2)], rows_of))
-        for vector in _VECTORS[1:21]
-    ]
-    await asyncio.sleep(0)
+    first, others = await asked_while_busy(searches, index, 2, _VECTORS[1:21])
     index.go_on.set()
     assert await first == [alone(index, _VECTORS[0], 2)]
     assert await asyncio.gather(*others) == [[alone(index, v, 2)] for v in _VECTORS[1:21]]
@@ -116,14 +124,7 @@ async def test_whoever_leaves_is_not_looked_up() -> None:
     index = Counted(_VECTORS)
     index.go_on.clear()
     searches = SharedSearches(1)
-    first = asyncio.create_task(searches.answer([Lookup(index, _VECTORS[0], 1)], rows_of))
-    while not index.searches:  # noqa: ASYNC110 - the thread has no event of the loop's
-        await asyncio.sleep(0)
-    waiting = [
-        asyncio.create_task(searches.answer([Lookup(index, vector, 1)], rows_of))
-        for vector in _VECTORS[1:4]
-    ]
-    await asyncio.sleep(0)
+    first, waiting = await asked_while_busy(searches, index, 1, _VECTORS[1:4])
     first.cancel()
     waiting[1].cancel()
     await asyncio.sleep(0)
