@@ -84,10 +84,14 @@ class Calibration:
     image: Thresholds
     captions: CaptionScale
 
+    def spreads(self, queries: Vectors) -> list[tuple[float, float]]:
+        """Median and lower deviation of the cosines of each query, float32 [n, d]."""
+        middle, deviation = _moments(queries @ self.sample.T)
+        return list(zip(middle.tolist(), deviation.tolist(), strict=True))
+
     def spread(self, query: Vectors) -> tuple[float, float]:
         """Median and lower deviation of the query's cosines over the sample."""
-        middle, deviation = _moments((self.sample @ query)[None])
-        return float(middle[0]), float(deviation[0])
+        return self.spreads(query[None])[0]
 
     def bands(
         self, query: Vectors, scores: NDArray[np.float32], thresholds: Thresholds

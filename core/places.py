@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +18,9 @@ from core.types import Band, FoundBy, Vectors
 
 LIFTED_AMONG = 256
 """Pictures among which those without a caption are lifted to where a silent caption stands."""
+
+
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,14 +69,41 @@ class Found(NamedTuple):
         return FoundBy.CAPTION if self.seen is Band.WEAK else FoundBy.BOTH
 
 
+class Standing(NamedTuple):
+    """A row with its cosine and what decides its place.
+
+    ``seen``, ``told`` and ``band``: places in ``BEST_FIRST`` of what picture, caption and both
+    are worth. A lower ``group`` stands before every higher one, and within it the higher
+    ``merit``; of equal ones the lower row.
+    """
+
+    row: int
+    score: float
+    seen: int
+    told: int
+    band: int
+    group: int
+    merit: float
+
+    @property
+    def place(self) -> tuple[int, float, int]:
+        """By which all are ordered."""
+        return self.group, -self.merit, self.row
+
+    @property
+    def found(self) -> Found:
+        """The row as it is shown."""
+        best = BEST_FIRST
+        score = cosine(self.score)
+        return Found(self.row, score, best[self.band], best[self.seen], best[self.told])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Standings:
-    """Some rows with what decides their order, a column each, [n].
+    """Some rows with what a :class:`Standing` has of each, a column each, [n].
 
-    ``rows`` int64 and their cosines ``scores`` float64; ``seen``, ``told`` and ``bands``, int64:
-    places in ``BEST_FIRST`` of what picture, caption and both are worth; ``groups`` int64, of
-    which a lower one stands before every higher one, and within it ``merits`` float64, the
-    highest first. Of equal ones the lower row stands first.
+    ``rows``, ``seen``, ``told``, ``bands`` and ``groups`` are int64, ``scores`` and ``merits``
+    float64.
     """
 
     rows: NDArray[np.int64]
@@ -84,25 +117,14 @@ class Standings:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, place: int) -> Found:
-        seen, told, band = self.seen[place], self.told[place], self.bands[place]
-        score = cosine(float(self.scores[place]))
-        return Found(
-            int(self.rows[place]), score, BEST_FIRST[band], BEST_FIRST[seen], BEST_FIRST[told]
-        )
+    def __iter__(self) -> Iterator[Standing]:
+        # A page looks at a few of some hundred: they are made when their turn comes.
+        for start in range(0, len(self), _AT_ONCE):
+            some = (column[start : start + _AT_ONCE].tolist() for column in self._columns)
+            yield from map(Standing._make, zip(*some, strict=True))
 
-    def ordered(self) -> Standings:
-        """The same rows in their order."""
-        return self.at(np.lexsort((self.rows, -self.merits, self.groups)))
-
-    def at(self, places: NDArray[np.int64] | NDArray[np.bool_]) -> Standings:
-        """Those at these places."""
-        return Standings(*(column[places] for column in self._columns))
-
-    def joined(self, other: Standings) -> Standings:
-        """These, then others."""
-        pairs = zip(self._columns, other._columns, strict=True)
-        return Standings(*(np.concatenate(pair) for pair in pairs))
+    def __getitem__(self, place: int) -> Standing:
+        return Standing(*(column.item(place) for column in self._columns))
 
     @property
     def _columns(self) -> tuple[NDArray[Any], ...]:
@@ -117,61 +139,77 @@ class Standings:
         )
 
 
+_PLACE = attrgetter("place")
+
+
 class Judged:
     """Rows of a snapshot as one ranking judges them."""
 
-    def __init__(self, snapshot: Snapshot, calibration: Calibration, ranking: Ranking) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        calibration: Calibration,
+        ranking: Ranking,
+        spread: tuple[float, float],
+    ) -> None:
+        """``spread``: what :meth:`core.bands.Calibration.spread` says of the ranking's vector."""
         self._snapshot = snapshot
         self._calibration = calibration
         self._ranking = ranking
-        self._spread = calibration.spread(ranking.vector)
+        self._spread = spread
 
-    def lifted(self, nearest: NDArray[np.int64]) -> Standings:
+    def lifted(self, nearest: NDArray[np.int64]) -> list[Standing]:
         """The rows that captions lift, of which those without one are among the nearest.
 
         They are the same ones whatever page is asked for.
         """
         told, ranking = self._ranking.told, self._ranking
-        nothing = np.empty(0, dtype=np.int64)
-        if told is None or not len(told.rows):
-            return self._standings(nothing, nothing.astype(np.float32), None)
+        if told is None:
+            return []
         raised = told.lifts > 0
-        rows, lifts = told.rows[raised], told.lifts[raised]
         if ranking.among is not None:
-            mine = np.isin(rows, ranking.among)
-            rows, lifts = rows[mine], lifts[mine]
+            raised &= np.isin(told.rows, ranking.among)
+        rows, matches, lifts = told.rows[raised], told.matches[raised], told.lifts[raised]
         if told.silent:
             pictures = self._snapshot.pictures
             silent = [row for row in nearest.tolist() if not pictures[row].caption]
             quiet = np.setdiff1d(np.array(silent, dtype=np.int64), rows)
             rows = np.concatenate([rows, quiet])
+            matches = np.concatenate([matches, np.full(len(quiet), -np.inf)])
             lifts = np.concatenate([lifts, np.full(len(quiet), told.silent)])
+        if not len(rows):
+            return []
         scores = self._snapshot.picture_index.reconstruct(rows) @ ranking.vector
-        return self._standings(rows, scores, lifts)
+        captions = self._calibration.captions.bands(matches)
+        return sorted(self._standings(rows, scores, captions, lifts), key=_PLACE)
 
-    def plain(
-        self, rows: NDArray[np.int64], scores: NDArray[np.float32], lifted: Standings
-    ) -> Standings:
-        """The fetched rows that captions do not lift, with their cosines."""
-        own = ~np.isin(rows, lifted.rows)
-        return self._standings(rows[own], scores[own], None)
+    def plain(self, rows: NDArray[np.int64], scores: NDArray[np.float32]) -> Standings:
+        """Rows with their cosines as an index finds them, without what captions say; in order.
+
+        The highest cosine comes first and of equal ones the lower row, and that is their order:
+        a lower cosine never has a better band.
+        """
+        if self._ranking.recognised is not None:
+            first = np.argsort(rows != self._ranking.recognised, kind="stable")
+            rows, scores = rows[first], scores[first]
+        weak = np.full(len(rows), len(BEST_FIRST) - 1, dtype=np.int64)
+        return self._standings(rows, scores, weak, None)
 
     def _standings(
         self,
         rows: NDArray[np.int64],
         scores: NDArray[np.float32],
+        told: NDArray[np.int64],
         lifts: NDArray[np.float64] | None,
     ) -> Standings:
         """All of them at once: some hundred rows for each question."""
         ranking = self._ranking
         middle, deviation = self._spread
         exact = scores.astype(np.float64)
-        z = (exact - middle) / deviation
-        seen = ranking.thresholds.places(exact, z)
-        told = np.full(len(rows), len(BEST_FIRST) - 1, dtype=np.int64)
-        if lifts is not None and ranking.told is not None:
-            told = self._calibration.captions.bands(ranking.told.matches_of(rows))
-            z = z + lifts
+        merits = (exact - middle) / deviation
+        seen = ranking.thresholds.places(exact, merits)
+        if lifts is not None:
+            merits += lifts
         bands = groups = np.minimum(seen, told)
         if not ranking.told_suffices:
             bands, groups = seen, np.zeros_like(seen)
@@ -179,25 +217,21 @@ class Judged:
             known = rows == ranking.recognised
             fair = np.minimum(bands, BEST_FIRST.index(Band.FAIR))
             bands, groups = np.where(known, fair, bands), np.where(known, -1, groups)
-        return Standings(rows, exact, seen, told, bands, groups, z)
+        return Standings(rows, exact, seen, told, bands, groups, merits)
 
 
-def in_order(plain: Standings, lifted: Standings, *, whole: bool) -> Standings:
-    """All in their places; ``whole``: there are no others.
+def in_order(plain: Standings, lifted: Sequence[Standing], *, whole: bool) -> Iterator[Standing]:
+    """The rows that were fetched and those that are lifted, each once; both are in order.
 
-    What is lifted but stands below the last one fetched waits for those in between.
+    ``whole``: there are no others; else some were fetched. What is lifted but stands below the
+    last one fetched waits for those in between.
     """
-    if not len(lifted):
-        return plain.ordered()
+    rows = {each.row for each in lifted}
+    others = (each for each in plain if each.row not in rows)
     if not whole:
-        fetched = plain.ordered()
-        if not len(fetched):
-            return fetched
-        group, merit, row = fetched.groups[-1], fetched.merits[-1], fetched.rows[-1]
-        level = (lifted.merits > merit) | ((lifted.merits == merit) & (lifted.rows < row))
-        sure = (lifted.groups < group) | ((lifted.groups == group) & level)
-        lifted = lifted.at(sure)
-    return plain.joined(lifted).ordered()
+        end = plain[len(plain) - 1].place
+        lifted = [each for each in lifted if each.place < end]
+    return heapq.merge(others, lifted, key=_PLACE)
 
 
 def cosine(score: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +13,24 @@ from numpy.typing import NDArray
 from core.bands import Calibration
 from core.captions import Told
 from core.chosen_rows import ChosenRows
-from core.places import LIFTED_AMONG, Found, Judged, Ranking, Standings, cosine, in_order
-from core.ports import Snapshot
-from core.shared_searches import Lookup, Near, look
+from core.places import (
+    LIFTED_AMONG,
+    Found,
+    Judged,
+    Ranking,
+    Standing,
+    cosine,
+    in_order,
+)
+from core.ports import Snapshot, VectorIndex
+from core.shared_searches import Lookup, Near, nearest
 from core.types import Band, CaptionHit, DescribeResult, Hit, SearchResult, Vectors
 
 # How much of an excluded text is taken out of the query, in deviations of its own
 # scores for one of the query's: at 1 the exclusion would weigh as much as the wish.
 _EXCLUDE_WEIGHT = 0.5
 _FIRST_FETCH = 64
-_READ = 32
+_READ = 16
 """Vectors read at once while hits are collected: a page and its near-duplicates, as a rule."""
 
 
@@ -48,22 +57,35 @@ def without(ranking: Ranking, unwanted: Vectors, told: Told, calibration: Calibr
     return replace(ranking, vector=vector, unwanted=unwanted, unwanted_told=told)
 
 
+class Seen(NamedTuple):
+    """The pictures nearest to a query, and the spread of its cosines (:mod:`core.bands`)."""
+
+    near: Near
+    spread: tuple[float, float]
+
+
 def page_lookup(
     snapshot: Snapshot,
+    calibration: Calibration,
     vector: Vectors,
     *,
     k: int,
     offset: int,
     in_words: bool,
     among: NDArray[np.int64] | None = None,
-) -> Lookup:
+) -> Lookup[Seen]:
     """What :func:`rank_page` wants to know first of a query, float32 [d].
 
     ``in_words``: captions are asked, too; ``among``: the rows that may be hits at all.
     """
+    index = _searched(snapshot, among)
     fetch = max(_FIRST_FETCH, 4 * (offset + k + 1), LIFTED_AMONG if in_words else 0)
-    index = snapshot.picture_index
-    return Lookup(index if among is None else ChosenRows(index, among), vector, fetch)
+
+    def ask(queries: Vectors) -> list[Seen]:
+        near = nearest(index, queries, fetch)
+        return list(map(Seen, near, calibration.spreads(queries)))
+
+    return Lookup(ask, (rank_page, id(index), id(calibration), fetch), vector)
 
 
 def rank_page(
@@ -74,36 +96,37 @@ def rank_page(
     *,
     k: int,
     offset: int,
-    near: Near | None = None,
+    seen: Seen | None = None,
 ) -> SearchResult:
     """Hits ``offset + 1`` to ``offset + k``, near-duplicates collapsed onto the best one.
 
     Pictures come in the order of their standard scores, those that captions speak for lifted
-    (:mod:`core.captions`), and a better band before a worse one. ``near``: what
+    (:mod:`core.captions`), and a better band before a worse one. ``seen``: what
     :func:`page_lookup` found for the ranking's vector, where somebody has looked already.
     """
-    wanted = offset + k + 1
-    lookup = page_lookup(
-        snapshot,
-        ranking.vector,
-        k=k,
-        offset=offset,
-        in_words=ranking.told is not None,
-        among=ranking.among,
-    )
-    index, fetch = lookup.index, lookup.k
-    scores, rows = near or look(lookup)
-    judged = Judged(snapshot, calibration, ranking)
+    if seen is None:
+        in_words, among = ranking.told is not None, ranking.among
+        lookup = page_lookup(
+            snapshot,
+            calibration,
+            ranking.vector,
+            k=k,
+            offset=offset,
+            in_words=in_words,
+            among=among,
+        )
+        seen = lookup.alone()
+    index = _searched(snapshot, ranking.among)
+    judged = Judged(snapshot, calibration, ranking, seen.spread)
+    scores, rows = seen.near
     lifted = judged.lifted(rows[:LIFTED_AMONG])
     while True:
-        plain = judged.plain(rows, scores, lifted)
-        whole = fetch >= len(index)
-        ordered = in_order(plain, lifted, whole=whole)
-        found = _collapse(snapshot, calibration, ranking, ordered, wanted)
-        if len(found) >= wanted or whole:
+        whole = len(rows) == len(index)
+        ordered = in_order(judged.plain(rows, scores), lifted, whole=whole)
+        found = _collapse(snapshot, calibration, ranking, ordered, offset + k + 1)
+        if len(found) > offset + k or whole:
             break
-        fetch *= 4
-        scores, rows = look(Lookup(index, ranking.vector, fetch))
+        ((scores, rows),) = nearest(index, ranking.vector[None], 4 * len(rows))
     page = found[offset : offset + k]
     hits = tuple(
         Hit(
@@ -123,6 +146,11 @@ def rank_page(
         has_more=len(found) > offset + k,
         close_match=any(f.band is not Band.WEAK for f in found[:k]),
     )
+
+
+def _searched(snapshot: Snapshot, among: NDArray[np.int64] | None) -> VectorIndex:
+    index = snapshot.picture_index
+    return index if among is None else ChosenRows(index, among)
 
 
 def captioned_hits(
@@ -169,38 +197,34 @@ def _collapse(
     snapshot: Snapshot,
     calibration: Calibration,
     ranking: Ranking,
-    ordered: Standings,
+    ordered: Iterator[Standing],
     wanted: int,
 ) -> list[Found]:
     """The first ``wanted`` of them without near-duplicates, or more."""
-    shown = np.empty((len(ordered), len(ranking.vector)), dtype=np.float32)
+    shown = np.empty((0, len(ranking.vector)), dtype=np.float32)
     seen = set(ranking.hidden)
     found: list[Found] = []
-    for each, vector in _with_vectors(snapshot, ordered):
-        if ranking.unlike is not None and vector @ ranking.unlike >= ranking.duplicate_cosine:
-            continue
-        digest = snapshot.pictures[each.row].sha256
-        alike = shown[: len(found)] @ vector
-        if digest in seen or (alike.size and alike.max() >= ranking.duplicate_cosine):
-            continue
-        seen.add(digest)
-        shown[len(found)] = vector
-        found.append(each)
-        if ranking.unwanted is None and len(found) == wanted:
-            break
+    while several := list(islice(ordered, _READ)):
+        rows = np.array([each.row for each in several], dtype=np.int64)
+        vectors = snapshot.picture_index.reconstruct(rows)
+        others = shown if ranking.unlike is None else np.vstack([shown, ranking.unlike])
+        fresh = (vectors @ others.T).max(axis=1, initial=-1.0) < ranking.duplicate_cosine
+        alike = vectors @ vectors.T
+        kept: list[int] = []
+        for place, each in enumerate(several):
+            digest = snapshot.pictures[each.row].sha256
+            if not fresh[place] or digest in seen:
+                continue
+            fresh &= alike[place] < ranking.duplicate_cosine
+            seen.add(digest)
+            kept.append(place)
+            found.append(each.found)
+            if ranking.unwanted is None and len(found) == wanted:
+                return found
+        shown = np.vstack([shown, vectors[kept]])
     if ranking.unwanted is None:
         return found
     return _demote(found, shown, ranking, ranking.unwanted, calibration)
-
-
-def _with_vectors(
-    snapshot: Snapshot, ordered: Standings
-) -> Iterator[tuple[Found, NDArray[np.float32]]]:
-    """Each with its vector, float32 [d], read as far as somebody looks."""
-    for start in range(0, len(ordered), _READ):
-        rows = ordered.rows[start : start + _READ]
-        for place, vector in enumerate(snapshot.picture_index.reconstruct(rows), start=start):
-            yield ordered[place], vector
 
 
 def _demote(
@@ -210,7 +234,7 @@ def _demote(
     unwanted: Vectors,
     calibration: Calibration,
 ) -> list[Found]:
-    against = vectors[: len(found)] @ unwanted
+    against = vectors @ unwanted
     bands = calibration.bands(unwanted, against, calibration.text)
     told = np.full(len(found), -np.inf)
     if ranking.unwanted_told is not None:

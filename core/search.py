@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -27,7 +28,7 @@ from core.places import Ranking
 from core.ports import Embedder, Labels, Library, PictureDecoder, Snapshot
 from core.ranking import captioned_hits, describe_page, mix, page_lookup, rank_page, without
 from core.recognition import Posted, Recogniser
-from core.shared_searches import Near, SharedSearches
+from core.shared_searches import Lookup, SharedSearches
 from core.tagged import Tagger, listed
 from core.tagging import parse
 from core.types import (
@@ -120,31 +121,32 @@ class Search:
         async with self._in_time():
             snapshot = await self._library.open(collection, community)
             chosen = await self._tagger.choose(snapshot, asked.labels)
-            vectors = await asyncio.gather(
-                *(self._embedder.embed_text(t) for t in (asked.text, unwanted) if t)
-            )
+            vectors = await self._embed_texts([t for t in (asked.text, unwanted) if t])
             query = vectors[0] if chosen is None or asked.text else chosen.direction
             calibration = await self._calibrate(snapshot)
 
             # What most ask is looked up together; what else an index is asked, each by itself.
             plain = chosen is None and unwanted is None
-            lookups = [] if not asked.text else [lookup(snapshot, query)]
+            lookups: list[Lookup[Any]] = []
+            if asked.text:
+                lookups.append(lookup(snapshot, calibration.captions, query))
             if plain:
-                lookups.append(page_lookup(snapshot, query, k=k, offset=offset, in_words=True))
+                page = page_lookup(snapshot, calibration, query, k=k, offset=offset, in_words=True)
+                lookups.append(page)
 
-            def rank(near: Sequence[Near]) -> SearchResult:
+            def rank(found: Sequence[Any]) -> SearchResult:
                 ranking = Ranking(query, calibration.text, self._rules.duplicate_cosine)
                 if asked.text:
-                    said = told(snapshot, calibration.captions, query, asked.text, near[0])
+                    said = told(snapshot, calibration.captions, query, asked.text, found[0])
                     ranking = replace(ranking, told=said)
                 if chosen is not None:
                     ranking = replace(ranking, among=chosen.rows)
                 if unwanted is not None:
                     said = told(snapshot, calibration.captions, vectors[-1], unwanted)
                     ranking = without(ranking, vectors[-1], said, calibration)
-                nearest = near[-1] if plain else None
+                seen = found[-1] if plain else None
                 page = rank_page(
-                    snapshot, calibration, ranking, text, k=k, offset=offset, near=nearest
+                    snapshot, calibration, ranking, text, k=k, offset=offset, seen=seen
                 )
                 return page if asked.text else listed(page)
 
@@ -197,12 +199,12 @@ class Search:
             calibration = await self._calibrate(snapshot)
 
             lookups = (
-                [page_lookup(snapshot, query, k=k, offset=offset, in_words=False)]
+                [page_lookup(snapshot, calibration, query, k=k, offset=offset, in_words=False)]
                 if words is None
                 else []
             )
 
-            def rank(near: Sequence[Near]) -> SearchResult:
+            def rank(found: Sequence[Any]) -> SearchResult:
                 ranking = Ranking(query, calibration.image, self._rules.duplicate_cosine)
                 if known is not None:
                     ranking = replace(ranking, recognised=known.row)
@@ -214,9 +216,9 @@ class Search:
                         told=told(snapshot, calibration.captions, wanted, words),
                         told_suffices=False,
                     )
-                nearest = near[0] if near else None
+                seen = found[0] if found else None
                 return rank_page(
-                    snapshot, calibration, ranking, words, k=k, offset=offset, near=nearest
+                    snapshot, calibration, ranking, words, k=k, offset=offset, seen=seen
                 )
 
             return await self._tagger.tagged(snapshot, self._searches.answer(lookups, rank))
@@ -240,7 +242,7 @@ class Search:
                 )
             calibration = await self._calibrate(snapshot)
 
-            def rank(_: Sequence[Near]) -> SearchResult:
+            def rank(_: Sequence[Any]) -> SearchResult:
                 ranking = Ranking(
                     snapshot.picture_index.reconstruct(np.array([row]))[0],
                     calibration.image,
@@ -330,6 +332,11 @@ class Search:
         way = ways(tuple(View), square=height == width)[chosen]
         return (posted, Posted(picture, way, seen[chosen])), False
 
+    async def _embed_texts(self, texts: Sequence[str]) -> Sequence[Vectors]:
+        if len(texts) == 1:
+            return (await self._embedder.embed_text(texts[0]),)  # a task would cost as much again
+        return await asyncio.gather(*map(self._embedder.embed_text, texts))
+
     async def _embed_picture(self, picture: bytes | Path) -> Vectors:
         decoded = await self._decoder.decode(picture, self._embedder.pixel_spec)
         return await self._embedder.embed_pixels(decoded.pixels)
@@ -340,7 +347,7 @@ class Search:
             # One calibration a snapshot, however many searches arrive together.
             known = asyncio.ensure_future(asyncio.to_thread(calibrate, snapshot))
             self._calibrations[snapshot] = known
-        return await asyncio.shield(known)
+        return known.result() if known.done() else await asyncio.shield(known)
 
     def _clean(self, text: str) -> str:
         cleaned = " ".join(text.replace("\0", " ").split())

@@ -12,7 +12,7 @@ import asyncio
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -23,6 +23,7 @@ from core.errors import ShuttingDown
 from core.ports import VectorIndex
 from core.types import Vectors
 
+_T = TypeVar("_T")
 _R = TypeVar("_R")
 
 _TOGETHER = 16
@@ -30,31 +31,39 @@ _TOGETHER = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lookup:
-    """The ``k`` nearest to a query, float32 [d], are wanted of an index."""
+class Lookup(Generic[_T]):
+    """Something is wanted to be known of a query, float32 [d].
 
-    index: VectorIndex
+    ``ask`` tells it of several queries at once, float32 [n, d], of each as if it were alone (but
+    for rounding); blocking. ``kind`` is equal for lookups that one ``ask`` may answer together.
+    """
+
+    ask: Callable[[Vectors], Sequence[_T]]
+    kind: Hashable
     query: Vectors
-    k: int
+
+    def alone(self) -> _T:
+        """The answer. Blocking."""
+        return self.ask(self.query[None])[0]
 
 
 class Near(NamedTuple):
-    """What a lookup found: scores and rows, float32 and int64 [min(k, len)], best first."""
+    """What an index finds: scores and rows, float32 and int64 [min(k, len)], best first."""
 
     scores: NDArray[np.float32]
     rows: NDArray[np.int64]
 
 
-def look(lookup: Lookup) -> Near:
-    """What the index answers. Blocking."""
-    scores, rows = lookup.index.search(lookup.query[None], lookup.k)
-    return Near(scores[0], rows[0])
+def nearest(index: VectorIndex, queries: Vectors, k: int) -> list[Near]:
+    """The ``k`` nearest to each query, float32 [n, d]. Blocking."""
+    scores, rows = index.search(queries, k)
+    return list(map(Near, scores, rows))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Question(Generic[_R]):
-    lookups: Sequence[Lookup]
-    finish: Callable[[Sequence[Near]], _R]
+    lookups: Sequence[Lookup[Any]]
+    finish: Callable[[Sequence[Any]], _R]
     answer: asyncio.Future[_R]
 
 
@@ -74,10 +83,12 @@ class SharedSearches:
         self._turns: set[asyncio.Task[None]] = set()
         self._computing = threading.Lock()
 
-    async def answer(self, lookups: Sequence[Lookup], finish: Callable[[Sequence[Near]], _R]) -> _R:
-        """What ``finish`` makes in a thread of what each of the lookups finds.
+    async def answer(
+        self, lookups: Sequence[Lookup[Any]], finish: Callable[[Sequence[Any]], _R]
+    ) -> _R:
+        """What ``finish`` makes in a thread of the answers to the lookups.
 
-        Raises what an index or ``finish`` raises for this question, and ShuttingDown.
+        Raises what a lookup or ``finish`` raises for this question, and ShuttingDown.
         """
         question: _Question[_R] = _Question(
             lookups, finish, asyncio.get_running_loop().create_future()
@@ -123,12 +134,8 @@ class SharedSearches:
     def _answer(self, turn: Sequence[_Question[Any]]) -> list[Any]:
         """The answer of each, or what it raised."""
         found = _found([lookup for question in turn for lookup in question.lookups])
-        outcomes: list[Any] = []
         with self._computing:
-            for question in turn:
-                near = [next(found) for _ in question.lookups]
-                outcomes.append(_finished(question, near))
-        return outcomes
+            return [_finished(each, [next(found) for _ in each.lookups]) for each in turn]
 
 
 def _tell(question: _Question[Any], outcome: Any) -> None:
@@ -144,36 +151,36 @@ def _taken(waiting: deque[_Question[Any]]) -> list[_Question[Any]]:
     return [waiting.popleft() for _ in range(min(_TOGETHER, len(waiting)))]
 
 
-def _finished(question: _Question[Any], found: Sequence[Near | Exception]) -> Any:
-    near = [each for each in found if not isinstance(each, Exception)]
+def _finished(question: _Question[Any], found: Sequence[Any]) -> Any:
     broken = next((each for each in found if isinstance(each, Exception)), None)
     if broken is not None:
         return broken
     try:
-        return question.finish(near)
+        return question.finish(found)
     except Exception as error:  # noqa: BLE001 - it belongs to the one who asked
         return error
 
 
-def _found(lookups: Sequence[Lookup]) -> Iterator[Near | Exception]:
-    """What each found, those of one index and number together, or what it raised."""
-    together: dict[tuple[int, int], list[int]] = {}
+def _found(lookups: Sequence[Lookup[Any]]) -> Iterator[Any]:
+    """The answer to each, those of one kind together, or what it raised."""
+    together: dict[Hashable, list[int]] = {}
     for place, lookup in enumerate(lookups):
-        together.setdefault((id(lookup.index), lookup.k), []).append(place)
-    found: dict[int, Near | Exception] = {}
+        together.setdefault(lookup.kind, []).append(place)
+    found: dict[int, Any] = {}
     for places in together.values():
-        first = lookups[places[0]]
+        ask = lookups[places[0]].ask
         try:
-            scores, rows = first.index.search(np.stack([lookups[p].query for p in places]), first.k)
-            found |= {place: Near(scores[n], rows[n]) for n, place in enumerate(places)}
+            found.update(
+                zip(places, ask(np.stack([lookups[p].query for p in places])), strict=True)
+            )
         except Exception:  # noqa: BLE001 - each learns by itself whether it was the cause
             found |= {place: _alone(lookups[place]) for place in places}
     return (found[place] for place in range(len(lookups)))
 
 
-def _alone(lookup: Lookup) -> Near | Exception:
+def _alone(lookup: Lookup[Any]) -> Any:
     try:
-        return look(lookup)
+        return lookup.alone()
     except Exception as error:  # noqa: BLE001 - it belongs to the one who asked
         return error
 

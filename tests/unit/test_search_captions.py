@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from core.bands import calibrate
 from core.caption_words import CaptionWords, words_of
 from core.captions import caption_scale, told
-from core.places import Judged, Ranking, Standings, in_order
+from core.places import Judged, Ranking, Standing, Standings, in_order
 from core.search import Search
 from core.types import Band, FoundBy, Hit
 from index.composed import compose
@@ -252,6 +253,32 @@ def test_shared_words_add_to_a_match() -> None:
     assert match("a zebra") > by_meaning + 0.15
 
 
+@given(seed=st.integers(0, 9), asked=st.sampled_from(["red", "a red zebra", "zebra 3", "House"]))
+@settings(max_examples=20, deadline=None)
+def test_what_lifts_is_all_that_every_caption_would_tell(seed: int, asked: str) -> None:
+    """However few captions are read: each picture's best match, of those that lift it."""
+    rng = np.random.default_rng(seed)
+    things = ("zebra", "house", "Red house", "kite 3", "")
+    captions = [
+        (str(c), f"{rng.choice(things)} {n % 4}")
+        for n, c in enumerate(rng.choice(list(COLOURS), 40))
+    ]
+    snapshot = FakeSnapshot.of([*_PLAIN, *captions])
+    scale = calibrate(snapshot).captions
+    query = FakeEncoder().encode_texts([asked])[0]
+    cosines = snapshot.caption_index.reconstruct(np.arange(len(snapshot.captions))) @ query
+    matches = scale.matches(float(scale.averages(query[None])[0]), cosines)
+    shared, rows = snapshot.caption_words.search(asked, len(matches))
+    matches[rows] += np.float32(0.1) * shared
+    best: dict[int, float] = {}
+    for (caption, owner), match in zip(snapshot.captions, matches.tolist(), strict=True):
+        best[owner] = max(best.get(owner, -1.0), match + 0.1 * (caption == asked))
+    said = told(snapshot, scale, query, asked)
+    assert dict(zip(said.rows.tolist(), said.matches.tolist(), strict=True)) == {
+        row: pytest.approx(match, abs=1e-5) for row, match in best.items() if match >= scale.least
+    }
+
+
 def test_a_picture_without_caption_stands_where_a_silent_caption_does() -> None:
     """It is lifted among captioned ones, and only where some have captions and some have not."""
     query = FakeEncoder().encode_texts(["red"])[0]
@@ -262,7 +289,8 @@ def test_a_picture_without_caption_stands_where_a_silent_caption_does() -> None:
         said = told(snapshot, calibration.captions, query, "red")
         ranking = Ranking(query, calibration.text, 0.97, told=said)
         nearest = np.arange(len(captions), dtype=np.int64)
-        rows = set(Judged(snapshot, calibration, ranking).lifted(nearest).rows.tolist())
+        judged = Judged(snapshot, calibration, ranking, calibration.spread(query))
+        rows = {each.row for each in judged.lifted(nearest)}
         raised = set(said.rows[said.lifts > 0].tolist())
         lifted.append((said.silent > 0, rows == raised | {len(_PLAIN)}))
     assert lifted[0] == (True, True)
@@ -278,13 +306,15 @@ def test_what_is_lifted_waits_for_those_above_it() -> None:
         columns = np.array(rows), scores, weak, weak, weak, np.array(groups), np.array(merits)
         return Standings(*columns)
 
+    def rows(lifted: Sequence[Standing], *, whole: bool) -> list[int]:
+        return [each.row for each in in_order(fetched, lifted, whole=whole)]
+
     fetched = at([0, 1], [3.0, 1.0], [2, 2])
-    lifted = at([2, 3, 4, 5], [2.0, 0.5, 0.1, 1.0], [2, 2, 1, 2])
-    assert in_order(fetched, lifted, whole=False).rows.tolist() == [4, 0, 2, 1]
-    assert in_order(fetched, lifted, whole=True).rows.tolist() == [4, 0, 2, 1, 5, 3]
-    nothing = at([], [], [])
-    assert in_order(nothing, lifted, whole=False).rows.tolist() == []
-    assert in_order(fetched, nothing, whole=False).rows.tolist() == [0, 1]
+    lifted = list(at([4, 2, 5, 3], [0.1, 2.0, 1.0, 0.5], [1, 2, 2, 2]))
+    assert rows(lifted, whole=False) == [4, 0, 2, 1]
+    assert rows(lifted, whole=True) == [4, 0, 2, 1, 5, 3]
+    assert rows([], whole=False) == [0, 1]
+    assert rows(list(at([1], [4.0], [2])), whole=False) == [1, 0], "once, where it is lifted to"
 
 
 def test_thresholds_keep_their_order_whatever_is_learnt() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from core.errors import ShuttingDown
-from core.shared_searches import Lookup, Near, SharedSearches
+from core.shared_searches import Lookup, Near, SharedSearches, nearest
 from core.types import Vectors
 from tests.fake_collections import FakeVectorIndex
 from tests.fakes import unit
@@ -39,6 +39,11 @@ class Counted(FakeVectorIndex):
         return super().search(queries, k)
 
 
+def looked_up(index: FakeVectorIndex, query: Vectors, k: int) -> Lookup[Near]:
+    """So many rows are wanted of an index."""
+    return Lookup(lambda queries: nearest(index, queries, k), (index, k), query)
+
+
 def rows_of(near: Sequence[Near]) -> list[list[int]]:
     """What a question makes of its lookups."""
     return [each.rows.tolist() for each in near]
@@ -61,7 +66,7 @@ def test_everybody_has_the_answer_that_he_would_have_alone(asked: list[tuple[int
             FakeVectorIndex(_VECTORS[::-1]),
         )
         lookups = [
-            [Lookup(one, _VECTORS[row], k), Lookup(two, _VECTORS[row], 3)] for row, k in asked
+            [looked_up(one, _VECTORS[row], k), looked_up(two, _VECTORS[row], 3)] for row, k in asked
         ]
         answers = await asyncio.gather(*(searches.answer(each, rows_of) for each in lookups))
         assert answers == [
@@ -75,11 +80,11 @@ async def asked_while_busy(
     searches: SharedSearches, index: Counted, k: int, vectors: Vectors
 ) -> tuple[asyncio.Task[list[list[int]]], list[asyncio.Task[list[list[int]]]]]:
     """The first question, which the index keeps waiting, and those of vectors that came since."""
-    first = asyncio.create_task(searches.answer([Lookup(index, _VECTORS[0], k)], rows_of))
+    first = asyncio.create_task(searches.answer([looked_up(index, _VECTORS[0], k)], rows_of))
     while not index.searches:  # noqa: ASYNC110 - the thread has no event of the loop's
         await asyncio.sleep(0)
     others = [
-        asyncio.create_task(searches.answer([Lookup(index, vector, k)], rows_of))
+        asyncio.create_task(searches.answer([looked_up(index, vector, k)], rows_of))
         for vector in vectors
     ]
     await asyncio.sleep(0)
@@ -108,9 +113,9 @@ async def test_a_failure_is_that_of_the_one_who_caused_it() -> None:
         raise KeyError("mine")
 
     fine, refused, failed = await asyncio.gather(
-        searches.answer([Lookup(index, _VECTORS[0], 2)], rows_of),
-        searches.answer([Lookup(index, _VECTORS[1], 2)], rows_of),
-        searches.answer([Lookup(index, _VECTORS[2], 2)], broken),
+        searches.answer([looked_up(index, _VECTORS[0], 2)], rows_of),
+        searches.answer([looked_up(index, _VECTORS[1], 2)], rows_of),
+        searches.answer([looked_up(index, _VECTORS[2], 2)], broken),
         return_exceptions=True,
     )
     assert fine == [alone(index, _VECTORS[0], 2)]
