@@ -70,7 +70,7 @@ half do, captions are trusted to say what is in the pictures."""
 class CaptionScale:
     """What a caption's match is worth in one snapshot.
 
-    ``sample``: up to 1,024 caption vectors, float32 [n, d]; ``start``, ``fair`` and
+    ``sample``: up to 256 caption vectors, float32 [n, d]; ``start``, ``fair`` and
     ``strong``: matches in [0, 1] from which a picture is lifted, and from which the caption
     alone makes a fair or a strong hit; ``trust``: how much it counts against a caption that
     it says nothing of a query, in [0, 1]; ``complete``: every picture has a caption.
@@ -259,7 +259,7 @@ def _matches(
 
 
 def _medians(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What np.median does with the rows of [n, m], at a fifth of its cost for a thousand."""
+    """What np.median does with the rows of [n, m], at a fifth of its cost for some hundred."""
     ordered = np.sort(values, axis=1)
     middle = (ordered.shape[1] - 1) // 2, ordered.shape[1] // 2
     found: NDArray[np.float32] = np.float32(0.5) * (ordered[:, middle[0]] + ordered[:, middle[1]])
