@@ -8,9 +8,10 @@
                have to be found, and of none
     named      2 to 1,000 changes among 100,000 that somebody named
 
-Every point is the median of five, with the smallest and the largest. Points are kept in
-``.cache/bench/scale.json``, so that a curve may be measured in several goes (``--most`` leaves
-out larger sizes), and drawn into ``docs/images`` from there, with machine, versions and load.
+Every point is the median of five, with the smallest and the largest; ours and others take turns.
+Points are kept in ``.cache/bench/scale.json``, so that a curve may be measured in several goes
+(``--most`` leaves out larger sizes), and drawn into ``docs/images`` from there, with machine,
+versions and load.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -40,6 +41,8 @@ _POINTS = KEPT / "scale.json"
 _RUNS = 5
 _QUERIES = 64
 _TEXTS_A_CALLER = 4
+_FEWEST_TEXTS = 32
+"""Of a run: four of one caller are over in a fifth of a second, and say little."""
 _CHANGED = 10
 _AMONG = 100_000
 
@@ -53,15 +56,22 @@ def vectors(most: int) -> Found:
 
     for size in (s for s in (1_000, 10_000, 100_000, 1_000_000) if s <= most):
         ours, flat, texts = searched(size)
-        for name, search in (("ours", ours.search), ("FAISS Flat", flat.search)):
-            ask = partial(_ask, search, itertools.cycle(texts[:, None]))
-            yield name, size, [1e3 * _seconds(ask) / _QUERIES for _ in range(_RUNS)]
+        # Other queries each time: one asked again is cached.
+        queries = itertools.cycle(texts[:, None])
+        yield from _in_turns(
+            size,
+            {
+                "ours": partial(_a_query, ours.search, queries),
+                "FAISS Flat": partial(_a_query, flat.search, queries),
+            },
+        )
 
 
-def _ask(search: Callable[..., object], queries: Iterator[Vectors]) -> None:
-    # Other queries each time: one asked again is cached.
+def _a_query(search: Callable[..., object], queries: Iterator[Vectors], _: int) -> float:
+    started = time.perf_counter()
     for query in itertools.islice(queries, _QUERIES):
         search(query, 10)
+    return 1e3 * (time.perf_counter() - started) / _QUERIES
 
 
 def callers(most: int) -> Found:
@@ -73,31 +83,47 @@ def callers(most: int) -> Found:
     from bench.peer_process import Peer, installed  # noqa: PLC0415
     from core.embedding import BatchedEmbedder  # noqa: PLC0415
 
-    sizes = [size for size in (1, 8, 64, 256) if size <= most]
+    async def ours(encoder: Any, people: int, seed: int) -> float:
+        texts = questions(_texts_of(people), seed)
+        async with BatchedEmbedder(
+            encoder, packs_texts=encoder.packs_texts, cached_texts=0, max_queue=1024
+        ) as embedder:
+            return len(texts) / (await ask_all(embedder.embed_text, texts, people))[0]
+
+    def theirs(peer: Peer, people: int, seed: int) -> float:
+        count = _texts_of(people)
+        return count / float(peer.ask(callers=people, count=count, seed=seed)[0])
+
+    sides: dict[str, Callable[[int, int], float]] = {}
     for way in (("torch", "float32"), *bfloat16_here()):
         encoder = encoder_of(clip(), way, torch.get_num_threads())
-
-        async def ask(people: int, seed: int, encoder: Any = encoder) -> float:
-            packs = encoder.packs_texts
-            async with BatchedEmbedder(
-                encoder, packs_texts=packs, cached_texts=0, max_queue=1024
-            ) as embedder:
-                texts = questions(_TEXTS_A_CALLER * people, seed)
-                return len(texts) / (await ask_all(embedder.embed_text, texts, people))[0]
-
-        for people in sizes:
-            asyncio.run(ask(people, _RUNS))  # a warm-up
-            rates = [asyncio.run(ask(people, seed)) for seed in range(_RUNS)]
-            yield f"ours, {' '.join(way)}", people, rates
+        work = partial(ours, encoder)
+        sides[f"ours, {' '.join(way)}"] = lambda *asked, work=work: asyncio.run(work(*asked))
     with ExitStack() as stack:
-        if not installed("infinity"):
-            return
-        peer = stack.enter_context(Peer("infinity", "infinity"))
-        peer.ask(model=str(clip()))
-        for people in sizes:
-            texts = _TEXTS_A_CALLER * people
-            seconds = [peer.ask(callers=people, count=texts, seed=seed)[0] for seed in range(_RUNS)]
-            yield "infinity-emb, torch float32", people, [texts / one for one in seconds]
+        if installed("infinity"):
+            peer = stack.enter_context(Peer("infinity", "infinity"))
+            peer.ask(model=str(clip()))
+            sides["infinity-emb, torch float32"] = partial(theirs, peer)
+        for people in (size for size in (1, 8, 64, 256) if size <= most):
+            for side in sides.values():
+                side(people, _RUNS)  # a warm-up
+            yield from _in_turns(people, {k: partial(side, people) for k, side in sides.items()})
+
+
+def _texts_of(people: int) -> int:
+    return max(_FEWEST_TEXTS, _TEXTS_A_CALLER * people)
+
+
+def _in_turns(size: int, sides: Mapping[str, Callable[[int], float]]) -> Found:
+    """The figures of all sides, one of each after the other: what else runs meets them alike.
+
+    A side is given the number of its turn.
+    """
+    found: dict[str, list[float]] = {name: [] for name in sides}
+    for turn, (name, side) in itertools.product(range(_RUNS), sides.items()):
+        found[name].append(side(turn))
+    for name, figures in found.items():
+        yield name, size, figures
 
 
 def pictures(most: int) -> Found:

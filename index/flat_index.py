@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from core.types import Vectors
-from index.exact import check_queries, nearest
+from index.exact import check_queries, laid_out, nearest
 from index.vector_file import CheckedVectors
 
 
 class FlatIndex:
-    """Nearest neighbours by inner product, exact: the VectorIndex port on ``IndexFlatIP``.
+    """Nearest neighbours by inner product, exact: the VectorIndex port on FAISS's kernels.
 
     The same query gets the same answer alone and in a batch, and equal scores keep the lower
     row first (:mod:`index.exact`). Thread-safe, as nothing changes after construction.
@@ -28,21 +28,14 @@ class FlatIndex:
     stored: CheckedVectors | None = None
     """Nothing is read from a file once it is opened."""
 
-    def __init__(self, index: Any, dimension: int) -> None:
-        self._index = index
-        self._dimension = dimension
-        # A view on FAISS's own memory; it lives as long as the index that is kept here.
-        stored = faiss.rev_swig_ptr(index.get_xb(), index.ntotal * dimension)
-        self._vectors: Vectors = stored.reshape(index.ntotal, dimension)
-        self._vectors.setflags(write=False)
+    def __init__(self, vectors: Vectors) -> None:
+        """``vectors``: as :func:`index.exact.laid_out` gives them."""
+        self._vectors = vectors
 
     @classmethod
     def build(cls, dimension: int, blocks: Iterable[Vectors]) -> Self:
         """An index of these vectors, given in blocks of float32 [n, dimension]."""
-        index = faiss.IndexFlatIP(dimension)
-        for block in blocks:
-            index.add(np.ascontiguousarray(block, dtype=np.float32))
-        return cls(index, dimension)
+        return cls(laid_out(dimension, list(blocks)))
 
     @classmethod
     def load(cls, path: Path, dimension: int, *, checked: bool = True) -> Self:  # noqa: ARG003
@@ -52,28 +45,33 @@ class FlatIndex:
         checksum first, as FAISS trusts the lengths that a file states.
         """
         try:
-            index = faiss.read_index(str(path))
+            # Mapped, as it is copied to where it lies better: it is not held twice.
+            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
         except RuntimeError as error:
             raise ValueError(f"{path.name} is no FAISS index") from error
         if not isinstance(index, faiss.IndexFlat) or index.d != dimension:
             raise ValueError(f"{path.name} is no exact index of {dimension} dimensions")
-        return cls(index, dimension)
+        # Bytes, as in the file they begin at an odd place.
+        stored = faiss.rev_swig_ptr(index.codes.data(), index.codes.size())
+        return cls(laid_out(dimension, [stored.view(np.float32).reshape(index.ntotal, dimension)]))
 
     def save(self, path: Path) -> None:
-        """Write the index to a file. Raises OSError."""
+        """Write the index to a file; takes its memory a second time meanwhile. Raises OSError."""
+        index = faiss.IndexFlatIP(self.dimension)
+        index.add(self._vectors)
         try:
-            faiss.write_index(self._index, str(path))
+            faiss.write_index(index, str(path))
         except RuntimeError as error:
             # FAISS raises its own kind for a full disk; the caller knows OSError.
             raise OSError(f"{path.name} could not be written") from error
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return len(self._vectors)
 
     @property
     def dimension(self) -> int:
         """The length of every vector."""
-        return self._dimension
+        return int(self._vectors.shape[1])
 
     def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The ``min(k, len)`` best rows of each query, best first: scores and row numbers.
@@ -81,7 +79,7 @@ class FlatIndex:
         ``queries``: float32 [n, dimension], rows of length 1. Scores lie in [-1, 1]; equal
         ones keep the lower row first. Raises ValueError for another shape.
         """
-        queries = check_queries(queries, self._dimension)
+        queries = check_queries(queries, self.dimension)
         return nearest(self._vectors, queries, max(0, min(k, len(self))))
 
     def reconstruct(self, rows: NDArray[np.int64]) -> Vectors:

@@ -1,4 +1,4 @@
-"""The best of given candidates: as sorting all of them would have it, however many queries."""
+"""The best of all rows, and of given ones: as sorting would have it, however many queries."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.types import Vectors
-from index.exact import best_of
+from index.exact import best_of, laid_out, nearest
 from tests.fakes import unit
 
 _SCORES = st.sampled_from([-1.0, -0.5, -1e-30, -0.0, 0.0, 1e-30, 0.25, 0.5, 1.0])
@@ -53,3 +53,44 @@ def test_every_shape(vectors: Vectors, queries: int, width: int) -> None:
     for (score, row), place in zip(alone, (0, queries - 1), strict=True):
         np.testing.assert_array_equal(score[0], scores[place])
         np.testing.assert_array_equal(row[0], best[place])
+
+
+@pytest.mark.parametrize("dimension", [2, 8, 12, 31, 384, 512, 768])
+def test_a_query_is_answered_alike_alone_and_among_any(dimension: int) -> None:
+    """To the bit, though FAISS multiplies matrices for many only."""
+    rng = np.random.default_rng(4)
+    vectors = unit(rng.standard_normal((600, dimension)))
+    vectors[400:500] = vectors[:100]  # every other answer holds equal scores
+    vectors[rng.choice(400, 60, replace=False)] = vectors[599]  # more than are looked at at first
+    many = unit(rng.standard_normal((4096 // dimension + 9, dimension)))
+    many[4] = vectors[599]
+    scores, rows = nearest(vectors, many, 7)
+    for size in (1, 2, 3):
+        alone = [nearest(vectors, many[n : n + size], 7) for n in range(0, len(many), size)]
+        np.testing.assert_array_equal(np.concatenate([each for each, _ in alone]), scores)
+        np.testing.assert_array_equal(np.concatenate([each for _, each in alone]), rows)
+
+
+@pytest.mark.parametrize("queries", [1, 40])
+@pytest.mark.parametrize("k", [1, 2, 5, 6])
+def test_scores_that_rounding_drove_out_of_range_are_equal(queries: int, k: int) -> None:
+    """What lies above 1 or below -1 counts as 1 or -1, and the lower row comes first."""
+    axis = np.zeros((1, 128), dtype=np.float32)
+    axis[0, 5] = 1.0
+    one = np.float32(1.0)
+    lengths = [0.5, one, np.nextafter(one, np.float32(2)), -one, -1.0000005, -1.0000001]
+    vectors = np.array(lengths, dtype=np.float32)[:, None] * axis
+    scores, rows = nearest(vectors, np.repeat(axis, queries, axis=0), k)
+    assert scores.tolist() == [[1.0, 1.0, 0.5, -1.0, -1.0, -1.0][:k]] * queries
+    assert rows.tolist() == [[1, 2, 0, 3, 4, 5][:k]] * queries
+
+
+@pytest.mark.parametrize("sizes", [(), (0,), (3,), (1, 0, 5), (900, 1200)])
+def test_vectors_lie_where_a_scan_is_quickest(sizes: tuple[int, ...]) -> None:
+    """All in their order, from the beginning of a cache line on, and nobody writes there."""
+    rng = np.random.default_rng(5)
+    blocks = [unit(rng.standard_normal((size, 33))) for size in sizes]
+    laid = laid_out(33, blocks)
+    assert len(laid) == 0 or laid.ctypes.data % 64 == 0
+    assert not laid.flags.writeable
+    np.testing.assert_array_equal(laid, np.concatenate([np.empty((0, 33), np.float32), *blocks]))

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from core.types import Vectors
 from index.library import FolderLibrary
 from index.manifest import DamagedGenerationError, Manifest
 from index.store import SnapshotStore
-from index.tuning import IndexRules
+from index.tuning import IndexRules, seconds_of_a_query
 from index.verify import verify_collection
+from tests.fake_collections import FakeVectorIndex
 from tests.galleries import Gallery
 
 COUNT = 60
@@ -33,6 +37,23 @@ async def gallery(tmp_path: Path) -> Gallery:
 
 def _fresh(gallery: Gallery, rules: IndexRules = RULES) -> SnapshotStore:
     return SnapshotStore(gallery.data / "index", gallery.catalogue, rules)
+
+
+def test_what_else_runs_is_no_reason_to_search_approximately() -> None:
+    """A query takes as long as the quickest of some: others waited for the processor."""
+
+    class Interrupted(FakeVectorIndex):
+        turn = 0
+
+        def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+            self.turn += 1
+            started = time.perf_counter()
+            while self.turn != 3 and time.perf_counter() < started + 0.05:
+                pass
+            return super().search(queries, k)
+
+    vectors = np.eye(4, dtype=np.float32)
+    assert seconds_of_a_query(Interrupted(vectors), vectors, 2) < 0.05
 
 
 def test_a_generation_keeps_its_engines(gallery: Gallery) -> None:

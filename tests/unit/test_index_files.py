@@ -29,6 +29,16 @@ def test_an_index_survives_its_file(tmp_path: Path, count: int) -> None:
         np.testing.assert_array_equal(one, other)
 
 
+def test_an_open_index_needs_its_file_no_more(tmp_path: Path) -> None:
+    """What becomes of the file once it is read changes no answer."""
+    path = tmp_path / "x.faiss"
+    build_index(8, [_vectors()]).save(path)
+    index = load_index("exact", path, 8)
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+    np.testing.assert_array_equal(index.reconstruct(np.arange(20)), _vectors())
+
+
 def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
     """What is no index, or one of another dimension or engine, is not loaded."""
     (tmp_path / "x.faiss").write_bytes(b"no index at all")
