@@ -28,6 +28,7 @@ from bench.closed_loop import questions
 from bench.collection import asked, kept_collection
 from bench.generations import MODEL, NAME
 from bench.http_stages import stages
+from bot.app import settle
 from bot.blas import one_core_for_each_product
 from bot.logs import configure
 from bot.timed import Stages, TimedEmbedder, TimedLibrary
@@ -178,6 +179,7 @@ async def serve(home: Path, scratch: Path) -> None:
             urls[name] = f"{adapter.url}/api/find"
             await _asked(urls[name])  # a first question learns what later ones take for granted
         urls["bare"] = await _bare(stack, urls["real"])
+        settle()  # as the program does
         print(json.dumps(urls), flush=True)
         for seed in count(len(texts)):
             if not await asyncio.to_thread(sys.stdin.readline):

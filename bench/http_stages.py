@@ -48,12 +48,16 @@ async def stages(
             wanted = Ranking(vector, calibration.text, duplicate, told=each)
             rank_page(snapshot, calibration, wanted, text, k=_PAGE, offset=0)
 
+    def looking() -> None:
+        for _ in texts:
+            labels.of(snapshot.collection)
+
     fresh = iter(questions(3 * _REQUESTS, seed + 1)[2 * _REQUESTS :])
     return {
         "whether anything has changed": await _asked(
             texts, lambda _: library.open(None, COMMUNITY)
         ),
-        "labels": await _asked(texts, lambda _: labels.of(snapshot.collection)),
+        "labels": await asyncio.to_thread(_computed, looking),
         "queue of the encoder": await _asked(
             texts, lambda _: embedder.embed_text(next(fresh)[:_LONGEST])
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -77,11 +78,16 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        # What each question counts in: labels() itself takes three times as long to find it.
+        self._requests_of = functools.cache(self._requests.labels)
+        self._cache_of = functools.cache(self._cache.labels)
+        self._request_seconds_of = functools.cache(self._request_seconds.labels)
+        self._stage_seconds_of = functools.cache(self._stage_seconds.labels)
         self._states = _States(self.registry)
 
     def request(self, platform: str, command: str) -> None:
         """Count one request."""
-        self._requests.labels(platform, command).inc()
+        self._requests_of(platform, command).inc()
 
     def error(self, code: str) -> None:
         """Count one error that was told to a user."""
@@ -92,18 +98,19 @@ class Metrics:
         labels = ("text" if record.group is str else "picture", record.lane.value)
         self._batch_size.labels(*labels).observe(record.size)
         self._batch_seconds.labels(*labels).observe(record.seconds)
+        waited = self._wait_seconds.labels(*labels)
         for wait in record.waits:
-            self._wait_seconds.labels(*labels).observe(wait)
+            waited.observe(wait)
         if record.failed:
             self._batch_failures.labels(*labels).inc()
 
     def cache_lookup(self, hit: bool) -> None:
         """Note whether a query's vector was in the cache."""
-        self._cache.labels("hit" if hit else "miss").inc()
+        self._cache_of("hit" if hit else "miss").inc()
 
     def answered(self, platform: str, seconds: float) -> None:
         """Note how long a request took."""
-        self._request_seconds.labels(platform).observe(seconds)
+        self._request_seconds_of(platform).observe(seconds)
 
     def encoder(self, choice: EncoderChoice) -> None:
         """Note how the model runs, and what was measured beside torch in float32."""
@@ -117,7 +124,7 @@ class Metrics:
 
     def stage(self, stage: str, seconds: float) -> None:
         """Note how long a stage of a search took."""
-        self._stage_seconds.labels(stage).observe(seconds)
+        self._stage_seconds_of(stage).observe(seconds)
 
     def collection(self, name: str, pictures: int) -> None:
         """Note the size of a collection."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 
-from structlog.contextvars import bind_contextvars, bound_contextvars, get_contextvars
+from structlog.contextvars import bind_contextvars, get_contextvars, reset_contextvars
 
 from bot.ports import Span
 
@@ -36,12 +36,13 @@ def begin_request(platform: str) -> None:
 def request_scope(platform: str) -> Iterator[str]:
     """Name one request of a task that serves several, as a connection's does; gives its id."""
     name = _new_id()
-    token = _scoped.set(True)
+    scoped = _scoped.set(True)
+    bound = bind_contextvars(**{_KEY: name, "platform": platform})
     try:
-        with bound_contextvars(**{_KEY: name, "platform": platform}):
-            yield name
+        yield name
     finally:
-        _scoped.reset(token)
+        reset_contextvars(**bound)
+        _scoped.reset(scoped)
 
 
 def current_request() -> str | None:

@@ -95,7 +95,8 @@ class ErrorMiddleware:
         self._presenters = presenters
         self._timeout_s = timeout_s
         self._tracer = tracer or NoTracer()
-        self._log = log if log is not None else structlog.get_logger("bot.web")
+        # Bound once: one that is not is made anew for every line, also for those left out.
+        self._log = log if log is not None else structlog.get_logger("bot.web").bind()
 
     @property
     def middleware(self) -> Middleware:

@@ -315,10 +315,10 @@ class Moderation(Protocol):
 class Labels(Protocol):
     """The labels with which the operator had the pictures of each collection tagged."""
 
-    async def of(self, collection: str) -> LabelSet | None:
+    def of(self, collection: str) -> LabelSet | None:
         """Those of a collection, None where there are none; the same object until they change.
 
-        Raises CatalogueError.
+        Blocking, from any thread. Raises CatalogueError.
         """
 
 

@@ -150,7 +150,7 @@ class Search:
                 )
                 return page if asked.text else listed(page)
 
-            return await self._tagger.tagged(snapshot, self._searches.answer(lookups, rank))
+            return await self._searches.answer(*self._tagger.tagged(snapshot, lookups, rank))
 
     async def captioned(
         self, text: str, *, community: str, collection: str | None = None, k: int = 5
@@ -221,7 +221,7 @@ class Search:
                     snapshot, calibration, ranking, words, k=k, offset=offset, seen=seen
                 )
 
-            return await self._tagger.tagged(snapshot, self._searches.answer(lookups, rank))
+            return await self._searches.answer(*self._tagger.tagged(snapshot, lookups, rank))
 
     async def more_like(
         self, picture_id: str, *, community: str, k: int = 5, offset: int = 0
@@ -251,7 +251,7 @@ class Search:
                 )
                 return rank_page(snapshot, calibration, ranking, None, k=k, offset=offset)
 
-            return await self._tagger.tagged(snapshot, self._searches.answer((), rank))
+            return await self._searches.answer(*self._tagger.tagged(snapshot, (), rank))
 
     async def describe(
         self,

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.ports import Labels, Snapshot
+from core.shared_searches import Lookup
 from core.tagging import NONE, LabelSet, Tags, unknown
 from core.types import Band, SearchResult, Vectors
+
+Finish = Callable[[Sequence[Any]], SearchResult]
+"""Makes an answer of what its lookups have found; blocking."""
+
+_ANY_QUERY = np.empty(0, np.float32)
+"""Labels are the same whatever is searched for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,30 +49,43 @@ class Tagger:
         """
         if not asked:
             return None
-        known = await self._known(snapshot)
-        if known is None:
-            raise unknown(asked[0], ())
-        places = known.places_of(asked)
-        tags = await asyncio.to_thread(self._tags_of, snapshot, known)
-        mean = known.words[list(places)].mean(axis=0)
-        direction: Vectors = (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
-        return Chosen(tags.rows(places), direction)
+        return await asyncio.to_thread(self._chosen, snapshot, asked)
 
     async def labels(self, snapshot: Snapshot) -> tuple[str, ...]:
         """Those of the snapshot's collection, empty where it has none. Raises CatalogueError."""
-        known = await self._known(snapshot)
+        known = await asyncio.to_thread(self._known, snapshot)
         return () if known is None else known.labels
 
-    async def tagged(self, snapshot: Snapshot, ranking: Awaitable[SearchResult]) -> SearchResult:
-        """The hits of a ranking with their tags. Raises CatalogueError, and what that raises."""
-        # Side by side: a way to a thread and back takes milliseconds where cores are busy.
-        result, known = await asyncio.gather(ranking, self._known(snapshot))
-        if known is None or not result.hits:
-            return result
-        return await asyncio.to_thread(_with_tags, snapshot, result, known)
+    def tagged(
+        self, snapshot: Snapshot, lookups: Sequence[Lookup[Any]], rank: Finish
+    ) -> tuple[Sequence[Lookup[Any]], Finish]:
+        """The same ranking with the tags of its hits, for :class:`core.shared_searches`.
 
-    async def _known(self, snapshot: Snapshot) -> LabelSet | None:
-        return None if self._labels is None else await self._labels.of(snapshot.collection)
+        Labels are one more of its lookups: those who rank together look once, in the thread
+        that they go to in any case. Raises CatalogueError there.
+        """
+        if self._labels is None:
+            return lookups, rank
+
+        def ask(queries: Vectors) -> list[LabelSet | None]:
+            return [self._known(snapshot)] * len(queries)
+
+        def finish(found: Sequence[Any]) -> SearchResult:
+            return _with_tags(snapshot, rank(found[:-1]), found[-1])
+
+        return (*lookups, Lookup(ask, (Tagger, snapshot.collection), _ANY_QUERY)), finish
+
+    def _known(self, snapshot: Snapshot) -> LabelSet | None:
+        return None if self._labels is None else self._labels.of(snapshot.collection)
+
+    def _chosen(self, snapshot: Snapshot, asked: tuple[str, ...]) -> Chosen:
+        known = self._known(snapshot)
+        if known is None:
+            raise unknown(asked[0], ())
+        places = known.places_of(asked)
+        mean = known.words[list(places)].mean(axis=0)
+        direction: Vectors = (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
+        return Chosen(self._tags_of(snapshot, known).rows(places), direction)
 
     def _tags_of(self, snapshot: Snapshot, known: LabelSet) -> Tags:
         kept = self._tags.get(snapshot)
@@ -85,7 +106,9 @@ def listed(result: SearchResult) -> SearchResult:
     return replace(result, hits=hits, close_match=bool(hits))
 
 
-def _with_tags(snapshot: Snapshot, result: SearchResult, known: LabelSet) -> SearchResult:
+def _with_tags(snapshot: Snapshot, result: SearchResult, known: LabelSet | None) -> SearchResult:
+    if known is None or not result.hits:
+        return result
     rows = [snapshot.row_of(hit.picture.id) for hit in result.hits]
     found = np.array([row for row in rows if row is not None], dtype=np.int64)
     places = iter(known.tags(snapshot.picture_index.reconstruct(found)).places.tolist())

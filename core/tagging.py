@@ -42,8 +42,10 @@ _BLOCK = 4096
 
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»", "「": "」"}
 _QUOTED = "|".join(f"{opened}[^{closed}]*{closed}" for opened, closed in _QUOTES.items())
-# A colon of Japanese and Chinese keyboards is wider.
-_ASKED = re.compile(rf"(?<!\S)label[:\uff1a](?:({_QUOTED})|(\S*))", re.IGNORECASE)
+_WIDE_COLON = "\uff1a"
+"""That of Japanese and Chinese keyboards."""
+
+_ASKED = re.compile(rf"(?<!\S)label[:{_WIDE_COLON}](?:({_QUOTED})|(\S*))", re.IGNORECASE)
 _ANY_QUOTE = frozenset("".join((*_QUOTES, *_QUOTES.values())))
 
 
@@ -121,6 +123,8 @@ class Question:
 
 def parse(text: str) -> Question:
     """Take ``label:shoe`` and ``label:"running shoe"`` out of a question in one line."""
+    if ":" not in text and _WIDE_COLON not in text:
+        return Question(text, ())  # most questions: nothing to look for at every letter
     labels = tuple(
         " ".join((match[1][1:-1] if match[1] else match[2]).split())
         for match in _ASKED.finditer(text)

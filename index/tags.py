@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,6 @@ from index.overlays import Overlays
 from index.rows import insert_all
 from index.schema import labels as table
 from index.threads import finished_in_thread
-from index.together import Together
 
 TAGS = ".labels"
 """Stands for a collection where changes of labels are counted and announced. No collection has
@@ -39,7 +39,7 @@ class StoredLabels:
         self._overlays = overlays
         self._embedder = embedder
         self._known: dict[str, tuple[int, LabelSet | None]] = {}
-        self._looks = Together(self._of)
+        self._reading = threading.Lock()
 
     async def prepare(self) -> None:
         """Encode the labels that this model does not know yet, as the model was changed.
@@ -50,9 +50,15 @@ class StoredLabels:
             found = await self._encoded(texts)
             await finished_in_thread(self._keep, collection, found, replacing=False)
 
-    async def of(self, collection: str) -> LabelSet | None:
-        """See :meth:`core.ports.Labels.of`."""
-        return await self._looks(collection)
+    def of(self, collection: str) -> LabelSet | None:
+        """See :meth:`core.ports.Labels.of`. Costs one ``stat`` while nothing has changed."""
+        # Read first: what changes in between is then looked at once more, never missed.
+        revision = self._overlays.files.revision(TAGS)
+        with self._reading:
+            known = self._known.get(collection)
+            if known is None or known[0] != revision:
+                known = self._known[collection] = revision, self._read(collection, known)
+            return known[1]
 
     async def replace(self, collection: str, texts: Sequence[str]) -> LabelSet:
         """Tag a collection with these labels, and no others, from now on.
@@ -116,14 +122,6 @@ class StoredLabels:
             change.connection.execute(delete(table).where(table.c.collection == collection))
             change.touched.add((TAGS, collection))
         return found
-
-    def _of(self, collection: str) -> LabelSet | None:
-        # Read first: what changes in between is then looked at once more, never missed.
-        revision = self._overlays.files.revision(TAGS)
-        known = self._known.get(collection)
-        if known is None or known[0] != revision:
-            known = self._known[collection] = revision, self._read(collection, known)
-        return known[1]
 
     def _read(self, collection: str, before: tuple[int, LabelSet | None] | None) -> LabelSet | None:
         identity = self._embedder.identity

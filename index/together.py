@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable, Hashable
-from functools import partial
 from typing import Generic, TypeVar
 
 _K = TypeVar("_K", bound=Hashable)
@@ -25,34 +24,42 @@ class Together(Generic[_K, _R]):
 
     def __init__(self, call: Callable[[_K], _R]) -> None:
         self._call = call
-        self._under_way: dict[_K, asyncio.Task[_R]] = {}
-        self._next: dict[_K, asyncio.Task[_R]] = {}
+        # Those whom no call has begun for; a key is here as long as somebody looks for it.
+        self._waiting: dict[_K, list[asyncio.Future[_R]]] = {}
+        self._looking: set[asyncio.Task[None]] = set()
 
     async def __call__(self, key: _K) -> _R:
         """What the call returns for this key. Raises what it raises."""
-        waiting = self._next.get(key)
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[_R] = loop.create_future()
+        waiting = self._waiting.get(key)
         if waiting is None:
+            waiting = self._waiting[key] = []
             # Of no context: it belongs to several requests, and is in the name of none.
-            waiting = asyncio.get_running_loop().create_task(
-                self._run(key), context=contextvars.Context()
-            )
-            self._next[key] = waiting
-            waiting.add_done_callback(partial(self._ended, key))
-        return await asyncio.shield(waiting)
+            task = loop.create_task(self._look(key), context=contextvars.Context())
+            self._looking.add(task)
+            task.add_done_callback(self._looking.discard)
+        waiting.append(answer)
+        return await answer
 
-    async def _run(self, key: _K) -> _R:
-        before = self._under_way.get(key)
-        if before is not None:
-            await asyncio.wait({before})
-        # From now on it is under way, and whoever asks is too late for it.
-        self._under_way[key] = self._next.pop(key)
+    async def _look(self, key: _K) -> None:
+        waiting: list[asyncio.Future[_R]] = []
         try:
-            return await asyncio.to_thread(self._call, key)
+            while waiting := self._waiting[key]:
+                # It is under way as of now: whoever asks from here on is too late for it.
+                self._waiting[key] = []
+                try:
+                    found = await asyncio.to_thread(self._call, key)
+                except Exception as error:  # noqa: BLE001 - it belongs to those who asked
+                    for answer in waiting:
+                        if not answer.done():
+                            answer.set_exception(error)
+                else:
+                    for answer in waiting:
+                        if not answer.done():
+                            answer.set_result(found)
         finally:
-            del self._under_way[key]
-
-    def _ended(self, key: _K, task: asyncio.Task[_R]) -> None:
-        if self._next.get(key) is task:
-            del self._next[key]  # it was cancelled before it began
-        if not task.cancelled():
-            task.exception()  # seen, also where every caller has left
+            # In the same step as the last look at who waits: whoever comes next begins anew.
+            # At the end of the event loop nobody is left waiting.
+            for answer in (*waiting, *self._waiting.pop(key)):
+                answer.cancel()

@@ -7,13 +7,21 @@ from tests.fakes import FakeEncoder
 
 
 class FakeLabels:
-    """Labels by collection; ``sets`` may be changed."""
+    """Labels by collection; ``sets`` may be changed, ``looks`` counts who asked.
+
+    ``error``: what is raised instead.
+    """
 
     def __init__(self, sets: dict[str, LabelSet] | None = None) -> None:
         self.sets = sets or {}
+        self.looks = 0
+        self.error: Exception | None = None
 
-    async def of(self, collection: str) -> LabelSet | None:
+    def of(self, collection: str) -> LabelSet | None:
         """See the port."""
+        self.looks += 1
+        if self.error is not None:
+            raise self.error
         return self.sets.get(collection)
 
 

@@ -59,31 +59,31 @@ async def test_labels_outlive_the_process(gallery: Gallery) -> None:
     before = gallery.embedder.texts_encoded
     again = labels_of(gallery)
     await again.prepare()
-    read = await again.of("gallery")
+    read = again.of("gallery")
     assert read is not None
     assert gallery.embedder.texts_encoded == before
     assert read.labels == COLOURS
     np.testing.assert_array_equal(read.words, kept.words)
     np.testing.assert_array_equal(read.everyday, kept.everyday)
-    assert await again.of("other") is None
+    assert again.of("other") is None
 
 
 async def test_what_another_process_changes_is_seen(gallery: Gallery) -> None:
     """And while nothing changes, it is the same object, by which tags are kept."""
     mine, other = labels_of(gallery), labels_of(gallery)
-    assert await mine.of("gallery") is None
+    assert mine.of("gallery") is None
     await other.replace("gallery", ["red"])
-    first = await mine.of("gallery")
+    first = mine.of("gallery")
     assert first is not None
-    assert await mine.of("gallery") is first
+    assert mine.of("gallery") is first
     await other.replace("elsewhere", ["blue"])
-    assert await mine.of("gallery") is first
+    assert mine.of("gallery") is first
     await other.replace("gallery", ["green"])
-    second = await mine.of("gallery")
+    second = mine.of("gallery")
     assert second is not None
     assert second.labels == ("green",)
     assert await other.clear("gallery")
-    assert await mine.of("gallery") is None
+    assert mine.of("gallery") is None
     assert not await other.clear("gallery")
 
 
@@ -96,7 +96,7 @@ async def test_labels_that_fail_leave_those_before(gallery: Gallery) -> None:
         await labels.replace("gallery", [""])
     with pytest.raises(EncodingFailed):
         await labels.replace("gallery", ["blue", "impossible"])
-    read = await labels.of("gallery")
+    read = labels.of("gallery")
     assert read is not None
     assert read.labels == ("red",)
 
@@ -106,25 +106,25 @@ async def test_another_model_understands_them_anew(gallery: Gallery) -> None:
     old = labels_of(gallery)
     first = await old.replace("gallery", COLOURS)
     new = labels_of(gallery, FakeEmbedder(FakeEncoder(name="another")))
-    assert await new.of("gallery") is None
+    assert new.of("gallery") is None
     await new.prepare()
-    second = await new.of("gallery")
+    second = new.of("gallery")
     assert second is not None
     assert second.labels == COLOURS
     assert not np.allclose(second.words, first.words)
     # Whoever still runs the old model keeps what it needs.
-    kept = await old.of("gallery")
+    kept = old.of("gallery")
     assert kept is not None
     np.testing.assert_array_equal(kept.words, first.words)
     # What is replaced or cleared is so for every model.
     await old.replace("gallery", ["red"])
-    assert await new.of("gallery") is None
+    assert new.of("gallery") is None
     await new.prepare()
-    third = await new.of("gallery")
+    third = new.of("gallery")
     assert third is not None
     assert third.labels == ("red",)
     await new.clear("gallery")
-    assert await old.of("gallery") is None
+    assert old.of("gallery") is None
 
 
 async def test_what_comes_in_is_tagged_at_once(gallery: Gallery) -> None:

@@ -163,9 +163,9 @@ async def test_labels_move_along(gallery: Gallery, tmp_path: Path) -> None:
     mine = StoredLabels(new.overlays, new.embedder)
     await mine.replace("gallery", ["those before"])
     assert take(new, tmp_path / "out").labels == 3
-    assert await mine.of("gallery") is None, "not those before, and not yet encoded"
+    assert mine.of("gallery") is None, "not those before, and not yet encoded"
     await mine.prepare()
-    found = await mine.of("gallery")
+    found = mine.of("gallery")
     assert found is not None
     assert found.labels == labels
     assert not np.allclose(found.words, kept.words), "as the model here understands them"
@@ -184,7 +184,7 @@ async def test_an_export_without_labels_leaves_those_that_are_there(
     labels = StoredLabels(new.overlays, new.embedder)
     await labels.replace("gallery", ["red"])
     await take_whole(new, tmp_path / "out")
-    found = await labels.of("gallery")
+    found = labels.of("gallery")
     assert found is not None
     assert found.labels == ("red",)
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +14,10 @@ import pytest
 from bot.cli_tags import _read
 from core.chosen_rows import ChosenRows
 from core.classification import FITS_Z
-from core.errors import BadLabels, SourceError, UnknownLabel
+from core.errors import BadLabels, CatalogueError, SourceError, UnknownLabel
 from core.search import Search
+from core.shared_searches import SharedSearches
+from core.tagged import Tagger
 from core.tagging import (
     MAX_LABEL,
     MAX_LABELS,
@@ -23,7 +29,7 @@ from core.tagging import (
     parse,
     tidy_labels,
 )
-from core.types import Band, SearchResult
+from core.types import Band, Hit, SearchResult
 from tests.fake_collections import FakeLibrary, FakeSnapshot, FakeVectorIndex
 from tests.fake_labels import FakeLabels, labelled
 from tests.fakes import FakeDecoder, FakeEmbedder, hashed_unit, picture_bytes
@@ -257,6 +263,37 @@ async def test_new_labels_hold_at_once() -> None:
     labels.sets["gallery"] = labelled("green", "red", "blue")
     assert colours(await search.find("label:green", community="web")) == {"green"}
     assert colours(await search.find("label:blue", community="web")) == {"blue"}
+
+
+async def test_those_who_rank_together_look_at_the_labels_once() -> None:
+    """And never at those from before their question; a failure is told to each of them."""
+    labels = FakeLabels({"gallery": labelled("red")})
+    tagger, searches, snapshot = Tagger(labels), SharedSearches(1), FakeSnapshot.of(GALLERY)
+    go_on = threading.Event()
+
+    def rank(found: Sequence[Any]) -> SearchResult:
+        assert not found
+        go_on.wait(10)
+        hit = Hit(1, snapshot.pictures[1], 0.5, Band.FAIR)
+        return SearchResult("", "gallery", (hit,), 0, has_more=False, close_match=True)
+
+    def asked() -> asyncio.Task[SearchResult]:
+        return asyncio.create_task(searches.answer(*tagger.tagged(snapshot, (), rank)))
+
+    first = asked()
+    async with asyncio.timeout(10):
+        while not labels.looks:  # noqa: ASYNC110 - the thread has no event of the loop's
+            await asyncio.sleep(0)
+    labels.sets["gallery"] = labelled("red", "green")
+    later = [asked() for _ in range(5)]
+    await asyncio.sleep(0)
+    go_on.set()
+    tags = [result.hits[0].tag for result in await asyncio.gather(first, *later)]
+    assert tags == [None, *["green"] * 5]
+    assert labels.looks == 2
+    labels.error = CatalogueError("locked")
+    failed = await asyncio.gather(*(asked() for _ in range(3)), return_exceptions=True)
+    assert failed == [labels.error] * 3
 
 
 def test_a_file_of_labels_is_text(tmp_path: Path) -> None:

@@ -88,3 +88,20 @@ async def test_whoever_leaves_takes_nothing_from_the_others(look: Look) -> None:
     assert await staying == ("a", 0)
     assert leaving.cancelled()
     assert await together("a") == ("a", 0)
+
+
+async def test_nobody_waits_for_a_look_that_was_given_up(look: Look) -> None:
+    """As at the end of the event loop: all who wait learn of it, and the next one looks anew."""
+    together = Together(look)
+    early = asyncio.create_task(together("a"))
+    await look.is_under_way()
+    late = asyncio.create_task(together("a"))
+    await asyncio.sleep(0)
+    (looking,) = asyncio.all_tasks() - {asyncio.current_task(), early, late}
+    looking.cancel()
+    async with asyncio.timeout(10):
+        await asyncio.wait({early, late})
+    assert early.cancelled()
+    assert late.cancelled()
+    look.go_on.set()
+    assert await together("a") == ("a", 0)
