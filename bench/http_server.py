@@ -21,6 +21,7 @@ from weakref import WeakKeyDictionary
 
 import aiohttp
 import numpy as np
+import uvloop
 from aiohttp import web
 from numpy.typing import NDArray
 
@@ -217,7 +218,7 @@ def main() -> None:
     one_core_for_each_product()
     home = kept_collection(int(sys.argv[1]))
     with tempfile.TemporaryDirectory() as scratch:
-        asyncio.run(serve(home, Path(scratch)))
+        uvloop.run(serve(home, Path(scratch)))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ Exit codes: 0 done, 1 failed (standard error says cause and remedy), 2 usage.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Callable, Coroutine
 from importlib.metadata import version
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import uvloop
 from typer.core import TyperGroup
 
 from bot import cli_collections, cli_learning, cli_map, cli_moderation, cli_operations, cli_tags
@@ -275,7 +275,7 @@ def _execute(
     try:
         settings = load(context.obj, **overrides)
         configure_logs(settings)
-        code = asyncio.run(work(settings, terminal))
+        code = uvloop.run(work(settings, terminal))
     except TangerineError as error:
         terminal.error(error.message, error.remedy)
         code = 1
