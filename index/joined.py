@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Protocol, SupportsIndex, TypeVar, overload
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from core.caption_words import CaptionWords, CountedWords
 from core.types import Picture, Vectors
 from index.composed_index import Survivors
+from index.made_rows import MadeRows
 
 _T = TypeVar("_T")
 
@@ -41,7 +41,7 @@ class AddedRows(Protocol):
         """The vectors of the captions."""
 
 
-class Joined(Sequence[_T]):
+class Joined(MadeRows[_T]):
     """What is left of a base's rows, then others."""
 
     def __init__(self, base: Sequence[_T], survivors: Survivors, extra: Sequence[_T]) -> None:
@@ -52,25 +52,11 @@ class Joined(Sequence[_T]):
     def __len__(self) -> int:
         return len(self._survivors) + len(self._extra)
 
-    @overload
-    def __getitem__(self, place: SupportsIndex) -> _T: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[_T]: ...
-
-    def __getitem__(self, place: SupportsIndex | slice) -> _T | Sequence[_T]:
-        if isinstance(place, slice):
-            return tuple(self[row] for row in range(*place.indices(len(self))))
-        row = operator.index(place)
-        if row < 0:
-            row += len(self)
-        if not 0 <= row < len(self):
-            raise IndexError("there is no such row")
+    def _at(self, row: int) -> _T:
         left = len(self._survivors)
-        return (
-            self._from_base(self._base[self._survivors.old_row(row)])
-            if row < left
-            else self._extra[row - left]
-        )
+        if row < left:
+            return self._from_base(self._base[self._survivors.old_row(row)])
+        return self._extra[row - left]
 
     def __iter__(self) -> Iterator[_T]:
         removed = set(self._survivors.removed.tolist())

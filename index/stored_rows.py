@@ -6,21 +6,19 @@ process never shows one.
 
 from __future__ import annotations
 
-import operator
 import zlib
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self, SupportsIndex, TypeVar, overload
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.types import Picture
 from index.columns import Texts, map_arrays, write_arrays
-
-_T = TypeVar("_T")
+from index.made_rows import MadeRows
 
 _TEXTS = 4
 """Of each picture: id, path, caption, SHA-256, beside each other, as they are read together."""
@@ -28,36 +26,7 @@ _TEXTS = 4
 _SHA256 = 3
 
 
-class _Rows(Sequence[_T]):
-    """What both kinds share: equal where all rows are, as tuples are."""
-
-    @overload
-    def __getitem__(self, row: SupportsIndex) -> _T: ...
-    @overload
-    def __getitem__(self, row: slice) -> Sequence[_T]: ...
-
-    def __getitem__(self, row: SupportsIndex | slice) -> _T | Sequence[_T]:
-        if isinstance(row, slice):
-            return tuple(self._at(each) for each in range(*row.indices(len(self))))
-        row = operator.index(row)
-        if row < 0:
-            row += len(self)
-        if not 0 <= row < len(self):
-            raise IndexError("there is no such row")
-        return self._at(row)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence):
-            return NotImplemented
-        return len(self) == len(other) and all(map(operator.eq, self, other))
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def _at(self, row: int) -> _T:
-        raise NotImplementedError
-
-
-class StoredPictures(_Rows[Picture]):
+class StoredPictures(MadeRows[Picture]):
     """The pictures of a generation. Thread-safe, as nothing changes but what is remembered."""
 
     def __init__(self, collection: str, arrays: Sequence[NDArray[Any]]) -> None:
@@ -147,7 +116,7 @@ class StoredPictures(_Rows[Picture]):
         return found
 
 
-class StoredCaptions(_Rows[tuple[str, int]]):
+class StoredCaptions(MadeRows[tuple[str, int]]):
     """The captions of a generation, each with the row of its picture. Thread-safe.
 
     ``owners``: these rows alone, int64 [captions].
