@@ -10,7 +10,7 @@ import numpy as np
 
 from core.evaluation import Evaluation, evaluate_vectors
 from core.head_trainer import HeadSettings, HeadTrainer, Loss, Tail, TrainingSet
-from core.heads import Heads
+from core.heads import Heads, rms
 from core.pairs import Labels
 from core.training_state import heads_of_state, heads_state
 
@@ -24,6 +24,12 @@ _TAIL_BATCH = 128
 """Most pictures in one step where blocks are trained too: gradients of whole blocks are large."""
 
 _TAIL_EVALUATED = 64
+
+_LEAST_SCALE = 0.1
+"""Features are trained on one scale, but none is enlarged as if it were less than so much of
+the mean of all. A class that few pictures are of (``core.mini`` says so, too) would else be given
+weights that drown everything in the next picture of it: mini, trained on 585 flash cards, lost
+13 points of recall@1 on the stamps, and 5 with this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,7 @@ class Material:
             captions=_even(captions),
             weights=torch.ones(count),
             meanings=meanings.clone(),
+            scale=_scale(self.images),
         )
 
     def evaluated(self, heads: Heads) -> Evaluation:
@@ -237,6 +244,12 @@ def mean_recall(evaluation: Evaluation) -> float:
 def _better(one: Evaluation, other: Evaluation) -> bool:
     """By recall; where that is equal, as on few pictures it often is, by the wider gap."""
     return (mean_recall(one), one.gap) > (mean_recall(other), other.gap)
+
+
+def _scale(images: Tensor) -> Tensor:
+    """What the features [n, f] are divided by in training, [f]."""
+    scale = rms(images)
+    return scale.clamp(min=_LEAST_SCALE * float(scale.square().mean().sqrt()))
 
 
 def _even(rows: Sequence[Sequence[int]]) -> Tensor:

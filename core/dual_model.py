@@ -91,6 +91,9 @@ def load_model(checkpoint: Checkpoint, dtype: Any) -> Any:
     """
     from transformers import AutoConfig, AutoModel  # noqa: PLC0415  # a slow import
 
+    from core.mini.modeling import register  # noqa: PLC0415  # loads torch
+
+    register()
     name, folder = checkpoint.name, checkpoint.folder
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +18,14 @@ from core.errors import ModelUnavailable, SourceError
 from core.heads import Heads
 from core.processor_config import read_preprocessing
 from core.tokens import TextTokens
-from core.tower_heads import IMAGE_HEADS, TEXT_HEADS, find_head, read_head, tapped, write_head
+from core.tower_heads import (
+    IMAGE_HEADS,
+    TEXT_HEADS,
+    find_head,
+    read_heads,
+    tapped,
+    write_heads,
+)
 from core.tower_tail import TowerTail
 from core.types import PixelBatch, PixelSpec
 
@@ -111,12 +117,7 @@ class FrozenTowers:
     @property
     def heads(self) -> Heads:
         """The heads that the base model came with, on the CPU, float32."""
-        scale = getattr(self._model, "logit_scale", None)
-        return Heads(
-            image=read_head(self._image_head),
-            text=read_head(self._text_head),
-            logit_scale=1 / 0.07 if scale is None else math.exp(float(scale.detach())),
-        )
+        return read_heads(self._model, self._image_head, self._text_head)
 
     def digest(self) -> str:
         """SHA-256 (hex) over all that features depend on: towers, preprocessing, tokenizer.
@@ -175,11 +176,7 @@ class FrozenTowers:
 
         """
         refuse_filled(out)
-        write_head(self._image_head, heads.image)
-        write_head(self._text_head, heads.text)
-        # SigLIP's scale belongs to its bias, which softmax training knows nothing of.
-        if hasattr(self._model, "logit_scale") and not hasattr(self._model, "logit_bias"):
-            self._model.logit_scale.data.fill_(math.log(heads.logit_scale))
+        write_heads(self._model, self._image_head, self._text_head, heads)
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=out.parent, prefix=".checkpoint-") as scratch:
@@ -247,6 +244,7 @@ class FrozenTowers:
         for name in ("logit_scale", "logit_bias"):
             if getattr(self._model, name, None) is not None:
                 yield getattr(self._model, name)
+        yield from getattr(self._model, "made_of_heads", ())
 
 
 def _usable(features: Tensor) -> Tensor:

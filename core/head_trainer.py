@@ -32,7 +32,8 @@ class TrainingSet:
     ``captions[i]`` those of its captions in ``texts`` (both int64, of equal length for all
     items; repeat rows where an item has fewer). ``weights`` says how often it is drawn.
     ``meanings`` are unit vectors, one a row of ``texts``, by which near-duplicate captions
-    are told; usually the frozen text tower's own vectors.
+    are told; usually the frozen text tower's own vectors. ``scale`` [features] is what columns
+    of ``images`` are divided by while training; None: their RMS.
     """
 
     images: Tensor
@@ -41,6 +42,7 @@ class TrainingSet:
     captions: Tensor
     weights: Tensor
     meanings: Tensor
+    scale: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +98,8 @@ class Tail(Protocol):
 class HeadTrainer:
     """Trains heads step by step; the caller decides when to look and when to stop.
 
-    Image features are divided by their RMS while training, since frozen towers leave them
-    on very different scales; :attr:`heads` takes features as they are.
+    Image features are divided by their RMS while training (or what ``data.scale`` says), since
+    frozen towers leave them on very different scales; :attr:`heads` takes features as they are.
 
     Args:
         data: its ``images`` are what the tower says before anything is trained.
@@ -113,14 +115,15 @@ class HeadTrainer:
         import torch  # noqa: PLC0415 - heavy
 
         self._data, self._settings, self._tail = data, settings, tail
-        self._rms = rms(data.images) if start.image else torch.ones(data.images.shape[1])
-        self._images = data.images / self._rms
+        scale = rms(data.images) if data.scale is None else data.scale
+        self._scale = scale if start.image else torch.ones(data.images.shape[1])
+        self._images = data.images / self._scale
         self._generator = torch.Generator().manual_seed(settings.seed)
         self._start = start
         trains_text = settings.train_text
         if trains_text is None:
             trains_text = settings.loss is Loss.CONTRASTIVE or start.image is None
-        self._image = _trainable(start.image, self._rms)
+        self._image = _trainable(start.image, self._scale)
         self._text = _trainable(start.text if trains_text else None, None)
         self._log_scale = torch.tensor(start.logit_scale).log().requires_grad_()
         groups: list[dict[str, Any]] = [
@@ -179,7 +182,7 @@ class HeadTrainer:
         """The heads as they are now, independent of later steps."""
         scale = float(self._log_scale.detach().exp().clamp(max=MAX_LOGIT_SCALE))
         return Heads(
-            image=_finished(self._image, self._rms),
+            image=_finished(self._image, self._scale),
             text=_finished(self._text, None) or self._start.text,
             logit_scale=scale
             if self._settings.loss is Loss.CONTRASTIVE
@@ -204,7 +207,7 @@ class HeadTrainer:
         self._generator.set_state(state["generator"])
 
     def _features(self, rows: Tensor) -> Tensor:
-        return self._images[rows] if self._tail is None else self._tail(rows) / self._rms
+        return self._images[rows] if self._tail is None else self._tail(rows) / self._scale
 
     def _dropped(self, features: Tensor) -> Tensor:
         """Features with a share of them zeroed and the rest scaled up."""

@@ -150,7 +150,8 @@ def export(
     Each is its module, example tensors by input name, and ``pictures`` or ``texts``.
     ``int8`` stores the weights of linear layers as eight-bit integers with one scale for each
     output, and lets OpenVINO round activations by rows while it runs: what shares a batch
-    does not change a vector, and nothing has to be calibrated.
+    does not change a vector, and nothing has to be calibrated. Modules that say ``in_float32``
+    keep theirs.
 
     Raises BackendUnavailable where OpenVINO does not understand the model.
     """
@@ -166,7 +167,7 @@ def export(
             model = frontend.convert(frontend.load(decoder))
             _name_inputs(model, example)
             if int8:
-                _quantise(model)
+                _quantise(model, _kept_in_float32(module))
             openvino.save_model(model, folder / f"{name}.xml", compress_to_fp16=False)
         except Exception as error:
             raise BackendUnavailable(
@@ -193,12 +194,22 @@ def _grouping(model: Any) -> dict[str, int]:
     return {"DYNAMIC_QUANTIZATION_GROUP_SIZE": group}
 
 
-def _quantise(model: Any) -> None:
+def _kept_in_float32(module: Any) -> tuple[str, ...]:
+    """What the names of nodes begin with that were made of such parts of the module."""
+    return tuple(
+        f"__module.{name}{behind}"
+        for name, part in module.named_modules()
+        if getattr(part, "in_float32", False)
+        for behind in "./"
+    )
+
+
+def _quantise(model: Any, kept: tuple[str, ...]) -> None:
     from openvino import opset13 as ops  # noqa: PLC0415  # optional
 
     rows: Counter[int] = Counter()
     for node in model.get_ordered_ops():
-        if node.get_type_name() != "MatMul":
+        if node.get_type_name() != "MatMul" or node.get_friendly_name().startswith(kept):
             continue
         source = node.input_value(1).get_node()
         if source.get_type_name() != "Constant" or source.data.ndim != 2:  # noqa: PLR2004  # a matrix

@@ -39,11 +39,15 @@ def mix(picture: Vectors, text: Vectors, text_weight: float, calibration: Calibr
 
     Cosines between pictures spread several times wider than those of texts with pictures
     (the modality gap, arXiv:2203.02053), so each part is first divided by the lower
-    deviation of its scores: at weight 0.5 both move the order equally.
+    deviation of its scores: at weight 0.5 both move the order equally. Coordinates in which
+    no text has anything hold what texts do not see, the looks of a picture
+    (``core/mini/modeling.py``): they would keep what the text wants changed, and are left out.
     """
-    _, picture_std = calibration.spread(picture)
+    unseen = (text == 0) & ~calibration.captions.sample.any(axis=0)
+    meant = np.where(unseen, np.float32(0), picture)
+    _, picture_std = calibration.spread(meant)
     _, text_std = calibration.spread(text)
-    return _unit((1 - text_weight) * picture / picture_std + text_weight * text / text_std)
+    return _unit((1 - text_weight) * meant / picture_std + text_weight * text / text_std)
 
 
 def without(ranking: Ranking, unwanted: Vectors, told: Told, calibration: Calibration) -> Ranking:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from core.dual_model import features
-from core.heads import Head
+from core.heads import Head, Heads
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-IMAGE_HEADS = ("visual_projection",)
-TEXT_HEADS = ("text_projection", "text_model.head")
-"""Where dual encoders keep the linear map that ends a tower (the second is SigLIP's)."""
+IMAGE_HEADS = ("visual_projection", "visual_projection.head")
+TEXT_HEADS = ("text_projection", "text_projection.head", "text_model.head")
+"""Where dual encoders keep the linear map that ends a tower (``.head`` is of ``core.mini``, the
+last SigLIP's)."""
 
 _SAME = 1e-4
-"""Largest relative difference by which a head still is what the model's features end with."""
+"""Largest relative difference by which a head still is what the model's features begin with."""
 
 
 def find_head(model: Any, names: Sequence[str], forward: Callable[[], Any]) -> Any:
-    """The linear module that a side's features end with; None where there is none.
+    """The linear module whose output a side's features are; None where there is none.
+
+    Where the features are longer (``core.mini``), the output has to be what they begin with,
+    but for its length.
 
     Args:
         model: the dual encoder.
@@ -33,7 +38,7 @@ def find_head(model: Any, names: Sequence[str], forward: Callable[[], Any]) -> A
     modules = dict(model.named_modules())
     for name in names:
         module = modules.get(name)
-        if isinstance(module, torch.nn.Linear) and _ends_in(module, forward):
+        if isinstance(module, torch.nn.Linear) and _is_seen(module, forward):
             return module
     return None
 
@@ -52,16 +57,35 @@ def tapped(head: Any, forward: Callable[[], Any]) -> Tensor:
     return taken[0] if taken else vectors
 
 
-def read_head(module: Any) -> Head | None:
-    """A copy on the CPU, float32; None of None."""
+def read_heads(model: Any, image: Any, text: Any) -> Heads:
+    """Copies of the two modules (None: none), on the CPU, float32, with the model's scale.
+
+    The scale is that of the heads' own cosines, which a model may mix with more.
+    """
+    scale = getattr(model, "logit_scale", None)
+    factor = 1 / 0.07 if scale is None else math.exp(float(scale.detach()))
+    return Heads(_read(image), _read(text), factor * _head_cosine(model))
+
+
+def write_heads(model: Any, image: Any, text: Any, heads: Heads) -> None:
+    """Put the heads' numbers into the two modules (None: none), and the scale into the model."""
+    _write(image, heads.image)
+    _write(text, heads.text)
+    # SigLIP's scale belongs to its bias, which softmax training knows nothing of.
+    if hasattr(model, "logit_scale") and not hasattr(model, "logit_bias"):
+        model.logit_scale.data.fill_(math.log(heads.logit_scale / _head_cosine(model)))
+    if hasattr(model, "heads_changed"):
+        model.heads_changed()
+
+
+def _read(module: Any) -> Head | None:
     if module is None:
         return None
     bias = None if module.bias is None else module.bias.detach().float().cpu().clone()
     return Head(module.weight.detach().float().cpu().clone(), bias)
 
 
-def write_head(module: Any, head: Head | None) -> None:
-    """Put the head's numbers into the module; nothing where there is none."""
+def _write(module: Any, head: Head | None) -> None:
     if module is None or head is None:
         return
     module.weight.data.copy_(head.weight)
@@ -69,7 +93,12 @@ def write_head(module: Any, head: Head | None) -> None:
         module.bias.data.copy_(head.bias)
 
 
-def _ends_in(module: Any, forward: Callable[[], Any]) -> bool:
+def _head_cosine(model: Any) -> float:
+    """What a cosine of the heads' vectors is multiplied with in the model's own: 1 in most."""
+    return float(getattr(model, "head_cosine", 1.0))
+
+
+def _is_seen(module: Any, forward: Callable[[], Any]) -> bool:
     import torch  # noqa: PLC0415 - heavy
 
     outputs: list[Any] = []
@@ -79,10 +108,12 @@ def _ends_in(module: Any, forward: Callable[[], Any]) -> bool:
             vectors = features(forward())
     finally:
         hook.remove()
+    if len(outputs) != 1 or outputs[0].ndim != vectors.ndim:
+        return False
+    begun = vectors[..., : outputs[0].shape[-1]]
     return bool(
-        len(outputs) == 1
-        and outputs[0].shape == vectors.shape
-        and torch.allclose(_unit(outputs[0]), _unit(vectors), atol=_SAME)
+        outputs[0].shape == begun.shape
+        and torch.allclose(_unit(outputs[0]), _unit(begun), atol=_SAME)
     )
 
 

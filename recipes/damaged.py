@@ -18,7 +18,6 @@ import torch
 from numpy.typing import NDArray
 
 from core.feature_cache import FeatureCache
-from core.frozen_towers import FrozenTowers
 from core.mini.assemble import mini_folder
 from core.search import SearchRules
 from core.types import Vectors
@@ -28,6 +27,7 @@ from recipes.damage import DAMAGES
 from recipes.damaged_searches import Searches
 from recipes.damaged_stamps import COUNTS, Stamps
 from recipes.documents import DOCS, put, table
+from recipes.kept_pictures import KeptPictures
 
 SWEEP_EVERY = 8
 """Strengths without a target are measured on every eighth stamp, all others on every one."""
@@ -132,9 +132,9 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # the same sums in the same order everywhere
     root = fetch_debian("tuxpaint-stamps-default", arguments.cache)
-    towers = FrozenTowers(mini_folder(arguments.cache / "models"), device="cpu")
-    with FeatureCache(arguments.cache / "damaged") as cache, torch.no_grad():
-        stamps = Stamps(cache, towers, root)
+    model = mini_folder(arguments.cache / "models")
+    with FeatureCache(arguments.cache / "damaged") as cache:
+        stamps = Stamps(KeptPictures(model, cache), root)
         for mark, measured in (("strengths", sweep), ("views", with_views)):
             put(arguments.page, mark, measured(stamps))
 

@@ -8,17 +8,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.feature_cache import FeatureCache, Rows, cached
-from core.frozen_towers import FrozenTowers
 from core.preprocessing import fit_pixels
 from core.search import SearchRules
 from core.types import PixelBatch
 from core.views import View, views
 from recipes.damage import Damage, original
+from recipes.kept_pictures import KeptPictures
 from recipes.mini.sources import STAMPS, stamp_caption
 
 GROUP = 16
@@ -34,17 +32,16 @@ COUNTS: dict[View | None, int] = {
 class Stamps:
     """Stamps, damaged and as they are, as vectors: float32 [stamps, rows, d]."""
 
-    def __init__(self, cache: FeatureCache, towers: FrozenTowers, root: Path) -> None:
+    def __init__(self, kept: KeptPictures, root: Path) -> None:
         folder = root / STAMPS
-        self._cache, self._towers = cache, towers
-        self._digest, self._heads = towers.digest(), towers.heads
+        self._kept = kept
         self._files = {
             path.relative_to(folder).as_posix(): path
             for path in sorted(folder.rglob("*.png"))
             if stamp_caption(path)
         }
         self.names = list(self._files)
-        self.gallery = self._encoded("gallery", self.names, 1, self._as_indexed)[:, 0]
+        self.gallery = self._encoded("gallery", self.names, self._as_indexed)[:, 0]
 
     def queries(
         self, damage: Damage, strength: float, kind: View | None, names: Sequence[str]
@@ -52,11 +49,11 @@ class Stamps:
         """One kind of view of these stamps under one damage: float32 [n, rows, d]."""
 
         def pixels(name: str) -> PixelBatch:
-            plain = fit_pixels(self.damaged(damage, strength, name), self._towers.pixel_spec)
+            plain = fit_pixels(self.damaged(damage, strength, name), self._kept.pixel_spec)
             return views(plain, (kind,))[1:] if kind else plain[None]
 
         space = f"{damage.name} {strength:g} {kind or 'plain'}"
-        return self._encoded(space, names, COUNTS[kind], pixels)
+        return self._encoded(space, names, pixels)
 
     def damaged(self, damage: Damage, strength: float, name: str) -> Image.Image:
         """The stamp as it is posted: the same one every time."""
@@ -71,22 +68,14 @@ class Stamps:
         return image
 
     def _encoded(
-        self, space: str, names: Sequence[str], count: int, pixels: Callable[[str], PixelBatch]
+        self, space: str, names: Sequence[str], pixels: Callable[[str], PixelBatch]
     ) -> NDArray[np.float32]:
-        space = f"{self._digest}/damaged/{space}"
-
-        def features(numbers: Sequence[int]) -> tuple[Sequence[int], Rows]:
-            batch = np.concatenate([pixels(names[number]) for number in numbers])
-            found = self._towers.image_features(batch).numpy()
-            return numbers, found.reshape(len(numbers), count, -1)
-
-        cached(self._cache, space, list(names), GROUP, features)
-        rows = torch.from_numpy(self._cache.read(space, names))
-        vectors = self._heads.image_vectors(rows.flatten(0, 1)).numpy()
-        return vectors.reshape(len(names), count, -1)
+        return self._kept.vectors(
+            f"damaged/{space}", names, lambda number: pixels(names[number]), group=GROUP
+        )
 
     def _as_indexed(self, name: str) -> PixelBatch:
-        return fit_pixels(self.opened(name), self._towers.pixel_spec)[None]
+        return fit_pixels(self.opened(name), self._kept.pixel_spec)[None]
 
     def shown(self, names: Sequence[str], found: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which of the found rows [n] show these stamps: themselves, or near-duplicates."""

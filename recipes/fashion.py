@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import csv
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +22,14 @@ from PIL import Image
 
 from core.encoder import load_encoder
 from core.evaluation import neighbours_alike, prompted, zero_shot_accuracy
-from core.feature_cache import FeatureCache, Rows, cached
-from core.frozen_towers import FrozenTowers
+from core.feature_cache import FeatureCache
 from core.mini.assemble import mini_folder
+from core.pairs import Labels
 from core.preprocessing import fit_pixels
+from core.types import PixelBatch, Vectors
 from index.packages import fetch_debian
 from recipes.documents import DOCS, put, table
+from recipes.kept_pictures import KeptPictures
 from recipes.mini.fashion import LABELS, clothes_pictures
 
 PACKAGE = "dataset-fashion-mnist"
@@ -76,22 +78,24 @@ def write_gallery(root: Path, out: Path, count: int) -> None:
     part.rename(out)
 
 
+def worn(kept: KeptPictures, root: Path) -> tuple[Vectors, Labels]:
+    """Vectors of the first test pictures, float32 [n, d], and their classes."""
+    clothes, labels = clothes_pictures(root, MEASURED, "test")
+
+    def pixels(number: int) -> PixelBatch:
+        picture = Image.fromarray(clothes[number]).convert("RGB")
+        return fit_pixels(picture, kept.pixel_spec)[None]
+
+    keys = [f"test {number}" for number in range(MEASURED)]
+    return kept.vectors(PACKAGE, keys, pixels)[:, 0], labels
+
+
 def measure(root: Path, cache: Path) -> tuple[str, float]:
     """A table of precision@5 by class, and zero-shot accuracy on the same pictures."""
     model = mini_folder(cache / "models")
-    towers, encoder = FrozenTowers(model, device="cpu"), load_encoder(str(model), device="cpu")
-    clothes, labels = clothes_pictures(root, MEASURED, "test")
-
-    def features(numbers: Sequence[int]) -> tuple[Sequence[int], Rows]:
-        batch = [Image.fromarray(clothes[number]).convert("RGB") for number in numbers]
-        pixels = np.stack([fit_pixels(image, towers.pixel_spec) for image in batch])
-        return numbers, towers.image_features(pixels).numpy()
-
-    keys = [f"test {number}" for number in range(MEASURED)]
-    space = f"{towers.digest()}/{PACKAGE}"
-    with FeatureCache(cache / "training") as kept, torch.no_grad():
-        cached(kept, space, keys, 32, features)
-        images = towers.heads.image_vectors(torch.from_numpy(kept.read(space, keys))).numpy()
+    encoder = load_encoder(str(model), device="cpu")
+    with FeatureCache(cache / "training") as kept:
+        images, labels = worn(KeptPictures(model, kept), root)
     alike = neighbours_alike(images, labels, 5)
     rows = [
         (name, f"{alike[labels == label].mean():.3f}", str((labels == label).sum()))

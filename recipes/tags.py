@@ -9,7 +9,7 @@ of Fashion-MNIST, as ``tangerine tag`` does it, and writes the tables into ``doc
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +18,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.encoder import load_encoder
-from core.feature_cache import FeatureCache, Rows, cached
-from core.frozen_towers import FrozenTowers
+from core.feature_cache import FeatureCache
 from core.mini.assemble import mini_folder
 from core.preprocessing import fit_pixels
 from core.tagging import NONE, LabelSet, Tags, label_set, prompts
-from core.types import Vectors
+from core.types import PixelBatch
 from index.packages import fetch_debian
 from recipes.documents import DOCS, put, table
-from recipes.fashion import MEASURED, PACKAGE
-from recipes.mini.fashion import LABELS, clothes_pictures
+from recipes.fashion import PACKAGE, worn
+from recipes.kept_pictures import KeptPictures
+from recipes.mini.fashion import LABELS
 from recipes.mini.sources import STAMPS, stamp_caption
 
 FOLDERS: Mapping[str, str] = {
@@ -56,30 +56,6 @@ def truth_of(path: str) -> int:
         if path.startswith(f"{folder}/"):
             return place
     return NONE
-
-
-class Pictures:
-    """Vectors of pictures, encoded once."""
-
-    def __init__(self, kept: FeatureCache, towers: FrozenTowers) -> None:
-        self._kept = kept
-        self._towers = towers
-
-    def vectors(
-        self, name: str, keys: Sequence[str], opened: Callable[[int], Image.Image]
-    ) -> Vectors:
-        """float32 [len(keys), d]; ``opened`` gives the picture of a key's place."""
-
-        def features(numbers: Sequence[int]) -> tuple[Sequence[int], Rows]:
-            spec = self._towers.pixel_spec
-            pixels = np.stack([fit_pixels(opened(number), spec) for number in numbers])
-            return numbers, self._towers.image_features(pixels).numpy()
-
-        space = f"{self._towers.digest()}/{name}"
-        cached(self._kept, space, list(keys), 32, features)
-        rows = torch.from_numpy(self._kept.read(space, list(keys)))
-        vectors: Vectors = self._towers.heads.image_vectors(rows).numpy()
-        return vectors
 
 
 def by_label(labels: Sequence[str], tags: Tags, truth: NDArray[np.int64]) -> str:
@@ -134,22 +110,22 @@ def main() -> None:
     folder = fetch_debian("tuxpaint-stamps-default", arguments.cache) / STAMPS
     files = [path for path in sorted(folder.rglob("*.png")) if stamp_caption(path)]
     paths = [path.relative_to(folder).as_posix() for path in files]
-    clothes, classes = clothes_pictures(fetch_debian(PACKAGE, arguments.cache), MEASURED)
-    with FeatureCache(arguments.cache / "training") as kept, torch.no_grad():
-        pictures = Pictures(kept, FrozenTowers(model, device="cpu"))
-        stamps = pictures.vectors("tux-stamps", paths, lambda n: Image.open(files[n]))
-        worn = pictures.vectors(
-            PACKAGE,
-            [f"test {number}" for number in range(MEASURED)],
-            lambda n: Image.fromarray(clothes[n]).convert("RGB"),
-        )
+    with FeatureCache(arguments.cache / "training") as cache:
+        kept = KeptPictures(model, cache)
+
+        def pixels(number: int) -> PixelBatch:
+            with Image.open(files[number]) as image:
+                return fit_pixels(image, kept.pixel_spec)[None]
+
+        stamps = kept.vectors("tux-stamps", paths, pixels)[:, 0]
+        clothes, classes = worn(kept, fetch_debian(PACKAGE, arguments.cache))
     shown = labels_of(tuple(FOLDERS.values()))
     truth = np.array([truth_of(path) for path in paths], dtype=np.int64)
     put(arguments.page, "stamps", by_label(shown.labels, shown.tags(stamps), truth))
     garments = labels_of(LABELS)
-    put(arguments.page, "clothes", by_label(LABELS, garments.tags(worn), classes))
+    put(arguments.page, "clothes", by_label(LABELS, garments.tags(clothes), classes))
     # Without "none", as zero-shot accuracy is counted.
-    nearest = (worn @ garments.words.T).argmax(axis=1)
+    nearest = (clothes @ garments.words.T).argmax(axis=1)
     put(arguments.page, "zero-shot", f"{(nearest == classes).mean():.3f}")
 
 

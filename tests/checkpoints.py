@@ -20,6 +20,7 @@ from transformers import (
     ChineseCLIPModel,
     CLIPConfig,
     CLIPModel,
+    EfficientNetConfig,
     PreTrainedModel,
     SiglipConfig,
     SiglipModel,
@@ -29,6 +30,7 @@ from transformers import (
 )
 
 from core.dual_model import quiet
+from core.mini.modeling import MiniConfig, MiniModel
 from tests.vocabularies import (
     CLIP_TOKENS,
     bert_tokenizer,
@@ -148,19 +150,41 @@ def tiny_dual(folder: Path, *, seed: int = 0, fit: str | None = None) -> Path:
     model = VisionTextDualEncoderModel(config)
     _draw(model, seed)
     _save(model, folder)
-    preprocessing: dict[str, Any] = {
-        "do_normalize": True,
-        "do_rescale": True,
-        "do_resize": True,
-        "image_mean": _HALF,
-        "image_processor_type": "ViTImageProcessor",
-        "image_std": _HALF,
-        "resample": 2,
-        "size": {"height": EDGE, "width": EDGE},
-    }
+    preprocessing = _vit_processor()
     if fit is not None:
         preprocessing["tangerine_fit"] = fit
     write_json(folder / "preprocessor_config.json", preprocessing)
+    return bert_tokenizer(folder)
+
+
+def tiny_mini(folder: Path, *, seed: int = 0) -> Path:
+    """A model of the embedded one's class: BERT, and EfficientNet with no feature below 0."""
+    vision = EfficientNetConfig(
+        image_size=EDGE,
+        width_coefficient=0.25,
+        depth_coefficient=0.1,
+        # What the layer behind the last block comes to at a quarter of the width.
+        hidden_dim=320,
+        hidden_act="relu6",
+    )
+    vision.hidden_size = vision.hidden_dim
+    config = MiniConfig.from_vision_text_configs(
+        vision,
+        _bert_config(),
+        projection_dim=40,
+        look_axes=9,
+        bank_size=12,
+        classes=20,
+        hub_mean=0.4,
+    )
+    model = MiniModel(config).eval()
+    _draw(model, seed)
+    _normalise(model.vision_model, seed)
+    generator = torch.Generator().manual_seed(seed)
+    model.bank_features.copy_(torch.randn(model.bank_features.shape, generator=generator))
+    model.heads_changed()
+    _save(model, folder)
+    write_json(folder / "preprocessor_config.json", _vit_processor())
     return bert_tokenizer(folder)
 
 
@@ -226,6 +250,19 @@ def tiny_align(folder: Path, *, seed: int = 0) -> Path:
         },
     )
     return bert_tokenizer(folder)
+
+
+def _vit_processor() -> dict[str, Any]:
+    return {
+        "do_normalize": True,
+        "do_rescale": True,
+        "do_resize": True,
+        "image_mean": _HALF,
+        "image_processor_type": "ViTImageProcessor",
+        "image_std": _HALF,
+        "resample": 2,
+        "size": {"height": EDGE, "width": EDGE},
+    }
 
 
 def _bert_config() -> BertConfig:

@@ -63,18 +63,18 @@ class Collection:
 
 
 def collect(packages: Packages, cache: Path) -> Collection:
-    """Encode all sources (about 20 minutes on one core the first time)."""
+    """Encode all sources (about 25 minutes on one core the first time)."""
     drawn = draw_stamps(packages.stamps, cache / "drawn-stamps")
     kinds: list[tuple[str, list[Captioned], int]] = [
         ("stamps", sources.stamps(packages.stamps), 6),
         ("drawn-stamps", sources.stamps(drawn), 6),
         ("flash-cards", sources.flash_cards(packages.flash_cards), 3),
         ("sprites", sources.sprites(packages.sprites), 3),
-        ("clip-art", sources.clip_art(packages.clip_art), 2),
     ]
     for style, (folder, extension) in packages.emoji.items():
         pictures = sources.emoji(folder, packages.emojibase, extension)
         kinds.append((f"emoji-{style}", pictures, 3 if style == "fluent" else 2))
+    kinds.append(("clip-art", sources.clip_art(packages.clip_art), 2))
     tower = ImageTower()
     weight, bias = imagenet_classifier()
     return Collection(

@@ -1,9 +1,14 @@
-"""What heads reach on held-out stamps and on Fashion-MNIST, from cached features."""
+"""What heads reach on held-out stamps and on Fashion-MNIST, from cached features.
+
+The heads are those of a checkpoint that is assembled of them, in half precision.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +24,8 @@ from core.evaluation import (
     precision_at,
     zero_shot_accuracy,
 )
-from core.heads import Heads
+from core.mini.assemble import assemble
+from core.mini.modeling import MiniModel
 from core.mini.towers import IMAGE_SIZE
 from core.pairs import unique_captions
 from recipes.mini.data import Item
@@ -31,22 +37,32 @@ from recipes.mini.texts import text_features
 ZERO_SHOT_PICTURES = 2000
 PRECISION_PICTURES = 1000
 
+Head = Callable[[torch.Tensor], torch.Tensor]
 
-def measure(heads: Heads, test: Sequence[Item], packages: Packages, cache: Path) -> Iterator[str]:
+
+def measure(file: Path, test: Sequence[Item], packages: Packages, cache: Path) -> Iterator[str]:
     """Lines of text: recalls on all held-out stamps, on the bitmaps alone, Fashion-MNIST."""
+    with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
+        model: Any = MiniModel.from_pretrained(assemble(Path(folder) / "mini", file))
+        yield from _lines(model.visual_projection, model.text_projection, test, packages, cache)
+
+
+def _lines(
+    image_head: Head, text_head: Head, test: Sequence[Item], packages: Packages, cache: Path
+) -> Iterator[str]:
     yield "  ".join(COMPARISON_COLUMNS)
     bitmaps = [item for item in test if item.source == "stamps"]
     for name, items in (("all held-out stamps", test), ("bitmaps alone", bitmaps)):
         captions, caption_of = unique_captions([item.captions[0] for item in items])
         features = torch.stack([item.views[0] for item in items])
-        images = heads.image_vectors(features).numpy()
-        texts = heads.text_vectors(text_features(captions, cache / "features")).numpy()
+        images = image_head(features).numpy()
+        texts = text_head(text_features(captions, cache / "features")).numpy()
         (row,) = comparison([(name, evaluate_vectors(images, texts, caption_of))])
         yield "  ".join(row)
     features, labels = _fashion(packages, cache / "features")
-    images = heads.image_vectors(features).numpy()
+    images = image_head(features).numpy()
     prompts = [prompt.format(label) for label in LABELS for prompt in PROMPTS]
-    vectors = heads.text_vectors(text_features(prompts, cache / "features"))
+    vectors = text_head(text_features(prompts, cache / "features"))
     classes = normalize(vectors.view(len(LABELS), len(PROMPTS), -1).mean(dim=1), dim=1).numpy()
     near = slice(0, PRECISION_PICTURES)
     yield f"Fashion-MNIST zero-shot {100 * zero_shot_accuracy(images, labels, classes):.1f} %"

@@ -24,7 +24,7 @@ CACHE = Path(__file__).resolve().parents[2] / ".cache"
 
 @dataclass(frozen=True)
 class Stamps:
-    """Tux Paint's bitmaps with a caption; ``vectors`` float32 [n, 384] in the same order."""
+    """Tux Paint's bitmaps with a caption; ``vectors`` float32 [n, 576] in the same order."""
 
     paths: tuple[str, ...]
     captions: tuple[str, ...]
@@ -60,7 +60,7 @@ def stamps(mini: TransformersEncoder, packages: Path) -> Stamps:
 
 
 def encoded(mini: TransformersEncoder, files: Sequence[Path]) -> Vectors:
-    """Vectors of picture files, float32 [n, 384]; one at a time is fastest on a CPU."""
+    """Vectors of picture files, float32 [n, 576]; one at a time is fastest on a CPU."""
     rows = []
     for file in files:
         with Image.open(file) as image:

@@ -24,7 +24,7 @@ class KnownVectors(FakeEmbedder):
         self.picture: Vectors | None = None
 
     async def embed_text(self, text: str, *, lane: Lane = Lane.CHAT) -> Vectors:
-        """The vector of the text, float32 [384]."""
+        """The vector of the text, float32 [576]."""
         del lane
         vector: Vectors = self._texts.of([text])[0]
         return vector

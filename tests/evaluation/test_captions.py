@@ -172,20 +172,27 @@ async def test_nonsense_makes_no_strong_hit(stamps: Stamps, texts: Texts) -> Non
 
 
 async def test_everyday_queries_find_no_less(stamps: Stamps, texts: Texts) -> None:
-    """Of the five best hits, at least as many are right as by the pictures alone."""
+    """Of the best hits, at least as many are right as by the pictures alone.
+
+    The mean over the ten depths from 1 to 10: at any one of them, two or three answers of a
+    hundred come and go.
+    """
     rows = range(len(stamps.paths))
+    names = dict(zip(stamps.paths, stamps.captions, strict=True))
     shares = []
     for captions in ([""] * len(rows), stamps.captions):
         search = gallery(stamps, KnownVectors(texts), texts, rows, captions)
         right = []
         for query, pattern in EVERYDAY_QUERIES:
-            names = dict(zip(stamps.paths, stamps.captions, strict=True))
-            for hit in await asked(search, query, k=5):
-                path = hit.picture.path
-                right.append(bool(re.search(pattern, f"{path} {names[path]}", re.IGNORECASE)))
-        shares.append(float(np.mean(right)))
-    print(f"pictures alone {shares[0]:.2f}, with captions {shares[1]:.2f}")
-    assert shares[1] >= shares[0]
+            paths = [hit.picture.path for hit in await asked(search, query, k=10)]
+            found = [re.search(pattern, f"{path} {names[path]}", re.IGNORECASE) for path in paths]
+            right.append([match is not None for match in found])
+        by_depth = np.cumsum(right, axis=1) / np.arange(1, 11)
+        shares.append(by_depth.mean(axis=0))
+    alone, captioned = shares
+    for name, share in (("pictures alone", alone), ("with captions", captioned)):
+        print(f"{name}: {share.mean():.3f}, at 1, 3, 5 and 10 {share[[0, 2, 4, 9]].round(2)}")
+    assert captioned.mean() >= alone.mean()
 
 
 DOCUMENTS = ("orange fruits", "fruits containing vitamin C nutrient")

@@ -28,7 +28,7 @@ ZERO_SHOT_PICTURES = 2000
 PRECISION_PICTURES = 1000
 # Enough to notice a model that broke; fewer pictures have fewer of their kind among them.
 SAMPLED_PICTURES = 500
-LEAST_PRECISION = {SAMPLED_PICTURES: 0.68, ZERO_SHOT_PICTURES: 0.73}
+LEAST_PRECISION = {SAMPLED_PICTURES: 0.74, ZERO_SHOT_PICTURES: 0.76}
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +67,9 @@ def test_recall_on_held_out_stamps(held_out: Evaluation) -> None:
     """Sentences find pictures, and pictures sentences, that training has never seen."""
     print(held_out)
     assert held_out.pairs >= 140
-    assert held_out.text_to_image["recall@5"] >= 0.62
-    assert held_out.text_to_image["recall@10"] >= 0.74
-    assert held_out.image_to_text["recall@10"] >= 0.76
+    assert held_out.text_to_image["recall@5"] >= 0.68
+    assert held_out.text_to_image["recall@10"] >= 0.82
+    assert held_out.image_to_text["recall@10"] >= 0.79
 
 
 def test_pairs_that_do_not_match_are_not_alike(held_out: Evaluation) -> None:
@@ -82,11 +82,11 @@ def test_pairs_that_do_not_match_are_not_alike(held_out: Evaluation) -> None:
 def test_clothes_are_told_apart_without_training_on_them(
     mini: TransformersEncoder, clothes: tuple[Vectors, Labels]
 ) -> None:
-    """Fashion-MNIST by class names alone, ten classes: nearly three times chance."""
+    """Fashion-MNIST by class names alone, ten classes: three and a half times chance."""
     vectors, labels = clothes
     accuracy = zero_shot_accuracy(vectors, labels, prompted(mini, LABELS))
     print(f"zero-shot {accuracy:.3f}")
-    assert accuracy >= 0.28
+    assert accuracy >= 0.35
 
 
 @pytest.mark.timeout(240)

@@ -20,7 +20,7 @@ class Texts:
         self._known: dict[str, Vectors] = {}
 
     def of(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors of these texts: float32 [n, 384]."""
+        """Unit vectors of these texts: float32 [n, 576]."""
         # Those of one length together: the tower pads to the longest of a batch.
         new = sorted(set(texts) - self._known.keys(), key=lambda text: (len(text), text))
         for start in range(0, len(new), _BATCH):

@@ -225,6 +225,31 @@ def test_what_shares_a_scale_divides_the_rows(
     assert kept.get("value") == str(group)
 
 
+@pytest.mark.filterwarnings("ignore")  # tracing warns, which ``core.backends`` ignores as well
+def test_what_asks_for_float32_is_not_rounded(tmp_path: Path) -> None:
+    """Such a part keeps its weights, and what stands beside it does not."""
+    pytest.importorskip("openvino", reason="needs the extra openvino")
+    tower = torch.nn.Sequential(
+        torch.nn.Linear(64, 64), torch.nn.Sequential(torch.nn.Linear(64, 64)), torch.nn.ReLU()
+    ).eval()
+    tower.requires_grad_(requires_grad=False)
+    tower[1].in_float32 = True
+    openvino_towers.export(
+        [(tower, {"pixels": torch.zeros(2, 64)}, "pictures")], tmp_path, int8=True
+    )
+    stored = [
+        layer.find("data")
+        for layer in ET.parse(tmp_path / "pictures.xml").iterfind("layers/layer")
+        if layer.get("type") == "Const"
+    ]
+    matrices = [
+        data.get("element_type")
+        for data in stored
+        if data is not None and data.get("shape") == "64, 64"
+    ]
+    assert sorted(filter(None, matrices)) == ["f32", "i8"]
+
+
 def test_int8_that_strays_has_an_index_of_its_own(
     load: Load, plain: TransformersEncoder, exports: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

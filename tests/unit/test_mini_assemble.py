@@ -1,4 +1,4 @@
-"""The embedded model's checkpoint: stock, small, assembled once."""
+"""The embedded model's checkpoint: small, assembled once, and of our class."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModel, VisionTextDualEncoderModel
+from torch.nn.functional import normalize
 
+from core.checkpoint import find_checkpoint
+from core.dual_model import load_model, temperature
 from core.encoder import load_encoder
 from core.errors import ModelUnavailable
 from core.mini.assemble import DIMENSION, HEADS, assemble, mini_folder
+from core.mini.modeling import MiniModel
 from core.mini.split import is_held_out
+from core.mini.towers import imagenet_classifier
 from core.types import PixelSpec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,26 +33,54 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_heads_in_the_repository_are_small_and_half_precision() -> None:
-    """Only the heads are committed: about 1.3 MB."""
+    """Only the heads are committed: about 3.8 MB. No caption is in them."""
     heads = load_file(HEADS)
-    assert heads["visual_projection"].shape == (DIMENSION, 1280)
-    assert heads["text_projection"].shape == (DIMENSION, 384)
-    assert {heads[name].dtype for name in ("visual_projection", "text_projection")} == {
-        torch.float16
+    bank, axes = len(heads["bank_features"]), len(heads["axes"])
+    assert {name: tuple(tensor.shape) for name, tensor in heads.items()} == {
+        "picture_head": (384, 1280 + 2 * 1000),
+        "text_head": (384, 384),
+        "bank_features": (bank, 384),
+        "mean": (1280,),
+        "axes": (axes, 1280),
+        "logit_scale": (),
+        "hub_mean": (),
     }
+    assert bank > 500
+    assert 384 + axes + 1 == DIMENSION
+    assert {tensor.dtype for tensor in heads.values()} == {torch.float16}
     assert all(bool(tensor.isfinite().all()) for tensor in heads.values())
-    assert HEADS.stat().st_size < 1_400_000
+    assert HEADS.stat().st_size < 3_900_000
 
 
-def test_it_is_a_stock_checkpoint(folder: Path) -> None:
-    """AutoModel loads it without code of ours; 57 MB in half precision."""
-    model = AutoModel.from_pretrained(folder)
-    assert isinstance(model, VisionTextDualEncoderModel)
+def test_it_holds_heads_and_classifier(folder: Path) -> None:
+    """What the packages and the heads say, in 63 MB of half precision."""
     assert json.loads((folder / "config.json").read_text())["dtype"] == "float16"
-    assert sum(path.stat().st_size for path in folder.iterdir()) < 60_000_000
-    heads = load_file(HEADS)
-    assert torch.equal(model.visual_projection.weight, heads["visual_projection"])
-    assert torch.equal(model.text_projection.weight, heads["text_projection"])
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 65_000_000
+    model = load_model(find_checkpoint(str(folder)), torch.float32)
+    assert type(model) is MiniModel
+    heads, (classes, bias) = load_file(HEADS), imagenet_classifier()
+    picture = model.visual_projection
+    for stored, given in (
+        (picture.head.weight, heads["picture_head"]),
+        (picture.axes.weight, heads["axes"]),
+        (picture.mean, heads["mean"]),
+        (picture.classifier.weight, classes),
+        (picture.classifier.bias, bias),
+        (model.text_projection.head.weight, heads["text_head"]),
+        (model.bank_features, heads["bank_features"]),
+    ):
+        assert torch.equal(stored, given.half().float())
+    assert model.config.hub_mean == pytest.approx(float(heads["hub_mean"]))
+    # The captions' vectors, but for what half precision leaves of them.
+    bank = normalize(heads["bank_features"].float() @ heads["text_head"].float().T, dim=1)
+    assert torch.allclose(picture.bank, bank, atol=5e-4)
+
+
+def test_logits_stay_those_that_were_trained(folder: Path) -> None:
+    """Whole vectors have smaller cosines than the heads': the factor makes up for it."""
+    model = load_model(find_checkpoint(str(folder)), torch.float32)
+    trained = float(load_file(HEADS)["logit_scale"].float().exp())
+    assert temperature(model)[0] * model.head_cosine == pytest.approx(trained, rel=2e-3)
 
 
 def test_others_may_read_it(folder: Path) -> None:
@@ -82,12 +114,12 @@ def test_the_second_call_finds_it_ready(folder: Path) -> None:
 def test_new_heads_are_assembled_anew(folder: Path, tmp_path: Path) -> None:
     """Other heads make another folder, so that an update is taken up by itself."""
     heads = load_file(HEADS)
-    heads["visual_projection"] = heads["visual_projection"] * 0.5
+    heads["picture_head"] = heads["picture_head"] * 0.5
     save_file(heads, tmp_path / "heads.safetensors")
     other = mini_folder(folder.parent, tmp_path / "heads.safetensors")
     assert other != folder
-    stored = load_file(other / "model.safetensors")["visual_projection.weight"]
-    assert torch.equal(stored, heads["visual_projection"])
+    stored = load_file(other / "model.safetensors")["visual_projection.head.weight"]
+    assert torch.equal(stored, heads["picture_head"])
 
 
 def test_two_processes_may_assemble_at_once(tmp_path: Path) -> None:

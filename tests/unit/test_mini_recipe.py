@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,15 +12,26 @@ import pytest
 import torch
 from PIL import Image, PngImagePlugin
 from safetensors.torch import load_file
+from torch.nn.functional import normalize
+from transformers import BertConfig, EfficientNetConfig
 
-from core.heads import Head, Heads
+from core.heads import Head, Heads, ridge, rms
+from core.mini.modeling import MiniConfig, PictureHead, TextHead
 from core.mini.split import is_held_out
-from core.mini.towers import TEXT_SCALE
 from recipes.mini import sources
 from recipes.mini.data import Collection, Item
 from recipes.mini.features import view
+from recipes.mini.finish import WHITENING, finished, look_axes, save
 from recipes.mini.imagenet import SYNSETS, WORDNET, class_texts
-from recipes.mini.train import mean_heads, ridge_heads, save_heads, training_set
+from recipes.mini.terms import ClassTerms, seen
+from recipes.mini.train import (
+    RIDGE,
+    bank_captions,
+    class_terms,
+    mean_heads,
+    ridge_heads,
+    training_set,
+)
 
 CAPTIONS = [f"A picture of thing {number}." for number in range(40)]
 
@@ -144,45 +157,155 @@ def test_classes_are_told_by_names_definition_and_kinds(tmp_path: Path) -> None:
     ]
 
 
-def test_saved_heads_give_the_trained_vectors(tmp_path: Path) -> None:
-    """Scales are folded into the file: the assembled towers' features give the same cosines."""
+def random_classifier(classes: int, features: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """A weight [classes, features] and a bias [classes] that are now and then sure."""
+    generator = torch.Generator().manual_seed(1)
+    weight = 0.1 * torch.randn(classes, features, generator=generator)
+    return weight, torch.randn(classes, generator=generator)
+
+
+def test_weights_over_the_trained_blocks_are_folded_into_one_head() -> None:
+    """What is trained on f, p E and √p, a head over [f ; p ; √p] says too."""
     generator = torch.Generator().manual_seed(0)
+    classifier, bias = random_classifier(1000, 1280)
+    meanings = normalize(torch.randn(1000, 384, generator=generator), dim=1)
+    features = torch.rand(50, 1280, generator=generator)
+    terms = ClassTerms(classifier, bias, meanings, features)
+    blocks = terms(features)
+    weight = torch.randn(384, blocks.shape[1], generator=generator)
+    folded = terms.folded(weight)
+    assert folded.shape == (384, 3280)
+    assert torch.allclose(
+        seen(features, classifier, bias) @ folded.T, blocks @ weight.T, rtol=1e-3, atol=1e-2
+    )
+    # Both blocks of classes are as large as features are once these are scaled; √p at 0.7.
+    meant, roots = blocks[:, 1280:].split([384, 1000], dim=1)
+    assert float(meant.square().mean().sqrt()) == pytest.approx(1.0, rel=1e-4)
+    assert float(roots.square().mean().sqrt()) == pytest.approx(0.7, rel=1e-4)
+    scale = terms.scale(blocks)
+    assert float((features / scale[:1280]).square().mean()) == pytest.approx(1.0, rel=1e-4)
+    assert torch.equal(scale[1280:], torch.ones(1384))
+
+
+def test_what_pictures_look_like_has_axes_of_falling_weight() -> None:
+    """Along axis k the logarithms vary with their variance to the power of 1 - 2 x 0.375."""
+    generator = torch.Generator().manual_seed(0)
+    features = torch.rand(300, 12, generator=generator) * torch.logspace(-2, 0, 12)
+    mean, axes = look_axes(features, 5)
+    logarithms = normalize((1 + 20 * features).log(), dim=1)
+    assert torch.allclose(mean, logarithms.mean(dim=0), atol=1e-6)
+    largest = torch.linalg.svdvals(logarithms - mean)[:5].square() / len(features)
+    found = (logarithms - mean) @ axes.T
+    expected = torch.diag(largest ** (1 - 2 * WHITENING))
+    assert torch.allclose(found.T @ found / len(found), expected, atol=1e-4)
+
+
+def test_saved_heads_give_what_was_trained(tmp_path: Path) -> None:
+    """A text and a picture: the trained cosine, less what any caption finds in the picture."""
+    generator = torch.Generator().manual_seed(0)
+    classifier, bias = random_classifier(50, 256)
     heads = Heads(
-        Head(torch.randn(384, 1280, generator=generator)),
+        Head(torch.randn(384, 256 + 2 * 50, generator=generator) / 10),
         Head(torch.eye(384) + 0.01 * torch.randn(384, 384, generator=generator)),
         20.0,
     )
-    save_heads(heads, tmp_path / "heads.safetensors")
-    stored = load_file(tmp_path / "heads.safetensors")
-    images = torch.rand(5, 1280, generator=generator)
-    texts = torch.nn.functional.normalize(torch.randn(5, 384, generator=generator), dim=1)
-    from_file = Heads(
-        Head(stored["visual_projection"].float()), Head(stored["text_projection"].float()), 1.0
+    pictures = torch.rand(300, 256, generator=generator) ** 8
+    given = seen(pictures, classifier, bias)
+    images = heads.image_vectors(given)
+    # Captions of the bank are near some of the pictures: h has to differ between them.
+    noise = normalize(torch.randn(35, 384, generator=generator), dim=1)
+    bank = normalize(images[:30] + 2.5 * noise[:30], dim=1)
+    texts = normalize(images[100:105] + noise[30:], dim=1)
+    save(finished(heads, pictures, given, bank), tmp_path / "heads.safetensors")
+    stored = {
+        name: rows.float() for name, rows in load_file(tmp_path / "heads.safetensors").items()
+    }
+    assert float(stored["logit_scale"].exp()) == pytest.approx(20.0, rel=1e-3)
+    assert stored["bank_features"].shape == (30, 384)
+
+    config = MiniConfig.from_vision_text_configs(
+        EfficientNetConfig(hidden_size=256),
+        BertConfig(hidden_size=384),
+        projection_dim=576,
+        bank_size=30,
+        classes=50,
+        hub_mean=float(stored["hub_mean"]),
     )
-    expected, found = heads.image_vectors(images), from_file.image_vectors(images)
-    assert float((expected * found).sum(dim=1).min()) > 0.9999
-    tower = texts * 384**0.5 / TEXT_SCALE
-    expected, found = heads.text_vectors(texts), from_file.text_vectors(tower)
-    assert float((expected * found).sum(dim=1).min()) > 0.9999
-    outputs = tower @ stored["text_projection"].float().T
-    assert float(outputs.norm(dim=1).mean()) == pytest.approx(1.0, rel=0.1)
-    assert float(stored["logit_scale"].exp()) == pytest.approx(20.0)
+    picture_head, text_head = PictureHead(config), TextHead(config)
+    text_head.head.weight.data.copy_(stored["text_head"])
+    for place, values in (
+        (picture_head.classifier.weight, classifier),
+        (picture_head.classifier.bias, bias),
+        (picture_head.head.weight, stored["picture_head"]),
+        (picture_head.axes.weight, stored["axes"]),
+        (picture_head.mean, stored["mean"]),
+        (picture_head.bank, heads.text_vectors(stored["bank_features"])),
+    ):
+        place.data.copy_(values)
+    with torch.inference_mode():
+        found = text_head(texts) @ picture_head(pictures).T
+    hub = 0.08 * (heads.text_vectors(bank) @ images.T / 0.08).exp().sum(dim=0).log()
+    cosines = heads.text_vectors(texts) @ images.T
+    meaning = math.sqrt(0.3) * math.sqrt(1 - 0.2**2)
+    assert torch.allclose(found, meaning * (cosines - 0.7 * (hub - hub.mean())), atol=2e-3)
+    assert float(hub.std()) > 0.01
+
+
+def blank_texts(whole: Collection) -> tuple[dict[str, int], torch.Tensor]:
+    """The row of each text, and random unit features for the rows."""
+    texts = [*CAPTIONS, *(name for (name,) in whole.classes)]
+    generator = torch.Generator().manual_seed(5)
+    features = normalize(torch.randn(len(texts), 384, generator=generator), dim=1)
+    return {text: number for number, text in enumerate(texts)}, features
 
 
 def test_ridge_learns_the_items_and_the_classes() -> None:
     """After the first step each picture is nearest to its own caption."""
     items = [item("stamps", caption, n) for n, caption in enumerate(CAPTIONS)]
     whole = collection(items)
-    texts = [*CAPTIONS, *(name for (name,) in whole.classes)]
-    features = torch.nn.functional.normalize(
-        torch.randn(len(texts), 384, generator=torch.Generator().manual_seed(5)), dim=1
-    )
-    data = training_set(whole, items, texts, features)
+    row, features = blank_texts(whole)
+    terms = class_terms(whole, items, row, features)
+    data = training_set(whole, items, row, features, terms)
     assert len(data.views) == len(items) + 1000
     heads = ridge_heads(data)
-    images = heads.image_vectors(torch.stack([each.views[0] for each in items]))
+    images = heads.image_vectors(terms(torch.stack([each.views[0] for each in items])))
     nearest = (images @ features.T).argmax(dim=1)
     assert (nearest == torch.arange(len(items))).float().mean() > 0.9
+
+
+def test_a_row_of_several_items_counts_for_each_of_them() -> None:
+    """Ridge over rows of summed weight is that over every item's every view."""
+    items = [item("stamps", caption, n) for n, caption in enumerate(CAPTIONS)]
+    whole = collection(items)
+    row, features = blank_texts(whole)
+    data = training_set(whole, items, row, features, class_terms(whole, items, row, features))
+    generator = torch.Generator().manual_seed(6)
+    count = len(data.views)
+    shared = replace(
+        data,
+        images=torch.rand(30, 20, generator=generator),
+        views=torch.randint(30, (count, 2), generator=generator),
+        scale=None,
+    )
+    found = ridge_heads(shared).image
+    targets = normalize(shared.texts[shared.captions].mean(dim=1), dim=1)
+    scale = rms(shared.images)
+    plain = ridge(
+        (shared.images / scale)[shared.views.flatten()],
+        targets.repeat_interleave(2, dim=0),
+        RIDGE,
+        shared.weights.repeat_interleave(2) / 2,
+    )
+    assert found is not None
+    assert torch.allclose(found.weight * scale, plain, atol=1e-5)
+
+
+def test_the_bank_is_of_captions_of_stamps_that_are_trained_with() -> None:
+    """Each stamp's most exact caption, once; no other source's."""
+    stamps = [replace(item("stamps", "A cow.", n), captions=("A cow.", "cow")) for n in range(2)]
+    drawn = item("drawn-stamps", "A sun.", 3)
+    others = [item("clip-art", "red apple", 4), item("emoji-google", "apple", 5)]
+    assert bank_captions([*stamps, drawn, *others]) == ["A cow.", "A sun."]
 
 
 def test_heads_of_several_seeds_are_averaged() -> None:

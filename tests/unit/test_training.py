@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from core.course import Course, Material
 from core.encoder import load_encoder
 from core.errors import BadPicture, DamagedPicture, ModelUnavailable, SourceError
 from core.evaluation import evaluate
@@ -141,6 +143,25 @@ def test_untrained_heads_come_out_as_they_went_in() -> None:
     assert heads.logit_scale == pytest.approx(20.0)
 
 
+def test_the_scale_of_columns_may_be_given() -> None:
+    """Training on images with a scale is training on the scaled images, without a trace of it."""
+    data, scale = training_set(), torch.logspace(-1, 2, 12)
+    weight = unit_rows(8, dimension=12)
+    trained = []
+    for part, start in (
+        (replace(data, scale=scale), weight / scale),
+        (replace(data, images=data.images / scale, scale=torch.ones(12)), weight),
+        (data, weight / scale),
+    ):
+        trainer = HeadTrainer(part, Heads(Head(start), Head(torch.eye(8)), 20.0), HeadSettings())
+        for _ in range(3):
+            trainer.step()
+        assert trainer.heads.image is not None
+        trained.append(trainer.heads.image.weight)
+    assert torch.allclose(trained[0] * scale, trained[1], rtol=1e-4, atol=1e-6)
+    assert not torch.allclose(trained[2] * scale, trained[1], rtol=1e-2, atol=1e-6)
+
+
 @pytest.mark.parametrize("loss", list(Loss))
 def test_steps_lower_the_loss(loss: Loss) -> None:
     """Either loss falls while its heads learn a small set by heart."""
@@ -153,6 +174,22 @@ def test_steps_lower_the_loss(loss: Loss) -> None:
     for _ in range(199):
         last = trainer.step()
     assert last < 0.8 * first
+
+
+def test_what_was_hardly_ever_seen_is_not_made_large_of() -> None:
+    """A class that next to no picture is of gets no weight that drowns the next picture of it."""
+    images = unit_rows(40, dimension=12)
+    images[:, 0] *= 1e-6
+    material = Material(images, unit_rows(40, dimension=8), np.arange(40), np.arange(40))
+    start = Heads(Head(unit_rows(8, dimension=12)), Head(torch.eye(8)), 10.0)
+    course = Course(material, material, start, TrainingOptions(learning_rate=3e-3, epochs=3))
+    course.run(lambda _: None)
+    assert course.best > 0
+    assert start.image is not None
+    assert course.heads.image is not None
+    moved = (course.heads.image.weight - start.image.weight).abs()
+    assert float(moved[:, 1:].max()) > 0.02
+    assert float(moved[:, 0].max()) < 3
 
 
 def test_mse_leaves_the_text_head_alone() -> None:

@@ -20,7 +20,7 @@ from core.head_trainer import Loss
 from core.training import Epoch, TrainingOptions, TrainingReport, train
 from core.training_record import RECORD, picture_key, read_record
 from core.types import PixelSpec
-from tests.checkpoints import tiny_align, tiny_clip, tiny_dual, tiny_siglip
+from tests.checkpoints import tiny_align, tiny_clip, tiny_dual, tiny_mini, tiny_siglip
 from tests.unit.test_training import PAIRS, PICTURES, _one_thread, by_name, two_colours
 
 __all__ = ["_one_thread"]  # a fixture, taken by itself
@@ -246,7 +246,7 @@ def test_unfrozen_blocks_are_trained_and_nothing_before_them(tmp_path: Path) -> 
     assert measured.identity.fingerprint != load_encoder(str(base)).identity.fingerprint
 
 
-@pytest.mark.parametrize("build", [tiny_clip, tiny_dual, tiny_siglip, tiny_align])
+@pytest.mark.parametrize("build", [tiny_clip, tiny_dual, tiny_mini, tiny_siglip, tiny_align])
 def test_replayed_blocks_give_the_features_of_the_whole_tower(
     build: Callable[[Path], Path], tmp_path: Path
 ) -> None:
