@@ -194,11 +194,15 @@ class FolderLibrary:
     def _check_model(self, snapshot: View) -> None:
         mine = self._identity
         if mine is not None and mine.fingerprint != snapshot.identity.fingerprint:
+            before = f"The collection {snapshot.collection!r} was indexed with the model"
+            again = f"tangerine reindex --full --collection {snapshot.collection}"
+            if mine.name == snapshot.identity.name:
+                raise ModelMismatch(
+                    f"{before} {mine.name!r} as it was before an update.", remedy=f"Run: {again}"
+                )
             raise ModelMismatch(
-                f"The collection {snapshot.collection!r} was indexed with the model "
-                f"{snapshot.identity.name!r}, but {mine.name!r} is loaded.",
-                remedy="Start with that model, or run: "
-                f"tangerine reindex --full --collection {snapshot.collection}",
+                f"{before} {snapshot.identity.name!r}, but {mine.name!r} is loaded.",
+                remedy=f"Start with that model, or run: {again}",
             )
 
     def _find(

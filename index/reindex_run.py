@@ -257,9 +257,11 @@ class ReindexRun:
         mine = self._embedder.identity
         if known.identity is None or self._full or known.identity.fingerprint == mine.fingerprint:
             return
+        same = known.identity.name == mine.name
+        loaded = "as it was before an update" if same else f"but {mine.name!r} is loaded"
         raise ModelMismatch(
-            f"{self._spec.name!r} was indexed with the model {known.identity.name!r}, but "
-            f"{mine.name!r} is loaded; their vectors cannot be mixed.",
+            f"{self._spec.name!r} was indexed with the model {known.identity.name!r}, {loaded}; "
+            "their vectors cannot be mixed.",
             remedy=f"Run: tangerine reindex --full --collection {self._spec.name}",
         )
 

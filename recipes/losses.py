@@ -41,7 +41,7 @@ SEEDS = (0, 1, 2)
 STEPS = 400
 LEARNING_RATE = 1e-3
 DIMENSION = 256
-"""Of the common space; what is trained are 1280 x 256 and 384 x 256 numbers."""
+"""Of the common space; what is trained are 3280 x 256 and 384 x 256 numbers."""
 
 FASHION_LEARN, FASHION_TEST = 1500, 500
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -276,6 +277,20 @@ async def test_an_empty_new_collection_is_empty(gallery: Gallery) -> None:
     assert (report.added, report.failed) == (0, ())
     with pytest.raises(EmptyCollection):
         await gallery.library.open(None, "web")
+
+
+async def test_an_update_of_the_model_is_told_as_one(tmp_path: Path) -> None:
+    """Both have the same name: that the one is not the other would help nobody."""
+    first = Gallery(tmp_path)
+    _three(first)
+    await first.reindex()
+    updated = FakeEncoder()
+    updated.identity = replace(updated.identity, fingerprint="0" * 64)
+    second = Gallery(tmp_path, embedder=FakeEmbedder(updated))
+    with pytest.raises(ModelMismatch, match=r"as it was before an update.*reindex --full"):
+        await second.reindex()
+    with pytest.raises(ModelMismatch, match=r"as it was before an update.*reindex --full"):
+        await second.library.open(None, "web")
 
 
 async def test_another_model_needs_a_full_reindex(tmp_path: Path) -> None:
