@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from core.captions import CaptionScale, caption_scale, fits, unrelated_matches
 from core.ports import Snapshot
+from core.quantiles import quantile
 from core.types import Band, Vectors
 
 # Every query is compared with them: each hundred costs it some microseconds. Of 512 the lower
@@ -157,20 +158,9 @@ def _draw(rng: np.random.Generator, total: int, wanted: int) -> NDArray[np.int64
 
 
 def _moments(scores: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    # What np.quantile does, at a tenth of its cost for a single query.
     ordered = np.sort(scores, axis=1)
-    low, middle = _quantile(ordered, _LOWER_QUANTILE), _quantile(ordered, 0.5)
+    low, middle = quantile(ordered, _LOWER_QUANTILE), quantile(ordered, 0.5)
     return middle, np.maximum(middle - low, _MIN_DEVIATION)
-
-
-def _quantile(ordered: NDArray[np.float32], share: float) -> NDArray[np.float32]:
-    """Of rows that are sorted, interpolated between the two values around it: [n]."""
-    place = share * (ordered.shape[1] - 1)
-    below = int(place)
-    above = min(below + 1, ordered.shape[1] - 1)
-    step = np.float32(place - below)
-    found: NDArray[np.float32] = ordered[:, below] * (1 - step) + ordered[:, above] * step
-    return found
 
 
 def _thresholds(

@@ -109,17 +109,15 @@ def rank_page(
     :func:`page_lookup` found for the ranking's vector, where somebody has looked already.
     """
     if seen is None:
-        in_words, among = ranking.told is not None, ranking.among
-        lookup = page_lookup(
+        seen = page_lookup(
             snapshot,
             calibration,
             ranking.vector,
             k=k,
             offset=offset,
-            in_words=in_words,
-            among=among,
-        )
-        seen = lookup.alone()
+            in_words=ranking.told is not None,
+            among=ranking.among,
+        ).alone()
     index = _searched(snapshot, ranking.among)
     judged = Judged(snapshot, calibration, ranking, seen.spread)
     scores, rows = seen.near
