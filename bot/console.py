@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -29,6 +29,7 @@ from core.types import (
     CollectionStatus,
     DescribeResult,
     Failure,
+    FoundBy,
     Progress,
     ReindexReport,
     SearchResult,
@@ -43,6 +44,11 @@ _STAGES = {
 # Where there is no terminal, a line at each tenth is enough for a log.
 _PLAIN_STEPS = 10
 _FAILURES_SHOWN = 20
+_ALONE: Mapping[FoundBy | None, str] = {
+    FoundBy.PICTURE: "its picture",
+    FoundBy.CAPTION: "its caption",
+}
+"""What a hit is found by, where that is worth a word: not both."""
 _PIPE_WIDTH = 10_000
 
 
@@ -75,16 +81,16 @@ class Terminal:
             return
         if not result.close_match:
             self.note("No close match; these are the nearest pictures:")
-        by = any(hit.found_by for hit in result.hits)
+        by = any(hit.found_by in _ALONE for hit in result.hits)
         tagged = any(hit.tag for hit in result.hits)
         heads = (*(["found by"] if by else []), *(["label"] if tagged else []))
-        table = _table("", "score", "band", *heads, "caption", "file")
+        table = _table("", "match", "band", *heads, "caption", "file")
         for hit in result.hits:
             table.add_row(
                 str(hit.rank),
-                f"{hit.score:.3f}",
+                f"{hit.match:.2f}",
                 hit.band.value,
-                *([hit.found_by.value] if hit.found_by else []),
+                *([_ALONE.get(hit.found_by, "")] if by else []),
                 *([escape(hit.tag or "-")] if tagged else []),
                 escape(hit.picture.caption or "-"),
                 escape(hit.picture.path),

@@ -71,7 +71,7 @@ READERS = (
         "en",
         "What are you looking for?",
         "Matches 1–5 for “orange fruits”",  # noqa: RUF001 - a range
-        "0.91 · strong · by both",
+        "1.00 · strong",
         "There are no words",
     ),
     Reader(
@@ -79,7 +79,7 @@ READERS = (
         "pt-BR",
         "O que você procura?",
         "Resultados 1–5 de “orange fruits”",  # noqa: RUF001 - a range
-        "0,91 · forte · por ambas",
+        "1,00 · forte",
         "Não há palavras para buscar.",
     ),
     Reader(
@@ -87,7 +87,7 @@ READERS = (
         "es",
         "¿Qué buscas?",
         "Resultados 1–5 de «orange fruits»",  # noqa: RUF001 - a range
-        "0,91 · fuerte · por ambas",
+        "1,00 · fuerte",
         "No hay palabras que buscar.",
     ),
     Reader(
@@ -95,7 +95,7 @@ READERS = (
         "de",
         "Was suchst du?",
         "Treffer 1–5 für „orange fruits“",  # noqa: RUF001 - a range
-        "0,91 · stark · nach beiden",
+        "1,00 · stark",
         "Es fehlen die Wörter",
     ),
     Reader(
@@ -103,7 +103,7 @@ READERS = (
         "ja",
         "何をお探しですか?",
         "「orange fruits」の結果 1〜5",
-        "0.91 · 強い · 両方から",
+        "1.00 · 強い",
         "検索する言葉がありません。",
     ),
 )
