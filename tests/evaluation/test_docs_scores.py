@@ -43,7 +43,9 @@ def shown() -> Iterator[Shown]:
             yield Shown(page.name, found[1], numbers)
 
 
-@pytest.mark.parametrize("answer", shown(), ids=lambda answer: f"{answer.page}: {answer.asked}")
+@pytest.mark.parametrize(
+    "answer", tuple(shown()), ids=lambda answer: f"{answer.page}: {answer.asked}"
+)
 async def test_answers_in_the_docs_are_the_programs(
     answer: Shown, stamps: Stamps, texts: Texts
 ) -> None:
