@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +13,8 @@ from core.captions import Told
 from core.mixed_bands import said
 from core.mixing import Mixture
 from core.ports import Snapshot
-from core.types import Band, FoundBy, Vectors
+from core.standings import PLACE, Standing, Standings
+from core.types import Band, Vectors
 
 LIFTED_AMONG = 256
 """Pictures among which those without a caption are lifted to where a silent caption stands, and
@@ -25,8 +23,6 @@ those that may fit both a picture and words."""
 _SAYS_MORE = 1.0
 """Deviations by which words speak rather for another picture than for the posted one, which looks
 the same to the model: three traffic lights differ by what their captions say."""
-
-_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,105 +50,6 @@ class Ranking:
     among: NDArray[np.int64] | None = None
     recognised: int | None = None
     agreement: float = -1.0
-
-
-class Found(NamedTuple):
-    """A row, its cosine, its band, and what picture and caption are each worth.
-
-    ``merit``: what decides its place, in deviations of the query's cosines from their middle.
-    """
-
-    row: int
-    score: float
-    merit: float
-    band: Band
-    seen: Band
-    told: Band
-
-    @property
-    def found_by(self) -> FoundBy:
-        """Which of the two is worth something; the picture where neither is."""
-        if self.told is Band.WEAK:
-            return FoundBy.PICTURE
-        return FoundBy.CAPTION if self.seen is Band.WEAK else FoundBy.BOTH
-
-
-class Standing(NamedTuple):
-    """A row with its cosine and what decides its place.
-
-    ``seen``, ``told`` and ``band``: places in ``BEST_FIRST`` of what picture, caption and both
-    are worth. A lower ``group`` stands before every higher one, and within it the higher
-    ``merit``; of equal ones the lower row.
-    """
-
-    row: int
-    score: float
-    seen: int
-    told: int
-    band: int
-    group: int
-    merit: float
-
-    @property
-    def place(self) -> tuple[int, float, int]:
-        """By which all are ordered."""
-        return self.group, -self.merit, self.row
-
-    @property
-    def found(self) -> Found:
-        """The row as it is shown."""
-        best = BEST_FIRST
-        score = cosine(self.score)
-        bands = (best[self.band], best[self.seen], best[self.told])
-        return Found(self.row, score, self.merit, *bands)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Standings:
-    """Some rows with what a :class:`Standing` has of each, a column each, [n].
-
-    ``rows``, ``seen``, ``told``, ``bands`` and ``groups`` are int64, ``scores`` and ``merits``
-    float64.
-    """
-
-    rows: NDArray[np.int64]
-    scores: NDArray[np.float64]
-    seen: NDArray[np.int64]
-    told: NDArray[np.int64]
-    bands: NDArray[np.int64]
-    groups: NDArray[np.int64]
-    merits: NDArray[np.float64]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __iter__(self) -> Iterator[Standing]:
-        # A page looks at a few of some hundred: they are made when their turn comes.
-        for start in range(0, len(self), _AT_ONCE):
-            some = (column[start : start + _AT_ONCE].tolist() for column in self._columns)
-            yield from map(Standing._make, zip(*some, strict=True))
-
-    def __getitem__(self, place: int) -> Standing:
-        return Standing(*(column.item(place) for column in self._columns))
-
-    def among(self, chosen: NDArray[np.bool_]) -> Standings:
-        """Those of them that are chosen, [n]."""
-        return Standings(*(column[chosen] for column in self._columns))
-
-    @property
-    def _columns(self) -> tuple[NDArray[Any], ...]:
-        return (
-            self.rows,
-            self.scores,
-            self.seen,
-            self.told,
-            self.bands,
-            self.groups,
-            self.merits,
-        )
-
-
-_PLACE = attrgetter("place")
 
 
 class Judged:
@@ -201,7 +98,7 @@ class Judged:
             found = self._standings(rows, scores, captions, lifts)
         else:
             found = self._mixed(ranking.mixture, rows, vectors, matches, lifts)
-        return sorted(found, key=_PLACE)
+        return sorted(found, key=PLACE)
 
     def plain(self, rows: NDArray[np.int64], scores: NDArray[np.float32]) -> Standings:
         """Rows with their cosines as an index finds them, without what captions say; in order.
@@ -284,28 +181,3 @@ def _with(
         np.concatenate([matches, np.full(len(quiet), -np.inf)]),
         np.concatenate([lifts, np.full(len(quiet), lift)]),
     )
-
-
-def in_order(
-    plain: Standings,
-    lifted: Sequence[Standing],
-    *,
-    whole: bool,
-    left_out: Collection[int] = (),
-) -> Iterator[Standing]:
-    """The rows that were fetched and those that are lifted, each once; both are in order.
-
-    ``whole``: there are no others; else some were fetched. What is lifted but stands below the
-    last one fetched waits for those in between. ``left_out``: rows that do not count.
-    """
-    rows = {each.row for each in lifted} | set(left_out)
-    others = (each for each in plain if each.row not in rows)
-    if not whole:
-        end = plain[len(plain) - 1].place
-        lifted = [each for each in lifted if each.place < end]
-    return heapq.merge(others, lifted, key=_PLACE)
-
-
-def cosine(score: float) -> float:
-    """The score within [-1, 1]: rounding of unit vectors may leave 1.0000001."""
-    return min(1.0, max(-1.0, score))

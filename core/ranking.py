@@ -13,17 +13,10 @@ from numpy.typing import NDArray
 from core.bands import Calibration
 from core.captions import Told
 from core.chosen_rows import ChosenRows
-from core.places import (
-    LIFTED_AMONG,
-    Found,
-    Judged,
-    Ranking,
-    Standing,
-    cosine,
-    in_order,
-)
+from core.places import LIFTED_AMONG, Judged, Ranking
 from core.ports import Snapshot, VectorIndex
 from core.shared_searches import Lookup, Near, nearest
+from core.standings import Found, Standing, cosine, in_order
 from core.types import Band, CaptionHit, DescribeResult, Hit, SearchResult, Vectors
 
 # How much of an excluded text is taken out of the query, in deviations of its own
