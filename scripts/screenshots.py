@@ -66,7 +66,7 @@ class Scene:
 
 SCENES = (
     Scene("find-orange-fruits", "/find orange fruits"),
-    Scene("similar-but-red", "/similar but red", photo="apple_green.png", width=880, height=620),
+    Scene("similar-but-red", "/similar but red", photo="apple_green.png", height=760),
 )
 
 
