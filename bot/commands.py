@@ -285,7 +285,12 @@ class Commands:
     async def _help(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
         del invocation
         examples = await self.examples(request)
-        return presenter.help(examples, is_admin=request.is_admin, may_add=request.may_add)
+        return presenter.help(
+            examples,
+            is_admin=request.is_admin,
+            may_add=request.may_add,
+            fields=request.command is not None,
+        )
 
 
 def _check_right(command: CommandDefinition, request: Request) -> None:
