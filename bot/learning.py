@@ -118,19 +118,18 @@ def training_notes(models: Sequence[str], settings: Settings) -> list[str]:
     records = {model: read_record(model_source(settings, model)) for model in models}
     if not any(records.values()):
         return []
-    return [f"{model}: {_trained(record)}" for model, record in records.items()]
+    mini = model_source(settings, "mini")
+    return [f"{model}: {_trained(record, mini)}" for model, record in records.items()]
 
 
-def _trained(record: TrainingRecord | None) -> str:
+def _trained(record: TrainingRecord | None, mini: str) -> str:
     if record is None:
         return "no record of a training; its heads are as they came."
     told = record.settings
+    base = "mini" if told.get("base") == mini else told.get("base")
     if told.get("best_epoch") == 0:
-        return f"untouched: its training learnt nothing, and its heads are those of {told['base']}."
-    return (
-        f"trained from {told.get('base')} with the loss {told.get('loss')}, "
-        f"best epoch {told.get('best_epoch')}."
-    )
+        return f"untouched: its training learnt nothing, and its heads are those of {base}."
+    return f"trained from {base} with the loss {told.get('loss')}, best epoch {told['best_epoch']}."
 
 
 def refuse_too_few(unseen: Unseen) -> None:

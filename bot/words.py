@@ -230,7 +230,9 @@ class Words:
     def unmatched(self, count: int) -> str:
         """Stands above the rows of caption tables that name no picture."""
         return self._n(
-            "{count} caption belongs to no picture:", "{count} captions belong to no picture:", count
+            "{count} caption belongs to no picture:",
+            "{count} captions belong to no picture:",
+            count,
         ).format(count=count)
 
     def failure(self, failure: Failure) -> str:

@@ -202,9 +202,7 @@ class PairEncoder(Generic[Source]):
 _NOTHING: Rows = np.empty((0, 0), dtype=np.float32)
 
 
-def enough_captions(
-    captions: Sequence[str], least: int = MIN_CAPTIONS
-) -> tuple[list[str], Labels]:
+def enough_captions(captions: Sequence[str], least: int = MIN_CAPTIONS) -> tuple[list[str], Labels]:
     """Different captions and each given one's number. Raises SourceError for too few."""
     found, caption_of = unique_captions(captions)
     if len(found) < least:

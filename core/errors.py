@@ -25,6 +25,7 @@
     ├── Unavailable           try again later; ``retry_after`` says when
     │   ├── Busy                  admission: the queue is full
     │   ├── TooManyRequests       a quota of the requester
+    │   │   ├── AskedTooSoon          only the pause after the last question
     │   │   └── CommunityQuotaUsed    a quota of the whole community
     │   ├── ReindexRunning        this collection is being reindexed already
     │   └── ShuttingDown          the process is stopping
@@ -228,6 +229,10 @@ class TooManyRequests(Unavailable):
     """The requester's quota is used up for now."""
 
     code = "too_many_requests"
+
+
+class AskedTooSoon(TooManyRequests):
+    """Only the pause after the requester's last question is not over yet."""
 
 
 class CommunityQuotaUsed(TooManyRequests):

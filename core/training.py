@@ -37,9 +37,9 @@ class TrainingReport:
     """What came of it: ``before`` and ``after`` are measured on the held-out pictures.
 
     ``best`` is the epoch whose heads were written (0: no epoch was better than the base
-    model, and nothing was written), ``epochs`` the number that were run, ``held_out_by`` what is new in the held-out
-    pairs (``caption`` or ``picture``), ``resumed`` the number of epochs that an earlier run
-    had done, ``seconds`` wall-clock time.
+    model, and nothing was written), ``epochs`` the number that were run, ``held_out_by``
+    what is new in the held-out pairs (``caption`` or ``picture``), ``resumed`` the number of
+    epochs that an earlier run had done, ``seconds`` wall-clock time.
     """
 
     out: Path
