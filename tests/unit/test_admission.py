@@ -23,6 +23,7 @@ class Pauses:
         self.asked: list[float] = []
 
     async def __call__(self, seconds: float) -> None:
+        """Wait until the pause is over, and let the time pass."""
         self.asked.append(seconds)
         self.begun.set()
         await self.over.wait()
