@@ -97,7 +97,7 @@ class ApiRoutes:
         """``GET /api/pictures/<id>/similar?k=&offset=&text=``: nothing of it is encoded anew."""
         query = request.query
         k, offset = self._page(query.get("k", ""), query.get("offset", ""))
-        self._admit(request, "more_like", "text")
+        await self._admit(request, "more_like", "text")
         result = await self._search.more_like(
             request.match_info["id"],
             community=COMMUNITY,
