@@ -205,7 +205,7 @@ class Contributing:
         return next(status.pictures for status in statuses if status.name == collection)
 
     def _encode(self, action: Action, request: Request) -> str:
-        return self._codec.encode(action, request.community)
+        return self._codec.encode(action, request.community, request.requester)
 
     @staticmethod
     def _check_admin(request: Request) -> None:

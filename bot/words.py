@@ -19,7 +19,6 @@ from bot.moderation_words import ModerationWords
 from bot.privacy_words import PrivacyWords
 from bot.views import engine_of
 from core.errors import (
-    CatalogueDamaged,
     ReindexRunning,
     TangerineError,
     Unavailable,
@@ -313,8 +312,7 @@ class Words:
             # Elsewhere remedies are general; here only the names help.
             names = ", ".join(error.known[:NAMED])
             remedy = self._("There are: {labels}").format(labels=names)
-        # What is to be done about a damaged catalogue is for the operator's eyes.
-        if self._english and not isinstance(error, CatalogueDamaged):
+        if self._english and not error.for_operator:
             return error.message or cause, error.remedy or remedy
         # One second is the default of errors that do not know how long; a reindex has no end
         # that anybody could name.
