@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from bot.admission import Admission
 from bot.background import (
     in_background,
     index_all,
+    keep_looks,
     keep_settings_fresh,
     keep_sweeping,
     watches,
@@ -40,6 +42,7 @@ from bot.web_app import WebAdapter, WebOptions, WebParts
 from bot.web_listening import Listener
 from bot.web_waiting import WaitingRoom
 from config.settings import Settings
+from core.browsing import Browser
 from core.errors import NotFound, SettingsError
 from index.library import LOCAL
 
@@ -99,6 +102,7 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
             platform.start()
             stack.push_async_callback(platform.stop)
         if listener is not None:
+            await asyncio.to_thread(engine.thumbnails.open)
             web = _web_adapter(engine, chat, unready, live.defaults, listener)
             await web.start()
             stack.push_async_callback(web.stop)
@@ -123,6 +127,7 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
                 observer.observe(),
                 manager.keep_alive(unready),
                 keep_sweeping(engine.contributions),
+                keep_looks(engine.looks, engine.thumbnails),
                 keep_settings_fresh(engine.community_settings),
                 reloading.serve(hung_up),
                 indexes.watch(),
@@ -166,11 +171,12 @@ async def _waiting_room(
 
 def _chat_parts(engine: Engine, jobs: ReindexJobs, live: Live) -> ChatParts:
     settings = engine.settings
-    thumbnails = Thumbnails(engine.decoder)
+    thumbnails = Thumbnails(engine.decoder, store=engine.thumbnails)
     sheets = Sheets(engine.library, engine.decoder, thumbnails)
     failures = Failures(engine.metrics)
     languages = Languages()
     telegram = telegram_memory(settings)
+    texts = TextMemory(engine.clock)
     admission = Admission(engine.limits, engine.community_settings)
     commands = Commands(
         CommandParts(
@@ -179,16 +185,17 @@ def _chat_parts(engine: Engine, jobs: ReindexJobs, live: Live) -> ChatParts:
             contributions=engine.contributions,
             moderation=engine.moderation,
             settings=engine.community_settings,
+            labels=engine.labels,
             jobs=jobs,
             admission=admission,
             counters=engine.metrics,
             tracer=engine.tracer,
             failures=failures,
             presenters=languages.presenter,
-            codec=ActionCodec(TextMemory(engine.clock)),
+            codec=ActionCodec(texts),
             sheets=sheets,
             model=engine.model_card,
-            memories=(telegram,) if telegram is not None else (),
+            memories=(texts, telegram) if telegram is not None else (texts,),
             defaults=live.defaults,
         )
     )
@@ -220,6 +227,7 @@ def _web_adapter(
             commands=chat.commands,
             search=engine.search,
             library=engine.library,
+            browser=Browser(engine.library, engine.looks, engine.labels),
             thumbnails=chat.thumbnails,
             admission=chat.admission,
             counters=engine.metrics,

@@ -12,19 +12,26 @@ import structlog
 
 from bot.console import Terminal
 from bot.engine import Engine, collection_specs
-from bot.health import IndexWatch
+from bot.health import IndexWatch, told_to_strangers
 from bot.jobs import ReindexJobs
 from bot.watching import FolderWatch, WatchOptions
 from core.errors import TangerineError
 from core.ports import Contributions
 from index.communities import StoredSettings
 from index.library import LOCAL
+from index.looks import StoredLooks
+from index.threads import finished_in_thread
+from index.thumbnail_store import ThumbnailStore
 from index.walk import CAPTION_SUFFIXES, PICTURE_SUFFIXES
 
 _log = structlog.get_logger("bot.background")
 
 # A removed upload is deleted this long after it cannot be restored any more, at the latest.
 _SWEEP_EVERY_S = 60.0
+
+# Reindexes and uploads keep the looks of what they decode: the others are imports, and pictures
+# that an older version has indexed.
+_LOOKS_EVERY_S = 600.0
 
 # What another process changes of a community's settings holds here this much later, at most.
 _SETTINGS_EVERY_S = 1.0
@@ -51,6 +58,29 @@ async def keep_sweeping(contributions: Contributions, every_s: float = _SWEEP_EV
             _log.error("not swept", code=error.code)
         except Exception:  # noqa: BLE001 - one defect must not end all later sweeps
             _log.exception("not swept")
+        await asyncio.sleep(every_s)
+
+
+async def keep_looks(
+    looks: StoredLooks, thumbnails: ThumbnailStore, every_s: float = _LOOKS_EVERY_S
+) -> None:
+    """Make placeholders and dates that are missing, and forget thumbnails of what is gone.
+
+    At once and from then on, until cancelled.
+    """
+    while True:
+        try:
+            gone = await finished_in_thread(
+                looks.unknown, await asyncio.to_thread(thumbnails.contents)
+            )
+            if gone:
+                await finished_in_thread(thumbnails.drop, gone)
+            if made := await looks.fill():
+                _log.info("looks made", pictures=made)
+        except TangerineError as error:
+            _log.error("looks not made", code=error.code)
+        except Exception:  # noqa: BLE001 - as above
+            _log.exception("looks not made")
         await asyncio.sleep(every_s)
 
 
@@ -104,7 +134,7 @@ async def index_all(
             report = await asyncio.shield(job.task)
         except TangerineError as error:
             # The others, and what was indexed before, can be searched all the same.
-            indexes.failed(collection.name, f"{collection.name}: {error.message}")
+            indexes.failed(collection.name, f"{collection.name}: {told_to_strangers(error)}")
             await indexes.look(collection.name)
             terminal.error(f"{collection.name}: {error.message}", error.remedy)
             continue

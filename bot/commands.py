@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
@@ -25,6 +26,7 @@ from core.errors import Forbidden, NoPicture, TangerineError
 from core.limits import Kind as Asked
 from core.mapping import CollectionMap, Mapper
 from core.ports import Contributions
+from core.topics import Topics
 from core.types import Progress
 
 
@@ -55,6 +57,7 @@ class Commands:
         )
         self._privacy = Privacy(parts.contributions, parts.memories, parts.admission)
         self._indexing = Indexing(parts.jobs, parts.library)
+        self._topics = Topics(parts.library, parts.search, parts.labels)
         self._choices = Choices(parts.library, parts.search, parts.moderation)
         self._calls: Mapping[str, Callable[[Invocation, Request, Presenter], Awaitable[Reply]]] = {
             "find": self._searching.asked,
@@ -109,7 +112,7 @@ class Commands:
             decoded = self._parts.codec.decode(action, request.community)
             kind = QUOTA.get(decoded.kind)
             if kind is not None:
-                self._admit(request, kind)
+                await self._admit(request, kind)
             with self._parts.tracer.span(f"button {decoded.kind}"):
                 return await self._acts[decoded.kind](decoded, request, presenter)
 
@@ -182,18 +185,31 @@ class Commands:
     ) -> CollectionMap:
         """The map for a page that draws it itself. Raises TangerineError."""
         self._parts.counters.request(request.platform, "map")
-        self._admit(request, "text")
+        await self._admit(request, "text")
         return await self._maps.points(request, collection=collection, groups=groups, text=text)
 
     def like(self, picture_id: str, request: Request) -> str:
         """The action that :meth:`act` answers with pictures like this one."""
         count = self._rules.count(request.community)
         action = Action("more_like", text=picture_id, count=count)
-        return self._parts.codec.encode(action, request.community)
+        return self._parts.codec.encode(action, request.community, request.requester)
 
     async def examples(self, request: Request) -> Sequence[str]:
         """Three questions that this community's default collection can answer."""
         return await self._choices.examples(request, self._parts.presenters(request.locale))
+
+    async def topics(self, request: Request, *, patience_s: float = 2.0) -> Sequence[str]:
+        """What this community's default collection is about, as :mod:`core.topics` has it.
+
+        Empty where that is not known within ``patience_s`` seconds; then whoever asks again
+        may have it. Never raises.
+        """
+        topics = self._topics.of(community=request.viewer)
+        try:
+            async with asyncio.timeout(patience_s):
+                return await topics
+        except (TangerineError, TimeoutError):
+            return ()
 
     async def _guard(
         self, request: Request, answer: Callable[[Request, Presenter], Awaitable[Reply]]
@@ -219,7 +235,7 @@ class Commands:
             if not (request.asked_pictures and self.answers_photos(request)):
                 return Reply()
             self._parts.counters.request(request.platform, "photo")
-            self._admit(request, "picture")
+            await self._admit(request, "picture")
             return await self._searching.photo(request, presenter)
 
         reply = await self._guard(request, answer)
@@ -237,13 +253,13 @@ class Commands:
                 remedy="Attach one, or reply to a message that has one.",
             )
         if command.quota is not None:
-            self._admit(request, command.quota)
+            await self._admit(request, command.quota)
         with self._parts.tracer.span(f"/{command.name}"):
             reply = await self._calls[command.name](invocation, request, presenter)
         return keep_private(reply) if command.private or invocation.flag("private") else reply
 
-    def _admit(self, request: Request, kind: Asked) -> None:
-        self._parts.admission.admit(
+    async def _admit(self, request: Request, kind: Asked) -> None:
+        await self._parts.admission.admit(
             request.requester,
             kind,
             community=request.community,
@@ -285,7 +301,12 @@ class Commands:
     async def _help(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
         del invocation
         examples = await self.examples(request)
-        return presenter.help(examples, is_admin=request.is_admin, may_add=request.may_add)
+        return presenter.help(
+            examples,
+            is_admin=request.is_admin,
+            may_add=request.may_add,
+            fields=request.command is not None,
+        )
 
 
 def _check_right(command: CommandDefinition, request: Request) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,7 +23,9 @@ from rich.progress import (
     Progress as Bar,
 )
 from rich.table import Table
+from rich.text import Text
 
+from bot.printable import printable
 from bot.views import engine_of
 from core.types import (
     Classification,
@@ -34,6 +37,8 @@ from core.types import (
     ReindexReport,
     SearchResult,
 )
+
+_UNESCAPED = re.compile("[\x7f-\x9f]")
 
 _STAGES = {
     "scan": "looking for pictures",
@@ -52,17 +57,27 @@ _ALONE: Mapping[FoundBy | None, str] = {
 _PIPE_WIDTH = 10_000
 
 
+class _Console(Console):
+    """Shows texts of strangers (file names, captions) without obeying what is inside them."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """See :meth:`rich.console.Console.render_str`: all that is printed passes here."""
+        return super().render_str(printable(text), **options)
+
+
 class Terminal:
     """Standard output for results, standard error for everything else."""
 
     def __init__(self) -> None:
         # A pipe has no width: what reads it wants lines whole.
-        self.out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
-        self.err = Console(stderr=True, highlight=False)
+        self.out = _Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+        self.err = _Console(stderr=True, highlight=False)
 
     def json(self, value: object) -> None:
         """Print one JSON object on standard output."""
-        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+        written = json.dumps(value, ensure_ascii=False)
+        # JSON escapes what is below 0x20; a terminal obeys what is from 0x7f to 0x9f, too.
+        sys.stdout.write(_UNESCAPED.sub(lambda c: f"\\u{ord(c[0]):04x}", written) + "\n")
 
     def note(self, text: str) -> None:
         """Say something that is no result."""
@@ -128,10 +143,15 @@ class Terminal:
         self.out.print(
             f"{escape(report.collection)}: {report.added} added, {report.changed} changed, "
             f"{report.removed} removed, {report.unchanged} unchanged, "
-            f"{len(report.failed)} failed, in {report.seconds:.1f} s",
+            f"{len(report.unread)} could not be read, in {report.seconds:.1f} s",
             soft_wrap=True,
         )
-        self.failures(report.failed)
+        self.failures(report.unread)
+        if report.unmatched:
+            self.out.print(
+                f"{len(report.unmatched)} rows of caption tables name no picture:", soft_wrap=True
+            )
+            self.failures(report.unmatched)
 
     def failures(self, failed: Sequence[Failure]) -> None:
         """Print the first of what failed, with its reason."""

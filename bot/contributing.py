@@ -159,7 +159,7 @@ class Contributing:
         self, words: str, request: Request, presenter: Presenter, count: int
     ) -> Reply:
         self._check_admin(request)
-        self._admission.admit(
+        await self._admission.admit(
             request.requester, "text", community=request.community, admin=request.is_admin
         )
         pages = await asyncio.gather(
@@ -210,7 +210,7 @@ class Contributing:
         return next(status.pictures for status in statuses if status.name == collection)
 
     def _encode(self, action: Action, request: Request) -> str:
-        return self._codec.encode(action, request.community)
+        return self._codec.encode(action, request.community, request.requester)
 
     @staticmethod
     def _check_admin(request: Request) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -31,6 +32,7 @@ from index.contributions import ChatContributions
 from index.demo import demo_gallery
 from index.differences import Difference
 from index.library import CollectionSpec, FolderLibrary
+from index.looks import StoredLooks
 from index.moderation import ChatModeration
 from index.moderation_judge import Judge
 from index.overlays import Overlays
@@ -38,6 +40,7 @@ from index.reindex import Reindexer
 from index.repair import Repaired, Repairer
 from index.store import SnapshotStore
 from index.tags import StoredLabels
+from index.thumbnail_store import ThumbnailStore
 from index.upload_files import UploadFiles
 from index.verify import verify_collection
 
@@ -74,6 +77,8 @@ class Engine:
     contributions: ChatContributions
     moderation: ChatModeration
     labels: StoredLabels
+    looks: StoredLooks
+    thumbnails: ThumbnailStore
     community_settings: StoredSettings
     search: Search
     limits: Limits
@@ -210,6 +215,11 @@ async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> Asy
             rules=search_rules(settings),
             labels=labels,
         )
+        # Opened by whoever serves pictures.
+        thumbnails = ThumbnailStore(
+            settings.data_dir / "thumbnails.sqlite", int(settings.pictures.thumbnails_mb * _MIB)
+        )
+        stack.push_async_callback(asyncio.to_thread, thumbnails.close)
         yield Engine(
             settings=settings,
             encoder=encoder,
@@ -223,6 +233,8 @@ async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> Asy
             contributions=contributions,
             moderation=moderation,
             labels=labels,
+            looks=StoredLooks(overlays, library, decoder),
+            thumbnails=thumbnails,
             community_settings=community_settings,
             search=search,
             limits=Limits(clock=clock, **quotas(settings)),
@@ -276,6 +288,9 @@ def picture_decoder(settings: Settings) -> DecodePool:
 def _make_data_dir(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        # Made by an earlier version, or by hand: what lies inside is nobody else's either.
+        if folder.stat().st_uid == os.geteuid():
+            folder.chmod(0o700)
     except OSError as error:
         raise SourceError(
             f"The data folder {folder} cannot be made: {error.strerror}.",

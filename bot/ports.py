@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from core.trials import EncoderChoice
@@ -46,6 +47,16 @@ class Tracer(Protocol):
         """A piece of work of the request that this task works on, inside the one around it."""
 
 
+class KeptThumbnails(Protocol):
+    """Thumbnails that outlive the program. Blocking, thread-safe; nothing is raised."""
+
+    def get(self, sha256: str, edge: int) -> bytes | None:
+        """The JPEG of a content in this size, None where there is none."""
+
+    def put(self, sha256: str, edge: int, jpeg: bytes, file: Path) -> None:
+        """Keep the JPEG that was made of a file, unless that is not what it was any more."""
+
+
 class PersonalMemory(Protocol):
     """What is kept of people outside the collections, as an adapter's memory of buttons."""
 
@@ -55,7 +66,7 @@ class PersonalMemory(Protocol):
 
     @property
     def kept_days(self) -> int:
-        """Days after which it forgets by itself."""
+        """Days after which it forgets by itself; 0: within a day, or at the next start."""
 
     async def describe(self, requester: str) -> Sequence[Mapping[str, object]]:
         """Everything kept of a person, one entry a thing, of values that JSON takes."""

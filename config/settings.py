@@ -74,9 +74,7 @@ class Collection(_Section):
             if community not in {"*", "web"} and not (
                 kind in {"discord", "telegram"} and identifier.lstrip("-").isdigit()
             ):
-                raise ValueError(
-                    f"{community!r}: use *, web, discord:<server id> or telegram:<chat id>"
-                )
+                raise ValueError("use *, web, discord:<server id> or telegram:<chat id>")
         return value
 
 
@@ -106,6 +104,7 @@ class Pictures(_Section):
     max_mb: float = Field(10.0, gt=0, le=1024, description="MiB of a posted picture")
     max_file_mb: float = Field(100.0, gt=0, le=4096, description="MiB of a gallery file")
     max_megapixels: float = Field(50.0, gt=0, le=1000, description="million pixels")
+    thumbnails_mb: float = Field(512.0, ge=0, le=1_000_000, description="MiB of thumbnails kept")
 
     @property
     def max_bytes(self) -> int:
@@ -248,7 +247,7 @@ class Logs(_Section):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "text", "json"] = Field(
-        "auto", description="auto = text on a terminal, JSON otherwise"
+        "auto", description="auto = text where a terminal is at hand, JSON otherwise"
     )
     traces_url: str | None = Field(
         None,
@@ -418,5 +417,7 @@ def _in_one_line(error: ValidationError) -> str:
         return f"{name} is not a setting; config/default.toml lists them all."
     if not first["loc"]:
         return message
-    secret = name.endswith(("token", "secret"))
-    return f"{name} = {'(secret)' if secret else first['input']}: {message}."
+    # A value may be a secret in the wrong place, in whole or (a table, a list) in part. What is
+    # only out of range is a number where one is wanted.
+    shown = f" = {first['input']}" if first["type"].startswith(("less_", "greater_")) else ""
+    return f"{name}{shown}: {message}."

@@ -25,6 +25,7 @@
     ├── Unavailable           try again later; ``retry_after`` says when
     │   ├── Busy                  admission: the queue is full
     │   ├── TooManyRequests       a quota of the requester
+    │   │   ├── AskedTooSoon          only the pause after the last question
     │   │   └── CommunityQuotaUsed    a quota of the whole community
     │   ├── ReindexRunning        this collection is being reindexed already
     │   └── ShuttingDown          the process is stopping
@@ -32,10 +33,12 @@
     ├── EmptyCollection       nothing is indexed yet
     ├── ModelMismatch         stored vectors come from another model
     ├── ModelUnavailable      the model could not be loaded
+    │   └── NoHead                it ends in no linear projection that could be trained
     ├── EncodingFailed        the encoder failed on this item
     ├── CatalogueError        the catalogue cannot be read or written
     │   └── CatalogueDamaged      it is damaged or lost
     ├── SourceError           a folder or caption file cannot be read
+    │   ├── CaptionWithoutPicture a row of a caption table names no picture
     │   └── RemovalsUnconfirmed   most of a folder's pictures are gone: a mount that vanished?
     └── SettingsError         a setting is wrong
 
@@ -47,13 +50,19 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from core.types import Picture
+from core.types import CAPTION_WITHOUT_PICTURE, Picture
 
 
 class TangerineError(Exception):
-    """Anything that goes wrong in a way that a user is told about."""
+    """Anything that goes wrong in a way that a user is told about.
+
+    ``for_operator``: the message and the remedy may name files, folders and commands of the
+    machine. The log and the command line tell them; people in a chat, and whoever asks whether
+    the program is ready, get general words for the code.
+    """
 
     code: ClassVar[str] = "internal"
+    for_operator: ClassVar[bool] = False
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)
@@ -228,6 +237,10 @@ class TooManyRequests(Unavailable):
     code = "too_many_requests"
 
 
+class AskedTooSoon(TooManyRequests):
+    """Only the pause after the requester's last question is not over yet."""
+
+
 class CommunityQuotaUsed(TooManyRequests):
     """The quota of everybody in the community together is used up for now."""
 
@@ -268,6 +281,11 @@ class ModelUnavailable(TangerineError):
     """The model could not be found or loaded."""
 
     code = "model_unavailable"
+    for_operator = True
+
+
+class NoHead(ModelUnavailable):
+    """The model ends in no linear projection, so there is no head to train."""
 
 
 class EncodingFailed(TangerineError):
@@ -280,6 +298,7 @@ class CatalogueError(TangerineError):
     """The catalogue cannot be read or written."""
 
     code = "catalogue"
+    for_operator = True
 
 
 class CatalogueDamaged(CatalogueError):
@@ -292,6 +311,13 @@ class SourceError(TangerineError):
     """A folder or a caption file cannot be read."""
 
     code = "source"
+    for_operator = True
+
+
+class CaptionWithoutPicture(SourceError):
+    """A row of a caption table names no picture of the folder; the pictures are all read."""
+
+    code = CAPTION_WITHOUT_PICTURE
 
 
 class RemovalsUnconfirmed(SourceError):
@@ -304,3 +330,4 @@ class SettingsError(TangerineError):
     """A setting is wrong."""
 
     code = "settings"
+    for_operator = True

@@ -56,7 +56,7 @@ class SearchRules:
 
     max_query: int = 200
     max_k: int = 100
-    max_offset: int = 1000
+    max_offset: int = 5000
     timeout_s: float = 15.0
     duplicate_cosine: float = 0.97
     text_weight: float = 0.5
@@ -212,9 +212,7 @@ class Search:
                 if known is not None:
                     ranking = replace(ranking, recognised=known.row, agreement=known.agreement)
                 if wanted is not None and asked is not None:
-                    mixture = mix(query, wanted, self._rules.text_weight, calibration)
-                    said = told(snapshot, calibration.captions, wanted, asked)
-                    ranking = replace(ranking, vector=mixture.vector, mixture=mixture, told=said)
+                    ranking = self._refined(ranking, snapshot, calibration, wanted, asked)
                 seen = found[0] if found else None
                 return rank_page(
                     snapshot, calibration, ranking, words, k=k, offset=offset, seen=seen
@@ -223,12 +221,20 @@ class Search:
             return await self._searches.answer(*self._tagger.tagged(snapshot, lookups, rank))
 
     async def more_like(
-        self, picture_id: str, *, community: str, k: int = 5, offset: int = 0
+        self,
+        picture_id: str,
+        *,
+        community: str,
+        k: int = 5,
+        offset: int = 0,
+        text: str | None = None,
     ) -> SearchResult:
         """Pictures that look like one of the collection, which itself is left out.
 
-        Raises NotFound where the picture is gone or not for this community, BadCount.
+        A text changes it as in :meth:`similar`. Nothing of the picture is encoded anew. Raises
+        NotFound where the picture is gone or not for this community, QueryTooLong, BadCount.
         """
+        words = self._clean(text) if text and text.strip() else None
         self._check_page(k, offset)
         async with self._in_time():
             picture, _ = await self._library.picture_file(picture_id, community)
@@ -239,6 +245,8 @@ class Search:
                     "That picture is not in the collection any more.",
                     remedy="Search again.",
                 )
+            asked = None if words is None else wish(words)
+            wanted = None if asked is None else await self._embedder.embed_text(asked)
             calibration = await self._calibrate(snapshot)
 
             def rank(_: Sequence[Any]) -> SearchResult:
@@ -248,7 +256,9 @@ class Search:
                     self._rules.duplicate_cosine,
                     hidden=frozenset({picture.sha256}),
                 )
-                return rank_page(snapshot, calibration, ranking, None, k=k, offset=offset)
+                if wanted is not None and asked is not None:
+                    ranking = self._refined(ranking, snapshot, calibration, wanted, asked)
+                return rank_page(snapshot, calibration, ranking, words, k=k, offset=offset)
 
             return await self._searches.answer(*self._tagger.tagged(snapshot, (), rank))
 
@@ -303,6 +313,19 @@ class Search:
         """The vector of a picture, float32 [d]. Raises BadPicture and its kin."""
         async with self._in_time():
             return await self._embed_picture(picture)
+
+    def _refined(
+        self,
+        ranking: Ranking,
+        snapshot: Snapshot,
+        calibration: Calibration,
+        wanted: Vectors,
+        words: str,
+    ) -> Ranking:
+        """A picture's ranking changed by a text, whose vector is ``wanted``."""
+        mixture = mix(ranking.vector, wanted, self._rules.text_weight, calibration)
+        said = told(snapshot, calibration.captions, wanted, words)
+        return replace(ranking, vector=mixture.vector, mixture=mixture, told=said)
 
     async def _embed_query(
         self, picture: bytes | Path, snapshot: Snapshot

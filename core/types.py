@@ -158,13 +158,40 @@ class DecodedPicture:
     """Pixels in the shape an encoder wants, and what the file says of itself.
 
     ``pixels`` is read-only; ``format`` is Pillow's name ("JPEG", "PNG", "HEIF", ...);
-    ``width`` and ``height`` are of the whole picture after EXIF orientation.
+    ``width`` and ``height`` are of the whole picture after EXIF orientation. ``placeholder``
+    and ``taken`` are as in :class:`Look`; the latter is None where the file does not say.
     """
 
     pixels: Pixels
     format: str
     width: int
     height: int
+    placeholder: bytes = b""
+    taken: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a page shows of a picture before it has it, and its date.
+
+    ``placeholder``: a WebP of a few pixels, empty where there is none yet. ``date``: seconds
+    since the epoch: when it was taken, else when its file was last written or it was added;
+    None where nobody knows.
+    """
+
+    placeholder: bytes = b""
+    date: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByDate:
+    """The pictures of a collection, the newest first, whoever may see them.
+
+    ``ids``: bytes of 8 [n]; ``dates``: float64 [n], falling, ``-inf`` where nobody knows.
+    """
+
+    ids: NDArray[np.bytes_]
+    dates: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,18 +203,30 @@ class Progress:
     total: int
 
 
+CAPTION_WITHOUT_PICTURE = "caption_without_picture"
+"""The code of a row of a caption table that names no picture (``core.errors``)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A picture that could not be indexed: the code of the error and the reason in words."""
+    """A file or a row of a caption table that could not be used: the error's code and words."""
 
     path: str
     code: str
     reason: str
 
+    @property
+    def is_caption_only(self) -> bool:
+        """Whether no picture is missing from the index: only a caption found no picture."""
+        return self.code == CAPTION_WITHOUT_PICTURE
+
 
 @dataclass(frozen=True, slots=True)
 class ReindexReport:
-    """What one reindex changed; ``seconds`` is wall-clock time."""
+    """What one reindex changed; ``seconds`` is wall-clock time.
+
+    ``failed`` holds files that cannot be read, and rows of caption tables without a picture.
+    """
 
     collection: str
     added: int
@@ -197,6 +236,16 @@ class ReindexReport:
     failed: tuple[Failure, ...]
     seconds: float
 
+    @property
+    def unread(self) -> tuple[Failure, ...]:
+        """Files and folders that could not be read."""
+        return tuple(failure for failure in self.failed if not failure.is_caption_only)
+
+    @property
+    def unmatched(self) -> tuple[Failure, ...]:
+        """Rows of caption tables that name no picture; nothing is missing from the index."""
+        return tuple(failure for failure in self.failed if failure.is_caption_only)
+
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
@@ -204,7 +253,9 @@ class SearchResult:
 
     ``query`` is the text that was asked, None for a picture alone; ``offset`` the number
     of hits before this page; ``has_more`` whether another page follows; ``close_match``
-    is False when every hit of the first page is weak.
+    is False when every hit of the first page is weak. ``strong`` and ``fair``: how many hits
+    of these bands there are up to the end of this page; where they are fewer than all of
+    those, there are no others, but for a text mixed with a picture.
     """
 
     query: str | None
@@ -213,6 +264,8 @@ class SearchResult:
     offset: int
     has_more: bool
     close_match: bool
+    strong: int = 0
+    fair: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,9 @@ _ROUTES: dict[str, Ask] = {
     "label and words": lambda s, k, o: s.find("label:red fox", community="web", k=k, offset=o),
     "similar": lambda s, k, o: s.similar(_PHOTO, community="web", k=k, offset=o),
     "mixed": lambda s, k, o: s.similar(_PHOTO, community="web", k=k, offset=o, text="but red"),
+    "more like, mixed": lambda s, k, o: s.more_like(
+        "p0000003", community="web", k=k, offset=o, text="but red"
+    ),
     "more like": lambda s, k, o: s.more_like("p0000003", community="web", k=k, offset=o),
 }
 
