@@ -45,9 +45,10 @@ says what to do. ``code`` never changes, so programs may rely on it.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from core.types import Picture
+if TYPE_CHECKING:
+    from core.types import Picture
 
 
 class TangerineError(Exception):

@@ -23,6 +23,16 @@ _ROOTS = (
     "bot.cli_tags",
     "bot.doctor",
     "bot.learning",
+    "bot.work",
+    "bot.work_collections",
+    "bot.work_index",
+    "bot.work_learning",
+    "bot.work_map",
+    "bot.work_moderation",
+    "bot.work_operations",
+    "bot.work_search",
+    "bot.work_tags",
+    "bot.work_tasks",
     "bot.__main__",
 )
 _CONCRETE = ("index", "config", "faiss", "torch", "transformers", "sqlalchemy", "core.images")
