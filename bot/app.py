@@ -11,6 +11,7 @@ import structlog
 
 from bot.actions import ActionCodec, TextMemory
 from bot.admission import Admission
+from bot.answering_commands import answering_commands
 from bot.background import (
     in_background,
     index_all,
@@ -103,6 +104,7 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
             await web.start()
             stack.push_async_callback(web.stop)
             terminal.note(f"Web chat: {web.url}")
+        await stack.enter_async_context(answering_commands(engine))
         observer = Observer(
             Observed(
                 connections=platforms,

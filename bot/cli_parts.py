@@ -22,6 +22,9 @@ CollectionName = Annotated[str | None, typer.Option("--collection", help="Its na
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, and nothing else.")]
 Count = Annotated[int, typer.Option("-k", help="How many results.", min=1, max=100)]
 
+_ALONE = frozenset({"verify"})
+"""What looks at the disk from outside, needs no model, and reads everything for minutes."""
+
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
@@ -37,7 +40,19 @@ def execute(context: typer.Context, work: Work, **overrides: object) -> None:
 
 
 def ask(context: typer.Context, task: str, **arguments: Any) -> None:
-    """Do one of the tasks of :mod:`bot.work_tasks` with these arguments."""
+    """Do one of the tasks of :mod:`bot.work_tasks` with these arguments.
+
+    A bot that runs on the same data folder does it in a moment; else it is done here.
+    """
+    if task not in _ALONE:
+        try:
+            from bot.asking_running import done_by_running
+
+            code = done_by_running(context.obj, task, arguments)
+        except KeyboardInterrupt:
+            code = _INTERRUPTED
+        if code is not None:
+            raise typer.Exit(code)
 
     async def work(settings: Settings, terminal: Terminal) -> int:
         from bot.work_tasks import alone

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -24,6 +25,7 @@ from rich.progress import (
 from rich.table import Table
 
 from bot.views import engine_of
+from core.errors import SourceError
 from core.types import (
     Classification,
     CollectionStatus,
@@ -43,20 +45,33 @@ _STAGES = {
 # Where there is no terminal, a line at each tenth is enough for a log.
 _PLAIN_STEPS = 10
 _FAILURES_SHOWN = 20
-_PIPE_WIDTH = 10_000
+PIPE_WIDTH = 10_000
+"""Columns of what is no terminal: what reads it wants lines whole."""
 
 
 class Terminal:
     """Standard output for results, standard error for everything else."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, consoles: tuple[Console, Console] | None = None) -> None:
         # A pipe has no width: what reads it wants lines whole.
-        self.out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
-        self.err = Console(stderr=True, highlight=False)
+        self.out, self.err = consoles or (
+            Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH),
+            Console(stderr=True, highlight=False),
+        )
+        self._own = consoles is None
 
     def json(self, value: object) -> None:
         """Print one JSON object on standard output."""
-        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+        self.out.file.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+    def save(self, path: Path, data: bytes) -> None:
+        """Write a file where the person is. Blocking. Raises SourceError."""
+        try:
+            path.write_bytes(data)
+        except OSError as error:
+            raise SourceError(
+                f"{path} cannot be written: {error.strerror}.", remedy="Name another file."
+            ) from error
 
     def note(self, text: str) -> None:
         """Say something that is no result."""
@@ -159,7 +174,7 @@ class Terminal:
     def progress(self) -> Iterator[ProgressLines]:
         """A bar on a terminal, plain lines otherwise."""
         if self.err.is_terminal:
-            with _bar(self.err) as bar:
+            with _bar(self.err, takes_streams=self._own) as bar:
                 yield ProgressBars(bar)
         else:
             yield ProgressLines(self.note)
@@ -224,7 +239,7 @@ class Loading:
             self._status.stop()
 
 
-def _bar(console: Console) -> Bar:
+def _bar(console: Console, *, takes_streams: bool) -> Bar:
     return Bar(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -232,6 +247,9 @@ def _bar(console: Console) -> Bar:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=console,
+        # What else this process writes goes above the bar, unless the bar is somebody else's.
+        redirect_stdout=takes_streams,
+        redirect_stderr=takes_streams,
     )
 
 

@@ -25,6 +25,7 @@ _TALKATIVE = (
     "asyncio",
     "PIL",
     "urllib3",
+    "faiss",
     "watchfiles",
 )
 

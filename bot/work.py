@@ -17,7 +17,7 @@ Work = Callable[[Settings, Terminal], Coroutine[Any, Any, int]]
 """Does something with the settings; its result is the exit code."""
 
 
-def carry_out(config: Path | None, work: Work, **overrides: object) -> int:
+def carry_out(config: Path | None, work: Work, **overrides: Any) -> int:
     """Load the settings, do the work, and turn what goes wrong into a line; the exit code."""
     terminal = Terminal()
     try:

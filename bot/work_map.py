@@ -11,7 +11,6 @@ from bot.engine import Engine
 from bot.sheets import Sheets
 from bot.thumbnails import Thumbnails
 from bot.words import Words
-from core.errors import SourceError
 from core.mapping import Mapper
 from index.library import LOCAL
 
@@ -43,12 +42,7 @@ async def draw_map(
         )
     finally:
         await thumbnails.close()
-    try:
-        await asyncio.to_thread(out.write_bytes, png)
-    except OSError as error:
-        raise SourceError(
-            f"{out} cannot be written: {error.strerror}.", remedy="Name another file."
-        ) from error
+    await asyncio.to_thread(terminal.save, out, png)
     for line in (words.map.explained(*chart.plane.explained), *group_names(chart, words)):
         terminal.note(line)
     terminal.note(f"Wrote {out}.")

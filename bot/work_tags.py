@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import io
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +51,8 @@ async def tag(
     known = await engine.labels.replace(name, texts)
     tags = await _all_tags(terminal, name, snapshot, known)
     if out is not None:
-        await asyncio.to_thread(_write, out, snapshot, known, tags)
+        table = await asyncio.to_thread(_table_of, snapshot, known, tags)
+        await asyncio.to_thread(terminal.save, out, table)
     tagged = _counted(name, snapshot, known, tags, time.monotonic() - started)
     if json:
         terminal.json(_view(tagged))
@@ -95,20 +97,16 @@ def read_labels(file: Path) -> list[str]:
         ) from error
 
 
-def _write(out: Path, snapshot: Snapshot, known: LabelSet, tags: Tags) -> None:
-    try:
-        with out.open("w", encoding="utf-8", newline="") as file:
-            rows = csv.writer(file)
-            rows.writerow(("path", "label", "score"))
-            for picture, place, score in zip(
-                snapshot.pictures, tags.places.tolist(), tags.scores.tolist(), strict=True
-            ):
-                label = "" if place == NONE else known.labels[place]
-                rows.writerow((picture.path, label, f"{score:.4f}"))
-    except OSError as error:
-        raise SourceError(
-            f"{out} cannot be written: {error.strerror}.", remedy="Name another file."
-        ) from error
+def _table_of(snapshot: Snapshot, known: LabelSet, tags: Tags) -> bytes:
+    table = io.StringIO(newline="")
+    rows = csv.writer(table)
+    rows.writerow(("path", "label", "score"))
+    for picture, place, score in zip(
+        snapshot.pictures, tags.places.tolist(), tags.scores.tolist(), strict=True
+    ):
+        label = "" if place == NONE else known.labels[place]
+        rows.writerow((picture.path, label, f"{score:.4f}"))
+    return table.getvalue().encode()
 
 
 def _counted(name: str, snapshot: Snapshot, known: LabelSet, tags: Tags, seconds: float) -> _Tagged:

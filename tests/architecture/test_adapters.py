@@ -6,7 +6,10 @@ import grimp
 import pytest
 
 _ROOTS = (
+    "bot.agreeing",
+    "bot.answering_commands",
     "bot.app",
+    "bot.asking_running",
     "bot.background",
     "bot.encoding",
     "bot.engine",
