@@ -23,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
         json: Annotated[bool, typer.Option("--json", help="One JSON object, only.")] = False,
     ) -> None:
         """Check index, catalogue and files against each other; exit 1 where they differ."""
-        ask(context, "verify", repair=repair, json=json)
+        ask(context, "repair" if repair else "verify", json=json)
 
     @app.command()
     def doctor(

@@ -22,8 +22,8 @@ CollectionName = Annotated[str | None, typer.Option("--collection", help="Its na
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, and nothing else.")]
 Count = Annotated[int, typer.Option("-k", help="How many results.", min=1, max=100)]
 
-_ALONE = frozenset({"verify"})
-"""What looks at the disk from outside, needs no model, and reads everything for minutes."""
+_ALONE = frozenset({"repair", "verify"})
+"""What looks at the disk from outside, and reads everything for minutes."""
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 

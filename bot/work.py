@@ -9,7 +9,7 @@ from typing import Any
 import uvloop
 
 from bot.console import Terminal
-from bot.reloading import configure_logs
+from bot.log_settings import configure_logs
 from config.settings import Settings, WrongSettingError, load
 from core.errors import TangerineError
 

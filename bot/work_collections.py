@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from bot.console import Terminal
-from bot.engine import collection_named, open_engine
+from bot.engine import open_engine
+from bot.specs import collection_named
 from bot.views import Json, failures_view, reindex_view
 from config.settings import Settings
 from core.errors import ShuttingDown

@@ -1,12 +1,15 @@
-"""What ``tangerine reindex`` and ``status`` do."""
+"""What ``tangerine reindex`` does."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from bot.console import Terminal
-from bot.engine import Engine
-from bot.views import encoder_lines, reindex_view, status_view
+from bot.views import reindex_view
 from core.types import ReindexReport
-from index.library import LOCAL
+
+if TYPE_CHECKING:
+    from bot.engine import Engine
 
 
 async def reindex(
@@ -28,18 +31,4 @@ async def reindex(
             on_progress=lambda progress: lines.update(name, progress),
         )
     terminal.json(reindex_view(report)) if json else terminal.report(report)
-    return 0
-
-
-async def status(engine: Engine, terminal: Terminal, *, json: bool) -> int:
-    """The task ``status``."""
-    collections = list(await engine.library.status(LOCAL))
-    card = engine.model_card()
-    if json:
-        terminal.json(status_view(card, collections))
-    else:
-        terminal.out.print(f"model {card.name} ({card.dimension} dimensions) on {card.place}")
-        for line in encoder_lines(card):
-            terminal.out.print(line, soft_wrap=True, markup=False)
-        terminal.statuses(collections)
     return 0

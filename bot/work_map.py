@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.collection_map import MapSheets, group_names
 from bot.console import Terminal
-from bot.engine import Engine
 from bot.sheets import Sheets
 from bot.thumbnails import Thumbnails
 from bot.words import Words
 from core.mapping import Mapper
 from index.library import LOCAL
+
+if TYPE_CHECKING:
+    from bot.engine import Engine
 
 
 async def draw_map(

@@ -6,15 +6,18 @@ import asyncio
 import csv
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from bot.console import Terminal
-from bot.engine import Engine
 from bot.views import Json
 from core.errors import SourceError
 from core.moderation import Criterion, Scores, Trial, average_precision
 from core.offered import Strictness
+
+if TYPE_CHECKING:
+    from bot.engine import Engine
 
 _VERDICTS = {"yes": True, "no": False}
 _LEAST = 2

@@ -1,4 +1,4 @@
-"""What ``tangerine doctor``, ``verify`` and ``init`` do."""
+"""What ``tangerine doctor`` and ``init`` do."""
 
 from __future__ import annotations
 
@@ -10,32 +10,17 @@ from rich.markup import escape
 
 from bot.console import Terminal
 from bot.doctor import Doctor
-from bot.engine import Engine
 from bot.findings import Finding, Verdict, failed
 from bot.init import Init, Known
-from bot.reloading import configure_logs
+from bot.log_settings import configure_logs
 from config.settings import Settings, WrongSettingError, config_file, load
-from core.errors import CatalogueError, SettingsError
-from index.differences import Difference, Fault
-from index.repair import Repaired
+from core.errors import SettingsError
 from index.walk import walk
 
 _EXPLAINED = Path(__file__).parents[1] / "config" / "default.toml"
 
 _COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAILED: "bold red"}
 _WIDTHS = (max(map(len, Verdict)), len("collections"))
-
-
-async def verify(engine: Engine, terminal: Terminal, *, repair: bool, json: bool) -> int:
-    """The task ``verify``; 1 where something differs still."""
-    found = await engine.repair() if repair else Repaired(left=tuple(await engine.verify()))
-    return _told(terminal, found, json=json)
-
-
-def lost_catalogue(terminal: Terminal, error: CatalogueError) -> int:
-    """Tell in JSON of a catalogue that cannot be opened: there is no collection to tell of."""
-    lost = Difference("", Fault.CATALOGUE, error.message, error.remedy)
-    return _told(terminal, Repaired(left=(lost,)), json=True)
 
 
 def examine(config: Path | None, *, json: bool) -> int:
@@ -75,35 +60,6 @@ def write_settings(
         terminal.error(str(error))
         return 1
     return 0
-
-
-def _told(terminal: Terminal, found: Repaired, *, json: bool) -> int:
-    if json:
-        terminal.json(_view(found))
-    else:
-        _show_differences(terminal, found)
-    return 1 if found.left else 0
-
-
-def _view(found: Repaired) -> dict[str, object]:
-    """The JSON: ``{"ok", "differences": [...], "repaired": [...]}``.
-
-    Each is ``{"collection", "code", "path", "message", "remedy"}``.
-    """
-    return {
-        "ok": not found.left,
-        "differences": [difference.to_json() for difference in found.left],
-        "repaired": [difference.to_json() for difference in found.mended],
-    }
-
-
-def _show_differences(terminal: Terminal, found: Repaired) -> None:
-    for difference in found.mended:
-        terminal.note(f"repaired: {difference.collection}: {difference.message}")
-    for difference in found.left:
-        terminal.out.print(str(difference), soft_wrap=True, markup=False)
-    if not found.left:
-        terminal.note("Index, catalogue and files agree.")
 
 
 def _known(settings: Settings, web_port: int | None) -> Known:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.console import Terminal
-from bot.engine import Engine
 from bot.views import classify_view, describe_view, search_view
 from core.tagging import among
 from index.library import LOCAL
+
+if TYPE_CHECKING:
+    from bot.engine import Engine
 
 
 async def find(

@@ -8,15 +8,18 @@ import io
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.console import Terminal
-from bot.engine import Engine
 from bot.views import Json
 from core.errors import SourceError
 from core.ports import Snapshot
 from core.tagging import NONE, LabelSet, Tags, tidy_labels
 from core.types import Picture, Progress
 from index.library import LOCAL
+
+if TYPE_CHECKING:
+    from bot.engine import Engine
 
 _MAX_BYTES = 1 << 20
 """More than a thousand labels of a hundred characters: no file of labels."""
