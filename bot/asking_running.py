@@ -34,12 +34,19 @@ _SILENT_S = 15 * BEAT_S
 _SIZE = (80, 25)
 
 
-def done_by_running(config: Path | None, task: str, arguments: Mapping[str, Any]) -> int | None:
+def done_by_running(
+    config: Path | None,
+    task: str,
+    arguments: Mapping[str, Any],
+    *,
+    taken_within_s: float = _TAKEN_WITHIN_S,
+    silent_s: float = _SILENT_S,
+) -> int | None:
     """The exit code of a task that a running bot did; None where this command has to do it."""
     try:
         file = config_file(config)
         data_dir = _data_dir(file)
-        connection = _connect(data_dir)
+        connection = _connect(data_dir, taken_within_s)
     except (OSError, UnreadableFileError, tomllib.TOMLDecodeError):
         return None  # nobody answers, or what is wrong is told by who reads all settings
     with connection, connection.makefile("rb") as lines:
@@ -52,7 +59,7 @@ def done_by_running(config: Path | None, task: str, arguments: Mapping[str, Any]
             "folder": str(Path.cwd()),
             "terminal": _terminal(),
         }
-        return _Answer(connection, lines).code(json.dumps(asked).encode() + b"\n")
+        return _Answer(connection, lines, silent_s).code(json.dumps(asked).encode() + b"\n")
 
 
 class _NotWrittenError(Exception):
@@ -62,8 +69,9 @@ class _NotWrittenError(Exception):
 class _Answer:
     """What the bot says to one task."""
 
-    def __init__(self, connection: socket.socket, lines: IO[bytes]) -> None:
+    def __init__(self, connection: socket.socket, lines: IO[bytes], silent_s: float) -> None:
         self._connection = connection
+        self._silent_s = silent_s
         self._lines = lines
         self._shown = False
 
@@ -72,7 +80,7 @@ class _Answer:
             self._connection.sendall(request)
             if not json.loads(self._lines.readline() or b"{}").get("taken"):
                 return None
-            self._connection.settimeout(_SILENT_S)
+            self._connection.settimeout(self._silent_s)
             for frame in self._frames():
                 if "code" in frame:
                     return int(frame["code"])
@@ -108,7 +116,7 @@ def _data_dir(file: Path | None) -> Path:
     return Path(str(named or "data"))
 
 
-def _connect(data_dir: Path) -> socket.socket:
+def _connect(data_dir: Path, taken_within_s: float) -> socket.socket:
     with short(data_dir) as folder:
         path = folder / NAME
         status = path.lstat()
@@ -116,7 +124,7 @@ def _connect(data_dir: Path) -> socket.socket:
             raise FileNotFoundError(path)  # whoever else made it might answer anything
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            connection.settimeout(_TAKEN_WITHIN_S)
+            connection.settimeout(taken_within_s)
             connection.connect(str(path))
         except OSError:
             connection.close()

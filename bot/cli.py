@@ -20,8 +20,21 @@ if TYPE_CHECKING:
     from config.settings import Settings
 
 
+_OF_SHELLS = {"install_completion", "show_completion"}
+
+
 class _Commands(TyperGroup):
-    """Takes ``--config`` before or behind the command's name."""
+    """Takes ``--config`` before or behind the command's name.
+
+    Options that are used once, to set up a shell, stand in the documentation and not in help.
+    """
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        found = super().get_params(ctx)
+        for option in found:
+            if option.name in _OF_SHELLS:
+                option.hidden = True  # type: ignore[attr-defined]  # an option's
+        return list(found)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, _config_first(args))
@@ -42,7 +55,6 @@ app = typer.Typer(
     cls=_Commands,
     help="Semantic image search for your own pictures, in chat.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
