@@ -150,6 +150,7 @@ class _Command:
             if not left.done():
                 stopping = ShuttingDown("The bot is stopping.", remedy="Try again in a moment.")
                 terminal.error(stopping.message, stopping.remedy)
+                await asyncio.sleep(0)  # frames arrive in the next turn of the loop
                 for frame in frames.rest():
                     await self._send(frame)
                 await self._send({"code": 1})
