@@ -56,6 +56,8 @@ app = typer.Typer(
     help="Semantic image search for your own pictures, in chat.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    # Boxes around help and usage errors cost more than everything else of them together.
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

@@ -19,7 +19,9 @@ _WEB = "web"
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     moderate = typer.Typer(
-        no_args_is_help=True, help="Hold pictures back by criteria in words, as /moderation does."
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        help="Hold pictures back by criteria in words, as /moderation does.",
     )
     app.add_typer(moderate, name="moderate")
 
