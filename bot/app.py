@@ -12,6 +12,7 @@ import structlog
 
 from bot.actions import ActionCodec, TextMemory
 from bot.admission import Admission
+from bot.answering_commands import answering_commands
 from bot.background import (
     in_background,
     index_all,
@@ -24,17 +25,19 @@ from bot.command_parts import CommandParts
 from bot.commands import Commands
 from bot.community_presenter import OperatorDefaults
 from bot.console import Terminal
-from bot.engine import NO_GALLERY, Engine, collection_specs
+from bot.engine import Engine
 from bot.failures import Failures
 from bot.health import DiskWatch, IndexWatch
 from bot.jobs import ReindexJobs
 from bot.languages import Languages
+from bot.log_settings import configure_logs
 from bot.observing import Observed, Observer
 from bot.platforms import ChatParts, platforms_of, telegram_memory
 from bot.ports import Readiness
-from bot.reloading import Live, Reloading, configure_logs, cooldowns
+from bot.reloading import Live, Reloading, cooldowns
 from bot.service_manager import ServiceManager
 from bot.sheets import Sheets
+from bot.specs import NO_GALLERY, collection_specs
 from bot.starting import Starting
 from bot.stopping import asked_by_hangup, stop_on_signals
 from bot.thumbnails import Thumbnails
@@ -107,6 +110,7 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
             await web.start()
             stack.push_async_callback(web.stop)
             terminal.note(f"Web chat: {web.url}")
+        await stack.enter_async_context(answering_commands(engine))
         observer = Observer(
             Observed(
                 connections=platforms,

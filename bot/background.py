@@ -11,9 +11,10 @@ from typing import Any
 import structlog
 
 from bot.console import Terminal
-from bot.engine import Engine, collection_specs
+from bot.engine import Engine
 from bot.health import IndexWatch, told_to_strangers
 from bot.jobs import ReindexJobs
+from bot.specs import collection_specs
 from bot.watching import FolderWatch, WatchOptions
 from core.errors import TangerineError
 from core.ports import Contributions

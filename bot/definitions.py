@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from core.groups import MAX_GROUPS
-from core.moderation import MAX_CRITERION, Strictness
+from core.moderation import MAX_CRITERION
+from core.offered import MAX_GROUPS, Strictness
 from core.tagging import MAX_LABEL
 
 OptionKind = Literal[

@@ -11,7 +11,6 @@ from pydantic import BaseModel
 
 from bot.community_presenter import OperatorDefaults
 from bot.console import Terminal
-from bot.logs import configure
 from bot.roster import Roster
 from config.settings import Settings, WrongSettingError
 from core.limits import Limits, Quota
@@ -100,21 +99,6 @@ def search_rules(settings: Settings) -> SearchRules:
 def cooldowns(settings: Settings) -> Mapping[Any, float] | None:
     """The operator's pauses in seconds, None where quotas are off."""
     return settings.limits.cooldown_s if settings.limits.enabled else None
-
-
-def configure_logs(settings: Settings) -> None:
-    """Send the logs where and as these settings say, without any of their secrets."""
-    secrets = (
-        settings.web.token,
-        settings.discord.token,
-        settings.telegram.token,
-        settings.telegram.webhook_secret,
-    )
-    configure(
-        settings.logs.level,
-        settings.logs.format,
-        [secret.get_secret_value() for secret in secrets if secret],
-    )
 
 
 class Reloading:

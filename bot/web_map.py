@@ -19,8 +19,8 @@ from bot.web_api import COMMUNITY, PLATFORM, requester
 from bot.web_forms import whole_number
 from bot.web_page import wanted_language
 from bot.words import Words
-from core.groups import MAX_GROUPS
 from core.mapping import CollectionMap, Mark
+from core.offered import MAX_GROUPS
 from core.ports import Library
 
 _CAPTION = 100

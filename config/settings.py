@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -323,14 +324,18 @@ def config_file(config: Path | None = None) -> Path | None:
     return config or (Path(named) if named else None)
 
 
-def load(config: Path | None = None, **overrides: Any) -> Settings:
+def load(
+    config: Path | None = None, *, environ: Mapping[str, str] | None = None, **overrides: Any
+) -> Settings:
     """Read the settings: ``overrides`` > environment > TOML file > defaults.
 
     ``config`` defaults to ``TANGERINE_CONFIG``; an override that is None does not count.
+    ``environ`` is another program's environment: its ``config`` has been looked for already.
     Raises WrongSettingError.
     """
-    path = config_file(config)
-    _refuse_unknown(os.environ)
+    path = config_file(config) if environ is None else config
+    variables = os.environ if environ is None else environ
+    _refuse_unknown(variables)
 
     class Loaded(Settings):
         @classmethod
@@ -342,9 +347,10 @@ def load(config: Path | None = None, **overrides: Any) -> Settings:
             dotenv_settings: PydanticBaseSettingsSource,
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            del dotenv_settings, file_secret_settings
-            short = InitSettingsSource(settings_cls, _short_names(os.environ))
-            return init_settings, env_settings, short, _toml(settings_cls, path)
+            del env_settings, dotenv_settings, file_secret_settings
+            named = _Environment(settings_cls, variables)
+            short = InitSettingsSource(settings_cls, _short_names(variables))
+            return init_settings, named, short, _toml(settings_cls, path)
 
     try:
         return Loaded(**{k: v for k, v in overrides.items() if v is not None})
@@ -354,6 +360,14 @@ def load(config: Path | None = None, **overrides: Any) -> Settings:
         raise WrongSettingError(
             f"{error}; {error.__cause__ or 'see config/default.toml'}"
         ) from None
+
+
+class _Environment(EnvSettingsSource):
+    """Settings by their long names, from any environment."""
+
+    def __init__(self, settings_cls: type[BaseSettings], environ: Mapping[str, str]) -> None:
+        super().__init__(settings_cls)
+        self.env_vars = {name.lower(): value for name, value in environ.items() if value}
 
 
 def _toml(settings_cls: type[BaseSettings], path: Path | None) -> PydanticBaseSettingsSource:

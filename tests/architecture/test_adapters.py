@@ -6,10 +6,18 @@ import grimp
 import pytest
 
 _ROOTS = (
+    "bot.agreeing",
+    "bot.answering_commands",
     "bot.app",
+    "bot.asking_running",
     "bot.background",
     "bot.encoding",
     "bot.engine",
+    "bot.log_settings",
+    "bot.specs",
+    "bot.stored",
+    "bot.work_status",
+    "bot.work_verify",
     "bot.platforms",
     "bot.reloading",
     "bot.starting",
@@ -23,6 +31,16 @@ _ROOTS = (
     "bot.cli_tags",
     "bot.doctor",
     "bot.learning",
+    "bot.work",
+    "bot.work_collections",
+    "bot.work_index",
+    "bot.work_learning",
+    "bot.work_map",
+    "bot.work_moderation",
+    "bot.work_operations",
+    "bot.work_search",
+    "bot.work_tags",
+    "bot.work_tasks",
     "bot.__main__",
 )
 _CONCRETE = ("index", "config", "faiss", "torch", "transformers", "sqlalchemy", "core.images")

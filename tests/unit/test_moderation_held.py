@@ -17,7 +17,8 @@ from core.errors import (
     NotFound,
     PictureHeld,
 )
-from core.moderation import MAX_CRITERIA, NEAR_DUPLICATE, Criterion, Strictness, viewer_of
+from core.moderation import MAX_CRITERIA, NEAR_DUPLICATE, Criterion, viewer_of
+from core.offered import Strictness
 from core.types import UPLOADED, Picture
 from index.moderation import ChatModeration
 from index.moderation_judge import Judge
