@@ -25,6 +25,7 @@ from bot.console import Terminal
 from bot.engine import NO_GALLERY, Engine, collection_specs
 from bot.failures import Failures
 from bot.health import DiskWatch, IndexWatch
+from bot.http_server import raise_descriptor_limit
 from bot.jobs import ReindexJobs
 from bot.languages import Languages
 from bot.observing import Observed, Observer
@@ -37,7 +38,7 @@ from bot.starting import Starting
 from bot.stopping import asked_by_hangup, stop_on_signals
 from bot.thumbnails import Thumbnails
 from bot.web_app import WebAdapter, WebOptions, WebParts
-from bot.web_listening import Listener
+from bot.http_listener import Listener
 from bot.web_waiting import WaitingRoom
 from config.settings import Settings
 from core.errors import NotFound, SettingsError
@@ -63,6 +64,7 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
             "There is nothing to run: the web chat is off and no token is set.",
             remedy="Set DISCORD_TOKEN or TELEGRAM_TOKEN, or TANGERINE_WEB__ENABLED=true.",
         )
+    raise_descriptor_limit()
     stop = stop_on_signals()
     hung_up = asked_by_hangup()
     manager = ServiceManager.of(os.environ, pid=os.getpid())

@@ -18,6 +18,8 @@ from aiohttp import web
 from telegram import Bot, Update, WebhookInfo
 from telegram.error import BadRequest, TelegramError
 
+from bot.http_listener import Listener
+from bot.http_server import ConnectionLimits, Runner
 from bot.telegram_intake import ALLOWED_UPDATES, TelegramApp
 from core.errors import SettingsError, Unavailable
 
@@ -41,6 +43,7 @@ class WebhookOptions:
     reverse proxy serves it. ``secret`` takes 16 to 256 letters, digits, ``_`` or ``-``;
     without one, the one in ``secret_file`` is used, or made. Every ``check_s`` seconds
     Telegram is asked whether the webhook stands and whether it gets through.
+    ``connections`` None are as many as this process's descriptors allow.
     """
 
     url: str
@@ -49,6 +52,7 @@ class WebhookOptions:
     secret: str | None = None
     secret_file: Path | None = None
     check_s: float = 60.0
+    connections: ConnectionLimits | None = None
 
 
 class Webhook:
@@ -62,7 +66,8 @@ class Webhook:
         self._options = options
         self._app: TelegramApp | None = None
         self._secret = b""
-        self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
+        self._runner: Runner | None = None
         self._checking: asyncio.Task[None] | None = None
         self._trouble: str | None = "the webhook is not set"
         self._log = structlog.get_logger("telegram")
@@ -90,6 +95,9 @@ class Webhook:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._checking
             self._checking = None
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -123,16 +131,17 @@ class Webhook:
         routes = web.Application(client_max_size=_MAX_BODY)
         # A proxy may pass on the whole path, or what is left of it.
         routes.router.add_post(f"/{{rest:(?:.*/)?}}{self._name}", self._take)
-        self._runner = web.AppRunner(routes, access_log=None, shutdown_timeout=_DRAIN_S)
-        await self._runner.setup()
-        host, port = self._options.host, self._options.port
-        try:
-            await web.TCPSite(self._runner, host, port).start()
-        except (OSError, OverflowError) as error:
-            raise SettingsError(
-                f"Telegram's webhook cannot listen on {host}, port {port}: {error}.",
-                remedy="Choose others with telegram.webhook_host and telegram.webhook_port.",
-            ) from error
+        options = self._options
+        self._listener = await Listener.open(
+            options.host,
+            options.port,
+            who="Telegram's webhook",
+            settings="telegram.webhook_host and telegram.webhook_port",
+        )
+        runner = Runner(routes, options.connections, shutdown_timeout=_DRAIN_S)
+        await runner.setup()
+        self._runner = runner
+        await self._listener.serve(runner)
 
     async def _publish(self, bot: Bot) -> None:
         try:

@@ -12,6 +12,8 @@ from bot.admission import Admission
 from bot.commands import Commands
 from bot.community_presenter import OperatorDefaults
 from bot.failures import Failures
+from bot.http_listener import Listener
+from bot.http_server import ConnectionLimits, Runner, refuse_encoded
 from bot.ports import Counters, Readiness, Tracer
 from bot.presenter import Presenter
 from bot.thumbnails import Thumbnails
@@ -22,7 +24,6 @@ from bot.web_chat import ChatRoutes
 from bot.web_documents import Documents
 from bot.web_errors import ErrorMiddleware, add_security_headers
 from bot.web_forms import Forms
-from bot.web_listening import Listener
 from bot.web_map import MapRoutes
 from bot.web_pictures import PictureRoutes
 from core.ports import Clock, Library
@@ -36,7 +37,8 @@ class WebOptions:
     ``port`` 0 takes any free one. ``token`` is required where ``host`` is not loopback;
     ``allowed_hosts`` are further names under which it is reached, as behind a proxy.
     ``admin``: whether people here are administrators. ``max_bytes``: of one picture.
-    ``timeout_s``: of one request, its body included.
+    ``timeout_s``: of one request, its body included, until the answer begins.
+    ``connections`` None are as many as this process's descriptors allow.
     """
 
     host: str = "127.0.0.1"
@@ -46,6 +48,7 @@ class WebOptions:
     admin: bool = True
     max_bytes: int = 10 * 2**20
     timeout_s: float = 30.0
+    connections: ConnectionLimits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,8 @@ def build_web_app(parts: WebParts, options: WebOptions) -> web.Application:
     )
     forms = Forms(max_bytes=options.max_bytes)
     app = web.Application(
-        middlewares=[errors.middleware, access.middleware], client_max_size=forms.max_body
+        middlewares=[errors.middleware, refuse_encoded, access.middleware],
+        client_max_size=forms.max_body,
     )
     app.on_response_prepare.append(add_security_headers)
     documents = Documents(parts.clock)
@@ -171,12 +175,11 @@ class WebAdapter:
         listener = self._listener
         if listener is None:
             listener = self._own = await Listener.open(options.host, options.port)
-        runner = web.AppRunner(
+        runner = Runner(
             build_web_app(self._parts, options),
+            options.connections,
             # A client that left needs no answer: its search is cancelled.
             handler_cancellation=True,
-            # The access log would name what was asked.
-            access_log=None,
             shutdown_timeout=self._drain_s,
         )
         await runner.setup()

@@ -137,6 +137,8 @@ class ErrorMiddleware:
             response = error_response(error.status, info)
             if "Allow" in error.headers:
                 response.headers["Allow"] = error.headers["Allow"]
+            if error.keep_alive is False:
+                response.force_close()
             return response
         except TangerineError as error:
             info = self._failures.explain(error, self._words(request))

@@ -1,0 +1,58 @@
+"""Attacks on the ports of the web chat and the waiting room, over real connections."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.http_listener import Listener
+from bot.web_waiting import WaitingRoom
+from tests.attacks import BODIES, Target, cost_of_bodies
+from tests.web.parts import Parts, serving
+
+ALLOWED_S = 0.3
+
+
+@asynccontextmanager
+async def _port(kind: str, folder: Path) -> AsyncIterator[Target]:
+    if kind == "web chat":
+        async with serving(Parts(folder)) as adapter:
+            yield Target.of(adapter.url)
+        return
+    listener = await Listener.open("127.0.0.1", 0)
+    room = WaitingRoom(listener, lambda: ["loading"])
+    await room.start()
+    try:
+        yield Target.of(listener.url)
+    finally:
+        await room.stop()
+        listener.close()
+
+
+@pytest.mark.parametrize("kind", ["web chat", "waiting room"])
+@pytest.mark.parametrize("path", ["/api/chat", "/no/such/page"])
+async def test_compressed_bodies_are_not_unpacked(tmp_path: Path, kind: str, path: str) -> None:
+    """12 bodies of 2 MiB, 2 GiB each unpacked, cost next to nothing, and are told so."""
+    async with _port(kind, tmp_path) as target:
+        seconds, answers = await cost_of_bodies(target, path)
+    print(f"{kind}: {BODIES} compressed bodies cost {seconds:.2f} s of processor")
+    assert seconds < ALLOWED_S
+    for answer in answers:
+        assert answer.startswith(b"HTTP/1.1 415 ")
+        assert b"connection: close" in answer.lower()
+
+
+@pytest.mark.parametrize("kind", ["web chat", "waiting room"])
+async def test_half_open_connections_lock_nobody_out(tmp_path: Path, kind: str) -> None:
+    """Headers that never end take no connection that somebody else needs."""
+    async with _port(kind, tmp_path) as target:
+        async with target.half_open(600) as attack:
+            seconds, answer = await asyncio.to_thread(target.get, "/healthz")
+            print(f"600 half-open, {attack.held} held; /healthz in {seconds:.3f} s")
+            assert answer.startswith(b"HTTP/1.1 200 ")
+            assert seconds < 1.0
+            assert attack.held < 400
