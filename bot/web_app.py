@@ -86,6 +86,7 @@ def build_web_app(parts: WebParts, options: WebOptions) -> web.Application:
         client_max_size=forms.max_body,
     )
     app.on_response_prepare.append(add_security_headers)
+    app.on_response_prepare.append(errors.begin)
     documents = Documents(parts.clock)
     documents.add_to(app)
     ChatRoutes(

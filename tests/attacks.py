@@ -128,9 +128,18 @@ async def cost_of_bodies(target: Target, path: str, headers: str = "") -> tuple[
     body = await asyncio.to_thread(compressed_body)
     before = time.thread_time()
     answers = await asyncio.gather(
-        *(
-            asyncio.to_thread(target.send_compressed, path, body, headers)
-            for _ in range(BODIES)
-        )
+        *(asyncio.to_thread(target.send_compressed, path, body, headers) for _ in range(BODIES))
     )
     return time.thread_time() - before, list(answers)
+
+
+def slow_form(target: Target, path: str, sent: int, *, of: int) -> socket.socket:
+    """A connection that posts ``sent`` bytes of a picture of ``of`` bytes, and then nothing."""
+    start = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: {target.host}\r\nContent-Length: {len(start) + of}\r\n"
+        "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
+    )
+    connection = target.connect()
+    connection.sendall(head.encode() + start + bytes(sent))
+    return connection
