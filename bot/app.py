@@ -25,6 +25,7 @@ from bot.console import Terminal
 from bot.engine import NO_GALLERY, Engine, collection_specs
 from bot.failures import Failures
 from bot.health import DiskWatch, IndexWatch
+from bot.http_listener import Listener
 from bot.http_server import raise_descriptor_limit
 from bot.jobs import ReindexJobs
 from bot.languages import Languages
@@ -38,7 +39,6 @@ from bot.starting import Starting
 from bot.stopping import asked_by_hangup, stop_on_signals
 from bot.thumbnails import Thumbnails
 from bot.web_app import WebAdapter, WebOptions, WebParts
-from bot.http_listener import Listener
 from bot.web_waiting import WaitingRoom
 from config.settings import Settings
 from core.errors import NotFound, SettingsError

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import resource
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self, cast
 

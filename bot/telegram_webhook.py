@@ -21,6 +21,7 @@ from telegram.error import BadRequest, TelegramError
 from bot.http_listener import Listener
 from bot.http_server import ConnectionLimits, Runner
 from bot.telegram_intake import ALLOWED_UPDATES, TelegramApp
+from bot.telegram_shares import Shares
 from core.errors import SettingsError, Unavailable
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the name of a header
@@ -165,8 +166,9 @@ class Webhook:
         if not hmac.compare_digest(given, self._secret):
             return web.Response(status=401)
         assert self._app is not None
-        processor = self._app.update_processor
-        if processor.current_concurrent_updates >= processor.max_concurrent_updates:
+        shares = self._app.update_processor
+        assert isinstance(shares, Shares)
+        if shares.full:
             # Telegram keeps what is not accepted, and sends it again.
             return web.Response(status=503, headers={"Retry-After": "1"})
         try:

@@ -114,7 +114,7 @@ def received(connection: socket.socket) -> bytes:
 
 
 def _closed(connection: socket.socket) -> bool:
-    connection.setblocking(False)  # noqa: FBT003 - the standard library's signature
+    connection.setblocking(False)
     try:
         return connection.recv(1) == b""
     except BlockingIOError:

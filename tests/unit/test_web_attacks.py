@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from bot.http_listener import Listener
@@ -15,6 +17,8 @@ from tests.attacks import BODIES, Target, cost_of_bodies
 from tests.web.parts import Parts, serving
 
 ALLOWED_S = 0.3
+FLOOD = 300
+FLOOD_S = 5.0
 
 
 @asynccontextmanager
@@ -49,10 +53,33 @@ async def test_compressed_bodies_are_not_unpacked(tmp_path: Path, kind: str, pat
 @pytest.mark.parametrize("kind", ["web chat", "waiting room"])
 async def test_half_open_connections_lock_nobody_out(tmp_path: Path, kind: str) -> None:
     """Headers that never end take no connection that somebody else needs."""
-    async with _port(kind, tmp_path) as target:
-        async with target.half_open(600) as attack:
-            seconds, answer = await asyncio.to_thread(target.get, "/healthz")
-            print(f"600 half-open, {attack.held} held; /healthz in {seconds:.3f} s")
-            assert answer.startswith(b"HTTP/1.1 200 ")
-            assert seconds < 1.0
-            assert attack.held < 400
+    async with _port(kind, tmp_path) as target, target.half_open(600) as attack:
+        seconds, answer = await asyncio.to_thread(target.get, "/healthz")
+        print(f"600 half-open, {attack.held} held; /healthz in {seconds:.3f} s")
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert seconds < 1.0
+        assert attack.held < 400
+
+
+async def test_a_flood_leaves_others_their_answers(tmp_path: Path) -> None:
+    """300 commands of one person keep another one waiting for less than five seconds."""
+
+    async def ask(client: aiohttp.ClientSession) -> int:
+        form = aiohttp.FormData({"text": "/find red"}, default_to_multipart=True)
+        async with client.post("/api/chat", data=form) as response:
+            await response.read()
+            return response.status
+
+    connector = aiohttp.TCPConnector(limit=0)
+    async with (
+        serving(Parts(tmp_path)) as adapter,
+        aiohttp.ClientSession(adapter.url, connector=connector) as flooding,
+        aiohttp.ClientSession(adapter.url) as other,
+    ):
+        flood = [asyncio.create_task(ask(flooding)) for _ in range(FLOOD)]
+        began = time.monotonic()
+        assert await ask(other) == 200
+        seconds = time.monotonic() - began
+        print(f"{FLOOD} questions of one person; another one after {seconds:.2f} s")
+        assert seconds < FLOOD_S
+        await asyncio.gather(*flood, return_exceptions=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import aiohttp
+
 from bot.http_server import ConnectionLimits
 from bot.web_app import WebOptions
 from tests.attacks import Target, received, slow_form
@@ -131,7 +132,7 @@ async def test_who_takes_slowly_gets_all_of_it(tmp_path: Path) -> None:
 
 
 async def test_an_answer_that_cannot_be_ended_is_cut(tmp_path: Path) -> None:
-    """A file that becomes shorter while it is sent ends the connection: no half picture is whole."""
+    """A file that shrinks while it is sent ends the connection: half of it is not whole."""
     parts = Parts(tmp_path)
     picture = _big_picture(parts, 32 * _MIB)
     path = parts.library.files[picture]
