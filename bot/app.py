@@ -237,6 +237,7 @@ def _web_adapter(
             port=settings.web.port,
             token=token.get_secret_value() if token else None,
             max_bytes=settings.pictures.max_bytes,
+            session_file=settings.data_dir / "web-session-key",
         ),
         listener=listener,
     )

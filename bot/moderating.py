@@ -144,7 +144,11 @@ class Moderating:
 
     def _admit(self, request: Request) -> None:
         self._admission.admit(
-            request.requester, "text", community=request.community, admin=request.is_admin
+            request.requester,
+            "text",
+            community=request.community,
+            admin=request.is_admin,
+            address=request.address,
         )
 
     @staticmethod

@@ -6,9 +6,6 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
-import os
-import re
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +17,7 @@ from telegram.error import BadRequest, TelegramError
 
 from bot.http_listener import Listener
 from bot.http_server import ConnectionLimits, Runner
+from bot.kept_secrets import SECRET, kept_secret
 from bot.telegram_intake import ALLOWED_UPDATES, TelegramApp
 from bot.telegram_shares import Shares
 from core.errors import SettingsError, Unavailable
@@ -27,8 +25,6 @@ from core.errors import SettingsError, Unavailable
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the name of a header
 """Where Telegram sends the secret (Bot API, "setWebhook")."""
 
-# What Telegram takes as a secret; shorter ones could be guessed.
-_SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")
 _PATH_LETTERS = 40
 # A message has 4,096 characters and a keyboard at most 100 buttons: some 50 kB.
 _MAX_BODY = 2**20
@@ -120,8 +116,13 @@ class Webhook:
     async def _choose_secret(self) -> str:
         secret = self._options.secret
         if secret is None:
-            return await asyncio.to_thread(kept_secret, self._options.secret_file)
-        if not _SECRET.fullmatch(secret):
+            return await asyncio.to_thread(
+                kept_secret,
+                self._options.secret_file,
+                what="The webhook's secret",
+                remedy="Make the data folder writable, or set telegram.webhook_secret.",
+            )
+        if not SECRET.fullmatch(secret):
             raise SettingsError(
                 "telegram.webhook_secret cannot be used.",
                 remedy="Choose 16 to 256 letters, digits, _ or -, or leave it out.",
@@ -210,31 +211,3 @@ class Webhook:
             if failed and info.pending_update_count
             else None
         )
-
-
-def kept_secret(file: Path | None) -> str:
-    """The secret of a file that only its owner may read, made where there is none.
-
-    Without a file it is a new one each time. Raises SettingsError where the file can
-    neither be read nor written.
-    """
-    made = secrets.token_urlsafe(32)
-    if file is None:
-        return made
-    try:
-        with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):
-            kept = file.read_text("ascii").strip()
-            if _SECRET.fullmatch(kept):
-                file.chmod(0o600)
-                return kept
-        fresh = file.with_name(f"{file.name}.new")
-        fresh.unlink(missing_ok=True)
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-            out.write(made)
-        fresh.replace(file)
-    except OSError as error:
-        raise SettingsError(
-            f"The webhook's secret cannot be kept in {file}: {error.strerror}.",
-            remedy="Make the data folder writable, or set telegram.webhook_secret.",
-        ) from error
-    return made

@@ -13,6 +13,7 @@ from bot.definitions import MAX_COUNT
 from bot.ports import Counters
 from bot.views import classify_view, describe_view, search_view
 from bot.web_forms import Form, Forms, whole_number
+from bot.web_sessions import requester
 from core.errors import NoPicture
 from core.limits import Kind
 from core.search import Search
@@ -21,11 +22,6 @@ COMMUNITY = "web"
 PLATFORM = "web"
 
 _MAX_OFFSET = 1000
-
-
-def requester(request: web.Request) -> str:
-    """Whom a request counts for: the address it comes from."""
-    return f"web:{request.remote}"
 
 
 class ApiRoutes:
@@ -119,7 +115,13 @@ class ApiRoutes:
 
     def _admit(self, request: web.Request, command: str, kind: Kind) -> None:
         self._counters.request(PLATFORM, command)
-        self._admission.admit(requester(request), kind, community=COMMUNITY, admin=self._admin)
+        self._admission.admit(
+            requester(request),
+            kind,
+            community=COMMUNITY,
+            admin=self._admin,
+            address=request.remote or "",
+        )
 
     def _page(self, k: str, offset: str) -> tuple[int, int]:
         return (

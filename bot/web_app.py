@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -14,6 +16,7 @@ from bot.community_presenter import OperatorDefaults
 from bot.failures import Failures
 from bot.http_listener import Listener
 from bot.http_server import ConnectionLimits, Runner, refuse_encoded
+from bot.kept_secrets import kept_secret
 from bot.ports import Counters, Readiness, Tracer
 from bot.presenter import Presenter
 from bot.thumbnails import Thumbnails
@@ -26,6 +29,7 @@ from bot.web_errors import ErrorMiddleware, add_security_headers
 from bot.web_forms import Forms
 from bot.web_map import MapRoutes
 from bot.web_pictures import PictureRoutes
+from bot.web_sessions import Sessions
 from core.ports import Clock, Library
 from core.search import Search
 
@@ -38,6 +42,7 @@ class WebOptions:
     ``allowed_hosts`` are further names under which it is reached, as behind a proxy.
     ``admin``: whether people here are administrators. ``max_bytes``: of one picture.
     ``timeout_s``: of one request, its body included, until the answer begins.
+    ``session_file`` keeps the key of the sessions; without one they end with the program.
     ``connections`` None are as many as this process's descriptors allow.
     """
 
@@ -48,6 +53,7 @@ class WebOptions:
     admin: bool = True
     max_bytes: int = 10 * 2**20
     timeout_s: float = 30.0
+    session_file: Path | None = None
     connections: ConnectionLimits | None = None
 
 
@@ -69,8 +75,11 @@ class WebParts:
     tracer: Tracer = field(default_factory=NoTracer)
 
 
-def build_web_app(parts: WebParts, options: WebOptions) -> web.Application:
-    """The aiohttp application. Raises SettingsError for an open address without a token."""
+def build_web_app(parts: WebParts, options: WebOptions, session_key: str) -> web.Application:
+    """The aiohttp application; ``session_key`` signs what browsers are known again by.
+
+    Raises SettingsError for an open address without a token.
+    """
     access = Access(
         parts.clock,
         host=options.host,
@@ -82,7 +91,12 @@ def build_web_app(parts: WebParts, options: WebOptions) -> web.Application:
     )
     forms = Forms(max_bytes=options.max_bytes)
     app = web.Application(
-        middlewares=[errors.middleware, refuse_encoded, access.middleware],
+        middlewares=[
+            errors.middleware,
+            refuse_encoded,
+            access.middleware,
+            Sessions(session_key).middleware,
+        ],
         client_max_size=forms.max_body,
     )
     app.on_response_prepare.append(add_security_headers)
@@ -171,13 +185,22 @@ class WebAdapter:
         return listener.url
 
     async def start(self) -> None:
-        """Listen. Raises SettingsError where the address is taken or not ours."""
+        """Listen.
+
+        Raises SettingsError where the address is taken or not ours, or no key can be kept.
+        """
         options = self._options
         listener = self._listener
         if listener is None:
             listener = self._own = await Listener.open(options.host, options.port)
+        key = await asyncio.to_thread(
+            kept_secret,
+            options.session_file,
+            what="The key of the web chat's sessions",
+            remedy="Make the data folder writable.",
+        )
         runner = Runner(
-            build_web_app(self._parts, options),
+            build_web_app(self._parts, options, key),
             options.connections,
             # A client that left needs no answer: its search is cancelled.
             handler_cancellation=True,

@@ -9,14 +9,20 @@ from dataclasses import dataclass
 from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from bot.lines import Lines
+from bot.web_sessions import requester
 from bot.web_uploads import Upload, UploadRoom
-from core.errors import BadCount, InvalidRequest, PictureTooLarge
+from core.errors import BadCount, Busy, InvalidRequest, PictureTooLarge
 
 _FIELD_BYTES = 64 * 1024
 _PARTS = 64
 _CHUNK = 64 * 1024
 # What the text fields, boundaries and headers may add to the pictures.
 _OVERHEAD = 4 * _FIELD_BYTES
+# Forms of one requester that are worked on at once, and those that may wait: a program that
+# asks much fills batches with 64, and a flood waits behind itself.
+_SHARE = 64
+_LINE = 192
 # What aiohttp and the decoding of text raise for bodies that they cannot parse.
 _UNREADABLE = (
     HttpProcessingError,
@@ -46,6 +52,7 @@ class Forms:
     def __init__(self, *, max_bytes: int = 10 * 2**20, at_once: int = 12) -> None:
         self._max_bytes = max_bytes
         self._room = UploadRoom(at_once * max_bytes)
+        self._lines = Lines(_SHARE, longest=_LINE)
 
     @property
     def max_body(self) -> int:
@@ -68,7 +75,12 @@ class Forms:
         async with self._room.place() as upload:
             async with self._room.arriving(upload):
                 form = await self._read(request, upload)
-            yield form
+            # The turn comes after the body: who sends slowly holds nobody's.
+            with self._lines.stand(requester(request)) as turn:
+                if turn is None:
+                    raise Busy("Too many of your requests are waiting.", remedy="Send fewer.")
+                async with turn:
+                    yield form
 
     async def _read(self, request: web.Request, upload: Upload) -> Form:
         fields: dict[str, list[str]] = {}

@@ -116,6 +116,7 @@ class Limits:
         admin: bool = False,
         unasked: bool = False,
         cooldown_s: Mapping[Kind, float] | None = None,
+        address: str = "",
     ) -> None:
         """Count one request, or raise TooManyRequests with ``retry_after`` in seconds.
 
@@ -124,7 +125,9 @@ class Limits:
         stands for no community. ``admin`` says that an administrator asks. What is
         ``unasked`` is counted apart, for the person and the community: it never stands in
         the way of a question. ``cooldown_s`` holds pauses that count in this community
-        alone, instead of the quota's, for everybody but administrators.
+        alone, instead of the quota's, for everybody but administrators. From one ``address``
+        come at most half of what everybody in a community may ask, whatever names its
+        requesters give themselves; "" stands for none.
         """
         if self._quota is None:
             return
@@ -139,12 +142,21 @@ class Limits:
             self._persons.wait(person, quota, now),
         )
         shared = self._communities.wait(everybody, self._community, now) if community else 0.0
+        if address:
+            half = _half(self._community)
+            shared = max(shared, self._communities.wait(("address", address), half, now))
         if max(own, shared) > 0:
             raise _refusal(own, shared)
         self._persons.count(person, now)
         if community:
             self._communities.count(everybody, now)
+        if address:
+            self._communities.count(("address", address), now)
         self._free_at[pause] = now + {**quota.cooldown_s, **own_pauses}.get(kind, 0.0)
+
+
+def _half(quota: Quota) -> Quota:
+    return Quota({}, math.ceil(quota.per_minute / 2), math.ceil(quota.per_day / 2))
 
 
 def _refusal(own: float, shared: float) -> TooManyRequests:

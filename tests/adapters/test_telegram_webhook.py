@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from bot.telegram_webhook import SECRET_HEADER, WebhookOptions, kept_secret
+from bot.kept_secrets import kept_secret
+from bot.telegram_webhook import SECRET_HEADER, WebhookOptions
 from core.errors import SettingsError, Unavailable
 from tests.adapters.telegram_parts import ADA, SMALL, Talk, adapter_of, talking
 from tests.servers.telegram import TOKEN, Fault, TelegramServer
