@@ -34,8 +34,9 @@ _WRONG_S = 60.0
 class Access:
     """Decides before anything else happens whether a request is answered.
 
-    - Names: a server on loopback answers only to its own names (and ``allowed_hosts``),
-      so that a web site whose name points to 127.0.0.1 cannot read it (DNS rebinding).
+    - Names: a server on loopback without a token answers only to its own names (and
+      ``allowed_hosts``), so that a web site whose name points to 127.0.0.1 cannot read it
+      (DNS rebinding). With a token such a site has no cookie, and proxies hand on any name.
     - Proxies: what a proxy or tunnel hands on comes from anywhere, so that it is refused
       where no token is set, however it is reached.
     - Origins: browsers name the page that sends a request; only our own may.
@@ -63,7 +64,7 @@ class Access:
         self._now = now
         self._wrong: TTLCache[str, int] = TTLCache(10_000, _WRONG_S, clock.monotonic)
         names = {name.lower().strip("[]") for name in allowed_hosts}
-        if is_loopback(host):
+        if is_loopback(host) and not token:
             names |= {"localhost", "127.0.0.1", "::1", host}
         self._names = frozenset(names)
 

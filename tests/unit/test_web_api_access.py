@@ -195,7 +195,13 @@ async def test_without_a_token_a_proxy_gets_nothing(
 
 async def test_with_a_token_a_proxy_is_welcome(tmp_path: Path) -> None:
     """Behind a proxy the token decides, as elsewhere."""
-    headers = {"X-Forwarded-For": "203.0.113.5", "X-Forwarded-Proto": "https"}
+    headers = {
+        "Host": "pictures.example",
+        "Origin": "https://pictures.example",
+        "X-Forwarded-For": "203.0.113.5",
+        "X-Forwarded-Proto": "https",
+        "Via": "2.0 Caddy",
+    }
     async with (
         serving(Parts(tmp_path), WebOptions(port=0, token=TOKEN)) as adapter,
         aiohttp.ClientSession(adapter.url) as client,
@@ -204,7 +210,10 @@ async def test_with_a_token_a_proxy_is_welcome(tmp_path: Path) -> None:
             assert response.status == 403
         async with client.post("/api/login", headers=headers | BEARER) as response:
             assert response.status == 200
+            assert len(response.cookies) == 2
             assert all(morsel["secure"] for morsel in response.cookies.values())
+        async with client.post(CHAT, data=message(), headers=headers | BEARER) as response:
+            assert response.status == 200
 
 
 @pytest.mark.parametrize(
