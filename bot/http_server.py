@@ -25,7 +25,8 @@ _MANY_DESCRIPTORS = 65_536
 _MOST_CONNECTIONS = 1024
 # Two ports at a time leave half of the descriptors to everything else.
 _SHARE_OF_DESCRIPTORS = 4
-_SHARE_OF_CONNECTIONS = 4
+# A proxy is one address for all who come through it.
+_SHARE_OF_CONNECTIONS = 2
 
 
 def raise_descriptor_limit() -> int:

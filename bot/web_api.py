@@ -56,14 +56,15 @@ class ApiRoutes:
         query = request.query
         k, offset = self._page(query.get("k", ""), query.get("offset", ""))
         self._admit(request, "find", "text")
-        result = await self._search.find(
-            query.get("q", ""),
-            community=COMMUNITY,
-            collection=query.get("collection") or None,
-            k=k,
-            offset=offset,
-            exclude=query.get("exclude") or None,
-        )
+        async with self._forms.turn(request):
+            result = await self._search.find(
+                query.get("q", ""),
+                community=COMMUNITY,
+                collection=query.get("collection") or None,
+                k=k,
+                offset=offset,
+                exclude=query.get("exclude") or None,
+            )
         return web.json_response(search_view(result))
 
     async def similar(self, request: web.Request) -> web.Response:

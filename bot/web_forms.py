@@ -76,11 +76,17 @@ class Forms:
             async with self._room.arriving(upload):
                 form = await self._read(request, upload)
             # The turn comes after the body: who sends slowly holds nobody's.
-            with self._lines.stand(requester(request)) as turn:
-                if turn is None:
-                    raise Busy("Too many of your requests are waiting.", remedy="Send fewer.")
-                async with turn:
-                    yield form
+            async with self.turn(request):
+                yield form
+
+    @asynccontextmanager
+    async def turn(self, request: web.Request) -> AsyncIterator[None]:
+        """One of its requester's turns. Raises Busy where too many wait for theirs already."""
+        with self._lines.stand(requester(request)) as turn:
+            if turn is None:
+                raise Busy("Too many of your requests are waiting.", remedy="Send fewer at once.")
+            async with turn:
+                yield
 
     async def _read(self, request: web.Request, upload: Upload) -> Form:
         fields: dict[str, list[str]] = {}
