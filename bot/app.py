@@ -28,6 +28,8 @@ from bot.console import Terminal
 from bot.engine import Engine
 from bot.failures import Failures
 from bot.health import DiskWatch, IndexWatch
+from bot.http_listener import Listener
+from bot.http_server import raise_descriptor_limit
 from bot.jobs import ReindexJobs
 from bot.languages import Languages
 from bot.log_settings import configure_logs
@@ -42,7 +44,6 @@ from bot.starting import Starting
 from bot.stopping import asked_by_hangup, stop_on_signals
 from bot.thumbnails import Thumbnails
 from bot.web_app import WebAdapter, WebOptions, WebParts
-from bot.web_listening import Listener
 from bot.web_waiting import WaitingRoom
 from config.settings import Settings
 from core.browsing import Browser
@@ -69,6 +70,7 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
             "There is nothing to run: the web chat is off and no token is set.",
             remedy="Set DISCORD_TOKEN or TELEGRAM_TOKEN, or TANGERINE_WEB__ENABLED=true.",
         )
+    raise_descriptor_limit()
     stop = stop_on_signals()
     hung_up = asked_by_hangup()
     manager = ServiceManager.of(os.environ, pid=os.getpid())
@@ -247,6 +249,7 @@ def _web_adapter(
             port=settings.web.port,
             token=token.get_secret_value() if token else None,
             max_bytes=settings.pictures.max_bytes,
+            session_file=settings.data_dir / "web-session-key",
         ),
         listener=listener,
     )

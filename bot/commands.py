@@ -265,6 +265,7 @@ class Commands:
             community=request.community,
             admin=request.is_admin,
             unasked=request.unasked,
+            address=request.address,
         )
 
     async def _add(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:

@@ -57,6 +57,10 @@ def error_words(_: Translate) -> Mapping[str, tuple[str, str]]:
             _("You may not do this here."),
             _("Ask an administrator of this chat."),
         ),
+        "proxy_needs_token": (
+            _("A proxy or tunnel handed this request on, and no token protects this chat."),
+            _("Set TANGERINE_WEB_TOKEN; docs/running.md shows how."),
+        ),
         "unavailable": (_("That is not possible at the moment."), again),
         "busy": (_("Too many requests are waiting."), again),
         "too_many_requests": (_("You are asking faster than this server allows."), again),

@@ -145,7 +145,11 @@ class Moderating:
 
     async def _admit(self, request: Request) -> None:
         await self._admission.admit(
-            request.requester, "text", community=request.community, admin=request.is_admin
+            request.requester,
+            "text",
+            community=request.community,
+            admin=request.is_admin,
+            address=request.address,
         )
 
     @staticmethod

@@ -42,7 +42,8 @@ class Request:
     person may add pictures without being an administrator. ``unasked`` marks a photo that
     nobody asked about, answered because the chat is set so: its reply has no parts where
     there is nothing worth saying (no close match, a quota, an unreadable file). ``adults``:
-    it is asked, and will be answered, where the platform lets adults alone in.
+    it is asked, and will be answered, where the platform lets adults alone in. ``address``:
+    the network address that it came from, where one may name itself anew; "" elsewhere.
     """
 
     platform: str
@@ -60,6 +61,7 @@ class Request:
     may_add: bool = False
     unasked: bool = False
     adults: bool = False
+    address: str = ""
 
     @property
     def viewer(self) -> str:

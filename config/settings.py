@@ -32,6 +32,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from config.addresses import is_loopback
+
 # The short names of the command-line contract, and the setting each of them stands for.
 SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
     "TANGERINE_WEB_HOST": ("web", "host"),
@@ -50,6 +52,10 @@ _PREFIX = "TANGERINE_"
 _CONFIG = "TANGERINE_CONFIG"
 _DEFAULT_COLLECTION = "default"
 _MIB = 2**20
+
+
+_SHORTEST_TOKEN = 16
+_MAKING_ONE = "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
 
 class WrongSettingError(ValueError):
@@ -186,8 +192,19 @@ class Web(_Section):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8080, ge=0, le=65_535, description="0 = any free port")
     token: SecretStr | None = Field(
-        None, description="bearer token; required where the host is not loopback"
+        None,
+        description="bearer token of 16 characters or more; required where the host is not "
+        "loopback",
     )
+
+    @field_validator("token")
+    @classmethod
+    def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and 0 < len(value.get_secret_value()) < _SHORTEST_TOKEN:
+            raise ValueError(
+                f"use {_SHORTEST_TOKEN} characters or more; this makes one: {_MAKING_ONE}"
+            )
+        return value
 
 
 class Discord(_Section):
@@ -311,11 +328,6 @@ class Settings(BaseSettings):
             return self.collections
         default = Collection(name=_DEFAULT_COLLECTION, folder=self.gallery)
         return (default, *self.collections)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server that listens on ``host``."""
-    return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 def config_file(config: Path | None = None) -> Path | None:

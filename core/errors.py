@@ -22,6 +22,7 @@
     │       └── DecodingFailed        the worker ran out of time or memory, or died
     ├── NotFound              no such picture or collection (or not for this community)
     ├── Forbidden             the community or person may not do this
+    │   └── ProxyNeedsToken       the web chat is reached through a proxy, without a token
     ├── Unavailable           try again later; ``retry_after`` says when
     │   ├── Busy                  admission: the queue is full
     │   ├── TooManyRequests       a quota of the requester
@@ -213,6 +214,12 @@ class Forbidden(TangerineError):
     """The community or person may not do this."""
 
     code = "forbidden"
+
+
+class ProxyNeedsToken(Forbidden):
+    """A proxy or tunnel handed the request on, and no token says who may send any."""
+
+    code = "proxy_needs_token"
 
 
 class Unavailable(TangerineError):
