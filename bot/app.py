@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
@@ -14,10 +15,11 @@ from bot.admission import Admission
 from bot.background import (
     in_background,
     index_all,
-    keep_settings_fresh,
+    keep_fresh,
     keep_sweeping,
     watches,
 )
+from bot.claims import Claims
 from bot.command_parts import CommandParts
 from bot.commands import Commands
 from bot.community_presenter import OperatorDefaults
@@ -27,6 +29,7 @@ from bot.failures import Failures
 from bot.health import DiskWatch, IndexWatch
 from bot.jobs import ReindexJobs
 from bot.languages import Languages
+from bot.let_in import tell_who_is_let_in
 from bot.observing import Observed, Observer
 from bot.platforms import ChatParts, platforms_of, telegram_memory
 from bot.ports import Readiness
@@ -85,9 +88,11 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
             discord=discord_roster,
             telegram=telegram_roster,
             configure_logs=configure_logs,
+            change_operators=engine.grants.change_operators,
         )
         reloading = Reloading(settings, live, read=read, terminal=terminal)
-        chat = _chat_parts(engine, jobs, live)
+        claims = Claims()
+        chat = _chat_parts(engine, jobs, live, claims)
         platforms = platforms_of(engine, chat, terminal)
         disk = DiskWatch(settings.data_dir)
 
@@ -117,13 +122,15 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
             engine.metrics,
         )
         await meanwhile.aclose()
+        tell_who_is_let_in(engine, claims, terminal, on_terminal=sys.stderr.isatty())
         async with AsyncExitStack() as background:
             for work in (
                 disk.watch(),
                 observer.observe(),
                 manager.keep_alive(unready),
                 keep_sweeping(engine.contributions),
-                keep_settings_fresh(engine.community_settings),
+                keep_fresh(engine.community_settings),
+                keep_fresh(engine.grants),
                 reloading.serve(hung_up),
                 indexes.watch(),
                 index_all(engine, jobs, terminal, indexes),
@@ -164,7 +171,7 @@ async def _waiting_room(
     return listener
 
 
-def _chat_parts(engine: Engine, jobs: ReindexJobs, live: Live) -> ChatParts:
+def _chat_parts(engine: Engine, jobs: ReindexJobs, live: Live, claims: Claims) -> ChatParts:
     settings = engine.settings
     thumbnails = Thumbnails(engine.decoder)
     sheets = Sheets(engine.library, engine.decoder, thumbnails)
@@ -179,7 +186,10 @@ def _chat_parts(engine: Engine, jobs: ReindexJobs, live: Live) -> ChatParts:
             contributions=engine.contributions,
             moderation=engine.moderation,
             settings=engine.community_settings,
+            grants=engine.grants,
+            claims=claims,
             jobs=jobs,
+            reindex_cooldown_s=settings.index.reindex_cooldown_s,
             admission=admission,
             counters=engine.metrics,
             tracer=engine.tracer,

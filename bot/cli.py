@@ -15,7 +15,15 @@ import typer
 import uvloop
 from typer.core import TyperGroup
 
-from bot import cli_collections, cli_learning, cli_map, cli_moderation, cli_operations, cli_tags
+from bot import (
+    cli_access,
+    cli_collections,
+    cli_learning,
+    cli_map,
+    cli_moderation,
+    cli_operations,
+    cli_tags,
+)
 from bot.app import serve
 from bot.cli_parts import AsJson, CollectionName, Work
 from bot.console import Terminal
@@ -235,6 +243,7 @@ def status(context: typer.Context, *, json: AsJson = False) -> None:
     async def work(settings: Settings, terminal: Terminal) -> int:
         async with open_engine(settings) as engine:
             collections = list(await engine.library.status(LOCAL))
+            let_in = [engine.library.spec_of(each.name) for each in collections]
             card = engine.model_card()
         if json:
             terminal.json(status_view(card, collections))
@@ -243,6 +252,11 @@ def status(context: typer.Context, *, json: AsJson = False) -> None:
             for line in encoder_lines(card):
                 terminal.out.print(line, soft_wrap=True, markup=False)
             terminal.statuses(collections)
+            for spec in let_in:
+                who = ", ".join(sorted(spec.communities)) or "nobody"
+                terminal.out.print(
+                    f"{spec.name} is searched by: {who}", soft_wrap=True, markup=False
+                )
         return 0
 
     _execute(context, work)
@@ -293,6 +307,7 @@ cli_operations.add_to(app, _execute)
 cli_collections.add_to(app, _execute)
 cli_moderation.add_to(app, _execute)
 cli_tags.add_to(app, _execute)
+cli_access.add_to(app, _execute)
 
 
 def main() -> None:

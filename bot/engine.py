@@ -15,7 +15,7 @@ from bot.encoding import open_encoder
 from bot.health import folder_bytes, serving_troubles
 from bot.metrics import Metrics
 from bot.ports import ModelCard, Tracer
-from bot.reloading import quotas, search_rules
+from bot.reloading import operators, quotas, search_rules
 from bot.telemetry import tracer_of
 from bot.timed import Stages, TimedDecoder, TimedEmbedder, TimedLibrary
 from config.settings import Settings
@@ -30,6 +30,8 @@ from index.communities import StoredSettings
 from index.contributions import ChatContributions
 from index.demo import demo_gallery
 from index.differences import Difference
+from index.grants import StoredGrants
+from index.ledger import UploadRoom
 from index.library import CollectionSpec, FolderLibrary
 from index.moderation import ChatModeration
 from index.moderation_judge import Judge
@@ -75,6 +77,7 @@ class Engine:
     moderation: ChatModeration
     labels: StoredLabels
     community_settings: StoredSettings
+    grants: StoredGrants
     search: Search
     limits: Limits
     metrics: Metrics
@@ -169,6 +172,10 @@ async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> Asy
         clock = SystemClock()
         store = SnapshotStore(settings.data_dir / "index", catalogue)
         overlays = Overlays(catalogue.database, UploadFiles(settings.data_dir / "uploads"))
+        grants = await asyncio.to_thread(
+            StoredGrants.open, overlays, named=[spec.name for spec in specs if spec.is_named]
+        )
+        grants.change_operators(operators(settings))
         library = FolderLibrary(
             specs,
             catalogue,
@@ -176,6 +183,7 @@ async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> Asy
             overlays,
             identity=encoder.identity,
             judge=Judge(duplicate_cosine=settings.search.duplicate_cosine),
+            grants=grants,
         )
         reindexer = Reindexer(
             specs,
@@ -196,7 +204,8 @@ async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> Asy
             decoder=decoder,
             settings=community_settings,
             duplicate_cosine=settings.search.duplicate_cosine,
-            max_uploads=settings.uploads.max_pictures,
+            grants=grants,
+            room=upload_room(settings),
         )
         moderation = ChatModeration(library, overlays, embedder)
         await moderation.prepare()
@@ -224,12 +233,25 @@ async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> Asy
             moderation=moderation,
             labels=labels,
             community_settings=community_settings,
+            grants=grants,
             search=search,
             limits=Limits(clock=clock, **quotas(settings)),
             metrics=metrics,
             tracer=tracer,
             clock=clock,
         )
+
+
+@asynccontextmanager
+async def open_grants(settings: Settings) -> AsyncIterator[StoredGrants]:
+    """Who was let in, without a model. Raises CatalogueError, SourceError."""
+    _make_data_dir(settings.data_dir)
+    catalogue = await asyncio.to_thread(Catalogue.open, settings.data_dir / "catalogue.sqlite")
+    try:
+        overlays = Overlays(catalogue.database, UploadFiles(settings.data_dir / "uploads"))
+        yield await asyncio.to_thread(StoredGrants.open, overlays)
+    finally:
+        await asyncio.to_thread(catalogue.close)
 
 
 async def fetch_demo(settings: Settings, on_step: Callable[[str], None]) -> Path:
@@ -241,7 +263,7 @@ async def fetch_demo(settings: Settings, on_step: Callable[[str], None]) -> Path
 def collection_specs(settings: Settings) -> tuple[CollectionSpec, ...]:
     """The collections of the settings, the default one first."""
     return tuple(
-        CollectionSpec(c.name, c.folder.expanduser(), frozenset(c.communities))
+        CollectionSpec(c.name, c.folder.expanduser(), frozenset(c.communities), c.is_named)
         for c in settings.all_collections
     )
 
@@ -258,6 +280,17 @@ def collection_named(settings: Settings, name: str | None) -> CollectionSpec:
             f"There is no collection {name}.", remedy=f"Choose one of: {', '.join(specs)}."
         )
     return specs[name]
+
+
+def upload_room(settings: Settings) -> UploadRoom:
+    """How much people may add in chat."""
+    uploads = settings.uploads
+    return UploadRoom(
+        pictures=uploads.max_pictures,
+        pictures_total=uploads.max_pictures_total,
+        bytes_total=uploads.max_total_mb * _MIB,
+        free_bytes=uploads.min_free_mb * _MIB,
+    )
 
 
 def picture_decoder(settings: Settings) -> DecodePool:

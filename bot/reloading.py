@@ -53,6 +53,7 @@ class Live:
     discord: Roster
     telegram: Roster
     configure_logs: Callable[[Settings], None]
+    change_operators: Callable[[frozenset[str]], None]
 
     @classmethod
     def rosters(cls, settings: Settings) -> tuple[Roster, Roster]:
@@ -70,6 +71,7 @@ class Live:
         self.defaults.cooldown_s = cooldowns(settings)
         self.discord.change(settings.discord.admins, settings.discord.adders)
         self.telegram.change(settings.telegram.admins, settings.telegram.adders)
+        self.change_operators(operators(settings))
         self.configure_logs(settings)
 
 
@@ -94,6 +96,14 @@ def search_rules(settings: Settings) -> SearchRules:
         timeout_s=search.timeout_s,
         duplicate_cosine=search.duplicate_cosine,
         text_weight=search.text_weight,
+    )
+
+
+def operators(settings: Settings) -> frozenset[str]:
+    """The communities of the operators alone with the bot, on both platforms."""
+    return frozenset(
+        {f"discord:dm:{each}" for each in settings.discord.admins}
+        | {f"telegram:{each}" for each in settings.telegram.admins if each > 0}
     )
 
 

@@ -42,7 +42,8 @@ class Request:
     person may add pictures without being an administrator. ``unasked`` marks a photo that
     nobody asked about, answered because the chat is set so: its reply has no parts where
     there is nothing worth saying (no close match, a quota, an unreadable file). ``adults``:
-    it is asked, and will be answered, where the platform lets adults alone in.
+    it is asked, and will be answered, where the platform lets adults alone in. ``is_operator``:
+    the settings name the person among the administrators of the platform.
     """
 
     platform: str
@@ -60,6 +61,12 @@ class Request:
     may_add: bool = False
     unasked: bool = False
     adults: bool = False
+    is_operator: bool = False
+
+    @property
+    def operates(self) -> bool:
+        """Whether an operator asks: one whom the settings name, or in the own web chat."""
+        return self.is_operator or (self.community == "web" and self.is_admin)
 
     @property
     def viewer(self) -> str:

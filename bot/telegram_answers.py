@@ -41,7 +41,8 @@ class Answers:
         service.background.start(self._show_activity(place, heard.command))
         try:
             reply = await self._reply(request, heard)
-            await service.show(reply, place, asked, request)
+            if reply.parts:
+                await service.show(reply, place, asked, request)
         except TelegramError:
             raise
         except Exception as error:  # noqa: BLE001 - what went wrong is said in the chat

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gettext
 
+from bot.access_words import AccessWords
 from bot.community_words import CommunityWords
 from bot.contribution_words import ContributionWords
 from bot.definitions import CommandDefinition, Option
@@ -20,6 +21,7 @@ from bot.privacy_words import PrivacyWords
 from bot.views import engine_of
 from core.errors import (
     CatalogueDamaged,
+    CommunityUnknown,
     ReindexRunning,
     TangerineError,
     Unavailable,
@@ -42,6 +44,7 @@ class Words:
         self._ = translations.gettext
         self._n = translations.ngettext
         self.contributions = ContributionWords(translations, self.formats)
+        self.access = AccessWords(translations)
         self.community = CommunityWords(translations, self.formats)
         self.map = MapWords(translations, self.formats)
         self.moderation = ModerationWords(translations, self.formats)
@@ -294,6 +297,8 @@ class Words:
             # Elsewhere remedies are general; here only the names help.
             names = ", ".join(error.known[:NAMED])
             remedy = self._("There are: {labels}").format(labels=names)
+        if isinstance(error, CommunityUnknown) and error.community:
+            return self.access.unknown(error.community)
         # What is to be done about a damaged catalogue is for the operator's eyes.
         if self._english and not isinstance(error, CatalogueDamaged):
             return error.message or cause, error.remedy or remedy

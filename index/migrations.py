@@ -28,6 +28,7 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    text,
 )
 
 from core.errors import CatalogueError
@@ -240,7 +241,32 @@ def _labels(connection: Connection) -> None:
     fourth.create_all(connection)
 
 
-MIGRATIONS: Sequence[Migration] = (_first_schema, _overlays, _moderation, _labels)
+def _grants(connection: Connection) -> None:
+    """Version 5: who was let into which collection.
+
+    Until then a collection was open to everybody where the settings did not say otherwise.
+    That is written down for those that are there, so that an upgrade closes none in silence;
+    it counts only where the settings still say nothing, and the start warns of it.
+    """
+    fifth = MetaData()
+    Table(
+        "grants",
+        fifth,
+        Column("collection", String(64), primary_key=True),
+        Column("community", Text, primary_key=True),
+        Column("origin", String(16), nullable=False),
+        Column("granted_at", Float, nullable=False),
+    )
+    fifth.create_all(connection)
+    connection.execute(
+        text(
+            "INSERT INTO grants (collection, community, origin, granted_at) "
+            "SELECT name, '*', 'kept', 0 FROM collections"
+        )
+    )
+
+
+MIGRATIONS: Sequence[Migration] = (_first_schema, _overlays, _moderation, _labels, _grants)
 """The step at position ``n`` leads from version ``n`` to version ``n + 1``."""
 
 

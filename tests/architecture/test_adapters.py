@@ -14,6 +14,7 @@ _ROOTS = (
     "bot.reloading",
     "bot.starting",
     "bot.cli",
+    "bot.cli_access",
     "bot.cli_collections",
     "bot.cli_learning",
     "bot.cli_map",
@@ -22,7 +23,9 @@ _ROOTS = (
     "bot.cli_parts",
     "bot.cli_tags",
     "bot.doctor",
+    "bot.doctor_access",
     "bot.learning",
+    "bot.let_in",
     "bot.__main__",
 )
 _CONCRETE = ("index", "config", "faiss", "torch", "transformers", "sqlalchemy", "core.images")
