@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
@@ -16,11 +17,12 @@ from bot.answering_commands import answering_commands
 from bot.background import (
     in_background,
     index_all,
+    keep_fresh,
     keep_looks,
-    keep_settings_fresh,
     keep_sweeping,
     watches,
 )
+from bot.claims import Claims
 from bot.command_parts import CommandParts
 from bot.commands import Commands
 from bot.community_presenter import OperatorDefaults
@@ -32,6 +34,7 @@ from bot.http_listener import Listener
 from bot.http_server import raise_descriptor_limit
 from bot.jobs import ReindexJobs
 from bot.languages import Languages
+from bot.let_in import tell_who_is_let_in
 from bot.log_settings import configure_logs
 from bot.observing import Observed, Observer
 from bot.platforms import ChatParts, platforms_of, telegram_memory
@@ -93,9 +96,11 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
             discord=discord_roster,
             telegram=telegram_roster,
             configure_logs=configure_logs,
+            change_operators=engine.grants.change_operators,
         )
         reloading = Reloading(settings, live, read=read, terminal=terminal)
-        chat = _chat_parts(engine, jobs, live)
+        claims = Claims()
+        chat = _chat_parts(engine, jobs, live, claims)
         platforms = platforms_of(engine, chat, terminal)
         disk = DiskWatch(settings.data_dir)
 
@@ -127,6 +132,7 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
             engine.metrics,
         )
         await meanwhile.aclose()
+        tell_who_is_let_in(engine, claims, terminal, on_terminal=sys.stderr.isatty())
         async with AsyncExitStack() as background:
             for work in (
                 disk.watch(),
@@ -134,7 +140,8 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
                 manager.keep_alive(unready),
                 keep_sweeping(engine.contributions),
                 keep_looks(engine.looks, engine.thumbnails),
-                keep_settings_fresh(engine.community_settings),
+                keep_fresh(engine.community_settings),
+                keep_fresh(engine.grants),
                 reloading.serve(hung_up),
                 indexes.watch(),
                 index_all(engine, jobs, terminal, indexes),
@@ -175,7 +182,7 @@ async def _waiting_room(
     return listener
 
 
-def _chat_parts(engine: Engine, jobs: ReindexJobs, live: Live) -> ChatParts:
+def _chat_parts(engine: Engine, jobs: ReindexJobs, live: Live, claims: Claims) -> ChatParts:
     settings = engine.settings
     thumbnails = Thumbnails(engine.decoder, store=engine.thumbnails)
     sheets = Sheets(engine.library, engine.decoder, thumbnails)
@@ -192,7 +199,10 @@ def _chat_parts(engine: Engine, jobs: ReindexJobs, live: Live) -> ChatParts:
             moderation=engine.moderation,
             settings=engine.community_settings,
             labels=engine.labels,
+            grants=engine.grants,
+            claims=claims,
             jobs=jobs,
+            reindex_cooldown_s=settings.index.reindex_cooldown_s,
             admission=admission,
             counters=engine.metrics,
             tracer=engine.tracer,

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from bot import cli_collections, cli_learning, cli_map, cli_moderation, cli_operations, cli_tags
+from bot import (
+    cli_access,
+    cli_collections,
+    cli_learning,
+    cli_map,
+    cli_moderation,
+    cli_operations,
+    cli_tags,
+)
 from bot.cli_parts import AsJson, CollectionName, Count, ask, execute
 
 if TYPE_CHECKING:
@@ -215,6 +223,7 @@ cli_operations.add_to(app)
 cli_collections.add_to(app)
 cli_moderation.add_to(app)
 cli_tags.add_to(app)
+cli_access.add_to(app)
 
 
 def main() -> None:

@@ -98,6 +98,12 @@ class Terminal:
         """Say something that is no result."""
         self.err.print(escape(text), soft_wrap=True)
 
+    def warning(self, cause: str, remedy: str = "") -> None:
+        """Say what may not be as meant and, on a line of its own, what to do."""
+        self.err.print(f"[bold yellow]warning:[/] {escape(cause)}", soft_wrap=True)
+        if remedy:
+            self.note(remedy)
+
     def error(self, cause: str, remedy: str = "") -> None:
         """Say what went wrong and, on a line of its own, what to do."""
         self.err.print(f"[bold red]error:[/] {escape(cause)}", soft_wrap=True)

@@ -74,6 +74,8 @@ class Work:
                     reply = self._delivery.failed(stopping, asked.request)
                 else:
                     reply = await answer()
+                if not reply.parts:
+                    return  # talk in a server that knows already that the bot shows nothing there
                 query = pictures[0].data if pictures else None
                 arrived = await self._delivery.deliver(replace(asked, query=query), reply)
         except asyncio.CancelledError:

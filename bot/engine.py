@@ -16,7 +16,7 @@ from bot.health import folder_bytes, serving_troubles
 from bot.metrics import Metrics
 from bot.ports import ModelCard, Tracer
 from bot.reloading import quotas, search_rules
-from bot.specs import collection_named, collection_specs, make_data_dir
+from bot.specs import collection_named, collection_specs, make_data_dir, operators
 from bot.telemetry import tracer_of
 from bot.timed import Stages, TimedDecoder, TimedEmbedder, TimedLibrary
 from config.settings import Settings
@@ -30,6 +30,8 @@ from index.communities import StoredSettings
 from index.contributions import ChatContributions
 from index.demo import demo_gallery
 from index.differences import Difference
+from index.grants import StoredGrants
+from index.ledger import UploadRoom
 from index.library import FolderLibrary
 from index.looks import StoredLooks
 from index.moderation import ChatModeration
@@ -77,6 +79,7 @@ class Engine:
     looks: StoredLooks
     thumbnails: ThumbnailStore
     community_settings: StoredSettings
+    grants: StoredGrants
     search: Search
     limits: Limits
     metrics: Metrics
@@ -176,6 +179,10 @@ async def open_engine(
         clock = SystemClock()
         store = SnapshotStore(settings.data_dir / "index", catalogue)
         overlays = Overlays(catalogue.database, UploadFiles(settings.data_dir / "uploads"))
+        grants = await asyncio.to_thread(
+            StoredGrants.open, overlays, named=[spec.name for spec in specs if spec.is_named]
+        )
+        grants.change_operators(operators(settings))
         library = FolderLibrary(
             specs,
             catalogue,
@@ -183,6 +190,7 @@ async def open_engine(
             overlays,
             identity=encoder.identity,
             judge=Judge(duplicate_cosine=settings.search.duplicate_cosine),
+            grants=grants,
         )
         reindexer = Reindexer(
             specs,
@@ -203,7 +211,8 @@ async def open_engine(
             decoder=decoder,
             settings=community_settings,
             duplicate_cosine=settings.search.duplicate_cosine,
-            max_uploads=settings.uploads.max_pictures,
+            grants=grants,
+            room=upload_room(settings),
         )
         moderation = ChatModeration(library, overlays, embedder)
         await moderation.prepare()
@@ -238,6 +247,7 @@ async def open_engine(
             looks=StoredLooks(overlays, library, decoder),
             thumbnails=thumbnails,
             community_settings=community_settings,
+            grants=grants,
             search=search,
             limits=Limits(clock=clock, **quotas(settings)),
             metrics=metrics,
@@ -250,6 +260,17 @@ async def fetch_demo(settings: Settings, on_step: Callable[[str], None]) -> Path
     """The folder of the demo gallery, fetched where it is not there yet."""
     make_data_dir(settings.data_dir)
     return await asyncio.to_thread(demo_gallery, settings.data_dir / "demo", on_step)
+
+
+def upload_room(settings: Settings) -> UploadRoom:
+    """How much people may add in chat."""
+    uploads = settings.uploads
+    return UploadRoom(
+        pictures=uploads.max_pictures,
+        pictures_total=uploads.max_pictures_total,
+        bytes_total=uploads.max_total_mb * _MIB,
+        free_bytes=uploads.min_free_mb * _MIB,
+    )
 
 
 def picture_decoder(settings: Settings, *, waits_for_pictures: bool = False) -> DecodePool:

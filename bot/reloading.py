@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from bot.community_presenter import OperatorDefaults
 from bot.console import Terminal
 from bot.roster import Roster
+from bot.specs import operators
 from config.settings import Settings, WrongSettingError
 from core.limits import Limits, Quota
 from core.search import Search, SearchRules
@@ -52,6 +53,7 @@ class Live:
     discord: Roster
     telegram: Roster
     configure_logs: Callable[[Settings], None]
+    change_operators: Callable[[frozenset[str]], None]
 
     @classmethod
     def rosters(cls, settings: Settings) -> tuple[Roster, Roster]:
@@ -69,6 +71,7 @@ class Live:
         self.defaults.cooldown_s = cooldowns(settings)
         self.discord.change(settings.discord.admins, settings.discord.adders)
         self.telegram.change(settings.telegram.admins, settings.telegram.adders)
+        self.change_operators(operators(settings))
         self.configure_logs(settings)
 
 

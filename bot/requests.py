@@ -44,6 +44,7 @@ class Request:
     there is nothing worth saying (no close match, a quota, an unreadable file). ``adults``:
     it is asked, and will be answered, where the platform lets adults alone in. ``address``:
     the network address that it came from, where one may name itself anew; "" elsewhere.
+    ``is_operator``: the settings name the person among the administrators of the platform.
     """
 
     platform: str
@@ -62,6 +63,12 @@ class Request:
     unasked: bool = False
     adults: bool = False
     address: str = ""
+    is_operator: bool = False
+
+    @property
+    def operates(self) -> bool:
+        """Whether an operator asks: one whom the settings name, or in the own web chat."""
+        return self.is_operator or (self.community == "web" and self.is_admin)
 
     @property
     def viewer(self) -> str:

@@ -16,7 +16,7 @@ NO_GALLERY = "Set TANGERINE_GALLERY to a folder of pictures."
 def collection_specs(settings: Settings) -> tuple[CollectionSpec, ...]:
     """The collections of the settings, the default one first."""
     return tuple(
-        CollectionSpec(c.name, c.folder.expanduser(), frozenset(c.communities))
+        CollectionSpec(c.name, c.folder.expanduser(), frozenset(c.communities), c.is_named)
         for c in settings.all_collections
     )
 
@@ -33,6 +33,14 @@ def collection_named(settings: Settings, name: str | None) -> CollectionSpec:
             f"There is no collection {name}.", remedy=f"Choose one of: {', '.join(specs)}."
         )
     return specs[name]
+
+
+def operators(settings: Settings) -> frozenset[str]:
+    """The communities of the operators alone with the bot, on both platforms."""
+    return frozenset(
+        {f"discord:dm:{each}" for each in settings.discord.admins}
+        | {f"telegram:{each}" for each in settings.telegram.admins if each > 0}
+    )
 
 
 def make_data_dir(folder: Path) -> None:

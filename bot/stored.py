@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from bot.specs import collection_specs, make_data_dir
+from bot.specs import collection_specs, make_data_dir, operators
 from config.settings import Settings
 from index.catalogue import Catalogue
+from index.grants import StoredGrants
 from index.library import CollectionSpec, FolderLibrary
 from index.overlays import Overlays
 from index.store import SnapshotStore
@@ -24,6 +25,7 @@ class Stored:
     catalogue: Catalogue
     store: SnapshotStore
     overlays: Overlays
+    grants: StoredGrants
     library: FolderLibrary
 
 
@@ -36,7 +38,10 @@ async def open_stored(settings: Settings) -> AsyncIterator[Stored]:
         specs = collection_specs(settings)
         store = SnapshotStore(settings.data_dir / "index", catalogue)
         overlays = Overlays(catalogue.database, UploadFiles(settings.data_dir / "uploads"))
-        library = FolderLibrary(specs, catalogue, store, overlays)
-        yield Stored(specs, catalogue, store, overlays, library)
+        named = [spec.name for spec in specs if spec.is_named]
+        grants = await asyncio.to_thread(StoredGrants.open, overlays, named=named)
+        grants.change_operators(operators(settings))
+        library = FolderLibrary(specs, catalogue, store, overlays, grants=grants)
+        yield Stored(specs, catalogue, store, overlays, grants, library)
     finally:
         await asyncio.to_thread(catalogue.close)

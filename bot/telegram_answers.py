@@ -39,6 +39,8 @@ class Answers:
             reply = await self._reply(request, heard)
             if reply.error is not None and not self._turns.spare(place.chat_id):
                 return  # a chat that takes nothing more now gets no refusals
+            if not reply.parts:
+                return  # talk in a group that knows already that the bot shows nothing there
             await self._turns.turn(place.chat_id, heard.speaker)
             with self._turns.coming(place.chat_id):
                 await service.show(reply, place, asked, request)

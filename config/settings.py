@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -26,6 +28,7 @@ from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
     InitSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -66,23 +69,43 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _listed(value: Any) -> Any:
+    # An environment variable holds one text: names separated by commas.
+    if not isinstance(value, str):
+        return value
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _known_kinds(value: tuple[str, ...]) -> tuple[str, ...]:
+    for community in value:
+        if community not in {"*", "web"} and not COMMUNITY.fullmatch(community):
+            raise ValueError(
+                f"{community!r}: use web, discord:<server id>, telegram:<chat id>, or * for "
+                "everybody who finds the bot"
+            )
+    return value
+
+
+COMMUNITY = re.compile(r"discord:[0-9]+|telegram:-?[0-9]+")
+"""The name of a community on a platform."""
+
+Communities = Annotated[
+    tuple[str, ...], BeforeValidator(_listed), AfterValidator(_known_kinds), NoDecode
+]
+"""Who may search a collection. From the environment: separated by commas."""
+
+
 class Collection(_Section):
     """A named set of pictures and who may search it."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
     folder: Path
-    communities: tuple[str, ...] = ("*",)
+    communities: Communities = ("web",)
 
-    @field_validator("communities")
-    @classmethod
-    def _known_kinds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for community in value:
-            kind, _, identifier = community.partition(":")
-            if community not in {"*", "web"} and not (
-                kind in {"discord", "telegram"} and identifier.lstrip("-").isdigit()
-            ):
-                raise ValueError("use *, web, discord:<server id> or telegram:<chat id>")
-        return value
+    @property
+    def is_named(self) -> bool:
+        """Whether somebody has written down who may search it, rather than left it out."""
+        return "communities" in self.model_fields_set
 
 
 class Encoder(_Section):
@@ -127,6 +150,9 @@ class Index(_Section):
         ge=0,
         le=1,
         description="pictures gone at once without --confirm-removals, where 20 or more are",
+    )
+    reindex_cooldown_s: float = Field(
+        600.0, ge=0, le=86_400, description="seconds between two /reindex of a collection in chats"
     )
 
 
@@ -182,6 +208,15 @@ class Uploads(_Section):
         ge=0,
         le=100_000,
         description="of one community in one collection; 0 = nobody may add any",
+    )
+    max_pictures_total: int = Field(
+        20_000, ge=0, le=10_000_000, description="of all communities together"
+    )
+    max_total_mb: int = Field(
+        20_480, ge=0, le=100_000_000, description="MiB of all their files together"
+    )
+    min_free_mb: int = Field(
+        1024, ge=0, le=100_000_000, description="MiB that stay free on the disk"
     )
 
 
@@ -287,6 +322,9 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(Path("data"), description="folder of catalogue, index and models")
     gallery: Path | None = Field(None, description="folder of the default collection")
+    communities: Communities = Field(
+        ("web",), description="who may search the default collection; * = everybody"
+    )
     model: str = Field(
         "openai/clip-vit-base-patch32", description="hub name, local folder, or mini"
     )
@@ -327,6 +365,8 @@ class Settings(BaseSettings):
         if self.gallery is None:
             return self.collections
         default = Collection(name=_DEFAULT_COLLECTION, folder=self.gallery)
+        if "communities" in self.model_fields_set:
+            default = default.model_copy(update={"communities": self.communities})
         return (default, *self.collections)
 
 
