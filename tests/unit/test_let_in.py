@@ -12,7 +12,7 @@ import pytest
 from bot.claims import Claims
 from bot.console import Terminal
 from bot.let_in import tell_who_is_let_in
-from bot.reloading import operators
+from bot.specs import operators
 from config.settings import Settings, load
 from index.library import FolderLibrary
 from tests.galleries import Gallery
