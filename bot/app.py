@@ -24,7 +24,7 @@ from bot.community_presenter import OperatorDefaults
 from bot.console import Terminal
 from bot.engine import NO_GALLERY, Engine, collection_specs
 from bot.failures import Failures
-from bot.health import DiskWatch, IndexWatch
+from bot.health import DiskWatch, IndexWatch, serving_details
 from bot.jobs import ReindexJobs
 from bot.languages import Languages
 from bot.observing import Observed, Observer
@@ -229,6 +229,7 @@ def _web_adapter(
             clock=engine.clock,
             defaults=defaults,
             tracer=engine.tracer,
+            details=lambda: serving_details(engine.decoder.isolation),
         ),
         WebOptions(
             host=settings.web.host,

@@ -13,6 +13,7 @@ from typing import Protocol
 import structlog
 
 from core.batch_records import BatcherHealth
+from core.confinement import Isolation
 from core.errors import TangerineError
 
 # A worker that was replaced is told for this long, so that a probe once a minute sees it.
@@ -39,6 +40,13 @@ def serving_troubles(batcher: BatcherHealth, *, decoding: bool) -> list[str]:
     if not decoding:
         troubles.append("no process decodes pictures")
     return troubles
+
+
+def serving_details(isolation: Isolation | None) -> dict[str, str]:
+    """What holds of the processes that decode strangers' pictures, for ``/readyz?verbose``."""
+    if isolation is None:
+        return {"decoding": "no process has been started yet"}
+    return {"decoding": f"isolated: {isolation}"}
 
 
 def disk_trouble(folder: Path) -> str | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,11 +17,13 @@ from typing import Any, Final, Self, cast
 
 import structlog
 
+from core.confinement import Isolation
 from core.errors import TangerineError
 from core.image_decoding import Limits
 from core.image_errors import too_many_bytes
 from core.image_queue import SlotQueue, shutting_down
 from core.image_slot import WorkerSlot
+from core.image_starting import WorkerHost
 from core.image_worker import Job, ToJpeg, ToPixels, perform
 from core.types import DecodedPicture, PixelSpec
 
@@ -87,20 +88,11 @@ class DecodePool:
         """
         if min(workers, timeout_s, memory_bytes, max_bytes, max_pixels) <= 0:
             raise ValueError("workers and limits must be positive")
-        self._executor = ThreadPoolExecutor(2 * workers, thread_name_prefix="picture-workers")
-        self._slots = tuple(
-            WorkerSlot(
-                self._executor,
-                timeout_s=timeout_s,
-                memory_bytes=memory_bytes,
-                max_pixels=max_pixels,
-            )
-            for _ in range(workers)
-        )
+        self._host = WorkerHost(memory_bytes=memory_bytes, max_pixels=max_pixels, work=work)
+        self._slots = tuple(WorkerSlot(self._host, timeout_s=timeout_s) for _ in range(workers))
         self._upload_limits = Limits(max_bytes, max_pixels)
         self._file_limits = Limits(max_file_bytes, max_pixels)
         self._max_bytes = max_bytes
-        self._work = work
         self._queue = SlotQueue(max_waiting_bytes)
         self._open = False
         self._tasks: set[asyncio.Task[object]] = set()
@@ -154,6 +146,11 @@ class DecodePool:
         """Whether pictures are being decoded: open, and at least one worker alive."""
         return self._open and any(slot.alive for slot in self._slots)
 
+    @property
+    def isolation(self) -> Isolation | None:
+        """What the workers have given up; None until one has started."""
+        return next((slot.isolation for slot in self._slots if slot.isolation), None)
+
     def stats(self) -> DecodeStats:
         """Counts since the start, and the state of the workers now."""
         alive = [slot for slot in self._slots if slot.alive]
@@ -177,9 +174,11 @@ class DecodePool:
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
-        stops = [asyncio.create_task(slot.stop()) for slot in self._slots]
-        await asyncio.wait([*stops, *tasks], timeout=_STOP_SECONDS)
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        if tasks:
+            await asyncio.wait(tasks, timeout=_STOP_SECONDS)
+        for slot in self._slots:
+            slot.end()
+        await self._host.stop()
 
     async def _jpeg(self, source: bytes | Path, edge: int, quality: int) -> bytes:
         if edge < 1:
@@ -200,7 +199,7 @@ class DecodePool:
         size = len(job.source) if isinstance(job.source, bytes) else 0
         slot = await self._queue.take(size)
         slot.busy = True
-        task = asyncio.create_task(slot.run(self._work, job))
+        task = asyncio.create_task(slot.run(job))
         self._keep(task)
         task.add_done_callback(partial(self._returned, slot))
         try:
