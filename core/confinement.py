@@ -17,7 +17,6 @@ from typing import Final
 
 # <linux/prctl.h>, <linux/seccomp.h>, <linux/landlock.h>.
 _PR_SET_PDEATHSIG: Final = 1
-_PR_SET_DUMPABLE: Final = 4
 _PR_SET_SECCOMP: Final = 22
 _PR_SET_NO_NEW_PRIVS: Final = 38
 _SECCOMP_MODE_FILTER: Final = 2
@@ -116,8 +115,6 @@ def confine() -> Isolation:
         return Isolation(missing=(f"{platform.system()} has no Landlock and no seccomp",))
     libc = ctypes.CDLL(None, use_errno=True)
     privileges = _prctl(libc, _PR_SET_NO_NEW_PRIVS, 1)
-    # Nobody of the same user reads this process's memory.
-    _prctl(libc, _PR_SET_DUMPABLE, 0)
     landlock, no_landlock = _landlock(libc)
     no_seccomp = _seccomp(libc)
     return Isolation(

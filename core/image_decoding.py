@@ -19,6 +19,7 @@ from PIL import Image
 
 from core.errors import BadPicture, NotAPicture
 from core.image_colours import to_rgb
+from core.image_effort import check_effort
 from core.image_errors import (
     damaged,
     not_a_picture,
@@ -113,6 +114,7 @@ def read_picture(
         name = sniff(head)
         if name is None:
             raise not_a_picture(head)
+        check_effort(name, file, size)
         file.seek(0)
         try:
             with Image.open(file, formats=[name]) as image:

@@ -20,6 +20,7 @@ from core.errors import (
     DamagedPicture,
     DecodingFailed,
     NotAPicture,
+    PictureTooComplex,
     PictureTooLarge,
     TooManyPixels,
 )
@@ -45,6 +46,7 @@ _REFUSALS: Final[Mapping[str, type[BadPicture]]] = MappingProxyType(
             NotAPicture,
             DamagedPicture,
             PictureTooLarge,
+            PictureTooComplex,
             TooManyPixels,
             DecodingFailed,
         )

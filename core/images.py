@@ -17,8 +17,9 @@ from typing import Any, Final, Self, cast
 
 import structlog
 
+from core.asking import Asker, asked_by
 from core.confinement import Isolation
-from core.errors import TangerineError
+from core.errors import DecodingFailed, TangerineError
 from core.image_decoding import Limits
 from core.image_errors import too_many_bytes
 from core.image_queue import SlotQueue, shutting_down
@@ -62,7 +63,9 @@ class DecodePool:
     Use as ``async with``; the methods are for any number of tasks of one event loop. Every
     caller gets an answer: the picture, a typed error, or ShuttingDown when the pool closes.
     A caller that leaves while waiting costs nothing; one that leaves while its picture is
-    decoded leaves the worker busy until that is done or out of time.
+    decoded leaves the worker busy until that is done or out of time. Of the pictures that one
+    person posts, one is decoded at a time, and one that costs a worker its life is charged to
+    that person's quota.
     """
 
     def __init__(
@@ -196,12 +199,14 @@ class DecodePool:
         return self._upload_limits
 
     async def _done(self, job: Job) -> object:
-        size = len(job.source) if isinstance(job.source, bytes) else 0
-        slot = await self._queue.take(size)
+        size, asker = 0, None
+        if isinstance(job.source, bytes):
+            size, asker = len(job.source), asked_by.get()
+        slot, done = await self._queue.take(size, asker.requester if asker else "")
         slot.busy = True
-        task = asyncio.create_task(slot.run(job))
+        task = asyncio.create_task(self._run(slot, job, asker))
         self._keep(task)
-        task.add_done_callback(partial(self._returned, slot))
+        task.add_done_callback(partial(self._returned, slot, done))
         try:
             # Ending the worker with its caller would cost more than finishing the picture.
             return await asyncio.shield(task)
@@ -211,7 +216,19 @@ class DecodePool:
                 raise shutting_down() from None
             raise
 
-    def _returned(self, slot: WorkerSlot, task: asyncio.Task[object]) -> None:
+    async def _run(self, slot: WorkerSlot, job: Job, asker: Asker | None) -> object:
+        restarts = slot.restarts
+        try:
+            return await slot.run(job)
+        except DecodingFailed:
+            if asker is not None and slot.restarts > restarts:
+                asker.charge()
+            raise
+
+    def _returned(
+        self, slot: WorkerSlot, done: Callable[[], None], task: asyncio.Task[object]
+    ) -> None:
+        done()
         slot.busy = False
         error = None if task.cancelled() else task.exception()
         if isinstance(error, TangerineError):
