@@ -240,7 +240,15 @@ def _labels(connection: Connection) -> None:
     fourth.create_all(connection)
 
 
-MIGRATIONS: Sequence[Migration] = (_first_schema, _overlays, _moderation, _labels)
+def _imported(connection: Connection) -> None:
+    """Version 5: vectors that an import brought, for one collection alone."""
+    for table in ("picture_vectors", "caption_vectors"):
+        connection.exec_driver_sql(
+            f"ALTER TABLE {table} ADD COLUMN imported_by VARCHAR(64) DEFAULT '' NOT NULL"
+        )
+
+
+MIGRATIONS: Sequence[Migration] = (_first_schema, _overlays, _moderation, _labels, _imported)
 """The step at position ``n`` leads from version ``n`` to version ``n + 1``."""
 
 

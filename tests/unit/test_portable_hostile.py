@@ -255,7 +255,7 @@ from tests.portable_parts import export, take
 from index.portable_import import Importer
 
 home, folder, kind, when = Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4], sys.argv[5]
-def die(*_):
+def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 def tell(progress):
     if when == "files" and progress.done == 1:
