@@ -15,7 +15,7 @@ from tests.running import Running, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-_TOKEN = "not-to-be-seen-by-any-decoder"  # noqa: S105 - a made-up one
+_TOKEN = "not-to-be-seen-by-any-decoder"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
