@@ -29,7 +29,7 @@ from bot.community_presenter import OperatorDefaults
 from bot.console import Terminal
 from bot.engine import Engine
 from bot.failures import Failures
-from bot.health import DiskWatch, IndexWatch
+from bot.health import DiskWatch, IndexWatch, serving_details
 from bot.http_listener import Listener
 from bot.http_server import raise_descriptor_limit
 from bot.jobs import ReindexJobs
@@ -253,6 +253,7 @@ def _web_adapter(
             clock=engine.clock,
             defaults=defaults,
             tracer=engine.tracer,
+            details=lambda: serving_details(engine.decoder.isolation),
         ),
         WebOptions(
             host=settings.web.host,

@@ -22,6 +22,7 @@ from bot.engine import picture_decoder
 from bot.findings import Check, Finding, Findings, failed, findings_of, fine, warning
 from bot.specs import NO_GALLERY, collection_specs
 from config.settings import Settings
+from core.confinement import Isolation
 from core.errors import SourceError, TangerineError
 from index.catalogue import Catalogue
 from index.damage import refuse_lost, remedy
@@ -106,6 +107,7 @@ class Doctor:
                 except TangerineError as error:
                     return [failed("pictures", error.message, error.remedy)]
                 await decoder.thumbnail(picture.getvalue(), _TRIAL_EDGE)
+                isolation = decoder.isolation
         except (TangerineError, OSError) as error:
             return [
                 failed(
@@ -115,7 +117,7 @@ class Doctor:
                     "settings to what it can do.",
                 )
             ]
-        return [fine("pictures", "Pictures are decoded in processes of their own.")]
+        return [_of_isolation(isolation)]
 
     async def _collections(self) -> Findings:
         specs = collection_specs(self._settings)
@@ -180,6 +182,20 @@ class Doctor:
         return await check_telegram(
             _revealed(telegram.token), api_url=telegram.api_url, webhook_url=telegram.webhook_url
         )
+
+
+def _of_isolation(isolation: Isolation | None) -> Finding:
+    if isolation is not None and isolation.whole:
+        return fine(
+            "pictures", f"Pictures are decoded in processes of their own, isolated: {isolation}."
+        )
+    return warning(
+        "pictures",
+        "Pictures are decoded in processes of their own, but what a broken picture could do there "
+        f"is not fully bounded: {isolation}.",
+        "Run it on Linux 5.13 or newer, on x86-64 or ARM64; in a container, with a seccomp "
+        "profile that allows prctl and landlock_restrict_self, as Docker's own does.",
+    )
 
 
 def _revealed(secret: SecretStr | None) -> str | None:

@@ -50,6 +50,10 @@ def error_words(_: Translate) -> Mapping[str, tuple[str, str]]:
         "not_a_picture": (_("That file is not a picture in a known format."), other_picture),
         "damaged_picture": (_("That picture is damaged."), other_picture),
         "picture_too_large": (_("That picture is too large."), _("Send a smaller one.")),
+        "picture_too_complex": (
+            _("That picture takes too long to decode."),
+            other_picture,
+        ),
         "too_many_pixels": (_("That picture has too many pixels."), _("Send a smaller one.")),
         "decoding_failed": (_("That picture could not be decoded."), other_picture),
         "not_found": (_("There is no such picture or collection here."), _("Search again.")),

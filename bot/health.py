@@ -14,6 +14,7 @@ import structlog
 
 from bot.error_words import error_words
 from core.batch_records import BatcherHealth
+from core.confinement import Isolation
 from core.errors import TangerineError
 
 # A worker that was replaced is told for this long, so that a probe once a minute sees it.
@@ -48,6 +49,13 @@ def told_to_strangers(error: TangerineError) -> str:
         return f"{error.message} {error.remedy}".strip().rstrip(".")
     cause, _ = error_words(str)[error.code]
     return f"{cause} The log says more"
+
+
+def serving_details(isolation: Isolation | None) -> dict[str, str]:
+    """What holds of the processes that decode strangers' pictures, for ``/readyz?verbose``."""
+    if isolation is None:
+        return {"decoding": "no process has been started yet"}
+    return {"decoding": f"isolated: {isolation}"}
 
 
 def disk_trouble(folder: Path) -> str | None:

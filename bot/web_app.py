@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,6 +76,8 @@ class WebParts:
     clock: Clock
     defaults: OperatorDefaults = field(default_factory=OperatorDefaults)
     tracer: Tracer = field(default_factory=NoTracer)
+    details: Callable[[], Mapping[str, str]] = dict
+    """What ``/readyz?verbose`` tells beside it, in words by subject."""
 
 
 def build_web_app(parts: WebParts, options: WebOptions, session_key: str) -> web.Application:
@@ -128,13 +130,19 @@ def build_web_app(parts: WebParts, options: WebOptions, session_key: str) -> web
     MapRoutes(parts.commands, parts.library, parts.presenters, admin=options.admin).add_to(app)
     BrowsingRoutes(parts.browser, parts.counters).add_to(app)
     PictureRoutes(parts.library, parts.thumbnails).add_to(app)
-    _HealthRoutes(parts.readiness, parts.counters).add_to(app)
+    _HealthRoutes(parts.readiness, parts.details, parts.counters).add_to(app)
     return app
 
 
 class _HealthRoutes:
-    def __init__(self, readiness: Readiness, counters: Counters) -> None:
+    def __init__(
+        self,
+        readiness: Readiness,
+        details: Callable[[], Mapping[str, str]],
+        counters: Counters,
+    ) -> None:
         self._readiness = readiness
+        self._details = details
         self._counters = counters
 
     def add_to(self, app: web.Application) -> None:
@@ -147,12 +155,14 @@ class _HealthRoutes:
         return web.json_response({"alive": True})
 
     async def ready(self, request: web.Request) -> web.Response:
-        del request
+        details = {"details": dict(self._details())} if "verbose" in request.query else {}
         reasons = list(self._readiness())
         if not reasons:
-            return web.json_response({"ready": True})
+            return web.json_response({"ready": True, **details})
         error = {"code": "not_ready", "message": "; ".join(reasons)}
-        return web.json_response({"error": error}, status=503, headers={"Retry-After": "5"})
+        return web.json_response(
+            {"error": error, **details}, status=503, headers={"Retry-After": "5"}
+        )
 
     async def metrics(self, request: web.Request) -> web.Response:
         del request

@@ -21,6 +21,7 @@ from index.overlays import Overlays
 from index.portable import Tell
 from index.portable_export import Exporter, ExportReport
 from index.portable_import import Imported, Importer
+from index.portable_sample import VectorSample
 from index.threads import finished_in_thread
 from index.upload_files import UploadFiles
 
@@ -52,13 +53,24 @@ async def import_collection(
     """``tangerine import``."""
     spec = collection_named(settings, collection)
     async with open_engine(settings) as engine:
-        importer = Importer(engine.catalogue, engine.store, engine.overlays)
+        sample = VectorSample(engine.embedder, engine.decoder, asyncio.get_running_loop())
+        importer = Importer(engine.catalogue, engine.store, engine.overlays, sample)
         taken = await _told(terminal, spec, lambda tell: importer.take(spec, folder, tell))
         same = taken.model.fingerprint == engine.encoder.identity.fingerprint
         if not same:
             terminal.note(
                 f"Exported with the model {taken.model.name!r}, but {settings.model!r} is "
                 "loaded: every picture is encoded anew."
+            )
+        elif taken.wrong:
+            terminal.note(
+                f"{taken.wrong} of {taken.tried} vectors that were tried are not those of "
+                "their pictures or captions: every picture is encoded anew."
+            )
+        else:
+            terminal.note(
+                f"{taken.tried} of {taken.vectors} vectors were encoded anew to compare: "
+                "all agree. The others hold for this collection alone."
             )
         with terminal.progress() as lines:
             report = await engine.reindexer.reindex(
@@ -132,5 +144,6 @@ def _import_view(taken: Imported, report: ReindexReport, *, same_model: bool) ->
         "labels": taken.labels,
         "model": taken.model.name,
         "same_model": same_model,
+        "vectors": {"all": taken.vectors, "tried": taken.tried, "wrong": taken.wrong},
         "reindex": reindex_view(report),
     }

@@ -18,6 +18,7 @@
     │       ├── NotAPicture           no known picture format
     │       ├── DamagedPicture        a known format, but truncated or broken
     │       ├── PictureTooLarge       too many bytes (``HTTP 413``)
+    │       ├── PictureTooComplex     more work than its pixels are worth (scans, parts, tiles)
     │       ├── TooManyPixels         over the pixel budget, read from the header
     │       └── DecodingFailed        the worker ran out of time or memory, or died
     ├── NotFound              no such picture or collection (or not for this community)
@@ -194,6 +195,12 @@ class PictureTooLarge(BadPicture):
     """More bytes than a picture may have."""
 
     code = "picture_too_large"
+
+
+class PictureTooComplex(BadPicture):
+    """Within all bounds of size, but made to keep a decoder busy: scans, chunks, parts."""
+
+    code = "picture_too_complex"
 
 
 class TooManyPixels(BadPicture):

@@ -13,12 +13,13 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from PIL import Image
 
 from core.errors import BadPicture, NotAPicture
 from core.image_colours import to_rgb
+from core.image_effort import check_effort
 from core.image_errors import (
     damaged,
     not_a_picture,
@@ -29,7 +30,11 @@ from core.image_errors import (
 )
 from core.image_formats import ACCEPTED, HEAD_BYTES, ends_early, sample_bits, sniff
 from core.image_look import taken_at
+from core.types import Taken
 from core.image_reduction import WHOLE, Reduction, Size, fill, turned_size
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _EXIF_ORIENTATION: Final = 0x0112
 _UPRIGHT: Final = {
@@ -46,6 +51,9 @@ _READ_AT_ONCE: Final = 8 << 20
 """Bytes of a JPEG that its decoder gets at a time: all of one of 12 megapixels, as a rule. In
 Pillow's pieces of 64 KiB it takes 5 % longer."""
 
+_BUFFER: Final = 1 << 16
+"""Bytes of a file that are read at a time where a decoder wants only a few."""
+
 _PROFILE_BYTES: Final = 128 * 1024
 """Larger colour profiles are not passed on: those of cameras and screens have under 4 KiB."""
 
@@ -56,6 +64,18 @@ class Limits:
 
     max_bytes: int | None
     max_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """A regular file that somebody opened for reading: its descriptor, and its size in bytes."""
+
+    descriptor: int
+    size: int
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        os.close(self.descriptor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +91,7 @@ class Upright:
     format: str
     profile: bytes
     reduction: Reduction | None = None
-    taken: float | None = None
+    taken: Taken | None = None
 
     @property
     def size(self) -> Size:
@@ -80,9 +100,12 @@ class Upright:
 
 
 def read_picture(
-    source: bytes | Path, limits: Limits, *, at_least: Callable[[Size], Size] | None = None
+    source: bytes | Path | OpenFile,
+    limits: Limits,
+    *,
+    at_least: Callable[[Size], Size] | None = None,
 ) -> Upright:
-    """Decode the first picture of a file, or of bytes.
+    """Decode the first picture of a file, or of bytes. A descriptor is closed at the end.
 
     With ``at_least`` a JPEG may come out smaller: it is scaled by 2, 4 or 8 while it is
     decoded, which is several times faster, as far as it stays no smaller than what
@@ -90,11 +113,12 @@ def read_picture(
     is as the file has it. ``limits`` go by the size in the file in either case. Raises
     BadPicture and its kin; MemoryError only from our own steps after decoding.
     """
-    with _opened(source, limits.max_bytes) as (file, size):
+    with _opened(source, limits) as (file, size):
         head = file.read(HEAD_BYTES)
         name = sniff(head)
         if name is None:
             raise not_a_picture(head)
+        check_effort(name, file, size)
         file.seek(0)
         try:
             with Image.open(file, formats=[name]) as image:
@@ -207,25 +231,77 @@ def _rgb_profile(image: Image.Image) -> bytes:
     return b""
 
 
-@contextlib.contextmanager
-def _opened(source: bytes | Path, max_bytes: int | None) -> Iterator[tuple[BinaryIO, int]]:
-    """The source as a file, and its size in bytes; only regular files, and none too large."""
-    if isinstance(source, bytes):
-        _check_bytes(len(source), max_bytes)
-        yield io.BytesIO(source), len(source)
-        return
+def open_file(path: Path, limits: Limits) -> OpenFile:
+    """Open a file for :func:`read_picture`. Blocking.
+
+    Raises BadPicture where it cannot be opened, NotAPicture for all but regular files,
+    PictureTooLarge.
+    """
     try:
         # Looked at before it is opened: opening a device may do something.
-        _check_regular(source.stat())
+        _check_regular(path.stat())
         # Without O_NONBLOCK a pipe put there in between would be waited for without end.
-        descriptor = os.open(source, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     except (OSError, ValueError) as error:
         raise unreadable_file(error) from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         _check_regular(status)
-        _check_bytes(status.st_size, max_bytes)
-        yield file, status.st_size
+        _check_bytes(status.st_size, limits.max_bytes)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return OpenFile(descriptor, status.st_size)
+
+
+class _Reader(io.RawIOBase):
+    """Reads a descriptor, and neither tells it nor asks the system for anything else.
+
+    A decode worker may not ask; and who knows the descriptor (libtiff) would.
+    """
+
+    def __init__(self, file: OpenFile) -> None:
+        self._file = file
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        os.lseek(self._file.descriptor, self._at, os.SEEK_SET)
+        count = os.readv(self._file.descriptor, [buffer])
+        self._at += count
+        return count
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._file.size}[whence]
+        if start + offset < 0:
+            raise ValueError("a place before the file")
+        self._at = start + offset
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._file.descriptor)
+        super().close()
+
+
+@contextlib.contextmanager
+def _opened(source: bytes | Path | OpenFile, limits: Limits) -> Iterator[tuple[BinaryIO, int]]:
+    """The source as a file, and its size in bytes; only regular files, and none too large."""
+    if isinstance(source, bytes):
+        _check_bytes(len(source), limits.max_bytes)
+        yield io.BytesIO(source), len(source)
+        return
+    opened = open_file(source, limits) if isinstance(source, Path) else source
+    with io.BufferedReader(_Reader(opened), _BUFFER) as file:
+        yield cast("BinaryIO", file), opened.size
 
 
 def _check_regular(status: os.stat_result) -> None:

@@ -9,6 +9,7 @@ from core.errors import (
     DamagedPicture,
     DecodingFailed,
     NotAPicture,
+    PictureTooComplex,
     PictureTooLarge,
     TooManyPixels,
 )
@@ -70,6 +71,14 @@ def damaged(name: str, error: Exception, *, early: bool) -> BadPicture:
         )
     return DamagedPicture(
         f"This {shown} file is damaged or of a kind that cannot be read.", remedy=_RESAVE
+    )
+
+
+def too_complex(shown: str, what: str, limit: int) -> PictureTooComplex:
+    """The error for a file with more than ``limit`` of ``what`` its format allows any number."""
+    return PictureTooComplex(
+        f"This {shown} file has more than {limit} {what}: it takes too long to decode.",
+        remedy=_RESAVE,
     )
 
 

@@ -7,10 +7,13 @@ softly by itself, without a script that would have to decode a hash.
 from __future__ import annotations
 
 import io
-from datetime import datetime
+import re
+from datetime import UTC, datetime
 from typing import Final
 
 from PIL import Image
+
+from core.types import Taken
 
 PLACEHOLDER_EDGE: Final = 12
 """Pixels of the longer edge: enough for where it is bright and dark, and in which colours."""
@@ -22,6 +25,8 @@ _QUALITY: Final = 40
 _EXIF_IFD: Final = 0x8769
 _TAKEN: Final = 0x9003
 _ZONE: Final = 0x9011
+_DATE: Final = re.compile(r"(\d{4}):(\d\d):(\d\d) (\d\d):(\d\d):(\d\d)")
+_OFFSET: Final = re.compile(r"([+-])(\d\d):(\d\d)")
 
 
 def placeholder_of(image: Image.Image) -> bytes:
@@ -36,19 +41,24 @@ def placeholder_of(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def taken_at(image: Image.Image) -> float | None:
-    """When the camera took the picture, in seconds since the epoch; None where it does not say.
+def taken_at(image: Image.Image) -> Taken | None:
+    """When the camera took the picture; None where it does not say.
 
-    EXIF's DateTimeOriginal, in the zone of OffsetTimeOriginal or, without one, of this machine
-    (EXIF 2.32, 4.6.5).
+    EXIF's DateTimeOriginal, with OffsetTimeOriginal where it stands beside it (EXIF 2.32, 4.6.5).
+    A worker reads no files, and so neither the zone of this machine nor what strptime imports.
     """
     try:
         noted = image.getexif().get_ifd(_EXIF_IFD)
-        taken = datetime.strptime(str(noted[_TAKEN]).strip("\0 "), "%Y:%m:%d %H:%M:%S")  # noqa: DTZ007 - the zone follows
-        zone = str(noted.get(_ZONE, "")).strip("\0 ")
-        if zone:
-            taken = taken.replace(tzinfo=datetime.strptime(zone, "%z").tzinfo)
-        return taken.timestamp()
+        date = _DATE.fullmatch(str(noted[_TAKEN]).strip("\0 "))
+        zone = _OFFSET.fullmatch(str(noted.get(_ZONE, "")).strip("\0 "))
+        if date is None:
+            return None
+        seconds = float(datetime(*map(int, date.groups()), tzinfo=UTC).timestamp())  # type: ignore[misc,arg-type]
+        if zone is None:
+            return Taken(seconds, zoned=False)
+        sign, hours, minutes = zone.groups()
+        ahead = 3600 * int(hours) + 60 * int(minutes)
+        return Taken(seconds - (ahead if sign == "+" else -ahead), zoned=True)
     # A picture is not worth less for a broken note about the camera.
     except Exception:  # noqa: BLE001
         return None

@@ -7,11 +7,7 @@ at any moment. Imports stay few, so that starting such a process is cheap.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
-import os
-import signal
 import sys
-import threading
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +26,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from core.image_decoding import Limits, read_picture, to_jpeg, within
+from core.image_decoding import Limits, OpenFile, read_picture, to_jpeg, within
 from core.image_errors import out_of_memory
 from core.image_look import placeholder_of
 from core.preprocessing import fit_pixels, smallest_source
@@ -47,16 +43,15 @@ PLUGINS: Final = (
 )
 """All that Pillow may use, imported so that it never goes looking; HEIF is pillow-heif's."""
 
-
-_NICENESS = 15
-"""Where cores are few, whoever encodes a question goes first, and pictures wait."""
+_DESCRIPTORS = 16
+"""Files that a worker may have open: three of every process, its channel and a picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToPixels:
     """A picture that becomes what an encoder wants: a :class:`~core.types.DecodedPicture`."""
 
-    source: bytes | Path
+    source: bytes | Path | OpenFile
     limits: Limits
     spec: PixelSpec
 
@@ -68,7 +63,7 @@ class ToJpeg:
     ``quality`` is libjpeg's, 1 to 95.
     """
 
-    source: bytes | Path
+    source: bytes | Path | OpenFile
     limits: Limits
     edge: int
     quality: int
@@ -97,29 +92,11 @@ def perform(job: Job) -> DecodedPicture | bytes:
     return DecodedPicture(pixels, picture.format, *picture.size, placeholder, picture.taken)
 
 
-def initialize(memory_bytes: int, max_pixels: int) -> None:
-    """Make this process one that decodes: bounded memory, few formats, gone with its parent.
-
-    ``memory_bytes`` is the address space that a picture may take on top of what the process
-    has from its start (on Linux; elsewhere kernels keep no such limit).
-    """
-    os.nice(_NICENESS)
-    # Pebble ends a worker by SIGTERM and waits three seconds for its own handler, which does
-    # not run while a decoder is busy in C. Ctrl-C is the parent's business.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
-    configure_decoders(max_pixels)
-    warnings.simplefilter("ignore")
-    if sys.platform == "linux":
-        _limit_memory(memory_bytes)
-    # libtiff and others write about broken files to standard error: not in our log.
-    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - os.devnull is no path of ours
-        os.dup2(nowhere.fileno(), 2)
-
-
 def configure_decoders(max_pixels: int) -> None:
     """Set what Pillow and pillow-heif offer only as settings of the whole process."""
+    # Whatever they would import on first use: a worker opens no files.
+    Image.preinit()
+    warnings.simplefilter("ignore")
     # One thread a decoder: pictures are what runs side by side, and every thread would
     # reserve address space of its own.
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -131,21 +108,22 @@ def configure_decoders(max_pixels: int) -> None:
     Image.MAX_IMAGE_PIXELS = max_pixels // 2
 
 
-def _limit_memory(memory_bytes: int) -> None:
+def limit_resources(memory_bytes: int) -> None:
+    """Bound what this process may take; Linux alone keeps all of these bounds.
+
+    ``memory_bytes`` is the address space that a picture may take on top of what the process has
+    from its start.
+    """
     import resource  # noqa: PLC0415 - exists on Unix only
 
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    limit = pages * resource.getpagesize() + memory_bytes
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    # A crash must not write a stranger's picture to the disk.
+    if sys.platform == "linux":
+        # When the machine runs out of memory, a worker goes before the process that owns it.
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        limit = pages * resource.getpagesize() + memory_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    # A crash must not write a stranger's picture to the disk, and nothing else may be written.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # When the machine runs out of memory, a worker goes before the process that owns it.
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(0)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_DESCRIPTORS, _DESCRIPTORS))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,11 +17,14 @@ from typing import Any, Final, Self, cast
 
 import structlog
 
-from core.errors import TangerineError
+from core.asking import Asker, asked_by
+from core.confinement import Isolation
+from core.errors import DecodingFailed, TangerineError
 from core.image_decoding import Limits
 from core.image_errors import too_many_bytes
 from core.image_queue import SlotQueue, shutting_down
 from core.image_slot import WorkerSlot
+from core.image_starting import WorkerHost
 from core.image_worker import Job, ToJpeg, ToPixels, perform
 from core.types import DecodedPicture, PixelSpec
 
@@ -61,7 +63,9 @@ class DecodePool:
     Use as ``async with``; the methods are for any number of tasks of one event loop. Every
     caller gets an answer: the picture, a typed error, or ShuttingDown when the pool closes.
     A caller that leaves while waiting costs nothing; one that leaves while its picture is
-    decoded leaves the worker busy until that is done or out of time.
+    decoded leaves the worker busy until that is done or out of time. Of the pictures that one
+    person posts, one is decoded at a time, and one that costs a worker its life is charged to
+    that person's quota.
     """
 
     def __init__(
@@ -89,20 +93,11 @@ class DecodePool:
         """
         if min(workers, timeout_s, memory_bytes, max_bytes, max_pixels) <= 0:
             raise ValueError("workers and limits must be positive")
-        self._executor = ThreadPoolExecutor(2 * workers, thread_name_prefix="picture-workers")
-        self._slots = tuple(
-            WorkerSlot(
-                self._executor,
-                timeout_s=timeout_s,
-                memory_bytes=memory_bytes,
-                max_pixels=max_pixels,
-            )
-            for _ in range(workers)
-        )
+        self._host = WorkerHost(memory_bytes=memory_bytes, max_pixels=max_pixels, work=work)
+        self._slots = tuple(WorkerSlot(self._host, timeout_s=timeout_s) for _ in range(workers))
         self._upload_limits = Limits(max_bytes, max_pixels)
         self._file_limits = Limits(max_file_bytes, max_pixels)
         self._max_bytes = max_bytes
-        self._work = work
         self._queue = SlotQueue(max_waiting_bytes)
         self._open = False
         self._waits = waits_for_pictures
@@ -153,6 +148,11 @@ class DecodePool:
         """Whether pictures are being decoded: open, and a worker alive or not needed yet."""
         return self._open and (not self._begun or any(slot.alive for slot in self._slots))
 
+    @property
+    def isolation(self) -> Isolation | None:
+        """What the workers have given up; None until one has started."""
+        return next((slot.isolation for slot in self._slots if slot.isolation), None)
+
     def stats(self) -> DecodeStats:
         """Counts since the start, and the state of the workers now."""
         alive = [slot for slot in self._slots if slot.alive]
@@ -191,9 +191,11 @@ class DecodePool:
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
-        stops = [asyncio.create_task(slot.stop()) for slot in self._slots]
-        await asyncio.wait([*stops, *tasks], timeout=_STOP_SECONDS)
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        if tasks:
+            await asyncio.wait(tasks, timeout=_STOP_SECONDS)
+        for slot in self._slots:
+            slot.end()
+        await self._host.stop()
 
     async def _jpeg(self, source: bytes | Path, edge: int, quality: int) -> bytes:
         if edge < 1:
@@ -212,12 +214,14 @@ class DecodePool:
 
     async def _done(self, job: Job) -> object:
         await self._begin()
-        size = len(job.source) if isinstance(job.source, bytes) else 0
-        slot = await self._queue.take(size)
+        size, asker = 0, None
+        if isinstance(job.source, bytes):
+            size, asker = len(job.source), asked_by.get()
+        slot, done = await self._queue.take(size, asker.requester if asker else "")
         slot.busy = True
-        task = asyncio.create_task(slot.run(self._work, job))
+        task = asyncio.create_task(self._run(slot, job, asker))
         self._keep(task)
-        task.add_done_callback(partial(self._returned, slot))
+        task.add_done_callback(partial(self._returned, slot, done))
         try:
             # Ending the worker with its caller would cost more than finishing the picture.
             return await asyncio.shield(task)
@@ -227,7 +231,19 @@ class DecodePool:
                 raise shutting_down() from None
             raise
 
-    def _returned(self, slot: WorkerSlot, task: asyncio.Task[object]) -> None:
+    async def _run(self, slot: WorkerSlot, job: Job, asker: Asker | None) -> object:
+        restarts = slot.restarts
+        try:
+            return await slot.run(job)
+        except DecodingFailed:
+            if asker is not None and slot.restarts > restarts:
+                asker.charge()
+            raise
+
+    def _returned(
+        self, slot: WorkerSlot, done: Callable[[], None], task: asyncio.Task[object]
+    ) -> None:
+        done()
         slot.busy = False
         error = None if task.cancelled() else task.exception()
         if isinstance(error, TangerineError):

@@ -6,10 +6,12 @@ import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import partial
+from typing import Final, Literal
 
 from cachetools import LRUCache
 
+from core.asking import Asker, asked_by
 from core.errors import AskedTooSoon, CommunityQuotaUsed, TooManyRequests
 from core.ports import Clock
 
@@ -37,6 +39,10 @@ COMMUNITY_QUOTA = Quota({}, per_minute=120, per_day=5000)
 
 ADMIN_QUOTA = Quota({}, per_minute=60, per_day=1000)
 """What an administrator may ask: apart from what the same person asks as anybody else."""
+
+CHARGED_REQUESTS: Final = 10
+"""What a picture counts for, beside itself, whose decoder had to be ended: a worker was busy with
+it for as long as with a hundred others, and has to be started anew."""
 
 _Bucket = tuple[str, str]
 
@@ -128,7 +134,9 @@ class Limits:
         that count in this community alone, instead of the quota's, for everybody but
         administrators. From one ``address`` come at most half of what everybody in a
         community may ask, whatever names its requesters give themselves; "" stands for none.
+        From now on the task is known to work for them (:data:`core.asking.asked_by`).
         """
+        asked_by.set(None)
         if self._quota is None:
             return
         now = self._clock.monotonic()
@@ -151,6 +159,14 @@ class Limits:
         if address:
             self._communities.count(("address", address), now)
         self._free_at[pause] = now + {**quota.cooldown_s, **own_pauses}.get(kind, 0.0)
+        asked_by.set(Asker(requester, partial(self._charge, person, everybody)))
+
+    def _charge(self, person: _Bucket, everybody: _Bucket) -> None:
+        now = self._clock.monotonic()
+        for _ in range(CHARGED_REQUESTS):
+            self._persons.count(person, now)
+            if everybody[1]:
+                self._communities.count(everybody, now)
 
 
 def _half(quota: Quota) -> Quota:

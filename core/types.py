@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -154,12 +155,26 @@ class Classification:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """``seconds`` since the epoch; not ``zoned``: by a clock whose zone nobody noted."""
+
+    seconds: float
+    zoned: bool
+
+    def here(self) -> float:
+        """Seconds since the epoch; a clock without a zone was one of this machine's."""
+        if self.zoned:
+            return self.seconds
+        return datetime.fromtimestamp(self.seconds, UTC).replace(tzinfo=None).timestamp()
+
+
+@dataclass(frozen=True, slots=True)
 class DecodedPicture:
     """Pixels in the shape an encoder wants, and what the file says of itself.
 
     ``pixels`` is read-only; ``format`` is Pillow's name ("JPEG", "PNG", "HEIF", ...);
-    ``width`` and ``height`` are of the whole picture after EXIF orientation. ``placeholder``
-    and ``taken`` are as in :class:`Look`; the latter is None where the file does not say.
+    ``width`` and ``height`` are of the whole picture after EXIF orientation. ``placeholder`` is
+    as in :class:`Look`; ``taken`` is None where the file does not say.
     """
 
     pixels: Pixels
@@ -167,7 +182,7 @@ class DecodedPicture:
     width: int
     height: int
     placeholder: bytes = b""
-    taken: float | None = None
+    taken: Taken | None = None
 
 
 @dataclass(frozen=True, slots=True)

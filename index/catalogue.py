@@ -120,16 +120,24 @@ class Catalogue:
             return known_at(connection, collection, paths, prefixes)
 
     def encoded_pictures(
-        self, fingerprint: str, *, since_run: int = 0, among: Iterable[str] | None = None
+        self,
+        fingerprint: str,
+        *,
+        collection: str = "",
+        since_run: int = 0,
+        among: Iterable[str] | None = None,
     ) -> dict[str, tuple[int, int]]:
         """Contents that this model has encoded: SHA-256 -> width and height in pixels.
 
-        Only vectors that were written by ``since_run`` or a later run count; ``among``: only
-        these contents are asked for.
+        Only vectors that were written by ``since_run`` or a later run count, and of those that
+        an import brought only what this ``collection`` imported; ``among``: only these contents
+        are asked for.
         """
         table = picture_vectors
         query = select(table.c.sha256, table.c.width, table.c.height).where(
-            table.c.fingerprint == fingerprint, table.c.run >= since_run
+            table.c.fingerprint == fingerprint,
+            table.c.run >= since_run,
+            table.c.imported_by.in_(("", collection)),
         )
         with self._database.read() as connection:
             return {
@@ -139,15 +147,22 @@ class Catalogue:
             }
 
     def encoded_captions(
-        self, fingerprint: str, *, since_run: int = 0, among: Iterable[str] | None = None
+        self,
+        fingerprint: str,
+        *,
+        collection: str = "",
+        since_run: int = 0,
+        among: Iterable[str] | None = None,
     ) -> set[str]:
         """The :func:`~index.records.text_hash` of every text that this model has encoded.
 
-        ``among``: only these are asked for.
+        Which vectors count, :meth:`encoded_pictures` says.
         """
         table = caption_vectors
         query = select(table.c.text_hash).where(
-            table.c.fingerprint == fingerprint, table.c.run >= since_run
+            table.c.fingerprint == fingerprint,
+            table.c.run >= since_run,
+            table.c.imported_by.in_(("", collection)),
         )
         with self._database.read() as connection:
             return {

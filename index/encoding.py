@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from core.errors import BadPicture, Busy, DecodingFailed, EncodingFailed, SourceError
+from core.errors import BadPicture, DecodingFailed, EncodingFailed, SourceError
 from core.ports import Embedder, PictureDecoder
 from core.types import UPLOADED, DecodedPicture, Failure, Lane, Look, Vectors
 from index.hashing import ChangingFileError, Content, is_unchanged, read_content
 from index.keeper import Keeper
+from index.patience import patiently
 from index.records import BadFile, CaptionVector, PictureVector, Stamp, text_hash
 from index.sources import SourcePicture
 from index.threads import finished_in_thread
@@ -28,9 +29,6 @@ _ATTEMPTS = 3
 
 _STREAK = 32
 """Pictures in a row that the machinery fails on: then it is out of order, not the files."""
-
-_PATIENCE_SECONDS = 5.0
-"""The longest wait before a busy encoder is asked again."""
 
 
 def checked(vector: Vectors, dimension: int) -> Vectors:
@@ -184,7 +182,7 @@ class FileWorker:
                 partial(self._embedder.embed_pixels, decoded.pixels, lane=Lane.BULK)
             )
             self.encoded[sha256] = (decoded.width, decoded.height)
-            date = content.mtime_ns / 1e9 if decoded.taken is None else decoded.taken
+            date = content.mtime_ns / 1e9 if decoded.taken is None else decoded.taken.here()
             look = Look(decoded.placeholder, date)
             self._keeper.picture(PictureVector(sha256, decoded.width, decoded.height, vector, look))
             self.new += 1
@@ -218,14 +216,7 @@ class FileWorker:
                 self._claimed.discard(key)
 
     async def _patiently(self, call: Callable[[], Awaitable[Vectors]]) -> Vectors:
-        """Ask the encoder, as often as it takes; bulk work has time."""
-        while True:
-            try:
-                vector = await call()
-            except Busy as busy:
-                await asyncio.sleep(min(busy.retry_after, _PATIENCE_SECONDS))
-                continue
-            return checked(vector, self._embedder.identity.dimension)
+        return checked(await patiently(call), self._embedder.identity.dimension)
 
     def _refuse(self, picture: SourcePicture, content: Content, error: BadPicture) -> None:
         bad = BadFile(

@@ -117,7 +117,7 @@ class StoredLooks:
             return Look(date=date)
         except OSError:
             return None
-        return Look(decoded.placeholder, date if decoded.taken is None else decoded.taken)
+        return Look(decoded.placeholder, date if decoded.taken is None else decoded.taken.here())
 
     def _missing(self, after: str) -> list[tuple[Picture, float | None]]:
         """Some pictures without a look, by content (SHA-256) from the one after this on."""

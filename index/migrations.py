@@ -279,7 +279,23 @@ def _grants(connection: Connection) -> None:
     )
 
 
-MIGRATIONS: Sequence[Migration] = (_first_schema, _overlays, _moderation, _labels, _looks, _grants)
+def _imported(connection: Connection) -> None:
+    """Version 7: vectors that an import brought, for one collection alone."""
+    for table in ("picture_vectors", "caption_vectors"):
+        connection.exec_driver_sql(
+            f"ALTER TABLE {table} ADD COLUMN imported_by VARCHAR(64) DEFAULT '' NOT NULL"
+        )
+
+
+MIGRATIONS: Sequence[Migration] = (
+    _first_schema,
+    _overlays,
+    _moderation,
+    _labels,
+    _looks,
+    _grants,
+    _imported,
+)
 """The step at position ``n`` leads from version ``n`` to version ``n + 1``."""
 
 

@@ -37,8 +37,9 @@ from index.portable import (
 from index.portable_checks import read_blocks, read_export
 from index.portable_files import refused
 from index.portable_rows import Held, is_empty, keep_vectors, take_in
-from index.records import Stamp
-from index.schema import runs
+from index.portable_sample import Checked, VectorSample
+from index.records import Stamp, text_hash
+from index.schema import caption_vectors, picture_vectors, runs
 from index.store import SnapshotStore
 from index.tags import TAGS
 from index.uploads import SHARED
@@ -49,7 +50,11 @@ _SETTLED_NS = 2_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What was taken in: numbers of pictures, captions, uploads and labels, and their model."""
+    """What was taken in: numbers of pictures, captions, uploads and labels, and their model.
+
+    ``vectors`` that came with them; of these ``tried`` were compared with what this model says of
+    their pictures and captions, and ``wrong`` were others: then none was taken in.
+    """
 
     collection: str
     pictures: int
@@ -57,6 +62,9 @@ class Imported:
     uploads: int
     labels: int
     model: ModelIdentity
+    vectors: int = 0
+    tried: int = 0
+    wrong: int = 0
 
 
 class Importer:
@@ -64,9 +72,19 @@ class Importer:
 
     Nothing of such a folder is trusted: paths stay below the collection's folder, links are
     not followed, each file must have the checksum of its line and each vector the length 1.
+    Vectors are taken in where those of a ``sample`` are what this model says; without one, or
+    where the export has another model, none is. Those that were not in the sample hold for the
+    imported collection alone, until a reindex of another one encodes the same picture.
     """
 
-    def __init__(self, catalogue: Catalogue, store: SnapshotStore, overlays: Overlays) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        store: SnapshotStore,
+        overlays: Overlays,
+        sample: VectorSample | None = None,
+    ) -> None:
+        self._sample = sample
         self._catalogue = catalogue
         self._store = store
         self._overlays = overlays
@@ -81,7 +99,8 @@ class Importer:
         that added it. ``tell`` may raise to end it.
 
         Raises SourceError where the export is not whole, the folder holds other pictures or
-        the collection has some; CatalogueError; ReindexRunning. Then nothing has changed.
+        the collection has some; CatalogueError; ReindexRunning; EncodingFailed. Then nothing has
+        changed.
         """
         lock = self._store.writer_lock(spec.name)
         try:
@@ -102,7 +121,8 @@ class Importer:
             with ExitStack() as undo:
                 stamps = self._place(spec, root, what, tell, undo)
                 staged = self._stage(spec.name, root, what, undo)
-                self._commit(spec.name, root, what, stamps, staged)
+                claims, checked = self._checked(spec, root, what, staged)
+                self._commit(spec.name, root, what, stamps=stamps, staged=staged, checked=checked)
                 undo.pop_all()
             shutil.rmtree(staged, ignore_errors=True)
         finally:
@@ -114,7 +134,28 @@ class Importer:
             uploads=len(what.uploads),
             labels=len(what.labels),
             model=what.model,
+            vectors=claims,
+            tried=0 if checked is None else len(checked.agree) + len(checked.differ),
+            wrong=0 if checked is None else len(checked.differ),
         )
+
+    def _checked(
+        self, spec: CollectionSpec, root: Path, what: Held, staged: Path
+    ) -> tuple[int, Checked | None]:
+        """How many vectors there are, and what a sample of them is worth; None: no telling."""
+        home = spec.folder.absolute().resolve()
+        places: dict[str, Path | str] = {each.sha256: home / each.path for each in what.pictures}
+        places |= {each.sha256: _staged(staged, each.id) for each in what.uploads}
+        texts: dict[str, Path | str] = {
+            text_hash(text): text for text in texts_of((*what.pictures, *what.uploads))
+        }
+        sample = self._sample
+        if sample is None or sample.fingerprint != what.model.fingerprint:
+            return 0, None
+        claims = sample.claims(
+            read_blocks(root, what), {picture_vectors.name: places, caption_vectors.name: texts}
+        )
+        return len(places) + len(texts), sample.check(claims)
 
     def _check_empty(self, collection: str) -> None:
         with self._overlays.read() as connection:
@@ -187,15 +228,30 @@ class Importer:
         return staged
 
     def _commit(
-        self, collection: str, root: Path, what: Held, stamps: Sequence[Stamp], staged: Path
+        self,
+        collection: str,
+        root: Path,
+        what: Held,
+        *,
+        stamps: Sequence[Stamp],
+        staged: Path,
+        checked: Checked | None,
     ) -> None:
         fingerprint = what.model.fingerprint
         run = self._catalogue.begin_run(collection, fingerprint, full=False)
         try:
             # Vectors belong to contents: nobody sees them before the pictures are there.
-            for block in read_blocks(root, what):
+            believed = checked is not None and not checked.differ
+            for block in read_blocks(root, what) if believed else ():
                 with self._catalogue.database.write() as connection:
-                    keep_vectors(connection, block, fingerprint, run)
+                    keep_vectors(
+                        connection,
+                        block,
+                        fingerprint,
+                        run,
+                        collection=collection,
+                        checked=checked.agree if checked is not None else frozenset(),
+                    )
             with self._overlays.change() as change:
                 if not is_empty(change.connection, collection):
                     self._check_empty(collection)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -153,17 +153,33 @@ def vectors_by(
     return found.astype(np.float32, copy=False)
 
 
-def keep_vectors(connection: Connection, block: Block, fingerprint: str, run: int) -> None:
+def keep_vectors(
+    connection: Connection,
+    block: Block,
+    fingerprint: str,
+    run: int,
+    *,
+    collection: str,
+    checked: Collection[str],
+) -> None:
     """Insert vectors where this model has none of their content yet; zeros are none.
 
-    What the catalogue has already is what its own encoder said, and stays.
+    What the catalogue has already is what its own encoder said, and stays. Those whose keys were
+    ``checked`` are as good as that; the others hold for this ``collection`` alone.
     """
     table, key = block.table, block.key
-    rows = {
-        row[key.name]: {**row, "fingerprint": fingerprint, "run": run, "vector": pack(vector)}
-        for row, vector in zip(block.rows, block.vectors, strict=True)
-        if vector.any()
-    }
+    rows: dict[str, dict[str, object]] = {}
+    for row, vector in zip(block.rows, block.vectors, strict=True):
+        name = str(row[key.name])
+        if vector.any() and name not in rows:
+            imported_by = "" if name in checked else collection
+            rows[name] = {
+                **row,
+                "fingerprint": fingerprint,
+                "run": run,
+                "vector": pack(vector),
+                "imported_by": imported_by,
+            }
     known = connection.execute(
         select(key).where(key.in_(rows), table.c.fingerprint == fingerprint)
     ).scalars()

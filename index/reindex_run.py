@@ -110,7 +110,7 @@ class ReindexRun:
         )
         chat = UploadPass(self._overlays, name, scan.folder)
         since = run if self._full else 0
-        vectors = RunVectors(self._catalogue, identity.fingerprint, since=since)
+        vectors = RunVectors(self._catalogue, identity.fingerprint, name, since=since)
         worker = await self._worker(run, known, scan, chat, vectors, whole=whole)
         # Where only some paths have changed, uploads have not.
         added = chat.waiting(worker, await finished_in_thread(chat.fresh)) if whole else []
@@ -193,7 +193,7 @@ class ReindexRun:
         if not fresh:
             return False
         model = self._embedder.identity.fingerprint
-        encoded, texts = await RunVectors(self._catalogue, model, since=0).all()
+        encoded, texts = await RunVectors(self._catalogue, model, self._spec.name, since=0).all()
         worker.encoded |= encoded
         worker.texts |= texts
         late = chat.waiting(worker, fresh)

@@ -15,13 +15,14 @@ AtHand = tuple[dict[str, tuple[int, int]], set[str]]
 
 
 class RunVectors:
-    """The vectors that the catalogue has of one model.
+    """The vectors that the catalogue has of one model, for one collection.
 
     ``since``: the run from which on they count; 0 for all.
     """
 
-    def __init__(self, catalogue: Catalogue, model: str, *, since: int) -> None:
+    def __init__(self, catalogue: Catalogue, model: str, collection: str, *, since: int) -> None:
         self._catalogue = catalogue
+        self._collection = collection
         self._model = model
         self._since = since
 
@@ -40,7 +41,9 @@ class RunVectors:
 
     def recall(self, sha256: str) -> tuple[int, int] | None:
         """The size of the picture whose content has a vector, None where it has none. Blocking."""
-        found = self._catalogue.encoded_pictures(self._model, since_run=self._since, among=[sha256])
+        found = self._catalogue.encoded_pictures(
+            self._model, collection=self._collection, since_run=self._since, among=[sha256]
+        )
         return found.get(sha256)
 
     async def lost(
@@ -68,11 +71,16 @@ class RunVectors:
             await finished_in_thread(
                 self._catalogue.encoded_pictures,
                 self._model,
+                collection=self._collection,
                 since_run=self._since,
                 among=contents,
             ),
             await finished_in_thread(
-                self._catalogue.encoded_captions, self._model, since_run=self._since, among=texts
+                self._catalogue.encoded_captions,
+                self._model,
+                collection=self._collection,
+                since_run=self._since,
+                among=texts,
             ),
         )
 

@@ -92,6 +92,9 @@ picture_vectors = Table(
     Column("height", Integer, nullable=False),
     # float32, little-endian.
     Column("vector", LargeBinary, nullable=False),
+    # The collection that an import brought it for, which alone goes by it: nobody has compared
+    # it with the picture. Empty: our own encoder made it.
+    Column("imported_by", String(64), nullable=False, server_default=""),
 )
 
 caption_vectors = Table(
@@ -101,6 +104,7 @@ caption_vectors = Table(
     Column("fingerprint", String(64), primary_key=True),
     Column("run", Integer, nullable=False),
     Column("vector", LargeBinary, nullable=False),
+    Column("imported_by", String(64), nullable=False, server_default=""),
 )
 
 # What a page shows of a content before it has the picture, and the picture's date.

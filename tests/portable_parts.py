@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from core.types import Progress, ReindexReport
 from index.durable import checksum
 from index.portable_export import Exporter, ExportReport
 from index.portable_import import Imported, Importer
+from index.portable_sample import VectorSample
 from tests.galleries import Gallery
 
 Tell = Callable[[Progress], None]
@@ -35,9 +37,16 @@ def take(gallery: Gallery, folder: Path, tell: Tell = quietly) -> Imported:
     return importer.take(gallery.spec, folder, tell)
 
 
-async def take_whole(gallery: Gallery, folder: Path) -> ReindexReport:
+async def take_tried(gallery: Gallery, folder: Path, *, size: int = 2) -> Imported:
+    """The same, after ``size`` of its pictures and captions each were encoded anew."""
+    sample = VectorSample(gallery.embedder, gallery.decoder, asyncio.get_running_loop(), size=size)
+    importer = Importer(gallery.catalogue, gallery.store, gallery.overlays, sample)
+    return await asyncio.to_thread(importer.take, gallery.spec, folder, quietly)
+
+
+async def take_whole(gallery: Gallery, folder: Path, *, size: int = 2) -> ReindexReport:
     """Import into the gallery as the command does."""
-    taken = take(gallery, folder)
+    taken = await take_tried(gallery, folder, size=size)
     same = taken.model.fingerprint == gallery.embedder.identity.fingerprint
     return await gallery.reindex(full=not same)
 

@@ -160,8 +160,8 @@ look()
 
 
 @needs_mounts
-def test_a_machine_on_which_no_process_decodes(tmp_path: Path) -> None:
-    """What it lacks is named, and nothing where it lacks nothing."""
+def test_decoding_needs_no_place_to_write(tmp_path: Path) -> None:
+    """Pictures are decoded with /dev/shm and the temporary folders read-only or full."""
     root = Program(tmp_path, {}).root
     temporary = [place for place in ("/tmp", "/var/tmp", "/usr/tmp") if Path(place).is_dir()]
     if any(Path(each).is_relative_to(place) for each in (root, sys.prefix) for place in temporary):
@@ -185,15 +185,5 @@ def test_a_machine_on_which_no_process_decodes(tmp_path: Path) -> None:
         timeout=100,
     )
     told = [line.split("|") for line in done.stdout.splitlines()]
-    expected = [
-        ("/dev/shm (Read-only file system)", "/dev/shm"),
-        ("No space left", "some MiB free"),
-    ]
-    if temporary:
-        expected.append(("no temporary folder", "TMPDIR"))
-    assert len(told) == len(expected) + 1, done.stderr
-    for (verdict, message, remedy), words in zip(told[:-1], expected, strict=True):
-        assert verdict == "failed"
-        assert words[0] in message
-        assert words[1] in remedy
-    assert told[-1][0] == "ok"
+    assert len(told) == 3 + bool(temporary), done.stderr
+    assert {verdict for verdict, *_ in told} == {"ok"}

@@ -27,7 +27,8 @@ def taken(kind: str = "JPEG", **noted: str) -> float | None:
     exif = Image.Exif()
     exif.get_ifd(0x8769).update({{"at": 0x9003, "zone": 0x9011}[key]: noted[key] for key in noted})
     data = encode(Image.new("RGB", (40, 30), "red"), kind, exif=exif.tobytes())
-    return read_picture(data, LIMITS).taken
+    found = read_picture(data, LIMITS).taken
+    return None if found is None else found.here()
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "HEIF"])

@@ -1,6 +1,7 @@
 """The decode pool keeps its promises when its processes do not."""
 
 import asyncio
+import contextvars
 import gc
 import io
 import os
@@ -16,9 +17,19 @@ import psutil
 import pytest
 from PIL import Image
 
-from core.errors import Busy, DecodingFailed, ShuttingDown, TangerineError
+from core.errors import (
+    Busy,
+    DecodingFailed,
+    NotAPicture,
+    ShuttingDown,
+    TangerineError,
+    TooManyRequests,
+)
+from core.image_formats import FORMATS
 from core.images import DecodePool
+from core.limits import CHARGED_REQUESTS, Limits, Quota
 from core.types import PixelSpec
+from tests.fakes import FakeClock
 from tests.picture_work import act
 from tests.pictures import SIZE, encode, scene
 
@@ -64,6 +75,17 @@ async def test_to_browser_shows_what_browsers_cannot() -> None:
                 assert image.size == (150, 100)
         with Image.open(io.BytesIO(await pool.thumbnail(PNG, 24))) as image:
             assert image.size == (24, 16)
+
+
+async def test_every_format_as_it_is_and_scaled() -> None:
+    """No format, scaled or not, needs anything that a worker has given up."""
+    async with DecodePool(1) as pool:
+        for format_ in FORMATS:
+            data = encode(scene(), format_)
+            for edge in (SIZE[0] // 2, 2 * SIZE[0]):
+                with Image.open(io.BytesIO(await pool.thumbnail(data, edge))) as image:
+                    assert image.width == min(edge, SIZE[0]), format_
+            assert (await pool.decode(data, SPEC)).format == format_
 
 
 async def test_killed_worker_fails_one_picture_only() -> None:
@@ -128,17 +150,6 @@ async def test_hanging_decode_is_cut_at_the_time_limit() -> None:
         await pool.decode(PNG, SPEC)
         await until(lambda: gone(stuck))
         assert pool.stats().restarts == 1
-
-
-async def test_time_limit_holds_without_pebble(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the library does not report the limit, the pool cuts the worker off itself."""
-    monkeypatch.setattr("core.image_slot._LATE_SECONDS", -59.5)
-    async with DecodePool(1, timeout_s=60, work=act) as pool:
-        (stuck,) = pool.stats().pids
-        with pytest.raises(DecodingFailed, match="60 seconds"):
-            await pool.thumbnail(b"hang", 1)
-        assert await pool.thumbnail(b"sleep 0.01", 1) == b"slept"
-        await until(lambda: gone(stuck))
 
 
 async def test_workers_are_replaced_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,3 +302,58 @@ async def test_workers_end_with_their_parent() -> None:
     program.kill()
     await program.wait()
     await until(lambda: all(gone(pid) for pid in pids))
+
+
+def admitted(limits: Limits, requester: str) -> contextvars.Context:
+    """A context in which this person asks."""
+    context = contextvars.copy_context()
+    context.run(limits.admit, requester, "picture")
+    return context
+
+
+async def test_one_person_holds_one_worker() -> None:
+    """Whoever posts many slow pictures waits for the former one; somebody else does not."""
+    limits = Limits(Quota({}), FakeClock())
+    async with DecodePool(2, work=act) as pool:
+        first = admitted(limits, "a")
+        slow = [
+            asyncio.create_task(pool.thumbnail(b"sleep 30", 1), context=first) for _ in range(6)
+        ]
+        await until(lambda: pool.stats().waiting == 5)
+        other = asyncio.create_task(pool.decode(PNG, SPEC), context=admitted(limits, "b"))
+        assert (await other).format == "PNG"
+        assert await asyncio.create_task(pool.thumbnail(PNG, 8))  # nobody's: the operator's own
+        assert pool.stats().busy == 1
+        for task in slow:
+            task.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+
+
+async def test_a_person_goes_on_after_a_failure() -> None:
+    """A picture that fails, or whose caller left, gives its turn to the next one."""
+    context = admitted(Limits(Quota({}), FakeClock()), "a")
+    async with DecodePool(2, work=act) as pool:
+        orders = [b"sleep 1", b"sleep 9", b"die", b"bug", PNG]
+        tasks = [asyncio.create_task(pool.thumbnail(each, 8), context=context) for each in orders]
+        await until(lambda: pool.stats().waiting == 4)
+        tasks[1].cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        kinds = [type(result) for result in results]
+        failed = [DecodingFailed, DecodingFailed]
+        assert kinds == [bytes, asyncio.CancelledError, *failed, bytes]
+
+
+async def test_a_lost_worker_counts_for_the_quota() -> None:
+    """A picture that is cut off counts as ten more requests, one that is refused as itself."""
+    clock = FakeClock()
+    limits = Limits(Quota({}, per_minute=20), clock)
+    async with DecodePool(1, timeout_s=0.3, work=act) as pool:
+        with pytest.raises(DecodingFailed):
+            await asyncio.create_task(pool.thumbnail(b"hang", 1), context=admitted(limits, "a"))
+        with pytest.raises(NotAPicture):
+            await asyncio.create_task(pool.thumbnail(b"no", 1), context=admitted(limits, "a"))
+    for _ in range(20 - 1 - CHARGED_REQUESTS - 1):
+        admitted(limits, "a")
+    with pytest.raises(TooManyRequests):
+        admitted(limits, "a")
+    admitted(limits, "b")

@@ -28,7 +28,6 @@ from tests.portable_parts import (
     lines,
     names,
     put_lines,
-    put_tensors,
     quietly,
     take,
     take_whole,
@@ -82,14 +81,14 @@ def _texts(gallery: Gallery) -> dict[str, tuple[str, ...]]:
 async def test_an_import_encodes_nothing_with_the_same_model(
     gallery: Gallery, tmp_path: Path
 ) -> None:
-    """Ids, captions, vectors, times and uploads are there; nothing was decoded or encoded."""
+    """Ids, captions, vectors, times and uploads are there; nothing but a sample is encoded."""
     for file in gallery.pictures.rglob("*.png"):
         os.utime(file, (1_000_000_000, 1_000_000_000))
     upload = await gallery.post("pink", 4, "a pink thing", community="discord:1")
     report = export(gallery, tmp_path / "out")
     assert (report.pictures, report.captions, report.uploads, report.failed) == (4, 5, 1, ())
     new = _new(tmp_path)
-    result = await take_whole(new, tmp_path / "out")
+    result = await take_whole(new, tmp_path / "out", size=0)
     assert (result.added, result.changed, result.removed, result.unchanged) == (0, 0, 0, 4)
     assert new.embedder.encoder.batches == []
     assert new.decoder.decoded == []
@@ -230,7 +229,7 @@ async def test_pictures_that_are_there_already_are_not_copied(
     assert new.catalogue.counts("gallery") == (0, 0)
     (new.pictures / "sub" / "green.png").write_bytes(picture_bytes("green", 2))
     assert tree(new.pictures).keys() == before.keys()
-    await take_whole(new, tmp_path / "out")
+    await take_whole(new, tmp_path / "out", size=0)
     assert new.embedder.pictures_encoded == 0
     assert new.ids() == gallery.ids()
 
@@ -296,7 +295,7 @@ async def test_pictures_without_vectors_are_encoded_after_the_import(
     export(gallery, tmp_path / "out")
     (tmp_path / "out" / "captions.csv").write_text("image,description\nred.png,a ripe tomato\n")
     new = _new(tmp_path)
-    await take_whole(new, tmp_path / "out")
+    await take_whole(new, tmp_path / "out", size=0)
     assert new.embedder.pictures_encoded == 1
     assert new.shown()["red.png"] == "a ripe tomato"
     assert upload.id in await new.seen("discord:2")
@@ -328,22 +327,6 @@ async def test_ids_that_are_taken_are_not_taken_twice(gallery: Gallery, tmp_path
     assert len(gallery.upload_files()) == 2
     await gallery.contributions.sweep()
     assert len(gallery.upload_files()) == 2
-
-
-async def test_vectors_that_are_there_stay(gallery: Gallery, tmp_path: Path) -> None:
-    """What this encoder said of a content, or of a text, is not replaced by an export's word."""
-    export(gallery, tmp_path / "out")
-    with gallery.overlays.read() as connection:
-        before = connection.exec_driver_sql("SELECT sha256, vector FROM picture_vectors").all()
-    dimension = gallery.embedder.identity.dimension
-    put_tensors(tmp_path / "out", pictures=np.eye(4, dimension, dtype=np.float32))
-    spec = CollectionSpec("second", tmp_path / "second", frozenset({"discord:1"}))
-    Importer(gallery.catalogue, gallery.store, gallery.overlays).take(
-        spec, tmp_path / "out", quietly
-    )
-    with gallery.overlays.read() as connection:
-        after = connection.exec_driver_sql("SELECT sha256, vector FROM picture_vectors").all()
-    assert sorted(after) == sorted(before)
 
 
 async def test_ending_it_at_any_file_leaves_nothing(gallery: Gallery, tmp_path: Path) -> None:
