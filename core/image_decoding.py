@@ -30,8 +30,8 @@ from core.image_errors import (
 )
 from core.image_formats import ACCEPTED, HEAD_BYTES, ends_early, sample_bits, sniff
 from core.image_look import taken_at
-from core.types import Taken
 from core.image_reduction import WHOLE, Reduction, Size, fill, turned_size
+from core.types import Taken
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

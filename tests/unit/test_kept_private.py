@@ -1,0 +1,38 @@
+"""What the program writes is for its own user alone, whatever the umask of who starts it."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+from tests.program import small_program
+
+
+def test_folders_and_files_are_nobody_elses(tmp_path: Path) -> None:
+    """Also where the data folder was made by hand for everybody, and an export."""
+    program = small_program(tmp_path)
+    program.gallery.mkdir()
+    Image.new("RGB", (64, 48), "red").save(program.gallery / "red.png")
+    (tmp_path / "data").mkdir(mode=0o777)
+    environment = {**program.environment, "TANGERINE_GALLERY": str(program.gallery)}
+    for arguments in (["reindex"], ["export", str(tmp_path / "export")]):
+        subprocess.run(
+            ["sh", "-c", 'umask 000; exec "$@"', "sh", sys.executable, "-m", "bot", *arguments],
+            env=environment,
+            cwd=Path(__file__).parents[2],
+            check=True,
+            capture_output=True,
+        )
+    kept = [
+        path
+        for top in (tmp_path / "data", tmp_path / "export")
+        for path in (top, *top.rglob("*"))
+        if not path.is_symlink()
+    ]
+    assert len(kept) > 10
+    open_to_others = [path for path in kept if stat.S_IMODE(path.stat().st_mode) & 0o077]
+    assert open_to_others == []
