@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import structlog
@@ -22,14 +23,16 @@ from bot.command_parts import CommandParts
 from bot.commands import Commands
 from bot.community_presenter import OperatorDefaults
 from bot.console import Terminal
-from bot.engine import NO_GALLERY, Engine, collection_specs
+from bot.engine import Engine, collection_specs
 from bot.failures import Failures
 from bot.health import DiskWatch, IndexWatch
+from bot.instance import Instance, only_one
 from bot.jobs import ReindexJobs
 from bot.languages import Languages
 from bot.observing import Observed, Observer
 from bot.platforms import ChatParts, platforms_of, telegram_memory
 from bot.ports import Readiness
+from bot.preflight import check_start
 from bot.reloading import Live, Reloading, configure_logs, cooldowns
 from bot.service_manager import ServiceManager
 from bot.sheets import Sheets
@@ -40,7 +43,7 @@ from bot.web_app import WebAdapter, WebOptions, WebParts
 from bot.web_listening import Listener
 from bot.web_waiting import WaitingRoom
 from config.settings import Settings
-from core.errors import NotFound, SettingsError
+from core.errors import SettingsError
 from index.library import LOCAL
 
 _log = structlog.get_logger("bot.app")
@@ -51,24 +54,51 @@ many takes 3 ms, and happened three times in 10,000 requests of 64 callers (``be
 instead of 828 times, which cost each of them 0.04 ms of processor time."""
 
 
-async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Settings]) -> None:
+async def serve(
+    settings: Settings,
+    terminal: Terminal,
+    read: Callable[[Settings], Settings],
+    choose: Callable[[Settings], Awaitable[Settings]],
+) -> None:
     """Run every adapter until SIGTERM or SIGINT; a second signal ends at once.
 
-    At SIGHUP the settings are ``read`` anew, as far as they can change while it runs.
+    ``choose`` says what is shown, and may take its time; at SIGHUP the settings are ``read``
+    anew beside those, as far as they can change while it runs. What is wrong from the start is
+    raised before the model is loaded.
     """
-    if not settings.all_collections:
-        raise NotFound("There is no collection to search.", remedy=NO_GALLERY)
     if not (settings.web.enabled or settings.discord.token or settings.telegram.token):
         raise SettingsError(
             "There is nothing to run: the web chat is off and no token is set.",
             remedy="Set DISCORD_TOKEN or TELEGRAM_TOKEN, or TANGERINE_WEB__ENABLED=true.",
         )
+    with only_one(settings.data_dir) as instance:
+        await _serve(settings, terminal, read, choose, instance)
+
+
+async def _serve(
+    settings: Settings,
+    terminal: Terminal,
+    read: Callable[[Settings], Settings],
+    choose: Callable[[Settings], Awaitable[Settings]],
+    instance: Instance,
+) -> None:
     stop = stop_on_signals()
     hung_up = asked_by_hangup()
     manager = ServiceManager.of(os.environ, pid=os.getpid())
-    starting = Starting(settings, terminal)
     async with AsyncExitStack() as stack, AsyncExitStack() as meanwhile:
-        listener = await _waiting_room(settings, starting, stack, meanwhile)
+        starting: Starting | None = None
+        listener = await _waiting_room(
+            settings,
+            lambda: starting.unready() if starting else ["what is needed is being fetched"],
+            stack,
+            meanwhile,
+        )
+        if listener is not None:
+            instance.tell(listener.url)
+        settings = shown = await choose(settings)
+        for trouble in await asyncio.to_thread(check_start, settings):
+            terminal.error(trouble.message, trouble.remedy)
+        starting = Starting(settings, terminal)
         await in_background(meanwhile, manager.keep_alive(starting.unready))
         engine = await starting.engine(stack, stop)
         if engine is None:
@@ -86,8 +116,8 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
             telegram=telegram_roster,
             configure_logs=configure_logs,
         )
-        reloading = Reloading(settings, live, read=read, terminal=terminal)
-        chat = _chat_parts(engine, jobs, live)
+        reloading = Reloading(settings, live, read=lambda: read(shown), terminal=terminal)
+        chat = _chat_parts(engine, jobs, live, terminal)
         platforms = platforms_of(engine, chat, terminal)
         disk = DiskWatch(settings.data_dir)
 
@@ -151,24 +181,24 @@ def settle() -> None:
 
 
 async def _waiting_room(
-    settings: Settings, starting: Starting, stack: AsyncExitStack, meanwhile: AsyncExitStack
+    settings: Settings, unready: Readiness, stack: AsyncExitStack, meanwhile: AsyncExitStack
 ) -> Listener | None:
     """The web chat's address, answered while the engine starts; None without a web chat."""
     if not settings.web.enabled:
         return None
     listener = await Listener.open(settings.web.host, settings.web.port)
     stack.callback(listener.close)
-    room = WaitingRoom(listener, starting.unready)
+    room = WaitingRoom(listener, unready)
     await room.start()
     meanwhile.push_async_callback(room.stop)
     return listener
 
 
-def _chat_parts(engine: Engine, jobs: ReindexJobs, live: Live) -> ChatParts:
+def _chat_parts(engine: Engine, jobs: ReindexJobs, live: Live, terminal: Terminal) -> ChatParts:
     settings = engine.settings
     thumbnails = Thumbnails(engine.decoder)
     sheets = Sheets(engine.library, engine.decoder, thumbnails)
-    failures = Failures(engine.metrics)
+    failures = Failures(engine.metrics, told=terminal.called.told_to_others)
     languages = Languages()
     telegram = telegram_memory(settings)
     admission = Admission(engine.limits, engine.community_settings)

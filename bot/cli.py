@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed (standard error says cause and remedy), 2 usage.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable, Coroutine
 from importlib.metadata import version
@@ -17,9 +18,12 @@ from typer.core import TyperGroup
 
 from bot import cli_collections, cli_learning, cli_map, cli_moderation, cli_operations, cli_tags
 from bot.app import serve
+from bot.called import called
+from bot.chosen import Chosen, as_called
 from bot.cli_parts import AsJson, CollectionName, Work
 from bot.console import Terminal
-from bot.engine import Engine, fetch_demo, open_engine
+from bot.engine import Engine, open_engine
+from bot.preflight import check_question
 from bot.reloading import configure_logs
 from bot.views import (
     classify_view,
@@ -105,10 +109,13 @@ def run(
     """Start every adapter that has a token, and the local web chat."""
 
     async def work(settings: Settings, terminal: Terminal) -> int:
-        if demo and not settings.all_collections:
-            folder = await fetch_demo(settings, terminal.note)
-            settings = settings.model_copy(update={"gallery": folder})
-        await serve(settings, terminal, lambda: load(context.obj, gallery=settings.gallery))
+        chosen = Chosen(context.obj, gallery, terminal, demo=demo)
+        await serve(
+            settings,
+            terminal,
+            lambda shown: load(context.obj, gallery=shown.gallery),
+            choose=chosen.settings,
+        )
         return 0
 
     _execute(context, work, gallery=gallery)
@@ -136,7 +143,12 @@ def find(
             exclude=exclude,
         )
 
-    _ask(context, search, search_view, Terminal.hits, json=json)
+    if not text.strip():
+        raise typer.BadParameter(
+            'There are no words to search for. Try: tangerine find "orange fruits"',
+            param_hint="TEXT",
+        )
+    _ask(context, search, search_view, Terminal.hits, collection=collection, json=json)
 
 
 @app.command()
@@ -156,7 +168,7 @@ def similar(
             image, community=LOCAL, collection=engine.collection_name(collection), k=k, text=text
         )
 
-    _ask(context, search, search_view, Terminal.hits, json=json)
+    _ask(context, search, search_view, Terminal.hits, collection=collection, json=json)
 
 
 @app.command()
@@ -176,6 +188,7 @@ def describe(
         ),
         describe_view,
         Terminal.captions,
+        collection=collection,
         json=json,
     )
 
@@ -255,8 +268,10 @@ def _ask(
     show: Callable[[Terminal, Any], None],
     *,
     json: bool,
+    collection: str | None = None,
 ) -> None:
     async def work(settings: Settings, terminal: Terminal) -> int:
+        await asyncio.to_thread(check_question, settings, collection)
         async with open_engine(settings) as engine:
             result = await search(engine)
         terminal.json(view(result)) if json else show(terminal, result)
@@ -271,9 +286,10 @@ def _execute(
     **overrides: object,
 ) -> None:
     """Load the settings, do the work, and turn what goes wrong into a line and a code."""
-    terminal = Terminal()
+    terminal = Terminal(called(context.obj))
     try:
         settings = load(context.obj, **overrides)
+        terminal.called = as_called(terminal.called, settings, context.obj)
         configure_logs(settings)
         code = uvloop.run(work(settings, terminal))
     except TangerineError as error:

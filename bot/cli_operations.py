@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from bot.called import called
 from bot.cli_parts import Execute
 from bot.console import Terminal
 from bot.doctor import Doctor
@@ -17,7 +18,8 @@ from bot.engine import open_engine
 from bot.findings import Finding, Verdict, failed
 from bot.init import Init, Known
 from bot.reloading import configure_logs
-from config.settings import Settings, WrongSettingError, config_file, load
+from config.files import config_file
+from config.settings import Settings, WrongSettingError, load
 from core.errors import CatalogueError, SettingsError
 from index.differences import Difference, Fault
 from index.repair import Repaired
@@ -67,7 +69,7 @@ def add_to(app: typer.Typer, execute: Execute) -> None:
         json: Annotated[bool, typer.Option("--json", help="One JSON object, only.")] = False,
     ) -> None:
         """Check settings, tokens, model, disk and index; exit 1 where something is wrong."""
-        terminal = Terminal()
+        terminal = Terminal(called(context.obj))
         findings = asyncio.run(_examine(context.obj, terminal, quiet=json))
         healthy = all(finding.verdict is not Verdict.FAILED for finding in findings)
         if json:
@@ -76,12 +78,14 @@ def add_to(app: typer.Typer, execute: Execute) -> None:
 
     @app.command()
     def init(
+        context: typer.Context,
         out: Annotated[Path, typer.Option(help="The settings file to make.")] = Path(
             "tangerine.toml"
         ),
         gallery: Annotated[
             Path | None, typer.Option(help="Folder of pictures; also TANGERINE_GALLERY.")
         ] = None,
+        *,
         data_dir: Annotated[
             Path | None, typer.Option(help="Folder for the index; also TANGERINE_DATA_DIR.")
         ] = None,
@@ -89,7 +93,6 @@ def add_to(app: typer.Typer, execute: Execute) -> None:
         web_port: Annotated[
             int | None, typer.Option(help="Port of the web chat; also TANGERINE_WEB_PORT.")
         ] = None,
-        *,
         yes: Annotated[
             bool,
             typer.Option(
@@ -98,7 +101,7 @@ def add_to(app: typer.Typer, execute: Execute) -> None:
         ] = False,
     ) -> None:
         """Ask for tokens and folders, try them, and write a settings file."""
-        terminal = Terminal()
+        terminal = Terminal(called(context.obj))
         try:
             known = _known(load(gallery=gallery, data_dir=data_dir, model=model), web_port)
             Init(
@@ -137,7 +140,8 @@ def _show_differences(terminal: Terminal, found: Repaired) -> None:
     for difference in found.mended:
         terminal.note(f"repaired: {difference.collection}: {difference.message}")
     for difference in found.left:
-        terminal.out.print(str(difference), soft_wrap=True, markup=False)
+        told = terminal.called.told(str(difference))
+        terminal.out.print(told, soft_wrap=True, markup=False)
     if not found.left:
         terminal.note("Index, catalogue and files agree.")
 
@@ -188,4 +192,5 @@ def _show(terminal: Terminal, finding: Finding) -> None:
     head = f"[{colour}]{finding.verdict:<{wide}}[/] {finding.check:<{wider}}"
     terminal.out.print(f"{head} {escape(finding.message)}", soft_wrap=True)
     if finding.remedy:
-        terminal.out.print(f"{'':<{wide + wider + 1}} → {escape(finding.remedy)}", soft_wrap=True)
+        remedy = escape(terminal.called.told(finding.remedy))
+        terminal.out.print(f"{'':<{wide + wider + 1}} → {remedy}", soft_wrap=True)

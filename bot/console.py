@@ -23,6 +23,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from bot.called import Called
 from bot.views import engine_of
 from core.types import (
     Classification,
@@ -49,7 +50,9 @@ _PIPE_WIDTH = 10_000
 class Terminal:
     """Standard output for results, standard error for everything else."""
 
-    def __init__(self) -> None:
+    def __init__(self, called: Called | None = None) -> None:
+        self.called = called or Called()
+        """How commands in messages are to be typed here."""
         # A pipe has no width: what reads it wants lines whole.
         self.out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
         self.err = Console(stderr=True, highlight=False)
@@ -60,11 +63,12 @@ class Terminal:
 
     def note(self, text: str) -> None:
         """Say something that is no result."""
-        self.err.print(escape(text), soft_wrap=True)
+        self.err.print(escape(self.called.told(text)), soft_wrap=True)
 
     def error(self, cause: str, remedy: str = "") -> None:
         """Say what went wrong and, on a line of its own, what to do."""
-        self.err.print(f"[bold red]error:[/] {escape(cause)}", soft_wrap=True)
+        cause = escape(self.called.told(cause))
+        self.err.print(f"[bold red]error:[/] {cause}", soft_wrap=True)
         if remedy:
             self.note(remedy)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from bot.blas import one_core_for_each_product
 from bot.encoding import open_encoder
 from bot.health import folder_bytes, serving_troubles
+from bot.instance import is_running, make_data_dir
 from bot.metrics import Metrics
 from bot.ports import ModelCard, Tracer
 from bot.reloading import quotas, search_rules
@@ -20,7 +21,7 @@ from bot.telemetry import tracer_of
 from bot.timed import Stages, TimedDecoder, TimedEmbedder, TimedLibrary
 from config.settings import Settings
 from core.embedding import BatchedEmbedder
-from core.errors import NotFound, SourceError
+from core.errors import NotFound
 from core.images import DecodePool
 from core.limits import Limits
 from core.ports import Clock
@@ -58,6 +59,19 @@ class SystemClock:
         return time.monotonic()
 
 
+class Awaited:
+    """Which collections somebody is about to index, though nobody is at it yet."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self.mine: set[str] | None = None
+        """Those whose turn is to come in this process; None where it is not the one that runs."""
+
+    def __call__(self, name: str) -> bool:
+        """Whether this one is. Blocking."""
+        return is_running(self._data_dir) if self.mine is None else name in self.mine
+
+
 @dataclass(frozen=True, slots=True)
 class Engine:
     """Everything that answers questions, without any chat platform."""
@@ -70,6 +84,7 @@ class Engine:
     store: SnapshotStore
     overlays: Overlays
     library: FolderLibrary
+    awaited: Awaited
     reindexer: Reindexer
     contributions: ChatContributions
     moderation: ChatModeration
@@ -140,7 +155,7 @@ async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> Asy
 
     Raises ModelUnavailable, CatalogueError, SettingsError.
     """
-    _make_data_dir(settings.data_dir)
+    make_data_dir(settings.data_dir)
     one_core_for_each_product()
     metrics = Metrics()
     async with AsyncExitStack() as stack:
@@ -169,6 +184,7 @@ async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> Asy
         clock = SystemClock()
         store = SnapshotStore(settings.data_dir / "index", catalogue)
         overlays = Overlays(catalogue.database, UploadFiles(settings.data_dir / "uploads"))
+        awaited = Awaited(settings.data_dir)
         library = FolderLibrary(
             specs,
             catalogue,
@@ -176,6 +192,7 @@ async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> Asy
             overlays,
             identity=encoder.identity,
             judge=Judge(duplicate_cosine=settings.search.duplicate_cosine),
+            awaited=awaited,
         )
         reindexer = Reindexer(
             specs,
@@ -219,6 +236,7 @@ async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> Asy
             store=store,
             overlays=overlays,
             library=library,
+            awaited=awaited,
             reindexer=reindexer,
             contributions=contributions,
             moderation=moderation,
@@ -234,8 +252,8 @@ async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> Asy
 
 async def fetch_demo(settings: Settings, on_step: Callable[[str], None]) -> Path:
     """The folder of the demo gallery, fetched where it is not there yet."""
-    _make_data_dir(settings.data_dir)
-    return await asyncio.to_thread(demo_gallery, settings.data_dir / "demo", on_step)
+    make_data_dir(settings.data_dir)
+    return await asyncio.to_thread(demo_gallery, settings.demo_dir, on_step)
 
 
 def collection_specs(settings: Settings) -> tuple[CollectionSpec, ...]:
@@ -271,13 +289,3 @@ def picture_decoder(settings: Settings) -> DecodePool:
         max_file_bytes=int(pictures.max_file_mb * _MIB),
         max_pixels=int(pictures.max_megapixels * 1e6),
     )
-
-
-def _make_data_dir(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SourceError(
-            f"The data folder {folder} cannot be made: {error.strerror}.",
-            remedy="Set TANGERINE_DATA_DIR to a folder that you may write to.",
-        ) from error

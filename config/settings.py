@@ -28,8 +28,9 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
-    TomlConfigSettingsSource,
 )
+
+from config.files import CONFIG, UnreadableFileError, config_file, read_file
 
 # The short names of the command-line contract, and the setting each of them stands for.
 SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -46,8 +47,8 @@ SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
 _SECRETS = ("_TOKEN", "_SECRET")
 _FILE_SUFFIX = "_FILE"
 _PREFIX = "TANGERINE_"
-_CONFIG = "TANGERINE_CONFIG"
 _DEFAULT_COLLECTION = "default"
+_DEMO = "demo"
 _MIB = 2**20
 
 
@@ -309,8 +310,19 @@ class Settings(BaseSettings):
         """The default collection, where there is one, and the further ones."""
         if self.gallery is None:
             return self.collections
-        default = Collection(name=_DEFAULT_COLLECTION, folder=self.gallery)
+        name = _DEMO if self._shows_demo else _DEFAULT_COLLECTION
+        default = Collection(name=name, folder=self.gallery)
         return (default, *self.collections)
+
+    @property
+    def demo_dir(self) -> Path:
+        """Where the demo gallery is kept: a collection of its own name is made of it."""
+        return self.data_dir / _DEMO
+
+    @property
+    def _shows_demo(self) -> bool:
+        gallery, demo = self.gallery, self.demo_dir.absolute()
+        return gallery is not None and demo in gallery.absolute().parents
 
 
 def is_loopback(host: str) -> bool:
@@ -318,17 +330,11 @@ def is_loopback(host: str) -> bool:
     return host in {"localhost", "::1"} or host.startswith("127.")
 
 
-def config_file(config: Path | None = None) -> Path | None:
-    """The settings file that :func:`load` reads, None where there is none."""
-    named = os.environ.get(_CONFIG)
-    return config or (Path(named) if named else None)
-
-
 def load(config: Path | None = None, **overrides: Any) -> Settings:
     """Read the settings: ``overrides`` > environment > TOML file > defaults.
 
-    ``config`` defaults to ``TANGERINE_CONFIG``; an override that is None does not count.
-    Raises WrongSettingError.
+    The file is the one that :func:`config.files.config_file` finds; an override that is None
+    does not count. Raises WrongSettingError.
     """
     path = config_file(config)
     _refuse_unknown(os.environ)
@@ -358,14 +364,10 @@ def load(config: Path | None = None, **overrides: Any) -> Settings:
 
 
 def _toml(settings_cls: type[BaseSettings], path: Path | None) -> PydanticBaseSettingsSource:
-    if path is not None and not path.is_file():
-        raise WrongSettingError(
-            f"{_CONFIG} = {path}: there is no such file; name an existing TOML file."
-        )
     try:
-        return TomlConfigSettingsSource(settings_cls, toml_file=path)
-    except (OSError, ValueError) as error:
-        raise WrongSettingError(f"{_CONFIG} = {path}: cannot be read as TOML: {error}.") from None
+        return InitSettingsSource(settings_cls, read_file(path) if path is not None else {})
+    except UnreadableFileError as error:
+        raise WrongSettingError(f"{CONFIG} = {path}: {error}") from None
 
 
 def _short_names(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -393,7 +395,7 @@ def _from_file(environ: Mapping[str, str], name: str) -> str | None:
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
     known = {
-        _CONFIG,
+        CONFIG,
         *SHORT_NAMES,
         *(n + _FILE_SUFFIX for n in SHORT_NAMES if n.endswith(_SECRETS)),
     }

@@ -26,7 +26,15 @@ from core.errors import (
 )
 from core.places import Ranking
 from core.ports import Embedder, Labels, Library, PictureDecoder, Snapshot
-from core.ranking import captioned_hits, describe_page, mix, page_lookup, rank_page, without
+from core.ranking import (
+    Seen,
+    captioned_hits,
+    describe_page,
+    mix,
+    page_lookup,
+    rank_page,
+    without,
+)
 from core.recognition import Posted, Recogniser
 from core.shared_searches import Lookup, SharedSearches
 from core.tagged import Tagger, listed
@@ -36,6 +44,7 @@ from core.types import (
     DescribeResult,
     Hit,
     SearchResult,
+    SoFar,
     Vectors,
 )
 from core.views import View, Way, closest_view, views, ways
@@ -65,9 +74,12 @@ class SearchRules:
 class Search:
     """Answers from the current snapshot of a collection that the community may search.
 
+    A picture whose file is gone is no answer: the next one takes its place.
+
     Every method raises NotFound for a collection that does not exist or is not for this
-    community, EmptyCollection, ModelMismatch, Busy, EncodingFailed, Unavailable (after
-    ``timeout_s``) and ShuttingDown; those that take a picture raise BadPicture and its kin.
+    community, EmptyCollection, BeingIndexed, SourceError, ModelMismatch, Busy, EncodingFailed,
+    Unavailable (after ``timeout_s``) and ShuttingDown; those that take a picture raise
+    BadPicture and its kin.
     """
 
     def __init__(
@@ -145,8 +157,8 @@ class Search:
                     said = told(snapshot, calibration.captions, vectors[-1], unwanted)
                     ranking = without(ranking, vectors[-1], said, calibration)
                 seen = found[-1] if plain else None
-                page = rank_page(
-                    snapshot, calibration, ranking, text, k=k, offset=offset, seen=seen
+                page = self._page(
+                    snapshot, calibration, ranking, text=text, k=k, offset=offset, seen=seen
                 )
                 return page if asked.text else listed(page)
 
@@ -165,7 +177,10 @@ class Search:
             snapshot = await self._library.open(collection, community)
             query = await self._embedder.embed_text(text)
             calibration = await self._calibrate(snapshot)
-            return await asyncio.to_thread(captioned_hits, snapshot, calibration, query, text, k)
+            there = self._library.has_file
+            return await asyncio.to_thread(
+                captioned_hits, snapshot, calibration, query, text, k=k, there=there
+            )
 
     async def similar(
         self,
@@ -217,8 +232,8 @@ class Search:
                         told_suffices=False,
                     )
                 seen = found[0] if found else None
-                return rank_page(
-                    snapshot, calibration, ranking, words, k=k, offset=offset, seen=seen
+                return self._page(
+                    snapshot, calibration, ranking, text=words, k=k, offset=offset, seen=seen
                 )
 
             return await self._searches.answer(*self._tagger.tagged(snapshot, lookups, rank))
@@ -249,7 +264,7 @@ class Search:
                     self._rules.duplicate_cosine,
                     hidden=frozenset({picture.sha256}),
                 )
-                return rank_page(snapshot, calibration, ranking, None, k=k, offset=offset)
+                return self._page(snapshot, calibration, ranking, text=None, k=k, offset=offset)
 
             return await self._searches.answer(*self._tagger.tagged(snapshot, (), rank))
 
@@ -269,7 +284,9 @@ class Search:
         async with self._in_time():
             snapshot = await self._library.open(collection, community)
             query = await self._embed_picture(picture)
-            return await asyncio.to_thread(describe_page, snapshot, query, k)
+            there = self._library.has_file
+            found = await asyncio.to_thread(describe_page, snapshot, query, k, there)
+            return replace(found, so_far=self._so_far(snapshot))
 
     async def classify(self, picture: bytes | Path, labels: Sequence[str]) -> Classification:
         """Which of these labels fits a picture, without training (zero-shot).
@@ -304,6 +321,34 @@ class Search:
         """The vector of a picture, float32 [d]. Raises BadPicture and its kin."""
         async with self._in_time():
             return await self._embed_picture(picture)
+
+    def _page(
+        self,
+        snapshot: Snapshot,
+        calibration: Calibration,
+        ranking: Ranking,
+        *,
+        text: str | None,
+        k: int,
+        offset: int,
+        seen: Seen | None = None,
+    ) -> SearchResult:
+        page = rank_page(
+            snapshot,
+            calibration,
+            ranking,
+            text,
+            k=k,
+            offset=offset,
+            seen=seen,
+            there=self._library.has_file,
+        )
+        so_far = self._so_far(snapshot)
+        return page if so_far is None else replace(page, so_far=so_far)
+
+    def _so_far(self, snapshot: Snapshot) -> SoFar | None:
+        expected, searched = self._library.expected(snapshot.collection), len(snapshot.pictures)
+        return None if expected is None or expected <= searched else SoFar(searched, expected)
 
     async def _embed_query(
         self, picture: bytes | Path, snapshot: Snapshot

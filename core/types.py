@@ -194,12 +194,21 @@ class ReindexReport:
 
 
 @dataclass(frozen=True, slots=True)
+class SoFar:
+    """How many pictures were searched, of how many, while the rest is still being indexed."""
+
+    searched: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class SearchResult:
     """One page of hits.
 
     ``query`` is the text that was asked, None for a picture alone; ``offset`` the number
     of hits before this page; ``has_more`` whether another page follows; ``close_match``
-    is False when every hit of the first page is weak.
+    is False when every hit of the first page is weak; ``so_far``: how much was searched,
+    where the collection is being indexed for the first time.
     """
 
     query: str | None
@@ -208,14 +217,16 @@ class SearchResult:
     offset: int
     has_more: bool
     close_match: bool
+    so_far: SoFar | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DescribeResult:
-    """Stored captions that match a picture, best first."""
+    """Stored captions that match a picture, best first; ``so_far`` as in SearchResult."""
 
     collection: str
     hits: tuple[CaptionHit, ...]
+    so_far: SoFar | None = None
 
 
 @dataclass(frozen=True, slots=True)

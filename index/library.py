@@ -5,15 +5,23 @@ from __future__ import annotations
 import asyncio
 import re
 import stat
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import EmptyCollection, ModelMismatch, NotFound, SettingsError
+from core.errors import (
+    BeingIndexed,
+    EmptyCollection,
+    ModelMismatch,
+    NotFound,
+    SettingsError,
+    SourceError,
+)
 from core.moderation import community_of, is_person
 from core.types import UPLOADED, CollectionStatus, ModelIdentity, Picture
 from index.catalogue import Catalogue
 from index.composed import View
+from index.folders import MadeOf, name_of
 from index.manifest import DamagedGenerationError
 from index.moderation_judge import Judge
 from index.moderation_rows import moderation_revisions
@@ -84,12 +92,37 @@ class CollectionSpec:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a community sees of a collection, and whether its folder is there where it counts."""
+
+    view: View | None
+    folder_there: bool
+
+
+def folder_gone(spec: CollectionSpec, *, named: bool) -> SourceError:
+    """The error for a collection whose folder is not there; ``named``: where it should be."""
+    where = f": {spec.folder}" if named else ""
+    return SourceError(
+        f"The folder of the collection {spec.name!r} is not there{where}.",
+        remedy="Mount it, or put it back; nothing of what is indexed is lost.",
+    )
+
+
+def being_indexed(total: int) -> BeingIndexed:
+    """The error for a collection of which nothing can be searched yet."""
+    far = f": 0 of {total} pictures so far" if total else ""
+    return BeingIndexed(f"Indexing has begun{far}.", remedy="Ask again in a moment.", total=total)
+
+
 class FolderLibrary:
     """The Library port over folders of pictures; every blocking step runs in a thread.
 
     What a community's moderation holds is in none of its snapshots and has no file for it.
     ``default`` comes first wherever it may be seen. ``identity`` is the model that encodes
     the queries; without it (a program that only shows the state) any snapshot is opened.
+    ``awaited``: whether somebody is about to index a collection, beside those who are at it.
+    Blocking.
     """
 
     def __init__(
@@ -102,6 +135,7 @@ class FolderLibrary:
         identity: ModelIdentity | None = None,
         default: str | None = None,
         judge: Judge | None = None,
+        awaited: Callable[[str], bool] = lambda _: False,
     ) -> None:
         # sorted() is stable: after the default one, the order of the settings.
         self._specs = {
@@ -112,6 +146,10 @@ class FolderLibrary:
         self._overlays = overlays
         self._views = Views(store, overlays, judge)
         self._looks = Together(self._look)
+        self._about_to_begin = awaited
+        # What each collection is made of, as of a generation, and how its folder is called.
+        self._made: dict[str, tuple[int, MadeOf | None]] = {}
+        self._folders = {spec.name: name_of(spec.folder) for spec in specs}
         self._identity = identity
 
     def visible(self, community: str) -> Sequence[str]:
@@ -140,31 +178,51 @@ class FolderLibrary:
 
         Raises ModelMismatch, CatalogueError.
         """
-        view = await self._looks((spec.name, spec.viewpoint(community)))
-        if view is not None:
-            self._check_model(view)
-        return view
+        return (await self._seen(spec, community)).view
 
     async def open(self, collection: str | None, community: str) -> View:
         """The current snapshot; None names the community's default collection.
 
         Raises NotFound where the collection does not exist or this community may not
-        search it (the same words for both), EmptyCollection, ModelMismatch, CatalogueError.
+        search it (the same words for both), EmptyCollection, BeingIndexed, SourceError (its
+        folder is not there), ModelMismatch, CatalogueError.
         """
         spec = self.spec(collection, community)
-        view = await self.view(spec, community)
-        if view is None:
-            raise EmptyCollection(
-                f"Nothing is indexed yet in {spec.name!r}.",
-                remedy=f"Run: tangerine reindex --collection {spec.name}",
-            )
-        if not view.pictures:
+        seen = await self._seen(spec, community)
+        if not seen.folder_there:
+            raise folder_gone(spec, named=community == LOCAL)
+        view = seen.view
+        if view is None or not view.pictures:
+            if await asyncio.to_thread(self._awaited, spec.name):
+                raise being_indexed(self.expected(spec.name) or 0)
+            if view is None:
+                raise EmptyCollection(
+                    f"Nothing is indexed yet in {spec.name!r}.",
+                    remedy=f"Run: tangerine reindex --collection {spec.name}",
+                )
             raise EmptyCollection(
                 f"There are no pictures in {spec.name!r}.",
                 remedy="Put pictures into its folder, then run: "
                 f"tangerine reindex --collection {spec.name}",
             )
         return view
+
+    def expected(self, collection: str) -> int | None:
+        """See the port."""
+        _, made = self._made.get(collection, (0, None))
+        return None if made is None else made.expected
+
+    def has_file(self, picture: Picture) -> bool:
+        """See the port: one question to the system, as it is asked for every hit."""
+        spec = self._specs[picture.collection]
+        if picture.path.startswith(UPLOADED):
+            file = self._overlays.files.find(spec.name, picture.id)
+        else:
+            file = spec.folder / picture.path
+        try:
+            return stat.S_ISREG(file.stat().st_mode)
+        except (OSError, ValueError):
+            return False
 
     @property
     def views(self) -> Views:
@@ -188,8 +246,33 @@ class FolderLibrary:
             for name in self.visible(community)
         ]
 
-    def _look(self, which: tuple[str, Viewpoint]) -> View | None:
-        return self._views.current(*which)
+    def _awaited(self, name: str) -> bool:
+        # A run that was killed is unfinished, too: then nobody holds the lock.
+        begun = self._catalogue.unfinished_run(name) is not None and self._store.is_written(name)
+        return begun or self._about_to_begin(name)
+
+    async def _seen(self, spec: CollectionSpec, community: str) -> _Seen:
+        seen = await self._looks((spec.name, spec.viewpoint(community)))
+        if seen.view is not None:
+            self._check_model(seen.view)
+        return seen
+
+    def _look(self, which: tuple[str, Viewpoint]) -> _Seen:
+        name, viewpoint = which
+        view = self._views.current(name, viewpoint)
+        generation = 0 if view is None else view.generation
+        before, made = self._made.get(name, (-1, None))
+        if before != generation or made is None or made.expected is not None:
+            made = self._catalogue.made_of(name)
+            self._made[name] = generation, made
+        there = True
+        if view is not None:
+            if made is not None and made.folder != self._folders[name]:
+                view = None  # the pictures of another folder, until this one is indexed
+            # Rows of the folder stand before what was added in chat.
+            elif view.pictures and not view.pictures[0].path.startswith(UPLOADED):
+                there = self._specs[name].folder.is_dir()
+        return _Seen(view, there)
 
     def _check_model(self, snapshot: View) -> None:
         mine = self._identity

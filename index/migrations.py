@@ -240,7 +240,20 @@ def _labels(connection: Connection) -> None:
     fourth.create_all(connection)
 
 
-MIGRATIONS: Sequence[Migration] = (_first_schema, _overlays, _moderation, _labels)
+def _folders(connection: Connection) -> None:
+    """Version 5: which folder each collection was made of."""
+    fifth = MetaData()
+    Table(
+        "folders",
+        fifth,
+        Column("collection", String(64), primary_key=True),
+        Column("folder", Text, nullable=False),
+        Column("expected", Integer),
+    )
+    fifth.create_all(connection)
+
+
+MIGRATIONS: Sequence[Migration] = (_first_schema, _overlays, _moderation, _labels, _folders)
 """The step at position ``n`` leads from version ``n`` to version ``n + 1``."""
 
 

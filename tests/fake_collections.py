@@ -137,6 +137,8 @@ class FakeLibrary:
 
     ``files`` maps a picture's id to its file, for routes that serve pictures. ``held`` are the
     ids that a community's moderation holds, ``for_adults`` those of them that it shows to adults.
+    ``gone`` are the ids whose files are not there; ``expecting``: how many pictures there are to
+    be once all are indexed.
     """
 
     snapshots: dict[str, FakeSnapshot]
@@ -144,6 +146,15 @@ class FakeLibrary:
     files: dict[str, Path] = field(default_factory=dict)
     held: dict[str, set[str]] = field(default_factory=dict)
     for_adults: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+    expecting: int | None = None
+
+    def has_file(self, picture: Picture) -> bool:
+        return picture.id not in self.gone
+
+    def expected(self, collection: str) -> int | None:
+        del collection
+        return self.expecting
 
     def visible(self, viewer: str) -> Sequence[str]:
         community, _ = community_of(viewer)
