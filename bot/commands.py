@@ -21,7 +21,7 @@ from bot.replies import Reply
 from bot.requests import Request
 from bot.searching import Searching
 from bot.tracing import begin_request
-from core.errors import Forbidden, NoPicture, TangerineError
+from core.errors import BeingIndexed, Forbidden, NoPicture, TangerineError
 from core.limits import Kind as Asked
 from core.mapping import CollectionMap, Mapper
 from core.ports import Contributions
@@ -204,6 +204,9 @@ class Commands:
         with self._parts.tracer.span("answer", platform=request.platform) as span:
             try:
                 return await answer(request, presenter)
+            except BeingIndexed as begun:
+                # Nothing went wrong: it is only too early.
+                return presenter.being_indexed(begun.total)
             except Exception as error:  # noqa: BLE001 - every failure becomes a reply, here only
                 asked = (request.text, *(str(value) for value in request.options.values()))
                 info = self._parts.failures.explain(

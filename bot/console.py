@@ -33,6 +33,7 @@ from core.types import (
     Progress,
     ReindexReport,
     SearchResult,
+    SoFar,
 )
 
 _STAGES = {
@@ -74,6 +75,7 @@ class Terminal:
 
     def hits(self, result: SearchResult) -> None:
         """Print the hits as a table."""
+        self._so_far(result.so_far)
         if not result.hits:
             self.note("No picture was found.")
             return
@@ -95,8 +97,16 @@ class Terminal:
             )
         self.out.print(table)
 
+    def _so_far(self, so_far: SoFar | None) -> None:
+        if so_far is not None:
+            self.note(
+                f"{so_far.searched} of {so_far.total} pictures so far; "
+                "the others are being indexed."
+            )
+
     def captions(self, result: DescribeResult) -> None:
         """Print the matching captions as a table."""
+        self._so_far(result.so_far)
         if not result.hits:
             self.note(f"No picture of the collection {result.collection} has a caption.")
             return

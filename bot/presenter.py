@@ -37,6 +37,7 @@ from core.types import (
     Progress,
     ReindexReport,
     SearchResult,
+    SoFar,
 )
 
 _SHOWN_FAILURES = 10
@@ -80,7 +81,7 @@ class Presenter:
 
         When no hit of the first page is close, it says so and offers to show them anyway.
         """
-        aside = tuple(Text(note, "note") for note in notes)
+        aside = (*self._so_far(result.so_far), *(Text(note, "note") for note in notes))
         if not result.hits:
             return Reply((*aside, Text(self.words.no_hits())))
         if not result.close_match and not weak:
@@ -112,7 +113,7 @@ class Presenter:
 
     def captions(self, result: DescribeResult, *, notes: Sequence[str] = ()) -> Reply:
         """Stored captions that match a picture, labelled as matched and not generated."""
-        aside = tuple(Text(note, "note") for note in notes)
+        aside = (*self._so_far(result.so_far), *(Text(note, "note") for note in notes))
         if not result.hits:
             return Reply((*aside, Text(self.words.no_captions())))
         lines = tuple(caption_line(self.words, hit) for hit in result.hits)
@@ -213,6 +214,15 @@ class Presenter:
             if len(report.failed) > len(shown):
                 parts.append(Text(self.words.and_more(len(report.failed) - len(shown)), "note"))
         return Reply(tuple(parts))
+
+    def being_indexed(self, total: int) -> Reply:
+        """The answer while nothing can be searched yet; ``total`` 0: not counted yet."""
+        return Reply((Text(self.words.being_indexed(total)),))
+
+    def _so_far(self, so_far: SoFar | None) -> tuple[Text, ...]:
+        if so_far is None:
+            return ()
+        return (Text(self.words.so_far(so_far.searched, so_far.total), "note"),)
 
     def failed(self, error: ErrorInfo) -> Reply:
         """An error as a reply for the asker's eyes only."""

@@ -15,6 +15,7 @@ from core.types import (
     FoundBy,
     ReindexReport,
     SearchResult,
+    SoFar,
 )
 
 Json = dict[str, Any]
@@ -24,10 +25,14 @@ _DIGITS = 6
 
 
 def search_view(result: SearchResult) -> Json:
-    """Find and similar: ``{"query", "collection", "hits": [...]}``."""
+    """Find and similar: ``{"query", "collection", "hits": [...]}``.
+
+    And ``"so_far": {"searched", "total"}`` while the collection is indexed for the first time.
+    """
     return {
         "query": result.query,
         "collection": result.collection,
+        **_so_far(result.so_far),
         "hits": [
             {
                 "rank": hit.rank,
@@ -45,8 +50,9 @@ def search_view(result: SearchResult) -> Json:
 
 
 def describe_view(result: DescribeResult) -> Json:
-    """Describe: ``{"hits": [{"rank", "caption", "score", "id", "path"}]}``."""
+    """Describe: ``{"hits": [{"rank", "caption", "score", "id", "path"}]}``, ``so_far`` as above."""
     return {
+        **_so_far(result.so_far),
         "hits": [
             {
                 "rank": hit.rank,
@@ -56,8 +62,14 @@ def describe_view(result: DescribeResult) -> Json:
                 "path": hit.picture.path,
             }
             for hit in result.hits
-        ]
+        ],
     }
+
+
+def _so_far(so_far: SoFar | None) -> Json:
+    if so_far is None:
+        return {}
+    return {"so_far": {"searched": so_far.searched, "total": so_far.total}}
 
 
 def classify_view(result: Classification) -> Json:

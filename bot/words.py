@@ -207,6 +207,20 @@ class Words:
             collection=collection, percent=self.percent(progress)
         )
 
+    def so_far(self, searched: int, total: int) -> str:
+        """How much was searched of a collection that is indexed for the first time."""
+        return self._(
+            "{searched} of {total} pictures so far; the others are being indexed."
+        ).format(searched=self.formats.whole(searched), total=self.formats.whole(total))
+
+    def being_indexed(self, total: int) -> str:
+        """Nothing can be searched yet; ``total`` 0: nobody has counted the pictures."""
+        if not total:
+            return self._("Indexing has begun. Ask again in a moment.")
+        return self._(
+            "Indexing has begun: 0 of {total} pictures so far. Ask again in a moment."
+        ).format(total=self.formats.whole(total))
+
     def indexed(self, report: ReindexReport) -> str:
         """What a reindex changed."""
         return self._(

@@ -234,7 +234,8 @@ class CollectionStatus:
     """What ``tangerine status`` says of one collection.
 
     ``index``: the engine that searches it; ``recall``: the share of the true ten best
-    pictures that it finds, as measured on the collection, None where it finds all.
+    pictures that it finds, as measured on the collection, None where it finds all;
+    ``expected``: how many pictures there are, until all were indexed once.
     """
 
     name: str
@@ -243,6 +244,7 @@ class CollectionStatus:
     index: str
     generation: int
     recall: float | None = None
+    expected: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
+
 from core.ports import Clock
 from core.types import ModelIdentity
 from index.catalogue import Catalogue
 from index.encoding import FileWorker
 from index.keeper import Keeper
 from index.records import Changes, NewPicture, text_hash
-from index.sources import Scan
+from index.sources import Scan, SourcePicture
 from index.store import SnapshotStore
 from index.threads import finished_in_thread
 
@@ -17,6 +20,10 @@ FIRST_S = 1.5
 
 PAUSE_S = 3.0
 """Seconds between two commits at least."""
+
+FEWEST = 20
+"""Pictures of the first commit, where the folder has more: among a handful, any picture is a
+strong match."""
 
 _SHARE = 10
 """A commit writes all that there is, which takes longer the more it is: between two of them
@@ -49,6 +56,7 @@ class Growing:
         self._waiting = {p.path: p for p in scan.pictures if p.path not in known}
         self._next_at = clock.monotonic() + first_s
         self._committing = False
+        self._searchable = bool(known)
         self.added = 0
         """How many pictures can be searched by now that could not before this run."""
 
@@ -65,15 +73,23 @@ class Growing:
     async def _commit(self, worker: FileWorker, done: int, total: int) -> None:
         started = self._clock.monotonic()
         ready = self._ready(worker)
-        if ready:
+        if len(ready) >= (1 if self._searchable else min(FEWEST, len(self._waiting))):
             # What is ready has its vectors here, but maybe not in the catalogue yet.
             await self._keeper.flush(done=done, total=total)
             await finished_in_thread(self._publish, tuple(ready))
             self.added += len(ready)
+            self._searchable = True
             for each in ready:
                 del self._waiting[each.path]
         took = self._clock.monotonic() - started
         self._next_at = self._clock.monotonic() + max(PAUSE_S, _SHARE * took)
+
+    @staticmethod
+    def in_turn(pictures: Sequence[SourcePicture]) -> list[SourcePicture]:
+        """An order in which the first ones are like all of them, whatever their folders."""
+        mixed = list(pictures)
+        random.Random(0).shuffle(mixed)  # noqa: S311 - no secret
+        return mixed
 
     def _publish(self, added: tuple[NewPicture, ...]) -> None:
         self._catalogue.grow(self._collection, self._identity, added)

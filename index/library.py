@@ -331,7 +331,7 @@ class FolderLibrary:
 
     def _status(self, spec: CollectionSpec, community: str) -> CollectionStatus:
         name = spec.name
-        generation = self._catalogue.generation(name)
+        generation, made = self._catalogue.generation(name), self._catalogue.made_of(name)
         viewpoint = spec.viewpoint(community)
         if self._moderated(viewpoint):
             pictures, captions = self._shown(name, viewpoint)
@@ -356,6 +356,7 @@ class FolderLibrary:
             index=kind,
             generation=generation,
             recall=recall,
+            expected=None if made is None else made.expected,
         )
 
     def _moderated(self, viewpoint: Viewpoint) -> bool:

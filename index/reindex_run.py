@@ -222,7 +222,7 @@ class ReindexRun:
             todo = [picture for picture in pictures if worker.needs_work(picture)]
             if not todo:
                 break
-            await worker.work(todo)
+            await worker.work(todo if self._growing is None else self._growing.in_turn(todo))
 
     def _told(self, done: int, total: int) -> None:
         # Of a first run, all of the folder is told, also where a killed one has done a part.
