@@ -283,7 +283,7 @@ def _ask(
 def _execute(
     context: typer.Context,
     work: Work,
-    **overrides: object,
+    **overrides: Any,
 ) -> None:
     """Load the settings, do the work, and turn what goes wrong into a line and a code."""
     terminal = Terminal(called(context.obj))

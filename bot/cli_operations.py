@@ -17,6 +17,7 @@ from bot.doctor import Doctor
 from bot.engine import open_engine
 from bot.findings import Finding, Verdict, failed
 from bot.init import Init, Known
+from bot.preflight import check_model
 from bot.reloading import configure_logs
 from config.files import config_file
 from config.settings import Settings, WrongSettingError, load
@@ -103,13 +104,16 @@ def add_to(app: typer.Typer, execute: Execute) -> None:
         """Ask for tokens and folders, try them, and write a settings file."""
         terminal = Terminal(called(context.obj))
         try:
-            known = _known(load(gallery=gallery, data_dir=data_dir, model=model), web_port)
+            known = _known(
+                load(look=False, gallery=gallery, data_dir=data_dir, model=model), web_port
+            )
             Init(
                 terminal,
                 known,
                 asks=not yes,
                 explained=_EXPLAINED.read_text(encoding="utf-8"),
                 count_pictures=lambda folder: len(walk(folder).pictures),
+                check_model=check_model,
             ).write(out)
         except (SettingsError, WrongSettingError) as error:
             told = (

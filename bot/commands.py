@@ -24,6 +24,7 @@ from bot.tracing import begin_request
 from core.errors import BeingIndexed, Forbidden, NoPicture, TangerineError
 from core.limits import Kind as Asked
 from core.mapping import CollectionMap, Mapper
+from core.moderation import is_person
 from core.ports import Contributions
 from core.types import Progress
 
@@ -288,7 +289,11 @@ class Commands:
     async def _help(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
         del invocation
         examples = await self.examples(request)
-        return presenter.help(examples, is_admin=request.is_admin, may_add=request.may_add)
+        # Whoever runs the bot needs it for the settings; in a group it is nobody's business.
+        own_id = request.requester.partition(":")[2] if is_person(request.community) else ""
+        return presenter.help(
+            examples, is_admin=request.is_admin, may_add=request.may_add, own_id=own_id
+        )
 
 
 def _check_right(command: CommandDefinition, request: Request) -> None:

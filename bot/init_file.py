@@ -53,8 +53,17 @@ def settings_text(values: Mapping[str, Value], explained: str, *, head: str = _H
     return text
 
 
-def write_private(path: Path, text: str) -> None:
-    """Make a file that nobody but its owner can read. Raises SettingsError, also if it exists."""
+def write_private(path: Path, text: str, *, replacing: bool = False) -> None:
+    """Make a file that nobody but its owner can read.
+
+    Raises SettingsError, also if it exists, unless it is ``replacing`` that one.
+    """
+    if replacing:
+        beside = path.with_name(f".{path.name}.new")
+        beside.unlink(missing_ok=True)
+        write_private(beside, text)
+        beside.replace(path)
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Made with its rights at once: nobody can open it in between.

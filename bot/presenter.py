@@ -165,8 +165,13 @@ class Presenter:
         notes = (Text(each, "note") for each in said)
         return Reply((Text(title, "heading"), *notes, sheet))
 
-    def help(self, examples: Sequence[str], *, is_admin: bool, may_add: bool = False) -> Reply:
-        """What this person may ask, and examples that may be sent as they are."""
+    def help(
+        self, examples: Sequence[str], *, is_admin: bool, may_add: bool = False, own_id: str = ""
+    ) -> Reply:
+        """What this person may ask, and examples that may be sent as they are.
+
+        ``own_id``: the person's id on the platform, where it is to be told.
+        """
         rows = tuple(
             (self.words.usage(command), self.words.summary(command))
             for command in COMMANDS
@@ -178,6 +183,7 @@ class Presenter:
                 Text(self.words.try_these(), "note"),
                 Examples(tuple(f"/find {example}" for example in examples)),
                 Facts(rows),
+                *((Text(self.words.your_id(own_id), "note"),) if own_id else ()),
             )
         )
 

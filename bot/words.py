@@ -289,6 +289,10 @@ class Words:
         """The first words of the help."""
         return self._("Describe a picture in your own words, or send one to find others like it.")
 
+    def your_id(self, own_id: str) -> str:
+        """The id of whoever asks, for the operator's settings."""
+        return self._("Your id here: {id}").format(id=own_id)
+
     def try_these(self) -> str:
         """Stands above examples."""
         return self._("For example:")

@@ -60,6 +60,19 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def known_kinds(communities: tuple[str, ...]) -> tuple[str, ...]:
+    """The same communities. Raises ValueError for one that no platform has."""
+    for community in communities:
+        kind, _, identifier = community.partition(":")
+        if community not in {"*", "web"} and not (
+            kind in {"discord", "telegram"} and identifier.lstrip("-").isdigit()
+        ):
+            raise ValueError(
+                f"{community!r}: use *, web, discord:<server id> or telegram:<chat id>"
+            )
+    return communities
+
+
 class Collection(_Section):
     """A named set of pictures and who may search it."""
 
@@ -67,18 +80,7 @@ class Collection(_Section):
     folder: Path
     communities: tuple[str, ...] = ("*",)
 
-    @field_validator("communities")
-    @classmethod
-    def _known_kinds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for community in value:
-            kind, _, identifier = community.partition(":")
-            if community not in {"*", "web"} and not (
-                kind in {"discord", "telegram"} and identifier.lstrip("-").isdigit()
-            ):
-                raise ValueError(
-                    f"{community!r}: use *, web, discord:<server id> or telegram:<chat id>"
-                )
-        return value
+    _known = field_validator("communities")(known_kinds)
 
 
 class Encoder(_Section):
@@ -271,6 +273,9 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(Path("data"), description="folder of catalogue, index and models")
     gallery: Path | None = Field(None, description="folder of the default collection")
+    communities: tuple[str, ...] = Field(
+        ("*",), description="who may search the default collection: *, web, discord:…, telegram:…"
+    )
     model: str = Field(
         "openai/clip-vit-base-patch32", description="hub name, local folder, or mini"
     )
@@ -287,6 +292,8 @@ class Settings(BaseSettings):
     telegram: Telegram = Telegram()
     logs: Logs = Logs()
     collections: tuple[Collection, ...] = Field((), description="further collections")
+
+    _known = field_validator("communities")(known_kinds)
 
     @model_validator(mode="after")
     def _collections_differ(self) -> Self:
@@ -311,7 +318,7 @@ class Settings(BaseSettings):
         if self.gallery is None:
             return self.collections
         name = _DEMO if self._shows_demo else _DEFAULT_COLLECTION
-        default = Collection(name=name, folder=self.gallery)
+        default = Collection(name=name, folder=self.gallery, communities=self.communities)
         return (default, *self.collections)
 
     @property
@@ -330,13 +337,14 @@ def is_loopback(host: str) -> bool:
     return host in {"localhost", "::1"} or host.startswith("127.")
 
 
-def load(config: Path | None = None, **overrides: Any) -> Settings:
+def load(config: Path | None = None, *, look: bool = True, **overrides: Any) -> Settings:
     """Read the settings: ``overrides`` > environment > TOML file > defaults.
 
     The file is the one that :func:`config.files.config_file` finds; an override that is None
-    does not count. Raises WrongSettingError.
+    does not count. ``look``: False takes no file that nobody has named.
+    Raises WrongSettingError.
     """
-    path = config_file(config)
+    path = config_file(config, look=look)
     _refuse_unknown(os.environ)
 
     class Loaded(Settings):
