@@ -61,7 +61,8 @@ def _read(text: str) -> Iterator[Drawing]:
         if line.startswith("= "):
             if drawing is not None:
                 yield drawing
-            drawing = Drawing(*(part.strip() for part in line[2:].split("|")))
+            name, caption, background = (part.strip() for part in line[2:].split("|"))
+            drawing = Drawing(name, caption, background)
         elif drawing is not None and line.strip():
             drawing.shapes.append(line.split())
     if drawing is not None:
