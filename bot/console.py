@@ -155,7 +155,9 @@ class Terminal:
         for status in collections:
             table.add_row(
                 escape(status.name),
-                str(status.pictures),
+                f"{status.pictures} of {status.expected}"
+                if status.expected
+                else str(status.pictures),
                 str(status.captions),
                 escape(engine_of(status)),
                 str(status.generation),

@@ -1,4 +1,4 @@
-"""The drawings of ``drawings.txt`` as pictures: a demo gallery that nothing has to be fetched for."""
+"""The drawings of ``drawings.txt`` as pictures: a demo gallery that needs no network."""
 
 from __future__ import annotations
 

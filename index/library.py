@@ -260,11 +260,7 @@ class FolderLibrary:
     def _look(self, which: tuple[str, Viewpoint]) -> _Seen:
         name, viewpoint = which
         view = self._views.current(name, viewpoint)
-        generation = 0 if view is None else view.generation
-        before, made = self._made.get(name, (-1, None))
-        if before != generation or made is None or made.expected is not None:
-            made = self._catalogue.made_of(name)
-            self._made[name] = generation, made
+        made = self._made_of(name, view)
         there = True
         if view is not None:
             if made is not None and made.folder != self._folders[name]:
@@ -273,6 +269,16 @@ class FolderLibrary:
             elif view.pictures and not view.pictures[0].path.startswith(UPLOADED):
                 there = self._specs[name].folder.is_dir()
         return _Seen(view, there)
+
+    def _made_of(self, name: str, view: View | None) -> MadeOf | None:
+        """What it is made of: asked anew while a folder is begun, else once a generation."""
+        generation = 0 if view is None else view.generation
+        before, made = self._made.get(name, (0, None))
+        settled = made is None or (made.expected is None and made.folder == self._folders[name])
+        if generation == 0 or generation != before or not settled:
+            made = self._catalogue.made_of(name)
+            self._made[name] = generation, made
+        return made
 
     def _check_model(self, snapshot: View) -> None:
         mine = self._identity

@@ -186,7 +186,7 @@ class ReindexRun:
         """Where it is the first look at this folder: write that down; what is known of it."""
         name, folder = self._spec.name, name_of(self._spec.folder)
         made = await finished_in_thread(self._catalogue.made_of, name)
-        self._elsewhere = made is not None and made.folder != folder
+        self._elsewhere = made.folder != folder if made is not None else _nothing_of(known, scan)
         never = not await finished_in_thread(self._catalogue.generation, name)
         self._first = self._elsewhere or never or (made is not None and made.expected is not None)
         if not self._first:
@@ -341,3 +341,12 @@ class ReindexRun:
                 f"No picture could be encoded ({broken[0].reason}). Nothing was changed.",
                 remedy="Check the device and its memory, then reindex again.",
             )
+
+
+def _nothing_of(known: Known, scan: Scan) -> bool:
+    """Whether a folder that nobody has noted the name of is plainly another one now.
+
+    As after an update: catalogues of before say nothing about it.
+    """
+    here = {picture.path for picture in scan.pictures}
+    return bool(here and known.pictures) and here.isdisjoint(old.path for old in known.pictures)

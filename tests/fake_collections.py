@@ -200,6 +200,7 @@ class FakeLibrary:
                 captions=len(self.snapshots[name].captions),
                 index="exact",
                 generation=self.snapshots[name].generation,
+                expected=self.expecting,
             )
             for name in self.visible(community)
         )

@@ -132,6 +132,28 @@ def _environment(discord: Discord, telegram: TelegramServer) -> dict[str, str]:
     }
 
 
+async def _answer_all(screen: Screen, gallery: Path) -> None:
+    """Answer what init asks, some of it wrong at first."""
+    rows = re.findall(r"^\| (.+?) \|", _GUIDE, re.MULTILINE)[1:]
+    folder, data, model, discord_token, discord_id, telegram_token, telegram_id, who = rows
+    await screen.answer(folder, "/nowhere")
+    await screen.answer(folder, str(gallery))
+    await screen.answer(data, "")
+    await screen.answer(model, "/no/such/model")
+    await screen.until("does not exist")
+    await screen.answer(model, "")
+    await screen.answer(discord_token, _WRONG_DISCORD, secret=True)
+    await screen.until("does not accept the token")
+    await screen.answer(discord_token, DISCORD_TOKEN, secret=True)
+    await screen.answer(discord_id, "ana")
+    await screen.until("is no id")
+    await screen.answer(discord_id, str(ANA.id))
+    await screen.answer(telegram_token, TELEGRAM_TOKEN, secret=True)
+    await screen.answer(telegram_id, str(ADA))
+    await screen.until(f"web, telegram:{ADA}")
+    await screen.answer(who, f"web, discord:{SERVER}, telegram:{ADA}")
+
+
 @pytest.mark.timeout(240)  # it loads the model twice, and assembles it
 async def test_the_guide_leads_to_the_first_answer(
     new_program: Callable[[], Program], tmp_path: Path
@@ -149,24 +171,7 @@ async def test_the_guide_leads_to_the_first_answer(
         environment = _environment(discord, telegram)
 
         async with terminal(init, tmp_path, environment) as screen:
-            rows = re.findall(r"^\| (.+?) \|", _GUIDE, re.MULTILINE)[1:]
-            folder, data, model, discord_token, discord_id, telegram_token, telegram_id, who = rows
-            await screen.answer(folder, "/nowhere")
-            await screen.answer(folder, str(gallery))
-            await screen.answer(data, "")
-            await screen.answer(model, "/no/such/model")
-            await screen.until("does not exist")
-            await screen.answer(model, "")
-            await screen.answer(discord_token, _WRONG_DISCORD, secret=True)
-            await screen.until("does not accept the token")
-            await screen.answer(discord_token, DISCORD_TOKEN, secret=True)
-            await screen.answer(discord_id, "ana")
-            await screen.until("is no id")
-            await screen.answer(discord_id, str(ANA.id))
-            await screen.answer(telegram_token, TELEGRAM_TOKEN, secret=True)
-            await screen.answer(telegram_id, str(ADA))
-            await screen.until(f"web, telegram:{ADA}")
-            await screen.answer(who, f"web, discord:{SERVER}, telegram:{ADA}")
+            await _answer_all(screen, gallery)
             assert await screen.process.wait() == 0
         assert DISCORD_TOKEN not in screen.shown
         assert TELEGRAM_TOKEN not in screen.shown

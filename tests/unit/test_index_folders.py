@@ -7,12 +7,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete
 
 from core.errors import BeingIndexed, EmptyCollection, RemovalsUnconfirmed, SourceError
 from core.search import Search
 from core.types import Lane
 from index.library import CollectionSpec, FolderLibrary
 from index.reindex import Reindexer
+from index.schema import folders
 from tests.fakes import FakeClock, FakeDecoder, picture_bytes
 from tests.galleries import Gallery, until
 
@@ -92,6 +94,8 @@ async def test_a_moved_folder_costs_no_encoding_and_keeps_its_ids(
     gallery.pictures.rename(moved)
     (moved / "3.png").unlink()
     reindexer, library = _at(gallery, moved)
+    with pytest.raises(EmptyCollection):
+        await library.open(None, "web")
     report = await reindexer.reindex(gallery.name)
     assert (report.added, report.removed, report.unchanged) == (0, 1, 29)
     assert gallery.embedder.pictures_encoded == encoded
@@ -235,3 +239,17 @@ async def test_before_the_first_commit_it_is_told_to_ask_again(tmp_path: Path) -
     gallery.embedder.gate.set()
     await indexing
     assert len((await library.open(None, "web")).pictures) == 1
+
+
+async def test_a_catalogue_from_before_knows_no_folder(gallery: Gallery, tmp_path: Path) -> None:
+    """Where nothing of what it knows is there, but other pictures are, it is another folder."""
+    with gallery.catalogue.database.write() as connection:
+        connection.execute(delete(folders))
+    assert len((await gallery.library.open(None, "web")).pictures) == 30
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "mine.png").write_bytes(picture_bytes("blue", 1))
+    reindexer, library = _at(gallery, other)
+    report = await reindexer.reindex(gallery.name)
+    assert (report.added, report.removed) == (1, 30)
+    assert [each.path for each in (await library.open(None, "web")).pictures] == ["mine.png"]
