@@ -206,8 +206,8 @@ class Commands:
             try:
                 return await answer(request, presenter)
             except BeingIndexed as begun:
-                # Nothing went wrong: it is only too early.
-                return presenter.being_indexed(begun.total)
+                # Nothing went wrong: it is only too early. Whoever asked nothing is told nothing.
+                return Reply() if request.unasked else presenter.being_indexed(begun.total)
             except Exception as error:  # noqa: BLE001 - every failure becomes a reply, here only
                 asked = (request.text, *(str(value) for value in request.options.values()))
                 info = self._parts.failures.explain(
