@@ -110,7 +110,7 @@ class Commands:
             decoded = self._parts.codec.decode(action, request.community)
             kind = QUOTA.get(decoded.kind)
             if kind is not None:
-                self._admit(request, kind)
+                await self._admit(request, kind)
             with self._parts.tracer.span(f"button {decoded.kind}"):
                 return await self._acts[decoded.kind](decoded, request, presenter)
 
@@ -183,7 +183,7 @@ class Commands:
     ) -> CollectionMap:
         """The map for a page that draws it itself. Raises TangerineError."""
         self._parts.counters.request(request.platform, "map")
-        self._admit(request, "text")
+        await self._admit(request, "text")
         return await self._maps.points(request, collection=collection, groups=groups, text=text)
 
     def like(self, picture_id: str, request: Request) -> str:
@@ -223,7 +223,7 @@ class Commands:
             if not (request.asked_pictures and self.answers_photos(request)):
                 return Reply()
             self._parts.counters.request(request.platform, "photo")
-            self._admit(request, "picture")
+            await self._admit(request, "picture")
             return await self._searching.photo(request, presenter)
 
         reply = await self._guard(request, answer)
@@ -241,13 +241,13 @@ class Commands:
                 remedy="Attach one, or reply to a message that has one.",
             )
         if command.quota is not None:
-            self._admit(request, command.quota)
+            await self._admit(request, command.quota)
         with self._parts.tracer.span(f"/{command.name}"):
             reply = await self._calls[command.name](invocation, request, presenter)
         return keep_private(reply) if command.private or invocation.flag("private") else reply
 
-    def _admit(self, request: Request, kind: Asked) -> None:
-        self._parts.admission.admit(
+    async def _admit(self, request: Request, kind: Asked) -> None:
+        await self._parts.admission.admit(
             request.requester,
             kind,
             community=request.community,
@@ -292,7 +292,11 @@ class Commands:
         # Whoever runs the bot needs it for the settings; in a group it is nobody's business.
         own_id = request.requester.partition(":")[2] if is_person(request.community) else ""
         return presenter.help(
-            examples, is_admin=request.is_admin, may_add=request.may_add, own_id=own_id
+            examples,
+            is_admin=request.is_admin,
+            may_add=request.may_add,
+            fields=request.command is not None,
+            own_id=own_id,
         )
 
 

@@ -59,7 +59,7 @@ class ApiRoutes:
         """``GET /api/find?q=&k=&offset=&exclude=&collection=``."""
         query = request.query
         k, offset = self._page(query.get("k", ""), query.get("offset", ""))
-        self._admit(request, "find", "text")
+        await self._admit(request, "find", "text")
         result = await self._search.find(
             query.get("q", ""),
             community=COMMUNITY,
@@ -72,7 +72,7 @@ class ApiRoutes:
 
     async def similar(self, request: web.Request) -> web.Response:
         """``POST /api/similar``: ``image``, and ``text``, ``k``, ``offset``, ``collection``."""
-        self._admit(request, "similar", "picture")
+        await self._admit(request, "similar", "picture")
         async with self._forms.read(request) as form:
             k, offset = self._page(form.text("k"), form.text("offset"))
             result = await self._search.similar(
@@ -87,7 +87,7 @@ class ApiRoutes:
 
     async def describe(self, request: web.Request) -> web.Response:
         """``POST /api/describe``: ``image``, and ``k``, ``collection``."""
-        self._admit(request, "describe", "picture")
+        await self._admit(request, "describe", "picture")
         async with self._forms.read(request) as form:
             k, _ = self._page(form.text("k"), "")
             result = await self._search.describe(
@@ -100,7 +100,7 @@ class ApiRoutes:
 
     async def classify(self, request: web.Request) -> web.Response:
         """``POST /api/classify``: ``image`` and ``labels``, with commas or several times."""
-        self._admit(request, "classify", "picture")
+        await self._admit(request, "classify", "picture")
         async with self._forms.read(request) as form:
             written = ",".join(form.fields.get("labels", ()))
             labels = [label.strip() for label in written.split(",") if label.strip()]
@@ -117,9 +117,11 @@ class ApiRoutes:
 
         return timed
 
-    def _admit(self, request: web.Request, command: str, kind: Kind) -> None:
+    async def _admit(self, request: web.Request, command: str, kind: Kind) -> None:
         self._counters.request(PLATFORM, command)
-        self._admission.admit(requester(request), kind, community=COMMUNITY, admin=self._admin)
+        await self._admission.admit(
+            requester(request), kind, community=COMMUNITY, admin=self._admin
+        )
 
     def _page(self, k: str, offset: str) -> tuple[int, int]:
         return (

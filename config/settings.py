@@ -251,7 +251,7 @@ class Logs(_Section):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "text", "json"] = Field(
-        "auto", description="auto = text on a terminal, JSON otherwise"
+        "auto", description="auto = text where a terminal is at hand, JSON otherwise"
     )
     traces_url: str | None = Field(
         None,
