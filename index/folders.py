@@ -11,12 +11,15 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from core.types import ModelIdentity
+from core.types import UPLOADED, ModelIdentity, Picture
+from index.hashing import read_content
 from index.ids import fresh_ids
-from index.records import IndexedPicture, Known, NewPicture
+from index.records import IndexedPicture, NewPicture
 from index.rows import delete_where_in, insert_all, insert_pictures
 from index.schema import captions, collections, folders, pictures, tombstones
-from index.sources import Scan
+
+_LOOKED_AT = 8
+"""Files that are read to know a folder again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +56,24 @@ def put_made_of(connection: Connection, collection: str, made: MadeOf) -> None:
     )
 
 
-def not_in(known: Known, scan: Scan) -> tuple[str, ...]:
-    """Ids of the known pictures of which another folder has not the same file in their place.
+def is_moved(pictures: Sequence[Picture | IndexedPicture], folder: Path) -> bool:
+    """Whether a folder is the one that these pictures are of, at another place. Blocking.
 
-    The same: path, size and time of change.
+    Looks at a few of them: at least half must be there, and each that is with the same bytes.
     """
-    there = {picture.path: (picture.size, picture.mtime_ns) for picture in scan.pictures}
-    stamps = {
-        path: (stamp.size, stamp.mtime_ns)
-        for path, stamp in known.stamps.items()
-        if there.get(path) == (stamp.size, stamp.mtime_ns)
-    }
-    return tuple(
-        old.id
-        for old in known.pictures
-        if old.path not in stamps or known.stamps[old.path].sha256 != old.sha256
-    )
+    step = max(1, len(pictures) // _LOOKED_AT)
+    looked_at = [pictures[n] for n in range(0, len(pictures), step)]
+    looked_at = [each for each in looked_at if not each.path.startswith(UPLOADED)]
+    equal = 0
+    for each in looked_at:
+        try:
+            content = read_content(folder / each.path)
+        except OSError:
+            continue
+        if content.sha256 != each.sha256:
+            return False
+        equal += 1
+    return bool(equal) and 2 * equal >= len(looked_at)
 
 
 def take_out(connection: Connection, collection: str, ids: Sequence[str], *, now: float) -> None:

@@ -21,7 +21,7 @@ from core.moderation import community_of, is_person
 from core.types import UPLOADED, CollectionStatus, ModelIdentity, Picture
 from index.catalogue import Catalogue
 from index.composed import View
-from index.folders import MadeOf, name_of
+from index.folders import MadeOf, is_moved, name_of
 from index.manifest import DamagedGenerationError
 from index.moderation_judge import Judge
 from index.moderation_rows import moderation_revisions
@@ -277,6 +277,11 @@ class FolderLibrary:
         settled = made is None or (made.expected is None and made.folder == self._folders[name])
         if generation == 0 or generation != before or not settled:
             made = self._catalogue.made_of(name)
+            mine = self._folders[name]
+            if made is not None and made.folder != mine and view is not None:
+                # A folder that was moved is the same, before a reindex has written that down.
+                moved = is_moved(view.pictures, self._specs[name].folder)
+                made = MadeOf(mine, made.expected) if moved else made
             self._made[name] = generation, made
         return made
 

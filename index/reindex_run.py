@@ -11,7 +11,7 @@ from core.ports import Clock, Embedder, PictureDecoder
 from core.types import Progress, ReindexReport
 from index.catalogue import Catalogue
 from index.encoding import FileWorker
-from index.folders import MadeOf, name_of, not_in
+from index.folders import MadeOf, is_moved, name_of
 from index.growing import Growing
 from index.keeper import Keeper
 from index.library import CollectionSpec
@@ -186,7 +186,10 @@ class ReindexRun:
         """Where it is the first look at this folder: write that down; what is known of it."""
         name, folder = self._spec.name, name_of(self._spec.folder)
         made = await finished_in_thread(self._catalogue.made_of, name)
-        self._elsewhere = made.folder != folder if made is not None else _nothing_of(known, scan)
+        if made is None:
+            self._elsewhere = _nothing_of(known, scan)
+        elif made.folder != folder:
+            self._elsewhere = not await finished_in_thread(is_moved, known.pictures, scan.folder)
         never = not await finished_in_thread(self._catalogue.generation, name)
         self._first = self._elsewhere or never or (made is not None and made.expected is not None)
         if not self._first:
@@ -196,7 +199,7 @@ class ReindexRun:
                 f"The folder {folder} holds no pictures. Nothing was changed.",
                 remedy="Put pictures there, or name another folder.",
             )
-        gone = not_in(known, scan) if self._elsewhere else ()
+        gone = tuple(old.id for old in known.pictures) if self._elsewhere else ()
         expected = MadeOf(folder, len(scan.pictures))
         await finished_in_thread(self._catalogue.begin_folder, name, expected, gone)
         if not gone:
