@@ -1,6 +1,7 @@
 # The tasks of this project. `make run` and `make test` start from nothing but Python >= 3.11.
 #
 #   make run [GALLERY=~/Pictures]   install, then the bot (web chat when no token is set)
+#   make link                       the command tangerine in ~/.local/bin
 #   make test                       install, then the whole suite
 #   make check                      format, lint, types, imports, tests with coverage
 #   make test-all                   the long fault and property suites too
@@ -16,13 +17,28 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 GALLERY ?=
+# A settings file says which model, and the environment would win over it.
+ifeq ($(wildcard tangerine.toml),)
 export TANGERINE_MODEL ?= mini
+endif
+LINKS ?= $(HOME)/.local/bin
 # Packages that would pull others in which nothing of ours uses (torchvision).
 ALONE := open-clip-torch
 
-.PHONY: install install-dev run test test-all check format lint types imports words bench recipe clean
+.PHONY: install install-dev link run test test-all check format lint types imports words bench recipe clean
 
 install: $(VENV)/.installed
+	@echo 'Installed: $(BIN)/tangerine. To call it as tangerine: make link'
+
+# Nothing that is there is replaced, but a link of ours.
+link: $(VENV)/.installed
+	@mkdir -p "$(LINKS)"
+	@if [ -e "$(LINKS)/tangerine" ] && [ ! -L "$(LINKS)/tangerine" ]; then \
+	  echo '$(LINKS)/tangerine is there already, and no link: nothing was changed.'; exit 1; fi
+	ln -sfn "$(CURDIR)/$(BIN)/tangerine" "$(LINKS)/tangerine"
+	@case ":$$PATH:" in *":$(LINKS):"*) ;; *) \
+	  echo 'Your shell does not look there yet: export PATH="$(LINKS):$$PATH"';; esac
+
 install-dev: $(VENV)/.installed-dev
 
 $(BIN)/python:
@@ -39,8 +55,8 @@ $(VENV)/.installed-dev: $(VENV)/.installed scripts/browser.sh
 	sh scripts/browser.sh
 	touch $@
 
-run: install
-	$(BIN)/tangerine run $(if $(GALLERY),--gallery "$(GALLERY)",--demo)
+run: $(VENV)/.installed
+	@$(BIN)/tangerine run $(if $(GALLERY),--gallery "$(GALLERY)",--demo)
 
 test: install-dev
 	$(BIN)/python -m pytest -m "not long"
@@ -68,12 +84,12 @@ types:
 imports:
 	$(BIN)/lint-imports
 
-words: install
+words: $(VENV)/.installed
 	$(BIN)/python scripts/words.py $(LANGUAGE)
 
 COUNT ?= 6000
 .PHONY: demo-fashion
-demo-fashion: install
+demo-fashion: $(VENV)/.installed
 	$(BIN)/python -m recipes.fashion gallery --cache .cache --out data/fashion/gallery --count $(COUNT)
 	TANGERINE_DATA_DIR=data/fashion/index $(BIN)/tangerine run --gallery data/fashion/gallery
 

@@ -144,6 +144,15 @@ class LibraryOfKnownAnswers:
             vars(twin)["caption_words"] = words
         return twin
 
+    def has_file(self, picture: Picture) -> bool:
+        """See the port; no collection of the benchmarks has files, but the question costs."""
+        self._library.has_file(picture)
+        return True
+
+    def expected(self, collection: str) -> int | None:
+        """See the port."""
+        return self._library.expected(collection)
+
     async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
         """See the port."""
         return await self._library.picture_file(picture_id, community)

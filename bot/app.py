@@ -6,7 +6,7 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import structlog
@@ -32,6 +32,7 @@ from bot.failures import Failures
 from bot.health import DiskWatch, IndexWatch, serving_details
 from bot.http_listener import Listener
 from bot.http_server import raise_descriptor_limit
+from bot.instance import Instance, only_one
 from bot.jobs import ReindexJobs
 from bot.languages import Languages
 from bot.let_in import tell_who_is_let_in
@@ -39,10 +40,11 @@ from bot.log_settings import configure_logs
 from bot.observing import Observed, Observer
 from bot.platforms import ChatParts, platforms_of, telegram_memory
 from bot.ports import Readiness
+from bot.preflight import check_start
 from bot.reloading import Live, Reloading, cooldowns
 from bot.service_manager import ServiceManager
 from bot.sheets import Sheets
-from bot.specs import NO_GALLERY, collection_specs
+from bot.specs import collection_specs
 from bot.starting import Starting
 from bot.stopping import asked_by_hangup, stop_on_signals
 from bot.thumbnails import Thumbnails
@@ -50,7 +52,7 @@ from bot.web_app import WebAdapter, WebOptions, WebParts
 from bot.web_waiting import WaitingRoom
 from config.settings import Settings
 from core.browsing import Browser
-from core.errors import NotFound, SettingsError
+from core.errors import SettingsError
 from index.library import LOCAL
 
 _log = structlog.get_logger("bot.app")
@@ -61,25 +63,52 @@ many takes 3 ms, and happened three times in 10,000 requests of 64 callers (``be
 instead of 828 times, which cost each of them 0.04 ms of processor time."""
 
 
-async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Settings]) -> None:
+async def serve(
+    settings: Settings,
+    terminal: Terminal,
+    read: Callable[[Settings], Settings],
+    choose: Callable[[Settings], Awaitable[Settings]],
+) -> None:
     """Run every adapter until SIGTERM or SIGINT; a second signal ends at once.
 
-    At SIGHUP the settings are ``read`` anew, as far as they can change while it runs.
+    ``choose`` says what is shown, and may take its time; at SIGHUP the settings are ``read``
+    anew beside those, as far as they can change while it runs. What is wrong from the start is
+    raised before the model is loaded.
     """
-    if not settings.all_collections:
-        raise NotFound("There is no collection to search.", remedy=NO_GALLERY)
     if not (settings.web.enabled or settings.discord.token or settings.telegram.token):
         raise SettingsError(
             "There is nothing to run: the web chat is off and no token is set.",
             remedy="Set DISCORD_TOKEN or TELEGRAM_TOKEN, or TANGERINE_WEB__ENABLED=true.",
         )
     raise_descriptor_limit()
+    with only_one(settings.data_dir) as instance:
+        await _serve(settings, terminal, read, choose, instance)
+
+
+async def _serve(
+    settings: Settings,
+    terminal: Terminal,
+    read: Callable[[Settings], Settings],
+    choose: Callable[[Settings], Awaitable[Settings]],
+    instance: Instance,
+) -> None:
     stop = stop_on_signals()
     hung_up = asked_by_hangup()
     manager = ServiceManager.of(os.environ, pid=os.getpid())
-    starting = Starting(settings, terminal)
     async with AsyncExitStack() as stack, AsyncExitStack() as meanwhile:
-        listener = await _waiting_room(settings, starting, stack, meanwhile)
+        starting: Starting | None = None
+        listener = await _waiting_room(
+            settings,
+            lambda: starting.unready() if starting else ["what is needed is being fetched"],
+            stack,
+            meanwhile,
+        )
+        if listener is not None:
+            instance.tell(listener.url)
+        settings = shown = await choose(settings)
+        for trouble in await asyncio.to_thread(check_start, settings):
+            terminal.error(trouble.message, trouble.remedy)
+        starting = Starting(settings, terminal)
         await in_background(meanwhile, manager.keep_alive(starting.unready))
         engine = await starting.engine(stack, stop)
         if engine is None:
@@ -98,9 +127,9 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
             configure_logs=configure_logs,
             change_operators=engine.grants.change_operators,
         )
-        reloading = Reloading(settings, live, read=read, terminal=terminal)
+        reloading = Reloading(settings, live, read=lambda: read(shown), terminal=terminal)
         claims = Claims()
-        chat = _chat_parts(engine, jobs, live, claims)
+        chat = _chat_parts(engine, jobs, live, claims, terminal)
         platforms = platforms_of(engine, chat, terminal)
         disk = DiskWatch(settings.data_dir)
 
@@ -169,24 +198,26 @@ def settle() -> None:
 
 
 async def _waiting_room(
-    settings: Settings, starting: Starting, stack: AsyncExitStack, meanwhile: AsyncExitStack
+    settings: Settings, unready: Readiness, stack: AsyncExitStack, meanwhile: AsyncExitStack
 ) -> Listener | None:
     """The web chat's address, answered while the engine starts; None without a web chat."""
     if not settings.web.enabled:
         return None
     listener = await Listener.open(settings.web.host, settings.web.port)
     stack.callback(listener.close)
-    room = WaitingRoom(listener, starting.unready)
+    room = WaitingRoom(listener, unready)
     await room.start()
     meanwhile.push_async_callback(room.stop)
     return listener
 
 
-def _chat_parts(engine: Engine, jobs: ReindexJobs, live: Live, claims: Claims) -> ChatParts:
+def _chat_parts(
+    engine: Engine, jobs: ReindexJobs, live: Live, claims: Claims, terminal: Terminal
+) -> ChatParts:
     settings = engine.settings
     thumbnails = Thumbnails(engine.decoder, store=engine.thumbnails)
     sheets = Sheets(engine.library, engine.decoder, thumbnails)
-    failures = Failures(engine.metrics)
+    failures = Failures(engine.metrics, told=terminal.called.told_to_others)
     languages = Languages()
     telegram = telegram_memory(settings)
     texts = TextMemory(engine.clock)

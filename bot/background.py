@@ -131,6 +131,7 @@ async def index_all(
     engine: Engine, jobs: ReindexJobs, terminal: Terminal, indexes: IndexWatch
 ) -> None:
     """Bring every collection up to date, one after the other; ``indexes`` is told how it went."""
+    soon = engine.awaited.mine = {each.name for each in engine.settings.all_collections}
     # Opened first: beside a scan each would take as long as both, and nobody is answered before.
     await asyncio.gather(*(indexes.look(each.name) for each in engine.settings.all_collections))
     for collection in engine.settings.all_collections:
@@ -138,6 +139,7 @@ async def index_all(
         with terminal.progress() as lines:
             async for progress in jobs.follow(job):
                 lines.update(collection.name, progress)
+        soon.discard(collection.name)
         try:
             report = await asyncio.shield(job.task)
         except TangerineError as error:

@@ -9,7 +9,7 @@ from itertools import islice
 from bot.examples import examples_of
 from bot.presenter import Presenter
 from bot.requests import Request
-from core.errors import EmptyCollection, NotFound, TangerineError
+from core.errors import BeingIndexed, EmptyCollection, NotFound, SourceError, TangerineError
 from core.ports import Library, Moderation, Snapshot
 from core.search import Search
 
@@ -72,7 +72,7 @@ class Choices:
         """Three questions that the community's default collection can answer."""
         try:
             snapshot = await self._library.open(None, request.community)
-        except (EmptyCollection, NotFound):
+        except (EmptyCollection, BeingIndexed, NotFound, SourceError):
             return presenter.words.generic_examples()
         found = examples_of([text for text, _ in snapshot.captions])
         return found or presenter.words.generic_examples()

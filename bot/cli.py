@@ -113,13 +113,16 @@ def run(
 
     async def work(settings: Settings, terminal: Terminal) -> int:
         from bot.app import serve
-        from bot.engine import fetch_demo
+        from bot.chosen import Chosen
         from config.settings import load
 
-        if demo and not settings.all_collections:
-            folder = await fetch_demo(settings, terminal.note)
-            settings = settings.model_copy(update={"gallery": folder})
-        await serve(settings, terminal, lambda: load(context.obj, gallery=settings.gallery))
+        chosen = Chosen(context.obj, gallery, terminal, demo=demo)
+        await serve(
+            settings,
+            terminal,
+            lambda shown: load(context.obj, gallery=shown.gallery),
+            choose=chosen.settings,
+        )
         return 0
 
     execute(context, work, gallery=gallery)
@@ -137,6 +140,11 @@ def find(
     json: AsJson = False,
 ) -> None:
     """Find the pictures that a text describes."""
+    if not text.strip():
+        raise typer.BadParameter(
+            'There are no words to search for. Try: tangerine find "orange fruits"',
+            param_hint="TEXT",
+        )
     ask(
         context,
         "find",

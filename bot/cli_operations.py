@@ -38,12 +38,14 @@ def add_to(app: typer.Typer) -> None:
 
     @app.command()
     def init(
+        context: typer.Context,
         out: Annotated[Path, typer.Option(help="The settings file to make.")] = Path(
             "tangerine.toml"
         ),
         gallery: Annotated[
             Path | None, typer.Option(help="Folder of pictures; also TANGERINE_GALLERY.")
         ] = None,
+        *,
         data_dir: Annotated[
             Path | None, typer.Option(help="Folder for the index; also TANGERINE_DATA_DIR.")
         ] = None,
@@ -51,7 +53,6 @@ def add_to(app: typer.Typer) -> None:
         web_port: Annotated[
             int | None, typer.Option(help="Port of the web chat; also TANGERINE_WEB_PORT.")
         ] = None,
-        *,
         yes: Annotated[
             bool,
             typer.Option(
@@ -64,6 +65,12 @@ def add_to(app: typer.Typer) -> None:
 
         raise typer.Exit(
             write_settings(
-                out, gallery=gallery, data_dir=data_dir, model=model, web_port=web_port, yes=yes
+                context.obj,
+                out,
+                gallery=gallery,
+                data_dir=data_dir,
+                model=model,
+                web_port=web_port,
+                yes=yes,
             )
         )

@@ -23,9 +23,17 @@ from bot.replies import Reply
 from bot.requests import Request
 from bot.searching import Searching
 from bot.tracing import begin_request
-from core.errors import CommunityUnknown, Forbidden, NoPicture, OperatorOnly, TangerineError
+from core.errors import (
+    BeingIndexed,
+    CommunityUnknown,
+    Forbidden,
+    NoPicture,
+    OperatorOnly,
+    TangerineError,
+)
 from core.limits import Kind as Asked
 from core.mapping import CollectionMap, Mapper
+from core.moderation import is_person
 from core.ports import Contributions
 from core.topics import Topics
 from core.types import Progress
@@ -235,6 +243,9 @@ class Commands:
         with self._parts.tracer.span("answer", platform=request.platform) as span:
             try:
                 return await answer(request, presenter)
+            except BeingIndexed as begun:
+                # Nothing went wrong: it is only too early. Whoever asked nothing is told nothing.
+                return Reply() if request.unasked else presenter.being_indexed(begun.total)
             except Exception as error:  # noqa: BLE001 - every failure becomes a reply, here only
                 asked = (request.text, *(str(value) for value in request.options.values()))
                 info = self._parts.failures.explain(
@@ -332,12 +343,15 @@ class Commands:
     async def _help(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
         del invocation
         examples = await self.examples(request)
+        # Whoever runs the bot needs it for the settings; in a group it is nobody's business.
+        own_id = request.requester.partition(":")[2] if is_person(request.community) else ""
         return presenter.help(
             examples,
             is_admin=request.is_admin,
             may_add=request.may_add,
             fields=request.command is not None,
             is_operator=request.is_operator,
+            own_id=own_id,
         )
 
 

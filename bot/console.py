@@ -26,6 +26,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from bot.called import Called
 from bot.printable import printable
 from bot.views import engine_of
 from core.errors import SourceError
@@ -38,6 +39,7 @@ from core.types import (
     Progress,
     ReindexReport,
     SearchResult,
+    SoFar,
 )
 
 _UNESCAPED = re.compile("[\x7f-\x9f]")
@@ -71,7 +73,14 @@ class PlainConsole(Console):
 class Terminal:
     """Standard output for results, standard error for everything else."""
 
-    def __init__(self, *, consoles: tuple[Console, Console] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        called: Called | None = None,
+        consoles: tuple[Console, Console] | None = None,
+    ) -> None:
+        self.called = called or Called()
+        """How commands in messages are to be typed here."""
         # A pipe has no width: what reads it wants lines whole.
         self.out, self.err = consoles or (
             PlainConsole(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH),
@@ -96,7 +105,7 @@ class Terminal:
 
     def note(self, text: str) -> None:
         """Say something that is no result."""
-        self.err.print(escape(text), soft_wrap=True)
+        self.err.print(escape(self.called.told(text)), soft_wrap=True)
 
     def warning(self, cause: str, remedy: str = "") -> None:
         """Say what may not be as meant and, on a line of its own, what to do."""
@@ -106,12 +115,14 @@ class Terminal:
 
     def error(self, cause: str, remedy: str = "") -> None:
         """Say what went wrong and, on a line of its own, what to do."""
-        self.err.print(f"[bold red]error:[/] {escape(cause)}", soft_wrap=True)
+        cause = escape(self.called.told(cause))
+        self.err.print(f"[bold red]error:[/] {cause}", soft_wrap=True)
         if remedy:
             self.note(remedy)
 
     def hits(self, result: SearchResult) -> None:
         """Print the hits as a table."""
+        self._so_far(result.so_far)
         if not result.hits:
             self.note("No picture was found.")
             return
@@ -133,8 +144,16 @@ class Terminal:
             )
         self.out.print(table)
 
+    def _so_far(self, so_far: SoFar | None) -> None:
+        if so_far is not None:
+            self.note(
+                f"{so_far.searched} of {so_far.total} pictures so far; "
+                "the others are being indexed."
+            )
+
     def captions(self, result: DescribeResult) -> None:
         """Print the matching captions as a table."""
+        self._so_far(result.so_far)
         if not result.hits:
             self.note(f"No picture of the collection {result.collection} has a caption.")
             return
@@ -188,7 +207,9 @@ class Terminal:
         for status in collections:
             table.add_row(
                 escape(status.name),
-                str(status.pictures),
+                f"{status.pictures} of {status.expected}"
+                if status.expected
+                else str(status.pictures),
                 str(status.captions),
                 escape(engine_of(status)),
                 str(status.generation),

@@ -65,6 +65,27 @@ def _torn(weights: Path) -> str:
 
 
 def _on_hub(model: str) -> Findings:
+    try:
+        ask_hub(model, timeout_s=_HUB_TIMEOUT_S)
+    except HubUnreachableError as error:
+        message = (
+            f"The model {model} is not on this machine, and the hub cannot be reached ({error})."
+        )
+        remedy = "Connect this machine to the network once, or set TANGERINE_MODEL=mini."
+        return [failed(_CHECK, message, remedy)]
+    message = f"The model {model} is not on this machine yet; the hub has it."
+    return [warning(_CHECK, message, "The first start downloads it: have the network at hand.")]
+
+
+class HubUnreachableError(Exception):
+    """The hub gives no answer; the text is the kind of the error."""
+
+
+def ask_hub(model: str, *, timeout_s: float) -> None:
+    """Ask the hub whether it has a model that may be downloaded from here. Blocking.
+
+    Raises ModelUnavailable where it has none, HubUnreachableError where it does not answer.
+    """
     from huggingface_hub import HfApi  # noqa: PLC0415 - slow imports, both
     from huggingface_hub.errors import (  # noqa: PLC0415
         GatedRepoError,
@@ -75,19 +96,16 @@ def _on_hub(model: str) -> Findings:
 
     repository, _, revision = model.partition("@")
     try:
-        HfApi().model_info(repository, revision=revision or None, timeout=_HUB_TIMEOUT_S)
-    except GatedRepoError:
-        message = f"The model {model} may only be downloaded by people who accepted its terms."
-        return [failed(_CHECK, message, "Accept them on its page and set HF_TOKEN.")]
-    except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError):
-        message = f"There is no model {model} on the hub, nor a folder of that name."
-        return [failed(_CHECK, message, "Correct TANGERINE_MODEL, or set it to mini.")]
-    except Exception as error:  # noqa: BLE001 - whichever HTTP library the hub's client uses
-        message = (
-            f"The model {model} is not on this machine, and the hub cannot be reached "
-            f"({type(error).__name__})."
-        )
-        remedy = "Connect this machine to the network once, or set TANGERINE_MODEL=mini."
-        return [failed(_CHECK, message, remedy)]
-    message = f"The model {model} is not on this machine yet; the hub has it."
-    return [warning(_CHECK, message, "The first start downloads it: have the network at hand.")]
+        HfApi().model_info(repository, revision=revision or None, timeout=timeout_s)
+    except GatedRepoError as error:
+        raise ModelUnavailable(
+            f"The model {model} may only be downloaded by people who accepted its terms.",
+            remedy="Accept them on its page and set HF_TOKEN.",
+        ) from error
+    except (RepositoryNotFoundError, RevisionNotFoundError, HFValidationError) as error:
+        raise ModelUnavailable(
+            f"There is no model {model} on the hub, nor a folder of that name.",
+            remedy="Correct TANGERINE_MODEL, or set it to mini.",
+        ) from error
+    except Exception as error:  # whichever HTTP library the hub's client uses
+        raise HubUnreachableError(type(error).__name__) from error

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from bot.blas import one_core_for_each_product
 from bot.encoding import Need, open_encoder
 from bot.health import folder_bytes, serving_troubles
+from bot.instance import is_running
 from bot.metrics import Metrics
 from bot.ports import ModelCard, Tracer
 from bot.reloading import quotas, search_rules
@@ -60,6 +61,19 @@ class SystemClock:
         return time.monotonic()
 
 
+class Awaited:
+    """Which collections somebody is about to index, though nobody is at it yet."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self.mine: set[str] | None = None
+        """Those whose turn is to come in this process; None where it is not the one that runs."""
+
+    def __call__(self, name: str) -> bool:
+        """Whether this one is. Blocking."""
+        return is_running(self._data_dir) if self.mine is None else name in self.mine
+
+
 @dataclass(frozen=True, slots=True)
 class Engine:
     """Everything that answers questions, without any chat platform."""
@@ -72,6 +86,7 @@ class Engine:
     store: SnapshotStore
     overlays: Overlays
     library: FolderLibrary
+    awaited: Awaited
     reindexer: Reindexer
     contributions: ChatContributions
     moderation: ChatModeration
@@ -183,6 +198,7 @@ async def open_engine(
             StoredGrants.open, overlays, named=[spec.name for spec in specs if spec.is_named]
         )
         grants.change_operators(operators(settings))
+        awaited = Awaited(settings.data_dir)
         library = FolderLibrary(
             specs,
             catalogue,
@@ -191,6 +207,7 @@ async def open_engine(
             identity=encoder.identity,
             judge=Judge(duplicate_cosine=settings.search.duplicate_cosine),
             grants=grants,
+            awaited=awaited,
         )
         reindexer = Reindexer(
             specs,
@@ -240,6 +257,7 @@ async def open_engine(
             store=store,
             overlays=overlays,
             library=library,
+            awaited=awaited,
             reindexer=reindexer,
             contributions=contributions,
             moderation=moderation,
@@ -259,7 +277,7 @@ async def open_engine(
 async def fetch_demo(settings: Settings, on_step: Callable[[str], None]) -> Path:
     """The folder of the demo gallery, fetched where it is not there yet."""
     make_data_dir(settings.data_dir)
-    return await asyncio.to_thread(demo_gallery, settings.data_dir / "demo", on_step)
+    return await asyncio.to_thread(demo_gallery, settings.demo_dir, on_step)
 
 
 def upload_room(settings: Settings) -> UploadRoom:

@@ -81,6 +81,7 @@ def error_words(_: Translate) -> Mapping[str, tuple[str, str]]:
             _("Everybody here together is asking faster than this server allows."),
             again,
         ),
+        "being_indexed": (_("Indexing has begun."), _("Ask again in a moment.")),
         "reindex_running": (
             _("This collection is being indexed already."),
             _("Wait until it is done."),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import structlog
@@ -20,11 +20,15 @@ _HIDDEN = "[asked]"
 class Failures:
     """Explains exceptions. What was asked never reaches the log, only where it went wrong.
 
-    ``log`` is a structlog logger; None takes the program's own.
+    ``log`` is a structlog logger; None takes the program's own. ``told`` writes the commands of
+    a remedy as they have to be typed here.
     """
 
-    def __init__(self, counters: Counters, *, log: Any = None) -> None:
+    def __init__(
+        self, counters: Counters, *, log: Any = None, told: Callable[[str], str] = str
+    ) -> None:
         self._counters = counters
+        self._told = told
         self._log = log if log is not None else structlog.get_logger("bot")
 
     def explain(
@@ -43,7 +47,7 @@ class Failures:
                 self._log.error("failed", code=error.code, cause=error.message, remedy=error.remedy)
             message, remedy = words.error(error)
             retry_after = error.retry_after if isinstance(error, Unavailable) else None
-            return ErrorInfo(error.code, message, remedy, retry_after)
+            return ErrorInfo(error.code, self._told(message), self._told(remedy), retry_after)
         incident = secrets.token_hex(4)
         self._counters.error("internal")
         trace = "".join(traceback.format_exception(error))

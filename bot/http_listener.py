@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import Sequence
 from typing import Self
@@ -12,6 +13,11 @@ from aiohttp import web
 from core.errors import SettingsError
 
 _BACKLOG = 128
+_LAST_PORT = 65_535
+
+
+def _other(port: int) -> int:
+    return port + 1 if port < _LAST_PORT else port - 1
 
 
 class Listener:
@@ -49,6 +55,12 @@ class Listener:
                 # From here on the address is ours alone, and whoever comes waits.
                 one.listen(_BACKLOG)
         except (OSError, OverflowError) as error:
+            if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+                raise SettingsError(
+                    f"The port {port} of {host} is in use already.",
+                    remedy="Stop what uses it, or choose another: "
+                    f"TANGERINE_WEB_PORT={_other(port)}.",
+                ) from error
             reason = error.strerror if isinstance(error, socket.gaierror) else str(error)
             raise SettingsError(
                 f"{who} cannot listen on {host}, port {port}: {reason}.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +15,10 @@ from bot.doctor_discord import PERMISSIONS, DiscordRefusedError, ask_discord, in
 from bot.doctor_telegram import TelegramRefusedError, ask_telegram
 from bot.findings import Finding
 from bot.init_file import Value, already_there, settings_text, write_private
-from core.errors import SettingsError, SourceError
+from bot.record import is_record
+from config.files import NAME
+from config.settings import known_kinds
+from core.errors import ModelUnavailable, SettingsError, SourceError
 
 Bot = TypeVar("Bot")
 
@@ -26,10 +29,20 @@ answering photos that nobody sends to it."""
 _TELEGRAM_STEPS = """\
 Telegram: write to @BotFather: /newbot, then a name and a user name ending in "bot"; it
 answers with the token."""
+_DISCORD_ID = """\
+Your own id makes you an administrator of the bot in every server: in Discord, User Settings,
+Advanced, Developer Mode; then right-click your name anywhere and Copy User ID."""
+_TELEGRAM_ID = """\
+Your own id makes you an administrator of the bot in every chat. If you do not know it, leave it
+empty: the bot tells it when you write /start to it, and it goes to admins in [telegram]."""
+_COMMUNITIES = """\
+Who may search your pictures: web is your own web chat; add servers and chats by their ids, as
+discord:1234567890 (right-click a server, Copy Server ID) or telegram:-1001234567890, with commas
+between them. * is everybody who finds the bot."""
 _NEXT = """\
 Wrote {file}, which only you can read. Now:
-    tangerine doctor --config {file}
-    tangerine run --config {file}"""
+    tangerine doctor{config}
+    tangerine run{config}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +68,8 @@ class Init:
 
     ``asks`` is whether somebody is there to be asked; nobody is with ``--yes``. ``explained``
     is the text of ``config/default.toml``. ``count_pictures`` says how many pictures are in
-    a folder; it blocks and raises SourceError.
+    a folder; it blocks and raises SourceError. ``check_model`` says whether it is known that
+    there is a model of this name; it blocks and raises ModelUnavailable where there is none.
     """
 
     def __init__(
@@ -66,31 +80,35 @@ class Init:
         asks: bool,
         explained: str,
         count_pictures: Callable[[Path], int],
+        check_model: Callable[[str], bool],
     ) -> None:
         self._terminal = terminal
         self._known = known
         self._asks = asks
         self._explained = explained
         self._count = count_pictures
+        self._check_model = check_model
         self._links: list[str] = []
 
     def write(self, file: Path) -> None:
-        """Ask, try, and write ``file``; it is never overwritten. Blocking.
+        """Ask, try, and write ``file``. Blocking.
 
-        Raises SettingsError.
+        Nothing is overwritten but what ``tangerine run`` has left there. Raises SettingsError.
         """
-        if file.exists():
+        record = is_record(file)
+        if file.exists() and not record:
             raise already_there(file)
         known = self._known
         values: dict[str, Value] = {
             "gallery": str(self._gallery()),
             "data_dir": str(self._data_dir(file)),
-            "model": known.model or self._ask("Model, by name or folder", "mini"),
+            "model": self._model(),
         }
         if known.web_port is not None:
             values["web.port"] = known.web_port
         values |= self._discord()
         values |= self._telegram()
+        values["communities"] = self._communities(values)
         given = {
             "discord.api_url": known.discord_api_url,
             "discord.gateway_url": known.discord_gateway_url,
@@ -98,10 +116,12 @@ class Init:
         }
         values |= {name: value for name, value in given.items() if value}
         text = settings_text(values, self._explained)
-        write_private(file, text)
+        write_private(file, text, replacing=record)
         for line in self._links:
             self._terminal.note(line)
-        self._terminal.note(_NEXT.format(file=file))
+        # It is found by itself where it is called what it is looked for as.
+        found = file.absolute() == Path(NAME).absolute()
+        self._terminal.note(_NEXT.format(file=file, config="" if found else f" --config {file}"))
 
     def _gallery(self) -> Path:
         folder = self._known.gallery
@@ -131,6 +151,51 @@ class Init:
         )
         return folder.expanduser().absolute()
 
+    def _model(self) -> str:
+        name = self._known.model
+        while True:
+            if name is None:
+                name = self._ask("Model, by name or folder", "mini").strip()
+            try:
+                if not self._check_model(name):
+                    self._terminal.note(
+                        f"The hub cannot be reached: nobody knows yet whether it has {name}."
+                    )
+            except ModelUnavailable as error:
+                if not self._asks:
+                    raise SettingsError(error.message, remedy=error.remedy) from error
+                self._terminal.error(error.message, error.remedy)
+                name = None
+            else:
+                return name
+
+    def _communities(self, values: Mapping[str, Value]) -> list[str]:
+        mine = [f"telegram:{each}" for each in _listed(values.get("telegram.admins"))]
+        usual = ", ".join(["web", *mine])
+        platforms = {"discord.token", "telegram.token"} & values.keys()
+        if not self._asks or not platforms:
+            return ["web", *mine]
+        self._terminal.note(_COMMUNITIES)
+        while True:
+            answer = self._ask("Who may search", usual)
+            named = tuple(dict.fromkeys(each.strip() for each in answer.split(",") if each.strip()))
+            try:
+                return list(known_kinds(named))
+            except ValueError as error:
+                self._terminal.error(f"{error}.")
+
+    def _own_id(self, steps: str, platform: str) -> list[int]:
+        if not self._asks:
+            return []
+        self._terminal.note(steps)
+        while True:
+            answer = self._ask(f"Your own {platform} id (empty: none)", "").strip()
+            if not answer:
+                return []
+            if answer.isascii() and answer.isdigit():
+                return [int(answer)]
+            self._terminal.error(f"{answer} is no id.", "An id is a number, as 123456789.")
+
     def _discord(self) -> dict[str, Value]:
         token, bot = self._token(
             self._known.discord_token,
@@ -144,7 +209,11 @@ class Init:
                 f"Discord: let {bot.name} into your server ({rights}):\n"
                 f"    {invite_link(bot.application_id)}"
             )
-        return {"discord.token": token} if token else {}
+        if not token:
+            return {}
+        values: dict[str, Value] = {"discord.token": token}
+        mine = self._own_id(_DISCORD_ID, "Discord")
+        return values | ({"discord.admins": mine} if mine else {})
 
     def _telegram(self) -> dict[str, Value]:
         token, bot = self._token(
@@ -162,7 +231,11 @@ class Init:
                     "    /setprivacy at @BotFather, Disable, lets it see every photo of a group"
                 )
             self._links.append("\n".join(steps))
-        return {"telegram.token": token} if token else {}
+        if not token:
+            return {}
+        values: dict[str, Value] = {"telegram.token": token}
+        mine = self._own_id(_TELEGRAM_ID, "Telegram")
+        return values | ({"telegram.admins": mine} if mine else {})
 
     def _token(
         self,
@@ -206,3 +279,7 @@ class Init:
             err=True,
         )
         return answer
+
+
+def _listed(value: Value | None) -> list[int] | list[str]:
+    return value if isinstance(value, list) else []

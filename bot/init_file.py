@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.errors import SettingsError
 
-Value = str | int | bool
+Value = str | int | bool | list[str] | list[int]
 
 _OWNER_ONLY = 0o600
 _HEAD = """\
@@ -20,14 +20,14 @@ _HEAD = """\
 """
 
 
-def settings_text(values: Mapping[str, Value], explained: str) -> str:
+def settings_text(values: Mapping[str, Value], explained: str, *, head: str = _HEAD) -> str:
     """A TOML file with ``values`` (by dotted name, as ``web.port``), each below its comment.
 
-    ``explained`` is the text of ``config/default.toml``, where every setting stands below a
-    comment of its own, commented out itself where it has no default. Raises SettingsError
-    for a value that TOML cannot hold.
+    It begins with ``head``, which is made of comments. ``explained`` is the text of
+    ``config/default.toml``, where every setting stands below a comment of its own, commented
+    out itself where it has no default. Raises SettingsError for a value that TOML cannot hold.
     """
-    lines, section, shown, comment, used = [_HEAD], "", "", list[str](), False
+    lines, section, shown, comment, used = [head], "", "", list[str](), False
     for line in explained.splitlines():
         name, equals, _ = line.removeprefix("# ").partition(" = ")
         if equals and name.isidentifier():
@@ -53,8 +53,17 @@ def settings_text(values: Mapping[str, Value], explained: str) -> str:
     return text
 
 
-def write_private(path: Path, text: str) -> None:
-    """Make a file that nobody but its owner can read. Raises SettingsError, also if it exists."""
+def write_private(path: Path, text: str, *, replacing: bool = False) -> None:
+    """Make a file that nobody but its owner can read.
+
+    Raises SettingsError, also if it exists, unless it is ``replacing`` that one.
+    """
+    if replacing:
+        beside = path.with_name(f".{path.name}.new")
+        beside.unlink(missing_ok=True)
+        write_private(beside, text)
+        beside.replace(path)
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Made with its rights at once: nobody can open it in between.

@@ -39,6 +39,7 @@ from core.types import (
     Progress,
     ReindexReport,
     SearchResult,
+    SoFar,
 )
 
 _SHOWN_FAILURES = 10
@@ -83,7 +84,7 @@ class Presenter:
 
         When no hit of the first page is close, it says so and offers to show them anyway.
         """
-        aside = tuple(Text(note, "note") for note in notes)
+        aside = (*self._so_far(result.so_far), *(Text(note, "note") for note in notes))
         if not result.hits:
             return Reply((*aside, Text(self.words.no_hits())))
         if not result.close_match and not weak:
@@ -115,7 +116,7 @@ class Presenter:
 
     def captions(self, result: DescribeResult, *, notes: Sequence[str] = ()) -> Reply:
         """Stored captions that match a picture, labelled as matched and not generated."""
-        aside = tuple(Text(note, "note") for note in notes)
+        aside = (*self._so_far(result.so_far), *(Text(note, "note") for note in notes))
         if not result.hits:
             return Reply((*aside, Text(self.words.no_captions())))
         lines = tuple(caption_line(self.words, hit) for hit in result.hits)
@@ -175,10 +176,12 @@ class Presenter:
         may_add: bool = False,
         fields: bool = False,
         is_operator: bool = False,
+        own_id: str = "",
     ) -> Reply:
         """What this person may ask, and examples that may be sent as they are.
 
         ``fields``: commands are filled in as a form, as on Discord, and not written.
+        ``own_id``: the person's id on the platform, where it is to be told.
         """
         rows = tuple(
             self.words.help_row(command, fields=fields)
@@ -191,6 +194,7 @@ class Presenter:
                 Text(self.words.try_these(), "note"),
                 Examples(tuple(f"/find {example}" for example in examples)),
                 Facts(rows),
+                *((Text(self.words.your_id(own_id), "note"),) if own_id else ()),
             )
         )
 
@@ -224,6 +228,15 @@ class Presenter:
             heading = self.words.unmatched(len(report.unmatched))
             parts += self._failures(heading, report.unmatched)
         return Reply(tuple(parts))
+
+    def being_indexed(self, total: int) -> Reply:
+        """The answer while nothing can be searched yet; ``total`` 0: not counted yet."""
+        return Reply((Text(self.words.being_indexed(total)),))
+
+    def _so_far(self, so_far: SoFar | None) -> tuple[Text, ...]:
+        if so_far is None:
+            return ()
+        return (Text(self.words.so_far(so_far.searched, so_far.total), "note"),)
 
     def _failures(self, heading: str, failed: Sequence[Failure]) -> list[Part]:
         shown = failed[:_SHOWN_FAILURES]

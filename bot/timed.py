@@ -73,6 +73,14 @@ class TimedLibrary:
         """See the port."""
         return await self._library.picture_file(picture_id, community)
 
+    def has_file(self, picture: Picture) -> bool:
+        """See the port."""
+        return self._library.has_file(picture)
+
+    def expected(self, collection: str) -> int | None:
+        """See the port."""
+        return self._library.expected(collection)
+
     async def status(self, community: str) -> Sequence[CollectionStatus]:
         """See the port."""
         return await self._library.status(community)

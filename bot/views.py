@@ -22,6 +22,7 @@ from core.types import (
     Picture,
     ReindexReport,
     SearchResult,
+    SoFar,
 )
 
 Json = dict[str, Any]
@@ -33,11 +34,13 @@ _DIGITS = 6
 def search_view(result: SearchResult) -> Json:
     """Find and similar: ``{"query", "collection", "hits": [...]}``.
 
-    ``caption_score`` is there where a caption speaks for the picture.
+    ``caption_score`` is there where a caption speaks for the picture. And ``"so_far":
+    {"searched", "total"}`` while the collection is indexed for the first time.
     """
     return {
         "query": result.query,
         "collection": result.collection,
+        **_so_far(result.so_far),
         "hits": [
             {
                 "rank": hit.rank,
@@ -135,8 +138,9 @@ def _date(seconds: float | None) -> str | None:
 
 
 def describe_view(result: DescribeResult) -> Json:
-    """Describe: ``{"hits": [{"rank", "caption", "score", "id", "path"}]}``."""
+    """Describe: ``{"hits": [{"rank", "caption", "score", "id", "path"}]}``, ``so_far`` as above."""
     return {
+        **_so_far(result.so_far),
         "hits": [
             {
                 "rank": hit.rank,
@@ -146,8 +150,14 @@ def describe_view(result: DescribeResult) -> Json:
                 "path": hit.picture.path,
             }
             for hit in result.hits
-        ]
+        ],
     }
+
+
+def _so_far(so_far: SoFar | None) -> Json:
+    if so_far is None:
+        return {}
+    return {"so_far": {"searched": so_far.searched, "total": so_far.total}}
 
 
 def classify_view(result: Classification) -> Json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -21,6 +21,7 @@ from bot.web_page import StaticFiles, tagged, wanted_language
 from bot.web_sessions import requester
 from bot.words import Words
 from core.ports import Library
+from core.types import CollectionStatus
 
 _LONGEST_ACTION = 256
 
@@ -85,12 +86,14 @@ class ChatRoutes:
         """``GET /api/welcome``: what an empty conversation shows and the composer offers."""
         neutral = self._request(request)
         words = self._words(request)
-        pictures = sum(c.pictures for c in await self._library.status(COMMUNITY))
+        states = await self._library.status(COMMUNITY)
+        pictures = sum(state.pictures for state in states)
         examples = await self._commands.examples(neutral)
         topics = await self._commands.topics(neutral)
         return web.json_response(
             {
                 "summary": words.pictures(pictures),
+                **_counts(states),
                 "examples": [f"/find {example}" for example in examples],
                 "topics": list(topics),
                 "max_mib": self._max_bytes / 2**20,
@@ -115,8 +118,12 @@ class ChatRoutes:
             "running": [
                 progress_json(name, progress, words.progress(name, progress))
                 for name, progress in self._commands.running(neutral).items()
-            ]
+            ],
         }
+        if body["running"]:
+            states = await self._library.status(COMMUNITY)
+            body |= _counts(states)
+            body["summary"] = words.pictures(body["pictures"])
         if job:
             body["reply"] = self._reply(await self._commands.progress(job, neutral), request)
         return web.json_response(body)
@@ -155,3 +162,10 @@ class ChatRoutes:
             text=text,
             pictures=pictures,
         )
+
+
+def _counts(states: Sequence[CollectionStatus]) -> dict[str, Any]:
+    """How many pictures can be searched now; of how many, while the rest is indexed, else null."""
+    pictures = sum(state.pictures for state in states)
+    expected = sum(max(state.pictures, state.expected or 0) for state in states)
+    return {"pictures": pictures, "expected": expected if expected > pictures else None}

@@ -25,6 +25,7 @@ from core.errors import (
     InvalidRequest,
     NotFound,
     PictureTooLarge,
+    SourceError,
     TangerineError,
     TooManyRequests,
     Unavailable,
@@ -39,6 +40,8 @@ _STATUS: tuple[tuple[type[TangerineError], int], ...] = (
     (EmptyCollection, 404),
     (TooManyRequests, 429),
     (Unavailable, 503),
+    # A folder that is not there comes back, as a disk does.
+    (SourceError, 503),
 )
 
 # How long a request may take until its answer begins; nothing once it has begun.

@@ -209,6 +209,20 @@ class Words:
             collection=collection, percent=self.percent(progress)
         )
 
+    def so_far(self, searched: int, total: int) -> str:
+        """How much was searched of a collection that is indexed for the first time."""
+        return self._(
+            "{searched} of {total} pictures so far; the others are being indexed."
+        ).format(searched=self.formats.whole(searched), total=self.formats.whole(total))
+
+    def being_indexed(self, total: int) -> str:
+        """Nothing can be searched yet; ``total`` 0: nobody has counted the pictures."""
+        if not total:
+            return self._("Indexing has begun. Ask again in a moment.")
+        return self._(
+            "Indexing has begun: 0 of {total} pictures so far. Ask again in a moment."
+        ).format(total=self.formats.whole(total))
+
     def indexed(self, report: ReindexReport) -> str:
         """What a reindex changed."""
         return self._(
@@ -295,6 +309,10 @@ class Words:
     def welcome(self) -> str:
         """The first words of the help."""
         return self._("Describe a picture in your own words, or send one to find others like it.")
+
+    def your_id(self, own_id: str) -> str:
+        """The id of whoever asks, for the operator's settings."""
+        return self._("Your id here: {id}").format(id=own_id)
 
     def try_these(self) -> str:
         """Stands above examples."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import uvloop
 
+from bot.called import as_called, called
 from bot.console import Terminal
 from bot.log_settings import configure_logs
 from config.settings import Settings, WrongSettingError, load
@@ -19,9 +20,10 @@ Work = Callable[[Settings, Terminal], Coroutine[Any, Any, int]]
 
 def carry_out(config: Path | None, work: Work, **overrides: Any) -> int:
     """Load the settings, do the work, and turn what goes wrong into a line; the exit code."""
-    terminal = Terminal()
+    terminal = Terminal(called=called(config))
     try:
         settings = load(config, **overrides)
+        terminal.called = as_called(terminal.called, settings, config)
         configure_logs(settings)
         return uvloop.run(work(settings, terminal))
     except TangerineError as error:

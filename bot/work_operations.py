@@ -8,12 +8,15 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from bot.called import called
 from bot.console import Terminal
 from bot.doctor import Doctor
 from bot.findings import Finding, Verdict, failed
 from bot.init import Init, Known
 from bot.log_settings import configure_logs
-from config.settings import Settings, WrongSettingError, config_file, load
+from bot.preflight import check_model
+from config.files import config_file
+from config.settings import Settings, WrongSettingError, load
 from core.errors import SettingsError
 from index.walk import walk
 
@@ -25,7 +28,7 @@ _WIDTHS = (max(map(len, Verdict)), len("collections"))
 
 def examine(config: Path | None, *, json: bool) -> int:
     """``tangerine doctor``; 1 where something is wrong."""
-    terminal = Terminal()
+    terminal = Terminal(called=called(config))
     findings = asyncio.run(_examine(config, terminal, quiet=json))
     healthy = all(finding.verdict is not Verdict.FAILED for finding in findings)
     if json:
@@ -34,6 +37,7 @@ def examine(config: Path | None, *, json: bool) -> int:
 
 
 def write_settings(
+    config: Path | None,
     out: Path,
     *,
     gallery: Path | None,
@@ -43,15 +47,16 @@ def write_settings(
     yes: bool,
 ) -> int:
     """``tangerine init``."""
-    terminal = Terminal()
+    terminal = Terminal(called=called(config))
     try:
-        known = _known(load(gallery=gallery, data_dir=data_dir, model=model), web_port)
+        known = _known(load(look=False, gallery=gallery, data_dir=data_dir, model=model), web_port)
         Init(
             terminal,
             known,
             asks=not yes,
             explained=_EXPLAINED.read_text(encoding="utf-8"),
             count_pictures=lambda folder: len(walk(folder).pictures),
+            check_model=check_model,
         ).write(out)
     except SettingsError as error:
         terminal.error(error.message, error.remedy)
@@ -108,4 +113,5 @@ def _show(terminal: Terminal, finding: Finding) -> None:
     head = f"[{colour}]{finding.verdict:<{wide}}[/] {finding.check:<{wider}}"
     terminal.out.print(f"{head} {escape(finding.message)}", soft_wrap=True)
     if finding.remedy:
-        terminal.out.print(f"{'':<{wide + wider + 1}} → {escape(finding.remedy)}", soft_wrap=True)
+        remedy = escape(terminal.called.told(finding.remedy))
+        terminal.out.print(f"{'':<{wide + wider + 1}} → {remedy}", soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -33,6 +34,9 @@ _TASKS: Mapping[str, tuple[str, str]] = {
     "moderate-test": ("work_moderation", "try_criterion"),
 }
 """Module and function: a command imports its own and no other one."""
+
+_QUESTIONS = frozenset({"find", "similar", "describe"})
+"""What needs a folder to be there, and a model: looked at before either takes any time."""
 
 _STORED: Mapping[str, tuple[str, str]] = {
     "status": ("work_status", "stored_status"),
@@ -68,6 +72,10 @@ async def _on_engine(
     from bot.engine import open_engine  # noqa: PLC0415 - slow, and not always needed
 
     task = task_named(name)
+    if name in _QUESTIONS:
+        from bot.preflight import check_question  # noqa: PLC0415 - as in _TASKS
+
+        await asyncio.to_thread(check_question, settings, arguments.get("collection"))
     # Before the task begins, as the time of a search is bounded.
     need: Need = "all" if arguments.get("image") else "texts" if name == "find" else "nothing"
     # Only who repairs goes on without what a damaged log held.

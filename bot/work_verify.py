@@ -65,6 +65,7 @@ def _show_differences(terminal: Terminal, found: Repaired) -> None:
     for difference in found.mended:
         terminal.note(f"repaired: {difference.collection}: {difference.message}")
     for difference in found.left:
-        terminal.out.print(str(difference), soft_wrap=True, markup=False)
+        told = terminal.called.told(str(difference))
+        terminal.out.print(told, soft_wrap=True, markup=False)
     if not found.left:
         terminal.note("Index, catalogue and files agree.")

@@ -21,19 +21,22 @@ class UnreadableFileError(ValueError):
     """A settings file cannot be read; the text says which and why."""
 
 
-def config_file(config: Path | None = None) -> Path | None:
+def config_file(config: Path | None = None, *, look: bool = True) -> Path | None:
     """The settings file that is read, None where there is none.
 
     The first of: ``config``, the one that ``TANGERINE_CONFIG`` names, ``tangerine.toml`` in
     the current folder, and ``tangerine/tangerine.toml`` in the user's configuration folder
     (``XDG_CONFIG_HOME``, else ``~/.config``:
-    https://specifications.freedesktop.org/basedir-spec/latest/).
+    https://specifications.freedesktop.org/basedir-spec/latest/). ``look``: False takes none
+    that nobody has named.
     """
     if config is not None:
         return config
     named = os.environ.get(CONFIG)
     if named is not None:
         return Path(named) if named else None
+    if not look:
+        return None
     return next((file for file in _usual_places() if file.is_file()), None)
 
 

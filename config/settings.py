@@ -32,10 +32,10 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
-    TomlConfigSettingsSource,
 )
 
 from config.addresses import is_loopback
+from config.files import CONFIG, UnreadableFileError, config_file, read_file
 
 # The short names of the command-line contract, and the setting each of them stands for.
 SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -52,8 +52,8 @@ SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
 _SECRETS = ("_TOKEN", "_SECRET")
 _FILE_SUFFIX = "_FILE"
 _PREFIX = "TANGERINE_"
-_CONFIG = "TANGERINE_CONFIG"
 _DEFAULT_COLLECTION = "default"
+_DEMO = "demo"
 _MIB = 2**20
 
 
@@ -76,12 +76,13 @@ def _listed(value: Any) -> Any:
     return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
-def _known_kinds(value: tuple[str, ...]) -> tuple[str, ...]:
+def known_kinds(value: tuple[str, ...]) -> tuple[str, ...]:
+    """The same communities. Raises ValueError for one that no platform has."""
     for community in value:
         if community not in {"*", "web"} and not COMMUNITY.fullmatch(community):
             raise ValueError(
-                f"{community!r}: use web, discord:<server id>, telegram:<chat id>, or * for "
-                "everybody who finds the bot"
+                "use web, discord:<server id>, telegram:<chat id>, or * for everybody who finds "
+                "the bot"
             )
     return value
 
@@ -90,7 +91,7 @@ COMMUNITY = re.compile(r"discord:[0-9]+|telegram:-?[0-9]+")
 """The name of a community on a platform."""
 
 Communities = Annotated[
-    tuple[str, ...], BeforeValidator(_listed), AfterValidator(_known_kinds), NoDecode
+    tuple[str, ...], BeforeValidator(_listed), AfterValidator(known_kinds), NoDecode
 ]
 """Who may search a collection. From the environment: separated by commas."""
 
@@ -364,28 +365,37 @@ class Settings(BaseSettings):
         """The default collection, where there is one, and the further ones."""
         if self.gallery is None:
             return self.collections
-        default = Collection(name=_DEFAULT_COLLECTION, folder=self.gallery)
+        name = _DEMO if self._shows_demo else _DEFAULT_COLLECTION
+        default = Collection(name=name, folder=self.gallery)
         if "communities" in self.model_fields_set:
             default = default.model_copy(update={"communities": self.communities})
         return (default, *self.collections)
 
+    @property
+    def demo_dir(self) -> Path:
+        """Where the demo gallery is kept: a collection of its own name is made of it."""
+        return self.data_dir / _DEMO
 
-def config_file(config: Path | None = None) -> Path | None:
-    """The settings file that :func:`load` reads, None where there is none."""
-    named = os.environ.get(_CONFIG)
-    return config or (Path(named) if named else None)
+    @property
+    def _shows_demo(self) -> bool:
+        gallery, demo = self.gallery, self.demo_dir.absolute()
+        return gallery is not None and demo in gallery.absolute().parents
 
 
 def load(
-    config: Path | None = None, *, environ: Mapping[str, str] | None = None, **overrides: Any
+    config: Path | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    look: bool = True,
+    **overrides: Any,
 ) -> Settings:
     """Read the settings: ``overrides`` > environment > TOML file > defaults.
 
-    ``config`` defaults to ``TANGERINE_CONFIG``; an override that is None does not count.
-    ``environ`` is another program's environment: its ``config`` has been looked for already.
-    Raises WrongSettingError.
+    The file is the one that :func:`config.files.config_file` finds; an override that is None
+    does not count. ``look``: False takes no file that nobody has named. ``environ`` is another
+    program's environment: its ``config`` has been looked for already. Raises WrongSettingError.
     """
-    path = config_file(config) if environ is None else config
+    path = config_file(config, look=look) if environ is None else config
     variables = os.environ if environ is None else environ
     _refuse_unknown(variables)
 
@@ -423,14 +433,10 @@ class _Environment(EnvSettingsSource):
 
 
 def _toml(settings_cls: type[BaseSettings], path: Path | None) -> PydanticBaseSettingsSource:
-    if path is not None and not path.is_file():
-        raise WrongSettingError(
-            f"{_CONFIG} = {path}: there is no such file; name an existing TOML file."
-        )
     try:
-        return TomlConfigSettingsSource(settings_cls, toml_file=path)
-    except (OSError, ValueError) as error:
-        raise WrongSettingError(f"{_CONFIG} = {path}: cannot be read as TOML: {error}.") from None
+        return InitSettingsSource(settings_cls, read_file(path) if path is not None else {})
+    except UnreadableFileError as error:
+        raise WrongSettingError(f"{CONFIG} = {path}: {error}") from None
 
 
 def _short_names(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -458,7 +464,7 @@ def _from_file(environ: Mapping[str, str], name: str) -> str | None:
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
     known = {
-        _CONFIG,
+        CONFIG,
         *SHORT_NAMES,
         *(n + _FILE_SUFFIX for n in SHORT_NAMES if n.endswith(_SECRETS)),
     }

@@ -32,6 +32,7 @@
     │   ├── TooManyRequests       a quota of the requester
     │   │   ├── AskedTooSoon          only the pause after the last question
     │   │   └── CommunityQuotaUsed    a quota of the whole community
+    │   ├── BeingIndexed          nothing of the collection can be searched yet
     │   ├── ReindexRunning        this collection is being reindexed already
     │   └── ShuttingDown          the process is stopping
     ├── CollectionFull        a community has added as many pictures as it may
@@ -285,6 +286,21 @@ class CommunityQuotaUsed(TooManyRequests):
     """The quota of everybody in the community together is used up for now."""
 
     code = "community_quota"
+
+
+class BeingIndexed(Unavailable):
+    """The collection is indexed for the first time, and nothing of it can be searched yet.
+
+    ``total``: the pictures of its folder, 0 where nobody has counted them yet.
+    """
+
+    code = "being_indexed"
+
+    def __init__(
+        self, message: str, *, remedy: str = "", retry_after: float = 2.0, total: int = 0
+    ) -> None:
+        super().__init__(message, remedy=remedy, retry_after=retry_after)
+        self.total = total
 
 
 class ReindexRunning(Unavailable):

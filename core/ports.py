@@ -182,11 +182,22 @@ class Library(Protocol):
         """The current snapshot; None names the community's default collection.
 
         Raises NotFound where the collection does not exist or this community may not
-        search it (the same words for both), EmptyCollection, ModelMismatch.
+        search it (the same words for both), EmptyCollection, BeingIndexed (for the first time,
+        and nothing of it can be searched yet), SourceError (its folder is not there),
+        ModelMismatch.
         """
 
     async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
         """A visible picture and its file. Raises NotFound."""
+
+    def has_file(self, picture: Picture) -> bool:
+        """Whether the file of a picture is where it was indexed; else it is no hit. Blocking."""
+
+    def expected(self, collection: str) -> int | None:
+        """How many pictures a collection has that is being indexed for the first time.
+
+        None once all of them can be searched. From memory, as it was at the last :meth:`open`.
+        """
 
     async def status(self, community: str) -> Sequence[CollectionStatus]:
         """The state of every collection that this community may search."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
@@ -18,7 +18,10 @@ from core.places import LIFTED_AMONG, Judged, Ranking
 from core.ports import Snapshot, VectorIndex
 from core.shared_searches import Lookup, Near, nearest
 from core.standings import Found, Standing, cosine, in_order
-from core.types import Band, CaptionHit, DescribeResult, Hit, SearchResult, Vectors
+from core.types import Band, CaptionHit, DescribeResult, Hit, Picture, SearchResult, Vectors
+
+There = Callable[[Picture], bool]
+"""Whether a picture's file is still where it was indexed. Blocking."""
 
 # How much of an excluded text is taken out of the query, in deviations of its own
 # scores for one of the query's: at 1 the exclusion would weigh as much as the wish.
@@ -81,12 +84,14 @@ def rank_page(
     k: int,
     offset: int,
     seen: Seen | None = None,
+    there: There | None = None,
 ) -> SearchResult:
     """Hits ``offset + 1`` to ``offset + k``, near-duplicates collapsed onto the best one.
 
     Pictures come in the order of their standard scores, those that captions speak for lifted
     (:mod:`core.captions`), and a better band before a worse one. ``seen``: what
     :func:`page_lookup` found for the ranking's vector, where somebody has looked already.
+    ``there``: which pictures may be hits at all; asked of the hits that are counted off alone.
     """
     if seen is None:
         seen = page_lookup(
@@ -106,7 +111,9 @@ def rank_page(
         whole = len(rows) == len(index)
         plain = judged.plain(rows, scores)
         ordered = in_order(plain, lifted, whole=whole, left_out=judged.left_out)
-        found = _collapse(snapshot, calibration, ranking, ordered, offset + k + 1)
+        found = _collapse(
+            snapshot, calibration, ranking, ordered, wanted=offset + k + 1, there=there
+        )
         if len(found) > offset + k or whole:
             break
         ((scores, rows),) = nearest(index, ranking.vector[None], 4 * len(rows))
@@ -179,17 +186,24 @@ def _searched(snapshot: Snapshot, among: NDArray[np.int64] | None) -> VectorInde
 
 
 def captioned_hits(
-    snapshot: Snapshot, calibration: Calibration, query: Vectors, words: str, k: int
+    snapshot: Snapshot,
+    calibration: Calibration,
+    query: Vectors,
+    words: str,
+    *,
+    k: int,
+    there: There | None = None,
 ) -> tuple[Hit, ...]:
     """The ``k`` last rows whose shown caption holds the words, with the query's scores.
 
-    They are in no order of their matches.
+    They are in no order of their matches. ``there``: as in :func:`rank_page`.
     """
     wanted = words.casefold()
     holding = (
         row
         for row in range(len(snapshot.pictures) - 1, -1, -1)
         if wanted in snapshot.pictures[row].caption.casefold()
+        and (there is None or there(snapshot.pictures[row]))
     )
     rows = np.array(list(islice(holding, k)), dtype=np.int64)
     if not len(rows):
@@ -204,15 +218,25 @@ def captioned_hits(
     )
 
 
-def describe_page(snapshot: Snapshot, query: Vectors, k: int) -> DescribeResult:
-    """The ``k`` captions closest to a picture, equal ones (but for case) named once."""
+def describe_page(
+    snapshot: Snapshot, query: Vectors, k: int, there: There | None = None
+) -> DescribeResult:
+    """The ``k`` captions closest to a picture, equal ones (but for case) named once.
+
+    ``there``: as in :func:`rank_page`.
+    """
     index = snapshot.caption_index
     fetch = min(len(index), max(_FIRST_FETCH, 4 * k))
     while True:
         best: dict[str, tuple[int, float]] = {}
         scores, rows = index.search(query[None], fetch)
         for score, row in zip(scores[0], rows[0], strict=True):
-            best.setdefault(snapshot.captions[row][0].casefold(), (int(row), float(score)))
+            if len(best) >= k:
+                break
+            caption, owner = snapshot.captions[row]
+            said = caption.casefold()
+            if said not in best and (there is None or there(snapshot.pictures[owner])):
+                best[said] = int(row), float(score)
         if len(best) >= k or fetch >= len(index):
             break
         fetch = min(len(index), 4 * fetch)
@@ -228,9 +252,11 @@ def _collapse(
     calibration: Calibration,
     ranking: Ranking,
     ordered: Iterator[Standing],
+    *,
     wanted: int,
+    there: There | None,
 ) -> list[Found]:
-    """The first ``wanted`` of them without near-duplicates, or more."""
+    """The first ``wanted`` of them without near-duplicates, or more; only such as are there."""
     shown = _Growing(len(ranking.vector))
     seen = set(ranking.hidden)
     found: list[Found] = []
@@ -243,11 +269,13 @@ def _collapse(
         alike = vectors @ vectors.T
         kept: list[int] = []
         for place, each in enumerate(several):
-            digest = snapshot.pictures[each.row].sha256
-            if not fresh[place] or digest in seen:
+            picture = snapshot.pictures[each.row]
+            if not fresh[place] or picture.sha256 in seen:
                 continue
+            if there is not None and not there(picture):
+                continue  # a copy of it may stand further below
             fresh &= alike[place] < ranking.duplicate_cosine
-            seen.add(digest)
+            seen.add(picture.sha256)
             kept.append(place)
             found.append(each.found)
             if ranking.unwanted is None and len(found) == wanted:

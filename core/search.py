@@ -27,7 +27,7 @@ from core.errors import (
 from core.mixing import mix, wish
 from core.places import Ranking
 from core.ports import Embedder, Labels, Library, PictureDecoder, Snapshot
-from core.ranking import captioned_hits, describe_page, page_lookup, rank_page, without
+from core.ranking import Seen, captioned_hits, describe_page, page_lookup, rank_page, without
 from core.recognition import Posted, Recogniser
 from core.shared_searches import Lookup, SharedSearches
 from core.tagged import Tagger, listed
@@ -37,6 +37,7 @@ from core.types import (
     DescribeResult,
     Hit,
     SearchResult,
+    SoFar,
     Vectors,
 )
 from core.views import View, Way, closest_view, views, ways
@@ -66,9 +67,12 @@ class SearchRules:
 class Search:
     """Answers from the current snapshot of a collection that the community may search.
 
+    A picture whose file is gone is no answer: the next one takes its place.
+
     Every method raises NotFound for a collection that does not exist or is not for this
-    community, EmptyCollection, ModelMismatch, Busy, EncodingFailed, Unavailable (after
-    ``timeout_s``) and ShuttingDown; those that take a picture raise BadPicture and its kin.
+    community, EmptyCollection, BeingIndexed, SourceError, ModelMismatch, Busy, EncodingFailed,
+    Unavailable (after ``timeout_s``) and ShuttingDown; those that take a picture raise
+    BadPicture and its kin.
     """
 
     def __init__(
@@ -146,8 +150,8 @@ class Search:
                     said = told(snapshot, calibration.captions, vectors[-1], unwanted)
                     ranking = without(ranking, vectors[-1], said, calibration)
                 seen = found[-1] if plain else None
-                page = rank_page(
-                    snapshot, calibration, ranking, text, k=k, offset=offset, seen=seen
+                page = self._page(
+                    snapshot, calibration, ranking, text=text, k=k, offset=offset, seen=seen
                 )
                 return page if asked.text else listed(page)
 
@@ -166,7 +170,10 @@ class Search:
             snapshot = await self._library.open(collection, community)
             query = await self._embedder.embed_text(text)
             calibration = await self._calibrate(snapshot)
-            return await asyncio.to_thread(captioned_hits, snapshot, calibration, query, text, k)
+            there = self._library.has_file
+            return await asyncio.to_thread(
+                captioned_hits, snapshot, calibration, query, text, k=k, there=there
+            )
 
     async def similar(
         self,
@@ -214,8 +221,8 @@ class Search:
                 if wanted is not None and asked is not None:
                     ranking = self._refined(ranking, snapshot, calibration, wanted, asked)
                 seen = found[0] if found else None
-                return rank_page(
-                    snapshot, calibration, ranking, words, k=k, offset=offset, seen=seen
+                return self._page(
+                    snapshot, calibration, ranking, text=words, k=k, offset=offset, seen=seen
                 )
 
             return await self._searches.answer(*self._tagger.tagged(snapshot, lookups, rank))
@@ -258,7 +265,7 @@ class Search:
                 )
                 if wanted is not None and asked is not None:
                     ranking = self._refined(ranking, snapshot, calibration, wanted, asked)
-                return rank_page(snapshot, calibration, ranking, words, k=k, offset=offset)
+                return self._page(snapshot, calibration, ranking, text=words, k=k, offset=offset)
 
             return await self._searches.answer(*self._tagger.tagged(snapshot, (), rank))
 
@@ -278,7 +285,9 @@ class Search:
         async with self._in_time():
             snapshot = await self._library.open(collection, community)
             query = await self._embed_picture(picture)
-            return await asyncio.to_thread(describe_page, snapshot, query, k)
+            there = self._library.has_file
+            found = await asyncio.to_thread(describe_page, snapshot, query, k, there)
+            return replace(found, so_far=self._so_far(snapshot))
 
     async def classify(self, picture: bytes | Path, labels: Sequence[str]) -> Classification:
         """Which of these labels fits a picture, without training (zero-shot).
@@ -326,6 +335,34 @@ class Search:
         mixture = mix(ranking.vector, wanted, self._rules.text_weight, calibration)
         said = told(snapshot, calibration.captions, wanted, words)
         return replace(ranking, vector=mixture.vector, mixture=mixture, told=said)
+
+    def _page(
+        self,
+        snapshot: Snapshot,
+        calibration: Calibration,
+        ranking: Ranking,
+        *,
+        text: str | None,
+        k: int,
+        offset: int,
+        seen: Seen | None = None,
+    ) -> SearchResult:
+        page = rank_page(
+            snapshot,
+            calibration,
+            ranking,
+            text,
+            k=k,
+            offset=offset,
+            seen=seen,
+            there=self._library.has_file,
+        )
+        so_far = self._so_far(snapshot)
+        return page if so_far is None else replace(page, so_far=so_far)
+
+    def _so_far(self, snapshot: Snapshot) -> SoFar | None:
+        expected, searched = self._library.expected(snapshot.collection), len(snapshot.pictures)
+        return None if expected is None or expected <= searched else SoFar(searched, expected)
 
     async def _embed_query(
         self, picture: bytes | Path, snapshot: Snapshot

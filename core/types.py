@@ -263,6 +263,14 @@ class ReindexReport:
 
 
 @dataclass(frozen=True, slots=True)
+class SoFar:
+    """How many pictures were searched, of how many, while the rest is still being indexed."""
+
+    searched: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class SearchResult:
     """One page of hits.
 
@@ -270,7 +278,8 @@ class SearchResult:
     of hits before this page; ``has_more`` whether another page follows; ``close_match``
     is False when every hit of the first page is weak. ``strong`` and ``fair``: how many hits
     of these bands there are up to the end of this page; where they are fewer than all of
-    those, there are no others, but for a text mixed with a picture.
+    those, there are no others, but for a text mixed with a picture. ``so_far``: how much was
+    searched, where the collection is being indexed for the first time.
     """
 
     query: str | None
@@ -281,14 +290,16 @@ class SearchResult:
     close_match: bool
     strong: int = 0
     fair: int = 0
+    so_far: SoFar | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DescribeResult:
-    """Stored captions that match a picture, best first."""
+    """Stored captions that match a picture, best first; ``so_far`` as in SearchResult."""
 
     collection: str
     hits: tuple[CaptionHit, ...]
+    so_far: SoFar | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +307,8 @@ class CollectionStatus:
     """What ``tangerine status`` says of one collection.
 
     ``index``: the engine that searches it; ``recall``: the share of the true ten best
-    pictures that it finds, as measured on the collection, None where it finds all.
+    pictures that it finds, as measured on the collection, None where it finds all;
+    ``expected``: how many pictures there are, until all were indexed once.
     """
 
     name: str
@@ -305,6 +317,7 @@ class CollectionStatus:
     index: str
     generation: int
     recall: float | None = None
+    expected: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

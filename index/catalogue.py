@@ -10,7 +10,7 @@ picture encoding, because vectors belong to bytes and texts, not to paths.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,8 +19,9 @@ from sqlalchemy import func, select, update
 from core.types import Failure, ModelIdentity
 from index.contents import Contents, identity_of
 from index.database import BUSY_SECONDS, Database, open_database
+from index.folders import MadeOf, made_of, put_in, put_made_of, take_out
 from index.known import KnownPart, known_at, known_of
-from index.records import Batch, Changes, Known, RunProgress, text_hash
+from index.records import Batch, Changes, Known, NewPicture, RunProgress, text_hash
 from index.rows import restricted
 from index.schema import (
     caption_vectors,
@@ -177,6 +178,11 @@ class Catalogue:
         with self._database.read() as connection:
             yield Contents(connection, collection)
 
+    def made_of(self, collection: str) -> MadeOf | None:
+        """Which folder it was made of, None where it never was or nobody wrote it down."""
+        with self._database.read() as connection:
+            return made_of(connection, collection)
+
     # What a repair does
 
     def rehash_captions(self, collection: str) -> None:
@@ -235,11 +241,32 @@ class Catalogue:
             save_batch(connection, run, collection, fingerprint, batch)
             connection.execute(update(runs).where(runs.c.id == run).values(done=done, total=total))
 
-    def apply(self, run: int, collection: str, identity: ModelIdentity, changes: Changes) -> int:
+    def begin_folder(self, collection: str, made: MadeOf, gone: Sequence[str] = ()) -> None:
+        """Make the collection one of this folder, without the pictures of these ids."""
+        with self._database.write() as connection:
+            put_made_of(connection, collection, made)
+            take_out(connection, collection, gone, now=self._now())
+
+    def grow(self, collection: str, identity: ModelIdentity, added: Sequence[NewPicture]) -> None:
+        """Let pictures be searched whose vectors are kept, before a run is finished."""
+        with self._database.write() as connection:
+            put_in(connection, collection, identity, added)
+
+    def apply(
+        self,
+        run: int,
+        collection: str,
+        identity: ModelIdentity,
+        changes: Changes,
+        folder: str | None = None,
+    ) -> int:
         """Turn the collection into its next state, all of it or nothing; its generation.
 
         The generation counts up only where a search may find something else than before.
-        Ids of removed pictures are never used again. The run is finished by it.
+        Ids of removed pictures are never used again. The run is finished by it; ``folder`` is
+        the one that all of the collection is made of now.
         """
         with self._database.write() as connection:
+            if folder is not None:
+                put_made_of(connection, collection, MadeOf(folder))
             return apply_changes(connection, run, collection, identity, changes, now=self._now())

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from core.errors import SourceError
 from index.caption_texts import tidy
+from index.drawn import draw_all
 from index.packages import fetch_debian, fetch_npm
 from index.walk import PICTURE_SUFFIXES
 
@@ -31,19 +32,23 @@ _READY = ".complete"
 def demo_gallery(cache: Path, on_step: Callable[[str], None]) -> Path:
     """A folder of captioned pictures, fetched once and kept under ``cache``. Blocking.
 
-    Tux Paint's stamps from Debian, or where that is not to be had the emoji from npm.
-    ``on_step`` is told what happens, in words for the user. Raises SourceError, which says
-    how to use a folder of one's own.
+    Tux Paint's stamps from Debian, or where that is not to be had the emoji from npm, or where
+    neither is our own drawings. ``on_step`` is told what happens, in words for the user. Raises
+    SourceError, which says how to use a folder of one's own.
     """
+    galleries = (("stamps", _stamps), ("emoji", _emoji), ("drawings", _drawings))
+    for name, _ in galleries:
+        # Also where a better one might be fetched by now: trying takes its time.
+        if (cache / name / _READY).exists():
+            return cache / name
     reasons: list[str] = []
-    for name, fill in (("stamps", _stamps), ("emoji", _emoji)):
+    for name, fill in galleries:
         gallery = cache / name
-        if (gallery / _READY).exists():
-            return gallery
         try:
             _once(gallery, partial(fill, cache, on_step))
         except SourceError as error:
             reasons.append(error.message)
+            on_step(error.message)
         except OSError as error:
             reasons.append(f"The demo gallery cannot be written ({error.strerror}).")
         else:
@@ -131,6 +136,12 @@ def _emoji(cache: Path, on_step: Callable[[str], None], target: Path) -> None:
     if not count:
         raise SourceError(f"The package {EMOJI[0]} holds no pictures with labels.")
     on_step(f"{count} captioned emoji are ready.")
+
+
+def _drawings(cache: Path, on_step: Callable[[str], None], target: Path) -> None:
+    del cache
+    count = draw_all(target)
+    on_step(f"{count} captioned drawings that come with Tangerine are ready.")
 
 
 def _labels(path: Path) -> Mapping[str, str]:

@@ -50,7 +50,8 @@ class FileWorker:
     bounds the pictures that are decoded at once, ``in_flight`` the files under way in all,
     and so the pixels in memory. ``on_done`` is told how many files are done, of how many.
     ``recall`` tells of contents that are not among ``encoded`` whether they have a vector all
-    the same, and the size of the picture; it may block.
+    the same, and the size of the picture; it may block. ``after_file`` follows each file that
+    is through, with the numbers of ``on_done``.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class FileWorker:
         in_flight: int,
         on_done: Callable[[int, int], None],
         recall: Callable[[str], tuple[int, int] | None] | None = None,
+        after_file: Callable[[FileWorker, int, int], Awaitable[None]] | None = None,
     ) -> None:
         self._embedder = embedder
         self._decoder = decoder
@@ -79,6 +81,7 @@ class FileWorker:
         self._in_flight = in_flight
         self._on_done = on_done
         self._recall = recall
+        self._after_file = after_file
         self.contents: dict[str, str] = {}
         """SHA-256 of every file that could be read, by path."""
         self.failed: dict[str, Failure] = {}
@@ -125,6 +128,8 @@ class FileWorker:
             self._done += 1
             self._on_done(self._done, self._total)
             await self._keeper.file_done(done=self._done, total=self._total)
+            if self._after_file is not None:
+                await self._after_file(self, self._done, self._total)
 
     async def _file(self, picture: SourcePicture) -> None:
         path = self._locate(picture.path)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import stat
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import (
+    BeingIndexed,
     CommunityUnknown,
     EmptyCollection,
     ModelMismatch,
     NotFound,
+    SourceError,
 )
 from core.moderation import community_of
 from core.types import UPLOADED, CollectionStatus, ModelIdentity, Picture
 from index.catalogue import Catalogue
 from index.composed import View
+from index.folders import MadeOf, is_moved, name_of
 from index.grants import StoredGrants
 from index.manifest import DamagedGenerationError
 from index.moderation_judge import Judge
@@ -37,6 +41,29 @@ __all__ = ["EVERYBODY", "LOCAL", "WEB", "CollectionSpec", "FolderLibrary"]
 _NOBODY: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a community sees of a collection, and whether its folder is there where it counts."""
+
+    view: View | None
+    folder_there: bool
+
+
+def folder_gone(spec: CollectionSpec, *, named: bool) -> SourceError:
+    """The error for a collection whose folder is not there; ``named``: where it should be."""
+    where = f": {spec.folder}" if named else ""
+    return SourceError(
+        f"The folder of the collection {spec.name!r} is not there{where}.",
+        remedy="Mount it, or put it back; nothing of what is indexed is lost.",
+    )
+
+
+def being_indexed(total: int) -> BeingIndexed:
+    """The error for a collection of which nothing can be searched yet."""
+    far = f": 0 of {total} pictures so far" if total else ""
+    return BeingIndexed(f"Indexing has begun{far}.", remedy="Ask again in a moment.", total=total)
+
+
 class FolderLibrary:
     """The Library port over folders of pictures; every blocking step runs in a thread.
 
@@ -44,6 +71,8 @@ class FolderLibrary:
     ``default`` comes first wherever it may be seen. ``identity`` is the model that encodes
     the queries; without it (a program that only shows the state) any snapshot is opened.
     ``grants`` let communities in beside those of the specs.
+    ``awaited``: whether somebody is about to index a collection, beside those who are at it.
+    Blocking.
     """
 
     def __init__(
@@ -57,6 +86,7 @@ class FolderLibrary:
         default: str | None = None,
         judge: Judge | None = None,
         grants: StoredGrants | None = None,
+        awaited: Callable[[str], bool] = lambda _: False,
     ) -> None:
         # sorted() is stable: after the default one, the order of the settings.
         self._specs = {
@@ -67,6 +97,10 @@ class FolderLibrary:
         self._overlays = overlays
         self._views = Views(store, overlays, judge)
         self._looks = Together(self._look)
+        self._about_to_begin = awaited
+        # What each collection is made of, as of a generation, and how its folder is called.
+        self._made: dict[str, tuple[int, MadeOf | None]] = {}
+        self._folders = {spec.name: name_of(spec.folder) for spec in specs}
         self._identity = identity
         self._grants = grants
         # Asked several times for each question, and changed once in a month.
@@ -128,32 +162,51 @@ class FolderLibrary:
 
         Raises ModelMismatch, CatalogueError.
         """
-        view = await self._looks((spec.name, spec.viewpoint(community)))
-        if view is not None:
-            self._check_model(view)
-        return view
+        return (await self._seen(spec, community)).view
 
     async def open(self, collection: str | None, community: str) -> View:
         """The current snapshot; None names the community's default collection.
 
         Raises NotFound where the collection does not exist or this community may not
-        search it (the same words for both), CommunityUnknown, EmptyCollection, ModelMismatch,
-        CatalogueError.
+        search it (the same words for both), CommunityUnknown, EmptyCollection, BeingIndexed,
+        SourceError (its folder is not there), ModelMismatch, CatalogueError.
         """
         spec = self.spec(collection, community)
-        view = await self.view(spec, community)
-        if view is None:
-            raise EmptyCollection(
-                f"Nothing is indexed yet in {spec.name!r}.",
-                remedy=f"Run: tangerine reindex --collection {spec.name}",
-            )
-        if not view.pictures:
+        seen = await self._seen(spec, community)
+        if not seen.folder_there:
+            raise folder_gone(spec, named=community == LOCAL)
+        view = seen.view
+        if view is None or not view.pictures:
+            if await asyncio.to_thread(self._awaited, spec.name):
+                raise being_indexed(self.expected(spec.name) or 0)
+            if view is None:
+                raise EmptyCollection(
+                    f"Nothing is indexed yet in {spec.name!r}.",
+                    remedy=f"Run: tangerine reindex --collection {spec.name}",
+                )
             raise EmptyCollection(
                 f"There are no pictures in {spec.name!r}.",
                 remedy="Put pictures into its folder, then run: "
                 f"tangerine reindex --collection {spec.name}",
             )
         return view
+
+    def expected(self, collection: str) -> int | None:
+        """See the port."""
+        _, made = self._made.get(collection, (0, None))
+        return None if made is None else made.expected
+
+    def has_file(self, picture: Picture) -> bool:
+        """See the port: one question to the system, as it is asked for every hit."""
+        spec = self._specs[picture.collection]
+        if picture.path.startswith(UPLOADED):
+            file = self._overlays.files.find(spec.name, picture.id)
+        else:
+            file = spec.folder / picture.path
+        try:
+            return stat.S_ISREG(file.stat().st_mode)
+        except (OSError, ValueError):
+            return False
 
     @property
     def views(self) -> Views:
@@ -177,8 +230,44 @@ class FolderLibrary:
             for name in self.visible(community)
         ]
 
-    def _look(self, which: tuple[str, Viewpoint]) -> View | None:
-        return self._views.current(*which)
+    def _awaited(self, name: str) -> bool:
+        # A run that was killed is unfinished, too: then nobody holds the lock.
+        begun = self._catalogue.unfinished_run(name) is not None and self._store.is_written(name)
+        return begun or self._about_to_begin(name)
+
+    async def _seen(self, spec: CollectionSpec, community: str) -> _Seen:
+        seen = await self._looks((spec.name, spec.viewpoint(community)))
+        if seen.view is not None:
+            self._check_model(seen.view)
+        return seen
+
+    def _look(self, which: tuple[str, Viewpoint]) -> _Seen:
+        name, viewpoint = which
+        view = self._views.current(name, viewpoint)
+        made = self._made_of(name, view)
+        there = True
+        if view is not None:
+            if made is not None and made.folder != self._folders[name]:
+                view = None  # the pictures of another folder, until this one is indexed
+            # Rows of the folder stand before what was added in chat.
+            elif view.pictures and not view.pictures[0].path.startswith(UPLOADED):
+                there = self._specs[name].folder.is_dir()
+        return _Seen(view, there)
+
+    def _made_of(self, name: str, view: View | None) -> MadeOf | None:
+        """What it is made of: asked anew while a folder is begun, else once a generation."""
+        generation = 0 if view is None else view.generation
+        before, made = self._made.get(name, (0, None))
+        settled = made is None or (made.expected is None and made.folder == self._folders[name])
+        if generation == 0 or generation != before or not settled:
+            made = self._catalogue.made_of(name)
+            mine = self._folders[name]
+            if made is not None and made.folder != mine and view is not None:
+                # A folder that was moved is the same, before a reindex has written that down.
+                moved = is_moved(view.pictures, self._specs[name].folder)
+                made = MadeOf(mine, made.expected) if moved else made
+            self._made[name] = generation, made
+        return made
 
     def _check_model(self, snapshot: View) -> None:
         mine = self._identity
@@ -237,7 +326,7 @@ class FolderLibrary:
 
     def _status(self, spec: CollectionSpec, community: str) -> CollectionStatus:
         name = spec.name
-        generation = self._catalogue.generation(name)
+        generation, made = self._catalogue.generation(name), self._catalogue.made_of(name)
         viewpoint = spec.viewpoint(community)
         if self._moderated(viewpoint):
             pictures, captions = self._shown(name, viewpoint)
@@ -262,6 +351,7 @@ class FolderLibrary:
             index=kind,
             generation=generation,
             recall=recall,
+            expected=None if made is None else made.expected,
         )
 
     def _moderated(self, viewpoint: Viewpoint) -> bool:

@@ -287,6 +287,19 @@ def _imported(connection: Connection) -> None:
         )
 
 
+def _folders(connection: Connection) -> None:
+    """Version 8: which folder each collection was made of."""
+    eighth = MetaData()
+    Table(
+        "folders",
+        eighth,
+        Column("collection", String(64), primary_key=True),
+        Column("folder", Text, nullable=False),
+        Column("expected", Integer),
+    )
+    eighth.create_all(connection)
+
+
 MIGRATIONS: Sequence[Migration] = (
     _first_schema,
     _overlays,
@@ -295,6 +308,7 @@ MIGRATIONS: Sequence[Migration] = (
     _looks,
     _grants,
     _imported,
+    _folders,
 )
 """The step at position ``n`` leads from version ``n`` to version ``n + 1``."""
 

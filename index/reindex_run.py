@@ -11,6 +11,8 @@ from core.ports import Clock, Embedder, PictureDecoder
 from core.types import Progress, ReindexReport
 from index.catalogue import Catalogue
 from index.encoding import FileWorker
+from index.folders import MadeOf, is_moved, name_of
+from index.growing import Growing
 from index.keeper import Keeper
 from index.library import CollectionSpec
 from index.overlays import Overlays
@@ -72,6 +74,10 @@ class ReindexRun:
         self._suspects = suspects
         self._tell = tell
         self._named = named
+        # Whether not all of this folder was ever indexed, or what is known is of another one.
+        self._first = self._elsewhere = False
+        self._left_behind = self._whole = 0
+        self._growing: Growing | None = None
         self.plain_place = plain_place
         """Which folder it is, where changes in it may be looked at alone from now on."""
 
@@ -88,6 +94,8 @@ class ReindexRun:
             known, scan, total, elsewhere = part.known, part.scan, part.total, part.failures
         self._check_model(known)
         if part is None:
+            known = await self._begin_folder(known, scan)
+            total = len(known.pictures)
             self._check_folder(known, scan)
         done = await self._done(known, scan, total, elsewhere, whole=part is None)
         if scan.plain and place == await finished_in_thread(place_of, self._spec.folder):
@@ -104,11 +112,12 @@ class ReindexRun:
         whole: bool,
     ) -> ReindexReport:
         """Make the catalogue say what was scanned; ``elsewhere`` are failures that stay."""
-        name, identity = self._spec.name, self._embedder.identity
+        name, identity, before = self._spec.name, self._embedder.identity, total
         run = await finished_in_thread(
             self._catalogue.begin_run, name, identity.fingerprint, full=self._full
         )
         chat = UploadPass(self._overlays, name, scan.folder)
+        self._whole = len(scan.pictures)
         since = run if self._full else 0
         vectors = RunVectors(self._catalogue, identity.fingerprint, name, since=since)
         worker = await self._worker(run, known, scan, chat, vectors, whole=whole)
@@ -119,6 +128,10 @@ class ReindexRun:
         if await vectors.lost(worker, known, [*scan.pictures, *added]):
             await self._work(worker, [*scan.pictures, *added])
 
+        grown = self._growing.added if self._growing is not None else 0
+        if grown:
+            known = await finished_in_thread(self._catalogue.known, name)
+            total = len(known.pictures)
         self._tell(Progress(stage="commit", done=0, total=len(scan.pictures)))
         bad_uploads = await finished_in_thread(chat.failures, worker, added)
         present, failures = outcome(scan, worker, [*bad_uploads, *elsewhere])
@@ -135,9 +148,13 @@ class ReindexRun:
             paths=paths,
             mended=bool(self._suspects),
             vanished=frozenset(known.stamps.keys() - paths),
-            sweeping=whole,
+            # The vectors of another folder's pictures stay until the next run: whoever
+            # mistook the folder goes back to it at no cost.
+            sweeping=whole and not self._elsewhere,
         )
-        generation = await finished_in_thread(self._catalogue.apply, run, name, identity, changes)
+        generation = await finished_in_thread(
+            self._catalogue.apply, run, name, identity, changes, name_of(self._spec.folder)
+        )
         await self._publish(known, changes, generation, whole=whole)
         late = whole and await self._latecomers(worker, chat)
         if added or late:
@@ -145,10 +162,10 @@ class ReindexRun:
         self._tell(Progress("commit", len(scan.pictures), len(scan.pictures)))
         return ReindexReport(
             collection=name,
-            added=len(difference.added),
+            added=grown + len(difference.added),
             changed=len(difference.changed),
-            removed=len(difference.removed),
-            unchanged=total - len(difference.changed) - len(difference.removed),
+            removed=self._left_behind + len(difference.removed),
+            unchanged=max(0, before - len(difference.changed) - len(difference.removed)),
             failed=tuple(bad.failure for bad in failures),
             seconds=0.0,
         )
@@ -164,6 +181,32 @@ class ReindexRun:
                 same = known.identity == self._embedder.identity and not self._full
                 await finished_in_thread(self._store.commit, name, changes if same else None)
             await finished_in_thread(self._store.merge, name)
+
+    async def _begin_folder(self, known: Known, scan: Scan) -> Known:
+        """Where it is the first look at this folder: write that down; what is known of it."""
+        name, folder = self._spec.name, name_of(self._spec.folder)
+        made = await finished_in_thread(self._catalogue.made_of, name)
+        if made is None:
+            self._elsewhere = _nothing_of(known, scan)
+        elif made.folder != folder:
+            self._elsewhere = not await finished_in_thread(is_moved, known.pictures, scan.folder)
+        never = not await finished_in_thread(self._catalogue.generation, name)
+        self._first = self._elsewhere or never or (made is not None and made.expected is not None)
+        if not self._first:
+            return known
+        if self._elsewhere and not scan.pictures:
+            raise SourceError(
+                f"The folder {folder} holds no pictures. Nothing was changed.",
+                remedy="Put pictures there, or name another folder.",
+            )
+        gone = tuple(old.id for old in known.pictures) if self._elsewhere else ()
+        expected = MadeOf(folder, len(scan.pictures))
+        await finished_in_thread(self._catalogue.begin_folder, name, expected, gone)
+        if not gone:
+            return known
+        self._left_behind = len(gone)
+        await finished_in_thread(self._store.commit, name)
+        return await finished_in_thread(self._catalogue.known, name)
 
     def _part(self) -> ScanPart | None:
         """What the named paths hold; None where all of the folder has to be looked at."""
@@ -182,7 +225,12 @@ class ReindexRun:
             todo = [picture for picture in pictures if worker.needs_work(picture)]
             if not todo:
                 break
-            await worker.work(todo)
+            await worker.work(todo if self._growing is None else self._growing.in_turn(todo))
+
+    def _told(self, done: int, total: int) -> None:
+        # Of a first run, all of the folder is told, also where a killed one has done a part.
+        ready = max(0, self._whole - total) if self._first else 0
+        self._tell(Progress("encode", ready + done, ready + total))
 
     async def _latecomers(self, worker: FileWorker, chat: UploadPass) -> bool:
         """Encode what was added meanwhile by a process with the model before; whether any was.
@@ -224,24 +272,37 @@ class ReindexRun:
     ) -> FileWorker:
         encoded, texts = await (vectors.all() if whole else vectors.at(known, scan))
         suspects = self._suspects
+        keeper = Keeper(
+            self._catalogue,
+            self._clock,
+            run=run,
+            collection=self._spec.name,
+            fingerprint=self._embedder.identity.fingerprint,
+        )
+        if self._first and not (self._full and known.pictures):
+            self._growing = Growing(
+                self._catalogue,
+                self._store,
+                self._clock,
+                keeper,
+                collection=self._spec.name,
+                identity=self._embedder.identity,
+                scan=scan,
+                known=frozenset(old.path for old in known.pictures),
+            )
         worker = FileWorker(
             embedder=self._embedder,
             decoder=self._decoder,
-            keeper=Keeper(
-                self._catalogue,
-                self._clock,
-                run=run,
-                collection=self._spec.name,
-                fingerprint=self._embedder.identity.fingerprint,
-            ),
+            keeper=keeper,
             locate=chat.locate,
             encoded={key: size for key, size in encoded.items() if key not in suspects.pictures},
             texts=texts - suspects.texts,
             bad={} if self._full else dict(known.bad),
             decoding=self._decoding,
             in_flight=self._in_flight,
-            on_done=lambda done, total: self._tell(Progress("encode", done, total)),
+            on_done=self._told,
             recall=None if whole else vectors.recall,
+            after_file=self._growing.after_file if self._growing is not None else None,
         )
         for picture in scan.pictures:
             stamp = known.stamps.get(picture.path)
@@ -283,3 +344,12 @@ class ReindexRun:
                 f"No picture could be encoded ({broken[0].reason}). Nothing was changed.",
                 remedy="Check the device and its memory, then reindex again.",
             )
+
+
+def _nothing_of(known: Known, scan: Scan) -> bool:
+    """Whether a folder that nobody has noted the name of is plainly another one now.
+
+    As after an update: catalogues of before say nothing about it.
+    """
+    here = {picture.path for picture in scan.pictures}
+    return bool(here and known.pictures) and here.isdisjoint(old.path for old in known.pictures)

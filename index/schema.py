@@ -279,6 +279,16 @@ labels = Table(
     Column("vectors", LargeBinary, nullable=False),
 )
 
+# Which folder a collection was made of when it was indexed last.
+folders = Table(
+    "folders",
+    metadata,
+    Column("collection", String(64), primary_key=True),
+    Column("folder", Text, nullable=False),
+    # How many pictures it holds, until all of them have been indexed once; then NULL.
+    Column("expected", Integer),
+)
+
 schema_version = Table(
     "schema_version",
     metadata,

@@ -100,6 +100,19 @@ class SnapshotStore:
         """
         return self._slot(collection).files.lock()
 
+    def is_written(self, collection: str) -> bool:
+        """Whether somebody holds the :meth:`writer_lock`, in whatever process.
+
+        To be asked only where a run has begun: whoever asks has the lock for a moment.
+        """
+        try:
+            with self.writer_lock(collection).acquire(blocking=False):
+                return False
+        except Timeout:
+            return True
+        except (OSError, CatalogueError):
+            return False
+
     def current(self, collection: str) -> Generation | None:
         """The current snapshot, None before the first reindex.
 

@@ -57,6 +57,14 @@ def inside(folder: Path, path: Path) -> bool:
         return False
 
 
+def holds_pictures(folder: Path) -> bool:
+    """Whether there is any picture under a folder; looks no further than to the first ones.
+
+    Raises SourceError where the folder itself is unreadable.
+    """
+    return _Walker(_root_of(folder), lambda _count: None).finds_any()
+
+
 def walk(folder: Path, on_found: Callable[[int], None] = lambda _count: None) -> Walk:
     """The pictures and caption files under a folder.
 
@@ -64,6 +72,10 @@ def walk(folder: Path, on_found: Callable[[int], None] = lambda _count: None) ->
     found where they are), links that lead outside are failures. ``on_found`` is told the
     number of pictures so far. Raises SourceError where the folder itself is unreadable.
     """
+    return _Walker(_root_of(folder), on_found).run()
+
+
+def _root_of(folder: Path) -> Path:
     try:
         root = folder.resolve(strict=True)
         with os.scandir(root):
@@ -73,7 +85,7 @@ def walk(folder: Path, on_found: Callable[[int], None] = lambda _count: None) ->
             f"The folder {folder} cannot be read ({getattr(error, 'strerror', None) or error}).",
             remedy="Check that it exists, is mounted and may be read by this user.",
         ) from error
-    return _Walker(root, on_found).run()
+    return root
 
 
 def walk_below(root: Path, prefix: str) -> Walk:
@@ -95,6 +107,12 @@ class _Walker:
         self._failures: list[Failure] = []
         self._unreadable: list[str] = []
         self._linked = False
+
+    def finds_any(self) -> bool:
+        waiting = [""]
+        while waiting and not self._pictures:
+            waiting.extend(self._folder(waiting.pop()))
+        return bool(self._pictures)
 
     def run(self, start: str = "") -> Walk:
         waiting = [start]

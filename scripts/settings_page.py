@@ -27,12 +27,13 @@ EXPLAINED = ROOT / "config" / "default.toml"
 
 _HEAD = """# Settings
 
-Settings come from the environment, else from a TOML file (`--config`, or `TANGERINE_CONFIG`),
-else from the defaults. `tangerine init` writes such a file. Every setting has an environment
-variable, `TANGERINE_<SECTION>__<NAME>`; some have a shorter name besides, which is the one
-shown. A name with `_FILE` behind it, as `DISCORD_TOKEN_FILE`, names a file that holds the
-secret. A wrong setting stops the start with one line that says what is allowed; `tangerine
-doctor` says it, too.
+Settings come from the environment, else from a TOML file (`--config`, or `TANGERINE_CONFIG`, or
+`tangerine.toml` in the current folder or in `~/.config/tangerine`), else from the defaults.
+Relative paths in the file begin at its own folder. `tangerine init` writes such a file. Every
+setting has an environment variable, `TANGERINE_<SECTION>__<NAME>`; some have a shorter name
+besides, which is the one shown. A name with `_FILE` behind it, as `DISCORD_TOKEN_FILE`, names a
+file that holds the secret. A wrong setting stops the start with one line that says what is
+allowed; `tangerine doctor` says it, too.
 
 This page is generated from `config/settings.py` and `config/default.toml`.
 """

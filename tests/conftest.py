@@ -19,6 +19,12 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith(("TANGERINE_", "DISCORD_", "TELEGRAM_", "HF_")):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("TANGERINE_CONFIG", "")
+
+
+def pytest_configure() -> None:
+    """No settings file of whoever runs the tests is found, in no process that they start."""
+    os.environ["TANGERINE_CONFIG"] = ""
 
 
 @pytest.hookimpl(wrapper=True)

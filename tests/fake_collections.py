@@ -148,6 +148,8 @@ class FakeLibrary:
     those who share it; where it says ``*``, whoever it does not name is a stranger.
     ``files`` maps a picture's id to its file, for routes that serve pictures. ``held`` are the
     ids that a community's moderation holds, ``for_adults`` those of them that it shows to adults.
+    ``gone`` are the ids whose files are not there; ``expecting``: how many pictures there are to
+    be once all are indexed.
     """
 
     snapshots: dict[str, FakeSnapshot]
@@ -155,6 +157,15 @@ class FakeLibrary:
     files: dict[str, Path] = field(default_factory=dict)
     held: dict[str, set[str]] = field(default_factory=dict)
     for_adults: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+    expecting: int | None = None
+
+    def has_file(self, picture: Picture) -> bool:
+        return picture.id not in self.gone
+
+    def expected(self, collection: str) -> int | None:
+        del collection
+        return self.expecting
 
     def visible(self, viewer: str) -> Sequence[str]:
         community, _ = community_of(viewer)
@@ -211,6 +222,7 @@ class FakeLibrary:
                 captions=len(self.snapshots[name].captions),
                 index="exact",
                 generation=self.snapshots[name].generation,
+                expected=self.expecting,
             )
             for name in self.visible(community)
         )

@@ -51,12 +51,14 @@ class Program:
 
     def __call__(self, *arguments: str | Path, **environment: str) -> Done:
         """Run its command line in this process, which spares seconds of imports."""
-        others = {name: None for name in os.environ if name.startswith(("TANGERINE_", "HF_"))}
+        others: dict[str, str | None] = {
+            name: None for name in os.environ if name.startswith(("TANGERINE_", "HF_"))
+        }
         with _logs_restored():
             result = CliRunner().invoke(
                 app,
                 [str(argument) for argument in arguments],
-                env={**others, **self.environment, **environment},
+                env={**others, "TANGERINE_CONFIG": "", **self.environment, **environment},
                 catch_exceptions=False,
             )
         return Done(result.exit_code, result.stdout, result.stderr)
@@ -67,7 +69,7 @@ class Program:
             self.command(*arguments),
             capture_output=True,
             text=True,
-            env={**self.environment, **environment},
+            env={"TANGERINE_CONFIG": "", **self.environment, **environment},
             cwd=_ROOT,
             timeout=110,
             check=False,
@@ -92,6 +94,7 @@ def small_program(folder: Path, **environment: str) -> Program:
         folder,
         kept
         | {
+            "TANGERINE_CONFIG": "",
             "TANGERINE_MODEL": "mini",
             # Trials of other backends would cost each program's first start some seconds.
             "TANGERINE_ENCODER__BACKEND": "torch",

@@ -43,6 +43,7 @@ _WRONG_TELEGRAM = "123456789:AAwrong_wrong_wrong_wrong_wrong_wr"
 
 ANA = Person(11, "ana")
 ADA = 11
+SERVER = 5
 
 
 @dataclass
@@ -132,6 +133,28 @@ def _environment(discord: Discord, telegram: TelegramServer) -> dict[str, str]:
     }
 
 
+async def _answer_all(screen: Screen, gallery: Path) -> None:
+    """Answer what init asks, some of it wrong at first."""
+    rows = re.findall(r"^\| (.+?) \|", _GUIDE, re.MULTILINE)[1:]
+    folder, data, model, discord_token, discord_id, telegram_token, telegram_id, who = rows
+    await screen.answer(folder, "/nowhere")
+    await screen.answer(folder, str(gallery))
+    await screen.answer(data, "")
+    await screen.answer(model, "/no/such/model")
+    await screen.until("does not exist")
+    await screen.answer(model, "")
+    await screen.answer(discord_token, _WRONG_DISCORD, secret=True)
+    await screen.until("does not accept the token")
+    await screen.answer(discord_token, DISCORD_TOKEN, secret=True)
+    await screen.answer(discord_id, "ana")
+    await screen.until("is no id")
+    await screen.answer(discord_id, str(ANA.id))
+    await screen.answer(telegram_token, TELEGRAM_TOKEN, secret=True)
+    await screen.answer(telegram_id, str(ADA))
+    await screen.until(f"web, telegram:{ADA}")
+    await screen.answer(who, f"web, discord:{SERVER}, telegram:{ADA}")
+
+
 @pytest.mark.timeout(240)  # it loads the model twice, and assembles it
 async def test_the_guide_leads_to_the_first_answer(
     new_program: Callable[[], Program], tmp_path: Path
@@ -145,20 +168,11 @@ async def test_the_guide_leads_to_the_first_answer(
     gallery = new_program().gallery
     telegram = TelegramServer()
     telegram.world.user(ADA)
-    async with discord_with(Server(5, owner=1)) as discord, telegram.running():
+    async with discord_with(Server(SERVER, owner=1)) as discord, telegram.running():
         environment = _environment(discord, telegram)
 
         async with terminal(init, tmp_path, environment) as screen:
-            rows = re.findall(r"^\| (.+?) \|", _GUIDE, re.MULTILINE)[1:]
-            folder, data, model, discord_token, telegram_token = rows
-            await screen.answer(folder, "/nowhere")
-            await screen.answer(folder, str(gallery))
-            await screen.answer(data, "")
-            await screen.answer(model, "")
-            await screen.answer(discord_token, _WRONG_DISCORD, secret=True)
-            await screen.until("does not accept the token")
-            await screen.answer(discord_token, DISCORD_TOKEN, secret=True)
-            await screen.answer(telegram_token, TELEGRAM_TOKEN, secret=True)
+            await _answer_all(screen, gallery)
             assert await screen.process.wait() == 0
         assert DISCORD_TOKEN not in screen.shown
         assert TELEGRAM_TOKEN not in screen.shown
@@ -166,6 +180,9 @@ async def test_the_guide_leads_to_the_first_answer(
         assert "/setprivacy" in screen.shown
         config = tmp_path / "tangerine.toml"
         assert stat.S_IMODE(config.stat().st_mode) == 0o600
+        settings = load(config)
+        assert settings.communities == ("web", f"discord:{SERVER}", f"telegram:{ADA}")
+        assert (settings.discord.admins, settings.telegram.admins) == ((ANA.id,), (ADA,))
 
         async with terminal(doctor, tmp_path, environment) as screen:
             assert await screen.process.wait() == 0

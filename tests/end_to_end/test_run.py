@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -145,20 +144,21 @@ async def test_a_taken_port_is_told(indexed: Program) -> None:
     assert "TANGERINE_WEB_PORT" in done.err
 
 
-async def test_it_is_not_ready_before_the_first_index(
+async def test_a_collection_without_its_folder_leaves_the_others_in_service(
     new_program: Callable[[], Program],
 ) -> None:
-    """A gallery that cannot be read is told by /readyz and in words; the chat runs on."""
+    """It is told in a line and by /readyz; alone, it ends the start (test_preflight.py)."""
     program = new_program()
-    shutil.rmtree(program.gallery)
-    async with running(program) as started:
-        await started.wait_for(lambda: started.said("error:"))
+    settings = program.folder / "settings.toml"
+    settings.write_text('[[collections]]\nname = "shop"\nfolder = "shop"\ncommunities = ["web"]\n')
+    async with running(program, TANGERINE_CONFIG=str(settings)) as started:
+        await started.wait_until_said("There is no folder", "Ready:")
         status, answer = await started.get("/readyz")
         assert status == 503
-        assert str(program.gallery) in answer["error"]["message"]
-        assert (await started.get("/healthz"))[0] == 200
-        assert (await started.get("/api/find", q="x"))[0] == 404
-        assert started.said(str(program.gallery))
-        assert not started.said("Ready:")
+        assert "shop" in answer["error"]["message"]
+        assert (await started.get("/api/find", q="bird"))[0] == 200
+        second = await asyncio.to_thread(program.apart, "run", TANGERINE_CONFIG=str(settings))
+        assert second.code == 1
+        assert f"already (process {started.process.pid}, {started.url})" in second.err
         started.process.terminate()
         assert await started.process.wait() == 0

@@ -21,7 +21,8 @@ import pytest
 
 from bot.doctor import Doctor
 from bot.findings import Finding, Verdict, failed, findings_of
-from config.settings import config_file, load
+from config.files import config_file
+from config.settings import load
 from tests.checkpoints import tiny_dual
 from tests.examined import examine, ill, the_one
 from tests.galleries import Gallery

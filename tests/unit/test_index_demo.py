@@ -9,6 +9,7 @@ import pytest
 
 from core.errors import SourceError
 from index.demo import EMOJI, EMOJI_LABELS, STAMPS, demo_gallery
+from index.drawn import drawings
 from index.sources import scan_folder
 from tests.fakes import picture_bytes
 
@@ -89,8 +90,23 @@ def test_emoji_stand_in_for_stamps(tmp_path: Path) -> None:
     assert scan.failures == ()
 
 
-def test_without_any_package_the_words_help(tmp_path: Path) -> None:
-    """Where nothing can be fetched, the words say why and how to use one's own folder."""
-    with pytest.raises(SourceError, match=r"apt-get.*npm.*GALLERY="):
-        demo_gallery(tmp_path, lambda _step: None)
-    assert not (tmp_path / "stamps").exists()
+def test_drawings_stand_in_where_nothing_can_be_fetched(tmp_path: Path) -> None:
+    """They come with the program, each with its caption; the words say why it is them."""
+    told: list[str] = []
+    gallery = demo_gallery(tmp_path / "demo", told.append)
+    assert any("apt-get" in line for line in told)
+    assert any("npm" in line for line in told)
+    scan = scan_folder(gallery)
+    assert len(scan.pictures) == len(drawings()) >= 50
+    assert scan.failures == ()
+    captions = {picture.path: picture.captions for picture in scan.pictures}
+    assert captions["orange.png"] == ("an orange",)
+    assert sum(picture.size for picture in scan.pictures) < 2 * 2**20
+    assert demo_gallery(tmp_path / "demo", told.append) == gallery
+
+
+def test_a_gallery_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    """Where there is no room for any, the words say why and how to use one's own folder."""
+    (tmp_path / "demo").write_text("in the way")
+    with pytest.raises(SourceError, match=r"cannot be written.*GALLERY="):
+        demo_gallery(tmp_path / "demo", lambda _step: None)
