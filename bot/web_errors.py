@@ -44,10 +44,10 @@ _STATUS: tuple[tuple[type[TangerineError], int], ...] = (
 _HTTP_CODES = {403: "forbidden", 404: "not_found", 405: "invalid_request", 413: "too_large"}
 
 # Nothing but our own files runs, loads or frames the page; pictures of a message that is
-# being written are shown from memory (blob:).
+# being written are shown from memory (blob:), placeholders from the answer itself (data:).
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
         "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
