@@ -55,6 +55,7 @@ def page_words(_: Translate) -> Mapping[str, str]:
         "forget": _("Begin a new conversation"),
         "you": _("You"),
         "message": _("Message"),
+        "message_placeholder": _("Ask, or type / for commands"),
         "send": _("Send"),
         "add_photo": _("Add a photo"),
         "remove": _("Remove"),
