@@ -1,5 +1,7 @@
 // The server, as this page sees it.
 
+import { say } from "./dom.js";
+
 /** An answer that is no reply: its status, the server's code and words, and when to come again. */
 export class Refusal extends Error {
   constructor(status, code, message, retryAfter = Infinity) {
@@ -9,6 +11,9 @@ export class Refusal extends Error {
     this.retryAfter = retryAfter;
   }
 }
+
+/** Why something did not come, in words: the server's own, or that there was none. */
+export const reason = (error) => (error instanceof Refusal && error.message) || say("offline");
 
 async function call(path, options) {
   const response = await fetch(path, { credentials: "same-origin", cache: "no-store", ...options });

@@ -103,7 +103,7 @@ async function openPicture(id) {
     viewer.open(new Shown([{ ...details, id, caption: captions[0] ?? "" }]), 0);
   } catch (error) {
     if (error.status === 403) locked();
-    else notice({ title: say("no_such_picture"), text: error.message || say("offline") });
+    else notice({ title: say("no_such_picture"), text: api.reason(error) });
   }
 }
 

@@ -134,7 +134,7 @@ export class Gallery {
     };
     this.grid.show(new Answer(null), "");
     if (empty) notice({ title: say("empty"), text: say("empty_text") });
-    else notice({ text: error.message || say("offline"), again });
+    else notice({ text: api.reason(error), again });
   }
 
   /** The next page, once; where it does not come, a button at the end asks again. */
@@ -147,7 +147,7 @@ export class Gallery {
       if (error.name === "AbortError" || source !== this.source) return;
       source.failed = true;
       byId("more").hidden = false;
-      byId("more-text").textContent = error.message || say("offline");
+      byId("more-text").textContent = api.reason(error);
       byId("more-again").onclick = () => {
         source.failed = false;
         byId("more").hidden = true;

@@ -43,7 +43,7 @@ export class CollectionMap extends MapView {
       const data = await api.map(asked);
       if (asked === this.asked) this.show(data);
     } catch (error) {
-      byId("map-problem").textContent = error.message || say("offline");
+      byId("map-problem").textContent = api.reason(error);
     } finally {
       this.canvas.removeAttribute("aria-busy");
     }

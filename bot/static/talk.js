@@ -156,14 +156,13 @@ export class Talk {
 
   drawTrouble(theirs, error, again) {
     if (error.status === 403) this.on.locked();
-    const text = error instanceof api.Refusal && error.message ? error.message : say("offline");
     const retry = make("button", { type: "button", className: "quiet" }, say("try_again"));
     retry.onclick = () => {
       retry.disabled = true;
       again();
     };
     theirs.replaceChildren(
-      make("p", { className: "problem" }, make("span", {}, text)),
+      make("p", { className: "problem" }, make("span", {}, api.reason(error))),
       make("div", { className: "buttons" }, retry),
     );
   }

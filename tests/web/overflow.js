@@ -4,7 +4,7 @@
   const found = [];
   for (const node of document.querySelectorAll("body *")) {
     const box = node.getBoundingClientRect();
-    if (!box.width || !box.height || node.closest(".skip")) continue;
+    if (!box.width || !box.height || node.closest(".skip, .topics, .viewer-stage")) continue;
     const named = `${node.tagName}.${node.className?.baseVal ?? node.className}`;
     if (box.left < -1 || box.right > wide + 1) found.push(`outside: ${named}`);
     if (node.matches("button, h1, h2, label, .summary, .hint, .score, .commands li")
