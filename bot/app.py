@@ -14,6 +14,7 @@ from bot.admission import Admission
 from bot.background import (
     in_background,
     index_all,
+    keep_looks,
     keep_settings_fresh,
     keep_sweeping,
     watches,
@@ -40,6 +41,7 @@ from bot.web_app import WebAdapter, WebOptions, WebParts
 from bot.web_listening import Listener
 from bot.web_waiting import WaitingRoom
 from config.settings import Settings
+from core.browsing import Browser
 from core.errors import NotFound, SettingsError
 from index.library import LOCAL
 
@@ -123,6 +125,7 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
                 observer.observe(),
                 manager.keep_alive(unready),
                 keep_sweeping(engine.contributions),
+                keep_looks(engine.looks),
                 keep_settings_fresh(engine.community_settings),
                 reloading.serve(hung_up),
                 indexes.watch(),
@@ -220,6 +223,7 @@ def _web_adapter(
             commands=chat.commands,
             search=engine.search,
             library=engine.library,
+            browser=Browser(engine.library, engine.looks, engine.labels),
             thumbnails=chat.thumbnails,
             admission=chat.admission,
             counters=engine.metrics,

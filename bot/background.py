@@ -19,12 +19,17 @@ from core.errors import TangerineError
 from core.ports import Contributions
 from index.communities import StoredSettings
 from index.library import LOCAL
+from index.looks import StoredLooks
 from index.walk import CAPTION_SUFFIXES, PICTURE_SUFFIXES
 
 _log = structlog.get_logger("bot.background")
 
 # A removed upload is deleted this long after it cannot be restored any more, at the latest.
 _SWEEP_EVERY_S = 60.0
+
+# Reindexes and uploads keep the looks of what they decode: the others are imports, and pictures
+# that an older version has indexed.
+_LOOKS_EVERY_S = 600.0
 
 # What another process changes of a community's settings holds here this much later, at most.
 _SETTINGS_EVERY_S = 1.0
@@ -51,6 +56,19 @@ async def keep_sweeping(contributions: Contributions, every_s: float = _SWEEP_EV
             _log.error("not swept", code=error.code)
         except Exception:  # noqa: BLE001 - one defect must not end all later sweeps
             _log.exception("not swept")
+        await asyncio.sleep(every_s)
+
+
+async def keep_looks(looks: StoredLooks, every_s: float = _LOOKS_EVERY_S) -> None:
+    """Make placeholders and dates that are missing, at once and from then on, until cancelled."""
+    while True:
+        try:
+            if made := await looks.fill():
+                _log.info("looks made", pictures=made)
+        except TangerineError as error:
+            _log.error("looks not made", code=error.code)
+        except Exception:  # noqa: BLE001 - as above
+            _log.exception("looks not made")
         await asyncio.sleep(every_s)
 
 

@@ -31,6 +31,7 @@ from index.contributions import ChatContributions
 from index.demo import demo_gallery
 from index.differences import Difference
 from index.library import CollectionSpec, FolderLibrary
+from index.looks import StoredLooks
 from index.moderation import ChatModeration
 from index.moderation_judge import Judge
 from index.overlays import Overlays
@@ -74,6 +75,7 @@ class Engine:
     contributions: ChatContributions
     moderation: ChatModeration
     labels: StoredLabels
+    looks: StoredLooks
     community_settings: StoredSettings
     search: Search
     limits: Limits
@@ -223,6 +225,7 @@ async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> Asy
             contributions=contributions,
             moderation=moderation,
             labels=labels,
+            looks=StoredLooks(overlays, library, decoder),
             community_settings=community_settings,
             search=search,
             limits=Limits(clock=clock, **quotas(settings)),

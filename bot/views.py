@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from bot.ports import ModelCard
+from core.browsing import BrowsedPage, Detail, Shown
 from core.trials import EncoderChoice
 from core.types import (
+    UPLOADED,
     Classification,
     CollectionStatus,
     DescribeResult,
     Failure,
     FoundBy,
+    Look,
+    Picture,
     ReindexReport,
     SearchResult,
 )
@@ -42,6 +48,78 @@ def search_view(result: SearchResult) -> Json:
             for hit in result.hits
         ],
     }
+
+
+def page_view(page: BrowsedPage) -> Json:
+    """Pictures by date: ``{"collection", "total", "pictures": [...], "next"}``."""
+    return {
+        "collection": page.collection,
+        "total": page.total,
+        "pictures": [shown_view(each) for each in page.pictures],
+        "next": page.following,
+    }
+
+
+def shown_view(shown: Shown) -> Json:
+    """A picture: ``{"id", "caption", "width", "height", "placeholder", "date"}``."""
+    picture = shown.picture
+    return {"id": picture.id, "caption": picture.caption, **look_view(picture, shown.look)}
+
+
+def look_view(picture: Picture, look: Look) -> Json:
+    """What a page lays a picture out by before it is loaded.
+
+    ``width`` and ``height`` in pixels as it is shown; ``placeholder`` an address that holds a
+    tiny picture, null where there is none yet; ``date`` in UTC (RFC 3339), null where unknown.
+    """
+    tiny = base64.b64encode(look.placeholder).decode()
+    return {
+        "width": picture.width or None,
+        "height": picture.height or None,
+        "placeholder": f"data:image/webp;base64,{tiny}" if tiny else None,
+        "date": _date(look.date),
+    }
+
+
+def detail_view(detail: Detail, *, size: int, kind: str | None) -> Json:
+    """All about a picture; ``size`` in bytes, ``kind`` the format of its file, as ``JPEG``."""
+    picture = detail.shown.picture
+    return {
+        **shown_view(detail.shown),
+        "collection": picture.collection,
+        "path": picture.path,
+        "bytes": size,
+        "format": kind,
+        "captions": list(detail.captions),
+        "labels": list(detail.labels),
+        "uploaded": picture.path.startswith(UPLOADED),
+    }
+
+
+def grid_view(result: SearchResult, looks: Sequence[Look]) -> Json:
+    """Find and similar for a page that lays out a grid; ``looks`` are those of the hits.
+
+    :func:`search_view` with each hit's look, and ``"strong"``, ``"fair"`` and ``"more"``: how
+    many hits of these bands there are from the first one on up to the last one here, and whether
+    others follow.
+    """
+    view = search_view(result)
+    for shown, hit, look in zip(view["hits"], result.hits, looks, strict=True):
+        shown.update(look_view(hit.picture, look))
+    return {**view, "strong": result.strong, "fair": result.fair, "more": result.has_more}
+
+
+def _date(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    try:
+        return (
+            datetime.fromtimestamp(seconds, UTC)
+            .isoformat(timespec="seconds")
+            .replace("+00:00", "Z")
+        )
+    except (OverflowError, OSError, ValueError):
+        return None  # a file may say any time, also one beyond the year 9999
 
 
 def describe_view(result: DescribeResult) -> Json:

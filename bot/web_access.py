@@ -18,7 +18,7 @@ from core.ports import Clock
 COOKIE = "tangerine"
 
 _OPEN_PATHS = frozenset({"/", "/healthz", "/readyz"})
-_OPEN_PREFIX = "/static/"
+_OPEN_PREFIXES = ("/static/", "/p/")
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 _COOKIE_S = 7 * 86_400
 _WRONG_TOKENS = 10
@@ -157,7 +157,7 @@ class Access:
 
 
 def _is_open(path: str) -> bool:
-    return path in _OPEN_PATHS or path.startswith(_OPEN_PREFIX)
+    return path in _OPEN_PATHS or path.startswith(_OPEN_PREFIXES)
 
 
 def _hostname(host: str) -> str:

@@ -1,4 +1,4 @@
-"""The HTTP API of the contract: find, similar, describe, classify."""
+"""The HTTP API of the contract: find, similar, more like one, describe, classify."""
 
 from __future__ import annotations
 
@@ -11,16 +11,21 @@ from bot.admission import Admission
 from bot.community_presenter import OperatorDefaults
 from bot.definitions import MAX_COUNT
 from bot.ports import Counters
-from bot.views import classify_view, describe_view, search_view
+from bot.views import classify_view, describe_view, grid_view
 from bot.web_forms import Form, Forms, whole_number
+from core.browsing import Browser
 from core.errors import NoPicture
 from core.limits import Kind
 from core.search import Search
+from core.types import SearchResult
 
 COMMUNITY = "web"
 PLATFORM = "web"
 
-_MAX_OFFSET = 1000
+_MAX_COUNT = 100
+"""Hits of one answer: the chat has room for a few, a grid for many."""
+
+_MAX_OFFSET = 5000
 
 
 def requester(request: web.Request) -> str:
@@ -37,6 +42,7 @@ class ApiRoutes:
         admission: Admission,
         counters: Counters,
         forms: Forms,
+        browser: Browser,
         *,
         defaults: OperatorDefaults,
         admin: bool,
@@ -45,6 +51,7 @@ class ApiRoutes:
         self._admission = admission
         self._counters = counters
         self._forms = forms
+        self._browser = browser
         self._defaults = defaults
         self._admin = admin
 
@@ -52,6 +59,7 @@ class ApiRoutes:
         """Register the routes."""
         app.router.add_get("/api/find", self._timed(self.find))
         app.router.add_post("/api/similar", self._timed(self.similar))
+        app.router.add_get("/api/pictures/{id}/similar", self._timed(self.like))
         app.router.add_post("/api/describe", self._timed(self.describe))
         app.router.add_post("/api/classify", self._timed(self.classify))
 
@@ -68,7 +76,7 @@ class ApiRoutes:
             offset=offset,
             exclude=query.get("exclude") or None,
         )
-        return web.json_response(search_view(result))
+        return await self._grid(result)
 
     async def similar(self, request: web.Request) -> web.Response:
         """``POST /api/similar``: ``image``, and ``text``, ``k``, ``offset``, ``collection``."""
@@ -83,13 +91,27 @@ class ApiRoutes:
                 offset=offset,
                 text=form.text("text") or None,
             )
-        return web.json_response(search_view(result))
+        return await self._grid(result)
+
+    async def like(self, request: web.Request) -> web.Response:
+        """``GET /api/pictures/<id>/similar?k=&offset=&text=``: nothing of it is encoded anew."""
+        query = request.query
+        k, offset = self._page(query.get("k", ""), query.get("offset", ""))
+        self._admit(request, "more_like", "text")
+        result = await self._search.more_like(
+            request.match_info["id"],
+            community=COMMUNITY,
+            k=k,
+            offset=offset,
+            text=query.get("text") or None,
+        )
+        return await self._grid(result)
 
     async def describe(self, request: web.Request) -> web.Response:
         """``POST /api/describe``: ``image``, and ``k``, ``collection``."""
         self._admit(request, "describe", "picture")
         async with self._forms.read(request) as form:
-            k, _ = self._page(form.text("k"), "")
+            k = self._count(form.text("k"), high=MAX_COUNT)
             result = await self._search.describe(
                 _picture(form),
                 community=COMMUNITY,
@@ -123,9 +145,16 @@ class ApiRoutes:
 
     def _page(self, k: str, offset: str) -> tuple[int, int]:
         return (
-            whole_number(k, name="k", default=self._defaults.count, low=1, high=MAX_COUNT),
+            self._count(k, high=_MAX_COUNT),
             whole_number(offset, name="offset", default=0, low=0, high=_MAX_OFFSET),
         )
+
+    def _count(self, k: str, *, high: int) -> int:
+        return whole_number(k, name="k", default=self._defaults.count, low=1, high=high)
+
+    async def _grid(self, result: SearchResult) -> web.Response:
+        looks = await self._browser.looks([hit.picture for hit in result.hits])
+        return web.json_response(grid_view(result, looks))
 
 
 def _picture(form: Form) -> bytes:

@@ -18,6 +18,7 @@ from bot.thumbnails import Thumbnails
 from bot.tracing import NoTracer
 from bot.web_access import Access
 from bot.web_api import ApiRoutes
+from bot.web_browsing import BrowsingRoutes
 from bot.web_chat import ChatRoutes
 from bot.web_documents import Documents
 from bot.web_errors import ErrorMiddleware, add_security_headers
@@ -25,6 +26,7 @@ from bot.web_forms import Forms
 from bot.web_listening import Listener
 from bot.web_map import MapRoutes
 from bot.web_pictures import PictureRoutes
+from core.browsing import Browser
 from core.ports import Clock, Library
 from core.search import Search
 
@@ -55,6 +57,7 @@ class WebParts:
     commands: Commands
     search: Search
     library: Library
+    browser: Browser
     thumbnails: Thumbnails
     admission: Admission
     counters: Counters
@@ -99,10 +102,12 @@ def build_web_app(parts: WebParts, options: WebOptions) -> web.Application:
         parts.admission,
         parts.counters,
         forms,
+        parts.browser,
         defaults=parts.defaults,
         admin=options.admin,
     ).add_to(app)
     MapRoutes(parts.commands, parts.library, parts.presenters, admin=options.admin).add_to(app)
+    BrowsingRoutes(parts.browser, parts.counters).add_to(app)
     PictureRoutes(parts.library, parts.thumbnails).add_to(app)
     _HealthRoutes(parts.readiness, parts.counters).add_to(app)
     return app

@@ -53,6 +53,7 @@ class ChatRoutes:
     def add_to(self, app: web.Application) -> None:
         """Register the routes."""
         app.router.add_get("/", self.page)
+        app.router.add_get("/p/{id}", self.page)
         app.router.add_get("/static/{name}", self.static)
         app.router.add_post("/api/login", self.log_in)
         app.router.add_get("/api/welcome", self.welcome)
@@ -60,7 +61,10 @@ class ChatRoutes:
         app.router.add_post("/api/chat", self.chat)
 
     async def page(self, request: web.Request) -> web.Response:
-        """``GET /``: the chat, in the language that the browser asks for."""
+        """``GET /`` and ``/p/<id>``: the page, in the language that the browser asks for.
+
+        Which picture or question an address means, its script finds out.
+        """
         words = self._words(request)
         if words.locale not in self._pages:
             self._pages[words.locale] = self._static.page(words)

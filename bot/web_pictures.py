@@ -1,17 +1,23 @@
-"""The collections' pictures over HTTP, only those that the web may see."""
+"""The files of the collections' pictures over HTTP, only of those that the web may see."""
 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+import unicodedata
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
+from urllib.parse import quote
 
 from aiohttp import web
 
 from bot.thumbnails import Thumbnails
 from bot.web_api import COMMUNITY
-from core.errors import NotFound
+from core.errors import BadCount, NotFound
 from core.ports import Library
+from core.types import UPLOADED, Picture
+
+THUMBNAIL_EDGES = (240, 360, 480, 960)
+"""Pixels of the longer edge of thumbnails: few sizes, so that few are made and kept."""
 
 THUMBNAIL_EDGE = 360
 _LARGE_EDGE = 2048
@@ -53,27 +59,38 @@ class PictureRoutes:
         app.router.add_get("/pictures/{id}/thumbnail", self.thumbnail)
 
     async def thumbnail(self, request: web.Request) -> web.StreamResponse:
-        """``GET /pictures/<id>/thumbnail``: a JPEG of at most 360 x 360 pixels."""
+        """``GET /pictures/<id>/thumbnail?edge=``: a JPEG of at most 360 x 360 pixels.
+
+        ``edge`` may be one of :data:`THUMBNAIL_EDGES`.
+        """
+        edge = _edge(request.query.get("edge", ""))
         picture, path = await self._library.picture_file(request.match_info["id"], COMMUNITY)
-        return await self._jpeg(request, picture.sha256, path, THUMBNAIL_EDGE)
+        return await self._jpeg(request, picture.sha256, path, edge)
 
     async def picture(self, request: web.Request) -> web.StreamResponse:
-        """``GET /pictures/<id>``: the file, or a JPEG of it where browsers do not show it."""
+        """``GET /pictures/<id>``: the file, or a JPEG of it where browsers do not show it.
+
+        With ``download=1`` it is the file in any case, to be kept under its own name.
+        """
         picture, path = await self._library.picture_file(request.match_info["id"], COMMUNITY)
+        download = request.query.get("download", "") not in {"", "0"}
         tag = f'"{picture.sha256}"'
-        if _known(request, tag):
+        if _known(request, tag) and not download:
             return _not_modified(tag)
         try:
-            file, head, size = await asyncio.to_thread(_open, path)
+            file, head, size = await asyncio.to_thread(opened, path)
         except OSError:
             raise NotFound(
                 "The file of that picture is gone.", remedy="Reindex the collection."
             ) from None
         try:
             media_type = browser_type(head)
-            if media_type is None:
+            if media_type is None and not download:
                 return await self._jpeg(request, picture.sha256, path, _LARGE_EDGE)
-            response = web.StreamResponse(headers=_headers(tag, media_type))
+            headers = _headers(tag, media_type or "application/octet-stream")
+            if download:
+                headers["Content-Disposition"] = attachment(_name(picture, path))
+            response = web.StreamResponse(headers=headers)
             response.content_length = size
             await response.prepare(request)
             if request.method == "HEAD":
@@ -97,10 +114,42 @@ class PictureRoutes:
         return web.Response(body=jpeg, headers=_headers(tag, "image/jpeg"))
 
 
-def _open(path: Path) -> tuple[BinaryIO, bytes, int]:
+def attachment(name: str) -> str:
+    """The Content-Disposition under which a browser keeps a file by this name.
+
+    As RFC 6266 advises, twice: in ASCII for old programs, and percent-escaped UTF-8 (RFC 8187).
+    What is no letter to be seen, and what has a meaning in paths, is left out.
+    """
+    seen = "".join(
+        each for each in name if unicodedata.category(each)[0] != "C" and each not in '/\\:"'
+    )
+    seen = seen.strip(" .") or "picture"
+    plain = "".join(each if each.isascii() and each != "%" else "_" for each in seen)
+    escaped = quote(seen, safe="!#$&+-.^_`|~", encoding="utf-8")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{escaped}"
+
+
+def _name(picture: Picture, path: Path) -> str:
+    if picture.path.startswith(UPLOADED):
+        return f"{picture.id}{path.suffix}"
+    return PurePosixPath(picture.path).name
+
+
+def _edge(text: str) -> int:
+    if text.strip() == "":
+        return THUMBNAIL_EDGE
+    edge = next((each for each in THUMBNAIL_EDGES if str(each) == text.strip()), None)
+    if edge is None:
+        allowed = ", ".join(map(str, THUMBNAIL_EDGES))
+        raise BadCount("There are no thumbnails of that size.", remedy=f"edge is one of {allowed}.")
+    return edge
+
+
+def opened(path: Path, head_bytes: int = _HEAD) -> tuple[BinaryIO, bytes, int]:
+    """A file at its beginning, its first bytes, and its size in bytes. Raises OSError."""
     file = path.open("rb")
     try:
-        head = file.read(_HEAD)
+        head = file.read(head_bytes)
         size = file.seek(0, 2)
         file.seek(0)
     except BaseException:

@@ -28,6 +28,7 @@ from core.image_errors import (
     unreadable_file,
 )
 from core.image_formats import ACCEPTED, HEAD_BYTES, ends_early, sample_bits, sniff
+from core.image_look import taken_at
 from core.image_reduction import WHOLE, Reduction, Size, fill, turned_size
 
 _EXIF_ORIENTATION: Final = 0x0112
@@ -63,12 +64,14 @@ class Upright:
 
     ``profile`` is the ICC profile of its RGB values, empty where it has none. ``reduction``
     says what the image is a smaller form of; None where it has every pixel of the file.
+    ``taken``: when the camera took it, in seconds since the epoch, None where it does not say.
     """
 
     image: Image.Image
     format: str
     profile: bytes
     reduction: Reduction | None = None
+    taken: float | None = None
 
     @property
     def size(self) -> Size:
@@ -106,6 +109,7 @@ def read_picture(
                 _check_pixels(image.size, limits.max_pixels)
                 orientation = _orientation(image)
                 profile = _rgb_profile(image)
+                taken = taken_at(image)
                 # Once loaded, its pixels outlive the file.
                 rgb = to_rgb(image, bits=sample_bits(name, head))
         except BadPicture:
@@ -124,6 +128,7 @@ def read_picture(
         name,
         profile,
         None if reduction is None else reduction.turned(orientation),
+        taken,
     )
 
 

@@ -32,6 +32,7 @@ from PIL import (
 
 from core.image_decoding import Limits, read_picture, to_jpeg, within
 from core.image_errors import out_of_memory
+from core.image_look import placeholder_of
 from core.preprocessing import fit_pixels, smallest_source
 from core.types import DecodedPicture, PixelSpec
 
@@ -90,9 +91,10 @@ def perform(job: Job) -> DecodedPicture | bytes:
             job.source, job.limits, at_least=lambda size: smallest_source(size, job.spec)
         )
         pixels = fit_pixels(picture.image, job.spec, picture.reduction)
+        placeholder = placeholder_of(picture.image)
     except MemoryError:
         raise out_of_memory() from None
-    return DecodedPicture(pixels, picture.format, *picture.size)
+    return DecodedPicture(pixels, picture.format, *picture.size, placeholder, picture.taken)
 
 
 def initialize(memory_bytes: int, max_pixels: int) -> None:

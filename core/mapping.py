@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from core.groups import Groups, group
+from core.once import OncePerSnapshot
 from core.ports import Library, Snapshot, VectorIndex
 from core.projection import Plane, Points, principal_plane
 from core.search import Search
@@ -25,8 +24,6 @@ _ROWS = 16_384
 
 _CAPTIONS = 2_000
 """Captions of which the mean is taken: their number hardly moves it beyond a thousand."""
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +58,8 @@ class Mapper:
     def __init__(self, library: Library, search: Search) -> None:
         self._library = library
         self._search = search
-        self._planes: _OncePerSnapshot[Plane] = _OncePerSnapshot()
-        self._groups: _OncePerSnapshot[Groups] = _OncePerSnapshot()
+        self._planes: OncePerSnapshot[Plane] = OncePerSnapshot()
+        self._groups: OncePerSnapshot[Groups] = OncePerSnapshot()
 
     async def draw_up(
         self,
@@ -106,25 +103,6 @@ class Mapper:
         return unnamed.named(await asyncio.gather(*(self._search.text_vector(w) for w in words)))
 
 
-class _OncePerSnapshot(Generic[_T]):
-    """Values computed once, however many ask together; gone with their snapshot."""
-
-    def __init__(self) -> None:
-        self._kept: WeakKeyDictionary[Snapshot, dict[Hashable, asyncio.Future[_T]]] = (
-            WeakKeyDictionary()
-        )
-
-    async def get(
-        self, snapshot: Snapshot, key: Hashable, make: Callable[[], Coroutine[Any, Any, _T]]
-    ) -> _T:
-        kept = self._kept.setdefault(snapshot, {})
-        known = kept.get(key)
-        if known is None or _failed(known):
-            known = kept[key] = asyncio.ensure_future(make())
-        # One asker who leaves must not take it from the others.
-        return await asyncio.shield(known)
-
-
 def _read(index: VectorIndex) -> Iterator[Vectors]:
     for start in range(0, len(index), _ROWS):
         yield index.reconstruct(np.arange(start, min(start + _ROWS, len(index)), dtype=np.int64))
@@ -146,7 +124,3 @@ def _mark(snapshot: Snapshot, plane: Plane, vector: Vectors, *, is_text: bool) -
     at: Points = plane.place(placed[None])
     _, nearest = snapshot.picture_index.search(vector[None], NEAREST)
     return Mark(float(at[0, 0]), float(at[0, 1]), tuple(int(row) for row in nearest[0]))
-
-
-def _failed(future: asyncio.Future[_T]) -> bool:
-    return future.done() and (future.cancelled() or future.exception() is not None)

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from core.moderation import Criterion, Decided, HeldPage, Trial
 from core.tagging import LabelSet
 from core.types import (
+    ByDate,
     CollectionStatus,
     CommunitySettings,
     DecodedPicture,
     Lane,
+    Look,
     ModelIdentity,
     PersonalData,
     Picture,
@@ -176,6 +178,23 @@ class Library(Protocol):
 
     async def status(self, community: str) -> Sequence[CollectionStatus]:
         """The state of every collection that this community may search."""
+
+
+class Looks(Protocol):
+    """How pictures look before they are loaded, and their dates. Blocking, thread-safe.
+
+    Nothing is checked here: whoever asks has the pictures from a :class:`Library`.
+    """
+
+    @property
+    def revision(self) -> int:
+        """Counts up when dates became known that :meth:`by_date` did not have before."""
+
+    def of(self, shown: Sequence[Picture]) -> Sequence[Look]:
+        """The look of each picture, in their order. Raises CatalogueError."""
+
+    def by_date(self, collection: str) -> ByDate:
+        """All of a collection, whoever may see them, by date. Raises CatalogueError."""
 
 
 class Reindexing(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -32,6 +33,8 @@ _EXCLUDE_WEIGHT = 0.5
 _FIRST_FETCH = 64
 _READ = 16
 """Vectors read at once while hits are collected: a page and its near-duplicates, as a rule."""
+_MOST_READ = 256
+"""The same further down, where each block is compared with all that stand above it."""
 
 
 def mix(picture: Vectors, text: Vectors, text_weight: float, calibration: Calibration) -> Vectors:
@@ -129,6 +132,7 @@ def rank_page(
         if len(found) > offset + k or whole:
             break
         ((scores, rows),) = nearest(index, ranking.vector[None], 4 * len(rows))
+    bands = Counter(f.band for f in found[: offset + k])
     page = found[offset : offset + k]
     hits = tuple(
         Hit(
@@ -147,6 +151,8 @@ def rank_page(
         offset=offset,
         has_more=len(found) > offset + k,
         close_match=any(f.band is not Band.WEAK for f in found[:k]),
+        strong=bands[Band.STRONG],
+        fair=bands[Band.FAIR],
     )
 
 
@@ -203,14 +209,18 @@ def _collapse(
     wanted: int,
 ) -> list[Found]:
     """The first ``wanted`` of them without near-duplicates, or more."""
-    shown = np.empty((0, len(ranking.vector)), dtype=np.float32)
+    shown = _Growing(len(ranking.vector))
     seen = set(ranking.hidden)
     found: list[Found] = []
-    while several := list(islice(ordered, _READ)):
+    read = _READ
+    while several := list(islice(ordered, read)):
+        read = min(2 * read, _MOST_READ)
         rows = np.array([each.row for each in several], dtype=np.int64)
         vectors = snapshot.picture_index.reconstruct(rows)
-        others = shown if ranking.unlike is None else np.vstack([shown, ranking.unlike])
-        fresh = (vectors @ others.T).max(axis=1, initial=-1.0) < ranking.duplicate_cosine
+        closest = (vectors @ shown.rows.T).max(axis=1, initial=-1.0)
+        if ranking.unlike is not None:
+            closest = np.maximum(closest, vectors @ ranking.unlike)
+        fresh = closest < ranking.duplicate_cosine
         alike = vectors @ vectors.T
         kept: list[int] = []
         for place, each in enumerate(several):
@@ -223,10 +233,33 @@ def _collapse(
             found.append(each.found)
             if ranking.unwanted is None and len(found) == wanted:
                 return found
-        shown = np.vstack([shown, vectors[kept]])
+        shown.add(vectors[kept])
     if ranking.unwanted is None:
         return found
-    return _demote(found, shown, ranking, ranking.unwanted, calibration)
+    return _demote(found, shown.rows, ranking, ranking.unwanted, calibration)
+
+
+class _Growing:
+    """Vectors that more are added to, float32 [n, d], without copying all of them each time."""
+
+    def __init__(self, dimension: int) -> None:
+        self._room = np.empty((_READ, dimension), dtype=np.float32)
+        self._count = 0
+
+    @property
+    def rows(self) -> NDArray[np.float32]:
+        """Those that were added so far."""
+        return self._room[: self._count]
+
+    def add(self, vectors: NDArray[np.float32]) -> None:
+        """Add these behind the others."""
+        end = self._count + len(vectors)
+        if end > len(self._room):
+            larger = np.empty((2 * end, self._room.shape[1]), dtype=np.float32)
+            larger[: self._count] = self.rows
+            self._room = larger
+        self._room[self._count : end] = vectors
+        self._count = end
 
 
 def _demote(

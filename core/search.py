@@ -55,7 +55,7 @@ class SearchRules:
 
     max_query: int = 200
     max_k: int = 100
-    max_offset: int = 1000
+    max_offset: int = 5000
     timeout_s: float = 15.0
     duplicate_cosine: float = 0.97
     text_weight: float = 0.5
@@ -209,13 +209,7 @@ class Search:
                 if known is not None:
                     ranking = replace(ranking, recognised=known.row)
                 if wanted is not None and words is not None:
-                    ranking = replace(
-                        ranking,
-                        vector=mix(query, wanted, self._rules.text_weight, calibration),
-                        unlike=query,
-                        told=told(snapshot, calibration.captions, wanted, words),
-                        told_suffices=False,
-                    )
+                    ranking = self._refined(ranking, snapshot, calibration, wanted, words)
                 seen = found[0] if found else None
                 return rank_page(
                     snapshot, calibration, ranking, words, k=k, offset=offset, seen=seen
@@ -224,12 +218,20 @@ class Search:
             return await self._searches.answer(*self._tagger.tagged(snapshot, lookups, rank))
 
     async def more_like(
-        self, picture_id: str, *, community: str, k: int = 5, offset: int = 0
+        self,
+        picture_id: str,
+        *,
+        community: str,
+        k: int = 5,
+        offset: int = 0,
+        text: str | None = None,
     ) -> SearchResult:
         """Pictures that look like one of the collection, which itself is left out.
 
-        Raises NotFound where the picture is gone or not for this community, BadCount.
+        A text changes it as in :meth:`similar`. Nothing of the picture is encoded anew. Raises
+        NotFound where the picture is gone or not for this community, QueryTooLong, BadCount.
         """
+        words = self._clean(text) if text and text.strip() else None
         self._check_page(k, offset)
         async with self._in_time():
             picture, _ = await self._library.picture_file(picture_id, community)
@@ -240,6 +242,7 @@ class Search:
                     "That picture is not in the collection any more.",
                     remedy="Search again.",
                 )
+            wanted = None if words is None else await self._embedder.embed_text(words)
             calibration = await self._calibrate(snapshot)
 
             def rank(_: Sequence[Any]) -> SearchResult:
@@ -249,7 +252,9 @@ class Search:
                     self._rules.duplicate_cosine,
                     hidden=frozenset({picture.sha256}),
                 )
-                return rank_page(snapshot, calibration, ranking, None, k=k, offset=offset)
+                if wanted is not None and words is not None:
+                    ranking = self._refined(ranking, snapshot, calibration, wanted, words)
+                return rank_page(snapshot, calibration, ranking, words, k=k, offset=offset)
 
             return await self._searches.answer(*self._tagger.tagged(snapshot, (), rank))
 
@@ -304,6 +309,23 @@ class Search:
         """The vector of a picture, float32 [d]. Raises BadPicture and its kin."""
         async with self._in_time():
             return await self._embed_picture(picture)
+
+    def _refined(
+        self,
+        ranking: Ranking,
+        snapshot: Snapshot,
+        calibration: Calibration,
+        wanted: Vectors,
+        words: str,
+    ) -> Ranking:
+        """A picture's ranking changed by a text, whose vector is ``wanted``."""
+        return replace(
+            ranking,
+            vector=mix(ranking.vector, wanted, self._rules.text_weight, calibration),
+            unlike=ranking.vector,
+            told=told(snapshot, calibration.captions, wanted, words),
+            told_suffices=False,
+        )
 
     async def _embed_query(
         self, picture: bytes | Path, snapshot: Snapshot

@@ -103,7 +103,8 @@ def listed(result: SearchResult) -> SearchResult:
     hits = tuple(
         replace(hit, band=Band.FAIR) if hit.band is Band.WEAK else hit for hit in result.hits
     )
-    return replace(result, hits=hits, close_match=bool(hits))
+    fair = result.offset + len(hits) - result.strong
+    return replace(result, hits=hits, close_match=bool(hits), fair=fair)
 
 
 def _with_tags(snapshot: Snapshot, result: SearchResult, known: LabelSet | None) -> SearchResult:

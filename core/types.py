@@ -153,13 +153,40 @@ class DecodedPicture:
     """Pixels in the shape an encoder wants, and what the file says of itself.
 
     ``pixels`` is read-only; ``format`` is Pillow's name ("JPEG", "PNG", "HEIF", ...);
-    ``width`` and ``height`` are of the whole picture after EXIF orientation.
+    ``width`` and ``height`` are of the whole picture after EXIF orientation. ``placeholder``
+    and ``taken`` are as in :class:`Look`; the latter is None where the file does not say.
     """
 
     pixels: Pixels
     format: str
     width: int
     height: int
+    placeholder: bytes = b""
+    taken: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a page shows of a picture before it has it, and its date.
+
+    ``placeholder``: a WebP of a few pixels, empty where there is none yet. ``date``: seconds
+    since the epoch: when it was taken, else when its file was last written or it was added;
+    None where nobody knows.
+    """
+
+    placeholder: bytes = b""
+    date: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByDate:
+    """The pictures of a collection, the newest first, whoever may see them.
+
+    ``ids``: bytes of 8 [n]; ``dates``: float64 [n], falling, ``-inf`` where nobody knows.
+    """
+
+    ids: NDArray[np.bytes_]
+    dates: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +226,9 @@ class SearchResult:
 
     ``query`` is the text that was asked, None for a picture alone; ``offset`` the number
     of hits before this page; ``has_more`` whether another page follows; ``close_match``
-    is False when every hit of the first page is weak.
+    is False when every hit of the first page is weak. ``strong`` and ``fair``: how many hits
+    of these bands there are up to the end of this page; where they are fewer than all of
+    those, there are no others, but for a text mixed with a picture.
     """
 
     query: str | None
@@ -208,6 +237,8 @@ class SearchResult:
     offset: int
     has_more: bool
     close_match: bool
+    strong: int = 0
+    fair: int = 0
 
 
 @dataclass(frozen=True, slots=True)

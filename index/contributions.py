@@ -221,6 +221,7 @@ class ChatContributions:
             vector=vector,
             caption_vector=None if words is None else checked(words, dimension),
             uploader=uploader,
+            placeholder=decoded.placeholder,
         )
 
     async def _check_alike(self, spec: CollectionSpec, community: str, new: NewUpload) -> None:

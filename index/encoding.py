@@ -12,7 +12,7 @@ import numpy as np
 
 from core.errors import BadPicture, Busy, DecodingFailed, EncodingFailed, SourceError
 from core.ports import Embedder, PictureDecoder
-from core.types import UPLOADED, DecodedPicture, Failure, Lane, Vectors
+from core.types import UPLOADED, DecodedPicture, Failure, Lane, Look, Vectors
 from index.hashing import ChangingFileError, Content, is_unchanged, read_content
 from index.keeper import Keeper
 from index.records import BadFile, CaptionVector, PictureVector, Stamp, text_hash
@@ -184,7 +184,9 @@ class FileWorker:
                 partial(self._embedder.embed_pixels, decoded.pixels, lane=Lane.BULK)
             )
             self.encoded[sha256] = (decoded.width, decoded.height)
-            self._keeper.picture(PictureVector(sha256, decoded.width, decoded.height, vector))
+            date = content.mtime_ns / 1e9 if decoded.taken is None else decoded.taken
+            look = Look(decoded.placeholder, date)
+            self._keeper.picture(PictureVector(sha256, decoded.width, decoded.height, vector, look))
             self.new += 1
             self._streak = 0
             return True

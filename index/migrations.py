@@ -240,7 +240,20 @@ def _labels(connection: Connection) -> None:
     fourth.create_all(connection)
 
 
-MIGRATIONS: Sequence[Migration] = (_first_schema, _overlays, _moderation, _labels)
+def _looks(connection: Connection) -> None:
+    """Version 5: placeholders and dates of pictures."""
+    fifth = MetaData()
+    Table(
+        "looks",
+        fifth,
+        Column("sha256", String(64), primary_key=True),
+        Column("placeholder", LargeBinary, nullable=False),
+        Column("date", Float),
+    )
+    fifth.create_all(connection)
+
+
+MIGRATIONS: Sequence[Migration] = (_first_schema, _overlays, _moderation, _labels, _looks)
 """The step at position ``n`` leads from version ``n`` to version ``n + 1``."""
 
 

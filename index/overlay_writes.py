@@ -18,7 +18,7 @@ from sqlalchemy import (
     update,
 )
 
-from core.types import ModelIdentity, Picture
+from core.types import Look, ModelIdentity, Picture
 from index.contents import identity_of, pack
 from index.ids import fresh_ids
 from index.overlay_reads import (
@@ -26,7 +26,7 @@ from index.overlay_reads import (
     made_of,
 )
 from index.records import text_hash
-from index.rows import delete_where_in, drop_vectors_of, insert_all, replace
+from index.rows import delete_where_in, drop_vectors_of, insert_all, put_looks, replace
 from index.schema import (
     caption_vectors,
     collections,
@@ -129,6 +129,7 @@ def insert_upload(
         ("sha256", "fingerprint"),
         [{"sha256": new.sha256, "vector": pack(new.vector), **size, **of_model}],
     )
+    put_looks(connection, {new.sha256: Look(new.placeholder, now)})
     if new.caption_vector is not None:
         replace(
             connection,

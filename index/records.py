@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.types import Failure, ModelIdentity, Vectors
+from core.types import Failure, Look, ModelIdentity, Vectors
 
 
 def text_hash(text: str) -> str:
@@ -63,12 +63,13 @@ class BadFile:
 
 @dataclass(frozen=True, slots=True)
 class PictureVector:
-    """The vector of a picture's bytes: float32 [d], and the picture's size in pixels."""
+    """The vector of a picture's bytes: float32 [d], the picture's size in pixels, its look."""
 
     sha256: str
     width: int
     height: int
     vector: Vectors
+    look: Look = Look()  # noqa: RUF009 - frozen
 
 
 @dataclass(frozen=True, slots=True)

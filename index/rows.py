@@ -21,11 +21,13 @@ from sqlalchemy import (
     select,
 )
 
+from core.types import Look
 from index.records import BadFile, IndexedPicture, text_hash
 from index.schema import (
     caption_vectors,
     captions,
     collections,
+    looks,
     picture_vectors,
     pictures,
     runs,
@@ -128,6 +130,15 @@ def insert_pictures(
     )
 
 
+def put_looks(connection: Connection, found: Mapping[str, Look]) -> None:
+    """Keep the looks of these contents (SHA-256) in place of what was known of them."""
+    rows = [
+        {"sha256": sha256, "placeholder": look.placeholder, "date": look.date}
+        for sha256, look in found.items()
+    ]
+    replace(connection, looks, ("sha256",), rows)
+
+
 def failure_row(collection: str, bad: BadFile) -> dict[str, Any]:
     """The row of a failure."""
     return {
@@ -169,6 +180,7 @@ def drop_unused_vectors(connection: Connection) -> None:
                 ),
                 [{"unused": name, "model": model} for name, model in unused],
             )
+    _drop_looks(connection, None)
 
 
 def drop_vectors_of(connection: Connection, contents: Sequence[str], texts: Sequence[str]) -> None:
@@ -179,6 +191,16 @@ def drop_vectors_of(connection: Connection, contents: Sequence[str], texts: Sequ
     """
     for (_, key, used), values in zip(_VECTORS, (contents, texts), strict=True):
         delete_where_in(connection, key, values, ~used)
+    _drop_looks(connection, contents)
+
+
+def _drop_looks(connection: Connection, contents: Sequence[str] | None) -> None:
+    """Forget how pictures looked that nothing has any more; ``contents`` None: of all."""
+    unused = ~_used(looks.c.sha256, pictures.c.sha256, uploads.c.sha256)
+    if contents is None:
+        connection.execute(delete(looks).where(unused))
+    else:
+        delete_where_in(connection, looks.c.sha256, contents, unused)
 
 
 def _used(key: Column[Any], *users: Column[Any]) -> ColumnElement[bool]:

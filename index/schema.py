@@ -103,6 +103,17 @@ caption_vectors = Table(
     Column("vector", LargeBinary, nullable=False),
 )
 
+# What a page shows of a content before it has the picture, and the picture's date.
+looks = Table(
+    "looks",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    # A WebP of a few pixels; empty where the picture could not be read.
+    Column("placeholder", LargeBinary, nullable=False),
+    # When it was taken, else when its file was written or it was added.
+    Column("date", Float),
+)
+
 # What a path held when it was last read: spares hashing what did not change.
 files = Table(
     "files",

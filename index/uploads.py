@@ -56,8 +56,9 @@ class NewUpload:
     """A picture about to be kept.
 
     ``jpeg`` is the file, ``sha256`` (hex) its hash, ``posted_sha256`` that of the bytes that
-    were posted; ``width`` and ``height`` are the file's in pixels. ``vector`` and
-    ``caption_vector`` are float32 [d]; the latter is None where there is no caption.
+    were posted; ``width`` and ``height`` are the file's in pixels, ``placeholder`` is as in
+    :class:`core.types.Look`. ``vector`` and ``caption_vector`` are float32 [d]; the latter is
+    None where there is no caption.
     """
 
     jpeg: bytes
@@ -69,6 +70,7 @@ class NewUpload:
     vector: Vectors
     caption_vector: Vectors | None
     uploader: str
+    placeholder: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from index.rows import (
     insert_all,
     insert_pictures,
     is_reindexing,
+    put_looks,
     replace,
     restricted,
 )
@@ -99,6 +100,7 @@ def save_batch(
             for entry in batch.pictures
         ],
     )
+    put_looks(connection, {entry.sha256: entry.look for entry in batch.pictures})
     replace(
         connection,
         caption_vectors,

@@ -18,7 +18,15 @@ from PIL import Image
 from core.caption_words import CaptionWords
 from core.errors import EmptyCollection, NotFound, TangerineError
 from core.moderation import community_of
-from core.types import CollectionStatus, Picture, Progress, ReindexReport, Vectors
+from core.types import (
+    ByDate,
+    CollectionStatus,
+    Look,
+    Picture,
+    Progress,
+    ReindexReport,
+    Vectors,
+)
 from tests.fakes import FakeEncoder, picture_bytes
 
 
@@ -192,6 +200,40 @@ class FakeLibrary:
             )
             for name in self.visible(community)
         )
+
+
+class FakeLooks:
+    """Looks of the pictures of a library: dates by id, and one placeholder for all that have one.
+
+    Of all others the higher id is the newer one, and ``undated`` have no date at all.
+    """
+
+    def __init__(self, library: FakeLibrary) -> None:
+        self._library = library
+        self.dates: dict[str, float] = {}
+        self.undated: set[str] = set()
+        self.placeholder = b"RIFF a tiny picture"
+        self.revision = 0
+        self.asked = 0
+
+    def of(self, shown: Sequence[Picture]) -> Sequence[Look]:
+        return [Look(self.placeholder, self._date(each)) for each in shown]
+
+    def by_date(self, collection: str) -> ByDate:
+        self.asked += 1
+        rows = sorted(
+            ((self._date(each), each.id) for each in self._library.snapshots[collection].pictures),
+            key=lambda row: (row[0] is None, -(row[0] or 0.0), row[1]),
+        )
+        return ByDate(
+            np.array([key.encode() for _, key in rows], dtype="S8"),
+            np.array([-np.inf if date is None else date for date, _ in rows]),
+        )
+
+    def _date(self, picture: Picture) -> float | None:
+        if picture.id in self.undated:
+            return None
+        return self.dates.get(picture.id, 1_000_000.0 + int(picture.id[1:]))
 
 
 class FakeReindexing:

@@ -29,6 +29,7 @@ from core.errors import (
     NotAPicture,
     TangerineError,
 )
+from core.image_look import placeholder_of
 from core.types import (
     DecodedPicture,
     Lane,
@@ -236,7 +237,13 @@ class FakeDecoder:
         resized = image.resize((spec.width, spec.height), resample=spec.resample)
         pixels = np.asarray(resized, dtype=np.uint8)
         pixels.setflags(write=False)
-        return DecodedPicture(pixels=pixels, format=kind, width=image.width, height=image.height)
+        return DecodedPicture(
+            pixels=pixels,
+            format=kind,
+            width=image.width,
+            height=image.height,
+            placeholder=placeholder_of(image),
+        )
 
     async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
         await asyncio.sleep(0)

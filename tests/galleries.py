@@ -14,6 +14,7 @@ from index.communities import StoredSettings
 from index.contributions import ChatContributions
 from index.layered import Generation
 from index.library import CollectionSpec, FolderLibrary
+from index.looks import StoredLooks
 from index.moderation import ChatModeration
 from index.overlays import Overlays
 from index.reindex import Reindexer
@@ -73,6 +74,7 @@ class Gallery:
             self.overlays,
             identity=self.embedder.identity,
         )
+        self.looks = StoredLooks(self.overlays, self.library, self.decoder)
         self.reindexer = Reindexer(
             [self.spec],
             catalogue=self.catalogue,

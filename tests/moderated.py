@@ -33,6 +33,7 @@ from bot.requests import InMemory, Request
 from bot.sheets import Sheets
 from bot.thumbnails import Thumbnails
 from bot.web_app import WebAdapter, WebOptions, WebParts
+from core.browsing import Browser
 from core.limits import Limits
 from core.search import Search
 from core.types import CommunitySettings, Picture
@@ -127,6 +128,7 @@ class Moderated:
                 commands=self.commands,
                 search=search,
                 library=gallery.library,
+                browser=Browser(gallery.library, gallery.looks),
                 thumbnails=self.thumbnails,
                 admission=admission,
                 counters=metrics,
@@ -221,6 +223,8 @@ class Moderated:
                 "/api/similar": lambda: client.post("/api/similar", data=form(k="10")),
                 "/api/describe": lambda: client.post("/api/describe", data=form(k="10")),
                 "/api/chat": lambda: client.post("/api/chat", data=chat(f"/find {hue} -k 10")),
+                "/api/pictures": lambda: client.get("/api/pictures"),
+                "/api/welcome": lambda: client.get("/api/welcome"),
                 "/api/map": lambda: client.get("/api/map", params={"groups": "2", "q": hue}),
                 "/api/chat photo": lambda: client.post("/api/chat", data=form(text="")),
                 "/api/chat review": lambda: client.post(
@@ -229,16 +233,27 @@ class Moderated:
             }
             for route, call in calls.items():
                 seen.words.append((route, json.dumps(await (await call()).json())))
-            for picture in everything:
-                answer = await client.get(f"/api/map/{picture.id}")
+            await self._look_at_each(client, seen, everything)
+
+    @staticmethod
+    async def _look_at_each(
+        client: aiohttp.ClientSession, seen: Seen, everything: list[Picture]
+    ) -> None:
+        for picture in everything:
+            answer = await client.get(f"/api/map/{picture.id}")
+            if answer.status != 404:
+                seen.words.append(("/api/map of one", json.dumps(await answer.json())))
+            for end in ("", "/similar"):
+                answer = await client.get(f"/api/pictures/{picture.id}{end}?k=100")
                 if answer.status != 404:
-                    seen.words.append(("/api/map of one", json.dumps(await answer.json())))
-                for end in ("", "/thumbnail"):
-                    known = {"If-None-Match": f'"{picture.sha256}"'}
-                    for headers in ({}, known):
-                        answer = await client.get(f"/pictures/{picture.id}{end}", headers=headers)
-                        if answer.status != 404:
-                            seen.words.append((f"/pictures{end}", picture.id))
+                    said = json.dumps(await answer.json())
+                    seen.words.append((f"/api/pictures of one{end}", said))
+            for end in ("", "/thumbnail"):
+                known = {"If-None-Match": f'"{picture.sha256}"'}
+                for headers in ({}, known):
+                    answer = await client.get(f"/pictures/{picture.id}{end}", headers=headers)
+                    if answer.status != 404:
+                        seen.words.append((f"/pictures{end}", picture.id))
 
     async def map(self, seen: Seen, community: str) -> None:
         """What a map is drawn from, picture by picture; and the map, where it is a command."""

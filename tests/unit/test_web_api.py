@@ -17,6 +17,8 @@ from tests.fakes import picture_bytes
 from tests.web.parts import Parts, serving
 
 RED = picture_bytes("red", seed=77, edge=64)
+HIT = {"rank", "id", "path", "caption", "score", "band", "found_by", "tag"}
+LOOK = {"width", "height", "placeholder", "date"}
 
 
 @pytest.fixture
@@ -52,14 +54,16 @@ async def refused(response: aiohttp.ClientResponse) -> tuple[int, str]:
 
 
 async def test_find_answers_the_contracts_json(client: aiohttp.ClientSession) -> None:
-    """Find gives query, collection and ranked hits, exactly these keys."""
+    """Find gives query, collection and ranked hits, and what a page lays them out by."""
     async with client.get("/api/find", params={"q": "orange fruits", "k": "3"}) as response:
         body = await response.json()
-    assert set(body) == {"query", "collection", "hits"}
+    assert set(body) == {"query", "collection", "hits", "strong", "fair", "more"}
+    assert body["strong"] + body["fair"] == sum(hit["band"] != "weak" for hit in body["hits"])
+    assert body["more"] is True
     assert (body["query"], body["collection"]) == ("orange fruits", "gallery")
     assert [hit["rank"] for hit in body["hits"]] == [1, 2, 3]
     for hit in body["hits"]:
-        assert set(hit) == {"rank", "id", "path", "caption", "score", "band", "found_by", "tag"}
+        assert set(hit) == {*HIT, *LOOK}
         assert "orange" in hit["caption"]
         assert -1 <= hit["score"] <= 1
         assert hit["band"] in {"strong", "fair", "weak"}
@@ -98,10 +102,11 @@ async def test_pictures_are_asked_about_by_form(client: aiohttp.ClientSession) -
         ({"q": "  "}, "empty_query"),
         ({"q": "x" * 201}, "query_too_long"),
         ({"q": "x", "k": "0"}, "bad_count"),
-        ({"q": "x", "k": "11"}, "bad_count"),
+        ({"q": "x", "k": "101"}, "bad_count"),
         ({"q": "x", "k": "²"}, "bad_count"),
         ({"q": "x", "k": "9" * 5000}, "bad_count"),
         ({"q": "x", "offset": "-1"}, "bad_count"),
+        ({"q": "x", "offset": "5001"}, "bad_count"),
     ],
 )
 async def test_bad_input_is_400(

@@ -14,7 +14,7 @@ from PIL import Image
 
 from bot.web_app import WebAdapter, WebOptions
 from bot.web_errors import SECURITY_HEADERS
-from bot.web_pictures import browser_type
+from bot.web_pictures import attachment, browser_type
 from core.errors import SettingsError
 from tests.fakes import picture_bytes
 from tests.web.parts import Parts, serving
@@ -207,3 +207,53 @@ async def test_an_address_in_use_is_told_with_its_setting(parts: Parts) -> None:
         with pytest.raises(SettingsError, match=rf"port {port}.*TANGERINE_WEB_PORT"):
             await second.start()
         await second.stop()
+
+
+async def test_thumbnails_come_in_a_few_sizes(client: aiohttp.ClientSession, parts: Parts) -> None:
+    """360 pixels where none is asked for, each size with a tag of its own; no other size is."""
+    picture = parts.snapshot.pictures[0]
+    Image.new("RGB", (1200, 900), "green").save(parts.library.files[picture.id], "PNG")
+    tags = set()
+    for query, edge in (("", 360), *((f"?edge={e}", e) for e in (240, 360, 480, 960))):
+        async with client.get(f"/pictures/{picture.id}/thumbnail{query}") as response:
+            assert Image.open(io.BytesIO(await response.read())).size == (edge, edge * 3 // 4)
+            assert response.headers["Cache-Control"] == "private, no-cache"
+            tags.add(response.headers["ETag"])
+    assert len(tags) == 4
+    for query in ("edge=361", "edge=0", "edge=x", "edge=%00"):
+        async with client.get(f"/pictures/{picture.id}/thumbnail?{query}") as response:
+            assert await refused(response) == (400, "bad_count")
+
+
+async def test_a_download_is_the_file_itself(client: aiohttp.ClientSession, parts: Parts) -> None:
+    """Under its own name, also where browsers cannot show it, and though they know its content."""
+    picture = parts.snapshot.pictures[0]
+    file = parts.library.files[picture.id]
+    Image.new("RGB", (50, 40), "green").save(file, "TIFF")
+    headers = {"If-None-Match": f'"{picture.sha256}"'}
+    for path in (f"/pictures/{picture.id}?download=1", f"/pictures/{picture.id}?download=yes"):
+        async with client.get(path, headers=headers) as response:
+            assert await response.read() == file.read_bytes()
+            assert response.headers["Content-Disposition"] == (
+                "attachment; filename=\"red-0.png\"; filename*=UTF-8''red-0.png"
+            )
+            assert response.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    async with client.get(f"/pictures/{picture.id}?download=0") as response:
+        assert "Content-Disposition" not in response.headers
+
+
+@pytest.mark.parametrize(
+    ("name", "plain", "escaped"),
+    [
+        ("a photo.jpg", "a photo.jpg", "a%20photo.jpg"),
+        ("Äpfel (2).jpg", "_pfel (2).jpg", "%C3%84pfel%20%282%29.jpg"),
+        ('a";\\b\r\nSet-Cookie: x=1.jpg', "a;bSet-Cookie x=1.jpg", "a%3BbSet-Cookie%20x%3D1.jpg"),
+        ("\u202egpj.exe", "gpj.exe", "gpj.exe"),
+        ("100%.png", "100_.png", "100%25.png"),
+        ("...", "picture", "picture"),
+        ("\udcff.jpg", "jpg", "jpg"),
+    ],
+)
+def test_a_name_cannot_break_out_of_its_header(name: str, plain: str, escaped: str) -> None:
+    """Whatever a file is called: one name for old programs, one for those that read UTF-8."""
+    assert attachment(name) == f"attachment; filename=\"{plain}\"; filename*=UTF-8''{escaped}"

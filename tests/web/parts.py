@@ -25,11 +25,12 @@ from bot.thumbnails import Thumbnails
 from bot.timed import Stages, TimedDecoder, TimedEmbedder, TimedLibrary
 from bot.tracing import NoTracer
 from bot.web_app import WebAdapter, WebOptions, WebParts
+from core.browsing import Browser
 from core.errors import ReindexRunning
 from core.limits import ADMIN_QUOTA, COMMUNITY_QUOTA, Limits, Quota
 from core.search import Search
 from core.types import Failure, Progress, ReindexReport
-from tests.fake_collections import FakeLibrary, FakeSnapshot
+from tests.fake_collections import FakeLibrary, FakeLooks, FakeSnapshot
 from tests.fake_contributions import FakeCommunitySettings, FakeContributions
 from tests.fake_labels import FakeLabels
 from tests.fake_moderation import FakeModeration
@@ -145,6 +146,7 @@ class Parts:
             path = self.folder / f"{picture_id}.png"
             path.write_bytes(_file_of(colour, number))
             self.library.files[picture_id] = path
+        self.looks = FakeLooks(self.library)
         self.decoder = FakeDecoder()
         self.metrics = Metrics()
         stages = Stages(self.metrics.stage, self.tracer)
@@ -202,6 +204,7 @@ class Parts:
             commands=self.commands,
             search=self.search,
             library=self.library,
+            browser=Browser(self.library, self.looks, self.labels),
             thumbnails=self.thumbnails,
             admission=self.admission,
             counters=self.metrics,
