@@ -100,6 +100,7 @@ async function openPicture(id) {
   if (inPlace(id)) return;
   try {
     const { captions = [], ...details } = await api.details(id);
+    if (address.read(location).picture !== id || inPlace(id)) return;
     viewer.open(new Shown([{ ...details, id, caption: captions[0] ?? "" }]), 0);
   } catch (error) {
     if (error.status === 403) locked();

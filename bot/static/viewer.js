@@ -7,6 +7,7 @@ import { nameOf } from "./tile.js";
 import { Zoom } from "./zoom.js";
 
 const AHEAD = 8;
+const ENLARGED = 3;
 
 /**
  * Shows pictures of a source. `on.moved(item)` follows each step, `on.closed()` the end;
@@ -92,12 +93,15 @@ export class Viewer {
     byId("viewer-gone").hidden = true;
     picture.hidden = false;
     picture.alt = nameOf(item);
+    this.size(item.width, item.height);
     // The thumbnail stands in until the picture has come.
     picture.src = thumbnailOf(item.id, 960);
     const large = new Image();
     this.large = large;
     large.onload = () => {
-      if (this.large === large) picture.src = large.src;
+      if (this.large !== large) return;
+      this.size(large.naturalWidth, large.naturalHeight);
+      picture.src = large.src;
     };
     large.onerror = () => {
       if (this.large !== large) return;
@@ -112,6 +116,12 @@ export class Viewer {
     byId("viewer-next").disabled = this.source.done && index === this.source.items.length - 1;
     if (document.activeElement?.disabled) byId("viewer-close").focus();
     this.details.show(item);
+  }
+
+  size(width, height) {
+    const { style } = this.picture;
+    style.setProperty("--ratio", width && height ? width / height : 1);
+    style.setProperty("--most", width ? `${ENLARGED * width}px` : "100cqw");
   }
 
   fetchAhead(index) {

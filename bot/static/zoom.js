@@ -54,11 +54,10 @@ export class Zoom {
 
   // No further than the picture reaches.
   within() {
-    const { clientWidth, clientHeight } = this.stage;
-    const ratio = this.image.naturalWidth / this.image.naturalHeight || 1;
-    const width = Math.min(clientWidth, clientHeight * ratio);
+    const { stage, image } = this;
     const most = (size, room) => Math.max(0, (size * this.scale - room) / 2);
-    const [mx, my] = [most(width, clientWidth), most(width / ratio, clientHeight)];
+    const mx = most(image.offsetWidth, stage.clientWidth);
+    const my = most(image.offsetHeight, stage.clientHeight);
     this.x = Math.min(mx, Math.max(-mx, this.x));
     this.y = Math.min(my, Math.max(-my, this.y));
   }

@@ -74,6 +74,7 @@ async def test_every_text_can_be_read(open_page: Open, parts: Parts) -> None:
     await look("talk", 60)
     await page.keyboard.press("Escape")
     await page.locator(".card-picture").first.click()
+    await page.keyboard.press("i")
     await page.locator("#viewer-facts .fact-size").wait_for()
     await look("viewer", 10)
 
