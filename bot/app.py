@@ -182,6 +182,7 @@ def _chat_parts(engine: Engine, jobs: ReindexJobs, live: Live) -> ChatParts:
             contributions=engine.contributions,
             moderation=engine.moderation,
             settings=engine.community_settings,
+            labels=engine.labels,
             jobs=jobs,
             admission=admission,
             counters=engine.metrics,

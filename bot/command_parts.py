@@ -15,7 +15,7 @@ from bot.ports import Counters, ModelCard, PersonalMemory, Tracer
 from bot.presenter import Presenter
 from bot.sheets import Sheets
 from bot.tracing import NoTracer
-from core.ports import CommunitySettingsStore, Contributions, Library, Moderation
+from core.ports import CommunitySettingsStore, Contributions, Labels, Library, Moderation
 from core.search import Search
 
 
@@ -44,3 +44,4 @@ class CommandParts:
     defaults: OperatorDefaults = field(default_factory=OperatorDefaults)
     now: Callable[[], float] = time.time
     tracer: Tracer = field(default_factory=NoTracer)
+    labels: Labels | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
@@ -25,6 +26,7 @@ from core.errors import Forbidden, NoPicture, TangerineError
 from core.limits import Kind as Asked
 from core.mapping import CollectionMap, Mapper
 from core.ports import Contributions
+from core.topics import Topics
 from core.types import Progress
 
 
@@ -55,6 +57,7 @@ class Commands:
         )
         self._privacy = Privacy(parts.contributions, parts.memories, parts.admission)
         self._indexing = Indexing(parts.jobs, parts.library)
+        self._topics = Topics(parts.library, parts.search, parts.labels)
         self._choices = Choices(parts.library, parts.search, parts.moderation)
         self._calls: Mapping[str, Callable[[Invocation, Request, Presenter], Awaitable[Reply]]] = {
             "find": self._searching.asked,
@@ -194,6 +197,19 @@ class Commands:
     async def examples(self, request: Request) -> Sequence[str]:
         """Three questions that this community's default collection can answer."""
         return await self._choices.examples(request, self._parts.presenters(request.locale))
+
+    async def topics(self, request: Request, *, patience_s: float = 2.0) -> Sequence[str]:
+        """What this community's default collection is about, as :mod:`core.topics` has it.
+
+        Empty where that is not known within ``patience_s`` seconds; then whoever asks again
+        may have it. Never raises.
+        """
+        topics = self._topics.of(community=request.viewer)
+        try:
+            async with asyncio.timeout(patience_s):
+                return await topics
+        except (TangerineError, TimeoutError):
+            return ()
 
     async def _guard(
         self, request: Request, answer: Callable[[Request, Presenter], Awaitable[Reply]]

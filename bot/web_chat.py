@@ -86,10 +86,12 @@ class ChatRoutes:
         words = self._words(request)
         pictures = sum(c.pictures for c in await self._library.status(COMMUNITY))
         examples = await self._commands.examples(neutral)
+        topics = await self._commands.topics(neutral)
         return web.json_response(
             {
                 "summary": words.pictures(pictures),
                 "examples": [f"/find {example}" for example in examples],
+                "topics": list(topics),
                 "max_mib": self._max_bytes / 2**20,
                 "commands": [
                     {

@@ -80,7 +80,7 @@ class Mapper:
         shown = await self._search.picture_vector(picture) if picture is not None else None
         index = snapshot.picture_index
         plane = await self._planes.get(
-            snapshot, 0, lambda: asyncio.to_thread(principal_plane, lambda: _read(index))
+            snapshot, 0, lambda: asyncio.to_thread(principal_plane, lambda: vectors_of(index))
         )
         found = None
         if groups:
@@ -98,12 +98,13 @@ class Mapper:
     async def _group(
         self, index: VectorIndex, captions: Sequence[tuple[str, int]], count: int
     ) -> Groups:
-        unnamed = await asyncio.to_thread(group, lambda: _read(index), captions, count)
+        unnamed = await asyncio.to_thread(group, lambda: vectors_of(index), captions, count)
         words = unnamed.words
         return unnamed.named(await asyncio.gather(*(self._search.text_vector(w) for w in words)))
 
 
-def _read(index: VectorIndex) -> Iterator[Vectors]:
+def vectors_of(index: VectorIndex) -> Iterator[Vectors]:
+    """All vectors of an index in blocks, float32 [<= 16,384, d]. Blocking."""
     for start in range(0, len(index), _ROWS):
         yield index.reconstruct(np.arange(start, min(start + _ROWS, len(index)), dtype=np.int64))
 

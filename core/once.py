@@ -31,6 +31,7 @@ class OncePerSnapshot(Generic[_T]):
         known = kept.get(key)
         if known is None or _failed(known):
             known = kept[key] = asyncio.ensure_future(make())
+            known.add_done_callback(_failed)  # also where all who asked have left
         # One asker who leaves must not take it from the others.
         return await asyncio.shield(known)
 

@@ -194,6 +194,7 @@ class Parts:
                 defaults=self.defaults,
                 now=self.clock.monotonic,
                 tracer=self.tracer,
+                labels=self.labels,
             )
         )
 
