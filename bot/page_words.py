@@ -29,6 +29,8 @@ def page_words(_: Translate) -> Mapping[str, str]:
         "empty_text": _(
             "Put pictures into the gallery folder, or drop one here and say /add to it."
         ),
+        "first_ones": _("The first pictures are on their way"),
+        "first_ones_text": _("They stand here as soon as they are indexed."),
         "no_such_picture": _("That picture is not here any more"),
         "no_caption": _("Picture without a caption"),
         "score": _("Score"),
@@ -42,9 +44,11 @@ def page_words(_: Translate) -> Mapping[str, str]:
         "band_fair": _("fair match"),
         "band_weak": _("less likely"),
         # Words: what made a picture an answer, behind its score.
-        "found_by_picture": _("found by how it looks"),
+        "found_by_picture": _("found by its picture"),
         "found_by_caption": _("found by its caption"),
-        "found_by_both": _("found by how it looks and by its caption"),
+        # Words: similarities of the question, in the details of a picture that was found.
+        "cosine_picture": _("picture {n}"),
+        "cosine_caption": _("caption {n}"),
         "find_similar": _("Find similar"),
         "add_words": _("Add words"),
         "download": _("Download"),

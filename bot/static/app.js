@@ -6,14 +6,14 @@ import { Attached } from "./attached.js";
 import { offer } from "./command_menu.js";
 import { byId, say } from "./dom.js";
 import { Gallery } from "./gallery.js";
-import { notice } from "./grid.js";
 import { Indexing } from "./indexing.js";
 import { askForToken } from "./login.js";
 import { CollectionMap } from "./map.js";
-import { drawExamples } from "./reply.js";
+import { notice } from "./notice.js";
 import { SearchBar } from "./search_bar.js";
 import { Shown } from "./sources.js";
 import { Talk } from "./talk.js";
+import { Topics } from "./topics.js";
 import { Viewer } from "./viewer.js";
 
 // A photo of the reader's has no address: the page knows it as long as it stands.
@@ -42,11 +42,18 @@ function note() {
 /** Ask: the address follows, and the way back leads to where one was. */
 function ask(question, { y = null } = {}) {
   note();
+  if (gallery.shows(question)) {
+    gallery.show(question);
+    return;
+  }
   history.pushState(entry(question), "", address.write(questionOf(question)));
   gallery.show(question, { y });
 }
 
-const search = (q) => ask({ q, photo: attached.photo });
+function search(q) {
+  talk.giveWay();
+  ask({ q, photo: attached.photo });
+}
 
 function clear() {
   attached.remove();
@@ -129,6 +136,7 @@ const viewer = new Viewer({
   like,
   words: (item) => {
     leavePicture();
+    talk.giveWay();
     attached.pick(item);
     bar.write("");
     bar.field.focus();
@@ -160,7 +168,13 @@ function open(source, index) {
   viewer.open(source, index);
 }
 
-const gallery = new Gallery({ open, clear, locked, href: (item) => addressOf(item) });
+const gallery = new Gallery({
+  open,
+  clear,
+  locked,
+  href: (item) => addressOf(item),
+  indexing: () => indexing.running,
+});
 
 const map = new CollectionMap(like);
 byId("open-map").onclick = () => map.open();
@@ -188,6 +202,14 @@ const bar = new SearchBar({
   },
 });
 
+const topics = new Topics({
+  search: (text) => {
+    bar.write(text);
+    search(text);
+  },
+  ask: (text) => talk.ask({ text }),
+});
+
 const indexing = new Indexing(() => changed());
 
 // -- life ------------------------------------------------------------------------------
@@ -198,13 +220,7 @@ async function greet() {
     byId("summary").textContent = welcome.summary;
     offer(welcome.commands);
     attached.maxMib = welcome.max_mib;
-    const topics = welcome.topics ?? welcome.examples.map((text) => text.replace(/^\/find /, ""));
-    const choose = ({ text }) => {
-      bar.write(text);
-      search(text);
-    };
-    drawExamples(byId("topics"), topics, choose);
-    drawExamples(byId("examples"), topics.slice(0, 3), ({ text }) => talk.ask({ text }));
+    topics.draw(welcome.topics);
   } catch (error) {
     if (error.status === 403) locked();
   }

@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { byId, make, say } from "./dom.js";
-import { scoreOf, wordsOf } from "./tile.js";
+import { decimal, scoreOf, wordsOf } from "./tile.js";
 
 const REST_MS = 60;
 const WIDE = matchMedia("(min-width: 900px)");
@@ -70,9 +70,14 @@ export class Details {
   }
 
   score(item, score) {
-    const node = make("span", {}, make("b", {}, score));
+    const node = make("div", {}, make("b", {}, score));
     const words = wordsOf(item);
     if (words && !item.scoreText) node.append(" ", make("span", { className: "note" }, words));
+    // The score is what the order goes by; these are the similarities that it is made of.
+    const parts = [["picture", item.score], ["caption", item.caption_score]]
+      .filter(([, value]) => value !== undefined && value !== null && item.match !== undefined)
+      .map(([key, value]) => say(`cosine_${key}`, { n: decimal(value) }));
+    if (parts.length) node.append(make("p", { className: "note" }, parts.join(" · ")));
     return node;
   }
 

@@ -3,14 +3,16 @@
 import * as address from "./address.js";
 import * as api from "./api.js";
 import { byId, say } from "./dom.js";
-import { Grid, notice } from "./grid.js";
+import { Grid } from "./grid.js";
+import { notice } from "./notice.js";
 import { Answer, Collection } from "./sources.js";
-import { SHORT_WAIT, countDown } from "./talk.js";
+import { SHORT_WAIT, countDown } from "./waiting.js";
 
 /**
  * Shows one question at a time: `{q, photo}`, without both the collection.
  *
- * `on.open(source, index)` opens a picture, `on.href(item)` is its address, `on.locked()` asks
+ * `on.open(source, index)` opens a picture, `on.href(item)` is its address, `on.clear()` leads
+ * back to the collection, `on.indexing()` tells whether one is under way, `on.locked()` asks
  * for the token.
  */
 export class Gallery {
@@ -19,6 +21,7 @@ export class Gallery {
     this.question = null;
     this.collection = new Collection();
     this.place = 0;
+    this.again = null;
     this.grid = new Grid({
       open: (index) => on.open(this.source, index),
       href: on.href,
@@ -44,6 +47,7 @@ export class Gallery {
     if (this.source === this.collection) this.place = scrollY;
     if (this.source instanceof Answer) this.source.stop();
     this.question = question;
+    this.again = null;
     notice();
     this.tell("");
     const isAll = !question.q && !question.photo;
@@ -53,8 +57,9 @@ export class Gallery {
     byId("topics").hidden = !isAll;
     this.grid.busy = true;
     if (!isAll) this.tell(say("searching"));
+    const begin = () => (isAll ? source.reach(Math.max(1, reached)) : source.more());
     try {
-      if (!source.items.length) await (isAll ? source.reach(Math.max(1, reached)) : source.more());
+      if (!source.items.length) await this.patiently(question, begin);
     } catch (error) {
       this.fail(question, error);
       return;
@@ -74,22 +79,24 @@ export class Gallery {
     this.count(question);
   }
 
-  /** The next pages of a question. Raises Refusal where they do not come. */
-  async ask({ q, photo }, page, signal) {
-    const words = address.parted(q);
-    const once = () => {
-      if (photo?.file) return api.similar(photo.file, { text: q, ...page }, signal);
-      if (photo) return api.like(photo.id, { text: q, ...page }, signal);
-      return api.find({ ...words, ...page }, signal);
-    };
+  /** Hits of a question, best first. Raises Refusal where they do not come. */
+  ask({ q, photo }, page, signal) {
+    if (photo?.file) return api.similar(photo.file, { text: q, ...page }, signal);
+    if (photo) return api.like(photo.id, { text: q, ...page }, signal);
+    return api.find({ ...address.parted(q), ...page }, signal);
+  }
+
+  /** Wait out a short quota, and a server that is about to be ready. */
+  async patiently(question, once) {
     for (let tries = 0; ; tries += 1) {
       try {
         return await once();
       } catch (error) {
-        if (tries > 1 || !(error.retryAfter <= SHORT_WAIT)) throw error;
-        await countDown(error.retryAfter, (n) =>
-          this.tell(n ? say("waiting", { n }) : say("searching")),
-        );
+        const starts = error.code === "not_ready";
+        if ((tries > 1 && !starts) || !(error.retryAfter <= SHORT_WAIT)) throw error;
+        await countDown(error.retryAfter, (n) => {
+          if (this.question === question) this.tell(n ? say("waiting", { n }) : say("searching"));
+        });
       }
     }
   }
@@ -98,7 +105,7 @@ export class Gallery {
     const { source } = this;
     if (source === this.collection) {
       this.tell("");
-      if (!source.items.length) notice({ title: say("empty"), text: say("empty_text") });
+      if (!source.items.length) this.tellEmpty();
       return;
     }
     const { length } = source.items;
@@ -127,14 +134,22 @@ export class Gallery {
       this.on.locked();
       return;
     }
-    const empty = error.code === "empty_collection" && !question.q && !question.photo;
     const again = () => {
       this.question = null;
       this.show(question);
     };
-    this.grid.show(new Answer(null), "");
-    if (empty) notice({ title: say("empty"), text: say("empty_text") });
-    else notice({ text: api.reason(error), again });
+    this.grid.show(new Answer(null));
+    this.again = null;
+    if (error.code === "empty_collection") {
+      this.tellEmpty();
+      // Asked again by itself once something is there.
+      this.again = again;
+    } else notice({ text: api.reason(error), again });
+  }
+
+  tellEmpty() {
+    const kind = this.on.indexing() ? "first_ones" : "empty";
+    notice({ title: say(kind), text: say(`${kind}_text`) });
   }
 
   /** The next page, once; where it does not come, a button at the end asks again. */
@@ -142,7 +157,7 @@ export class Gallery {
     const { source } = this;
     if (source.coming || source.done || source.failed || !source.items.length) return;
     try {
-      await source.more();
+      await this.patiently(this.question, () => source.more());
     } catch (error) {
       if (error.name === "AbortError" || source !== this.source) return;
       source.failed = true;
@@ -170,11 +185,10 @@ export class Gallery {
     } catch {
       return;
     }
-    if (this.source !== collection) {
-      // Nothing was there to be shown: now there is.
-      if (this.question && !this.question.q && !this.question.photo) this.show(this.question);
-      return;
-    }
+    const { again } = this;
+    this.again = null;
+    if (again) again();
+    if (this.source !== collection) return;
     notice();
     this.grid.renewed(collection.items.length - before);
   }

@@ -1,6 +1,6 @@
 // The grid: as many pictures as there are, and only those near the window in the document.
 
-import { byId, make, say } from "./dom.js";
+import { byId, make } from "./dom.js";
 import { Rows } from "./layout.js";
 import { Tile } from "./tile.js";
 
@@ -238,15 +238,4 @@ export class Grid {
     if (value) this.list.setAttribute("aria-busy", "true");
     else this.list.removeAttribute("aria-busy");
   }
-}
-
-/** Nothing to see: why, and what to do about it. */
-export function notice({ title = "", text = "", again = null } = {}) {
-  const retry = again && make("button", { type: "button", className: "quiet", onclick: again }, say("try_again"));
-  byId("notice").replaceChildren(
-    ...(title ? [make("h2", {}, title)] : []),
-    ...(text ? [make("p", {}, text)] : []),
-    ...(retry ? [retry] : []),
-  );
-  byId("notice").hidden = !title && !text;
 }

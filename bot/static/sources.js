@@ -61,23 +61,23 @@ export class Collection extends Source {
     }
   }
 
-  /** Put what was added meanwhile before the rest; whether there was something. */
+  /** Take in what was added and removed meanwhile; whether something was. */
   async refresh() {
     const limit = Math.min(MOST_AT_ONCE, Math.max(LISTED, this.items.length));
-    const body = await api.pictures({ limit }, this.stopper.signal);
-    this.total = body.total;
-    const fresh = body.pictures.filter(({ id }) => !this.ids.has(id));
-    if (!fresh.length) return false;
-    if (fresh.length === body.pictures.length || this.done) {
-      // Nothing known among the newest, or all was known: begin anew from here.
-      this.items = [];
-      this.ids.clear();
-      this.take(body.pictures);
-      this.next = body.next;
-      this.done = !body.next;
-    } else {
-      for (const { id } of fresh) this.ids.add(id);
-      this.items = [...fresh, ...this.items];
+    const { pictures, total, next } = await api.pictures({ limit }, this.stopper.signal);
+    this.total = total;
+    const isSame = pictures.every(({ id }, place) => this.items[place]?.id === id);
+    if (isSame && (this.items.length === pictures.length || next)) return false;
+    const last = pictures.at(-1)?.id;
+    const known = last && this.ids.has(last) && next ? this.items.findIndex(({ id }) => id === last) : -1;
+    // Behind the last one that is known, all is as it was; else it begins anew from here.
+    const rest = known < 0 ? [] : this.items.slice(known + 1);
+    this.items = [];
+    this.ids.clear();
+    this.take([...pictures, ...rest]);
+    if (known < 0) {
+      this.next = next;
+      this.done = !next;
     }
     return true;
   }

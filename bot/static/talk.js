@@ -5,6 +5,7 @@ import { Composer } from "./composer.js";
 import { byId, make, pause, say } from "./dom.js";
 import { addressOf, keep, kept, smallOf } from "./kept.js";
 import { drawReply } from "./reply.js";
+import { drawPending, patiently } from "./waiting.js";
 
 const POLL_MS = 700;
 const NARROW = matchMedia("(max-width: 900px)");
@@ -48,6 +49,11 @@ export class Talk {
 
   close() {
     this.panel.close();
+  }
+
+  /** Make room for the pictures where there is none beside it. */
+  giveWay() {
+    if (this.panel.matches(":modal")) this.close();
   }
 
   closed() {
@@ -219,38 +225,5 @@ export class Talk {
   }
 }
 
-async function patiently(message, text) {
-  let reply = await api.chat(message);
-  for (let tries = 0; tries < 2 && isShortWait(reply.error); tries += 1) {
-    await countDown(reply.error.retry_after, (n) => {
-      text.textContent = n ? say("waiting", { n }) : say("searching");
-    });
-    reply = await api.chat(message);
-  }
-  return reply;
-}
-
-// A quota that ends this soon (seconds) is waited for instead of told.
-export const SHORT_WAIT = 6;
-
-const isShortWait = (error) =>
-  error?.code === "too_many_requests" && error.retry_after <= SHORT_WAIT;
-
-/** Waits for some seconds and tells each: `tell(n)`, at the end `tell(0)`. */
-export async function countDown(seconds, tell) {
-  for (let left = Math.ceil(seconds); left > 0; left -= 1) {
-    tell(left);
-    await pause(1000);
-  }
-  tell(0);
-}
-
 const changesCollection = ({ text, kind }) =>
   CHANGING.has(kind) || /^\/(add|remove)\b/i.test(text ?? "");
-
-function drawPending() {
-  const dots = make("i", { "aria-hidden": "true" }, make("b"), make("b"), make("b"));
-  const text = make("span", {}, say("searching"));
-  const node = make("div", { className: "pending", role: "status" }, dots, text);
-  return { node, text };
-}

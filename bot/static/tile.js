@@ -1,6 +1,6 @@
 // One picture of the grid: a link with a placeholder, a thumbnail, and what an answer tells of it.
 
-import { fileOf, thumbnailOf } from "./api.js";
+import { thumbnailOf } from "./api.js";
 import { make, say } from "./dom.js";
 import { paint } from "./placeholder.js";
 
@@ -21,15 +21,20 @@ export function sized(image, item, width) {
 export function scoreOf(item) {
   if (item.scoreText) return item.scoreText;
   const value = item.match ?? item.score;
-  if (value === undefined || value === null) return "";
+  return value === undefined || value === null ? "" : decimal(value);
+}
+
+/** A similarity with two decimals. */
+export function decimal(value) {
   const digits = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
   return new Intl.NumberFormat(document.documentElement.lang, digits).format(value);
 }
 
-/** What a score is worth and what was found, in words. */
+/** What a score is worth, and whether the picture or its caption alone was found, in words. */
 export function wordsOf(item) {
   const band = item.band ? say(`band_${item.band}`) : "";
-  const found = item.found_by && !item.scoreText ? say(`found_by_${item.found_by}`) : "";
+  const isOne = item.found_by === "picture" || item.found_by === "caption";
+  const found = isOne && !item.scoreText ? say(`found_by_${item.found_by}`) : "";
   return [band, found].filter(Boolean).join(" · ");
 }
 
@@ -67,6 +72,7 @@ export class Tile {
     this.loaded = false;
     this.link.href = href;
     this.link.className = "tile";
+    this.link.removeAttribute("aria-label");
     this.image.removeAttribute("srcset");
     this.image.removeAttribute("src");
     this.image.hidden = false;
@@ -105,11 +111,4 @@ export class Tile {
     this.link.classList.add("gone");
     this.link.setAttribute("aria-label", `${nameOf(this.item)}. ${say("picture_gone")}`);
   }
-}
-
-/** Fetch what stands beside a picture that is looked at, so that a step shows it at once. */
-export function fetchAhead(item) {
-  const image = new Image();
-  image.src = fileOf(item.id);
-  return image;
 }

@@ -8,6 +8,7 @@ import { Zoom } from "./zoom.js";
 
 const AHEAD = 8;
 const ENLARGED = 3;
+const SCROLLING = new Set(["ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End"]);
 
 /**
  * Shows pictures of a source. `on.moved(item)` follows each step, `on.closed()` the end;
@@ -146,7 +147,8 @@ export class Viewer {
     else if (event.key === "-") zoom.by(1 / 1.6);
     else if (event.key === "0") zoom.reset();
     else if (event.key === "i") this.details.toggle();
-    else return;
+    // What lies behind stays where it is.
+    else if (event.target.closest("#viewer-panel") || !SCROLLING.has(event.key)) return;
     event.preventDefault();
   }
 }
