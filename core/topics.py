@@ -12,7 +12,7 @@ from core.mapping import vectors_of
 from core.once import OncePerSnapshot
 from core.ports import Labels, Library, Snapshot
 from core.search import Search
-from core.types import SearchResult
+from core.types import Band, SearchResult
 
 MAX_TOPICS = 8
 """Topics of one collection: as many as fit below a search bar."""
@@ -21,7 +21,11 @@ _ENOUGH = 4
 """Topics that captions give; where they give fewer, everyday words are tried too."""
 
 _LOOKED_AT = 24
-"""Hits by which everyday words are compared."""
+"""Hits by which words are compared."""
+
+_SAID = 2
+"""Captions among them that have the word: where it is in none, as "forward" is in none of those of
+the traffic signs that it finds, it is a guess of the model."""
 
 
 class Topics:
@@ -46,7 +50,7 @@ class Topics:
 
     async def _find(self, snapshot: Snapshot, community: str) -> tuple[str, ...]:
         said = await self._results(await self._said(snapshot), snapshot, community)
-        topics = [word for word, _ in said]
+        topics = [word for word, result in said if _is_said(word, result)]
         if len(topics) < _ENOUGH:
             known = None
             if self._labels is not None:
@@ -98,3 +102,8 @@ class Topics:
             if result.close_match:
                 found.append((word, result))
         return found
+
+
+def _is_said(word: str, result: SearchResult) -> bool:
+    sure = (hit.picture.caption.casefold() for hit in result.hits if hit.band is not Band.WEAK)
+    return sum(word.casefold() in caption for caption in sure) >= _SAID

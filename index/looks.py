@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Select, Table, and_, func, literal, select
 from core.errors import BadPicture
 from core.ports import PictureDecoder
 from core.types import UPLOADED, ByDate, Look, Picture, PixelSpec
+from index.contents import BLOCK
 from index.library import LOCAL, FolderLibrary
 from index.overlays import Overlays
 from index.rows import chunks, put_looks
@@ -64,13 +65,14 @@ class StoredLooks:
         query = select(both.c.id, both.c.date).order_by(
             both.c.date.is_(None), both.c.date.desc(), both.c.path
         )
+        ids, dates = [np.empty(0, dtype="S8")], [np.empty(0)]
         with self._overlays.read() as connection:
-            rows = connection.execute(query).all()
-        dates = [-np.inf if date is None else date for _, date in rows]
-        return ByDate(
-            np.array([key.encode() for key, _ in rows], dtype="S8"),
-            np.array(dates, dtype=np.float64),
-        )
+            # In blocks: others want to run in between.
+            rows = connection.execute(query, execution_options={"yield_per": BLOCK})
+            for block in rows.partitions():
+                ids.append(np.array([key.encode() for key, _ in block], dtype="S8"))
+                dates.append(np.array([-np.inf if at is None else at for _, at in block]))
+        return ByDate(np.concatenate(ids), np.concatenate(dates))
 
     async def fill(self) -> int:
         """Make the looks that are missing, one after the other; how many there were.
