@@ -16,23 +16,12 @@ import { Talk } from "./talk.js";
 import { Topics } from "./topics.js";
 import { Viewer } from "./viewer.js";
 
-// A photo of the reader's has no address: the page knows it as long as it stands.
-const photos = new Map();
-let lastPhoto = 0;
+const GREETINGS = 6;
+const AGAIN_MS = 5000;
 
 // -- addresses -------------------------------------------------------------------------
 
 const questionOf = ({ q, photo }) => ({ q, like: photo?.id ?? "" });
-
-/** The entry of the history that shows this; `photo` is a key of `photos`, 0 for none. */
-function entry({ photo }) {
-  if (!photo?.file) return { photo: 0 };
-  if (!photo.key) {
-    photo.key = lastPhoto += 1;
-    photos.set(photo.key, photo);
-  }
-  return { photo: photo.key };
-}
 
 function note() {
   const state = { ...history.state, y: scrollY, reached: gallery.grid.reached };
@@ -46,7 +35,7 @@ function ask(question, { y = null } = {}) {
     gallery.show(question);
     return;
   }
-  history.pushState(entry(question), "", address.write(questionOf(question)));
+  history.pushState({ photo: attached.keyOf(question.photo) }, "", address.write(questionOf(question)));
   gallery.show(question, { y });
 }
 
@@ -71,16 +60,18 @@ function like(item) {
 async function arrive() {
   const state = history.state ?? {};
   const { picture, q, like: id } = address.read(location);
-  let photo = photos.get(state.photo) ?? null;
-  if (id) photo = attached.photo?.id === id ? attached.photo : await pictureOf(id);
-  attached.set(photo);
-  bar.write(q);
+  const asked = gallery.question?.photo;
+  let photo = attached.known(state.photo);
+  if (id) photo = asked?.id === id ? asked : await pictureOf(id);
   const question = { q, photo };
   if (!picture && viewer.dialog.open) {
     viewer.hide();
     focusSeen();
   }
+  // What is in the bar for the next question stays there, unless another one is shown now.
   if (!gallery.shows(question)) {
+    attached.set(photo);
+    bar.write(q);
     const shown = gallery.show(question, state);
     if (!picture) await shown;
     else shown.then(() => viewer.item?.id === picture && inPlace(picture));
@@ -214,6 +205,8 @@ const indexing = new Indexing(() => changed());
 
 // -- life ------------------------------------------------------------------------------
 
+let greeted = 0;
+
 async function greet() {
   try {
     const welcome = await api.welcome();
@@ -221,6 +214,9 @@ async function greet() {
     offer(welcome.commands);
     attached.maxMib = welcome.max_mib;
     topics.draw(welcome.topics);
+    // A large collection thinks about them for longer than a page waits.
+    if (!welcome.topics.length && greeted < GREETINGS) setTimeout(greet, AGAIN_MS);
+    greeted += 1;
   } catch (error) {
     if (error.status === 403) locked();
   }

@@ -12,6 +12,8 @@ export class Attached extends EventTarget {
     super();
     this.complain = complain;
     this.photo = null;
+    // A photo of the reader's has no address: the page knows it as long as it stands.
+    this.numbered = [];
     this.maxMib = Infinity;
     const file = byId("file");
     file.onchange = () => {
@@ -73,6 +75,17 @@ export class Attached extends EventTarget {
 
   remove() {
     this.set(null);
+  }
+
+  /** A number under which `known` gives the photo again; 0 where it has an address, or is none. */
+  keyOf(photo) {
+    if (!photo?.file) return 0;
+    if (!this.numbered.includes(photo)) this.numbered.push(photo);
+    return this.numbered.indexOf(photo) + 1;
+  }
+
+  known(key) {
+    return this.numbered[key - 1] ?? null;
   }
 
   /** The photo as files to send along: none, or one. Raises TypeError where it does not come. */
