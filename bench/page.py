@@ -1,4 +1,4 @@
-"""Does the page scroll through 100,000 pictures at 60 frames/s: ``python -m bench.page [PICTURES]``.
+"""Does the page scroll through 100,000 pictures at 60 frames/s: ``python -m bench.page [COUNT]``.
 
 A real Chromium without a graphics card paints the page over a made-up listing
 (``page_server.py``), at 1280 x 800 pixels. It is scrolled by a wheel at several paces, at the

@@ -23,6 +23,8 @@ _SHAPES = ((4, 3), (3, 4), (3, 2), (2, 3), (16, 9), (1, 1))
 _LOOKS = 8
 _LONGEST = 2400
 _HITS = 300
+_STRONG = 8
+_CLOSE = 14
 
 
 def build(count: int) -> web.Application:
@@ -60,7 +62,7 @@ def build(count: int) -> web.Application:
         first, k = (int(request.query.get(name, "0")) for name in ("offset", "k"))
         found = [_hit(rank) for rank in range(first, min(_HITS, first + k))]
         shown = first + len(found)
-        counts = {"strong": min(8, shown), "fair": min(14, shown) - min(8, shown)}
+        counts = {"strong": min(_STRONG, shown), "fair": min(_CLOSE, shown) - min(_STRONG, shown)}
         body = {"query": "", "collection": "made-up", "hits": found, "more": shown < _HITS}
         return web.json_response({**body, **counts})
 
@@ -126,7 +128,7 @@ def _listed(number: int) -> dict[str, Any]:
 
 
 def _hit(rank: int) -> dict[str, Any]:
-    band = "strong" if rank < 8 else "fair" if rank < 14 else "weak"
+    band = "strong" if rank < _STRONG else "fair" if rank < _CLOSE else "weak"
     score = round(0.42 - 0.001 * rank, 3)
     told = {"match": score, "score": score, "band": band, "found_by": "both", "rank": rank + 1}
     return {**_listed(3 * rank + 1), **told, "path": "", "tag": None}

@@ -131,7 +131,10 @@ export class Viewer {
   }
 
   zoomed(scale) {
-    byId("viewer-out").disabled = scale <= 1;
+    const out = byId("viewer-out");
+    // A button that is switched off would take the keyboard with it.
+    if (scale <= 1 && document.activeElement === out) byId("viewer-in").focus();
+    out.disabled = scale <= 1;
   }
 
   key(event) {

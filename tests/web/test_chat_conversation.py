@@ -11,7 +11,7 @@ from core.limits import Quota
 from core.types import Progress
 from tests.fakes import COLOURS
 from tests.web.conftest import Open
-from tests.web.pages import MIDDLE, RED, attach, give, say, take_off, talk
+from tests.web.pages import MIDDLE, attach, give, say, take_off, talk
 from tests.web.parts import GALLERY, Parts
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -29,7 +30,8 @@ ROWS = """() => {
     row.push([box.left, box.right, box.height]);
     tops.set(Math.round(box.top), row);
   }
-  return [...tops.entries()].sort((a, b) => a[0] - b[0]).map(([, row]) => row.sort((a, b) => a[0] - b[0]));
+  return [...tops.entries()].sort((a, b) => a[0] - b[0])
+    .map(([, row]) => row.sort((a, b) => a[0] - b[0]));
 }"""
 """Left and right edges and height of each tile, row after row."""
 
@@ -45,7 +47,7 @@ def begins(text: str) -> re.Pattern[str]:
 
 
 async def test_the_first_screen_is_the_collection(open_page: Open) -> None:
-    """Rows fill the width from edge to edge, without gaps or overlaps, the newest pictures first."""
+    """Rows fill the width from edge to edge, without gaps or overlaps, the newest first."""
     page = await open_page()
     await expect(page.locator("#summary")).to_have_text("61 pictures")
     for width in (1280, 390):
@@ -59,7 +61,7 @@ async def test_the_first_screen_is_the_collection(open_page: Open) -> None:
             assert abs(row[0][0] - wide[0]) < 1
             assert abs(row[-1][1] - wide[0] - wide[1]) < 1
             assert len({round(height) for _, _, height in row}) == 1
-            for (_, right, _), (left, _, _) in zip(row, row[1:], strict=False):
+            for (_, right, _), (left, _, _) in itertools.pairwise(row):
                 assert 1 < left - right < 5
     image = tile(page, 1).locator("img")
     await expect(tile(page, 1)).to_have_class(re.compile("come"))
@@ -92,7 +94,7 @@ async def test_a_question_ranks_the_grid(open_page: Open) -> None:
     await expect(first.locator(".tile-about")).to_have_css("opacity", "0")
     await first.focus()
     await expect(first.locator(".tile-about")).to_have_css("opacity", "1")
-    await expect(first.locator(".tile-words")).to_contain_text("its caption")
+    await expect(first.locator(".tile-words")).to_have_text("close match")
     drawn = await first.locator("img").evaluate(MIDDLE)
     assert all(abs(a - b) < 40 for a, b in zip(drawn, COLOURS["orange"], strict=True))
     close = int((await page.locator("#answer").inner_text()).split()[-1])
@@ -159,7 +161,7 @@ async def test_a_question_has_an_address(open_page: Open) -> None:
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
 async def test_a_photo_waits_in_the_bar(open_page: Open, kind: str) -> None:
-    """Enter searches it, words refine it, a command uses it, × takes it off."""
+    """Enter searches it, words refine it, a command uses it, its button takes it off."""
     page = await open_page()
     await give(page, kind)
     await expect(page.locator("#query-chip img")).to_have_js_property("naturalWidth", 64)
