@@ -95,8 +95,9 @@ async def open_page(browser: Browser, parts: Parts) -> AsyncIterator[Open]:
             )
         await page.goto(adapter.url + path)
         if token is None:
-            await expect(page.locator("#examples button").first).to_be_attached()
-            await expect(page.locator("#grid a.tile").first).to_be_attached()
+            # The machine may be busy: what comes first takes longest.
+            await expect(page.locator("#summary")).not_to_be_empty(timeout=15_000)
+            await expect(page.locator("#grid a.tile").first).to_be_attached(timeout=15_000)
         return await talk(page) if talking else page
 
     yield opened
