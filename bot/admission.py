@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from core.errors import AskedTooSoon
 from core.limits import Kind, Limits
 from core.ports import CommunitySettingsStore
 
+LONGEST_WAIT_S = 10.0
+"""A second question waits for a pause up to so long; after a longer one people have gone on."""
+
 
 class Admission:
-    """Asks the quotas. ``settings`` are those of the communities."""
+    """Asks the quotas.
 
-    def __init__(self, limits: Limits, settings: CommunitySettingsStore) -> None:
+    A question that comes within the pause after the last one waits for the pause to end; a
+    third one is refused meanwhile. ``settings`` are those of the communities.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        settings: CommunitySettingsStore,
+        *,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
         self._limits = limits
         self._settings = settings
+        self._sleep = sleep
+        self._waiting: set[str] = set()
 
-    def admit(
+    async def admit(
         self,
         requester: str,
         kind: Kind,
@@ -34,11 +53,25 @@ class Admission:
             pauses["text"] = chosen.text_cooldown_s
         if chosen.picture_cooldown_s is not None:
             pauses["picture"] = chosen.picture_cooldown_s
-        self._limits.admit(
-            requester,
-            kind,
-            community=community,
-            admin=admin,
-            unasked=unasked,
-            cooldown_s=pauses,
-        )
+
+        def count() -> None:
+            self._limits.admit(
+                requester,
+                kind,
+                community=community,
+                admin=admin,
+                unasked=unasked,
+                cooldown_s=pauses,
+            )
+
+        try:
+            count()
+        except AskedTooSoon as soon:
+            if unasked or requester in self._waiting or soon.retry_after > LONGEST_WAIT_S:
+                raise
+            self._waiting.add(requester)
+            try:
+                await self._sleep(soon.retry_after)
+                count()
+            finally:
+                self._waiting.discard(requester)

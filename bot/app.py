@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 from collections.abc import Callable
@@ -101,6 +102,7 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
             platform.start()
             stack.push_async_callback(platform.stop)
         if listener is not None:
+            await asyncio.to_thread(engine.thumbnails.open)
             web = _web_adapter(engine, chat, unready, live.defaults, listener)
             await web.start()
             stack.push_async_callback(web.stop)
@@ -125,7 +127,7 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
                 observer.observe(),
                 manager.keep_alive(unready),
                 keep_sweeping(engine.contributions),
-                keep_looks(engine.looks),
+                keep_looks(engine.looks, engine.thumbnails),
                 keep_settings_fresh(engine.community_settings),
                 reloading.serve(hung_up),
                 indexes.watch(),
@@ -169,7 +171,7 @@ async def _waiting_room(
 
 def _chat_parts(engine: Engine, jobs: ReindexJobs, live: Live) -> ChatParts:
     settings = engine.settings
-    thumbnails = Thumbnails(engine.decoder)
+    thumbnails = Thumbnails(engine.decoder, store=engine.thumbnails)
     sheets = Sheets(engine.library, engine.decoder, thumbnails)
     failures = Failures(engine.metrics)
     languages = Languages()

@@ -20,6 +20,8 @@ from core.ports import Contributions
 from index.communities import StoredSettings
 from index.library import LOCAL
 from index.looks import StoredLooks
+from index.threads import finished_in_thread
+from index.thumbnail_store import ThumbnailStore
 from index.walk import CAPTION_SUFFIXES, PICTURE_SUFFIXES
 
 _log = structlog.get_logger("bot.background")
@@ -59,10 +61,20 @@ async def keep_sweeping(contributions: Contributions, every_s: float = _SWEEP_EV
         await asyncio.sleep(every_s)
 
 
-async def keep_looks(looks: StoredLooks, every_s: float = _LOOKS_EVERY_S) -> None:
-    """Make placeholders and dates that are missing, at once and from then on, until cancelled."""
+async def keep_looks(
+    looks: StoredLooks, thumbnails: ThumbnailStore, every_s: float = _LOOKS_EVERY_S
+) -> None:
+    """Make placeholders and dates that are missing, and forget thumbnails of what is gone.
+
+    At once and from then on, until cancelled.
+    """
     while True:
         try:
+            gone = await finished_in_thread(
+                looks.unknown, await asyncio.to_thread(thumbnails.contents)
+            )
+            if gone:
+                await finished_in_thread(thumbnails.drop, gone)
             if made := await looks.fill():
                 _log.info("looks made", pictures=made)
         except TangerineError as error:

@@ -19,6 +19,7 @@ from bot.learning import (
     encode_folder,
     refuse_too_few,
     train_heads,
+    training_notes,
     unseen_by,
 )
 from bot.training_lines import training_lines
@@ -194,6 +195,8 @@ async def _compare(
     async with captioned_folder(data or collections[0].folder, settings) as folder:
         encoded = await _encode(settings, terminal, folder, checkpoints, unseen=unseen)
     _table(terminal, [(name, vectors.evaluation()) for name, vectors in encoded])
+    for line in await asyncio.to_thread(training_notes, checkpoints, settings):
+        terminal.note(line)
     if plots is not None:
         for path in await asyncio.to_thread(draw_comparison, encoded, plots):
             terminal.note(f"Wrote {path}.")
@@ -213,7 +216,10 @@ async def _encode(
     if left.seen and unseen:
         refuse_too_few(left)
         folder = left.folder
-        terminal.note(f"{left.seen} pairs left out: a model was trained with their pictures.")
+        terminal.note(
+            f"Measured on the {len(folder.pairs)} pairs that no model was trained with "
+            f"({left.seen} left out)."
+        )
     elif left.seen:
         terminal.note(
             f"{left.seen} of {len(folder.pairs)} pairs show pictures that a model was trained "
@@ -251,14 +257,32 @@ async def _train(
                 on_epoch=lines.on_epoch,
             )
     _note_bad(terminal, folder)
-    _table(terminal, [(f"{base} (held-out)", report.before), (str(out), report.after)])
+    held_out = f"{report.held_out_pairs} of {report.pairs} pairs are held out and measured"
+    if not report.best:
+        terminal.error(
+            f"Nothing was learnt: on the held-out pairs {base} is better than each of "
+            f"{report.epochs} epochs. No checkpoint was written.",
+            _other_loss(options.loss),
+        )
+        terminal.note(f"{held_out}:")
+        _table(terminal, [(base, report.before)])
+        return 1
+    terminal.note(f"{held_out}:")
+    _table(terminal, [(base, report.before), (str(out), report.after)])
     resumed = f", of which {report.resumed} before it was stopped" if report.resumed else ""
     terminal.note(
         f"Wrote {report.out} after {report.epochs} epochs{resumed} ({report.seconds:.0f} s); the "
         f"best was number {report.best}. Before it goes into service, ask: tangerine evaluate "
-        f"--data {data} --model {report.out} --against {settings.model}"
+        f"--data {data} --model {report.out} --against {base}"
     )
     return 0
+
+
+def _other_loss(loss: Loss) -> str:
+    """What to try where a training learnt nothing."""
+    if loss is Loss.MSE:
+        return "Try --loss contrastive, or more captioned pictures that the model has not seen."
+    return "Try more captioned pictures that the model has not seen."
 
 
 def _told(update: Callable[[str, Progress], None], name: str) -> Callable[[int, int], None]:

@@ -112,7 +112,7 @@ class Commands:
             decoded = self._parts.codec.decode(action, request.community)
             kind = QUOTA.get(decoded.kind)
             if kind is not None:
-                self._admit(request, kind)
+                await self._admit(request, kind)
             with self._parts.tracer.span(f"button {decoded.kind}"):
                 return await self._acts[decoded.kind](decoded, request, presenter)
 
@@ -185,7 +185,7 @@ class Commands:
     ) -> CollectionMap:
         """The map for a page that draws it itself. Raises TangerineError."""
         self._parts.counters.request(request.platform, "map")
-        self._admit(request, "text")
+        await self._admit(request, "text")
         return await self._maps.points(request, collection=collection, groups=groups, text=text)
 
     def like(self, picture_id: str, request: Request) -> str:
@@ -235,7 +235,7 @@ class Commands:
             if not (request.asked_pictures and self.answers_photos(request)):
                 return Reply()
             self._parts.counters.request(request.platform, "photo")
-            self._admit(request, "picture")
+            await self._admit(request, "picture")
             return await self._searching.photo(request, presenter)
 
         reply = await self._guard(request, answer)
@@ -254,13 +254,13 @@ class Commands:
             )
         quota = "picture" if by_photo(invocation, request) else command.quota
         if quota is not None:
-            self._admit(request, quota)
+            await self._admit(request, quota)
         with self._parts.tracer.span(f"/{command.name}"):
             reply = await self._calls[command.name](invocation, request, presenter)
         return keep_private(reply) if command.private or invocation.flag("private") else reply
 
-    def _admit(self, request: Request, kind: Asked) -> None:
-        self._parts.admission.admit(
+    async def _admit(self, request: Request, kind: Asked) -> None:
+        await self._parts.admission.admit(
             request.requester,
             kind,
             community=request.community,
@@ -302,7 +302,12 @@ class Commands:
     async def _help(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
         del invocation
         examples = await self.examples(request)
-        return presenter.help(examples, is_admin=request.is_admin, may_add=request.may_add)
+        return presenter.help(
+            examples,
+            is_admin=request.is_admin,
+            may_add=request.may_add,
+            fields=request.command is not None,
+        )
 
 
 def _check_right(command: CommandDefinition, request: Request) -> None:

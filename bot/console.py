@@ -122,10 +122,15 @@ class Terminal:
         self.out.print(
             f"{escape(report.collection)}: {report.added} added, {report.changed} changed, "
             f"{report.removed} removed, {report.unchanged} unchanged, "
-            f"{len(report.failed)} failed, in {report.seconds:.1f} s",
+            f"{len(report.unread)} could not be read, in {report.seconds:.1f} s",
             soft_wrap=True,
         )
-        self.failures(report.failed)
+        self.failures(report.unread)
+        if report.unmatched:
+            self.out.print(
+                f"{len(report.unmatched)} rows of caption tables name no picture:", soft_wrap=True
+            )
+            self.failures(report.unmatched)
 
     def failures(self, failed: Sequence[Failure]) -> None:
         """Print the first of what failed, with its reason."""

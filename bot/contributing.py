@@ -159,7 +159,7 @@ class Contributing:
         self, words: str, request: Request, presenter: Presenter, count: int
     ) -> Reply:
         self._check_admin(request)
-        self._admission.admit(
+        await self._admission.admit(
             request.requester, "text", community=request.community, admin=request.is_admin
         )
         pages = await asyncio.gather(

@@ -39,6 +39,7 @@ from index.reindex import Reindexer
 from index.repair import Repaired, Repairer
 from index.store import SnapshotStore
 from index.tags import StoredLabels
+from index.thumbnail_store import ThumbnailStore
 from index.upload_files import UploadFiles
 from index.verify import verify_collection
 
@@ -76,6 +77,7 @@ class Engine:
     moderation: ChatModeration
     labels: StoredLabels
     looks: StoredLooks
+    thumbnails: ThumbnailStore
     community_settings: StoredSettings
     search: Search
     limits: Limits
@@ -212,6 +214,11 @@ async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> Asy
             rules=search_rules(settings),
             labels=labels,
         )
+        # Opened by whoever serves pictures.
+        thumbnails = ThumbnailStore(
+            settings.data_dir / "thumbnails.sqlite", int(settings.pictures.thumbnails_mb * _MIB)
+        )
+        stack.push_async_callback(asyncio.to_thread, thumbnails.close)
         yield Engine(
             settings=settings,
             encoder=encoder,
@@ -226,6 +233,7 @@ async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> Asy
             moderation=moderation,
             labels=labels,
             looks=StoredLooks(overlays, library, decoder),
+            thumbnails=thumbnails,
             community_settings=community_settings,
             search=search,
             limits=Limits(clock=clock, **quotas(settings)),

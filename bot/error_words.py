@@ -86,6 +86,10 @@ def error_words(_: Translate) -> Mapping[str, tuple[str, str]]:
         "catalogue": (_("The catalogue cannot be read or written."), operator),
         "catalogue_damaged": (_("The catalogue cannot be read or written."), operator),
         "source": (_("The folder of pictures cannot be read."), operator),
+        "caption_without_picture": (
+            _("A row of a caption table names no picture of the folder."),
+            _("Correct the name in the table, or remove the row."),
+        ),
         "removals_unconfirmed": (
             _("Most of the pictures are gone from the folder. Nothing was changed."),
             _(

@@ -13,12 +13,13 @@ from bot.encoding import load_encoder_of, model_source
 from bot.engine import picture_decoder
 from config.settings import Settings
 from core.course import Epoch, TrainingOptions
-from core.encoded_pairs import MIN_CAPTIONS
-from core.errors import BadPicture, SourceError
+from core.encoded_pairs import MIN_CAPTIONS, PairEncoder
+from core.errors import BadPicture, NoHead, SourceError
 from core.evaluation import PairVectors, encode_pairs
+from core.feature_cache import FeatureCache
 from core.images import DecodePool
 from core.training import TrainingReport, train
-from core.training_record import picture_key, read_record
+from core.training_record import TrainingRecord, picture_key, read_record
 from core.types import Pixels, PixelSpec
 from index.hashing import read_content
 from index.sources import scan_folder
@@ -109,6 +110,28 @@ async def unseen_by(data: CaptionedFolder, models: Sequence[str], settings: Sett
     return await asyncio.to_thread(work)
 
 
+def training_notes(models: Sequence[str], settings: Settings) -> list[str]:
+    """A line a model, on how it was trained; none where no model says. Blocking.
+
+    Raises ModelUnavailable where a model's record is damaged.
+    """
+    records = {model: read_record(model_source(settings, model)) for model in models}
+    if not any(records.values()):
+        return []
+    mini = model_source(settings, "mini")
+    return [f"{model}: {_trained(record, mini)}" for model, record in records.items()]
+
+
+def _trained(record: TrainingRecord | None, mini: str) -> str:
+    if record is None:
+        return "no record of a training; its heads are as they came."
+    told = record.settings
+    base = "mini" if told.get("base") == mini else told.get("base")
+    if told.get("best_epoch") == 0:
+        return f"untouched: its training learnt nothing, and its heads are those of {base}."
+    return f"trained from {base} with the loss {told.get('loss')}, best epoch {told['best_epoch']}."
+
+
 def refuse_too_few(unseen: Unseen) -> None:
     """Raises SourceError where too little is left to say anything by."""
     captions = {caption.strip() for _, caption in unseen.folder.pairs}
@@ -123,9 +146,19 @@ def refuse_too_few(unseen: Unseen) -> None:
 async def encode_folder(
     data: CaptionedFolder, model: str, settings: Settings, on_pictures: Told
 ) -> PairVectors:
-    """The folder's vectors under one model. Raises ModelUnavailable, SourceError."""
+    """The folder's vectors under one model. Raises ModelUnavailable, SourceError.
+
+    By torch in float32, and features are kept below the data folder, as in training: models
+    whose heads alone differ share them. The settings may insist on another backend or precision.
+    """
 
     def work() -> PairVectors:
+        encoder = settings.encoder
+        if encoder.backend in {"auto", "torch"} and encoder.precision in {"auto", "float32"}:
+            try:
+                return by_features()
+            except NoHead:
+                pass  # a model whose towers end in no linear map is run whole
         return encode_pairs(
             load_encoder_of(settings, model),
             data.pairs,
@@ -134,7 +167,32 @@ async def encode_folder(
             on_bad_picture=data.note_bad,
         )
 
+    def by_features() -> PairVectors:
+        from core.frozen_towers import FrozenTowers  # noqa: PLC0415 - heavy
+
+        towers = FrozenTowers(
+            model_source(settings, model),
+            device=settings.device,
+            threads=settings.encoder.threads,
+        )
+        with FeatureCache(_features(settings)) as cache:
+            return PairEncoder(
+                towers=towers,
+                cache=cache,
+                decode=data.decode,
+                identify=content_hash,
+                tail=None,
+                on_pictures=on_pictures,
+                on_bad_picture=data.note_bad,
+                least_captions=2,
+            ).measured(data.pairs)
+
     return await asyncio.to_thread(work)
+
+
+def _features(settings: Settings) -> Path:
+    """Where features of frozen towers are kept."""
+    return settings.data_dir / "training"
 
 
 async def train_heads(
@@ -163,7 +221,7 @@ async def train_heads(
             options=options,
             device=settings.device,
             threads=settings.encoder.threads,
-            cache=settings.data_dir / "training",
+            cache=_features(settings),
             resume=resume,
             on_pictures=on_pictures,
             on_epoch=on_epoch,

@@ -38,7 +38,7 @@ def configure(
 
     ``secrets`` are replaced wherever they occur, as is all that looks like a bot token.
     """
-    text = style == "text" or (style == "auto" and sys.stderr.isatty())
+    text = style == "text" or (style == "auto" and _at_a_terminal())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -72,6 +72,12 @@ def configure(
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
+
+
+def _at_a_terminal() -> bool:
+    """Whether a person reads along, also where the lines go through ``tee`` or ``less``."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    return any(stream is not None and stream.isatty() for stream in streams)
 
 
 class Redactor:

@@ -57,7 +57,42 @@ def option_summaries(_: Translate) -> Mapping[str, str]:
 
 def usage(command: CommandDefinition, _: Translate) -> str:
     """How a command is written: ``/find <query> [--count n] …``."""
-    words = {
+    return " ".join([call(command, _), *(f"[{each}]" for each in flags(command, _))])
+
+
+def call(command: CommandDefinition, _: Translate) -> str:
+    """A command with what it is about, without its further options: ``/find <words>``."""
+    words = _values(_)
+    line = [f"/{command.name}"]
+    for option in command.options:
+        if option.kind == "picture":
+            added = "+ " + _("picture")
+            line.append(added if option.required else f"[{added}]")
+        elif option.leading:
+            line.append(f"[{'|'.join(option.choices)}]")
+        elif option.rest:
+            value = "|".join(option.choices) or words[option.name]
+            line.append(f"<{value}>" if option.required else f"[{value}]")
+    return " ".join(line)
+
+
+def flags(command: CommandDefinition, _: Translate) -> list[str]:
+    """A command's further options as they are written: ``--count n``, ``--full``."""
+    words = _values(_)
+    written = []
+    for option in command.options:
+        if option.name == "private":
+            continue  # Where it means anything, the platform's own menu offers it.
+        if option.kind == "picture" or option.leading or option.rest:
+            continue
+        value = "" if option.kind == "flag" else "|".join(option.choices) or words[option.name]
+        written.append(f"--{option.name} {value}".strip())
+    return written
+
+
+def _values(_: Translate) -> Mapping[str, str]:
+    """What stands for the value of each option."""
+    return {
         "query": _("words"),
         "text": _("words"),
         "labels": _("cat, dog, …"),
@@ -72,21 +107,3 @@ def usage(command: CommandDefinition, _: Translate) -> str:
         "text_cooldown": _("seconds"),
         "picture_cooldown": _("seconds"),
     }
-    line = [f"/{command.name}"]
-    for option in command.options:
-        if option.name == "private":
-            continue  # Where it means anything, the platform's own menu offers it.
-        if option.kind == "picture":
-            added = "+ " + _("picture")
-            line.append(added if option.required else f"[{added}]")
-        elif option.leading:
-            line.append(f"[{'|'.join(option.choices)}]")
-        elif option.rest:
-            value = "|".join(option.choices) or words[option.name]
-            line.append(f"<{value}>" if option.required else f"[{value}]")
-        elif option.kind == "flag":
-            line.append(f"[--{option.name}]")
-        else:
-            value = "|".join(option.choices) or words[option.name]
-            line.append(f"[--{option.name} {value}]")
-    return " ".join(line)

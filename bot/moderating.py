@@ -96,7 +96,7 @@ class Moderating:
         return presenter.moderation.criteria(criteria, waiting, self._review(request))
 
     async def _add(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
-        self._admit(request)
+        await self._admit(request)
         criterion = Criterion(
             _words(invocation),
             Strictness(invocation.text("strictness") or Strictness.NORMAL),
@@ -111,7 +111,7 @@ class Moderating:
         return presenter.moderation.dropped(gone)
 
     async def _test(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
-        self._admit(request)
+        await self._admit(request)
         trial = await self._moderation.test(
             _words(invocation),
             community=request.community,
@@ -142,8 +142,8 @@ class Moderating:
     def _encode(self, action: Action, request: Request) -> str:
         return self._codec.encode(action, request.community)
 
-    def _admit(self, request: Request) -> None:
-        self._admission.admit(
+    async def _admit(self, request: Request) -> None:
+        await self._admission.admit(
             request.requester, "text", community=request.community, admin=request.is_admin
         )
 

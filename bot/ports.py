@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from core.trials import EncoderChoice
@@ -44,6 +45,16 @@ class Tracer(Protocol):
 
     def span(self, name: str, **attributes: str | int) -> AbstractContextManager[Span]:
         """A piece of work of the request that this task works on, inside the one around it."""
+
+
+class KeptThumbnails(Protocol):
+    """Thumbnails that outlive the program. Blocking, thread-safe; nothing is raised."""
+
+    def get(self, sha256: str, edge: int) -> bytes | None:
+        """The JPEG of a content in this size, None where there is none."""
+
+    def put(self, sha256: str, edge: int, jpeg: bytes, file: Path) -> None:
+        """Keep the JPEG that was made of a file, unless that is not what it was any more."""
 
 
 class PersonalMemory(Protocol):

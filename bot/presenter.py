@@ -34,6 +34,7 @@ from core.types import (
     Classification,
     CollectionStatus,
     DescribeResult,
+    Failure,
     Progress,
     ReindexReport,
     SearchResult,
@@ -164,10 +165,20 @@ class Presenter:
         notes = (Text(each, "note") for each in said)
         return Reply((Text(title, "heading"), *notes, sheet))
 
-    def help(self, examples: Sequence[str], *, is_admin: bool, may_add: bool = False) -> Reply:
-        """What this person may ask, and examples that may be sent as they are."""
+    def help(
+        self,
+        examples: Sequence[str],
+        *,
+        is_admin: bool,
+        may_add: bool = False,
+        fields: bool = False,
+    ) -> Reply:
+        """What this person may ask, and examples that may be sent as they are.
+
+        ``fields``: commands are filled in as a form, as on Discord, and not written.
+        """
         rows = tuple(
-            (self.words.usage(command), self.words.summary(command))
+            self.words.help_row(command, fields=fields)
             for command in COMMANDS
             if command.is_for(is_admin=is_admin, may_add=may_add)
         )
@@ -204,15 +215,22 @@ class Presenter:
     def indexed(self, report: ReindexReport) -> Reply:
         """What a reindex changed and which pictures it could not read."""
         parts: list[Part] = [Text(self.words.indexed(report))]
-        if report.failed:
-            parts.append(Text(self.words.failures(len(report.failed)), "note"))
-            shown = report.failed[:_SHOWN_FAILURES]
-            parts.append(
-                Facts(tuple((failure.path, self.words.failure(failure)) for failure in shown))
-            )
-            if len(report.failed) > len(shown):
-                parts.append(Text(self.words.and_more(len(report.failed) - len(shown)), "note"))
+        if report.unread:
+            parts += self._failures(self.words.unread(len(report.unread)), report.unread)
+        if report.unmatched:
+            heading = self.words.unmatched(len(report.unmatched))
+            parts += self._failures(heading, report.unmatched)
         return Reply(tuple(parts))
+
+    def _failures(self, heading: str, failed: Sequence[Failure]) -> list[Part]:
+        shown = failed[:_SHOWN_FAILURES]
+        parts: list[Part] = [
+            Text(heading, "note"),
+            Facts(tuple((failure.path, self.words.failure(failure)) for failure in shown)),
+        ]
+        if len(failed) > len(shown):
+            parts.append(Text(self.words.and_more(len(failed) - len(shown)), "note"))
+        return parts
 
     def failed(self, error: ErrorInfo) -> Reply:
         """An error as a reply for the asker's eyes only."""

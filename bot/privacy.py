@@ -37,7 +37,7 @@ class Privacy:
 
     async def export(self, request: Request, presenter: Presenter) -> Reply:
         """All of it as files. Raises TooManyRequests: it counts as a picture."""
-        self._admission.admit(
+        await self._admission.admit(
             request.requester, "picture", community=request.community, admin=request.is_admin
         )
         data = await self._contributions.personal(request.requester)

@@ -67,7 +67,7 @@ class ApiRoutes:
         """``GET /api/find?q=&k=&offset=&exclude=&collection=``."""
         query = request.query
         k, offset = self._page(query.get("k", ""), query.get("offset", ""))
-        self._admit(request, "find", "text")
+        await self._admit(request, "find", "text")
         result = await self._search.find(
             query.get("q", ""),
             community=COMMUNITY,
@@ -80,7 +80,7 @@ class ApiRoutes:
 
     async def similar(self, request: web.Request) -> web.Response:
         """``POST /api/similar``: ``image``, and ``text``, ``k``, ``offset``, ``collection``."""
-        self._admit(request, "similar", "picture")
+        await self._admit(request, "similar", "picture")
         async with self._forms.read(request) as form:
             k, offset = self._page(form.text("k"), form.text("offset"))
             result = await self._search.similar(
@@ -97,7 +97,7 @@ class ApiRoutes:
         """``GET /api/pictures/<id>/similar?k=&offset=&text=``: nothing of it is encoded anew."""
         query = request.query
         k, offset = self._page(query.get("k", ""), query.get("offset", ""))
-        self._admit(request, "more_like", "text")
+        await self._admit(request, "more_like", "text")
         result = await self._search.more_like(
             request.match_info["id"],
             community=COMMUNITY,
@@ -109,7 +109,7 @@ class ApiRoutes:
 
     async def describe(self, request: web.Request) -> web.Response:
         """``POST /api/describe``: ``image``, and ``k``, ``collection``."""
-        self._admit(request, "describe", "picture")
+        await self._admit(request, "describe", "picture")
         async with self._forms.read(request) as form:
             k = self._count(form.text("k"), high=MAX_COUNT)
             result = await self._search.describe(
@@ -122,7 +122,7 @@ class ApiRoutes:
 
     async def classify(self, request: web.Request) -> web.Response:
         """``POST /api/classify``: ``image`` and ``labels``, with commas or several times."""
-        self._admit(request, "classify", "picture")
+        await self._admit(request, "classify", "picture")
         async with self._forms.read(request) as form:
             written = ",".join(form.fields.get("labels", ()))
             labels = [label.strip() for label in written.split(",") if label.strip()]
@@ -139,9 +139,11 @@ class ApiRoutes:
 
         return timed
 
-    def _admit(self, request: web.Request, command: str, kind: Kind) -> None:
+    async def _admit(self, request: web.Request, command: str, kind: Kind) -> None:
         self._counters.request(PLATFORM, command)
-        self._admission.admit(requester(request), kind, community=COMMUNITY, admin=self._admin)
+        await self._admission.admit(
+            requester(request), kind, community=COMMUNITY, admin=self._admin
+        )
 
     def _page(self, k: str, offset: str) -> tuple[int, int]:
         return (

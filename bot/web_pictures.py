@@ -65,7 +65,7 @@ class PictureRoutes:
         """
         edge = _edge(request.query.get("edge", ""))
         picture, path = await self._library.picture_file(request.match_info["id"], COMMUNITY)
-        return await self._jpeg(request, picture.sha256, path, edge)
+        return await self._jpeg(request, picture, path, edge)
 
     async def picture(self, request: web.Request) -> web.StreamResponse:
         """``GET /pictures/<id>``: the file, or a JPEG of it where browsers do not show it.
@@ -86,7 +86,7 @@ class PictureRoutes:
         try:
             media_type = browser_type(head)
             if media_type is None and not download:
-                return await self._jpeg(request, picture.sha256, path, _LARGE_EDGE)
+                return await self._jpeg(request, picture, path, _LARGE_EDGE)
             headers = _headers(tag, media_type or "application/octet-stream")
             if download:
                 headers["Content-Disposition"] = attachment(_name(picture, path))
@@ -105,12 +105,13 @@ class PictureRoutes:
             file.close()
 
     async def _jpeg(
-        self, request: web.Request, sha256: str, path: Path, edge: int
+        self, request: web.Request, picture: Picture, path: Path, edge: int
     ) -> web.StreamResponse:
-        tag = f'"{sha256}-{edge}"'
+        tag = f'"{picture.sha256}-{edge}"'
         if _known(request, tag):
             return _not_modified(tag)
-        jpeg = await self._thumbnails.get(sha256, path, edge)
+        of_folder = not picture.path.startswith(UPLOADED)
+        jpeg = await self._thumbnails.get(picture.sha256, path, edge, of_folder=of_folder)
         return web.Response(body=jpeg, headers=_headers(tag, "image/jpeg"))
 
 

@@ -14,7 +14,7 @@ from bot.definitions import CommandDefinition, Option
 from bot.error_words import error_words
 from bot.formats import Formats
 from bot.map_words import MapWords
-from bot.menu_words import command_summaries, option_summaries, usage
+from bot.menu_words import call, command_summaries, flags, option_summaries, usage
 from bot.moderation_words import ModerationWords
 from bot.privacy_words import PrivacyWords
 from bot.views import engine_of
@@ -221,10 +221,18 @@ class Words:
             unchanged=report.unchanged,
         )
 
-    def failures(self, count: int) -> str:
-        """Stands above the pictures that could not be read."""
+    def unread(self, count: int) -> str:
+        """Stands above the files that could not be read."""
         return self._n(
-            "{count} picture could not be read:", "{count} pictures could not be read:", count
+            "{count} file could not be read:", "{count} files could not be read:", count
+        ).format(count=count)
+
+    def unmatched(self, count: int) -> str:
+        """Stands above the rows of caption tables that name no picture."""
+        return self._n(
+            "{count} caption belongs to no picture:",
+            "{count} captions belong to no picture:",
+            count,
         ).format(count=count)
 
     def failure(self, failure: Failure) -> str:
@@ -262,6 +270,17 @@ class Words:
     def usage(self, command: CommandDefinition) -> str:
         """One line that shows how a command is written."""
         return usage(command, self._)
+
+    def help_row(self, command: CommandDefinition, *, fields: bool) -> tuple[str, str]:
+        """A command and what it does, with its options behind it: short names fit a phone."""
+        summary = self.summary(command)
+        if fields:
+            names = ", ".join(option.name for option in command.options)
+            told = self._("Fields: {names}").format(names=names) if names else ""
+            return f"/{command.name}", f"{summary}. {told}".rstrip()
+        options = ", ".join(flags(command, self._))
+        told = self._("Options: {options}").format(options=options) if options else ""
+        return call(command, self._), f"{summary}. {told}".rstrip()
 
     def summary(self, command: CommandDefinition) -> str:
         """What a command does, at most 100 characters: Discord's bound."""

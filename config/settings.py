@@ -106,6 +106,7 @@ class Pictures(_Section):
     max_mb: float = Field(10.0, gt=0, le=1024, description="MiB of a posted picture")
     max_file_mb: float = Field(100.0, gt=0, le=4096, description="MiB of a gallery file")
     max_megapixels: float = Field(50.0, gt=0, le=1000, description="million pixels")
+    thumbnails_mb: float = Field(512.0, ge=0, le=1_000_000, description="MiB of thumbnails kept")
 
     @property
     def max_bytes(self) -> int:
@@ -248,7 +249,7 @@ class Logs(_Section):
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "text", "json"] = Field(
-        "auto", description="auto = text on a terminal, JSON otherwise"
+        "auto", description="auto = text where a terminal is at hand, JSON otherwise"
     )
     traces_url: str | None = Field(
         None,

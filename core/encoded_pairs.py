@@ -11,6 +11,7 @@ import numpy as np
 
 from core.course import Material
 from core.errors import BadPicture, SourceError
+from core.evaluation import PairVectors
 from core.feature_cache import FeatureCache, Rows, cached
 from core.frozen_towers import FrozenTowers
 from core.pairs import Decode, Labels, Source, unique_captions
@@ -29,13 +30,15 @@ class EncodedPairs:
     """Features of everything that could be decoded.
 
     ``keys`` are the pictures' hashes and ``captions`` the different captions, in the order
-    of ``material``'s rows; ``digest`` is that of the towers. ``tail_of`` gives the tail over
+    of ``material``'s rows; ``kept`` the numbers of the given pairs that could be decoded,
+    int64; ``digest`` is that of the towers. ``tail_of`` gives the tail over
     some of the pictures, where there is one.
     """
 
     material: Material
     keys: Sequence[str]
     captions: Sequence[str]
+    kept: Labels
     digest: str
     tail_of: Callable[[Labels], CachedTail] | None
 
@@ -58,6 +61,7 @@ class PairEncoder(Generic[Source]):
         tail: the blocks that are to be trained, if any.
         on_pictures: told how many pictures are done, and of how many.
         on_bad_picture: told each picture that cannot be decoded; it is left out.
+        least_captions: different captions that are needed.
 
     """
 
@@ -68,6 +72,7 @@ class PairEncoder(Generic[Source]):
     tail: TowerTail | None
     on_pictures: Callable[[int, int], None]
     on_bad_picture: Callable[[Source, BadPicture], None]
+    least_captions: int = MIN_CAPTIONS
 
     def encode(self, pairs: Sequence[tuple[Source, str]]) -> EncodedPairs:
         """All pairs whose picture can be decoded. Raises SourceError: too few captions."""
@@ -78,7 +83,9 @@ class PairEncoder(Generic[Source]):
         keys = list(sources)
         kept = np.array(self._pictures(digest, sources), dtype=np.int64)
         rows = np.flatnonzero(np.isin(picture_of, kept))
-        captions, caption_of = enough_captions([pairs[row][1] for row in rows.tolist()])
+        captions, caption_of = enough_captions(
+            [pairs[row][1] for row in rows.tolist()], self.least_captions
+        )
         kept_keys = [keys[number] for number in kept]
         images = self.cache.read(f"{digest}/pictures", kept_keys)
         return EncodedPairs(
@@ -90,8 +97,25 @@ class PairEncoder(Generic[Source]):
             ),
             keys=kept_keys,
             captions=captions,
+            kept=rows,
             digest=digest,
             tail_of=self._tails(digest, kept_keys),
+        )
+
+    def measured(self, pairs: Sequence[tuple[Source, str]]) -> PairVectors:
+        """The pairs' vectors under the base model's own heads.
+
+        Models that differ in their heads alone share the features, and so the time they take.
+        Raises SourceError: too few captions.
+        """
+        encoded = self.encode(pairs)
+        material, heads = encoded.material, self.towers.heads
+        return PairVectors(
+            heads.image_vectors(material.images).numpy()[material.picture_of],
+            heads.text_vectors(material.texts).numpy(),
+            encoded.captions,
+            material.caption_of,
+            encoded.kept.tolist(),
         )
 
     def forget_recordings(self, digest: str) -> None:
@@ -178,12 +202,12 @@ class PairEncoder(Generic[Source]):
 _NOTHING: Rows = np.empty((0, 0), dtype=np.float32)
 
 
-def enough_captions(captions: Sequence[str]) -> tuple[list[str], Labels]:
+def enough_captions(captions: Sequence[str], least: int = MIN_CAPTIONS) -> tuple[list[str], Labels]:
     """Different captions and each given one's number. Raises SourceError for too few."""
     found, caption_of = unique_captions(captions)
-    if len(found) < MIN_CAPTIONS:
+    if len(found) < least:
         raise SourceError(
-            f"Found {len(found)} different captions where training needs {MIN_CAPTIONS}.",
+            f"Found {len(found)} different captions where training needs {least}.",
             remedy="Name a folder with more captioned pictures.",
         )
     return found, caption_of

@@ -25,6 +25,7 @@
     ├── Unavailable           try again later; ``retry_after`` says when
     │   ├── Busy                  admission: the queue is full
     │   ├── TooManyRequests       a quota of the requester
+    │   │   ├── AskedTooSoon          only the pause after the last question
     │   │   └── CommunityQuotaUsed    a quota of the whole community
     │   ├── ReindexRunning        this collection is being reindexed already
     │   └── ShuttingDown          the process is stopping
@@ -32,10 +33,12 @@
     ├── EmptyCollection       nothing is indexed yet
     ├── ModelMismatch         stored vectors come from another model
     ├── ModelUnavailable      the model could not be loaded
+    │   └── NoHead                it ends in no linear projection that could be trained
     ├── EncodingFailed        the encoder failed on this item
     ├── CatalogueError        the catalogue cannot be read or written
     │   └── CatalogueDamaged      it is damaged or lost
     ├── SourceError           a folder or caption file cannot be read
+    │   ├── CaptionWithoutPicture a row of a caption table names no picture
     │   └── RemovalsUnconfirmed   most of a folder's pictures are gone: a mount that vanished?
     └── SettingsError         a setting is wrong
 
@@ -47,7 +50,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from core.types import Picture
+from core.types import CAPTION_WITHOUT_PICTURE, Picture
 
 
 class TangerineError(Exception):
@@ -228,6 +231,10 @@ class TooManyRequests(Unavailable):
     code = "too_many_requests"
 
 
+class AskedTooSoon(TooManyRequests):
+    """Only the pause after the requester's last question is not over yet."""
+
+
 class CommunityQuotaUsed(TooManyRequests):
     """The quota of everybody in the community together is used up for now."""
 
@@ -270,6 +277,10 @@ class ModelUnavailable(TangerineError):
     code = "model_unavailable"
 
 
+class NoHead(ModelUnavailable):
+    """The model ends in no linear projection, so there is no head to train."""
+
+
 class EncodingFailed(TangerineError):
     """The encoder failed on this item."""
 
@@ -292,6 +303,12 @@ class SourceError(TangerineError):
     """A folder or a caption file cannot be read."""
 
     code = "source"
+
+
+class CaptionWithoutPicture(SourceError):
+    """A row of a caption table names no picture of the folder; the pictures are all read."""
+
+    code = CAPTION_WITHOUT_PICTURE
 
 
 class RemovalsUnconfirmed(SourceError):

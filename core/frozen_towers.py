@@ -14,7 +14,7 @@ import numpy as np
 
 from core.checkpoint import find_checkpoint
 from core.dual_model import choose_device, load_model, quiet, temperature, text_limit
-from core.errors import ModelUnavailable, SourceError
+from core.errors import NoHead, SourceError
 from core.heads import Heads
 from core.processor_config import read_preprocessing
 from core.tokens import TextTokens
@@ -51,7 +51,8 @@ class FrozenTowers:
         threads: CPU threads of torch, for the whole process; None or 0: as torch finds best.
 
     Raises:
-        ModelUnavailable: the model cannot be loaded, or has no linear head at all.
+        ModelUnavailable: the model cannot be loaded.
+        NoHead: it has no linear head at all.
 
     """
 
@@ -104,7 +105,7 @@ class FrozenTowers:
             lambda: self._model.get_text_features(**self._text_inputs(["a"])),
         )
         if self._image_head is None and self._text_head is None:
-            raise ModelUnavailable(
+            raise NoHead(
                 f"The model {base} ends in no linear projection, so there is no head to train.",
                 remedy="Train from a CLIP-like model, or from mini.",
             )

@@ -10,7 +10,7 @@ from typing import Literal
 
 from cachetools import LRUCache
 
-from core.errors import CommunityQuotaUsed, TooManyRequests
+from core.errors import AskedTooSoon, CommunityQuotaUsed, TooManyRequests
 from core.ports import Clock
 
 Kind = Literal["text", "picture"]
@@ -120,11 +120,12 @@ class Limits:
         """Count one request, or raise TooManyRequests with ``retry_after`` in seconds.
 
         A refused request is not counted, so that asking again too early costs nothing.
-        Raises CommunityQuotaUsed where the others of the community have asked too much; ""
-        stands for no community. ``admin`` says that an administrator asks. What is
-        ``unasked`` is counted apart, for the person and the community: it never stands in
-        the way of a question. ``cooldown_s`` holds pauses that count in this community
-        alone, instead of the quota's, for everybody but administrators.
+        Raises CommunityQuotaUsed where the others of the community have asked too much, and
+        AskedTooSoon where it is only the pause; "" stands for no community. ``admin`` says
+        that an administrator asks. What is ``unasked`` is counted apart, for the person and
+        the community: it never stands in the way of a question. ``cooldown_s`` holds pauses
+        that count in this community alone, instead of the quota's, for everybody but
+        administrators.
         """
         if self._quota is None:
             return
@@ -134,20 +135,19 @@ class Limits:
         everybody = ("unasked" if unasked else "asked", community)
         own_pauses = {} if admin else dict(cooldown_s or {})
         pause = (person, community if own_pauses else "")
-        own = max(
-            self._free_at.get(pause, now) - now,
-            self._persons.wait(person, quota, now),
-        )
+        pausing = self._free_at.get(pause, now) - now
+        used_up = self._persons.wait(person, quota, now)
         shared = self._communities.wait(everybody, self._community, now) if community else 0.0
-        if max(own, shared) > 0:
-            raise _refusal(own, shared)
+        if max(pausing, used_up, shared) > 0:
+            raise _refusal(pausing, used_up, shared)
         self._persons.count(person, now)
         if community:
             self._communities.count(everybody, now)
         self._free_at[pause] = now + {**quota.cooldown_s, **own_pauses}.get(kind, 0.0)
 
 
-def _refusal(own: float, shared: float) -> TooManyRequests:
+def _refusal(pausing: float, used_up: float, shared: float) -> TooManyRequests:
+    own = max(pausing, used_up)
     seconds = math.ceil(max(own, shared))
     remedy = f"Try again in {_in_words(seconds)}."
     if shared > own:
@@ -156,7 +156,8 @@ def _refusal(own: float, shared: float) -> TooManyRequests:
             remedy=remedy,
             retry_after=seconds,
         )
-    return TooManyRequests(
+    kind = TooManyRequests if max(used_up, shared) > 0 else AskedTooSoon
+    return kind(
         "You are asking faster than this server allows.", remedy=remedy, retry_after=seconds
     )
 

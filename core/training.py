@@ -36,10 +36,10 @@ __all__ = ["MIN_CAPTIONS", "Epoch", "Loss", "TrainingOptions", "TrainingReport",
 class TrainingReport:
     """What came of it: ``before`` and ``after`` are measured on the held-out pictures.
 
-    ``best`` is the epoch whose heads were written (0: nothing was better than the base
-    model), ``epochs`` the number that were run, ``held_out_by`` what is new in the held-out
-    pairs (``caption`` or ``picture``), ``resumed`` the number of epochs that an earlier run
-    had done, ``seconds`` wall-clock time.
+    ``best`` is the epoch whose heads were written (0: no epoch was better than the base
+    model, and nothing was written), ``epochs`` the number that were run, ``held_out_by``
+    what is new in the held-out pairs (``caption`` or ``picture``), ``resumed`` the number of
+    epochs that an earlier run had done, ``seconds`` wall-clock time.
     """
 
     out: Path
@@ -71,6 +71,9 @@ def train(
     on_bad_picture: Callable[[Source, BadPicture], None] = lambda _source, _error: None,
 ) -> TrainingReport:
     """Train the heads of ``base`` and write the checkpoint to ``out``. Blocking.
+
+    Where no epoch beats ``base`` on the held-out pairs, nothing is written: a checkpoint with
+    the heads of ``base`` would pass for a trained one.
 
     Args:
         pairs: what ``decode`` takes, and the caption. Pictures may share captions, and a
@@ -130,10 +133,11 @@ def train(
             course.restore(saved)
         resumed = course.epochs
         course.run(on_epoch)
-        record = _record(encoded, split, course, options, str(base))
-        if known is not None:
-            record = replace(record, learnt=record.learnt | known.learnt)
-        towers.save(course.heads, out, {RECORD: record.to_text()})
+        if course.best:
+            record = _record(encoded, split, course, options, str(base))
+            if known is not None:
+                record = replace(record, learnt=record.learnt | known.learnt)
+            towers.save(course.heads, out, {RECORD: record.to_text()})
         state.remove()
         encoder.forget_recordings(encoded.digest)
     return TrainingReport(

@@ -198,18 +198,30 @@ class Progress:
     total: int
 
 
+CAPTION_WITHOUT_PICTURE = "caption_without_picture"
+"""The code of a row of a caption table that names no picture (``core.errors``)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A picture that could not be indexed: the code of the error and the reason in words."""
+    """A file or a row of a caption table that could not be used: the error's code and words."""
 
     path: str
     code: str
     reason: str
 
+    @property
+    def is_caption_only(self) -> bool:
+        """Whether no picture is missing from the index: only a caption found no picture."""
+        return self.code == CAPTION_WITHOUT_PICTURE
+
 
 @dataclass(frozen=True, slots=True)
 class ReindexReport:
-    """What one reindex changed; ``seconds`` is wall-clock time."""
+    """What one reindex changed; ``seconds`` is wall-clock time.
+
+    ``failed`` holds files that cannot be read, and rows of caption tables without a picture.
+    """
 
     collection: str
     added: int
@@ -218,6 +230,16 @@ class ReindexReport:
     unchanged: int
     failed: tuple[Failure, ...]
     seconds: float
+
+    @property
+    def unread(self) -> tuple[Failure, ...]:
+        """Files and folders that could not be read."""
+        return tuple(failure for failure in self.failed if not failure.is_caption_only)
+
+    @property
+    def unmatched(self) -> tuple[Failure, ...]:
+        """Rows of caption tables that name no picture; nothing is missing from the index."""
+        return tuple(failure for failure in self.failed if failure.is_caption_only)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,18 @@ class StoredLooks:
                 ids.append(np.array([key.encode() for key, _ in block], dtype="S8"))
                 dates.append(np.array([-np.inf if at is None else at for _, at in block]))
         return ByDate(np.concatenate(ids), np.concatenate(dates))
+
+    def unknown(self, contents: Iterable[str]) -> set[str]:
+        """Those of these contents (SHA-256) that no picture of a folder has. Blocking.
+
+        Raises CatalogueError.
+        """
+        left = set(contents)
+        with self._overlays.read() as connection:
+            for chunk in chunks(tuple(left)):
+                query = select(pictures.c.sha256).where(pictures.c.sha256.in_(chunk))
+                left.difference_update(connection.execute(query).scalars())
+        return left
 
     async def fill(self) -> int:
         """Make the looks that are missing, one after the other; how many there were.

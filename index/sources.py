@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from core.errors import SourceError
+from core.errors import CaptionWithoutPicture, SourceError
 from core.types import Failure
 from index.caption_tables import Row, Table, read_table
 from index.caption_texts import caption_from_name, read_text, tidy
@@ -101,7 +101,7 @@ def _take(table: Table, names: _Names, captions: Mapping[str, list[str]]) -> Seq
                 shown,
                 Failure(
                     path=shown,
-                    code=error.code,
+                    code=CaptionWithoutPicture.code,
                     reason=f"{table.path}, line {row.line}: {error}",
                 ),
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -93,6 +93,8 @@ async def running(
     """
     process = await asyncio.create_subprocess_exec(
         *program.command("run"),
+        # As a service: from a terminal it would log text.
+        stdin=DEVNULL,
         stdout=stdout,
         stderr=PIPE,
         env={**program.environment, **environment},

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
 import subprocess
 import sys
 
@@ -52,3 +54,27 @@ for log in (logging.getLogger("some.library"), structlog.get_logger()):
     assert all("RuntimeError" in line["exception"] for line in lines)
     assert _TELEGRAM not in done.stderr
     assert "hush-hush" not in done.stderr
+
+
+def _written_at(terminal: int) -> str:
+    """What a program whose standard output and error are pipes logs, beside this input."""
+    program = """
+import structlog
+from bot.logs import configure
+configure("info", "auto")
+structlog.get_logger().info("ready")
+"""
+    return subprocess.run(
+        [sys.executable, "-c", program], stdin=terminal, capture_output=True, text=True, check=True
+    ).stderr
+
+
+def test_a_person_who_pipes_a_run_reads_text() -> None:
+    """``make run 2>&1 | tee log`` shows no JSON between lines for people; a service writes it."""
+    ours, theirs = pty.openpty()
+    try:
+        assert not _written_at(theirs).startswith("{")
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert json.loads(_written_at(subprocess.DEVNULL))["event"] == "ready"

@@ -183,27 +183,50 @@ def test_the_summary_lists_failures_up_to_a_bound() -> None:
     report = ReindexReport("stamps", 3, 0, 1, 800, failed, 2.14)
     reply = PRESENTER.indexed(report)
     assert "2.1 s: 3 added, 0 changed, 1 removed, 800 unchanged" in text_of(reply)
-    assert "12 pictures could not be read" in text_of(reply)
+    assert "12 files could not be read" in text_of(reply)
     assert len(part(reply, Facts).rows) == 10
     assert "and 2 more" in text_of(reply)
+
+
+def test_captions_without_a_picture_are_no_unread_files() -> None:
+    """A table that names pictures of another folder hides no file that cannot be read."""
+    failed = (
+        Failure("bad.png", "damaged_picture", "It is damaged."),
+        *(Failure(f"{n}.png", "caption_without_picture", "No such picture.") for n in range(138)),
+    )
+    reply = PRESENTER.indexed(ReindexReport("stamps", 3, 0, 0, 0, failed, 2.14))
+    assert "1 file could not be read" in text_of(reply)
+    assert "138 captions belong to no picture" in text_of(reply)
 
 
 def test_help_shows_three_examples_and_only_ones_own_commands() -> None:
     """Examples may be sent as they are; what only administrators may do is for their eyes."""
     reply = PRESENTER.help(["a", "b", "c"], is_admin=False)
     assert part(reply, Examples).messages == ("/find a", "/find b", "/find c")
-    usages = " ".join(usage for usage, _ in part(reply, Facts).rows)
-    assert "/find <words> [--count n] [--exclude words]" in usages
+    rows = dict(part(reply, Facts).rows)
+    usages = " ".join(rows)
+    assert rows["/find <words>"] == (
+        "Find pictures that a sentence describes. "
+        "Options: --count n, --exclude words, --label name, --collection name"
+    )
     assert "/reindex" not in usages
     admin = PRESENTER.help([], is_admin=True)
     assert any("/reindex" in usage for usage, _ in part(admin, Facts).rows)
     adder = " ".join(
         u for u, _ in part(PRESENTER.help([], is_admin=False, may_add=True), Facts).rows
     )
-    assert "/add + picture [words] [--collection name]" in adder
+    assert "/add + picture [words]" in adder
     assert "/remove" not in adder
     assert "/add" not in usages
     assert "/privacy [info|export|delete]" in usages
+
+
+def test_where_a_command_is_a_form_help_speaks_of_its_fields() -> None:
+    """Discord fills in fields; a dash and a name would be taken for words there."""
+    rows = dict(part(PRESENTER.help([], is_admin=True, fields=True), Facts).rows)
+    assert rows["/find"].endswith("Fields: query, count, exclude, label, collection, private")
+    assert rows["/status"] == "Show model, collections and their size."
+    assert "--" not in " ".join([*rows, *rows.values()])
 
 
 def all_errors() -> list[type[TangerineError]]:

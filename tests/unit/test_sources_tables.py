@@ -157,7 +157,7 @@ def test_a_row_never_leaves_the_folder(tmp_path: Path, name: str, reason: str) -
     [failure] = [each for each in scan.failures if "captions.csv" in each.reason]
     assert "captions.csv, line 2" in failure.reason
     assert reason in failure.reason
-    assert failure.code == "source"
+    assert failure.code == "caption_without_picture"
 
 
 def test_names_from_other_systems_are_understood(tmp_path: Path) -> None:

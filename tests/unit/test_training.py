@@ -248,6 +248,23 @@ def test_training_raises_recall_on_held_out_pictures(trained: Trained) -> None:
     assert max(recalls) > recalls[0] + 0.1
 
 
+def test_a_training_that_learns_nothing_writes_nothing(tmp_path: Path) -> None:
+    """The base model's own heads in a new folder would pass for trained ones."""
+    report = train(
+        PAIRS,
+        tiny_clip(tmp_path / "base"),
+        tmp_path / "out",
+        decode=two_colours,
+        identify=by_name,
+        options=TrainingOptions(learning_rate=0.0, epochs=1),
+        device="cpu",
+    )
+    assert report.best == 0
+    assert report.after == report.before
+    assert not (tmp_path / "out").exists()
+    assert list(tmp_path.glob("out*")) == []
+
+
 def test_the_checkpoint_says_what_the_report_says(trained: Trained) -> None:
     """The written folder loads as any model does, and measures as reported."""
     base, out, _, report = trained

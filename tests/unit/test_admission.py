@@ -1,0 +1,74 @@
+"""A question that comes too soon waits; whoever asks on and on is refused."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot.admission import Admission
+from core.errors import AskedTooSoon, TooManyRequests
+from core.limits import Limits, Quota
+from tests.fake_contributions import FakeCommunitySettings
+from tests.fakes import FakeClock
+
+
+class Pauses:
+    """Sleeps that end when they are told to, and then move the clock."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.begun = asyncio.Event()
+        self.over = asyncio.Event()
+        self.asked: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        """Wait until the pause is over, and let the time pass."""
+        self.asked.append(seconds)
+        self.begun.set()
+        await self.over.wait()
+        self._clock.advance(seconds)
+
+
+async def test_a_second_question_waits_for_the_pause_and_a_third_is_refused() -> None:
+    """One may wait at a time, so that a flood of questions holds one place alone."""
+    clock = FakeClock()
+    pauses = Pauses(clock)
+    admission = Admission(Limits(Quota(), clock), FakeCommunitySettings(), sleep=pauses)
+    await admission.admit("ann", "text", community="telegram:1")
+    second = asyncio.create_task(admission.admit("ann", "text", community="telegram:1"))
+    await pauses.begun.wait()
+    with pytest.raises(AskedTooSoon):
+        await admission.admit("ann", "text", community="telegram:1")
+    await admission.admit("bob", "text", community="telegram:1")
+    pauses.over.set()
+    await second
+    assert pauses.asked == [3]
+
+
+async def test_what_nobody_asked_and_what_is_used_up_does_not_wait() -> None:
+    """Photos of a channel are passed over; a used-up minute is told at once."""
+    clock = FakeClock()
+    pauses = Pauses(clock)
+    limits = Limits(Quota({"text": 3.0}, per_minute=1), clock)
+    admission = Admission(limits, FakeCommunitySettings(), sleep=pauses)
+    for unasked in (True, False):
+        await admission.admit("ann", "text", community="web", unasked=unasked)
+        with pytest.raises(TooManyRequests):
+            await admission.admit("ann", "text", community="web", unasked=unasked)
+    assert pauses.asked == []
+
+
+async def test_a_wait_that_is_given_up_leaves_the_place_free() -> None:
+    """Whoever left is not counted, and may ask and wait again."""
+    clock = FakeClock()
+    pauses = Pauses(clock)
+    admission = Admission(Limits(Quota(), clock), FakeCommunitySettings(), sleep=pauses)
+    await admission.admit("ann", "text", community="web")
+    left = asyncio.create_task(admission.admit("ann", "text", community="web"))
+    await pauses.begun.wait()
+    left.cancel()
+    await asyncio.gather(left, return_exceptions=True)
+    pauses.over.set()
+    await admission.admit("ann", "text", community="web")
+    assert pauses.asked == [3, 3]
