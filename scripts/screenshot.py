@@ -1,8 +1,8 @@
 """Take a picture of the running program: ``python scripts/screenshot.py URL OUT [QUESTION]``.
 
-Types a question, the README's unless another is given, into the web chat in a real Chromium, as
-a person would; ``--photo FILE`` goes with it, with no words unless some are given. ``--height``
-makes the window taller than 700 pixels.
+Types a question, the README's unless another is given, into the search bar in a real Chromium,
+as a person would; a line with "/" is answered in the conversation. ``--photo FILE`` goes with it,
+with no words unless some are given. ``--height`` makes the window taller than 700 pixels.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-_QUESTION = "/find orange fruits"
+_QUESTION = "orange fruits"
 _ANSWERED_MS = 60_000
 
 
@@ -35,10 +35,10 @@ def main() -> None:
         page.goto(asked.url)
         if asked.photo:
             page.set_input_files("#file", asked.photo)
-        box = page.get_by_role("textbox")
-        box.fill(question)
-        box.press("Enter")
-        page.get_by_role("button", name="More like").first.wait_for(timeout=_ANSWERED_MS)
+        page.fill("#query", question)
+        page.press("#query", "Enter")
+        answer = ".turn.theirs:not([aria-busy])" if question.startswith("/") else ".tile-score"
+        page.locator(answer).first.wait_for(timeout=_ANSWERED_MS)
         page.wait_for_load_state("networkidle")
         page.screenshot(path=asked.out)
         browser.close()

@@ -65,6 +65,7 @@ async def test_the_first_screen_is_the_collection(open_page: Open) -> None:
                 assert 1 < left - right < 5
     image = tile(page, 1).locator("img")
     await expect(tile(page, 1)).to_have_class(re.compile("come"))
+    await expect(tile(page, 1)).to_have_css("background-image", re.compile("data:image/webp"))
     assert "edge=240 240w" in (await image.get_attribute("srcset") or "")
     assert (await image.get_attribute("sizes") or "").endswith("px")
 
