@@ -40,8 +40,13 @@ export class CommandMenu {
     });
     this.list.replaceChildren(...items);
     this.list.hidden = !items.length;
-    this.field.setAttribute("aria-expanded", String(this.open));
+    this.expanded();
     this.choose(items.length ? 0 : -1);
+  }
+
+  // A field of several lines cannot be a combobox, which alone has this state.
+  expanded() {
+    if (this.field.getAttribute("role")) this.field.setAttribute("aria-expanded", String(this.open));
   }
 
   choose(index) {
@@ -54,7 +59,7 @@ export class CommandMenu {
 
   close() {
     this.list.hidden = true;
-    this.field.setAttribute("aria-expanded", "false");
+    this.expanded();
     this.choose(-1);
   }
 
