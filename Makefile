@@ -8,6 +8,7 @@
 #   make words [LANGUAGE=fr]        bring the translations up to date with the code
 #   make release-check              make the source archive and the image, try both from clean
 #   make docs                       write the generated pages anew, and the site
+#   make screenshots [SCENES=NAME]  take the pictures of README and docs anew
 #
 # PIP_ARGS reaches pip, for another build of torch: make install PIP_ARGS="--extra-index-url …"
 
@@ -90,6 +91,11 @@ docs: install-dev
 	$(BIN)/python scripts/commands_page.py
 	$(BIN)/python scripts/settings_page.py
 	$(BIN)/mkdocs build --strict
+
+SCENES ?=
+.PHONY: screenshots
+screenshots: install-dev
+	$(BIN)/python scripts/screenshots.py $(SCENES)
 
 RELEASE_ARGS ?=
 .PHONY: release-check

@@ -6,9 +6,12 @@ program only when it is called, so that they stay small and quick to start.
 
 from __future__ import annotations
 
+import os
+
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. What it writes is for the user alone who runs it."""
+    os.umask(0o077)
     from bot.cli import main as run  # noqa: PLC0415 - see above
 
     run()

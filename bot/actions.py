@@ -99,7 +99,7 @@ class Action:
 class Memory(Protocol):
     """Keeps texts that are too long for a button, apart for each community."""
 
-    def keep(self, community: str, text: str) -> str:
+    def keep(self, community: str, text: str, requester: str) -> str:
         """A short key (at most 16 ASCII characters) under which the text is found again."""
 
     def recall(self, community: str, key: str) -> str | None:
@@ -107,24 +107,53 @@ class Memory(Protocol):
 
 
 class TextMemory:
-    """A bounded memory in this process, forgotten on restart.
+    """A bounded memory in this process, forgotten on restart (``bot.ports.PersonalMemory``).
 
     ``capacity`` texts for ``ttl_s`` seconds: the oldest go first.
     """
 
-    def __init__(self, clock: Clock, *, capacity: int = 10_000, ttl_s: float = 86_400.0) -> None:
-        self._texts: TTLCache[tuple[str, str], str] = TTLCache(capacity, ttl_s, clock.monotonic)
+    name = "questions"
+    kept_days = 0
 
-    def keep(self, community: str, text: str) -> str:
+    def __init__(self, clock: Clock, *, capacity: int = 10_000, ttl_s: float = 86_400.0) -> None:
+        self._texts: TTLCache[tuple[str, str], _Kept] = TTLCache(capacity, ttl_s, clock.monotonic)
+
+    def keep(self, community: str, text: str, requester: str) -> str:
         """A short key under which the text is found again; equal texts share one."""
         digest = hashlib.blake2b(text.encode(), digest_size=9).digest()
         key = base64.urlsafe_b64encode(digest).decode()
-        self._texts[community, key] = text
+        known = self._texts.get((community, key))
+        people = known.people if known is not None else frozenset()
+        self._texts[community, key] = _Kept(text, people | {requester})
         return key
 
     def recall(self, community: str, key: str) -> str | None:
         """The text, None where it was forgotten or belongs to another community."""
-        return self._texts.get((community, key))
+        kept = self._texts.get((community, key))
+        return kept.text if kept is not None else None
+
+    async def describe(self, requester: str) -> list[dict[str, object]]:
+        """The texts that are kept for buttons of this person."""
+        return [
+            {"question": kept.text} for kept in self._texts.values() if requester in kept.people
+        ]
+
+    async def forget(self, requester: str) -> int:
+        """Forget them; what others asked in the same words stays theirs."""
+        found = [(key, kept) for key, kept in self._texts.items() if requester in kept.people]
+        for key, kept in found:
+            others = kept.people - {requester}
+            if others:
+                self._texts[key] = _Kept(kept.text, others)
+            else:
+                del self._texts[key]
+        return len(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    text: str
+    people: frozenset[str]
 
 
 class ActionCodec:
@@ -133,8 +162,8 @@ class ActionCodec:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
 
-    def encode(self, action: Action, community: str) -> str:
-        """A string of at most 64 UTF-8 bytes."""
+    def encode(self, action: Action, community: str, requester: str = "") -> str:
+        """A string of at most 64 UTF-8 bytes, for a button below an answer to ``requester``."""
         fields = [action.text, action.exclude, action.collection]
         while fields and not fields[-1]:
             fields.pop()
@@ -145,7 +174,7 @@ class ActionCodec:
         whole = f"{head}|{payload}"
         if len(whole.encode()) <= ACTION_BYTES:
             return whole
-        return f"{head}*|{self._memory.keep(community, payload)}"
+        return f"{head}*|{self._memory.keep(community, payload, requester)}"
 
     def decode(self, data: str, community: str) -> Action:
         """The action again. Raises ExpiredButton where it is forgotten or not ours."""

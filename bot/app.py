@@ -176,6 +176,7 @@ def _chat_parts(engine: Engine, jobs: ReindexJobs, live: Live) -> ChatParts:
     failures = Failures(engine.metrics)
     languages = Languages()
     telegram = telegram_memory(settings)
+    texts = TextMemory(engine.clock)
     admission = Admission(engine.limits, engine.community_settings)
     commands = Commands(
         CommandParts(
@@ -191,10 +192,10 @@ def _chat_parts(engine: Engine, jobs: ReindexJobs, live: Live) -> ChatParts:
             tracer=engine.tracer,
             failures=failures,
             presenters=languages.presenter,
-            codec=ActionCodec(TextMemory(engine.clock)),
+            codec=ActionCodec(texts),
             sheets=sheets,
             model=engine.model_card,
-            memories=(telegram,) if telegram is not None else (),
+            memories=(texts, telegram) if telegram is not None else (texts,),
             defaults=live.defaults,
         )
     )

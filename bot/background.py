@@ -12,7 +12,7 @@ import structlog
 
 from bot.console import Terminal
 from bot.engine import Engine, collection_specs
-from bot.health import IndexWatch
+from bot.health import IndexWatch, told_to_strangers
 from bot.jobs import ReindexJobs
 from bot.watching import FolderWatch, WatchOptions
 from core.errors import TangerineError
@@ -134,7 +134,7 @@ async def index_all(
             report = await asyncio.shield(job.task)
         except TangerineError as error:
             # The others, and what was indexed before, can be searched all the same.
-            indexes.failed(collection.name, f"{collection.name}: {error.message}")
+            indexes.failed(collection.name, f"{collection.name}: {told_to_strangers(error)}")
             await indexes.look(collection.name)
             terminal.error(f"{collection.name}: {error.message}", error.remedy)
             continue

@@ -8,15 +8,15 @@ from core.types import Band, CaptionHit, Hit, Picture
 
 
 def hit_card(words: Words, hit: Hit) -> PictureCard:
-    """A hit with its rank, its score and its band."""
+    """A hit with its rank, its match and its band."""
     picture = hit.picture
     caption = words.caption(picture.caption, picture.path)
-    score_text = words.score(hit.score, hit.band, hit.found_by, hit.tag)
+    score_text = words.score(hit.match, hit.band, hit.found_by, hit.tag)
     return PictureCard(
         number=hit.rank,
         id=picture.id,
         caption=caption,
-        score=hit.score,
+        score=hit.match,
         band=hit.band,
         score_text=score_text,
         alt=words.card_alt(hit.rank, caption, score_text),

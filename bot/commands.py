@@ -192,7 +192,7 @@ class Commands:
         """The action that :meth:`act` answers with pictures like this one."""
         count = self._rules.count(request.community)
         action = Action("more_like", text=picture_id, count=count)
-        return self._parts.codec.encode(action, request.community)
+        return self._parts.codec.encode(action, request.community, request.requester)
 
     async def examples(self, request: Request) -> Sequence[str]:
         """Three questions that this community's default collection can answer."""

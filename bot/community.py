@@ -102,7 +102,9 @@ class CommunityRules:
         return presenter.community.settings(
             self._store.of(request.community),
             self._defaults,
-            lambda text: self._codec.encode(Action("change", text=text), request.community),
+            lambda text: self._codec.encode(
+                Action("change", text=text), request.community, request.requester
+            ),
             photos=self.answers_photos(request) if request.channel else None,
             saved=saved,
         )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -22,17 +23,22 @@ from rich.progress import (
     Progress as Bar,
 )
 from rich.table import Table
+from rich.text import Text
 
+from bot.printable import printable
 from bot.views import engine_of
 from core.types import (
     Classification,
     CollectionStatus,
     DescribeResult,
     Failure,
+    FoundBy,
     Progress,
     ReindexReport,
     SearchResult,
 )
+
+_UNESCAPED = re.compile("[\x7f-\x9f]")
 
 _STAGES = {
     "scan": "looking for pictures",
@@ -43,7 +49,20 @@ _STAGES = {
 # Where there is no terminal, a line at each tenth is enough for a log.
 _PLAIN_STEPS = 10
 _FAILURES_SHOWN = 20
+_ALONE: Mapping[FoundBy | None, str] = {
+    FoundBy.PICTURE: "its picture",
+    FoundBy.CAPTION: "its caption",
+}
+"""What a hit is found by, where that is worth a word: not both."""
 _PIPE_WIDTH = 10_000
+
+
+class _Console(Console):
+    """Shows texts of strangers (file names, captions) without obeying what is inside them."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """See :meth:`rich.console.Console.render_str`: all that is printed passes here."""
+        return super().render_str(printable(text), **options)
 
 
 class Terminal:
@@ -51,12 +70,14 @@ class Terminal:
 
     def __init__(self) -> None:
         # A pipe has no width: what reads it wants lines whole.
-        self.out = Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
-        self.err = Console(stderr=True, highlight=False)
+        self.out = _Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+        self.err = _Console(stderr=True, highlight=False)
 
     def json(self, value: object) -> None:
         """Print one JSON object on standard output."""
-        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+        written = json.dumps(value, ensure_ascii=False)
+        # JSON escapes what is below 0x20; a terminal obeys what is from 0x7f to 0x9f, too.
+        sys.stdout.write(_UNESCAPED.sub(lambda c: f"\\u{ord(c[0]):04x}", written) + "\n")
 
     def note(self, text: str) -> None:
         """Say something that is no result."""
@@ -75,16 +96,16 @@ class Terminal:
             return
         if not result.close_match:
             self.note("No close match; these are the nearest pictures:")
-        by = any(hit.found_by for hit in result.hits)
+        by = any(hit.found_by in _ALONE for hit in result.hits)
         tagged = any(hit.tag for hit in result.hits)
         heads = (*(["found by"] if by else []), *(["label"] if tagged else []))
-        table = _table("", "score", "band", *heads, "caption", "file")
+        table = _table("", "match", "band", *heads, "caption", "file")
         for hit in result.hits:
             table.add_row(
                 str(hit.rank),
-                f"{hit.score:.3f}",
+                f"{hit.match:.2f}",
                 hit.band.value,
-                *([hit.found_by.value] if hit.found_by else []),
+                *([_ALONE.get(hit.found_by, "")] if by else []),
                 *([escape(hit.tag or "-")] if tagged else []),
                 escape(hit.picture.caption or "-"),
                 escape(hit.picture.path),

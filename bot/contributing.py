@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import islice
+from itertools import accumulate
 
 from bot.actions import Action, ActionCodec
 from bot.admission import Admission
@@ -170,17 +170,22 @@ class Contributing:
         )
         if not any(pages):
             raise EmptyCollection("There are no pictures here.", remedy="Add some with /add.")
-        # One model made all vectors, so that scores of several collections compare. What is
+        # One model made all vectors, so that matches of several collections compare. What is
         # called by these words stands before what only looks like them.
-        named = [hit for page in pages if page for hit in page[0]]
-        nearest = [hit for page in pages if page for hit in page[1].hits]
-        ordered = [hit for some in (named, nearest) for hit in sorted(some, key=_by_score)]
-        best: dict[str, Hit] = {}
-        for hit in ordered:
-            best.setdefault(hit.picture.id, hit)
+        nearest = {hit.picture.id: hit for page in pages if page for hit in page[1].hits}
+        named = {
+            hit.picture.id: nearest.pop(hit.picture.id, hit)
+            for page in pages
+            if page
+            for hit in page[0]
+        }
+        ordered = [
+            hit for some in (named, nearest) for hit in sorted(some.values(), key=_by_match)
+        ][:count]
+        falling = accumulate((hit.match for hit in ordered), min)
         hits = [
-            replace(hit, rank=rank)
-            for rank, hit in enumerate(islice(best.values(), count), start=1)
+            replace(hit, rank=rank, match=match)
+            for rank, (hit, match) in enumerate(zip(ordered, falling, strict=True), start=1)
         ]
         actions = [self._encode(_removing(hit), request) for hit in hits]
         return presenter.contributions.candidates(words, hits, actions)
@@ -205,7 +210,7 @@ class Contributing:
         return next(status.pictures for status in statuses if status.name == collection)
 
     def _encode(self, action: Action, request: Request) -> str:
-        return self._codec.encode(action, request.community)
+        return self._codec.encode(action, request.community, request.requester)
 
     @staticmethod
     def _check_admin(request: Request) -> None:
@@ -215,8 +220,8 @@ class Contributing:
             )
 
 
-def _by_score(hit: Hit) -> float:
-    return -hit.score
+def _by_match(hit: Hit) -> float:
+    return -hit.match
 
 
 def _removing(hit: Hit) -> Action:

@@ -72,7 +72,7 @@ class Answers:
         self, interaction: discord.Interaction, name: str, message: discord.Message
     ) -> None:
         """Answer a context menu of ``message``."""
-        pictures = pictures_of(interaction.client, message, self._rules.bounds)
+        pictures = pictures_of(message, self._rules.bounds)
         await self._called(interaction, name, {}, pictures)
 
     def collections(self, interaction: discord.Interaction, start: str) -> tuple[str, ...]:
@@ -114,7 +114,7 @@ class Answers:
             await self.refuse(interaction, foreign)
             return
         message = interaction.message
-        pictures = asked_picture(interaction.client, message, self._rules.bounds)
+        pictures = asked_picture(message, self._rules.bounds)
         request = self._request(interaction, pictures=pictures)
         private = message is not None and message.flags.ephemeral
         target = InteractionTarget(interaction, in_place=press.in_place)

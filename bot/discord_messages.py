@@ -31,18 +31,18 @@ class Messages:
         """Answer a message that speaks to the bot, or its photo; leave all others alone."""
         text = addressed_text(message, client.user.id) if client.user else None
         if text is not None:
-            await self._asked(client, message, text)
+            await self._asked(message, text)
         elif self._rules.reads_all:
-            await self._posted(client, message)
+            await self._posted(message)
 
-    async def _asked(self, client: discord.Client, message: discord.Message, text: str) -> None:
+    async def _asked(self, message: discord.Message, text: str) -> None:
         if not self._work.is_new(message.id):
             return
         bounds = self._rules.bounds
-        pictures = pictures_of(client, message, bounds)
+        pictures = pictures_of(message, bounds)
         replied: tuple[PostedPicture, ...] = ()
         if message.reference and isinstance(message.reference.resolved, discord.Message):
-            replied = pictures_of(client, message.reference.resolved, bounds)
+            replied = pictures_of(message.reference.resolved, bounds)
         request = message_request(
             message,
             self._rules.named,
@@ -63,8 +63,8 @@ class Messages:
             finally:
                 typing.cancel()
 
-    async def _posted(self, client: discord.Client, message: discord.Message) -> None:
-        pictures = pictures_of(client, message, self._rules.bounds)
+    async def _posted(self, message: discord.Message) -> None:
+        pictures = pictures_of(message, self._rules.bounds)
         if not pictures:
             return
         request = message_request(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Protocol
 
 import aiohttp
@@ -20,6 +21,7 @@ QUERY = "query"
 """The name, without its suffix, of the file in which a reply keeps the asked picture."""
 
 _MIB = 2**20
+_CHUNK = 64 * 1024
 # Discord knows no type for these, though they are pictures (a phone's HEIC, for one).
 _SUFFIXES = (
     *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg"),
@@ -47,14 +49,32 @@ class _Readable(Protocol):
 
 
 class _OnCdn:
-    """What a message shows by its components. The library gives these no way to be read."""
+    """What a message shows by its components, of which Discord tells no size.
 
-    def __init__(self, client: discord.Client, media: discord.UnfurledMediaItem) -> None:
-        self._client = client
-        self._url = media.url
+    The library gives these no way to be read. They are fetched from Discord's own proxy, never
+    from where a stranger's component points, and no further than the first byte too many.
+    """
+
+    def __init__(self, media: discord.UnfurledMediaItem, max_bytes: int) -> None:
+        self._url = media.proxy_url or media.url
+        self._most = max_bytes + 1
 
     async def read(self) -> bytes:
-        return await self._client.http.get_from_cdn(self._url)
+        async with (
+            aiohttp.ClientSession(auto_decompress=False) as session,
+            session.get(self._url, allow_redirects=False) as response,
+        ):
+            if response.status == HTTPStatus.NOT_FOUND:
+                raise discord.NotFound(response, "")
+            if response.status != HTTPStatus.OK:
+                raise aiohttp.ClientError(f"status {response.status}")
+            data = bytearray()
+            while len(data) < self._most:
+                chunk = await response.content.read(min(_CHUNK, self._most - len(data)))
+                if not chunk:
+                    break
+                data += chunk
+            return bytes(data)
 
 
 class PostedPicture:
@@ -106,7 +126,6 @@ def attached(attachment: discord.Attachment, bounds: FetchBounds) -> PostedPictu
 
 
 def pictures_of(
-    client: discord.Client,
     message: discord.Message | discord.MessageSnapshot,
     bounds: FetchBounds,
 ) -> tuple[PostedPicture, ...]:
@@ -116,9 +135,9 @@ def pictures_of(
     ]
     if isinstance(message, discord.Message):
         for snapshot in message.message_snapshots:
-            found += pictures_of(client, snapshot, bounds)
+            found += pictures_of(snapshot, bounds)
         found += (
-            PostedPicture(_OnCdn(client, media), None, bounds)
+            PostedPicture(_OnCdn(media, bounds.max_bytes), None, bounds)
             for media in _media_of(message.components)
             # Anything else in a gallery is a link that somebody wrote.
             if media.attachment_id is not None and not message.attachments
@@ -132,7 +151,7 @@ def pictures_of(
 
 
 def asked_picture(
-    client: discord.Client, message: discord.Message | None, bounds: FetchBounds
+    message: discord.Message | None, bounds: FetchBounds
 ) -> tuple[PostedPicture, ...]:
     """The picture that a reply of ours answered, kept in the reply itself."""
     if message is None:
@@ -142,7 +161,7 @@ def asked_picture(
         for item in _media_of(message.components)
         if item.url.partition("?")[0].rsplit("/", 1)[-1].startswith(f"{QUERY}.")
     )
-    return tuple(PostedPicture(_OnCdn(client, item), None, bounds) for item in media)
+    return tuple(PostedPicture(_OnCdn(item, bounds.max_bytes), None, bounds) for item in media)
 
 
 def _is_picture(attachment: discord.Attachment) -> bool:

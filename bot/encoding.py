@@ -81,9 +81,16 @@ def load_encoder_of(
     )
 
 
+PINNED = {"openai/clip-vit-base-patch32": "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268"}
+"""The commit of a model of the hub that is loaded where a name is given without one: the default
+model does not change under those who run it."""
+
+
 def model_source(settings: Settings, model: str) -> str:
     """What the encoder loads for a model as users name it. Blocking. Raises ModelUnavailable."""
-    return str(mini_folder(settings.data_dir / "models")) if model == "mini" else model
+    if model == "mini":
+        return str(mini_folder(settings.data_dir / "models"))
+    return f"{model}@{PINNED[model]}" if model in PINNED else model
 
 
 def _check_for(settings: Settings, catalogue: Catalogue) -> _Sample | None:

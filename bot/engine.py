@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -287,6 +288,9 @@ def picture_decoder(settings: Settings) -> DecodePool:
 def _make_data_dir(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        # Made by an earlier version, or by hand: what lies inside is nobody else's either.
+        if folder.stat().st_uid == os.geteuid():
+            folder.chmod(0o700)
     except OSError as error:
         raise SourceError(
             f"The data folder {folder} cannot be made: {error.strerror}.",

@@ -12,7 +12,7 @@ import structlog
 from bot.ports import Counters
 from bot.replies import ErrorInfo
 from bot.words import Words
-from core.errors import CatalogueDamaged, TangerineError, Unavailable
+from core.errors import TangerineError, Unavailable
 
 _HIDDEN = "[asked]"
 
@@ -32,15 +32,15 @@ class Failures:
     ) -> ErrorInfo:
         """The words for an error, counted by its code.
 
-        A damaged catalogue is logged with its remedy. An error that is not a TangerineError
-        is logged with its traceback, ``context`` and a short id that the words name;
-        ``asked`` are the texts to take out of the traceback.
+        What is for the operator alone is logged with its cause and remedy. An error that is
+        not a TangerineError is logged with its traceback, ``context`` and a short id that the
+        words name; ``asked`` are the texts to take out of the traceback.
         """
         if isinstance(error, TangerineError):
             self._counters.error(error.code)
-            if isinstance(error, CatalogueDamaged):
+            if error.for_operator:
                 # The chat is told to tell the operator, who has to find it here.
-                self._log.error("catalogue damaged", cause=error.message, remedy=error.remedy)
+                self._log.error("failed", code=error.code, cause=error.message, remedy=error.remedy)
             message, remedy = words.error(error)
             retry_after = error.retry_after if isinstance(error, Unavailable) else None
             return ErrorInfo(error.code, message, remedy, retry_after)

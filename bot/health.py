@@ -12,6 +12,7 @@ from typing import Protocol
 
 import structlog
 
+from bot.error_words import error_words
 from core.batch_records import BatcherHealth
 from core.errors import TangerineError
 
@@ -41,22 +42,30 @@ def serving_troubles(batcher: BatcherHealth, *, decoding: bool) -> list[str]:
     return troubles
 
 
+def told_to_strangers(error: TangerineError) -> str:
+    """An error in words that name nothing of this machine: anybody may ask ``/readyz``."""
+    if not error.for_operator:
+        return f"{error.message} {error.remedy}".strip().rstrip(".")
+    cause, _ = error_words(str)[error.code]
+    return f"{cause} The log says more"
+
+
 def disk_trouble(folder: Path) -> str | None:
     """Why nothing can be written to the data folder, None where it can. Writes nothing itself.
 
-    Blocking where the folder lies on a network.
+    Its place is not told: anybody may ask. Blocking where the folder lies on a network.
     """
     try:
         disk = os.statvfs(folder)
     except OSError as error:
-        return f"the data folder {folder} is out of reach: {error.strerror}"
+        return f"the data folder is out of reach: {error.strerror}"
     if disk.f_flag & os.ST_RDONLY:
-        return f"the data folder {folder} is mounted read-only"
+        return "the data folder is mounted read-only"
     if not os.access(folder, os.W_OK | os.X_OK):
-        return f"the data folder {folder} may not be written"
+        return "the data folder may not be written"
     free = disk.f_bavail * disk.f_frsize / _MIB
     if free < _LEAST_FREE_MIB:
-        return f"the disk of the data folder {folder} is full: {free:.0f} MiB free"
+        return f"the disk of the data folder is full: {free:.0f} MiB free"
     return None
 
 
@@ -85,7 +94,10 @@ class DiskWatch:
     async def watch(self) -> None:
         """Look again and again, until cancelled."""
         while True:
-            self._trouble = await asyncio.to_thread(disk_trouble, self._folder)
+            trouble = await asyncio.to_thread(disk_trouble, self._folder)
+            if trouble is not None and self._trouble is None:
+                _log.error("nothing can be kept", folder=str(self._folder), reason=trouble)
+            self._trouble = trouble
             await asyncio.sleep(self._every_s)
 
 
@@ -161,7 +173,12 @@ class IndexWatch:
         try:
             index = await self._open(name)
         except TangerineError as error:
-            return f"{error.message} {error.remedy}".strip().rstrip(".")
+            trouble = f"{name}: {told_to_strangers(error)}"
+            if error.for_operator and self._troubles.get(name) != trouble:
+                _log.error(
+                    "index not opened", collection=name, cause=error.message, remedy=error.remedy
+                )
+            return trouble
         except Exception:  # noqa: BLE001 - one defect must not end the watch
             trouble = f"the index of the collection {name} cannot be opened; the log says why"
             if self._troubles.get(name) != trouble:  # once is enough for one that stays

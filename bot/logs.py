@@ -11,6 +11,8 @@ from typing import Literal
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from bot.printable import printable
+
 _HIDDEN = "[secret]"
 # Discord's tokens are three base64url parts (developers' reference, "Authentication");
 # Telegram's are a number, a colon and 35 characters (Bot API, "Authorizing your bot").
@@ -52,6 +54,7 @@ def configure(
         else structlog.processors.JSONRenderer()
     )
     handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_without_requests)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -74,6 +77,20 @@ def configure(
     )
 
 
+def _without_requests(record: logging.LogRecord) -> bool:
+    """Take out of aiohttp's own lines what somebody sent.
+
+    It logs the bytes of a request that it cannot parse, questions and tokens among them. Errors
+    of our handlers never come so far (``bot.web_errors``).
+    """
+    if record.name.startswith("aiohttp.") and record.levelno < logging.CRITICAL:
+        kind = record.exc_info[0] if isinstance(record.exc_info, tuple) else None
+        record.msg = f"aiohttp: {kind.__name__ if kind else 'a request could not be served'}"
+        record.args = ()
+        record.exc_info = record.exc_text = record.stack_info = None
+    return True
+
+
 def _at_a_terminal() -> bool:
     """Whether a person reads along, also where the lines go through ``tee`` or ``less``."""
     streams = (sys.stdin, sys.stdout, sys.stderr)
@@ -81,7 +98,7 @@ def _at_a_terminal() -> bool:
 
 
 class Redactor:
-    """A structlog processor that takes secrets out of every value of an event."""
+    """A structlog processor that takes secrets, and control characters, out of every value."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         parts = [re.escape(secret) for secret in secrets if secret]
@@ -94,11 +111,11 @@ class Redactor:
 
     def _clean(self, value: object) -> object:
         if isinstance(value, str):
-            return self._pattern.sub(_HIDDEN, value)
+            return printable(self._pattern.sub(_HIDDEN, value))
         if isinstance(value, dict):
             return {key: self._clean(inner) for key, inner in value.items()}
         if isinstance(value, list | tuple):
             return [self._clean(inner) for inner in value]
         if isinstance(value, int | float | bool | None):
             return value
-        return self._pattern.sub(_HIDDEN, str(value))
+        return printable(self._pattern.sub(_HIDDEN, str(value)))

@@ -140,7 +140,7 @@ class Moderating:
         return self._encode(Action("review"), request)
 
     def _encode(self, action: Action, request: Request) -> str:
-        return self._codec.encode(action, request.community)
+        return self._codec.encode(action, request.community, request.requester)
 
     async def _admit(self, request: Request) -> None:
         await self._admission.admit(

@@ -66,7 +66,7 @@ class PersonalMemory(Protocol):
 
     @property
     def kept_days(self) -> int:
-        """Days after which it forgets by itself."""
+        """Days after which it forgets by itself; 0: within a day, or at the next start."""
 
     async def describe(self, requester: str) -> Sequence[Mapping[str, object]]:
         """Everything kept of a person, one entry a thing, of values that JSON takes."""

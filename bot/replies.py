@@ -25,10 +25,11 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class PictureCard:
-    """One hit: ``number`` counts over all pages from 1, ``score`` is a cosine in [-1, 1].
+    """One hit: ``number`` counts over all pages from 1, ``score`` is its match in [-1, 1].
 
-    ``score_text`` is the score with its band in words, ``alt`` what a screen reader says;
-    ``width`` and ``height`` are the picture's own, in pixels.
+    Cards of one answer are in the order of their matches, the highest first
+    (:class:`core.types.Hit`). ``score_text`` is the match with its band in words, ``alt``
+    what a screen reader says; ``width`` and ``height`` are the picture's own, in pixels.
     """
 
     number: int

@@ -187,7 +187,7 @@ class Searching:
         presenter: Presenter,
     ) -> Reply:
         def encoded(other: Action) -> str:
-            return self._codec.encode(other, request.community)
+            return self._codec.encode(other, request.community, request.requester)
 
         def like(picture_id: str) -> Action:
             return Action("more_like", text=picture_id, count=action.count, private=action.private)

@@ -14,6 +14,7 @@ import structlog
 
 from bot.console import Loading, Terminal
 from bot.engine import Engine, open_engine
+from bot.health import told_to_strangers
 from config.settings import Settings
 from core.errors import ModelUnavailable
 
@@ -42,7 +43,7 @@ class Starting:
         self._settings = settings
         self._terminal = terminal
         self._end = end
-        self._reason = f"the model {settings.model} is being loaded"
+        self._reason = "the model is being loaded"
 
     def unready(self) -> list[str]:
         """Why there is no engine yet, for as long as there is none."""
@@ -68,7 +69,7 @@ class Starting:
                     self._terminal.error(error.message, error.remedy)
                     self._terminal.note("It is tried again from time to time.")
                     told = error.message
-                self._reason = f"{error.message} {error.remedy}".strip().rstrip(".")
+                self._reason = told_to_strangers(error)
             else:
                 return engine
             await asyncio.sleep(pause_s)

@@ -17,6 +17,7 @@ from core.types import (
     DescribeResult,
     Failure,
     FoundBy,
+    Hit,
     Look,
     Picture,
     ReindexReport,
@@ -30,7 +31,10 @@ _DIGITS = 6
 
 
 def search_view(result: SearchResult) -> Json:
-    """Find and similar: ``{"query", "collection", "hits": [...]}``."""
+    """Find and similar: ``{"query", "collection", "hits": [...]}``.
+
+    ``caption_score`` is there where a caption speaks for the picture.
+    """
     return {
         "query": result.query,
         "collection": result.collection,
@@ -40,7 +44,9 @@ def search_view(result: SearchResult) -> Json:
                 "id": hit.picture.id,
                 "path": hit.picture.path,
                 "caption": hit.picture.caption,
+                "match": round(hit.match, _DIGITS),
                 "score": round(hit.score, _DIGITS),
+                **_caption_score(hit),
                 "band": hit.band.value,
                 "found_by": (hit.found_by or FoundBy.PICTURE).value,
                 "tag": hit.tag,
@@ -48,6 +54,12 @@ def search_view(result: SearchResult) -> Json:
             for hit in result.hits
         ],
     }
+
+
+def _caption_score(hit: Hit) -> Json:
+    if hit.caption_score is None:
+        return {}
+    return {"caption_score": round(hit.caption_score, _DIGITS)}
 
 
 def page_view(page: BrowsedPage) -> Json:

@@ -131,6 +131,7 @@ def _card(card: PictureCard) -> dict[str, Any]:
         "id": card.id,
         "caption": card.caption,
         "band": card.band.value,
+        "match": round(card.score, 6),
         "score": card.score_text,
         "alt": card.alt,
         "width": card.width,

@@ -19,7 +19,6 @@ from bot.moderation_words import ModerationWords
 from bot.privacy_words import PrivacyWords
 from bot.views import engine_of
 from core.errors import (
-    CatalogueDamaged,
     ReindexRunning,
     TangerineError,
     Unavailable,
@@ -62,26 +61,26 @@ class Words:
     ) -> str:
         """A score as a number, beside its band: never per cent, which it is not.
 
-        Then what was found, where it may be the picture or its caption, and the label with
+        Then what was found, where it was the picture or its caption alone, and the label with
         which the picture is tagged.
         """
         said = [self.formats.decimal(score, 2)]
         if band is not None:
             said.append(self.band(band))
-        if found_by is not None:
-            said.append(self.found_by(found_by))
+        if found_by is not None and (words := self.found_by(found_by)):
+            said.append(words)
         if tag is not None:
             # Words: stands behind a score, as in "0.31 · strong · label: shoe".
             said.append(self._("label: {label}").format(label=tag))
         return " · ".join(said)
 
     def found_by(self, found_by: FoundBy) -> str:
-        """What of a picture answers a text, in a word or two."""
-        # Words: stands behind a score, as in "0.31 · strong · by caption".
+        """What of a picture answers a text; nothing to say where all of it does."""
+        # Words: stands behind a score, as in "0.31 · strong · found by its caption".
         return {
-            FoundBy.PICTURE: self._("by picture"),
-            FoundBy.CAPTION: self._("by caption"),
-            FoundBy.BOTH: self._("by both"),
+            FoundBy.PICTURE: self._("found by its picture"),
+            FoundBy.CAPTION: self._("found by its caption"),
+            FoundBy.BOTH: "",
         }[found_by]
 
     def band(self, band: Band) -> str:
@@ -313,8 +312,7 @@ class Words:
             # Elsewhere remedies are general; here only the names help.
             names = ", ".join(error.known[:NAMED])
             remedy = self._("There are: {labels}").format(labels=names)
-        # What is to be done about a damaged catalogue is for the operator's eyes.
-        if self._english and not isinstance(error, CatalogueDamaged):
+        if self._english and not error.for_operator:
             return error.message or cause, error.remedy or remedy
         # One second is the default of errors that do not know how long; a reindex has no end
         # that anybody could name.

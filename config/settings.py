@@ -74,9 +74,7 @@ class Collection(_Section):
             if community not in {"*", "web"} and not (
                 kind in {"discord", "telegram"} and identifier.lstrip("-").isdigit()
             ):
-                raise ValueError(
-                    f"{community!r}: use *, web, discord:<server id> or telegram:<chat id>"
-                )
+                raise ValueError("use *, web, discord:<server id> or telegram:<chat id>")
         return value
 
 
@@ -419,5 +417,7 @@ def _in_one_line(error: ValidationError) -> str:
         return f"{name} is not a setting; config/default.toml lists them all."
     if not first["loc"]:
         return message
-    secret = name.endswith(("token", "secret"))
-    return f"{name} = {'(secret)' if secret else first['input']}: {message}."
+    # A value may be a secret in the wrong place, in whole or (a table, a list) in part. What is
+    # only out of range is a number where one is wanted.
+    shown = f" = {first['input']}" if first["type"].startswith(("less_", "greater_")) else ""
+    return f"{name}{shown}: {message}."

@@ -16,12 +16,13 @@ with the ordinary standard deviation and 71% with the interquartile range.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.captions import CaptionScale, caption_scale, fits, unrelated_matches
+from core.captions import ALIKE, CaptionScale, caption_scale, fits, unrelated_matches
+from core.mixed_bands import MixedThresholds, mixed_thresholds, said
 from core.ports import Snapshot
 from core.quantiles import quantile
 from core.types import Band, Vectors
@@ -80,13 +81,14 @@ class Calibration:
 
     ``sample``: up to 512 picture vectors, float32 [n, d], drawn with a fixed seed;
     ``text`` and ``image``: the thresholds for text and for picture queries; ``captions``:
-    what the match of a caption is worth.
+    what the match of a caption is worth; ``mixed``: the thresholds for pictures with a text.
     """
 
     sample: Vectors
     text: Thresholds
     image: Thresholds
     captions: CaptionScale
+    mixed: MixedThresholds = field(default_factory=MixedThresholds)
 
     def spreads(self, queries: Vectors) -> list[tuple[float, float]]:
         """Median and lower deviation of the cosines of each query, float32 [n, d]."""
@@ -148,7 +150,43 @@ def calibrate(snapshot: Snapshot, *, seed: int = 0) -> Calibration:
         fitting=fits((matches - moments[0]) / moments[1]),
         without=without,
     )
-    return Calibration(sample, text, image, scale)
+    mixed = _mixed(texts, pictures, sample, scale, unrelated)
+    return Calibration(sample, text, image, scale, mixed)
+
+
+def _mixed(
+    texts: Vectors,
+    pictures: Vectors,
+    sample: Vectors,
+    scale: CaptionScale,
+    unrelated: NDArray[np.bool_],
+) -> MixedThresholds:
+    """Each picture with the caption of another one, half of them further."""
+    unseen = ~scale.sample.any(axis=0) & ~texts.any(axis=0)
+    meant = np.where(unseen, np.float32(0), pictures)
+    other = np.roll(np.arange(len(texts)), len(texts) // 2)
+    middle, deviation = _moments(meant @ sample.T)
+    looks = (meant @ pictures.T - middle[:, None]) / deviation[:, None]
+    middle, deviation = _moments(texts @ sample.T)
+    words = (texts @ pictures.T - middle[:, None]) / deviation[:, None]
+    related = texts @ texts.T
+    matches = np.stack(list(map(scale.matches, scale.averages(texts).tolist(), related)))
+    lifts = np.where(matches >= scale.least, scale.lift(matches), 0)
+    mixes = np.arange(len(texts))
+    # What belongs together by chance is no noise.
+    mixes = mixes[unrelated[mixes, other]]
+    if len(mixes) < _ENOUGH_QUERIES:
+        return MixedThresholds()
+    among = pictures @ pictures.T
+    itself = np.eye(len(texts), dtype=bool)
+    alike = among >= np.quantile(among, _UNRELATED_QUANTILE)
+    return mixed_thresholds(
+        looks[mixes].astype(np.float64),
+        said(words.astype(np.float64), lifts)[other[mixes]],
+        (alike | ~unrelated)[mixes],
+        ~unrelated[other[mixes]],
+        itself[mixes] | (itself | (related >= ALIKE))[other[mixes]],
+    )
 
 
 def _draw(rng: np.random.Generator, total: int, wanted: int) -> NDArray[np.int64]:

@@ -52,7 +52,7 @@ _START_QUANTILE, _FAIR_QUANTILE, _STRONG_QUANTILE = 0.25, 0.8, 0.99
 _DEFAULT_START, _DEFAULT_FAIR, _DEFAULT_STRONG = 0.3, 0.45, 0.7
 """The same three on the stamps with the embedded model, where too few captions tell."""
 
-_ALIKE = 0.98
+ALIKE = 0.98
 """Cosine of two captions that say the same; neither is unrelated to the other's picture."""
 
 _LEAST, _MOST = (0.25, 0.4, 0.6), (0.85, 0.9, 0.95)
@@ -130,23 +130,30 @@ class Told:
     """What captions say of a query.
 
     ``rows`` of the pictures whose captions may lift them, int64 [n] rising, with the best match
-    of each one's captions, float64 [n], and its lift in deviations of picture scores, float64
-    [n]; ``silent``: the lift of every picture without a caption.
+    of each one's captions, float64 [n], its lift in deviations of picture scores, float64
+    [n], and its cosine with the query, float64 [n]; ``silent``: the lift of every picture
+    without a caption.
     """
 
     rows: NDArray[np.int64]
     matches: NDArray[np.float64]
     lifts: NDArray[np.float64]
+    cosines: NDArray[np.float64]
     silent: float
 
     def matches_of(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """The match of each of these pictures, -inf where captions do not lift it: [n]."""
+        return self._of(rows, self.matches)
+
+    def cosines_of(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The query's cosine with the caption that lifts each of them, -inf without one: [n]."""
+        return self._of(rows, self.cosines)
+
+    def _of(self, rows: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
         if not len(self.rows):
             return np.full(len(rows), -np.inf)
         places = np.minimum(np.searchsorted(self.rows, rows), len(self.rows) - 1)
-        found: NDArray[np.float64] = np.where(
-            self.rows[places] == rows, self.matches[places], -np.inf
-        )
+        found: NDArray[np.float64] = np.where(self.rows[places] == rows, values[places], -np.inf)
         return found
 
 
@@ -182,7 +189,7 @@ def unrelated_matches(captions: Vectors, among: NDArray[np.bool_], sample: Vecto
     """For each caption [n, d] the best match among those that ``among`` [n, n] names: [n]."""
     scores = captions @ captions.T
     average = np.median(captions @ sample.T, axis=1)
-    best = np.where(among & (scores < _ALIKE), scores, average[:, None]).max(axis=1)
+    best = np.where(among & (scores < ALIKE), scores, average[:, None]).max(axis=1)
     found: Vectors = ((best - average) / np.maximum(1 - average, 1e-3)).astype(np.float32)
     return found
 
@@ -214,21 +221,30 @@ def told(
     """
     if not len(snapshot.caption_index):
         nothing = np.empty(0, dtype=np.float64)
-        return Told(nothing.astype(np.int64), nothing, nothing, 0.0)
-    rows, matches = _matches(
+        return Told(nothing.astype(np.int64), nothing, nothing, nothing, 0.0)
+    rows, matches, cosines = _matches(
         snapshot, scale, query, text, heard or lookup(snapshot, scale, query).alone()
     )
     lifting = np.flatnonzero(matches >= scale.least)
     best_first = lifting[np.argsort(-matches[lifting])]
     owners, first = np.unique(snapshot.owners[rows[best_first]], return_index=True)
     best = matches[best_first[first]]
-    return Told(owners, best.astype(np.float64), scale.lift(best).astype(np.float64), scale.silent)
+    return Told(
+        owners,
+        best.astype(np.float64),
+        scale.lift(best).astype(np.float64),
+        cosines[best_first[first]].astype(np.float64),
+        scale.silent,
+    )
 
 
 def _matches(
     snapshot: Snapshot, scale: CaptionScale, query: Vectors, text: str, heard: Heard
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Rows and matches of all captions that lift their pictures, and of some others: [n] each."""
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+    """Of all captions that lift their pictures, and of some others: [n] each.
+
+    Their rows, their matches and their cosines with the query.
+    """
     near, average = heard
     shared, by_words = snapshot.caption_words.search(text, LOOKED_AT)
     by_meaning = scale.matches(average, near.scores)
@@ -256,4 +272,4 @@ def _matches(
     for place in np.flatnonzero(alike).tolist():
         if snapshot.captions[int(rows[place])][0] == text:
             matches[place] += _SAME_LETTERS
-    return rows, matches
+    return rows, matches, np.concatenate([near.scores[:hopeful], cosines])

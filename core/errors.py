@@ -54,9 +54,15 @@ from core.types import CAPTION_WITHOUT_PICTURE, Picture
 
 
 class TangerineError(Exception):
-    """Anything that goes wrong in a way that a user is told about."""
+    """Anything that goes wrong in a way that a user is told about.
+
+    ``for_operator``: the message and the remedy may name files, folders and commands of the
+    machine. The log and the command line tell them; people in a chat, and whoever asks whether
+    the program is ready, get general words for the code.
+    """
 
     code: ClassVar[str] = "internal"
+    for_operator: ClassVar[bool] = False
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)
@@ -275,6 +281,7 @@ class ModelUnavailable(TangerineError):
     """The model could not be found or loaded."""
 
     code = "model_unavailable"
+    for_operator = True
 
 
 class NoHead(ModelUnavailable):
@@ -291,6 +298,7 @@ class CatalogueError(TangerineError):
     """The catalogue cannot be read or written."""
 
     code = "catalogue"
+    for_operator = True
 
 
 class CatalogueDamaged(CatalogueError):
@@ -303,6 +311,7 @@ class SourceError(TangerineError):
     """A folder or a caption file cannot be read."""
 
     code = "source"
+    for_operator = True
 
 
 class CaptionWithoutPicture(SourceError):
@@ -321,3 +330,4 @@ class SettingsError(TangerineError):
     """A setting is wrong."""
 
     code = "settings"
+    for_operator = True

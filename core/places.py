@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
-from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.bands import BEST_FIRST, Calibration, Thresholds
 from core.captions import Told
+from core.mixed_bands import said
+from core.mixing import Mixture
 from core.ports import Snapshot
-from core.types import Band, FoundBy, Vectors
+from core.standings import PLACE, Standing, Standings
+from core.types import Band, Vectors
 
 LIFTED_AMONG = 256
-"""Pictures among which those without a caption are lifted to where a silent caption stands."""
+"""Pictures among which those without a caption are lifted to where a silent caption stands, and
+those that may fit both a picture and words."""
 
-
-_AT_ONCE = 16
+_SAYS_MORE = 1.0
+"""Deviations by which words speak rather for another picture than for the posted one, which looks
+the same to the model: three traffic lights differ by what their captions say."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,117 +31,25 @@ class Ranking:
 
     ``vector``: the query, float32 [d], length 1; ``thresholds``: of its kind;
     ``duplicate_cosine``: hits at least this alike count as one; ``hidden``: SHA-256 of
-    files never to show; ``unlike``: a unit vector whose near-duplicates are not shown;
-    ``told``: what the captions say of the text that was asked; ``told_suffices``: whether
-    they alone make a hit fair or strong, as the text is all that was asked (then a better
-    band also stands before a worse one);
+    files never to show; ``told``: what the captions say of the text that was asked;
+    ``mixture``: the picture and the text that the vector was mixed of, None for one alone;
     ``unwanted``: a unit vector whose matches stand below all others, and ``unwanted_told``
     what the captions say of it; ``among``: the rows that may be hits at all, int64 [n] rising,
     None for every row; ``recognised``: the row whose pixels show the query, which stands first
-    and is fair at least, None where there is none.
+    and is fair at least, None where there is none, and ``agreement`` the correlation of both.
     """
 
     vector: Vectors
     thresholds: Thresholds
     duplicate_cosine: float
     hidden: frozenset[str] = frozenset()
-    unlike: Vectors | None = None
     told: Told | None = None
-    told_suffices: bool = True
+    mixture: Mixture | None = None
     unwanted: Vectors | None = None
     unwanted_told: Told | None = None
     among: NDArray[np.int64] | None = None
     recognised: int | None = None
-
-
-class Found(NamedTuple):
-    """A row, its cosine, its band, and what picture and caption are each worth."""
-
-    row: int
-    score: float
-    band: Band
-    seen: Band
-    told: Band
-
-    @property
-    def found_by(self) -> FoundBy:
-        """Which of the two is worth something; the picture where neither is."""
-        if self.told is Band.WEAK:
-            return FoundBy.PICTURE
-        return FoundBy.CAPTION if self.seen is Band.WEAK else FoundBy.BOTH
-
-
-class Standing(NamedTuple):
-    """A row with its cosine and what decides its place.
-
-    ``seen``, ``told`` and ``band``: places in ``BEST_FIRST`` of what picture, caption and both
-    are worth. A lower ``group`` stands before every higher one, and within it the higher
-    ``merit``; of equal ones the lower row.
-    """
-
-    row: int
-    score: float
-    seen: int
-    told: int
-    band: int
-    group: int
-    merit: float
-
-    @property
-    def place(self) -> tuple[int, float, int]:
-        """By which all are ordered."""
-        return self.group, -self.merit, self.row
-
-    @property
-    def found(self) -> Found:
-        """The row as it is shown."""
-        best = BEST_FIRST
-        score = cosine(self.score)
-        return Found(self.row, score, best[self.band], best[self.seen], best[self.told])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Standings:
-    """Some rows with what a :class:`Standing` has of each, a column each, [n].
-
-    ``rows``, ``seen``, ``told``, ``bands`` and ``groups`` are int64, ``scores`` and ``merits``
-    float64.
-    """
-
-    rows: NDArray[np.int64]
-    scores: NDArray[np.float64]
-    seen: NDArray[np.int64]
-    told: NDArray[np.int64]
-    bands: NDArray[np.int64]
-    groups: NDArray[np.int64]
-    merits: NDArray[np.float64]
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __iter__(self) -> Iterator[Standing]:
-        # A page looks at a few of some hundred: they are made when their turn comes.
-        for start in range(0, len(self), _AT_ONCE):
-            some = (column[start : start + _AT_ONCE].tolist() for column in self._columns)
-            yield from map(Standing._make, zip(*some, strict=True))
-
-    def __getitem__(self, place: int) -> Standing:
-        return Standing(*(column.item(place) for column in self._columns))
-
-    @property
-    def _columns(self) -> tuple[NDArray[Any], ...]:
-        return (
-            self.rows,
-            self.scores,
-            self.seen,
-            self.told,
-            self.bands,
-            self.groups,
-            self.merits,
-        )
-
-
-_PLACE = attrgetter("place")
+    agreement: float = -1.0
 
 
 class Judged:
@@ -157,11 +67,14 @@ class Judged:
         self._calibration = calibration
         self._ranking = ranking
         self._spread = spread
+        self.left_out: Collection[int] = ()
+        """Rows of what was posted itself; known once :meth:`lifted` was asked."""
 
     def lifted(self, nearest: NDArray[np.int64]) -> list[Standing]:
         """The rows that captions lift, of which those without one are among the nearest.
 
-        They are the same ones whatever page is asked for.
+        Of a picture with words, all of the nearest, but for those that cannot be told from the
+        picture. They are the same ones whatever page is asked for.
         """
         told, ranking = self._ranking.told, self._ranking
         if told is None:
@@ -173,15 +86,19 @@ class Judged:
         if told.silent:
             pictures = self._snapshot.pictures
             silent = [row for row in nearest.tolist() if not pictures[row].caption]
-            quiet = np.setdiff1d(np.array(silent, dtype=np.int64), rows)
-            rows = np.concatenate([rows, quiet])
-            matches = np.concatenate([matches, np.full(len(quiet), -np.inf)])
-            lifts = np.concatenate([lifts, np.full(len(quiet), told.silent)])
+            rows, matches, lifts = _with(rows, matches, lifts, silent, told.silent)
+        if ranking.mixture is not None:
+            rows, matches, lifts = _with(rows, matches, lifts, nearest.tolist(), 0.0)
         if not len(rows):
             return []
-        scores = self._snapshot.picture_index.reconstruct(rows) @ ranking.vector
-        captions = self._calibration.captions.bands(matches)
-        return sorted(self._standings(rows, scores, captions, lifts), key=_PLACE)
+        vectors = self._snapshot.picture_index.reconstruct(rows)
+        if ranking.mixture is None:
+            scores = vectors @ ranking.vector
+            captions = self._calibration.captions.bands(matches)
+            found = self._standings(rows, scores, captions, lifts)
+        else:
+            found = self._mixed(ranking.mixture, rows, vectors, matches, lifts)
+        return sorted(found, key=PLACE)
 
     def plain(self, rows: NDArray[np.int64], scores: NDArray[np.float32]) -> Standings:
         """Rows with their cosines as an index finds them, without what captions say; in order.
@@ -207,33 +124,60 @@ class Judged:
         middle, deviation = self._spread
         exact = scores.astype(np.float64)
         merits = (exact - middle) / deviation
+        if ranking.mixture is not None:
+            # Whatever stands behind those that are looked at closely.
+            return Standings(rows, exact, told, told, told, told, merits)
         seen = ranking.thresholds.places(exact, merits)
         if lifts is not None:
             merits += lifts
         bands = groups = np.minimum(seen, told)
-        if not ranking.told_suffices:
-            bands, groups = seen, np.zeros_like(seen)
         if ranking.recognised is not None:
             known = rows == ranking.recognised
             fair = np.minimum(bands, BEST_FIRST.index(Band.FAIR))
             bands, groups = np.where(known, fair, bands), np.where(known, -1, groups)
         return Standings(rows, exact, seen, told, bands, groups, merits)
 
+    def _mixed(
+        self,
+        mixture: Mixture,
+        rows: NDArray[np.int64],
+        vectors: Vectors,
+        matches: NDArray[np.float64],
+        lifts: NDArray[np.float64],
+    ) -> Standings:
+        """Rows that may be what a picture and words ask for, without the posted picture."""
+        middle, deviation = self._spread
+        exact = (vectors @ self._ranking.vector).astype(np.float64)
+        looks = ((vectors @ mixture.meant).astype(np.float64) - mixture.looks[0]) / mixture.looks[1]
+        plain = ((vectors @ mixture.words).astype(np.float64) - mixture.says[0]) / mixture.says[1]
+        # A lift without a caption keeps a place, and says nothing of the words.
+        words = said(plain, np.where(np.isfinite(matches), lifts, 0))
+        # The share of the words in the vector that both were mixed to, in its own deviations.
+        share = mixture.text_weight / (mixture.length * deviation)
+        merits = (exact - middle) / deviation + share * (said(plain, lifts) - plain)
+        bands = self._calibration.mixed.places(looks, words)
+        seen = self._calibration.mixed.places(looks, plain)
+        alike = vectors @ mixture.picture
+        posted = alike >= self._ranking.duplicate_cosine
+        if posted.any():
+            itself = int(np.argmax(alike))
+            posted &= words < words[itself] + _SAYS_MORE
+            self.left_out = frozenset(rows[posted].tolist())
+        told = self._calibration.captions.bands(matches)
+        return Standings(rows, exact, seen, told, bands, bands, merits).among(~posted)
 
-def in_order(plain: Standings, lifted: Sequence[Standing], *, whole: bool) -> Iterator[Standing]:
-    """The rows that were fetched and those that are lifted, each once; both are in order.
 
-    ``whole``: there are no others; else some were fetched. What is lifted but stands below the
-    last one fetched waits for those in between.
-    """
-    rows = {each.row for each in lifted}
-    others = (each for each in plain if each.row not in rows)
-    if not whole:
-        end = plain[len(plain) - 1].place
-        lifted = [each for each in lifted if each.place < end]
-    return heapq.merge(others, lifted, key=_PLACE)
-
-
-def cosine(score: float) -> float:
-    """The score within [-1, 1]: rounding of unit vectors may leave 1.0000001."""
-    return min(1.0, max(-1.0, score))
+def _with(
+    rows: NDArray[np.int64],
+    matches: NDArray[np.float64],
+    lifts: NDArray[np.float64],
+    others: Sequence[int],
+    lift: float,
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """The same with rows that no caption lifts, unless they are there already."""
+    quiet = np.setdiff1d(np.array(others, dtype=np.int64), rows)
+    return (
+        np.concatenate([rows, quiet]),
+        np.concatenate([matches, np.full(len(quiet), -np.inf)]),
+        np.concatenate([lifts, np.full(len(quiet), lift)]),
+    )

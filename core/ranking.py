@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple
@@ -14,17 +14,10 @@ from numpy.typing import NDArray
 from core.bands import Calibration
 from core.captions import Told
 from core.chosen_rows import ChosenRows
-from core.places import (
-    LIFTED_AMONG,
-    Found,
-    Judged,
-    Ranking,
-    Standing,
-    cosine,
-    in_order,
-)
+from core.places import LIFTED_AMONG, Judged, Ranking
 from core.ports import Snapshot, VectorIndex
 from core.shared_searches import Lookup, Near, nearest
+from core.standings import Found, Standing, cosine, in_order
 from core.types import Band, CaptionHit, DescribeResult, Hit, SearchResult, Vectors
 
 # How much of an excluded text is taken out of the query, in deviations of its own
@@ -35,22 +28,6 @@ _READ = 16
 """Vectors read at once while hits are collected: a page and its near-duplicates, as a rule."""
 _MOST_READ = 256
 """The same further down, where each block is compared with all that stand above it."""
-
-
-def mix(picture: Vectors, text: Vectors, text_weight: float, calibration: Calibration) -> Vectors:
-    """A unit vector between a picture and a text, float32 [d].
-
-    Cosines between pictures spread several times wider than those of texts with pictures
-    (the modality gap, arXiv:2203.02053), so each part is first divided by the lower
-    deviation of its scores: at weight 0.5 both move the order equally. Coordinates in which
-    no text has anything hold what texts do not see, the looks of a picture
-    (``core/mini/modeling.py``): they would keep what the text wants changed, and are left out.
-    """
-    unseen = (text == 0) & ~calibration.captions.sample.any(axis=0)
-    meant = np.where(unseen, np.float32(0), picture)
-    _, picture_std = calibration.spread(meant)
-    _, text_std = calibration.spread(text)
-    return _unit((1 - text_weight) * meant / picture_std + text_weight * text / text_std)
 
 
 def without(ranking: Ranking, unwanted: Vectors, told: Told, calibration: Calibration) -> Ranking:
@@ -127,22 +104,16 @@ def rank_page(
     lifted = judged.lifted(rows[:LIFTED_AMONG])
     while True:
         whole = len(rows) == len(index)
-        ordered = in_order(judged.plain(rows, scores), lifted, whole=whole)
+        plain = judged.plain(rows, scores)
+        ordered = in_order(plain, lifted, whole=whole, left_out=judged.left_out)
         found = _collapse(snapshot, calibration, ranking, ordered, offset + k + 1)
         if len(found) > offset + k or whole:
             break
         ((scores, rows),) = nearest(index, ranking.vector[None], 4 * len(rows))
     bands = Counter(f.band for f in found[: offset + k])
-    page = found[offset : offset + k]
-    hits = tuple(
-        Hit(
-            rank=offset + number,
-            picture=snapshot.pictures[f.row],
-            score=f.score,
-            band=f.band,
-            found_by=None if ranking.told is None else f.found_by,
-        )
-        for number, f in enumerate(page, start=1)
+    page = slice(offset, offset + k)
+    hits = _hits(
+        snapshot, ranking, found[page], _matches(ranking, found, seen.spread)[page], offset
     )
     return SearchResult(
         query=query,
@@ -156,6 +127,52 @@ def rank_page(
     )
 
 
+def _matches(ranking: Ranking, found: Sequence[Found], spread: tuple[float, float]) -> list[float]:
+    """What the hits are ordered by, on the scale of the query's cosines: never rising.
+
+    A hit that is found by its picture alone has its cosine there. Where a band, or what is not
+    wanted, puts a hit below a lower one, it has no more than that; what is recognised has the
+    correlation of its pixels.
+    """
+    middle, deviation = spread
+    matches: list[float] = []
+    most = 1.0
+    for each in found:
+        match = cosine(middle + deviation * each.merit)
+        if each.row == ranking.recognised:
+            match = max(match, cosine(ranking.agreement))
+        most = min(most, match)
+        matches.append(most)
+    return matches
+
+
+def _hits(
+    snapshot: Snapshot,
+    ranking: Ranking,
+    found: Sequence[Found],
+    matches: Sequence[float],
+    offset: int,
+) -> tuple[Hit, ...]:
+    told: list[float] = [-np.inf] * len(found)
+    if ranking.told is not None:
+        rows = np.array([each.row for each in found], dtype=np.int64)
+        told = ranking.told.cosines_of(rows).tolist()
+    return tuple(
+        Hit(
+            rank=number,
+            picture=snapshot.pictures[each.row],
+            score=each.score,
+            band=each.band,
+            found_by=None if ranking.told is None else each.found_by,
+            match=match,
+            caption_score=cosine(caption) if caption > -np.inf else None,
+        )
+        for number, (each, match, caption) in enumerate(
+            zip(found, matches, told, strict=True), start=offset + 1
+        )
+    )
+
+
 def _searched(snapshot: Snapshot, among: NDArray[np.int64] | None) -> VectorIndex:
     index = snapshot.picture_index
     return index if among is None else ChosenRows(index, among)
@@ -164,7 +181,10 @@ def _searched(snapshot: Snapshot, among: NDArray[np.int64] | None) -> VectorInde
 def captioned_hits(
     snapshot: Snapshot, calibration: Calibration, query: Vectors, words: str, k: int
 ) -> tuple[Hit, ...]:
-    """The ``k`` last rows whose shown caption holds the words, with the query's scores."""
+    """The ``k`` last rows whose shown caption holds the words, with the query's scores.
+
+    They are in no order of their matches.
+    """
     wanted = words.casefold()
     holding = (
         row
@@ -177,8 +197,10 @@ def captioned_hits(
     scores = (snapshot.picture_index.reconstruct(rows) @ query).astype(np.float32)
     bands = calibration.bands(query, scores, calibration.text)
     return tuple(
-        Hit(rank, snapshot.pictures[row], cosine(float(score)), band)
-        for rank, (row, score, band) in enumerate(zip(rows, scores, bands, strict=True), start=1)
+        Hit(rank, snapshot.pictures[row], cosine(score), band, match=cosine(score))
+        for rank, (row, score, band) in enumerate(
+            zip(rows.tolist(), scores.tolist(), bands, strict=True), start=1
+        )
     )
 
 
@@ -217,10 +239,7 @@ def _collapse(
         read = min(2 * read, _MOST_READ)
         rows = np.array([each.row for each in several], dtype=np.int64)
         vectors = snapshot.picture_index.reconstruct(rows)
-        closest = (vectors @ shown.rows.T).max(axis=1, initial=-1.0)
-        if ranking.unlike is not None:
-            closest = np.maximum(closest, vectors @ ranking.unlike)
-        fresh = closest < ranking.duplicate_cosine
+        fresh = (vectors @ shown.rows.T).max(axis=1, initial=-1.0) < ranking.duplicate_cosine
         alike = vectors @ vectors.T
         kept: list[int] = []
         for place, each in enumerate(several):

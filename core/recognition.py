@@ -47,10 +47,14 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """The row of a picture that shows what was posted, and the view by which it was known."""
+    """The row of a picture that shows what was posted, and the view by which it was known.
+
+    ``agreement``: the correlation of both pictures' pixels, in [-1, 1].
+    """
 
     row: int
     posted: Posted
+    agreement: float
 
 
 class Seen(Protocol):
@@ -118,7 +122,8 @@ class Recogniser:
         shown = await asyncio.to_thread(_shown, decoded, posted.way)
         found = await asyncio.to_thread(agreement, shown, pictures)
         best = int(found.argmax())
-        return float(found[best]), Recognised(rows[best], posted)
+        agreed = float(found[best])
+        return agreed, Recognised(rows[best], posted, agreed)
 
     async def _read(
         self, nearest: Sequence[int], snapshot: Seen, community: str

@@ -24,9 +24,10 @@ from core.errors import (
     QueryTooLong,
     Unavailable,
 )
+from core.mixing import mix, wish
 from core.places import Ranking
 from core.ports import Embedder, Labels, Library, PictureDecoder, Snapshot
-from core.ranking import captioned_hits, describe_page, mix, page_lookup, rank_page, without
+from core.ranking import captioned_hits, describe_page, page_lookup, rank_page, without
 from core.recognition import Posted, Recogniser
 from core.shared_searches import Lookup, SharedSearches
 from core.tagged import Tagger, listed
@@ -182,7 +183,8 @@ class Search:
         Where nothing comes close, the picture may have been turned, framed or cropped on its
         way: the views that would undo it are tried too, and the search goes with the closest;
         one of the nearest whose pixels show the picture, or a part of it, comes first. With a
-        text, captions count as in :meth:`find`, and the picture itself is no answer.
+        text, captions count as in :meth:`find`, words that only lead in to it ("but") do not, and
+        the picture itself is no answer.
 
         Raises QueryTooLong, BadCount, and BadPicture and its kin.
         """
@@ -195,7 +197,8 @@ class Search:
             if words is None and not sure:
                 known = await self._recogniser.recognise(seen, snapshot, community)
             query = (seen[-1] if known is None else known.posted).vector
-            wanted = None if words is None else await self._embedder.embed_text(words)
+            asked = None if words is None else wish(words)
+            wanted = None if asked is None else await self._embedder.embed_text(asked)
             calibration = await self._calibrate(snapshot)
 
             lookups = (
@@ -207,9 +210,9 @@ class Search:
             def rank(found: Sequence[Any]) -> SearchResult:
                 ranking = Ranking(query, calibration.image, self._rules.duplicate_cosine)
                 if known is not None:
-                    ranking = replace(ranking, recognised=known.row)
-                if wanted is not None and words is not None:
-                    ranking = self._refined(ranking, snapshot, calibration, wanted, words)
+                    ranking = replace(ranking, recognised=known.row, agreement=known.agreement)
+                if wanted is not None and asked is not None:
+                    ranking = self._refined(ranking, snapshot, calibration, wanted, asked)
                 seen = found[0] if found else None
                 return rank_page(
                     snapshot, calibration, ranking, words, k=k, offset=offset, seen=seen
@@ -242,7 +245,8 @@ class Search:
                     "That picture is not in the collection any more.",
                     remedy="Search again.",
                 )
-            wanted = None if words is None else await self._embedder.embed_text(words)
+            asked = None if words is None else wish(words)
+            wanted = None if asked is None else await self._embedder.embed_text(asked)
             calibration = await self._calibrate(snapshot)
 
             def rank(_: Sequence[Any]) -> SearchResult:
@@ -252,8 +256,8 @@ class Search:
                     self._rules.duplicate_cosine,
                     hidden=frozenset({picture.sha256}),
                 )
-                if wanted is not None and words is not None:
-                    ranking = self._refined(ranking, snapshot, calibration, wanted, words)
+                if wanted is not None and asked is not None:
+                    ranking = self._refined(ranking, snapshot, calibration, wanted, asked)
                 return rank_page(snapshot, calibration, ranking, words, k=k, offset=offset)
 
             return await self._searches.answer(*self._tagger.tagged(snapshot, (), rank))
@@ -319,13 +323,9 @@ class Search:
         words: str,
     ) -> Ranking:
         """A picture's ranking changed by a text, whose vector is ``wanted``."""
-        return replace(
-            ranking,
-            vector=mix(ranking.vector, wanted, self._rules.text_weight, calibration),
-            unlike=ranking.vector,
-            told=told(snapshot, calibration.captions, wanted, words),
-            told_suffices=False,
-        )
+        mixture = mix(ranking.vector, wanted, self._rules.text_weight, calibration)
+        said = told(snapshot, calibration.captions, wanted, words)
+        return replace(ranking, vector=mixture.vector, mixture=mixture, told=said)
 
     async def _embed_query(
         self, picture: bytes | Path, snapshot: Snapshot

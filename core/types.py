@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -111,6 +111,9 @@ class Hit:
     caption that was found; ``band``: the better of what picture and caption are worth;
     ``found_by``: which of them, None where only pictures were compared. ``tag``: the label of
     the collection that fits the picture best, None where none does.
+    ``match``: what hits are ordered by, in [-1, 1], no hit's higher than that of one before it:
+    the cosine, which a caption lifts. ``caption_score``: the cosine of the query with the
+    picture's best caption, None where that is none of those that speak for it.
     """
 
     rank: int
@@ -119,6 +122,8 @@ class Hit:
     band: Band
     found_by: FoundBy | None = None
     tag: str | None = None
+    match: float = field(kw_only=True)
+    caption_score: float | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,10 @@ from index.walk import PICTURE_SUFFIXES
 STAMPS = "tuxpaint-stamps-default"
 """The Debian package with Tux Paint's stamps: about 700 drawn and photographed things."""
 
-EMOJI = "@lobehub/fluent-emoji-3d"
+EMOJI = ("@lobehub/fluent-emoji-3d", "1.1.0")
 """The npm package with Microsoft's Fluent emoji, named by their code points."""
 
-EMOJI_LABELS = "emojibase-data"
+EMOJI_LABELS = ("emojibase-data", "17.0.0")
 """The npm package with the labels and tags of all emoji."""
 
 _READY = ".complete"
@@ -114,9 +114,9 @@ def _link(source: Path, destination: Path) -> None:
 
 
 def _emoji(cache: Path, on_step: Callable[[str], None], target: Path) -> None:
-    on_step(f"Fetching emoji pictures (npm package {EMOJI}) ...")
-    pictures = fetch_npm(EMOJI, None, cache)
-    labels = _labels(fetch_npm(EMOJI_LABELS, None, cache) / "en" / "data.json")
+    on_step(f"Fetching emoji pictures (npm package {EMOJI[0]}) ...")
+    pictures = fetch_npm(*EMOJI, cache)
+    labels = _labels(fetch_npm(*EMOJI_LABELS, cache) / "en" / "data.json")
     count = 0
     with (target / "captions.csv").open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
@@ -129,7 +129,7 @@ def _emoji(cache: Path, on_step: Callable[[str], None], target: Path) -> None:
             rows.writerow((picture.name, label))
             count += 1
     if not count:
-        raise SourceError(f"The package {EMOJI} holds no pictures with labels.")
+        raise SourceError(f"The package {EMOJI[0]} holds no pictures with labels.")
     on_step(f"{count} captioned emoji are ready.")
 
 
@@ -138,7 +138,7 @@ def _labels(path: Path) -> Mapping[str, str]:
         entries = json.loads(path.read_bytes())
         return {_code(entry["hexcode"]): tidy(entry["label"]) for entry in entries}
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise SourceError(f"The labels in {EMOJI_LABELS} cannot be read.") from error
+        raise SourceError(f"The labels in {EMOJI_LABELS[0]} cannot be read.") from error
 
 
 def _code(name: str) -> str:

@@ -197,6 +197,19 @@ def _tool(name: str, remedy: str) -> str:
     return found
 
 
+# How to reach a registry, and where the tools keep their own settings; never a token of ours.
+_HANDED_ON = re.compile(
+    r"PATH|HOME|TMPDIR|USER|LOGNAME|(?:https?|ftp|no|all)_proxy|SSL_CERT_(?:FILE|DIR)"
+    r"|NODE_EXTRA_CA_CERTS|APT_CONFIG|npm_config_(?:registry|userconfig|globalconfig|cache|cafile)",
+    re.IGNORECASE,
+)
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if _HANDED_ON.fullmatch(name)}
+    return {**kept, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+
+
 def _run(command: Sequence[str], folder: Path, failure: str) -> None:
     """Runs to the end; what went wrong is the last line that the program wrote."""
     try:
@@ -209,7 +222,7 @@ def _run(command: Sequence[str], folder: Path, failure: str) -> None:
             errors="replace",
             stdin=subprocess.DEVNULL,
             timeout=_TIMEOUT_S,
-            env={**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"},
+            env=_environment(),
         )
     except subprocess.TimeoutExpired as error:
         raise SourceError(

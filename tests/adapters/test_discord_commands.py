@@ -47,7 +47,7 @@ async def test_find_shows_the_right_pictures_with_caption_and_score(chat: Chat) 
     assert "### Matches 1–5 for “something red”" in shown.text  # noqa: RUF001 - a range
     hits = (await chat.parts.search.find("something red", community=f"discord:{HOME}")).hits
     for hit, alt in zip(hits, shown.descriptions, strict=True):
-        line = f"**{hit.rank}** {hit.picture.caption}\n-# {hit.score:.2f} · {hit.band.value}"
+        line = f"**{hit.rank}** {hit.picture.caption}\n-# {hit.match:.2f} · {hit.band.value}"
         assert line in shown.text
         assert hit.picture.caption in alt
     assert exchange.acknowledged_s is not None
@@ -88,7 +88,7 @@ async def test_similar_shows_the_query_beside_its_best(chat: Chat) -> None:
     hits = (await chat.parts.search.similar(data, community=f"discord:{HOME}")).hits
     assert {hit.picture.caption.split()[0] for hit in hits} == {"green"}
     for hit in hits:
-        assert f"**{hit.rank}** {hit.picture.caption}\n-# {hit.score:.2f}" in shown.text
+        assert f"**{hit.rank}** {hit.picture.caption}\n-# {hit.match:.2f}" in shown.text
 
 
 async def test_similar_mixes_a_text(chat: Chat) -> None:

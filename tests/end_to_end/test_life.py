@@ -130,7 +130,7 @@ async def life(
 async def test_it_says_why_it_is_not_ready_yet(life: Life) -> None:
     """While the first index is built, /readyz and the service manager tell so."""
     assert any("indexed for the first time" in reason for reason in life.unready)
-    assert "Not ready: the model mini is being loaded" in life.told[0]
+    assert "Not ready: the model is being loaded" in life.told[0]
     assert life.told.count("READY=1") == 1
     assert any("Not ready:" in told and "first time" in told for told in life.told)
     assert (await life.running.get("/healthz"))[0] == 200

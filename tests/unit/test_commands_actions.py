@@ -68,12 +68,26 @@ def test_memory_is_bounded_in_number_and_time() -> None:
     """Old texts go when there are too many, and all of them after their time."""
     clock = FakeClock()
     memory = TextMemory(clock, capacity=2, ttl_s=60)
-    first, second, third = (memory.keep("web", text) for text in ("a", "b", "c"))
+    first, second, third = (memory.keep("web", text, "ann") for text in ("a", "b", "c"))
     assert memory.recall("web", first) is None
     assert memory.recall("web", second) == "b"
-    assert memory.keep("web", "c") == third
+    assert memory.keep("web", "c", "ann") == third
     clock.advance(61)
     assert memory.recall("web", third) is None
+
+
+async def test_a_person_takes_their_questions_out_of_memory() -> None:
+    """What others asked in the same words, here or elsewhere, stays theirs."""
+    memory = TextMemory(FakeClock())
+    mine = memory.keep("web", "mine", "ann")
+    both = [memory.keep("web", "ours", who) for who in ("ann", "bob")]
+    assert await memory.describe("ann") == [{"question": "mine"}, {"question": "ours"}]
+    assert await memory.forget("ann") == 2
+    assert memory.recall("web", mine) is None
+    assert memory.recall("web", both[0]) == "ours"
+    assert await memory.describe("ann") == []
+    assert await memory.forget("bob") == 1
+    assert memory.recall("web", both[0]) is None
 
 
 @given(st.text(max_size=80))

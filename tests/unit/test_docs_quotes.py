@@ -21,6 +21,17 @@ def _said() -> str:
     )
 
 
+def test_numbers_of_answers_stand_where_they_are_checked() -> None:
+    """A number with its band is quoted in a table whose question tests ask the program.
+
+    See ``tests/evaluation/test_docs_scores.py``.
+    """
+    for page in (_ROOT / "README.md", *(_ROOT / "docs").glob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        elsewhere = re.sub(r"<!-- answer: .+? -->\n(\|.*\n)+", "", text)
+        assert not re.findall(r"\d[.,]\d+ · (?:strong|fair|weak)", elsewhere), page.name
+
+
 def test_troubleshooting_quotes_the_program() -> None:
     """Whoever looks for a message finds it: each one in “ ” of the first columns is said so."""
     rows = [row for row in _PAGE.read_text(encoding="utf-8").splitlines() if row.startswith("| ")]

@@ -39,11 +39,11 @@ def _stamps(cache: Path) -> None:
 
 
 def _emoji(cache: Path) -> None:
-    pictures = cache / "npm" / f"{EMOJI.replace('/', '__')}-newest" / "assets"
+    pictures = cache / "npm" / f"{EMOJI[0].replace('/', '__')}-{EMOJI[1]}" / "assets"
     for name in ("1f34a", "2764-fe0f", "0000"):
         _write(pictures / f"{name}.webp", picture_bytes("orange"))
     labels = [{"hexcode": "1F34A", "label": "tangerine"}, {"hexcode": "2764", "label": "red heart"}]
-    _write(cache / "npm" / f"{EMOJI_LABELS}-newest" / "en" / "data.json", json.dumps(labels))
+    _write(cache / "npm" / "-".join(EMOJI_LABELS) / "en" / "data.json", json.dumps(labels))
 
 
 def test_stamps_come_with_their_captions(tmp_path: Path) -> None:

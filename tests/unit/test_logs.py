@@ -78,3 +78,39 @@ def test_a_person_who_pipes_a_run_reads_text() -> None:
         os.close(ours)
         os.close(theirs)
     assert json.loads(_written_at(subprocess.DEVNULL))["event"] == "ready"
+
+
+def test_a_request_that_cannot_be_parsed_is_not_logged() -> None:
+    """The server logs its bytes by itself, and a question is among them."""
+    program = """
+import asyncio
+from aiohttp import web
+from bot.logs import configure
+
+async def main():
+    configure("debug", "json")
+    runner = web.AppRunner(web.Application())
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /?q=my-secret-question HTTP/1.1\\r\\nbad header my-secret\\r\\n\\r\\n")
+    await writer.drain()
+    await reader.read()
+    await runner.cleanup()
+
+asyncio.run(main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert "my-secret" not in done.stderr
+    [line] = [json.loads(line) for line in done.stderr.splitlines()]
+    assert line["event"].startswith("aiohttp: ")
+
+
+def test_a_log_on_a_terminal_obeys_no_name() -> None:
+    """Control characters of a file's name are spelt out, also those that turn the reading."""
+    event = Redactor()(None, "info", {"event": "x", "path": "a\x1b]0;owned\x07\u202egnp.exe\x9b2J"})
+    assert event["path"] == "a\\x1b]0;owned\\x07\\u202egnp.exe\\x9b2J"

@@ -16,7 +16,7 @@ from bot.page_words import page_words
 from bot.presenter import Navigation, Presenter
 from bot.replies import CaptionList, Examples, Facts, LabelBars, Pictures, ProgressBar, Reply, Text
 from bot.words import Words
-from core.errors import Busy, CatalogueDamaged, DuplicatePicture, NotFound, TangerineError
+from core.errors import Busy, DuplicatePicture, NotFound, TangerineError
 from core.types import (
     Band,
     CaptionHit,
@@ -45,7 +45,7 @@ def picture(number: int, caption: str = "") -> Picture:
 def result(*bands: Band, close: bool = True, offset: int = 0) -> SearchResult:
     """A page of hits with these bands."""
     hits = tuple(
-        Hit(offset + n, picture(n, f"caption {n}"), 0.5 - n / 10, band)
+        Hit(offset + n, picture(n, f"caption {n}"), 0.4 - n / 10, band, match=0.5 - n / 10)
         for n, band in enumerate(bands, start=1)
     )
     return SearchResult("x", "stamps", hits, offset, has_more=True, close_match=close)
@@ -78,13 +78,15 @@ def test_a_score_is_a_number_beside_its_band(score: float, band: Band | None, te
 def test_a_hit_says_whether_picture_or_caption_was_found() -> None:
     """Behind score and band, where both were searched; nothing where pictures alone were."""
     said = {
-        found_by: hit_card(WORDS, Hit(1, picture(7), 0.5, Band.FAIR, found_by)).score_text
+        found_by: hit_card(
+            WORDS, Hit(1, picture(7), 0.2, Band.FAIR, found_by, match=0.5)
+        ).score_text
         for found_by in (*FoundBy, None)
     }
     assert said == {
-        FoundBy.PICTURE: "0.50 · fair · by picture",
-        FoundBy.CAPTION: "0.50 · fair · by caption",
-        FoundBy.BOTH: "0.50 · fair · by both",
+        FoundBy.PICTURE: "0.50 · fair · found by its picture",
+        FoundBy.CAPTION: "0.50 · fair · found by its caption",
+        FoundBy.BOTH: "0.50 · fair",
         None: "0.50 · fair",
     }
 
@@ -127,7 +129,7 @@ def test_an_empty_last_page_says_so() -> None:
 
 def test_a_picture_without_caption_is_called_by_its_file() -> None:
     """A caption may be missing; a name never is."""
-    hit = Hit(1, picture(7), 0.5, Band.FAIR)
+    hit = Hit(1, picture(7), 0.5, Band.FAIR, match=0.5)
     assert hit_card(WORDS, hit).caption == "7.png"
 
 
@@ -248,8 +250,8 @@ def test_every_error_has_cause_and_remedy(kind: type[TangerineError]) -> None:
     assert kind.code in error_words(str)
     assert all(WORDS.error(raised(kind)))
     said = WORDS.error(raised(kind, "Why.", "Do."))
-    # Its remedy names folders of the server, which are the operator's business.
-    assert said == ("Why.", "Do.") or (kind is CatalogueDamaged and "Why." not in said)
+    # Some name folders of the machine, which are the operator's business.
+    assert said == (("Why.", "Do.") if not kind.for_operator else WORDS.error(raised(kind)))
 
 
 def test_another_language_translates_causes_by_code() -> None:

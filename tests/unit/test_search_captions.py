@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from core.bands import calibrate
 from core.caption_words import CaptionWords, words_of
 from core.captions import caption_scale, told
-from core.places import Judged, Ranking, Standing, Standings, in_order
+from core.places import Judged, Ranking
 from core.search import Search
+from core.standings import Standing, Standings, in_order
 from core.types import Band, FoundBy, Hit
 from index.composed import compose
 from index.snapshot import IndexSnapshot

@@ -274,7 +274,7 @@ async def test_those_who_rank_together_look_at_the_labels_once() -> None:
     def rank(found: Sequence[Any]) -> SearchResult:
         assert not found
         go_on.wait(10)
-        hit = Hit(1, snapshot.pictures[1], 0.5, Band.FAIR)
+        hit = Hit(1, snapshot.pictures[1], 0.5, Band.FAIR, match=0.5)
         return SearchResult("", "gallery", (hit,), 0, has_more=False, close_match=True)
 
     def asked() -> asyncio.Task[SearchResult]:

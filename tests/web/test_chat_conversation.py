@@ -37,7 +37,7 @@ async def test_a_question_is_answered_with_cards(open_page: Open) -> None:
     card = page.locator(".card").first
     await expect(card.locator(".number")).to_have_text("1")
     await expect(card.locator(".caption")).to_contain_text("orange")
-    await expect(card.locator(".score")).to_have_text("0.91 · strong · by both")
+    await expect(card.locator(".score")).to_have_text("1.00 · strong")
     await expect(page.locator(".turn.mine .bubble")).to_have_text("/find orange fruits")
     await expect(page.locator("#hello")).to_be_hidden()
 

@@ -90,7 +90,7 @@ async def test_a_question_ranks_the_grid(open_page: Open) -> None:
     page = await open_page()
     await search(page, "orange fruits")
     first = tile(page, 1)
-    await expect(first.locator(".tile-score")).to_have_text("0.91")
+    await expect(first.locator(".tile-score")).to_have_text("1.00")
     await expect(first.locator(".tile-caption")).to_have_text("orange fruits")
     await expect(first.locator(".tile-about")).to_have_css("opacity", "0")
     await first.focus()

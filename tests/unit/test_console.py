@@ -1,0 +1,35 @@
+"""What the command line prints of texts that strangers wrote."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bot.console import Terminal
+from core.types import Failure, ReindexReport
+
+_NAME = "a\x1b[2J\x9b31m\u202egnp.exe"
+_SHOWN = "a\\x1b[2J\\x9b31m\\u202egnp.exe"
+
+
+def test_control_characters_are_spelt_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """A file's name neither clears the screen nor pretends to be a picture."""
+    terminal = Terminal()
+    terminal.note(_NAME)
+    terminal.error(_NAME, _NAME)
+    terminal.report(ReindexReport(_NAME, 1, 0, 0, 0, (Failure(_NAME, "source", _NAME),), 1.0))
+    terminal.table((_NAME,), [(_NAME,)])
+    written = "".join(capsys.readouterr())
+    assert written.count(_SHOWN) == 8
+    assert not set(written) & {"\x1b", "\x9b", "\u202e"}
+
+
+def test_json_is_plain_for_a_terminal_and_the_same_for_a_program(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What a terminal would obey is escaped as JSON escapes it."""
+    Terminal().json({"path": "a\x1b\x9bé"})
+    written = capsys.readouterr().out
+    assert json.loads(written) == {"path": "a\x1b\x9bé"}
+    assert not set(written) & {"\x1b", "\x9b"}
