@@ -172,8 +172,11 @@ async def test_a_photo_waits_in_the_bar(open_page: Open, kind: str) -> None:
     await expect(page.locator("#viewer")).to_be_hidden()
     await page.locator("#query").press("Enter")
     await expect(tile(page, 1)).to_have_accessible_name(begins("red"))
+    names = "#grid li[aria-posinset] .tile-caption"
+    alone = await page.locator(names).all_inner_texts()
     await search(page, "bicycle")
-    await expect(tile(page, 1)).to_have_accessible_name(begins("red bicycle"))
+    await expect(tile(page, 1)).to_have_accessible_name(begins("red"))
+    assert await page.locator(names).all_inner_texts() != alone
     await page.fill("#query", "/classify blue, red")
     await page.locator("#query").press("Enter")
     await expect(page.locator(".labels li span:first-child")).to_have_text(["red", "blue"])
