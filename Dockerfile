@@ -4,6 +4,10 @@
 #   docker build -t tangerine --build-arg VARIANT=cuda .      for NVIDIA GPUs
 #   docker compose up                                         see compose.yaml
 #
+# Pictures are shown in the web chat, and in chats that you let in: write to the bot, and run
+#
+#   docker exec NAME tangerine allow telegram:-100123      with the id that it tells there
+#
 # Build arguments:
 #   BASE      a Debian with Python 3.11 or newer as python3, and apt
 #   VARIANT   cpu, or cuda with NVIDIA's libraries (some GB)

@@ -32,7 +32,7 @@ _MODULES = (
     "peers",
     "queues",
 )
-_ALL = (*_MODULES, "million", "start")
+_ALL = (*_MODULES, "cli", "million", "start")
 _RUNS = 7
 _COLUMNS = ("what", "ours", "compared with", "median", "ratio", "ratios min to max")
 

@@ -30,8 +30,8 @@ Kind = Literal[
     "review", "approve", "hide", "reconsider",
 ]  # fmt: skip
 
-Who = Literal["all", "adder", "admin"]
-"""Everybody, those who may add pictures, or administrators."""
+Who = Literal["all", "adder", "admin", "operator"]
+"""Everybody, those who may add pictures, administrators, or whom the settings name as such."""
 
 WHO: Mapping[Kind, Who] = {
     "add": "adder",

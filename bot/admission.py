@@ -40,12 +40,14 @@ class Admission:
         community: str,
         admin: bool = False,
         unasked: bool = False,
+        address: str = "",
     ) -> None:
         """Count one request. Raises TooManyRequests, or CommunityQuotaUsed of its kind.
 
         ``admin`` opens the larger quota of administrators where the adapter knows of the
         right. Telegram is only asked who administers a chat where the command needs it, so
-        an administrator's finds there count like everybody's.
+        an administrator's finds there count like everybody's. ``address``: see
+        :meth:`core.limits.Limits.admit`.
         """
         chosen = self._settings.of(community)
         pauses: dict[Kind, float] = {}
@@ -62,6 +64,7 @@ class Admission:
                 admin=admin,
                 unasked=unasked,
                 cooldown_s=pauses,
+                address=address,
             )
 
         try:

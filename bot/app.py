@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
@@ -12,34 +13,40 @@ import structlog
 
 from bot.actions import ActionCodec, TextMemory
 from bot.admission import Admission
+from bot.answering_commands import answering_commands
 from bot.background import (
     in_background,
     index_all,
+    keep_fresh,
     keep_looks,
-    keep_settings_fresh,
     keep_sweeping,
     watches,
 )
+from bot.claims import Claims
 from bot.command_parts import CommandParts
 from bot.commands import Commands
 from bot.community_presenter import OperatorDefaults
 from bot.console import Terminal
-from bot.engine import NO_GALLERY, Engine, collection_specs
+from bot.engine import Engine
 from bot.failures import Failures
 from bot.health import DiskWatch, IndexWatch
+from bot.http_listener import Listener
+from bot.http_server import raise_descriptor_limit
 from bot.jobs import ReindexJobs
 from bot.languages import Languages
+from bot.let_in import tell_who_is_let_in
+from bot.log_settings import configure_logs
 from bot.observing import Observed, Observer
 from bot.platforms import ChatParts, platforms_of, telegram_memory
 from bot.ports import Readiness
-from bot.reloading import Live, Reloading, configure_logs, cooldowns
+from bot.reloading import Live, Reloading, cooldowns
 from bot.service_manager import ServiceManager
 from bot.sheets import Sheets
+from bot.specs import NO_GALLERY, collection_specs
 from bot.starting import Starting
 from bot.stopping import asked_by_hangup, stop_on_signals
 from bot.thumbnails import Thumbnails
 from bot.web_app import WebAdapter, WebOptions, WebParts
-from bot.web_listening import Listener
 from bot.web_waiting import WaitingRoom
 from config.settings import Settings
 from core.browsing import Browser
@@ -66,6 +73,7 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
             "There is nothing to run: the web chat is off and no token is set.",
             remedy="Set DISCORD_TOKEN or TELEGRAM_TOKEN, or TANGERINE_WEB__ENABLED=true.",
         )
+    raise_descriptor_limit()
     stop = stop_on_signals()
     hung_up = asked_by_hangup()
     manager = ServiceManager.of(os.environ, pid=os.getpid())
@@ -88,9 +96,11 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
             discord=discord_roster,
             telegram=telegram_roster,
             configure_logs=configure_logs,
+            change_operators=engine.grants.change_operators,
         )
         reloading = Reloading(settings, live, read=read, terminal=terminal)
-        chat = _chat_parts(engine, jobs, live)
+        claims = Claims()
+        chat = _chat_parts(engine, jobs, live, claims)
         platforms = platforms_of(engine, chat, terminal)
         disk = DiskWatch(settings.data_dir)
 
@@ -107,6 +117,7 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
             await web.start()
             stack.push_async_callback(web.stop)
             terminal.note(f"Web chat: {web.url}")
+        await stack.enter_async_context(answering_commands(engine))
         observer = Observer(
             Observed(
                 connections=platforms,
@@ -121,6 +132,7 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
             engine.metrics,
         )
         await meanwhile.aclose()
+        tell_who_is_let_in(engine, claims, terminal, on_terminal=sys.stderr.isatty())
         async with AsyncExitStack() as background:
             for work in (
                 disk.watch(),
@@ -128,7 +140,8 @@ async def serve(settings: Settings, terminal: Terminal, read: Callable[[], Setti
                 manager.keep_alive(unready),
                 keep_sweeping(engine.contributions),
                 keep_looks(engine.looks, engine.thumbnails),
-                keep_settings_fresh(engine.community_settings),
+                keep_fresh(engine.community_settings),
+                keep_fresh(engine.grants),
                 reloading.serve(hung_up),
                 indexes.watch(),
                 index_all(engine, jobs, terminal, indexes),
@@ -169,7 +182,7 @@ async def _waiting_room(
     return listener
 
 
-def _chat_parts(engine: Engine, jobs: ReindexJobs, live: Live) -> ChatParts:
+def _chat_parts(engine: Engine, jobs: ReindexJobs, live: Live, claims: Claims) -> ChatParts:
     settings = engine.settings
     thumbnails = Thumbnails(engine.decoder, store=engine.thumbnails)
     sheets = Sheets(engine.library, engine.decoder, thumbnails)
@@ -186,7 +199,10 @@ def _chat_parts(engine: Engine, jobs: ReindexJobs, live: Live) -> ChatParts:
             moderation=engine.moderation,
             settings=engine.community_settings,
             labels=engine.labels,
+            grants=engine.grants,
+            claims=claims,
             jobs=jobs,
+            reindex_cooldown_s=settings.index.reindex_cooldown_s,
             admission=admission,
             counters=engine.metrics,
             tracer=engine.tracer,
@@ -243,6 +259,7 @@ def _web_adapter(
             port=settings.web.port,
             token=token.get_secret_value() if token else None,
             max_bytes=settings.pictures.max_bytes,
+            session_file=settings.data_dir / "web-session-key",
         ),
         listener=listener,
     )

@@ -6,18 +6,18 @@ import asyncio
 import contextlib
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
 from bot.console import Terminal
-from bot.engine import Engine, collection_specs
+from bot.engine import Engine
 from bot.health import IndexWatch, told_to_strangers
 from bot.jobs import ReindexJobs
+from bot.specs import collection_specs
 from bot.watching import FolderWatch, WatchOptions
 from core.errors import TangerineError
 from core.ports import Contributions
-from index.communities import StoredSettings
 from index.library import LOCAL
 from index.looks import StoredLooks
 from index.threads import finished_in_thread
@@ -33,8 +33,9 @@ _SWEEP_EVERY_S = 60.0
 # that an older version has indexed.
 _LOOKS_EVERY_S = 600.0
 
-# What another process changes of a community's settings holds here this much later, at most.
-_SETTINGS_EVERY_S = 1.0
+# What another process changes of a community's settings, or of who may search what, holds here
+# this much later, at most.
+_FRESH_EVERY_S = 1.0
 
 
 async def in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
@@ -84,17 +85,24 @@ async def keep_looks(
         await asyncio.sleep(every_s)
 
 
-async def keep_settings_fresh(settings: StoredSettings, every_s: float = _SETTINGS_EVERY_S) -> None:
-    """See what other processes change of communities' settings, until cancelled."""
+class Shared(Protocol):
+    """What other processes may change, too."""
+
+    async def catch_up(self) -> bool:
+        """Read it again where it has changed; whether it had. Raises TangerineError."""
+
+
+async def keep_fresh(shared: Shared, every_s: float = _FRESH_EVERY_S) -> None:
+    """See what other processes change of communities' settings or grants, until cancelled."""
     failing = False
     while True:
         await asyncio.sleep(every_s)
         try:
-            await settings.catch_up()
+            await shared.catch_up()
             failing = False
         except TangerineError as error:
             if not failing:  # once is enough for a disk that is gone for hours
-                _log.error("settings not read", code=error.code)
+                _log.error("not read again", of=type(shared).__name__, code=error.code)
             failing = True
 
 

@@ -6,38 +6,43 @@ Exit codes: 0 done, 1 failed (standard error says cause and remedy), 2 usage.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Coroutine
-from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import uvloop
 from typer.core import TyperGroup
 
-from bot import cli_collections, cli_learning, cli_map, cli_moderation, cli_operations, cli_tags
-from bot.app import serve
-from bot.cli_parts import AsJson, CollectionName, Work
-from bot.console import Terminal
-from bot.engine import Engine, fetch_demo, open_engine
-from bot.reloading import configure_logs
-from bot.views import (
-    classify_view,
-    describe_view,
-    encoder_lines,
-    reindex_view,
-    search_view,
-    status_view,
+from bot import (
+    cli_access,
+    cli_collections,
+    cli_learning,
+    cli_map,
+    cli_moderation,
+    cli_operations,
+    cli_tags,
 )
-from config.settings import Settings, WrongSettingError, load
-from core.errors import TangerineError
-from core.tagging import among
-from core.types import ReindexReport, SearchResult
-from index.library import LOCAL
+from bot.cli_parts import AsJson, CollectionName, Count, ask, execute
+
+if TYPE_CHECKING:
+    from bot.console import Terminal
+    from config.settings import Settings
+
+
+_OF_SHELLS = {"install_completion", "show_completion"}
 
 
 class _Commands(TyperGroup):
-    """Takes ``--config`` before or behind the command's name."""
+    """Takes ``--config`` before or behind the command's name.
+
+    Options that are used once, to set up a shell, stand in the documentation and not in help.
+    """
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        found = super().get_params(ctx)
+        for option in found:
+            if option.name in _OF_SHELLS:
+                option.hidden = True  # type: ignore[attr-defined]  # an option's
+        return list(found)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, _config_first(args))
@@ -58,12 +63,12 @@ app = typer.Typer(
     cls=_Commands,
     help="Semantic image search for your own pictures, in chat.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    # Boxes around help and usage errors cost more than everything else of them together.
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Count = Annotated[int, typer.Option("-k", help="How many results.", min=1, max=100)]
 PictureFile = Annotated[
     Path, typer.Argument(metavar="IMAGE", help="A picture file.", exists=True, dir_okay=False)
 ]
@@ -71,6 +76,8 @@ PictureFile = Annotated[
 
 def _say_version(asked: bool) -> None:
     if asked:
+        from importlib.metadata import version
+
         typer.echo(f"tangerine {version('tangerine')}")
         raise typer.Exit
 
@@ -105,13 +112,17 @@ def run(
     """Start every adapter that has a token, and the local web chat."""
 
     async def work(settings: Settings, terminal: Terminal) -> int:
+        from bot.app import serve
+        from bot.engine import fetch_demo
+        from config.settings import load
+
         if demo and not settings.all_collections:
             folder = await fetch_demo(settings, terminal.note)
             settings = settings.model_copy(update={"gallery": folder})
         await serve(settings, terminal, lambda: load(context.obj, gallery=settings.gallery))
         return 0
 
-    _execute(context, work, gallery=gallery)
+    execute(context, work, gallery=gallery)
 
 
 @app.command()
@@ -126,17 +137,16 @@ def find(
     json: AsJson = False,
 ) -> None:
     """Find the pictures that a text describes."""
-
-    async def search(engine: Engine) -> SearchResult:
-        return await engine.search.find(
-            among(label, text) if label else text,
-            community=LOCAL,
-            collection=engine.collection_name(collection),
-            k=k,
-            exclude=exclude,
-        )
-
-    _ask(context, search, search_view, Terminal.hits, json=json)
+    ask(
+        context,
+        "find",
+        text=text,
+        k=k,
+        exclude=exclude,
+        collection=collection,
+        label=label,
+        json=json,
+    )
 
 
 @app.command()
@@ -150,13 +160,7 @@ def similar(
     json: AsJson = False,
 ) -> None:
     """Find the pictures that look like one."""
-
-    async def search(engine: Engine) -> SearchResult:
-        return await engine.search.similar(
-            image, community=LOCAL, collection=engine.collection_name(collection), k=k, text=text
-        )
-
-    _ask(context, search, search_view, Terminal.hits, json=json)
+    ask(context, "similar", image=image, text=text, k=k, collection=collection, json=json)
 
 
 @app.command()
@@ -169,15 +173,7 @@ def describe(
     json: AsJson = False,
 ) -> None:
     """Show the stored captions that match a picture best."""
-    _ask(
-        context,
-        lambda engine: engine.search.describe(
-            image, community=LOCAL, collection=engine.collection_name(collection), k=k
-        ),
-        describe_view,
-        Terminal.captions,
-        json=json,
-    )
+    ask(context, "describe", image=image, k=k, collection=collection, json=json)
 
 
 @app.command()
@@ -189,13 +185,7 @@ def classify(
     json: AsJson = False,
 ) -> None:
     """Say which of some labels fits a picture best."""
-    _ask(
-        context,
-        lambda engine: engine.search.classify(image, labels),
-        classify_view,
-        Terminal.labels,
-        json=json,
-    )
+    ask(context, "classify", image=image, labels=labels, json=json)
 
 
 @app.command()
@@ -211,88 +201,29 @@ def reindex(
     json: AsJson = False,
 ) -> None:
     """Bring a collection up to date with its folder."""
-
-    async def work(settings: Settings, terminal: Terminal) -> int:
-        async with open_engine(settings) as engine:
-            name = engine.collection_name(collection)
-            with terminal.progress() as lines:
-                report: ReindexReport = await engine.reindexer.reindex(
-                    name,
-                    full=full,
-                    confirm_removals=confirm_removals,
-                    on_progress=lambda progress: lines.update(name, progress),
-                )
-        terminal.json(reindex_view(report)) if json else terminal.report(report)
-        return 0
-
-    _execute(context, work)
+    ask(
+        context,
+        "reindex",
+        collection=collection,
+        full=full,
+        confirm_removals=confirm_removals,
+        json=json,
+    )
 
 
 @app.command()
 def status(context: typer.Context, *, json: AsJson = False) -> None:
     """Say what is loaded and indexed."""
-
-    async def work(settings: Settings, terminal: Terminal) -> int:
-        async with open_engine(settings) as engine:
-            collections = list(await engine.library.status(LOCAL))
-            card = engine.model_card()
-        if json:
-            terminal.json(status_view(card, collections))
-        else:
-            terminal.out.print(f"model {card.name} ({card.dimension} dimensions) on {card.place}")
-            for line in encoder_lines(card):
-                terminal.out.print(line, soft_wrap=True, markup=False)
-            terminal.statuses(collections)
-        return 0
-
-    _execute(context, work)
+    ask(context, "status", json=json)
 
 
-def _ask(
-    context: typer.Context,
-    search: Callable[[Engine], Coroutine[Any, Any, Any]],
-    view: Callable[[Any], object],
-    show: Callable[[Terminal, Any], None],
-    *,
-    json: bool,
-) -> None:
-    async def work(settings: Settings, terminal: Terminal) -> int:
-        async with open_engine(settings) as engine:
-            result = await search(engine)
-        terminal.json(view(result)) if json else show(terminal, result)
-        return 0
-
-    _execute(context, work)
-
-
-def _execute(
-    context: typer.Context,
-    work: Work,
-    **overrides: object,
-) -> None:
-    """Load the settings, do the work, and turn what goes wrong into a line and a code."""
-    terminal = Terminal()
-    try:
-        settings = load(context.obj, **overrides)
-        configure_logs(settings)
-        code = uvloop.run(work(settings, terminal))
-    except TangerineError as error:
-        terminal.error(error.message, error.remedy)
-        code = 1
-    except WrongSettingError as error:
-        terminal.error(str(error))
-        code = 1
-    except KeyboardInterrupt:
-        code = 130  # 128 + SIGINT, as shells count
-    raise typer.Exit(code)
-
-
-cli_map.add_to(app, _execute)
-cli_learning.add_to(app, _execute)
-cli_operations.add_to(app, _execute)
-cli_collections.add_to(app, _execute)
-cli_moderation.add_to(app, _execute)
-cli_tags.add_to(app, _execute)
+cli_map.add_to(app)
+cli_learning.add_to(app)
+cli_operations.add_to(app)
+cli_collections.add_to(app)
+cli_moderation.add_to(app)
+cli_tags.add_to(app)
+cli_access.add_to(app)
 
 
 def main() -> None:

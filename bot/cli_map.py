@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bot.cli_parts import Execute
-from bot.collection_map import MapSheets, group_names
-from bot.console import Terminal
-from bot.engine import open_engine
-from bot.sheets import Sheets
-from bot.thumbnails import Thumbnails
-from bot.words import Words
-from config.settings import Settings
-from core.errors import SourceError
-from core.groups import MAX_GROUPS
-from core.mapping import Mapper
-from index.library import LOCAL
+from bot.cli_parts import ask
+from core.offered import MAX_GROUPS
 
 
-def add_to(app: typer.Typer, execute: Execute) -> None:
-    """Add the command; ``execute`` does its work with the settings."""
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
 
     @app.command(name="map")
     def map_(
@@ -41,34 +30,12 @@ def add_to(app: typer.Typer, execute: Execute) -> None:
         ] = None,
     ) -> None:
         """Draw the collection on a plane (PCA): pictures that look alike lie together."""
-
-        async def work(settings: Settings, terminal: Terminal) -> int:
-            words = Words()
-            async with open_engine(settings) as engine:
-                chart = await Mapper(engine.library, engine.search).draw_up(
-                    community=LOCAL,
-                    collection=engine.collection_name(collection),
-                    groups=clusters or 0,
-                    text=query,
-                    picture=image,
-                )
-                thumbnails = Thumbnails(engine.decoder)
-                sheets = Sheets(engine.library, engine.decoder, thumbnails)
-                try:
-                    png = await MapSheets().draw(
-                        chart, words, lambda name: sheets.thumbnail(name, LOCAL), text=query
-                    )
-                finally:
-                    await thumbnails.close()
-            try:
-                await asyncio.to_thread(out.write_bytes, png)
-            except OSError as error:
-                raise SourceError(
-                    f"{out} cannot be written: {error.strerror}.", remedy="Name another file."
-                ) from error
-            for line in (words.map.explained(*chart.plane.explained), *group_names(chart, words)):
-                terminal.note(line)
-            terminal.note(f"Wrote {out}.")
-            return 0
-
-        execute(context, work)
+        ask(
+            context,
+            "map",
+            out=out,
+            collection=collection,
+            groups=clusters or 0,
+            query=query,
+            image=image,
+        )

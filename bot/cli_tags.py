@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import csv
-import time
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bot.cli_parts import AsJson, CollectionName, Execute
-from bot.console import Terminal
-from bot.engine import open_engine
-from bot.views import Json
-from config.settings import Settings
-from core.errors import SourceError
-from core.ports import Snapshot
-from core.tagging import NONE, LabelSet, Tags, tidy_labels
-from core.types import Picture, Progress
-from index.library import LOCAL
-
-_MAX_BYTES = 1 << 20
-"""More than a thousand labels of a hundred characters: no file of labels."""
+from bot.cli_parts import AsJson, CollectionName, ask
 
 
-def add_to(app: typer.Typer, execute: Execute) -> None:
-    """Add the command; ``execute`` does its work with the settings."""
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
 
     @app.command()
     def tag(
@@ -50,137 +33,6 @@ def add_to(app: typer.Typer, execute: Execute) -> None:
         if (labels is None) != clear or (clear and out is not None):
             raise typer.BadParameter("Give either --labels FILE or --clear alone.")
         if labels is None:
-            execute(context, partial(_clear, collection=collection, json=json))
+            ask(context, "clear-tags", collection=collection, json=json)
         else:
-            asked = _Asked(labels, collection, out)
-            execute(context, partial(_tag, asked=asked, json=json))
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """Which labels for which collection, and where all tags are to be written."""
-
-    labels: Path
-    collection: str | None
-    out: Path | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Tagged:
-    """What a run came to: for each label its pictures, and the one it fits best."""
-
-    collection: str
-    labels: tuple[tuple[str, int, Picture | None], ...]
-    none: int
-    pictures: int
-    seconds: float
-
-
-async def _tag(settings: Settings, terminal: Terminal, *, asked: _Asked, json: bool) -> int:
-    texts = tidy_labels(await asyncio.to_thread(_read, asked.labels))
-    async with open_engine(settings) as engine:
-        started = time.monotonic()
-        name = engine.collection_name(asked.collection)
-        # Says so where there is nothing to tag, before anything is changed.
-        snapshot = await engine.library.open(name, LOCAL)
-        known = await engine.labels.replace(name, texts)
-        tags = await _all_tags(terminal, name, snapshot, known)
-        if asked.out is not None:
-            await asyncio.to_thread(_write, asked.out, snapshot, known, tags)
-        tagged = _counted(name, snapshot, known, tags, time.monotonic() - started)
-    if json:
-        terminal.json(_view(tagged))
-    else:
-        _show(terminal, tagged)
-    return 0
-
-
-async def _clear(
-    settings: Settings, terminal: Terminal, *, collection: str | None, json: bool
-) -> int:
-    async with open_engine(settings) as engine:
-        name = engine.collection_name(collection)
-        cleared = await engine.labels.clear(name)
-    if json:
-        terminal.json({"collection": name, "cleared": cleared})
-    else:
-        terminal.note(f"{name} has no labels any more." if cleared else f"{name} had no labels.")
-    return 0
-
-
-async def _all_tags(terminal: Terminal, name: str, snapshot: Snapshot, known: LabelSet) -> Tags:
-    with terminal.progress() as lines:
-
-        def told(done: int, total: int) -> None:
-            lines.update(name, Progress("tag", done, total))
-
-        return await asyncio.to_thread(known.tags_of, snapshot.picture_index, told)
-
-
-def _read(file: Path) -> list[str]:
-    try:
-        if file.stat().st_size > _MAX_BYTES:
-            raise SourceError(f"{file} is too large.", remedy="Give one label a line.")
-        return file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise SourceError(f"{file} is not UTF-8.", remedy="Save it as UTF-8.") from error
-    except OSError as error:
-        raise SourceError(
-            f"{file} cannot be read: {error.strerror}.", remedy="Name another file."
-        ) from error
-
-
-def _write(out: Path, snapshot: Snapshot, known: LabelSet, tags: Tags) -> None:
-    try:
-        with out.open("w", encoding="utf-8", newline="") as file:
-            rows = csv.writer(file)
-            rows.writerow(("path", "label", "score"))
-            for picture, place, score in zip(
-                snapshot.pictures, tags.places.tolist(), tags.scores.tolist(), strict=True
-            ):
-                label = "" if place == NONE else known.labels[place]
-                rows.writerow((picture.path, label, f"{score:.4f}"))
-    except OSError as error:
-        raise SourceError(
-            f"{out} cannot be written: {error.strerror}.", remedy="Name another file."
-        ) from error
-
-
-def _counted(name: str, snapshot: Snapshot, known: LabelSet, tags: Tags, seconds: float) -> _Tagged:
-    labels = []
-    for place, label in enumerate(known.labels):
-        rows = tags.rows([place])
-        best = snapshot.pictures[int(rows[tags.scores[rows].argmax()])] if len(rows) else None
-        labels.append((label, len(rows), best))
-    none = int((tags.places == NONE).sum())
-    return _Tagged(name, tuple(labels), none, len(tags.places), seconds)
-
-
-def _view(tagged: _Tagged) -> Json:
-    return {
-        "collection": tagged.collection,
-        "pictures": tagged.pictures,
-        "labels": [
-            {"label": label, "pictures": count, "best": None if best is None else best.path}
-            for label, count, best in tagged.labels
-        ],
-        "none": tagged.none,
-        "seconds": round(tagged.seconds, 3),
-    }
-
-
-def _show(terminal: Terminal, tagged: _Tagged) -> None:
-    rows = [
-        (label, str(count), "-" if best is None else best.path)
-        for label, count, best in tagged.labels
-    ]
-    rows.append(("(none fits)", str(tagged.none), "-"))
-    terminal.table(("label", "pictures", "fits best"), rows)
-    terminal.note(
-        f"Tagged the {tagged.pictures} pictures of {tagged.collection} in {tagged.seconds:.1f} s. "
-        f"Find by label as: label:{_asked(tagged.labels[0][0])}"
-    )
-
-
-def _asked(label: str) -> str:
-    return f'"{label}"' if " " in label else label
+            ask(context, "tag", labels=labels, collection=collection, out=out, json=json)

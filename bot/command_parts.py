@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from bot.actions import ActionCodec
 from bot.admission import Admission
+from bot.claims import Claims
 from bot.community_presenter import OperatorDefaults
 from bot.failures import Failures
 from bot.jobs import ReindexJobs
@@ -15,7 +16,7 @@ from bot.ports import Counters, ModelCard, PersonalMemory, Tracer
 from bot.presenter import Presenter
 from bot.sheets import Sheets
 from bot.tracing import NoTracer
-from core.ports import CommunitySettingsStore, Contributions, Labels, Library, Moderation
+from core.ports import CommunitySettingsStore, Contributions, Grants, Labels, Library, Moderation
 from core.search import Search
 
 
@@ -24,7 +25,8 @@ class CommandParts:
     """What answers are made of.
 
     ``memories`` are what adapters keep of people; ``defaults`` hold where a community chose
-    nothing; ``now`` tells seconds since the epoch.
+    nothing; ``now`` tells seconds since the epoch. ``claims`` has the code that lets a chat in;
+    ``reindex_cooldown_s`` is the pause between two reindexes of a collection from chats.
     """
 
     search: Search
@@ -32,6 +34,7 @@ class CommandParts:
     contributions: Contributions
     moderation: Moderation
     settings: CommunitySettingsStore
+    grants: Grants
     jobs: ReindexJobs
     admission: Admission
     counters: Counters
@@ -45,3 +48,5 @@ class CommandParts:
     now: Callable[[], float] = time.time
     tracer: Tracer = field(default_factory=NoTracer)
     labels: Labels | None = None
+    claims: Claims = field(default_factory=Claims)
+    reindex_cooldown_s: float = 0.0

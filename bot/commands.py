@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
+from bot.access import EVERYWHERE, Access
 from bot.actions import QUOTA, WHO, Action, Kind, Who
 from bot.choices import Choices
 from bot.command_parts import CommandParts
@@ -22,7 +23,7 @@ from bot.replies import Reply
 from bot.requests import Request
 from bot.searching import Searching, by_photo
 from bot.tracing import begin_request
-from core.errors import Forbidden, NoPicture, TangerineError
+from core.errors import CommunityUnknown, Forbidden, NoPicture, OperatorOnly, TangerineError
 from core.limits import Kind as Asked
 from core.mapping import CollectionMap, Mapper
 from core.ports import Contributions
@@ -56,8 +57,11 @@ class Commands:
             now=parts.now,
         )
         self._privacy = Privacy(parts.contributions, parts.memories, parts.admission)
-        self._indexing = Indexing(parts.jobs, parts.library)
+        self._indexing = Indexing(
+            parts.jobs, parts.library, cooldown_s=parts.reindex_cooldown_s, now=parts.now
+        )
         self._topics = Topics(parts.library, parts.search, parts.labels)
+        self._access = Access(parts.library, parts.grants, parts.claims, parts.now)
         self._choices = Choices(parts.library, parts.search, parts.moderation)
         self._calls: Mapping[str, Callable[[Invocation, Request, Presenter], Awaitable[Reply]]] = {
             "find": self._searching.asked,
@@ -71,6 +75,8 @@ class Commands:
             "status": self._status,
             "settings": self._rules.settings,
             "moderation": self._moderating.asked,
+            "allow": self._access.allow,
+            "claim": self._access.claim,
             "privacy": self._tell_privacy,
             "help": self._help,
         }
@@ -95,9 +101,14 @@ class Commands:
         return self._parts.contributions
 
     async def handle(self, request: Request) -> Reply:
-        """Answer a message or a slash command; a photo that nobody asked about maybe not."""
+        """Answer a message or a slash command; a photo that nobody asked about maybe not.
+
+        The reply has no parts where there is nothing to say.
+        """
         if request.unasked:
             return await self._offer(request)
+        if self._access.keeps_quiet(request):
+            return Reply()
         return await self._guard(request, self._handle)
 
     async def act(self, action: str, request: Request) -> Reply:
@@ -109,6 +120,7 @@ class Commands:
 
         async def pressed(request: Request, presenter: Presenter) -> Reply:
             self._parts.counters.request(request.platform, "button")
+            self._access.check(request)
             decoded = self._parts.codec.decode(action, request.community)
             kind = QUOTA.get(decoded.kind)
             if kind is not None:
@@ -168,7 +180,9 @@ class Commands:
 
         Empty for whoever may not moderate. Raises CatalogueError.
         """
-        return await self._choices.criteria(request, start) if request.is_admin else ()
+        if not (request.is_admin and self._access.is_open(request)):
+            return ()
+        return await self._choices.criteria(request, start)
 
     async def pictures(self, request: Request, start: str = "") -> Sequence[tuple[str, str]]:
         """Labels and ids of pictures whose caption contains ``start``: 25 at most.
@@ -185,6 +199,7 @@ class Commands:
     ) -> CollectionMap:
         """The map for a page that draws it itself. Raises TangerineError."""
         self._parts.counters.request(request.platform, "map")
+        self._access.check(request)
         await self._admit(request, "text")
         return await self._maps.points(request, collection=collection, groups=groups, text=text)
 
@@ -226,6 +241,8 @@ class Commands:
                     error, presenter.words, asked=asked, platform=request.platform
                 )
                 span.failed(info.code)
+                if isinstance(error, CommunityUnknown):
+                    return presenter.access.unknown(info, error.community)
                 return presenter.failed(info)
             finally:
                 self._parts.counters.answered(request.platform, time.perf_counter() - started)
@@ -234,6 +251,7 @@ class Commands:
         async def answer(request: Request, presenter: Presenter) -> Reply:
             if not (request.asked_pictures and self.answers_photos(request)):
                 return Reply()
+            self._access.check(request)
             self._parts.counters.request(request.platform, "photo")
             await self._admit(request, "picture")
             return await self._searching.photo(request, presenter)
@@ -246,6 +264,8 @@ class Commands:
         invocation = parse(request)
         command = invocation.command
         self._parts.counters.request(request.platform, command.name)
+        if command.name not in EVERYWHERE:
+            self._access.check(request)
         _check_right(command, request)
         if command.needs_picture and not request.asked_pictures:
             raise NoPicture(
@@ -266,6 +286,7 @@ class Commands:
             community=request.community,
             admin=request.is_admin,
             unasked=request.unasked,
+            address=request.address,
         )
 
     async def _add(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
@@ -290,7 +311,17 @@ class Commands:
         self, invocation: Invocation, request: Request, presenter: Presenter
     ) -> Reply:
         del invocation
-        collections = await self._parts.library.status(request.community)
+        library = self._parts.library
+        collections = [
+            each
+            for each in await library.status(request.community)
+            if request.operates or library.shares(each.name, request.community)
+        ]
+        if not collections:
+            raise OperatorOnly(
+                "This collection is open to everybody; only the operator sees its state.",
+                remedy="/settings shows what you decide here.",
+            )
         return presenter.status(self._parts.model(), collections)
 
     async def _tell_privacy(
@@ -307,12 +338,20 @@ class Commands:
             is_admin=request.is_admin,
             may_add=request.may_add,
             fields=request.command is not None,
+            is_operator=request.is_operator,
         )
 
 
 def _check_right(command: CommandDefinition, request: Request) -> None:
-    if command.is_for(is_admin=request.is_admin, may_add=request.may_add):
+    if command.is_for(
+        is_admin=request.is_admin, may_add=request.may_add, is_operator=request.operates
+    ):
         return
+    if command.who == "operator":
+        raise OperatorOnly(
+            f"Only the operator may use /{command.name}.",
+            remedy="The settings name them: discord.admins, telegram.admins.",
+        )
     if command.who == "adder":
         raise Forbidden("You may not add pictures here.", remedy="Ask an administrator to.")
     raise Forbidden(f"Only administrators may use /{command.name} here.", remedy="Ask one of them.")

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -27,6 +28,7 @@ from rich.text import Text
 
 from bot.printable import printable
 from bot.views import engine_of
+from core.errors import SourceError
 from core.types import (
     Classification,
     CollectionStatus,
@@ -54,10 +56,11 @@ _ALONE: Mapping[FoundBy | None, str] = {
     FoundBy.CAPTION: "its caption",
 }
 """What a hit is found by, where that is worth a word: not both."""
-_PIPE_WIDTH = 10_000
+PIPE_WIDTH = 10_000
+"""Columns of what is no terminal: what reads it wants lines whole."""
 
 
-class _Console(Console):
+class PlainConsole(Console):
     """Shows texts of strangers (file names, captions) without obeying what is inside them."""
 
     def render_str(self, text: str, **options: Any) -> Text:
@@ -68,20 +71,38 @@ class _Console(Console):
 class Terminal:
     """Standard output for results, standard error for everything else."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, consoles: tuple[Console, Console] | None = None) -> None:
         # A pipe has no width: what reads it wants lines whole.
-        self.out = _Console(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
-        self.err = _Console(stderr=True, highlight=False)
+        self.out, self.err = consoles or (
+            PlainConsole(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH),
+            PlainConsole(stderr=True, highlight=False),
+        )
+        self._own = consoles is None
 
     def json(self, value: object) -> None:
         """Print one JSON object on standard output."""
         written = json.dumps(value, ensure_ascii=False)
         # JSON escapes what is below 0x20; a terminal obeys what is from 0x7f to 0x9f, too.
-        sys.stdout.write(_UNESCAPED.sub(lambda c: f"\\u{ord(c[0]):04x}", written) + "\n")
+        self.out.file.write(_UNESCAPED.sub(lambda c: f"\\u{ord(c[0]):04x}", written) + "\n")
+
+    def save(self, path: Path, data: bytes) -> None:
+        """Write a file where the person is. Blocking. Raises SourceError."""
+        try:
+            path.write_bytes(data)
+        except OSError as error:
+            raise SourceError(
+                f"{path} cannot be written: {error.strerror}.", remedy="Name another file."
+            ) from error
 
     def note(self, text: str) -> None:
         """Say something that is no result."""
         self.err.print(escape(text), soft_wrap=True)
+
+    def warning(self, cause: str, remedy: str = "") -> None:
+        """Say what may not be as meant and, on a line of its own, what to do."""
+        self.err.print(f"[bold yellow]warning:[/] {escape(cause)}", soft_wrap=True)
+        if remedy:
+            self.note(remedy)
 
     def error(self, cause: str, remedy: str = "") -> None:
         """Say what went wrong and, on a line of its own, what to do."""
@@ -185,7 +206,7 @@ class Terminal:
     def progress(self) -> Iterator[ProgressLines]:
         """A bar on a terminal, plain lines otherwise."""
         if self.err.is_terminal:
-            with _bar(self.err) as bar:
+            with _bar(self.err, takes_streams=self._own) as bar:
                 yield ProgressBars(bar)
         else:
             yield ProgressLines(self.note)
@@ -250,7 +271,7 @@ class Loading:
             self._status.stop()
 
 
-def _bar(console: Console) -> Bar:
+def _bar(console: Console, *, takes_streams: bool) -> Bar:
     return Bar(
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -258,6 +279,9 @@ def _bar(console: Console) -> Bar:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=console,
+        # What else this process writes goes above the bar, unless the bar is somebody else's.
+        redirect_stdout=takes_streams,
+        redirect_stderr=takes_streams,
     )
 
 

@@ -160,7 +160,11 @@ class Contributing:
     ) -> Reply:
         self._check_admin(request)
         await self._admission.admit(
-            request.requester, "text", community=request.community, admin=request.is_admin
+            request.requester,
+            "text",
+            community=request.community,
+            admin=request.is_admin,
+            address=request.address,
         )
         pages = await asyncio.gather(
             *(

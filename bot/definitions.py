@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from core.groups import MAX_GROUPS
-from core.moderation import MAX_CRITERION, Strictness
+from core.moderation import MAX_CRITERION
+from core.offered import MAX_GROUPS, Strictness
 from core.tagging import MAX_LABEL
 
 OptionKind = Literal[
@@ -52,19 +52,21 @@ class Option:
 class CommandDefinition:
     """One command.
 
-    ``who`` may call it: all, administrators, or those and further people whom the operator
-    lets add pictures (``adder``). ``quota`` is the kind of request that it counts as.
-    ``menu`` puts it into a message's context menu (Discord); ``private`` says that its
-    answer is for the asker alone, so that platforms hide it from the first moment on.
+    ``who`` may call it: all, administrators, those and further people whom the operator lets
+    add pictures (``adder``), or the operator alone. ``quota`` is the kind of request that it
+    counts as. ``menu`` puts it into a message's context menu (Discord); ``private`` says that its
+    answer is for the asker alone, so that platforms hide it from the first moment on. One that
+    is not ``listed`` is needed once, by somebody who is told of it then.
     """
 
     name: str
     options: tuple[Option, ...] = ()
-    who: Literal["all", "adder", "admin"] = "all"
+    who: Literal["all", "adder", "admin", "operator"] = "all"
     quota: Literal["text", "picture"] | None = None
     aliases: tuple[str, ...] = ()
     menu: bool = False
     private: bool = False
+    listed: bool = True
 
     @property
     def rest(self) -> Option | None:
@@ -86,9 +88,17 @@ class CommandDefinition:
         """Whether it means nothing without a picture."""
         return any(option.kind == "picture" and option.required for option in self.options)
 
-    def is_for(self, *, is_admin: bool, may_add: bool) -> bool:
+    def is_for(self, *, is_admin: bool, may_add: bool, is_operator: bool = False) -> bool:
         """Whether somebody with these rights may call it."""
+        if self.who == "operator":
+            return is_operator
         return self.who == "all" or is_admin or (self.who == "adder" and may_add)
+
+    def is_offered_to(self, *, is_admin: bool, may_add: bool, is_operator: bool = False) -> bool:
+        """Whether menus and help name it to somebody with these rights."""
+        return self.listed and self.is_for(
+            is_admin=is_admin, may_add=may_add, is_operator=is_operator
+        )
 
     def option(self, name: str) -> Option | None:
         """The option of this name."""
@@ -205,6 +215,17 @@ COMMANDS: tuple[CommandDefinition, ...] = (
         "privacy",
         (Option("action", "choice", rest=True, choices=("info", "export", "delete")),),
         private=True,
+    ),
+    CommandDefinition(
+        "allow",
+        (Option("access", "choice", rest=True, choices=("on", "off")), _COLLECTION),
+        who="operator",
+    ),
+    CommandDefinition(
+        "claim",
+        (Option("code", "text", required=True, rest=True, maximum=64),),
+        quota="text",
+        listed=False,
     ),
     CommandDefinition("help", aliases=("start",)),
 )

@@ -160,9 +160,10 @@ class Answers:
         async def answer() -> Reply:
             return self._noted(await work(), request)
 
-        with self._work.begun():
-            if await target.acknowledge(private=private):
-                await self._work.answer(Asked(target, request, target.asker), pictures, answer)
+        with self._work.begun(target.asker) as turn:
+            if turn is not None and await target.acknowledge(private=private):
+                asked = Asked(target, request, target.asker)
+                await self._work.answer(asked, pictures, answer, turn)
 
     def _noted(self, reply: Reply, request: Request) -> Reply:
         """The reply; below settings that cannot take effect, with what the operator can do."""

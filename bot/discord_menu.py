@@ -87,7 +87,7 @@ def _slash_command(
         allowed_contexts=_GUILD_AND_DM if for_all else _GUILD_ONLY,
         allowed_installs=_BY_GUILDS,
     )
-    if not for_all:
+    if not (for_all and definition.listed):
         # Hides it from others; servers can overwrite that, so that those who may add can be
         # shown it, and the right is checked at each call as well.
         command.default_permissions = discord.Permissions(manage_guild=True)

@@ -53,12 +53,14 @@ class Messages:
         )
         target = MessageTarget(message)
         asked = Asked(target, request, message.author.id)
-        with self._work.begun():
+        with self._work.begun(message.author.id) as turn:
+            if turn is None:
+                return
             # Beside the work, not before it: Discord may let it wait for seconds.
             typing = asyncio.create_task(target.begin())
             try:
                 await self._work.answer(
-                    asked, pictures or replied, lambda: self._commands.handle(request)
+                    asked, pictures or replied, lambda: self._commands.handle(request), turn
                 )
             finally:
                 typing.cancel()
@@ -77,5 +79,6 @@ class Messages:
         if not self._commands.answers_photos(request) or not self._work.is_new(message.id):
             return
         asked = Asked(MessageTarget(message), request, message.author.id)
-        with self._work.begun():
-            await self._work.offer(asked, pictures, lambda: self._commands.handle(request))
+        with self._work.begun(message.author.id) as turn:
+            if turn is not None:
+                await self._work.offer(asked, pictures, lambda: self._commands.handle(request))

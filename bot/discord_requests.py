@@ -23,8 +23,8 @@ _RESTRICTABLE = (
 def community_of(guild_id: int | None, user_id: int) -> str:
     """``discord:<server>``, or a community of the user's own in direct messages.
 
-    The latter has a form that no setting can name, so that only collections for everybody
-    are visible there.
+    The latter has a form that no setting can name: only collections for everybody are visible
+    there, what an operator or a code let it into, and to operators the default collection.
     """
     return f"discord:{guild_id}" if guild_id is not None else f"discord:dm:{user_id}"
 
@@ -38,7 +38,11 @@ class Named:
     def administers(self, somebody: _Somebody, permissions: discord.Permissions) -> bool:
         """Whether somebody with these permissions is an administrator."""
         manages = permissions.manage_guild or permissions.administrator
-        return manages or _among(somebody, self.roster.admins)
+        return manages or self.operates(somebody)
+
+    def operates(self, somebody: _Somebody) -> bool:
+        """Whether the settings name somebody, or a role, among the administrators."""
+        return _among(somebody, self.roster.admins)
 
     def adds(self, somebody: _Somebody) -> bool:
         """Whether somebody may add pictures, administrator or not."""
@@ -70,6 +74,7 @@ def interaction_request(
         drawings=True,
         channel=str(interaction.channel_id or ""),
         may_add=named.adds(user),
+        is_operator=named.operates(user),
         adults=_is_for_adults(interaction.channel),
     )
 
@@ -105,6 +110,7 @@ def message_request(
         drawings=True,
         channel=str(message.channel.id),
         may_add=named.adds(author),
+        is_operator=named.operates(author),
         unasked=unasked,
         adults=_is_for_adults(message.channel),
     )

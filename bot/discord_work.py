@@ -11,6 +11,7 @@ from cachetools import LRUCache
 
 from bot.discord_delivery import Asked, Delivery
 from bot.discord_pictures import PostedPicture
+from bot.lines import Lines
 from bot.replies import ProgressBar, Reply
 from core.errors import ShuttingDown
 
@@ -19,6 +20,8 @@ _LAST_WORDS_S = 5.0
 # Photos that nobody asked about, answered at once: a flood of them waits here, and not in
 # front of the questions that somebody asks.
 _UNASKED = 4
+# Answers that one person gets at once; a flood of theirs waits in its own line.
+_SHARE = 8
 
 
 class Work:
@@ -30,6 +33,7 @@ class Work:
         self._working: set[asyncio.Task[None]] = set()
         self._followers: set[asyncio.Task[None]] = set()
         self._unasked = asyncio.Semaphore(_UNASKED)
+        self._lines = Lines(_SHARE)
         self._stopping = False
 
     def is_new(self, event_id: int) -> bool:
@@ -40,13 +44,18 @@ class Work:
         return True
 
     @contextmanager
-    def begun(self) -> Iterator[None]:
-        """Count the calling task among what is waited for when the bot stops."""
+    def begun(self, asker: int) -> Iterator[asyncio.Semaphore | None]:
+        """Count the calling task among what is waited for when the bot stops.
+
+        Gives what the asker's turn is entered with; None where too much of theirs waits: that
+        is left alone, even without an acknowledgement.
+        """
         task = asyncio.current_task()
         assert task is not None
         self._working.add(task)
         try:
-            yield
+            with self._lines.stand(str(asker)) as turn:
+                yield turn
         finally:
             self._working.discard(task)
 
@@ -55,16 +64,20 @@ class Work:
         asked: Asked,
         pictures: Sequence[PostedPicture],
         answer: Callable[[], Awaitable[Reply]],
+        turn: asyncio.Semaphore,
     ) -> None:
         """Draw what ``answer`` gives, in a task that has :meth:`begun`; say why where it fails."""
         stopping = ShuttingDown("The server is stopping.", remedy="Try again in a minute.")
         try:
-            if self._stopping:
-                reply = self._delivery.failed(stopping, asked.request)
-            else:
-                reply = await answer()
-            query = pictures[0].data if pictures else None
-            arrived = await self._delivery.deliver(replace(asked, query=query), reply)
+            async with turn:
+                if self._stopping:
+                    reply = self._delivery.failed(stopping, asked.request)
+                else:
+                    reply = await answer()
+                if not reply.parts:
+                    return  # talk in a server that knows already that the bot shows nothing there
+                query = pictures[0].data if pictures else None
+                arrived = await self._delivery.deliver(replace(asked, query=query), reply)
         except asyncio.CancelledError:
             await self._delivery.deliver(asked, self._delivery.failed(stopping, asked.request))
             raise

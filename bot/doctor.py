@@ -13,12 +13,14 @@ from urllib.parse import quote
 from PIL import Image
 from pydantic import SecretStr
 
+from bot.doctor_access import check_access
 from bot.doctor_discord import check_discord
 from bot.doctor_machine import Address, check_address, check_data_folder, check_secrets
 from bot.doctor_model import check_device, check_model
 from bot.doctor_telegram import check_telegram
-from bot.engine import NO_GALLERY, collection_specs, picture_decoder
+from bot.engine import picture_decoder
 from bot.findings import Check, Finding, Findings, failed, findings_of, fine, warning
+from bot.specs import NO_GALLERY, collection_specs
 from config.settings import Settings
 from core.errors import SourceError, TangerineError
 from index.catalogue import Catalogue
@@ -126,7 +128,11 @@ class Doctor:
                 *await asyncio.to_thread(_in_folder, spec),
                 *self._unreached(spec),
             )
-        ]
+        ] + list(
+            await asyncio.to_thread(
+                check_access, self._settings.data_dir / "catalogue.sqlite", specs
+            )
+        )
 
     def _unreached(self, spec: CollectionSpec) -> Findings:
         """Communities of platforms that the bot does not connect to."""

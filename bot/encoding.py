@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import structlog
 
 from config.settings import Settings
 from core.agreement import overlap
+from core.checkpoint import local_checkpoint
 from core.errors import EncodingFailed, TangerineError
-from core.mini.assemble import mini_folder
+from core.known_encoders import KnownEncoder, KnownEncoders, signature
+from core.late_encoder import LateEncoder, Questions
+from core.mini.assemble import mini_folder, mini_place
 from core.ports import PictureDecoder
 from core.trials import Encodes, SearchCheck
 from core.types import UPLOADED, Picture, PixelBatch, PixelSpec, Vectors
+from core.verdicts import verdict_key
 from index.catalogue import Catalogue
 from index.threads import finished_in_thread
 
@@ -33,19 +38,34 @@ _FEWEST = 100
 
 _BATCH = 32
 
+Need = Literal["all", "texts", "nothing"]
+"""What a program will encode: everything, single questions, or perhaps nothing."""
+
+_PLAIN = ("torch", "float32")
+
 _log = structlog.get_logger("bot.encoding")
 
 
 async def open_encoder(
-    settings: Settings, catalogue: Catalogue, decoder: PictureDecoder
-) -> TransformersEncoder:
+    settings: Settings, catalogue: Catalogue, decoder: PictureDecoder, need: Need = "all"
+) -> TransformersEncoder | LateEncoder:
     """The model of the settings, run in the best way. Raises ModelUnavailable.
 
     The first time it may take a minute to find that way; it is remembered in the data folder.
+    Where it was loaded there before, no more of it is loaded than there is ``need`` of now.
     """
     check = await asyncio.to_thread(_check_for, settings, catalogue)
     asked = check.with_decoder(decoder, asyncio.get_running_loop()) if check else None
-    encoder = await finished_in_thread(load_encoder_of, settings, settings.model, check=asked)
+    load = partial(load_encoder_of, settings, settings.model, check=asked)
+    if need != "all":
+        known = await asyncio.to_thread(known_encoder, settings, catalogue)
+        if known is not None and known.device == "cpu":
+            late = LateEncoder(known, load, _questions(settings, known))
+            if need == "texts":
+                await finished_in_thread(late.prepare_texts)
+            return late
+    encoder = await finished_in_thread(load)
+    await asyncio.to_thread(_keep, settings, check, encoder)
     choice = encoder.choice
     for reason in choice.refused:
         _log.debug("encoder.refused", reason=reason)
@@ -81,6 +101,75 @@ def load_encoder_of(
     )
 
 
+def known_encoder(settings: Settings, catalogue: Catalogue) -> KnownEncoder | None:
+    """What was told of the model when it was last loaded from the same files, in the same way.
+
+    None where it never was. Blocking. Raises ModelUnavailable where there is no such model.
+    """
+    key = _known_key(settings, _check_for(settings, catalogue))
+    return None if key is None else _known_encoders(settings).find(key)
+
+
+def _keep(settings: Settings, check: _Sample | None, encoder: TransformersEncoder) -> None:
+    key = _known_key(settings, check)
+    if key is not None:
+        known = KnownEncoder(
+            identity=encoder.identity,
+            pixel_spec=encoder.pixel_spec,
+            device=encoder.device,
+            logit_scale=encoder.logit_scale,
+            packs_texts=encoder.packs_texts,
+            choice=encoder.choice,
+        )
+        _known_encoders(settings).keep(key, known)
+
+
+def _known_encoders(settings: Settings) -> KnownEncoders:
+    return KnownEncoders(settings.data_dir / "encoder" / "known")
+
+
+def _known_key(settings: Settings, check: _Sample | None) -> str | None:
+    source = _pinned(settings.model)
+    if source == "mini":
+        place = mini_place(settings.data_dir / "models")
+        if not place.is_dir():
+            return None
+        source = str(place)
+    checkpoint = local_checkpoint(source)
+    if checkpoint is None:
+        return None
+    encoder = settings.encoder
+    asked = {
+        "name": settings.model,
+        "device": settings.device,
+        "backend": encoder.backend,
+        "precision": encoder.precision,
+        "threads": encoder.threads,
+        "check": check.subject if check else None,
+    }
+    try:
+        return verdict_key(signature(checkpoint), asked)
+    except OSError:
+        return None  # a file went meanwhile
+
+
+def _questions(settings: Settings, known: KnownEncoder) -> Callable[[], Questions] | None:
+    """What encodes a few texts with the very numbers that the model gives, if it is so made."""
+    if settings.model != "mini" or (known.choice.backend, known.choice.precision) != _PLAIN:
+        return None
+
+    def made() -> Questions:
+        import torch  # noqa: PLC0415 - heavy
+
+        from core.mini.questions import MiniQuestions  # noqa: PLC0415 - loads torch
+
+        if settings.encoder.threads:
+            torch.set_num_threads(settings.encoder.threads)
+        return MiniQuestions(mini_folder(settings.data_dir / "models"))
+
+    return made
+
+
 PINNED = {"openai/clip-vit-base-patch32": "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268"}
 """The commit of a model of the hub that is loaded where a name is given without one: the default
 model does not change under those who run it."""
@@ -90,6 +179,10 @@ def model_source(settings: Settings, model: str) -> str:
     """What the encoder loads for a model as users name it. Blocking. Raises ModelUnavailable."""
     if model == "mini":
         return str(mini_folder(settings.data_dir / "models"))
+    return _pinned(model)
+
+
+def _pinned(model: str) -> str:
     return f"{model}@{PINNED[model]}" if model in PINNED else model
 
 
@@ -112,6 +205,11 @@ class _Sample:
     collection: str
     folder: Path
 
+    @property
+    def subject(self) -> str:
+        """What is searched: see :class:`core.trials.SearchCheck`."""
+        return f"{self.collection}\0{self.folder}"
+
     def with_decoder(self, decoder: PictureDecoder, loop: asyncio.AbstractEventLoop) -> SearchCheck:
         """A check that decodes in the loop's workers; it is called from another thread."""
 
@@ -123,7 +221,7 @@ class _Sample:
                 raise EncodingFailed("too few pictures can be read to check it on.")
             return overlap(_encoded(reference, pixels, texts), _encoded(candidate, pixels, texts))
 
-        return SearchCheck(f"{self.collection}\0{self.folder}", compared)
+        return SearchCheck(self.subject, compared)
 
     def _chosen(self) -> Sequence[Picture]:
         with self.catalogue.contents(self.collection) as contents:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,16 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.blas import one_core_for_each_product
-from bot.encoding import open_encoder
+from bot.encoding import Need, open_encoder
 from bot.health import folder_bytes, serving_troubles
 from bot.metrics import Metrics
 from bot.ports import ModelCard, Tracer
 from bot.reloading import quotas, search_rules
+from bot.specs import collection_named, collection_specs, make_data_dir, operators
 from bot.telemetry import tracer_of
 from bot.timed import Stages, TimedDecoder, TimedEmbedder, TimedLibrary
 from config.settings import Settings
 from core.embedding import BatchedEmbedder
-from core.errors import NotFound, SourceError
 from core.images import DecodePool
 from core.limits import Limits
 from core.ports import Clock
@@ -31,7 +30,9 @@ from index.communities import StoredSettings
 from index.contributions import ChatContributions
 from index.demo import demo_gallery
 from index.differences import Difference
-from index.library import CollectionSpec, FolderLibrary
+from index.grants import StoredGrants
+from index.ledger import UploadRoom
+from index.library import FolderLibrary
 from index.looks import StoredLooks
 from index.moderation import ChatModeration
 from index.moderation_judge import Judge
@@ -46,11 +47,9 @@ from index.verify import verify_collection
 
 if TYPE_CHECKING:
     from core.encoder import TransformersEncoder
+    from core.late_encoder import LateEncoder
 
 _MIB = 2**20
-
-NO_GALLERY = "Set TANGERINE_GALLERY to a folder of pictures."
-"""The remedy where there is no collection."""
 
 
 class SystemClock:
@@ -66,7 +65,7 @@ class Engine:
     """Everything that answers questions, without any chat platform."""
 
     settings: Settings
-    encoder: TransformersEncoder
+    encoder: TransformersEncoder | LateEncoder
     embedder: BatchedEmbedder
     decoder: DecodePool
     catalogue: Catalogue
@@ -80,6 +79,7 @@ class Engine:
     looks: StoredLooks
     thumbnails: ThumbnailStore
     community_settings: StoredSettings
+    grants: StoredGrants
     search: Search
     limits: Limits
     metrics: Metrics
@@ -138,14 +138,17 @@ class Engine:
 
 
 @asynccontextmanager
-async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> AsyncIterator[Engine]:
+async def open_engine(
+    settings: Settings, *, take_torn_log: bool = False, need: Need = "all"
+) -> AsyncIterator[Engine]:
     """Load the model, open the catalogue and start the workers; stop all in reverse order.
 
-    ``take_torn_log`` goes on without the latest changes where their log is damaged.
+    ``take_torn_log`` goes on without the latest changes where their log is damaged;
+    ``need`` says what is encoded for sure; the rest is loaded and started when it is needed.
 
     Raises ModelUnavailable, CatalogueError, SettingsError.
     """
-    _make_data_dir(settings.data_dir)
+    make_data_dir(settings.data_dir)
     one_core_for_each_product()
     metrics = Metrics()
     async with AsyncExitStack() as stack:
@@ -155,8 +158,10 @@ async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> Asy
             Catalogue.open, settings.data_dir / "catalogue.sqlite", take_torn_log=take_torn_log
         )
         stack.push_async_callback(asyncio.to_thread, catalogue.close)
-        decoder = await stack.enter_async_context(picture_decoder(settings))
-        encoder = await open_encoder(settings, catalogue, decoder)
+        decoder = await stack.enter_async_context(
+            picture_decoder(settings, waits_for_pictures=need != "all")
+        )
+        encoder = await open_encoder(settings, catalogue, decoder, need)
         metrics.encoder(encoder.choice)
         embedder = await stack.enter_async_context(
             BatchedEmbedder(
@@ -174,6 +179,10 @@ async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> Asy
         clock = SystemClock()
         store = SnapshotStore(settings.data_dir / "index", catalogue)
         overlays = Overlays(catalogue.database, UploadFiles(settings.data_dir / "uploads"))
+        grants = await asyncio.to_thread(
+            StoredGrants.open, overlays, named=[spec.name for spec in specs if spec.is_named]
+        )
+        grants.change_operators(operators(settings))
         library = FolderLibrary(
             specs,
             catalogue,
@@ -181,6 +190,7 @@ async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> Asy
             overlays,
             identity=encoder.identity,
             judge=Judge(duplicate_cosine=settings.search.duplicate_cosine),
+            grants=grants,
         )
         reindexer = Reindexer(
             specs,
@@ -201,7 +211,8 @@ async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> Asy
             decoder=decoder,
             settings=community_settings,
             duplicate_cosine=settings.search.duplicate_cosine,
-            max_uploads=settings.uploads.max_pictures,
+            grants=grants,
+            room=upload_room(settings),
         )
         moderation = ChatModeration(library, overlays, embedder)
         await moderation.prepare()
@@ -236,6 +247,7 @@ async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> Asy
             looks=StoredLooks(overlays, library, decoder),
             thumbnails=thumbnails,
             community_settings=community_settings,
+            grants=grants,
             search=search,
             limits=Limits(clock=clock, **quotas(settings)),
             metrics=metrics,
@@ -246,33 +258,22 @@ async def open_engine(settings: Settings, *, take_torn_log: bool = False) -> Asy
 
 async def fetch_demo(settings: Settings, on_step: Callable[[str], None]) -> Path:
     """The folder of the demo gallery, fetched where it is not there yet."""
-    _make_data_dir(settings.data_dir)
+    make_data_dir(settings.data_dir)
     return await asyncio.to_thread(demo_gallery, settings.data_dir / "demo", on_step)
 
 
-def collection_specs(settings: Settings) -> tuple[CollectionSpec, ...]:
-    """The collections of the settings, the default one first."""
-    return tuple(
-        CollectionSpec(c.name, c.folder.expanduser(), frozenset(c.communities))
-        for c in settings.all_collections
+def upload_room(settings: Settings) -> UploadRoom:
+    """How much people may add in chat."""
+    uploads = settings.uploads
+    return UploadRoom(
+        pictures=uploads.max_pictures,
+        pictures_total=uploads.max_pictures_total,
+        bytes_total=uploads.max_total_mb * _MIB,
+        free_bytes=uploads.min_free_mb * _MIB,
     )
 
 
-def collection_named(settings: Settings, name: str | None) -> CollectionSpec:
-    """The collection of this name, or the default one. Raises NotFound."""
-    specs = {spec.name: spec for spec in collection_specs(settings)}
-    if not specs:
-        raise NotFound("There is no collection.", remedy=NO_GALLERY)
-    if name is None:
-        return next(iter(specs.values()))
-    if name not in specs:
-        raise NotFound(
-            f"There is no collection {name}.", remedy=f"Choose one of: {', '.join(specs)}."
-        )
-    return specs[name]
-
-
-def picture_decoder(settings: Settings) -> DecodePool:
+def picture_decoder(settings: Settings, *, waits_for_pictures: bool = False) -> DecodePool:
     """The workers that decode pictures, within the bounds of the settings."""
     pictures = settings.pictures
     return DecodePool(
@@ -282,17 +283,5 @@ def picture_decoder(settings: Settings) -> DecodePool:
         max_bytes=pictures.max_bytes,
         max_file_bytes=int(pictures.max_file_mb * _MIB),
         max_pixels=int(pictures.max_megapixels * 1e6),
+        waits_for_pictures=waits_for_pictures,
     )
-
-
-def _make_data_dir(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # Made by an earlier version, or by hand: what lies inside is nobody else's either.
-        if folder.stat().st_uid == os.geteuid():
-            folder.chmod(0o700)
-    except OSError as error:
-        raise SourceError(
-            f"The data folder {folder} cannot be made: {error.strerror}.",
-            remedy="Set TANGERINE_DATA_DIR to a folder that you may write to.",
-        ) from error

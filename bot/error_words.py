@@ -57,6 +57,19 @@ def error_words(_: Translate) -> Mapping[str, tuple[str, str]]:
             _("You may not do this here."),
             _("Ask an administrator of this chat."),
         ),
+        "proxy_needs_token": (
+            _("A proxy or tunnel handed this request on, and no token protects this chat."),
+            _("Set TANGERINE_WEB_TOKEN; docs/running.md shows how."),
+        ),
+        "wrong_code": (
+            _("That code is wrong, was used, or is older than an hour."),
+            _("The operator gets a new one by starting the program again."),
+        ),
+        "operator_only": (_("Only the operator may do that here."), operator),
+        "community_unknown": (
+            _("This chat may not search any pictures yet."),
+            operator,
+        ),
         "unavailable": (_("That is not possible at the moment."), again),
         "busy": (_("Too many requests are waiting."), again),
         "too_many_requests": (_("You are asking faster than this server allows."), again),
@@ -72,6 +85,10 @@ def error_words(_: Translate) -> Mapping[str, tuple[str, str]]:
         "collection_full": (
             _("No more pictures may be added here."),
             _("Ask an administrator to remove some first."),
+        ),
+        "uploads_full": (
+            _("This bot takes no more pictures at the moment."),
+            operator,
         ),
         "empty_collection": (
             _("Nothing is indexed yet."),

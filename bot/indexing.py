@@ -2,35 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import math
+import time
+from collections.abc import AsyncIterator, Callable
 
 from bot.jobs import Job, ReindexJobs
 from bot.parsing import Invocation
 from bot.presenter import Presenter
 from bot.replies import Reply
 from bot.requests import Request
-from core.errors import NotFound, ReindexRunning
+from core.errors import NotFound, OperatorOnly, ReindexRunning, TooManyRequests
 from core.ports import Library
 from core.types import Progress
 
 
 class Indexing:
-    """Jobs of the collections that a community may search; those of others do not exist."""
+    """Jobs of the collections that a community may search; those of others do not exist.
 
-    def __init__(self, jobs: ReindexJobs, library: Library) -> None:
+    Where a collection is open to everybody, they are for the operator and for those who share
+    it. ``cooldown_s``: between two that chats ask for; ``now`` gives seconds.
+    """
+
+    def __init__(
+        self,
+        jobs: ReindexJobs,
+        library: Library,
+        *,
+        cooldown_s: float = 0.0,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._jobs = jobs
         self._library = library
+        self._cooldown_s = cooldown_s
+        self._now = now
+        self._asked: dict[str, float] = {}
 
     def start(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
-        """Begin a reindex, or say how far the one under way has come. Raises NotFound."""
+        """Begin a reindex, or say how far the one under way has come.
+
+        Raises NotFound, OperatorOnly, TooManyRequests.
+        """
         visible = self._library.visible(request.community)
         collection = invocation.text("collection") or next(iter(visible), "")
         if collection not in visible:
             raise NotFound("There is no such collection here.", remedy="See /status for names.")
+        if not self._administers(collection, request):
+            raise OperatorOnly(
+                "This collection is open to everybody; only the operator reindexes it.",
+                remedy="What you add here is found at once.",
+            )
         under_way = self._jobs.running().get(collection)
         if under_way is not None:
             own = self._jobs.of(collection)
             return presenter.already_running(collection, under_way, job=own.id if own else None)
+        if not request.operates:
+            self._pause(collection)
         job = self._jobs.start(collection, full=invocation.flag("full"))
         return presenter.progress(collection, job.progress, job=job.id)
 
@@ -61,5 +87,21 @@ class Indexing:
 
     def _job(self, job_id: str, request: Request) -> Job | None:
         job = self._jobs.get(job_id)
-        visible = self._library.visible(request.community)
-        return job if job is not None and job.collection in visible else None
+        if job is None or job.collection not in self._library.visible(request.community):
+            return None
+        return job if self._administers(job.collection, request) else None
+
+    def _administers(self, collection: str, request: Request) -> bool:
+        return request.operates or self._library.shares(collection, request.community)
+
+    def _pause(self, collection: str) -> None:
+        """Count a reindex. Raises TooManyRequests too soon after the last one."""
+        now = self._now()
+        left = self._asked.get(collection, -math.inf) + self._cooldown_s - now
+        if left > 0:
+            raise TooManyRequests(
+                f"{collection!r} was reindexed a moment ago.",
+                remedy=f"Try again in {math.ceil(left / 60)} minutes.",
+                retry_after=left,
+            )
+        self._asked[collection] = now

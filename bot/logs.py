@@ -27,6 +27,7 @@ _TALKATIVE = (
     "asyncio",
     "PIL",
     "urllib3",
+    "faiss",
     "watchfiles",
 )
 

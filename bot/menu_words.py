@@ -23,6 +23,8 @@ def command_summaries(_: Translate) -> Mapping[str, str]:
         "status": _("Show model, collections and their size"),
         "settings": _("Choose how I answer in this community"),
         "moderation": _("Hold pictures back by criteria in words until you decide"),
+        "allow": _("Allow this chat to search a collection, or forbid it"),
+        "claim": _("Allow this chat to search, with the operator's one-time code"),
         "privacy": _("Show, export or delete what I keep about you"),
         "help": _("Show what I can do"),
     }
@@ -51,6 +53,8 @@ def option_summaries(_: Translate) -> Mapping[str, str]:
         "criterion": _("What not to show, in one or two words"),
         "strictness": _("How little of it is enough to hold a picture"),
         "age": _("Show what it holds in age-restricted channels"),
+        "access": _("Whether this chat may search"),
+        "code": _("The one-time code from the operator's terminal"),
         "full": _("Encode every picture anew"),
     }
 
@@ -104,6 +108,7 @@ def _values(_: Translate) -> Mapping[str, str]:
         "caption": _("words"),
         "id": _("id or words"),
         "criterion": _("words"),
+        "code": _("code"),
         "text_cooldown": _("seconds"),
         "picture_cooldown": _("seconds"),
     }

@@ -14,7 +14,8 @@ from bot.replies import Pictures, Reply
 from bot.requests import Request
 from bot.sheets import Sheets
 from core.errors import EmptyQuery, Forbidden
-from core.moderation import Criterion, Strictness
+from core.moderation import Criterion
+from core.offered import Strictness
 from core.ports import Moderation
 
 PAGE = 6
@@ -144,7 +145,11 @@ class Moderating:
 
     async def _admit(self, request: Request) -> None:
         await self._admission.admit(
-            request.requester, "text", community=request.community, admin=request.is_admin
+            request.requester,
+            "text",
+            community=request.community,
+            admin=request.is_admin,
+            address=request.address,
         )
 
     @staticmethod

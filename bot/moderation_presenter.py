@@ -15,9 +15,9 @@ from core.moderation import (
     HeldPage,
     HeldPicture,
     Reason,
-    Strictness,
     Trial,
 )
+from core.offered import Strictness
 from core.types import Band, Picture
 
 _TRY = "/moderation test weapon"

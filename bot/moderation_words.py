@@ -5,7 +5,8 @@ from __future__ import annotations
 import gettext
 
 from bot.formats import Formats
-from core.moderation import NEAR_DUPLICATE, Criterion, Level, Reason, Strictness
+from core.moderation import NEAR_DUPLICATE, Criterion, Level, Reason
+from core.offered import Strictness
 
 
 class ModerationWords:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bot.access_presenter import AccessPresenter
 from bot.cards import caption_line, hit_card
 from bot.community_presenter import CommunityPresenter
 from bot.contribution_presenter import ContributionPresenter
@@ -63,6 +64,7 @@ class Presenter:
 
     def __init__(self, words: Words) -> None:
         self.words = words
+        self.access = AccessPresenter(words)
         self.contributions = ContributionPresenter(words)
         self.community = CommunityPresenter(words)
         self.moderation = ModerationPresenter(words)
@@ -172,6 +174,7 @@ class Presenter:
         is_admin: bool,
         may_add: bool = False,
         fields: bool = False,
+        is_operator: bool = False,
     ) -> Reply:
         """What this person may ask, and examples that may be sent as they are.
 
@@ -180,7 +183,7 @@ class Presenter:
         rows = tuple(
             self.words.help_row(command, fields=fields)
             for command in COMMANDS
-            if command.is_for(is_admin=is_admin, may_add=may_add)
+            if command.is_offered_to(is_admin=is_admin, may_add=may_add, is_operator=is_operator)
         )
         return Reply(
             (

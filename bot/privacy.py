@@ -38,7 +38,11 @@ class Privacy:
     async def export(self, request: Request, presenter: Presenter) -> Reply:
         """All of it as files. Raises TooManyRequests: it counts as a picture."""
         await self._admission.admit(
-            request.requester, "picture", community=request.community, admin=request.is_admin
+            request.requester,
+            "picture",
+            community=request.community,
+            admin=request.is_admin,
+            address=request.address,
         )
         data = await self._contributions.personal(request.requester)
         remembered = await self._remembered(request.requester)

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 
 from bot.community_presenter import OperatorDefaults
 from bot.console import Terminal
-from bot.logs import configure
 from bot.roster import Roster
+from bot.specs import operators
 from config.settings import Settings, WrongSettingError
 from core.limits import Limits, Quota
 from core.search import Search, SearchRules
@@ -53,6 +53,7 @@ class Live:
     discord: Roster
     telegram: Roster
     configure_logs: Callable[[Settings], None]
+    change_operators: Callable[[frozenset[str]], None]
 
     @classmethod
     def rosters(cls, settings: Settings) -> tuple[Roster, Roster]:
@@ -70,6 +71,7 @@ class Live:
         self.defaults.cooldown_s = cooldowns(settings)
         self.discord.change(settings.discord.admins, settings.discord.adders)
         self.telegram.change(settings.telegram.admins, settings.telegram.adders)
+        self.change_operators(operators(settings))
         self.configure_logs(settings)
 
 
@@ -100,21 +102,6 @@ def search_rules(settings: Settings) -> SearchRules:
 def cooldowns(settings: Settings) -> Mapping[Any, float] | None:
     """The operator's pauses in seconds, None where quotas are off."""
     return settings.limits.cooldown_s if settings.limits.enabled else None
-
-
-def configure_logs(settings: Settings) -> None:
-    """Send the logs where and as these settings say, without any of their secrets."""
-    secrets = (
-        settings.web.token,
-        settings.discord.token,
-        settings.telegram.token,
-        settings.telegram.webhook_secret,
-    )
-    configure(
-        settings.logs.level,
-        settings.logs.format,
-        [secret.get_secret_value() for secret in secrets if secret],
-    )
 
 
 class Reloading:

@@ -42,7 +42,9 @@ class Request:
     person may add pictures without being an administrator. ``unasked`` marks a photo that
     nobody asked about, answered because the chat is set so: its reply has no parts where
     there is nothing worth saying (no close match, a quota, an unreadable file). ``adults``:
-    it is asked, and will be answered, where the platform lets adults alone in.
+    it is asked, and will be answered, where the platform lets adults alone in. ``address``:
+    the network address that it came from, where one may name itself anew; "" elsewhere.
+    ``is_operator``: the settings name the person among the administrators of the platform.
     """
 
     platform: str
@@ -60,6 +62,13 @@ class Request:
     may_add: bool = False
     unasked: bool = False
     adults: bool = False
+    address: str = ""
+    is_operator: bool = False
+
+    @property
+    def operates(self) -> bool:
+        """Whether an operator asks: one whom the settings name, or in the own web chat."""
+        return self.is_operator or (self.community == "web" and self.is_admin)
 
     @property
     def viewer(self) -> str:

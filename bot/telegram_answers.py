@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
 from dataclasses import replace
 
 from telegram.constants import ChatAction
@@ -12,21 +11,18 @@ from telegram.error import TelegramError
 from bot.definitions import CommandDefinition
 from bot.replies import Reply
 from bot.requests import Request
+from bot.telegram_limits import GroupTurns
 from bot.telegram_memory import Asked
 from bot.telegram_messages import PLATFORM, Heard, Place, channel_of, community_of, place_of
 from bot.telegram_service import Service
-
-# Messages of a group's minute that are left to what somebody asks for.
-_RESERVED = 5
 
 
 class Answers:
     """Answers messages that are meant for the bot, and photos where a chat wants that."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, turns: GroupTurns) -> None:
         self._service = service
-        # Answers that nobody asked for and that are under way, by chat.
-        self._offered: Counter[int] = Counter()
+        self._turns = turns
 
     async def answer(self, heard: Heard) -> None:
         """Answer one message, whatever goes wrong, or one photo that nobody asked about."""
@@ -41,7 +37,13 @@ class Answers:
         service.background.start(self._show_activity(place, heard.command))
         try:
             reply = await self._reply(request, heard)
-            await service.show(reply, place, asked, request)
+            if reply.error is not None and not self._turns.spare(place.chat_id):
+                return  # a chat that takes nothing more now gets no refusals
+            if not reply.parts:
+                return  # talk in a group that knows already that the bot shows nothing there
+            await self._turns.turn(place.chat_id, heard.speaker)
+            with self._turns.coming(place.chat_id):
+                await service.show(reply, place, asked, request)
         except TelegramError:
             raise
         except Exception as error:  # noqa: BLE001 - what went wrong is said in the chat
@@ -53,18 +55,12 @@ class Answers:
         service, chat_id = self._service, place.chat_id
         if not service.commands.answers_photos(request):
             return
-        coming = self._offered[chat_id] + 1
-        if not service.drawing.has_room(chat_id, coming + _RESERVED):
+        if not self._turns.spare(chat_id):
             return  # a busy group's messages belong to those who ask
-        self._offered[chat_id] = coming
-        try:
+        with self._turns.coming(chat_id):
             reply = await service.commands.handle(request)
             if reply.parts:
                 await service.show(reply, place, asked, request)
-        finally:
-            self._offered[chat_id] -= 1
-            if not self._offered[chat_id]:
-                del self._offered[chat_id]
 
     async def _reply(self, request: Request, heard: Heard) -> Reply:
         service, command, chat_id = self._service, heard.command, heard.message.chat.id

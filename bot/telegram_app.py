@@ -28,7 +28,7 @@ from bot.telegram_http import PollingRequest, bounded_request
 from bot.telegram_inline import Inline
 from bot.telegram_intake import Intake, Polling, TelegramApp
 from bot.telegram_jobs import Background, Following
-from bot.telegram_limits import PAUSES_S, GroupBudget, PatientLimiter
+from bot.telegram_limits import PAUSES_S, GroupBudget, GroupTurns, PatientLimiter
 from bot.telegram_memory import TelegramMemory
 from bot.telegram_menus import publish_menus
 from bot.telegram_photos import Photos
@@ -36,6 +36,7 @@ from bot.telegram_privacy import PrivacyMode
 from bot.telegram_rights import Rights
 from bot.telegram_sending import Sending
 from bot.telegram_service import Service
+from bot.telegram_shares import Shares
 from bot.telegram_updates import Updates
 from bot.telegram_webhook import Webhook, WebhookOptions
 from bot.thumbnails import Thumbnails
@@ -69,7 +70,8 @@ class TelegramOptions:
     ``<url>/file/bot<token>/<path>``. ``max_bytes`` bounds a posted picture. ``roster``
     names users. ``languages`` (ISO 639-1) get menus of their own. With a
     ``webhook`` Telegram calls us, else it is polled. ``at_once`` updates are answered at the
-    same time; the others wait. ``drain_s`` is how long a stop waits
+    same time, of each person and chat a share (:mod:`bot.telegram_shares`); the others wait.
+    ``drain_s`` is how long a stop waits
     for answers under way. The rest are pauses in seconds: after the last picture of an
     album, before an inline query counts as asked, between two edits of a progress (None:
     6 in groups, 1.5 in private chats), before each further attempt after a failure.
@@ -104,6 +106,7 @@ class TelegramAdapter:
         self._intake: Intake = Webhook(webhook) if webhook else Polling(self._polling)
         self._app: TelegramApp | None = None
         self._updates: Updates | None = None
+        self._shares = Shares(self._options.at_once)
         self._log = structlog.get_logger("telegram")
 
     async def start(self) -> None:
@@ -159,6 +162,8 @@ class TelegramAdapter:
     def unready(self) -> str | None:
         """Why no updates come in now, None where they do."""
         trouble = self._intake.trouble() if self._app is not None else "not connected"
+        if trouble is None and self._shares.full:
+            trouble = f"all {self._options.at_once} answers at a time are taken"
         return f"telegram: {trouble}" if trouble is not None else None
 
     @property
@@ -197,6 +202,7 @@ class TelegramAdapter:
     def _application(self) -> TelegramApp:
         options = self._options
         url = options.api_url.rstrip("/")
+        limiter = PatientLimiter(options.retry_pauses_s)
         app: TelegramApp = (
             ApplicationBuilder()
             .token(self._token)
@@ -204,12 +210,12 @@ class TelegramAdapter:
             .base_file_url(f"{url}/file/bot")
             .request(self._request)
             .get_updates_request(self._polling)
-            .rate_limiter(PatientLimiter(options.retry_pauses_s))
-            .concurrent_updates(options.at_once)
+            .rate_limiter(limiter)
+            .concurrent_updates(self._shares)
             .job_queue(None)
             .build()
         )
-        updates = self._updates = self._put_together(app.bot)
+        updates = self._updates = self._put_together(app.bot, limiter)
 
         async def take(update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
             await updates.take(update)
@@ -217,10 +223,10 @@ class TelegramAdapter:
         app.add_handler(TypeHandler(Update, take))
         return app
 
-    def _put_together(self, bot: ExtBot[Any]) -> Updates:
+    def _put_together(self, bot: ExtBot[Any], limiter: PatientLimiter) -> Updates:
         parts, options = self._parts, self._options
         photos = Photos(bot, parts.library, parts.thumbnails, parts.memory)
-        sending = Sending(bot, GroupBudget(parts.clock))
+        sending = Sending(bot, GroupBudget(parts.clock), limiter)
         drawing = Drawing(bot, photos, parts.sheets, parts.memory, sending)
         rights = Rights(bot, parts.clock, roster=options.roster)
         service = Service(
@@ -239,7 +245,7 @@ class TelegramAdapter:
         return Updates(
             service,
             Albums(parts.clock, quiet_s=options.album_quiet_s),
-            answers=Answers(service),
+            answers=Answers(service, GroupTurns(sending.has_room, parts.clock)),
             buttons=Buttons(service),
             inline=Inline(service, photos, settle_s=options.inline_settle_s),
             chats=Chats(parts.commands.contributions, rights),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +23,10 @@ GROUP_MESSAGES = 20
 _MINUTE_S = 60.0
 _RETRIES = 4
 _CHATS = 10_000
+# Messages of a group's minute that are left to those who had fewer than three answers in it.
+_RESERVED = 5
+_FEW = 3
+_LOOK_EVERY_S = 0.5
 PAUSES_S = (0.3, 1.0, 3.0)
 """Seconds before each further attempt after a failed connection or a 5xx."""
 
@@ -52,6 +57,49 @@ class GroupBudget:
         since = self._clock.monotonic() - _MINUTE_S
         spent = sum(time > since for time in self._sent.get(chat_id, ()))
         return chat_id > 0 or spent + messages <= GROUP_MESSAGES
+
+
+class GroupTurns:
+    """Whose answer goes out next in a group.
+
+    The last five messages of each minute are left to people who had fewer than three answers
+    in it: whoever floods a group waits for room, and nobody else behind them. ``has_room``
+    tells whether a chat takes so many more messages now.
+    """
+
+    def __init__(
+        self, has_room: Callable[[int, int], bool], clock: Clock, *, remembered: int = _CHATS
+    ) -> None:
+        self._has_room = has_room
+        self._clock = clock
+        self._answered: LRUCache[tuple[int, int], deque[float]] = LRUCache(remembered)
+        self._coming: Counter[int] = Counter()
+
+    def spare(self, chat_id: int) -> bool:
+        """Whether a chat has room for what nobody misses: refusals, answers unasked."""
+        return self._has_room(chat_id, self._coming[chat_id] + 1 + _RESERVED)
+
+    async def turn(self, chat_id: int, person: int) -> None:
+        """Return once a person's answer may go out; in private that is now."""
+        if chat_id > 0:
+            return
+        times = self._answered.setdefault((chat_id, person), deque(maxlen=_FEW))
+        while len(times) == _FEW and self._clock.monotonic() - times[0] < _MINUTE_S:
+            if self.spare(chat_id):
+                break
+            await asyncio.sleep(_LOOK_EVERY_S)
+        times.append(self._clock.monotonic())
+
+    @contextmanager
+    def coming(self, chat_id: int) -> Iterator[None]:
+        """While an answer is on its way to a chat."""
+        self._coming[chat_id] += 1
+        try:
+            yield
+        finally:
+            self._coming[chat_id] -= 1
+            if not self._coming[chat_id]:
+                del self._coming[chat_id]
 
 
 class PatientLimiter(AIORateLimiter):
@@ -114,6 +162,10 @@ class PatientLimiter(AIORateLimiter):
                 # A tenth more: Telegram rounds, and a call that is too early costs another wait.
                 self._free_at[chat] = time.monotonic() + wait + 0.1
         raise AssertionError("unreachable")
+
+    def holds_up(self, chat: object) -> bool:
+        """Whether a chat has to wait after a 429."""
+        return bool(self._free_at.get(chat, 0.0) > time.monotonic())
 
     async def _until_free(self, chat: object) -> None:
         # Whoever waited with us may have been refused once more: look again.

@@ -54,8 +54,12 @@ class Rights:
         A question to Telegram takes longer than a search, so it is asked only where the
         answer decides. Raises Unavailable where Telegram is silent.
         """
-        request = replace(request, may_add=speaker in self._roster.adders)
-        if who == "all" or (who == "adder" and request.may_add):
+        request = replace(
+            request,
+            may_add=speaker in self._roster.adders,
+            is_operator=speaker in self._roster.admins,
+        )
+        if who in {"all", "operator"} or (who == "adder" and request.may_add):
             return request
         return replace(request, is_admin=await self.administers(speaker, chat_id))
 

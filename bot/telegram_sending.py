@@ -15,7 +15,7 @@ from telegram import (
 )
 
 from bot.replies import Button, Document
-from bot.telegram_limits import GroupBudget
+from bot.telegram_limits import GroupBudget, PatientLimiter
 from bot.telegram_messages import Place
 from bot.telegram_text import CAPTION_UNITS, MESSAGE_UNITS, cut
 
@@ -26,13 +26,14 @@ _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 class Sending:
     """Sends one thing at a time. Raises what Telegram raises."""
 
-    def __init__(self, bot: Bot, budget: GroupBudget) -> None:
+    def __init__(self, bot: Bot, budget: GroupBudget, limiter: PatientLimiter) -> None:
         self._bot = bot
         self._budget = budget
+        self._limiter = limiter
 
     def has_room(self, chat_id: int, messages: int) -> bool:
-        """Whether a chat takes so many more messages in this minute."""
-        return self._budget.has_room(chat_id, messages)
+        """Whether a chat takes so many more messages in this minute, and takes any now."""
+        return self._budget.has_room(chat_id, messages) and not self._limiter.holds_up(chat_id)
 
     async def text(
         self, text: str, place: Place, keyboard: InlineKeyboardMarkup | None = None

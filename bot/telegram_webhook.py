@@ -6,9 +6,6 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
-import os
-import re
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,14 +15,16 @@ from aiohttp import web
 from telegram import Bot, Update, WebhookInfo
 from telegram.error import BadRequest, TelegramError
 
+from bot.http_listener import Listener
+from bot.http_server import ConnectionLimits, Runner
+from bot.kept_secrets import SECRET, kept_secret
 from bot.telegram_intake import ALLOWED_UPDATES, TelegramApp
+from bot.telegram_shares import Shares
 from core.errors import SettingsError, Unavailable
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the name of a header
 """Where Telegram sends the secret (Bot API, "setWebhook")."""
 
-# What Telegram takes as a secret; shorter ones could be guessed.
-_SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")
 _PATH_LETTERS = 40
 # A message has 4,096 characters and a keyboard at most 100 buttons: some 50 kB.
 _MAX_BODY = 2**20
@@ -41,6 +40,7 @@ class WebhookOptions:
     reverse proxy serves it. ``secret`` takes 16 to 256 letters, digits, ``_`` or ``-``;
     without one, the one in ``secret_file`` is used, or made. Every ``check_s`` seconds
     Telegram is asked whether the webhook stands and whether it gets through.
+    ``connections`` None are as many as this process's descriptors allow.
     """
 
     url: str
@@ -49,6 +49,7 @@ class WebhookOptions:
     secret: str | None = None
     secret_file: Path | None = None
     check_s: float = 60.0
+    connections: ConnectionLimits | None = None
 
 
 class Webhook:
@@ -62,7 +63,8 @@ class Webhook:
         self._options = options
         self._app: TelegramApp | None = None
         self._secret = b""
-        self._runner: web.AppRunner | None = None
+        self._listener: Listener | None = None
+        self._runner: Runner | None = None
         self._checking: asyncio.Task[None] | None = None
         self._trouble: str | None = "the webhook is not set"
         self._log = structlog.get_logger("telegram")
@@ -90,6 +92,9 @@ class Webhook:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._checking
             self._checking = None
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -111,8 +116,13 @@ class Webhook:
     async def _choose_secret(self) -> str:
         secret = self._options.secret
         if secret is None:
-            return await asyncio.to_thread(kept_secret, self._options.secret_file)
-        if not _SECRET.fullmatch(secret):
+            return await asyncio.to_thread(
+                kept_secret,
+                self._options.secret_file,
+                what="The webhook's secret",
+                remedy="Make the data folder writable, or set telegram.webhook_secret.",
+            )
+        if not SECRET.fullmatch(secret):
             raise SettingsError(
                 "telegram.webhook_secret cannot be used.",
                 remedy="Choose 16 to 256 letters, digits, _ or -, or leave it out.",
@@ -123,16 +133,17 @@ class Webhook:
         routes = web.Application(client_max_size=_MAX_BODY)
         # A proxy may pass on the whole path, or what is left of it.
         routes.router.add_post(f"/{{rest:(?:.*/)?}}{self._name}", self._take)
-        self._runner = web.AppRunner(routes, access_log=None, shutdown_timeout=_DRAIN_S)
-        await self._runner.setup()
-        host, port = self._options.host, self._options.port
-        try:
-            await web.TCPSite(self._runner, host, port).start()
-        except (OSError, OverflowError) as error:
-            raise SettingsError(
-                f"Telegram's webhook cannot listen on {host}, port {port}: {error}.",
-                remedy="Choose others with telegram.webhook_host and telegram.webhook_port.",
-            ) from error
+        options = self._options
+        self._listener = await Listener.open(
+            options.host,
+            options.port,
+            who="Telegram's webhook",
+            settings="telegram.webhook_host and telegram.webhook_port",
+        )
+        runner = Runner(routes, options.connections, shutdown_timeout=_DRAIN_S)
+        await runner.setup()
+        self._runner = runner
+        await self._listener.serve(runner)
 
     async def _publish(self, bot: Bot) -> None:
         try:
@@ -156,8 +167,9 @@ class Webhook:
         if not hmac.compare_digest(given, self._secret):
             return web.Response(status=401)
         assert self._app is not None
-        processor = self._app.update_processor
-        if processor.current_concurrent_updates >= processor.max_concurrent_updates:
+        shares = self._app.update_processor
+        assert isinstance(shares, Shares)
+        if shares.full:
             # Telegram keeps what is not accepted, and sends it again.
             return web.Response(status=503, headers={"Retry-After": "1"})
         try:
@@ -199,31 +211,3 @@ class Webhook:
             if failed and info.pending_update_count
             else None
         )
-
-
-def kept_secret(file: Path | None) -> str:
-    """The secret of a file that only its owner may read, made where there is none.
-
-    Without a file it is a new one each time. Raises SettingsError where the file can
-    neither be read nor written.
-    """
-    made = secrets.token_urlsafe(32)
-    if file is None:
-        return made
-    try:
-        with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):
-            kept = file.read_text("ascii").strip()
-            if _SECRET.fullmatch(kept):
-                file.chmod(0o600)
-                return kept
-        fresh = file.with_name(f"{file.name}.new")
-        fresh.unlink(missing_ok=True)
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-            out.write(made)
-        fresh.replace(file)
-    except OSError as error:
-        raise SettingsError(
-            f"The webhook's secret cannot be kept in {file}: {error.strerror}.",
-            remedy="Make the data folder writable, or set telegram.webhook_secret.",
-        ) from error
-    return made

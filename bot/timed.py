@@ -51,6 +51,15 @@ class TimedLibrary:
         self._library = library
         self._stages = stages
 
+    @property
+    def names(self) -> Sequence[str]:
+        """See the port."""
+        return self._library.names
+
+    def shares(self, collection: str, community: str) -> bool:
+        """See the port."""
+        return self._library.shares(collection, community)
+
     def visible(self, community: str) -> Sequence[str]:
         """See the port."""
         return self._library.visible(community)

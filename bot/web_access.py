@@ -12,11 +12,17 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from cachetools import TTLCache
 
-from core.errors import Forbidden, InvalidRequest, SettingsError, TooManyRequests
+from bot.web_sessions import is_encrypted
+from config.addresses import is_loopback
+from core.errors import Forbidden, InvalidRequest, ProxyNeedsToken, SettingsError, TooManyRequests
 from core.ports import Clock
 
 COOKIE = "tangerine"
 
+_ALIVE = "/healthz"
+# Headers that proxies and tunnels add (RFC 7239, RFC 9110 7.6.3, and what came before them).
+_HANDED_ON = frozenset({"forwarded", "x-real-ip", "via"})
+_HANDED_ON_FOR = "x-forwarded-"
 _OPEN_PATHS = frozenset({"/", "/healthz", "/readyz"})
 _OPEN_PREFIXES = ("/static/", "/p/")
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
@@ -25,16 +31,14 @@ _WRONG_TOKENS = 10
 _WRONG_S = 60.0
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a server on this address is reached from this machine only."""
-    return host in {"localhost", "::1"} or host.startswith("127.")
-
-
 class Access:
     """Decides before anything else happens whether a request is answered.
 
-    - Names: a server on loopback answers only to its own names (and ``allowed_hosts``),
-      so that a web site whose name points to 127.0.0.1 cannot read it (DNS rebinding).
+    - Names: a server on loopback without a token answers only to its own names (and
+      ``allowed_hosts``), so that a web site whose name points to 127.0.0.1 cannot read it
+      (DNS rebinding). With a token such a site has no cookie, and proxies hand on any name.
+    - Proxies: what a proxy or tunnel hands on comes from anywhere, so that it is refused
+      where no token is set, however it is reached.
     - Origins: browsers name the page that sends a request; only our own may.
     - Token: where one is set, everything but the empty page and the health routes needs
       it, as ``Authorization: Bearer`` or as the cookie that :meth:`log_in` gives out.
@@ -60,7 +64,7 @@ class Access:
         self._now = now
         self._wrong: TTLCache[str, int] = TTLCache(10_000, _WRONG_S, clock.monotonic)
         names = {name.lower().strip("[]") for name in allowed_hosts}
-        if is_loopback(host):
+        if is_loopback(host) and not token:
             names |= {"localhost", "127.0.0.1", "::1", host}
         self._names = frozenset(names)
 
@@ -71,6 +75,7 @@ class Access:
         @web.middleware
         async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
             self._check_name(request)
+            self._check_proxy(request)
             self._check_origin(request)
             self._check_token(request)
             return await handler(request)
@@ -92,7 +97,7 @@ class Access:
             path="/",
             httponly=True,
             samesite="Strict",
-            secure=request.secure or request.headers.get("X-Forwarded-Proto") == "https",
+            secure=is_encrypted(request),
         )
 
     def _check_name(self, request: web.Request) -> None:
@@ -100,6 +105,16 @@ class Access:
             raise Forbidden(
                 "This server does not answer to that host name.",
                 remedy="Open it as http://127.0.0.1 or http://localhost with its port.",
+            )
+
+    def _check_proxy(self, request: web.Request) -> None:
+        if self._token is not None or request.path == _ALIVE:
+            return
+        names = {name.lower() for name in request.headers}
+        if names & _HANDED_ON or any(name.startswith(_HANDED_ON_FOR) for name in names):
+            raise ProxyNeedsToken(
+                "A proxy or tunnel handed this request on, and no token protects this chat.",
+                remedy="Set TANGERINE_WEB_TOKEN; docs/running.md shows how.",
             )
 
     def _check_origin(self, request: web.Request) -> None:
@@ -132,6 +147,9 @@ class Access:
             )
 
     def _check_given(self, given: str, remote: str) -> None:
+        # The right one first: whoever guesses behind the same address locks nobody out.
+        if hmac.compare_digest(given.encode(), (self._token or "").encode()):
+            return
         wrong = self._wrong.get(remote, 0)
         if wrong >= _WRONG_TOKENS:
             raise TooManyRequests(
@@ -139,11 +157,8 @@ class Access:
                 remedy="Try again in a minute.",
                 retry_after=_WRONG_S,
             )
-        if not hmac.compare_digest(given.encode(), (self._token or "").encode()):
-            self._wrong[remote] = wrong + 1
-            raise Forbidden(
-                "That token is wrong.", remedy="Ask the operator for TANGERINE_WEB_TOKEN."
-            )
+        self._wrong[remote] = wrong + 1
+        raise Forbidden("That token is wrong.", remedy="Ask the operator for TANGERINE_WEB_TOKEN.")
 
     def _is_proof(self, cookie: str) -> bool:
         expires, _, proof = cookie.partition(".")

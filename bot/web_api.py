@@ -13,6 +13,7 @@ from bot.definitions import MAX_COUNT
 from bot.ports import Counters
 from bot.views import classify_view, describe_view, grid_view
 from bot.web_forms import Form, Forms, whole_number
+from bot.web_sessions import requester
 from core.browsing import Browser
 from core.errors import NoPicture
 from core.limits import Kind
@@ -26,11 +27,6 @@ _MAX_COUNT = 100
 """Hits of one answer: the chat has room for a few, a grid for many."""
 
 _MAX_OFFSET = 5000
-
-
-def requester(request: web.Request) -> str:
-    """Whom a request counts for: the address it comes from."""
-    return f"web:{request.remote}"
 
 
 class ApiRoutes:
@@ -68,14 +64,15 @@ class ApiRoutes:
         query = request.query
         k, offset = self._page(query.get("k", ""), query.get("offset", ""))
         await self._admit(request, "find", "text")
-        result = await self._search.find(
-            query.get("q", ""),
-            community=COMMUNITY,
-            collection=query.get("collection") or None,
-            k=k,
-            offset=offset,
-            exclude=query.get("exclude") or None,
-        )
+        async with self._forms.turn(request):
+            result = await self._search.find(
+                query.get("q", ""),
+                community=COMMUNITY,
+                collection=query.get("collection") or None,
+                k=k,
+                offset=offset,
+                exclude=query.get("exclude") or None,
+            )
         return await self._grid(result)
 
     async def similar(self, request: web.Request) -> web.Response:
@@ -142,7 +139,11 @@ class ApiRoutes:
     async def _admit(self, request: web.Request, command: str, kind: Kind) -> None:
         self._counters.request(PLATFORM, command)
         await self._admission.admit(
-            requester(request), kind, community=COMMUNITY, admin=self._admin
+            requester(request),
+            kind,
+            community=COMMUNITY,
+            admin=self._admin,
+            address=request.remote or "",
         )
 
     def _page(self, k: str, offset: str) -> tuple[int, int]:

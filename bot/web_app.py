@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -12,6 +14,9 @@ from bot.admission import Admission
 from bot.commands import Commands
 from bot.community_presenter import OperatorDefaults
 from bot.failures import Failures
+from bot.http_listener import Listener
+from bot.http_server import ConnectionLimits, Runner, refuse_encoded
+from bot.kept_secrets import kept_secret
 from bot.ports import Counters, Readiness, Tracer
 from bot.presenter import Presenter
 from bot.thumbnails import Thumbnails
@@ -23,9 +28,9 @@ from bot.web_chat import ChatRoutes
 from bot.web_documents import Documents
 from bot.web_errors import ErrorMiddleware, add_security_headers
 from bot.web_forms import Forms
-from bot.web_listening import Listener
 from bot.web_map import MapRoutes
 from bot.web_pictures import PictureRoutes
+from bot.web_sessions import Sessions
 from core.browsing import Browser
 from core.ports import Clock, Library
 from core.search import Search
@@ -38,7 +43,9 @@ class WebOptions:
     ``port`` 0 takes any free one. ``token`` is required where ``host`` is not loopback;
     ``allowed_hosts`` are further names under which it is reached, as behind a proxy.
     ``admin``: whether people here are administrators. ``max_bytes``: of one picture.
-    ``timeout_s``: of one request, its body included.
+    ``timeout_s``: of one request, its body included, until the answer begins.
+    ``session_file`` keeps the key of the sessions; without one they end with the program.
+    ``connections`` None are as many as this process's descriptors allow.
     """
 
     host: str = "127.0.0.1"
@@ -48,6 +55,8 @@ class WebOptions:
     admin: bool = True
     max_bytes: int = 10 * 2**20
     timeout_s: float = 30.0
+    session_file: Path | None = None
+    connections: ConnectionLimits | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +78,11 @@ class WebParts:
     tracer: Tracer = field(default_factory=NoTracer)
 
 
-def build_web_app(parts: WebParts, options: WebOptions) -> web.Application:
-    """The aiohttp application. Raises SettingsError for an open address without a token."""
+def build_web_app(parts: WebParts, options: WebOptions, session_key: str) -> web.Application:
+    """The aiohttp application; ``session_key`` signs what browsers are known again by.
+
+    Raises SettingsError for an open address without a token.
+    """
     access = Access(
         parts.clock,
         host=options.host,
@@ -82,9 +94,16 @@ def build_web_app(parts: WebParts, options: WebOptions) -> web.Application:
     )
     forms = Forms(max_bytes=options.max_bytes)
     app = web.Application(
-        middlewares=[errors.middleware, access.middleware], client_max_size=forms.max_body
+        middlewares=[
+            errors.middleware,
+            refuse_encoded,
+            access.middleware,
+            Sessions(session_key).middleware,
+        ],
+        client_max_size=forms.max_body,
     )
     app.on_response_prepare.append(add_security_headers)
+    app.on_response_prepare.append(errors.begin)
     documents = Documents(parts.clock)
     documents.add_to(app)
     ChatRoutes(
@@ -171,17 +190,25 @@ class WebAdapter:
         return listener.url
 
     async def start(self) -> None:
-        """Listen. Raises SettingsError where the address is taken or not ours."""
+        """Listen.
+
+        Raises SettingsError where the address is taken or not ours, or no key can be kept.
+        """
         options = self._options
         listener = self._listener
         if listener is None:
             listener = self._own = await Listener.open(options.host, options.port)
-        runner = web.AppRunner(
-            build_web_app(self._parts, options),
+        key = await asyncio.to_thread(
+            kept_secret,
+            options.session_file,
+            what="The key of the web chat's sessions",
+            remedy="Make the data folder writable.",
+        )
+        runner = Runner(
+            build_web_app(self._parts, options, key),
+            options.connections,
             # A client that left needs no answer: its search is cancelled.
             handler_cancellation=True,
-            # The access log would name what was asked.
-            access_log=None,
             shutdown_timeout=self._drain_s,
         )
         await runner.setup()

@@ -13,11 +13,12 @@ from bot.presenter import Presenter
 from bot.replies import Reply
 from bot.requests import InMemory, Request
 from bot.web_access import Access
-from bot.web_api import COMMUNITY, PLATFORM, requester
+from bot.web_api import COMMUNITY, PLATFORM
 from bot.web_documents import Documents
 from bot.web_forms import Forms
 from bot.web_json import progress_json, reply_json
 from bot.web_page import StaticFiles, tagged, wanted_language
+from bot.web_sessions import requester
 from bot.words import Words
 from core.ports import Library
 
@@ -100,7 +101,7 @@ class ChatRoutes:
                         "summary": words.summary(command),
                     }
                     for command in COMMANDS
-                    if command.is_for(is_admin=self._admin, may_add=False)
+                    if command.is_offered_to(is_admin=self._admin, may_add=False)
                 ],
             }
         )
@@ -148,6 +149,7 @@ class ChatRoutes:
             platform=PLATFORM,
             community=COMMUNITY,
             requester=requester(request),
+            address=request.remote or "",
             is_admin=self._admin,
             locale=self._words(request).locale,
             text=text,

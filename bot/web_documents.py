@@ -8,7 +8,7 @@ from aiohttp import web
 from cachetools import TTLCache
 
 from bot.replies import Document
-from bot.web_api import requester
+from bot.web_sessions import requester
 from core.errors import NotFound
 from core.ports import Clock
 

@@ -41,6 +41,10 @@ _STATUS: tuple[tuple[type[TangerineError], int], ...] = (
     (Unavailable, 503),
 )
 
+# How long a request may take until its answer begins; nothing once it has begun.
+_DEADLINE = web.RequestKey("deadline", asyncio.Timeout)
+_BEGUN = web.RequestKey("begun", bool)
+
 _HTTP_CODES = {403: "forbidden", 404: "not_found", 405: "invalid_request", 413: "too_large"}
 
 # Nothing but our own files runs, loads or frames the page; pictures of a message that is
@@ -79,7 +83,10 @@ def error_response(status: int, info: ErrorInfo) -> web.Response:
 class ErrorMiddleware:
     """Turns whatever a handler raises into JSON, and bounds how long it may take.
 
-    ``timeout_s``: seconds for a whole request, the reading of its body included.
+    ``timeout_s``: seconds until the answer begins, the reading of the request's body included.
+    An answer that has begun gets no other one inside it: what goes wrong then ends the
+    connection, so that whoever reads it knows that it is not whole. How long a client may take
+    to read it is the connection's affair (:mod:`bot.http_server`).
     """
 
     def __init__(
@@ -109,6 +116,14 @@ class ErrorMiddleware:
 
         return answer
 
+    async def begin(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Signal handler: note that an answer begins."""
+        del response
+        request[_BEGUN] = True
+        deadline = request.get(_DEADLINE)
+        if deadline is not None:
+            deadline.reschedule(None)
+
     async def _told(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         started = time.perf_counter()
         resource = request.match_info.route.resource
@@ -129,24 +144,39 @@ class ErrorMiddleware:
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await self._in_time(request, handler)
-        except web.HTTPException as error:
-            if error.status < 400:  # noqa: PLR2004 - redirects are answers
-                raise
+        except Exception as error:
+            if request.get(_BEGUN):
+                return self._cut(request, error)
+            if isinstance(error, web.HTTPException) and error.status < 400:  # noqa: PLR2004
+                raise  # redirects are answers
+            return self._explained(request, error)
+
+    def _explained(self, request: web.Request, error: Exception) -> web.Response:
+        if isinstance(error, web.HTTPException):
             code = _HTTP_CODES.get(error.status, "invalid_request")
             info = ErrorInfo(code, f"{error.status} {error.reason}.", "")
             response = error_response(error.status, info)
             if "Allow" in error.headers:
                 response.headers["Allow"] = error.headers["Allow"]
+            if error.keep_alive is False:
+                response.force_close()
             return response
-        except TangerineError as error:
+        if isinstance(error, TangerineError):
             info = self._failures.explain(error, self._words(request))
             return error_response(status_of(error), info)
-        except Exception as error:  # noqa: BLE001 - the last line: every failure is answered
-            if isinstance(error, ConnectionError) and _is_gone(request):
-                return web.Response(status=400)
+        if isinstance(error, ConnectionError) and _is_gone(request):
+            return web.Response(status=400)
+        asked = request.query.values()
+        info = self._failures.explain(error, self._words(request), asked=asked, platform="web")
+        return error_response(500, info)
+
+    def _cut(self, request: web.Request, error: Exception) -> web.StreamResponse:
+        if not (isinstance(error, ConnectionError) and _is_gone(request)):
             asked = request.query.values()
-            info = self._failures.explain(error, self._words(request), asked=asked, platform="web")
-            return error_response(500, info)
+            self._failures.explain(error, self._words(request), asked=asked, platform="web")
+            if request.transport is not None:
+                request.transport.abort()
+        return web.Response(status=500)  # to a connection that is closed: nobody gets it
 
     def _words(self, request: web.Request) -> Words:
         return self._presenters(wanted_language(request)).words
@@ -155,7 +185,11 @@ class ErrorMiddleware:
         deadline = asyncio.timeout(self._timeout_s)
         try:
             async with deadline:
-                return await handler(request)
+                request[_DEADLINE] = deadline
+                try:
+                    return await handler(request)
+                finally:
+                    del request[_DEADLINE]
         except TimeoutError:
             if not deadline.expired():
                 raise

@@ -15,12 +15,13 @@ from bot.commands import Commands
 from bot.map_painter import PALETTE
 from bot.presenter import Presenter
 from bot.requests import Request
-from bot.web_api import COMMUNITY, PLATFORM, requester
+from bot.web_api import COMMUNITY, PLATFORM
 from bot.web_forms import whole_number
 from bot.web_page import wanted_language
+from bot.web_sessions import requester
 from bot.words import Words
-from core.groups import MAX_GROUPS
 from core.mapping import CollectionMap, Mark
+from core.offered import MAX_GROUPS
 from core.ports import Library
 
 _CAPTION = 100
@@ -89,6 +90,7 @@ class MapRoutes:
             platform=PLATFORM,
             community=COMMUNITY,
             requester=requester(request),
+            address=request.remote or "",
             is_admin=self._admin,
             locale=words.locale,
         )

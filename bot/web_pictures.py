@@ -99,6 +99,8 @@ class PictureRoutes:
             while left and (chunk := await asyncio.to_thread(file.read, min(_CHUNK, left))):
                 left -= len(chunk)
                 await response.write(chunk)
+            if left:
+                raise NotFound("The file of that picture was cut short.", remedy="Ask again.")
             await response.write_eof()
             return response
         finally:

@@ -6,9 +6,10 @@ from html import escape
 
 from aiohttp import web
 
+from bot.http_listener import Listener
+from bot.http_server import Runner
 from bot.ports import Readiness
 from bot.web_errors import add_security_headers
-from bot.web_listening import Listener
 
 # A browser that came early asks again by itself; probes and programs are told the same.
 _AGAIN_S = 5
@@ -30,7 +31,7 @@ class WaitingRoom:
         app.router.add_get("/p/{id}", self._page)
         app.router.add_route("*", "/{path:.*}", self._not_yet)
         app.on_response_prepare.append(add_security_headers)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        self._runner = Runner(app, shutdown_timeout=1.0)
 
     async def start(self) -> None:
         """Answer from now on."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gettext
 
+from bot.access_words import AccessWords
 from bot.community_words import CommunityWords
 from bot.contribution_words import ContributionWords
 from bot.definitions import CommandDefinition, Option
@@ -19,6 +20,7 @@ from bot.moderation_words import ModerationWords
 from bot.privacy_words import PrivacyWords
 from bot.views import engine_of
 from core.errors import (
+    CommunityUnknown,
     ReindexRunning,
     TangerineError,
     Unavailable,
@@ -41,6 +43,7 @@ class Words:
         self._ = translations.gettext
         self._n = translations.ngettext
         self.contributions = ContributionWords(translations, self.formats)
+        self.access = AccessWords(translations)
         self.community = CommunityWords(translations, self.formats)
         self.map = MapWords(translations, self.formats)
         self.moderation = ModerationWords(translations, self.formats)
@@ -312,6 +315,8 @@ class Words:
             # Elsewhere remedies are general; here only the names help.
             names = ", ".join(error.known[:NAMED])
             remedy = self._("There are: {labels}").format(labels=names)
+        if isinstance(error, CommunityUnknown) and error.community:
+            return self.access.unknown(error.community)
         if self._english and not error.for_operator:
             return error.message or cause, error.remedy or remedy
         # One second is the default of errors that do not know how long; a reindex has no end

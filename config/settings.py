@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SecretStr,
@@ -24,12 +26,16 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     InitSettingsSource,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
     TomlConfigSettingsSource,
 )
+
+from config.addresses import is_loopback
 
 # The short names of the command-line contract, and the setting each of them stands for.
 SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -51,6 +57,10 @@ _DEFAULT_COLLECTION = "default"
 _MIB = 2**20
 
 
+_SHORTEST_TOKEN = 16
+_MAKING_ONE = "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+
+
 class WrongSettingError(ValueError):
     """A setting is wrong; the text is one line: the setting, its value, what is allowed."""
 
@@ -59,23 +69,43 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _listed(value: Any) -> Any:
+    # An environment variable holds one text: names separated by commas.
+    if not isinstance(value, str):
+        return value
+    return tuple(name.strip() for name in value.split(",") if name.strip())
+
+
+def _known_kinds(value: tuple[str, ...]) -> tuple[str, ...]:
+    for community in value:
+        if community not in {"*", "web"} and not COMMUNITY.fullmatch(community):
+            raise ValueError(
+                f"{community!r}: use web, discord:<server id>, telegram:<chat id>, or * for "
+                "everybody who finds the bot"
+            )
+    return value
+
+
+COMMUNITY = re.compile(r"discord:[0-9]+|telegram:-?[0-9]+")
+"""The name of a community on a platform."""
+
+Communities = Annotated[
+    tuple[str, ...], BeforeValidator(_listed), AfterValidator(_known_kinds), NoDecode
+]
+"""Who may search a collection. From the environment: separated by commas."""
+
+
 class Collection(_Section):
     """A named set of pictures and who may search it."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
     folder: Path
-    communities: tuple[str, ...] = ("*",)
+    communities: Communities = ("web",)
 
-    @field_validator("communities")
-    @classmethod
-    def _known_kinds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for community in value:
-            kind, _, identifier = community.partition(":")
-            if community not in {"*", "web"} and not (
-                kind in {"discord", "telegram"} and identifier.lstrip("-").isdigit()
-            ):
-                raise ValueError("use *, web, discord:<server id> or telegram:<chat id>")
-        return value
+    @property
+    def is_named(self) -> bool:
+        """Whether somebody has written down who may search it, rather than left it out."""
+        return "communities" in self.model_fields_set
 
 
 class Encoder(_Section):
@@ -120,6 +150,9 @@ class Index(_Section):
         ge=0,
         le=1,
         description="pictures gone at once without --confirm-removals, where 20 or more are",
+    )
+    reindex_cooldown_s: float = Field(
+        600.0, ge=0, le=86_400, description="seconds between two /reindex of a collection in chats"
     )
 
 
@@ -176,6 +209,15 @@ class Uploads(_Section):
         le=100_000,
         description="of one community in one collection; 0 = nobody may add any",
     )
+    max_pictures_total: int = Field(
+        20_000, ge=0, le=10_000_000, description="of all communities together"
+    )
+    max_total_mb: int = Field(
+        20_480, ge=0, le=100_000_000, description="MiB of all their files together"
+    )
+    min_free_mb: int = Field(
+        1024, ge=0, le=100_000_000, description="MiB that stay free on the disk"
+    )
 
 
 class Web(_Section):
@@ -185,8 +227,19 @@ class Web(_Section):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8080, ge=0, le=65_535, description="0 = any free port")
     token: SecretStr | None = Field(
-        None, description="bearer token; required where the host is not loopback"
+        None,
+        description="bearer token of 16 characters or more; required where the host is not "
+        "loopback",
     )
+
+    @field_validator("token")
+    @classmethod
+    def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and 0 < len(value.get_secret_value()) < _SHORTEST_TOKEN:
+            raise ValueError(
+                f"use {_SHORTEST_TOKEN} characters or more; this makes one: {_MAKING_ONE}"
+            )
+        return value
 
 
 class Discord(_Section):
@@ -269,6 +322,9 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(Path("data"), description="folder of catalogue, index and models")
     gallery: Path | None = Field(None, description="folder of the default collection")
+    communities: Communities = Field(
+        ("web",), description="who may search the default collection; * = everybody"
+    )
     model: str = Field(
         "openai/clip-vit-base-patch32", description="hub name, local folder, or mini"
     )
@@ -309,12 +365,9 @@ class Settings(BaseSettings):
         if self.gallery is None:
             return self.collections
         default = Collection(name=_DEFAULT_COLLECTION, folder=self.gallery)
+        if "communities" in self.model_fields_set:
+            default = default.model_copy(update={"communities": self.communities})
         return (default, *self.collections)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach a server that listens on ``host``."""
-    return host in {"localhost", "::1"} or host.startswith("127.")
 
 
 def config_file(config: Path | None = None) -> Path | None:
@@ -323,14 +376,18 @@ def config_file(config: Path | None = None) -> Path | None:
     return config or (Path(named) if named else None)
 
 
-def load(config: Path | None = None, **overrides: Any) -> Settings:
+def load(
+    config: Path | None = None, *, environ: Mapping[str, str] | None = None, **overrides: Any
+) -> Settings:
     """Read the settings: ``overrides`` > environment > TOML file > defaults.
 
     ``config`` defaults to ``TANGERINE_CONFIG``; an override that is None does not count.
+    ``environ`` is another program's environment: its ``config`` has been looked for already.
     Raises WrongSettingError.
     """
-    path = config_file(config)
-    _refuse_unknown(os.environ)
+    path = config_file(config) if environ is None else config
+    variables = os.environ if environ is None else environ
+    _refuse_unknown(variables)
 
     class Loaded(Settings):
         @classmethod
@@ -342,9 +399,10 @@ def load(config: Path | None = None, **overrides: Any) -> Settings:
             dotenv_settings: PydanticBaseSettingsSource,
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            del dotenv_settings, file_secret_settings
-            short = InitSettingsSource(settings_cls, _short_names(os.environ))
-            return init_settings, env_settings, short, _toml(settings_cls, path)
+            del env_settings, dotenv_settings, file_secret_settings
+            named = _Environment(settings_cls, variables)
+            short = InitSettingsSource(settings_cls, _short_names(variables))
+            return init_settings, named, short, _toml(settings_cls, path)
 
     try:
         return Loaded(**{k: v for k, v in overrides.items() if v is not None})
@@ -354,6 +412,14 @@ def load(config: Path | None = None, **overrides: Any) -> Settings:
         raise WrongSettingError(
             f"{error}; {error.__cause__ or 'see config/default.toml'}"
         ) from None
+
+
+class _Environment(EnvSettingsSource):
+    """Settings by their long names, from any environment."""
+
+    def __init__(self, settings_cls: type[BaseSettings], environ: Mapping[str, str]) -> None:
+        super().__init__(settings_cls)
+        self.env_vars = {name.lower(): value for name, value in environ.items() if value}
 
 
 def _toml(settings_cls: type[BaseSettings], path: Path | None) -> PydanticBaseSettingsSource:

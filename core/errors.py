@@ -22,6 +22,10 @@
     │       └── DecodingFailed        the worker ran out of time or memory, or died
     ├── NotFound              no such picture or collection (or not for this community)
     ├── Forbidden             the community or person may not do this
+    │   ├── ProxyNeedsToken       the web chat is reached through a proxy, without a token
+    │   ├── WrongCode             a one-time code that does not hold
+    │   ├── OperatorOnly          whoever runs the bot may, nobody else
+    │   └── CommunityUnknown      nobody has opened a collection to this community
     ├── Unavailable           try again later; ``retry_after`` says when
     │   ├── Busy                  admission: the queue is full
     │   ├── TooManyRequests       a quota of the requester
@@ -30,6 +34,7 @@
     │   ├── ReindexRunning        this collection is being reindexed already
     │   └── ShuttingDown          the process is stopping
     ├── CollectionFull        a community has added as many pictures as it may
+    │   └── UploadsFull           all of them together have, or the disk is nearly full
     ├── EmptyCollection       nothing is indexed yet
     ├── ModelMismatch         stored vectors come from another model
     ├── ModelUnavailable      the model could not be loaded
@@ -215,6 +220,34 @@ class Forbidden(TangerineError):
     code = "forbidden"
 
 
+class ProxyNeedsToken(Forbidden):
+    """A proxy or tunnel handed the request on, and no token says who may send any."""
+
+    code = "proxy_needs_token"
+
+
+class WrongCode(Forbidden):
+    """A one-time code that is wrong, used, or too old."""
+
+    code = "wrong_code"
+
+
+class OperatorOnly(Forbidden):
+    """Only whoever runs the bot may do this here."""
+
+    code = "operator_only"
+
+
+class CommunityUnknown(Forbidden):
+    """Nobody has opened a collection to this ``community``."""
+
+    code = "community_unknown"
+
+    def __init__(self, message: str, *, community: str = "", remedy: str = "") -> None:
+        super().__init__(message, remedy=remedy)
+        self.community = community
+
+
 class Unavailable(TangerineError):
     """Not now: ``retry_after`` is the number of seconds after which to try again."""
 
@@ -263,6 +296,12 @@ class CollectionFull(TangerineError):
     """A community has added as many pictures as the operator allows."""
 
     code = "collection_full"
+
+
+class UploadsFull(CollectionFull):
+    """All communities together have added as much as fits, or the disk is nearly full."""
+
+    code = "uploads_full"
 
 
 class EmptyCollection(TangerineError):

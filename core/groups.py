@@ -21,9 +21,6 @@ from numpy.typing import NDArray
 from core.projection import Chunks
 from core.types import Vectors
 
-MAX_GROUPS = 12
-"""Groups of one map: as many colours as people can tell apart."""
-
 _SAMPLE = 20_000
 _ROUNDS = 30
 _SEED = 7

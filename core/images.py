@@ -75,8 +75,9 @@ class DecodePool:
         max_pixels: int = 50_000_000,
         max_waiting_bytes: int = 256 * _MIB,
         work: Callable[[Job], object] = perform,
+        waits_for_pictures: bool = False,
     ) -> None:
-        """Nothing starts before ``async with``.
+        """Nothing starts before ``async with``; no worker before the first picture on request.
 
         ``timeout_s``: seconds one picture may take. ``memory_bytes``: memory one picture may
         take in its worker; the default holds 50 megapixels in every format and mode.
@@ -84,6 +85,7 @@ class DecodePool:
         path (None: any). ``max_pixels``: width times height as the header says.
         ``max_waiting_bytes``: memory of pictures that wait for a worker, beyond which new
         ones are turned away (paths cost none). ``work`` runs in the worker (tests' seam).
+        ``waits_for_pictures``: workers start with the first one, for programs that may get none.
         """
         if min(workers, timeout_s, memory_bytes, max_bytes, max_pixels) <= 0:
             raise ValueError("workers and limits must be positive")
@@ -103,6 +105,9 @@ class DecodePool:
         self._work = work
         self._queue = SlotQueue(max_waiting_bytes)
         self._open = False
+        self._waits = waits_for_pictures
+        self._begun = False
+        self._beginning = asyncio.Lock()
         self._tasks: set[asyncio.Task[object]] = set()
         self._decoded = 0
         self._failed: Counter[str] = Counter()
@@ -111,14 +116,8 @@ class DecodePool:
 
     async def __aenter__(self) -> Self:
         self._open = True
-        try:
-            await self._start_all()
-        except BaseException:
-            await self.close()
-            raise
-        for slot in self._slots:
-            self._queue.give(slot)
-        self._keep(asyncio.create_task(self._watch()))
+        if not self._waits:
+            await self._begin()
         return self
 
     async def __aexit__(
@@ -151,8 +150,8 @@ class DecodePool:
         return await self._jpeg(source, edge, _BROWSER_QUALITY)
 
     def healthy(self) -> bool:
-        """Whether pictures are being decoded: open, and at least one worker alive."""
-        return self._open and any(slot.alive for slot in self._slots)
+        """Whether pictures are being decoded: open, and a worker alive or not needed yet."""
+        return self._open and (not self._begun or any(slot.alive for slot in self._slots))
 
     def stats(self) -> DecodeStats:
         """Counts since the start, and the state of the workers now."""
@@ -167,6 +166,21 @@ class DecodePool:
             restarts=sum(slot.restarts for slot in self._slots),
             pids=tuple(slot.pid for slot in alive),
         )
+
+    async def _begin(self) -> None:
+        """Start the workers, once."""
+        async with self._beginning:
+            if self._begun or not self._open:
+                return
+            try:
+                await self._start_all()
+            except BaseException:
+                await self.close()
+                raise
+            self._begun = True
+            for slot in self._slots:
+                self._queue.give(slot)
+            self._keep(asyncio.create_task(self._watch()))
 
     async def close(self) -> None:
         """End every worker and tell every caller ShuttingDown; may be called again."""
@@ -197,6 +211,7 @@ class DecodePool:
         return self._upload_limits
 
     async def _done(self, job: Job) -> object:
+        await self._begin()
         size = len(job.source) if isinstance(job.source, bytes) else 0
         slot = await self._queue.take(size)
         slot.busy = True

@@ -116,6 +116,7 @@ class Limits:
         admin: bool = False,
         unasked: bool = False,
         cooldown_s: Mapping[Kind, float] | None = None,
+        address: str = "",
     ) -> None:
         """Count one request, or raise TooManyRequests with ``retry_after`` in seconds.
 
@@ -125,7 +126,8 @@ class Limits:
         that an administrator asks. What is ``unasked`` is counted apart, for the person and
         the community: it never stands in the way of a question. ``cooldown_s`` holds pauses
         that count in this community alone, instead of the quota's, for everybody but
-        administrators.
+        administrators. From one ``address`` come at most half of what everybody in a
+        community may ask, whatever names its requesters give themselves; "" stands for none.
         """
         if self._quota is None:
             return
@@ -138,12 +140,21 @@ class Limits:
         pausing = self._free_at.get(pause, now) - now
         used_up = self._persons.wait(person, quota, now)
         shared = self._communities.wait(everybody, self._community, now) if community else 0.0
+        if address:
+            half = _half(self._community)
+            shared = max(shared, self._communities.wait(("address", address), half, now))
         if max(pausing, used_up, shared) > 0:
             raise _refusal(pausing, used_up, shared)
         self._persons.count(person, now)
         if community:
             self._communities.count(everybody, now)
+        if address:
+            self._communities.count(("address", address), now)
         self._free_at[pause] = now + {**quota.cooldown_s, **own_pauses}.get(kind, 0.0)
+
+
+def _half(quota: Quota) -> Quota:
+    return Quota({}, math.ceil(quota.per_minute / 2), math.ceil(quota.per_day / 2))
 
 
 def _refusal(pausing: float, used_up: float, shared: float) -> TooManyRequests:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from core.classification import BACKGROUND, TEMPLATES
 from core.errors import BadSetting
+from core.offered import Strictness
 from core.types import Picture, Vectors
 
 MAX_CRITERIA = 20
@@ -30,14 +30,6 @@ MAX_CRITERION = 100
 
 NEAR_DUPLICATE = ""
 """Stands where the text of a criterion would, for pictures nearly equal to a removed one."""
-
-
-class Strictness(StrEnum):
-    """How little of a criterion is enough for a picture to be held."""
-
-    LOW = "low"
-    NORMAL = "normal"
-    HIGH = "high"
 
 
 THRESHOLDS: Mapping[Strictness, float] = {

@@ -23,6 +23,7 @@ from core.types import (
     Lane,
     Look,
     ModelIdentity,
+    Origin,
     PersonalData,
     Picture,
     PixelBatch,
@@ -163,8 +164,19 @@ class Snapshot(Protocol):
 class Library(Protocol):
     """All collections: the one place where a community's right to see one is checked."""
 
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of all collections, the default one first. For the operator's eyes."""
+
     def visible(self, community: str) -> Sequence[str]:
         """Names of the collections that this community may search, the default one first."""
+
+    def shares(self, collection: str, community: str) -> bool:
+        """Whether the community acts there for all who share the collection.
+
+        True where the settings or a grant name it, and for the operator's console and web
+        chat; False for a stranger in a collection that is open to everybody.
+        """
 
     async def open(self, collection: str | None, community: str) -> Snapshot:
         """The current snapshot; None names the community's default collection.
@@ -339,6 +351,22 @@ class Labels(Protocol):
 
         Blocking, from any thread. Raises CatalogueError.
         """
+
+
+class Grants(Protocol):
+    """Communities that were let into collections beside those that the settings name."""
+
+    def of(self, collection: str) -> Mapping[str, Origin]:
+        """Those of a collection, and how they were let in. From memory: never blocks."""
+
+    async def grant(self, collection: str, community: str, origin: Origin) -> bool:
+        """Let a community in, for good and at once; False where it was granted already.
+
+        Raises CatalogueError.
+        """
+
+    async def revoke(self, collection: str, community: str) -> bool:
+        """Take that back, at once; False where nothing was granted. Raises CatalogueError."""
 
 
 class CommunitySettingsStore(Protocol):

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from core.classification import BACKGROUND
 from core.errors import TangerineError
-from core.groups import MAX_GROUPS, group
+from core.groups import group
 from core.mapping import vectors_of
+from core.offered import MAX_GROUPS
 from core.once import OncePerSnapshot
 from core.ports import Labels, Library, Snapshot
 from core.search import Search

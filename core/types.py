@@ -323,6 +323,11 @@ class PersonalData:
     removals: int
 
 
+Origin = Literal["allow", "claim", "command line", "moved", "kept"]
+"""How a community was let into a collection: by an operator's /allow, by a code, on the command
+line, as the new name of one that the settings name; or kept open as before an upgrade."""
+
+
 @dataclass(frozen=True, slots=True)
 class CommunitySettings:
     """What a community's administrators chose; None stands for the operator's default.

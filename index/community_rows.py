@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, update
 
 from index.communities import rename_settings
+from index.grants import GRANTS, purge_grants
 from index.moderation_rows import purge_moderation, rename_moderation
 from index.overlay_writes import advance, delete_uploads
-from index.schema import community_settings, departures, overlays, removals, uploads
+from index.schema import community_settings, departures, grants, overlays, removals, uploads
+from index.specs import EVERYBODY
 from index.uploads import SHARED
 
 
@@ -58,9 +60,10 @@ def kept_communities(connection: Connection) -> frozenset[str]:
         uploads.c.scope,
         removals.c.scope,
         community_settings.c.community,
+        grants.c.community,
     ):
         found.update(connection.execute(select(column).distinct()).scalars())
-    return frozenset(found - {SHARED})
+    return frozenset(found - {SHARED, EVERYBODY})
 
 
 def note_return(connection: Connection, community: str) -> None:
@@ -69,7 +72,7 @@ def note_return(connection: Connection, community: str) -> None:
 
 
 def purge_community(connection: Connection, community: str, now: float) -> Cleared:
-    """Delete all that came from a community: uploads, what it hid, settings, moderation."""
+    """Delete all that came from a community: uploads, what it hid, settings, moderation, grants."""
     theirs = or_(uploads.c.scope == community, uploads.c.community == community)
     shared = connection.execute(
         select(uploads.c.collection).where(theirs, uploads.c.scope == SHARED).distinct()
@@ -79,6 +82,8 @@ def purge_community(connection: Connection, community: str, now: float) -> Clear
     connection.execute(delete(removals).where(removals.c.scope == community))
     purge_moderation(connection, community)
     touched |= _retire(connection, community, SHARED)
+    if purge_grants(connection, community):
+        touched.add((GRANTS, SHARED))
     connection.execute(
         delete(community_settings).where(community_settings.c.community == community)
     )

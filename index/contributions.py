@@ -20,7 +20,8 @@ from index.caption_texts import tidy
 from index.communities import StoredSettings
 from index.composed import View
 from index.encoding import checked
-from index.ledger import Ledger, duplicate
+from index.grants import StoredGrants
+from index.ledger import Ledger, UploadRoom, duplicate
 from index.library import CollectionSpec, FolderLibrary
 from index.overlays import Overlays
 from index.threads import finished_in_thread
@@ -38,8 +39,8 @@ class ChatContributions:
     """The Contributions port: uploads as files and rows that lie over the collections.
 
     ``duplicate_cosine``: from there on a picture counts as nearly the same as another one;
-    ``max_uploads``: how many one scope may add to one collection, 0 for none at all. Work
-    that has begun to write is finished also where the caller is cancelled.
+    ``room``: how much may be added. Work that has begun to write is finished also where the
+    caller is cancelled.
     """
 
     def __init__(
@@ -50,11 +51,13 @@ class ChatContributions:
         embedder: Embedder,
         decoder: PictureDecoder,
         settings: StoredSettings,
+        grants: StoredGrants | None = None,
         duplicate_cosine: float = 0.97,
-        max_uploads: int = 1000,
+        room: UploadRoom = UploadRoom(),  # noqa: B008 - frozen
     ) -> None:
         self._library = library
-        self._ledger = Ledger(overlays, max_uploads=max_uploads)
+        self._ledger = Ledger(overlays, room=room)
+        self._grants = grants
         self._upkeep = Upkeep(overlays)
         self._embedder = embedder
         self._decoder = decoder
@@ -188,11 +191,15 @@ class ChatContributions:
         """See :meth:`core.ports.Contributions.moved`."""
         await finished_in_thread(self._upkeep.moved, old, new)
         await self._settings.refresh()
+        if self._grants is not None and old != new:
+            await self._grants.moved(old, new, self._library.naming(old))
 
     async def sweep(self) -> None:
         """See :meth:`core.ports.Contributions.sweep`."""
         if await finished_in_thread(self._upkeep.sweep):
             await self._settings.refresh()
+            if self._grants is not None:
+                await self._grants.refresh()
 
     async def _hides(self, picture_id: str, community: str) -> bool:
         return bool(await asyncio.to_thread(self._library.hidden, (picture_id,), community))

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import stat
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import EmptyCollection, ModelMismatch, NotFound, SettingsError
-from core.moderation import community_of, is_person
+from core.errors import (
+    CommunityUnknown,
+    EmptyCollection,
+    ModelMismatch,
+    NotFound,
+)
+from core.moderation import community_of
 from core.types import UPLOADED, CollectionStatus, ModelIdentity, Picture
 from index.catalogue import Catalogue
 from index.composed import View
+from index.grants import StoredGrants
 from index.manifest import DamagedGenerationError
 from index.moderation_judge import Judge
 from index.moderation_rows import moderation_revisions
 from index.overlay_reads import counts_of
 from index.overlays import Overlays
+from index.specs import EVERYBODY, LOCAL, WEB, CollectionSpec
 from index.store import SnapshotStore
 from index.together import Together
 from index.uploads import Viewpoint
@@ -26,62 +31,10 @@ from index.vectors import SMALL
 from index.views import Views
 from index.walk import inside
 
-EVERYBODY = "*"
-"""The community that stands for all of them."""
-
-LOCAL = "local"
-"""The person at the command line: whoever may read the data folder sees every collection."""
-
-WEB = "web"
-"""The operator's own web chat."""
-
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+__all__ = ["EVERYBODY", "LOCAL", "WEB", "CollectionSpec", "FolderLibrary"]
 
 
-@dataclass(frozen=True, slots=True)
-class CollectionSpec:
-    """A collection as the settings describe it.
-
-    ``communities`` may search it: ``web``, ``discord:<guild>``, ``telegram:<chat>``, or
-    ``*`` for all. The name becomes a folder's name; raises SettingsError where it cannot.
-    """
-
-    name: str
-    folder: Path
-    communities: frozenset[str]
-
-    def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
-            raise SettingsError(
-                f"{self.name!r} cannot be the name of a collection.",
-                remedy="Use 1 to 64 letters, digits, dots, dashes and underscores.",
-            )
-
-    def visible_to(self, viewer: str) -> bool:
-        """Whether this community may search the collection."""
-        community, _ = community_of(viewer)
-        return community == LOCAL or not self.communities.isdisjoint({EVERYBODY, community})
-
-    def viewpoint(self, viewer: str) -> Viewpoint:
-        """How a community looks at it: as one who shares it, or as a stranger.
-
-        The operator's console and web chat are never strangers. What one of those who share
-        it holds back is held back from persons alone, too: nobody else looks after them, and
-        inline mode shows what they see to others. The console is moderated by nobody.
-        """
-        community, adults = community_of(viewer)
-        named = self.communities - {EVERYBODY}
-        moderators: tuple[str, ...] = () if community == LOCAL else (community,)
-        if is_person(community):
-            others = named | ({WEB} if self.visible_to(WEB) else set())
-            moderators += tuple(sorted(others - {community}))
-        return Viewpoint(
-            community,
-            shares=community in {LOCAL, WEB} or community in named,
-            everything=community == LOCAL,
-            moderators=moderators,
-            adults=adults,
-        )
+_NOBODY: frozenset[str] = frozenset()
 
 
 class FolderLibrary:
@@ -90,6 +43,7 @@ class FolderLibrary:
     What a community's moderation holds is in none of its snapshots and has no file for it.
     ``default`` comes first wherever it may be seen. ``identity`` is the model that encodes
     the queries; without it (a program that only shows the state) any snapshot is opened.
+    ``grants`` let communities in beside those of the specs.
     """
 
     def __init__(
@@ -102,6 +56,7 @@ class FolderLibrary:
         identity: ModelIdentity | None = None,
         default: str | None = None,
         judge: Judge | None = None,
+        grants: StoredGrants | None = None,
     ) -> None:
         # sorted() is stable: after the default one, the order of the settings.
         self._specs = {
@@ -113,27 +68,60 @@ class FolderLibrary:
         self._views = Views(store, overlays, judge)
         self._looks = Together(self._look)
         self._identity = identity
+        self._grants = grants
+        # Asked several times for each question, and changed once in a month.
+        self._opened: dict[str, tuple[object, object, CollectionSpec]] = {}
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of all collections, the default one first."""
+        return tuple(self._specs)
+
+    def spec_of(self, name: str) -> CollectionSpec:
+        """A collection with all who may search it now: by the settings, and let in since."""
+        spec, grants = self._specs[name], self._grants
+        if grants is None:
+            return spec
+        held = grants.of(name)
+        alone = grants.operators if name == self.names[0] else _NOBODY
+        known = self._opened.get(name)
+        if known is None or known[0] is not held or known[1] is not alone:
+            known = self._opened[name] = held, alone, spec.opened(held, alone)
+        return known[2]
+
+    def naming(self, community: str) -> Sequence[str]:
+        """Names of the collections for which the settings name this community."""
+        return tuple(name for name, spec in self._specs.items() if community in spec.communities)
+
+    def shares(self, collection: str, community: str) -> bool:
+        """See :meth:`core.ports.Library.shares`."""
+        return self.spec_of(collection).shared_by(community)
 
     def visible(self, community: str) -> Sequence[str]:
         """Names of the collections that this community may search, the default one first."""
-        return tuple(spec.name for spec in self._specs.values() if spec.visible_to(community))
+        return tuple(name for name in self._specs if self.spec_of(name).visible_to(community))
 
     def spec(self, collection: str | None, community: str) -> CollectionSpec:
         """The collection that this community means; None names its default one.
 
         Raises NotFound where it does not exist or this community may not search it (the
-        same words for both).
+        same words for both), CommunityUnknown where it may search none.
         """
         names = self.visible(community)
-        name = collection if collection is not None else next(iter(names), None)
-        if name is None or name not in names:
+        if not names:
+            place, _ = community_of(community)
+            raise CommunityUnknown(
+                "This place may not search any pictures yet.",
+                community=place,
+                remedy=f"The operator allows it with: tangerine allow {place}",
+            )
+        name = names[0] if collection is None else collection
+        if name not in names:
             raise NotFound(
                 "There is no such collection here.",
-                remedy="Leave out the collection's name to search the default one."
-                if names
-                else "Ask whoever runs this bot to open a collection to this place.",
+                remedy="Leave out the collection's name to search the default one.",
             )
-        return self._specs[name]
+        return self.spec_of(name)
 
     async def view(self, spec: CollectionSpec, community: str) -> View | None:
         """What the community sees of it; None where nothing was ever indexed or added.
@@ -149,7 +137,8 @@ class FolderLibrary:
         """The current snapshot; None names the community's default collection.
 
         Raises NotFound where the collection does not exist or this community may not
-        search it (the same words for both), EmptyCollection, ModelMismatch, CatalogueError.
+        search it (the same words for both), CommunityUnknown, EmptyCollection, ModelMismatch,
+        CatalogueError.
         """
         spec = self.spec(collection, community)
         view = await self.view(spec, community)
@@ -174,7 +163,7 @@ class FolderLibrary:
     async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
         """A visible picture and its file. Raises NotFound, the same words for every cause."""
         for name in self.visible(community):
-            found = await asyncio.to_thread(self._find, self._specs[name], picture_id, community)
+            found = await asyncio.to_thread(self._find, self.spec_of(name), picture_id, community)
             if found is not None:
                 return found
         raise NotFound(
@@ -184,7 +173,7 @@ class FolderLibrary:
     async def status(self, community: str) -> Sequence[CollectionStatus]:
         """The state of every collection that this community may search."""
         return [
-            await asyncio.to_thread(self._status, self._specs[name], community)
+            await asyncio.to_thread(self._status, self.spec_of(name), community)
             for name in self.visible(community)
         ]
 
@@ -216,7 +205,7 @@ class FolderLibrary:
         """Those of these pictures that moderation alone keeps from the community. Blocking."""
         found: set[str] = set()
         for name in self.visible(community):
-            viewpoint = self._specs[name].viewpoint(community)
+            viewpoint = self.spec_of(name).viewpoint(community)
             if not picture_ids or not self._moderated(viewpoint):
                 continue
             bare = self._views.bare(name, viewpoint)

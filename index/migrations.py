@@ -28,6 +28,7 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
+    text,
 )
 
 from core.errors import CatalogueError
@@ -253,7 +254,32 @@ def _looks(connection: Connection) -> None:
     fifth.create_all(connection)
 
 
-MIGRATIONS: Sequence[Migration] = (_first_schema, _overlays, _moderation, _labels, _looks)
+def _grants(connection: Connection) -> None:
+    """Version 6: who was let into which collection.
+
+    Until then a collection was open to everybody where the settings did not say otherwise.
+    That is written down for those that are there, so that an upgrade closes none in silence;
+    it counts only where the settings still say nothing, and the start warns of it.
+    """
+    sixth = MetaData()
+    Table(
+        "grants",
+        sixth,
+        Column("collection", String(64), primary_key=True),
+        Column("community", Text, primary_key=True),
+        Column("origin", String(16), nullable=False),
+        Column("granted_at", Float, nullable=False),
+    )
+    sixth.create_all(connection)
+    connection.execute(
+        text(
+            "INSERT INTO grants (collection, community, origin, granted_at) "
+            "SELECT name, '*', 'kept', 0 FROM collections"
+        )
+    )
+
+
+MIGRATIONS: Sequence[Migration] = (_first_schema, _overlays, _moderation, _labels, _looks, _grants)
 """The step at position ``n`` leads from version ``n`` to version ``n + 1``."""
 
 

@@ -20,13 +20,13 @@ from core.moderation import (
     Level,
     Meaning,
     Scores,
-    Strictness,
     Trial,
     community_of,
     meaning_of,
     prompts_of,
     tidy_criterion,
 )
+from core.offered import Strictness
 from core.ports import Embedder
 from core.types import Picture
 from index.composed import View

@@ -19,8 +19,8 @@ from core.moderation import (
     Reason,
     Scorer,
     Scores,
-    Strictness,
 )
+from core.offered import Strictness
 from core.ports import VectorIndex
 from core.types import Picture, Vectors
 from index.layered import Generation

@@ -10,7 +10,8 @@ import numpy as np
 from sqlalchemy import Connection, delete, exists, select, update
 
 from core.errors import ModelMismatch
-from core.moderation import Criterion, Meaning, Strictness
+from core.moderation import Criterion, Meaning
+from core.offered import Strictness
 from core.types import ModelIdentity, Vectors
 from index.contents import pack, unpack
 from index.overlay_reads import last_revision

@@ -91,6 +91,12 @@ def live_count(connection: Connection, collection: str, scope: str) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def total_count(connection: Connection) -> int:
+    """How many uploads there are of all scopes and collections, without those removed."""
+    query = select(func.count()).select_from(uploads).where(uploads.c.removed_at.is_(None))
+    return int(connection.execute(query).scalar_one())
+
+
 def insert_upload(
     connection: Connection,
     collection: str,

@@ -214,6 +214,18 @@ departures = Table(
     Column("left_at", Float, nullable=False),
 )
 
+# Communities that were let in beside those that the settings name: by /allow, by /claim, on the
+# command line, or (as "*") because the collection was open before anybody had to say so.
+grants = Table(
+    "grants",
+    metadata,
+    Column("collection", String(64), primary_key=True),
+    Column("community", Text, primary_key=True),
+    # See index.grants.Origin. Nobody is named.
+    Column("origin", String(16), nullable=False),
+    Column("granted_at", Float, nullable=False),
+)
+
 # What the administrators of a community do not want to be shown, in their words.
 moderation_criteria = Table(
     "moderation_criteria",

@@ -6,7 +6,9 @@ is put right by :meth:`index.upkeep.Upkeep.sweep`.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +107,15 @@ class UploadFiles:
                     if file.suffix == _SUFFIX:
                         yield UploadFile(home.name, file.stem, aside)
 
+    def kept_bytes(self) -> int:
+        """What all pictures take on the disk, those that are removed or lost too."""
+        return sum(_bytes(home) for home in _entries(self._folder) if home.is_dir())
+
+    def free_bytes(self) -> int:
+        """What is free on the disk, for who is not root."""
+        home = self._folder if self._folder.exists() else self._folder.parent
+        return shutil.disk_usage(home).free
+
     def revision(self, collection: str) -> int:
         """The revision that was announced last, for the price of one ``stat``; 0 before."""
         try:
@@ -140,6 +151,18 @@ def _move(source: Path, target: Path) -> None:
         return
     sync(target.parent)
     sync(source.parent)
+
+
+def _bytes(folder: Path) -> int:
+    total = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                total += _bytes(Path(entry.path))
+            elif entry.name.endswith(_SUFFIX):
+                with contextlib.suppress(FileNotFoundError):  # deleted a moment ago
+                    total += entry.stat(follow_symlinks=False).st_size
+    return total
 
 
 def _entries(folder: Path) -> list[Path]:

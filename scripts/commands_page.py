@@ -29,6 +29,10 @@ _WHO = {
         "administrators: “Manage Server” on Discord, the group's administrators on Telegram "
         "(anonymous ones too), and the ids in `discord.admins` and `telegram.admins`"
     ),
+    "operator": (
+        "whoever runs the bot: the ids in `discord.admins` and `telegram.admins`, on Discord also "
+        "roles"
+    ),
 }
 _QUOTA = {"text": "a question", "picture": "a picture"}
 

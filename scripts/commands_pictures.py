@@ -53,6 +53,9 @@ class Scene:
 def scenes() -> tuple[Scene, ...]:
     """What is shown of each command, in an order that makes sense to the collection."""
     return (
+        # First of all: nobody but the operator is let in before.
+        Scene("allow", {}, "/allow"),
+        Scene("claim", {"code": "2345-6789-ABCD"}, "/claim 2345-6789-ABCD"),
         Scene("find", {"query": "orange fruits"}, "/find orange fruits"),
         Scene("similar", {}, "/similar", photo=True),
         Scene("describe", {"count": 3}, "/describe --count 3", photo=True),
@@ -83,7 +86,13 @@ async def main(names: Sequence[str] = ()) -> None:
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         gallery = demo_gallery(ROOT / "data" / "demo", print)
-        program = small_program(Path(folder), TANGERINE_GALLERY=str(gallery))
+        program = small_program(
+            Path(folder),
+            TANGERINE_GALLERY=str(gallery),
+            TANGERINE_COMMUNITIES="",
+            TANGERINE_DISCORD__ADMINS=f"[{_ADA.id}]",
+            TANGERINE_TELEGRAM__ADMINS=f"[{_ADA.id}]",
+        )
         telegram = TelegramServer()
         telegram.world.user(_ADA.id)
         telegram.world.group(_GROUP, {_ADA.id: "creator"})
@@ -104,7 +113,8 @@ async def main(names: Sequence[str] = ()) -> None:
                 executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
             )
             photo = _photo(gallery)
-            for scene in (each for each in scenes() if not names or each.name in names):
+            chosen = {"allow", *names} if names else {each.name for each in scenes()}
+            for scene in (each for each in scenes() if each.name in chosen):
                 # Two different pictures are added: the second one would be a duplicate.
                 added = scene.name == "add"
                 on_discord, on_telegram = (

@@ -6,6 +6,7 @@ Names, defaults and ranges come from ``config/settings.py``, the words from
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,6 +99,8 @@ def _default(field: FieldInfo) -> str:
     value = field.default
     if value is None or value == ():
         return "none"
+    if isinstance(value, tuple):
+        value = json.dumps(value)
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 

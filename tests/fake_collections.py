@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.caption_words import CaptionWords
-from core.errors import EmptyCollection, NotFound, TangerineError
+from core.errors import CommunityUnknown, EmptyCollection, NotFound, TangerineError
 from core.moderation import community_of
 from core.types import (
     ByDate,
     CollectionStatus,
     Look,
+    Origin,
     Picture,
     Progress,
     ReindexReport,
@@ -143,6 +144,8 @@ def without(snapshot: FakeSnapshot, hidden: frozenset[str]) -> FakeSnapshot:
 class FakeLibrary:
     """Snapshots by name and, for each name, the communities that may search it.
 
+    A collection that ``communities`` says nothing of is searched by everybody, each as one of
+    those who share it; where it says ``*``, whoever it does not name is a stranger.
     ``files`` maps a picture's id to its file, for routes that serve pictures. ``held`` are the
     ids that a community's moderation holds, ``for_adults`` those of them that it shows to adults.
     """
@@ -162,8 +165,19 @@ class FakeLibrary:
             or community == "local"
         )
 
+    @property
+    def names(self) -> Sequence[str]:
+        return tuple(self.snapshots)
+
+    def shares(self, collection: str, community: str) -> bool:
+        named = self.communities.get(collection)
+        return named is None or community in named | {"web", "local"}
+
     async def open(self, collection: str | None, community: str) -> FakeSnapshot:
         names = self.visible(community)
+        if not names:
+            place, _ = community_of(community)
+            raise CommunityUnknown("Nobody has let it in.", community=place)
         name = collection if collection is not None else next(iter(names), None)
         if name is None or name not in names:
             raise NotFound("There is no such collection here.", remedy="Leave out its name.")
@@ -234,6 +248,35 @@ class FakeLooks:
         if picture.id in self.undated:
             return None
         return self.dates.get(picture.id, 1_000_000.0 + int(picture.id[1:]))
+
+
+@dataclass
+class FakeGrants:
+    """Lets communities into the collections of a fake library.
+
+    ``error`` is raised by a grant while it is set.
+    """
+
+    library: FakeLibrary
+    error: Exception | None = None
+    granted: dict[str, dict[str, Origin]] = field(default_factory=dict)
+
+    def of(self, collection: str) -> Mapping[str, Origin]:
+        return self.granted.get(collection, {})
+
+    async def grant(self, collection: str, community: str, origin: Origin) -> bool:
+        if self.error is not None:
+            raise self.error
+        new = community not in self.of(collection)
+        self.granted.setdefault(collection, {}).setdefault(community, origin)
+        self.library.communities[collection] |= {community}
+        return new
+
+    async def revoke(self, collection: str, community: str) -> bool:
+        if self.granted.get(collection, {}).pop(community, None) is None:
+            return False
+        self.library.communities[collection] -= {community}
+        return True
 
 
 class FakeReindexing:

@@ -12,7 +12,9 @@ from core.types import UPLOADED, Picture, Progress, ReindexReport
 from index.catalogue import Catalogue
 from index.communities import StoredSettings
 from index.contributions import ChatContributions
+from index.grants import StoredGrants
 from index.layered import Generation
+from index.ledger import UploadRoom
 from index.library import CollectionSpec, FolderLibrary
 from index.looks import StoredLooks
 from index.moderation import ChatModeration
@@ -52,6 +54,7 @@ class Gallery:
         in_flight: int = 64,
         communities: str = "web",
         max_uploads: int = 1000,
+        room: UploadRoom | None = None,
         duplicate_cosine: float = 0.97,
         rules: IndexRules = IndexRules(),  # noqa: B008 - frozen
     ) -> None:
@@ -67,12 +70,14 @@ class Gallery:
         self.overlays = Overlays(self.catalogue.database, self.files, now=lambda: self.now)
         self.embedder = embedder or FakeEmbedder(FakeEncoder(name=model))
         self.decoder = FakeDecoder()
+        self.grants = StoredGrants.open(self.overlays)
         self.library = FolderLibrary(
             [self.spec],
             self.catalogue,
             self.store,
             self.overlays,
             identity=self.embedder.identity,
+            grants=self.grants,
         )
         self.looks = StoredLooks(self.overlays, self.library, self.decoder)
         self.reindexer = Reindexer(
@@ -95,7 +100,8 @@ class Gallery:
             decoder=self.decoder,
             settings=self.settings,
             duplicate_cosine=duplicate_cosine,
-            max_uploads=max_uploads,
+            grants=self.grants,
+            room=room or UploadRoom(pictures=max_uploads),
         )
 
     @property

@@ -112,6 +112,7 @@ class Moderated:
                 contributions=gallery.contributions,
                 moderation=gallery.moderation,
                 settings=gallery.settings,
+                grants=gallery.grants,
                 jobs=ReindexJobs(gallery.reindexer),
                 admission=admission,
                 counters=metrics,

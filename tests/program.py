@@ -100,6 +100,10 @@ def small_program(folder: Path, **environment: str) -> Program:
             "TANGERINE_DATA_DIR": str(folder / "data"),
             "TANGERINE_LIMITS__ENABLED": "false",
             "TANGERINE_WEB_PORT": "0",
+            # Open to whoever a test lets ask, shared by the server and the group that most of
+            # them speak in; the tests of strangers take it out again ("").
+            "TANGERINE_COMMUNITIES": "web,discord:5,telegram:-1001,*",
+            "TANGERINE_INDEX__REINDEX_COOLDOWN_S": "0",
             # Tests say themselves when a folder is indexed.
             "TANGERINE_WATCH__MODE": "off",
         }

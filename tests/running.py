@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import pty
 import re
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Callable
@@ -23,17 +26,22 @@ class Running:
     process: Process
     program: Program
     client: aiohttp.ClientSession
+    errors: asyncio.StreamReader
     lines: list[str] = field(default_factory=list)
     url: str = ""
 
     async def read(self) -> None:
         """Collect standard error until it ends."""
-        assert self.process.stderr is not None
-        async for line in self.process.stderr:
-            self.lines.append(line.decode())
-            found = re.search(r"Web chat: (http://\S+)", self.lines[-1])
-            if found:
-                self.url = found[1]
+        # A terminal of which the other end is closed is an error, not an end.
+        with contextlib.suppress(OSError):
+            async for line in self.errors:
+                self._note(line.decode())
+
+    def _note(self, line: str) -> None:
+        self.lines.append(line)
+        found = re.search(r"Web chat: (http://\S+)", line)
+        if found:
+            self.url = found[1]
 
     async def wait_for(self, condition: Callable[[], bool], seconds: float = 90) -> None:
         """Wait until the condition holds; fail with the log where it never does."""
@@ -85,25 +93,33 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    program: Program, *, stdout: IO[bytes] | None = None, **environment: str
+    program: Program,
+    *,
+    stdout: IO[bytes] | None = None,
+    on_terminal: bool = False,
+    **environment: str,
 ) -> AsyncIterator[Running]:
     """Start the program; what still runs at the end is killed.
 
-    ``stdout`` takes its standard output, which is else that of the tests.
+    ``stdout`` takes its standard output, which is else that of the tests; ``on_terminal``:
+    its standard error is a terminal.
     """
+    told, terminal = pty.openpty() if on_terminal else (None, None)
     process = await asyncio.create_subprocess_exec(
         *program.command("run"),
         # As a service: from a terminal it would log text.
         stdin=DEVNULL,
         stdout=stdout,
-        stderr=PIPE,
+        stderr=PIPE if terminal is None else terminal,
         env={**program.environment, **environment},
         cwd=program.root,
     )
+    if terminal is not None:
+        os.close(terminal)
     # No limit of the client's own: 64 callers are 64 connections.
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as client:
-        started = Running(process, program, client)
+        started = Running(process, program, client, errors=await _reader(process, told))
         reader = asyncio.create_task(started.read())
         try:
             yield started
@@ -112,3 +128,16 @@ async def running(
                 process.kill()
             await process.wait()
             await reader
+
+
+async def _reader(process: Process, terminal: int | None) -> asyncio.StreamReader:
+    """What reads standard error: a pipe, or our end of a terminal."""
+    if terminal is None:
+        assert process.stderr is not None
+        return process.stderr
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(terminal, "rb", 0)
+    )
+    return reader

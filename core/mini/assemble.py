@@ -79,8 +79,18 @@ def mini_folder(cache_dir: Path, heads: Path = HEADS) -> Path:
         ModelUnavailable: a package is missing, or the folder cannot be written.
 
     """
-    folder = cache_dir / f"mini-{_fingerprint(heads)[:12]}"
+    folder = mini_place(cache_dir, heads)
     return folder if folder.is_dir() else assemble(folder, heads)
+
+
+def mini_place(cache_dir: Path, heads: Path = HEADS) -> Path:
+    """Where :func:`mini_folder` assembles it. Blocking.
+
+    Raises:
+        ModelUnavailable: a package is missing.
+
+    """
+    return cache_dir / f"mini-{_fingerprint(heads)[:12]}"
 
 
 def assemble(folder: Path, heads: Path = HEADS) -> Path:

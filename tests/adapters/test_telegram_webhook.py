@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from bot.telegram_webhook import SECRET_HEADER, WebhookOptions, kept_secret
+from bot.kept_secrets import kept_secret
+from bot.telegram_webhook import SECRET_HEADER, WebhookOptions
 from core.errors import SettingsError, Unavailable
 from tests.adapters.telegram_parts import ADA, SMALL, Talk, adapter_of, talking
 from tests.servers.telegram import TOKEN, Fault, TelegramServer
@@ -276,11 +277,12 @@ async def test_what_telegram_cannot_deliver_makes_unready(tmp_path: Path) -> Non
 def test_a_secret_that_cannot_be_used_is_replaced(tmp_path: Path) -> None:
     """Whatever the file holds, the secret is long, kept, and for its owner alone."""
     file = tmp_path / "secret"
+    words = {"what": "The secret", "remedy": "Make room."}
     for content in (b"", b"short", b"\xff" * 40, b"with spaces in the middle of it"):
         file.write_bytes(content)
         file.chmod(0o644)
-        made = kept_secret(file)
+        made = kept_secret(file, **words)
         assert len(made) >= 40
-        assert kept_secret(file) == made
+        assert kept_secret(file, **words) == made
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert kept_secret(None) != kept_secret(None)
+    assert kept_secret(None, **words) != kept_secret(None, **words)

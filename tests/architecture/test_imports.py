@@ -14,6 +14,7 @@ _WITH_TORCH = {
     "core.clip_towers",
     "core.cuda_towers",
     "core.mini.modeling",
+    "core.mini.questions",
     "core.torch_towers",
 }
 _MODULES = sorted(

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from core.encoder import TransformersEncoder
-from core.moderation import THRESHOLDS, Strictness, average_precision, meaning_of, prompts_of
+from core.moderation import THRESHOLDS, average_precision, meaning_of, prompts_of
+from core.offered import Strictness
 from core.types import Vectors
 from tests.evaluation.conftest import Stamps
 from tests.evaluation.moderation_labels import LABELS, Labelled

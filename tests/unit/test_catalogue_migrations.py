@@ -13,7 +13,7 @@ from core.errors import CatalogueError
 from index.catalogue import Catalogue
 from index.database import open_database
 from index.migrations import MIGRATIONS, migrate, version_of
-from index.schema import metadata
+from index.schema import grants, metadata
 
 
 def _engine(file: Path) -> Engine:
@@ -72,8 +72,10 @@ def test_version_1_keeps_everything(tmp_path: Path) -> None:
         assert version_of(connection) == len(MIGRATIONS)
         for table, row in rows.items():
             assert connection.execute(text(f"SELECT * FROM {table}")).all() == [row]
+        # It was open to everybody where the settings did not say otherwise: that is kept.
+        assert connection.execute(select(grants)).all() == [("c", "*", "kept", 0.0)]
         for table in metadata.sorted_tables:
-            if table.name not in {*rows, "schema_version"}:
+            if table.name not in {*rows, "schema_version", "grants"}:
                 assert connection.execute(select(table)).all() == []
     with catalogue.contents("c") as contents:
         assert [picture.caption for picture in contents.pictures] == ["words"]

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli_moderation import _read_labels, _trial_view
+from bot.work_moderation import read_verdicts, trial_view
 from core.errors import SourceError
-from core.moderation import Level, Strictness, Trial
+from core.moderation import Level, Trial
+from core.offered import Strictness
 from core.types import Picture
 
 
@@ -16,9 +17,9 @@ def test_labels_are_lines_of_a_path_and_yes_or_no(tmp_path: Path) -> None:
     """In any case, below a line of names or without one; commas may stand in quotes."""
     file = tmp_path / "labels.csv"
     file.write_text('image,meets\na.png,Yes\n"b, c.png", no\n\n', encoding="utf-8-sig")
-    assert _read_labels(file) == {"a.png": True, "b, c.png": False}
+    assert read_verdicts(file) == {"a.png": True, "b, c.png": False}
     file.write_text("a.png,yes\n", encoding="utf-8")
-    assert _read_labels(file) == {"a.png": True}
+    assert read_verdicts(file) == {"a.png": True}
 
 
 @pytest.mark.parametrize("text", ["a.png,yes\nb.png,perhaps\n", "a.png,yes\nb.png\n"])
@@ -27,7 +28,7 @@ def test_a_line_that_is_no_label_is_named(tmp_path: Path, text: str) -> None:
     file = tmp_path / "labels.csv"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(SourceError, match="Line 2") as refused:
-        _read_labels(file)
+        read_verdicts(file)
     assert "path,yes" in refused.value.remedy
 
 
@@ -35,17 +36,17 @@ def test_labels_that_cannot_be_read_are_told(tmp_path: Path) -> None:
     """A file that is not there, and one that is no text."""
     file = tmp_path / "labels.csv"
     with pytest.raises(SourceError):
-        _read_labels(file)
+        read_verdicts(file)
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SourceError):
-        _read_labels(file)
+        read_verdicts(file)
 
 
 def test_a_dry_run_is_one_object() -> None:
     """Counts for each strictness, precision where somebody decided, and the best pictures."""
     picture = Picture("abcdefgh", "default", "a.png", "a gun", "0" * 64, 4, 3)
     levels = (Level(Strictness.LOW, 2, removed=1, approved=1), Level(Strictness.HIGH, 3, 0, 0))
-    view = _trial_view(Trial("weapon", "default", 9, levels, ((picture, 4.56789),)), 0.98765)
+    view = trial_view(Trial("weapon", "default", 9, levels, ((picture, 4.56789),)), 0.98765)
     assert view == {
         "criterion": "weapon",
         "collection": "default",

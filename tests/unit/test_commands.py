@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from bot.replies import (
     Reply,
 )
 from bot.requests import InMemory, Request
+from tests.fake_collections import FakeSnapshot
 from tests.fakes import picture_bytes
 from tests.reply_texts import text_of
 from tests.web.parts import Parts
@@ -176,9 +176,9 @@ async def test_help_takes_examples_from_the_collection(parts: Parts) -> None:
     assert len(set(messages)) == 3
     captions = {caption for _, caption in parts.captions}
     assert all(message.removeprefix("/find ") in captions for message in messages)
-    stranger = dataclasses.replace(asked("/help"), community="discord:404")
-    parts.library.communities["gallery"] = frozenset({"web"})
-    assert "/find orange fruits" in part(await parts.commands.handle(stranger), Examples).messages
+    parts.library.snapshots["gallery"] = FakeSnapshot.of([])
+    reply = await parts.commands.handle(asked("/help"))
+    assert "/find orange fruits" in part(reply, Examples).messages
 
 
 async def test_forged_buttons_reach_no_foreign_picture(parts: Parts) -> None:

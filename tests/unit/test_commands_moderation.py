@@ -12,7 +12,8 @@ from bot.replies import Button, ContactSheet, Facts, Pictures, Reply
 from bot.requests import InMemory, Request
 from core.errors import BadSetting
 from core.limits import Quota
-from core.moderation import Criterion, Strictness
+from core.moderation import Criterion
+from core.offered import Strictness
 from tests.colours import share_of
 from tests.fakes import picture_bytes
 from tests.reply_texts import text_of

@@ -14,15 +14,17 @@ from core.errors import (
     Busy,
     CatalogueError,
     CollectionFull,
+    CommunityUnknown,
     DuplicatePicture,
     EncodingFailed,
     ModelMismatch,
     NotAPicture,
-    NotFound,
     QueryTooLong,
+    UploadsFull,
 )
 from core.search import Search
 from core.types import Lane
+from index.ledger import UploadRoom
 from index.upload_files import UploadFiles
 from tests.fakes import FakeDecoder, FakeEncoder, picture_bytes
 from tests.galleries import Gallery, until
@@ -239,7 +241,7 @@ async def test_what_cannot_be_added_leaves_nothing(gallery: Gallery) -> None:
         await add(b"no picture", "", community="web", uploader="web:1")
     with pytest.raises(QueryTooLong, match="500"):
         await gallery.post("green", 7, "x" * 501)
-    with pytest.raises(NotFound):
+    with pytest.raises(CommunityUnknown):
         await gallery.post("green", 7, community="discord:1")
     gallery.embedder.error = Busy("Too many wait.")
     with pytest.raises(Busy):
@@ -278,3 +280,30 @@ async def test_a_full_disk_leaves_nothing(
     _nothing_kept(gallery)
     await gallery.post("green", 7, "a leaf")
     assert "a leaf" in await gallery.seen()
+
+
+async def test_no_more_than_fits_from_all_chats_together(tmp_path: Path) -> None:
+    """Many communities add no more than one: pictures, bytes, and what stays free on the disk.
+
+    Each is refused before anything is decoded, and says which setting it is.
+    """
+    everybody = "telegram:-1 telegram:-2 telegram:-3"
+    gallery = Gallery(tmp_path, communities="*", room=UploadRoom(pictures_total=2))
+    for seed, community in enumerate(everybody.split()[:2]):
+        await gallery.post("red", seed, community=community, anyway=True)
+    with pytest.raises(UploadsFull, match=r"max_pictures_total"):
+        await gallery.post("blue", 3, community="telegram:-3")
+    taken = gallery.files.kept_bytes()
+    assert taken > 0
+    for room, named in (
+        (UploadRoom(bytes_total=taken), "max_total_mb"),
+        (UploadRoom(free_bytes=1 << 60), "min_free_mb"),
+    ):
+        full = Gallery(tmp_path, communities="*", room=room)
+        with pytest.raises(UploadsFull, match=named):
+            await full.post("blue", 3, community="telegram:-3")
+        if named == "min_free_mb":
+            assert full.decoder.decoded == []
+        full.close()
+    assert len(gallery.upload_files()) == 2
+    gallery.close()

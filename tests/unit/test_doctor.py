@@ -311,6 +311,25 @@ async def test_a_collection_for_a_platform_without_a_token(
     assert "TELEGRAM_TOKEN" in found.remedy
 
 
+async def test_a_collection_that_is_open_to_everybody(gallery: Gallery) -> None:
+    """By the settings, or kept so at an upgrade: with the line that closes it."""
+    found = await the_one(gallery, communities=("web", "*"))
+    assert "Everybody who finds the bot" in found.message
+    assert 'communities = ["web", "telegram:<chat>"]' in found.remedy
+    await gallery.grants.grant("default", "*", "kept")
+    found = await the_one(gallery)
+    assert "as before the upgrade" in found.message
+    assert "tangerine allow '*' --off --collection default" in found.remedy
+    assert ill(await examine(gallery, communities=("web",))) == []
+
+
+async def test_who_was_let_in_is_told(gallery: Gallery) -> None:
+    """What was granted in a chat is no secret of the catalogue's."""
+    await gallery.grants.grant("default", "telegram:-5", "claim")
+    found = [each.message for each in await examine(gallery)]
+    assert "default: telegram:-5 was let in (claim)." in found
+
+
 async def test_a_damaged_index(gallery: Gallery) -> None:
     """A byte of the derived files is wrong: what repairs it is named."""
     file = max(gallery.index.rglob("*.faiss"), key=lambda path: path.stat().st_size)

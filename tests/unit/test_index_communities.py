@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.background import keep_settings_fresh
+from bot.background import keep_fresh
 from core.errors import CatalogueError
 from core.types import CommunitySettings
 from index.communities import REVISIONS, StoredSettings
@@ -131,7 +131,7 @@ async def test_a_change_is_not_missed_that_is_announced_before_it_can_be_read(
 async def test_a_running_program_follows(overlays: Overlays, tmp_path: Path) -> None:
     """Whatever fails once in between."""
     mine, theirs = StoredSettings.open(overlays), StoredSettings.open(_process(tmp_path))
-    task = asyncio.create_task(keep_settings_fresh(theirs, every_s=0.0))
+    task = asyncio.create_task(keep_fresh(theirs, every_s=0.0))
     await mine.save("discord:1", CHOSEN)
     async with asyncio.timeout(10):
         while theirs.of("discord:1") != CHOSEN:  # noqa: ASYNC110 - there is no event for it

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import EmptyCollection, NotFound, SettingsError
+from core.errors import CommunityUnknown, EmptyCollection, NotFound, SettingsError
 from index.library import CollectionSpec, FolderLibrary
 from tests.galleries import Gallery
 
@@ -72,7 +72,7 @@ async def test_missing_and_forbidden_say_the_same(gallery: Gallery) -> None:
 async def test_a_community_without_collections(gallery: Gallery) -> None:
     """Where nothing is open, the words say whom to ask."""
     library = _library(gallery, gallery="web")
-    with pytest.raises(NotFound, match="Ask whoever runs this bot"):
+    with pytest.raises(CommunityUnknown, match="tangerine allow discord:9"):
         await library.open(None, "discord:9")
     assert await library.status("discord:9") == []
 

@@ -166,3 +166,17 @@ def test_a_communitys_pauses_count_there_alone() -> None:
     with pytest.raises(TooManyRequests) as refused:
         limits.admit("ann", "text", community="slow", cooldown_s=slow)
     assert refused.value.retry_after == 5
+
+
+def test_an_address_has_half_whatever_names_it_takes() -> None:
+    """New names bring no new quota: half of the community's is left to other addresses."""
+    clock = FakeClock()
+    quota = Quota({}, per_minute=2, per_day=0)
+    limits = Limits(quota, clock, community=Quota({}, per_minute=7, per_day=0))
+    for number in range(4):
+        limits.admit(f"web:{number}", "text", community="web", address="203.0.113.5")
+    with pytest.raises(CommunityQuotaUsed):
+        limits.admit("web:new", "text", community="web", address="203.0.113.5")
+    limits.admit("web:new", "text", community="web", address="203.0.113.6")
+    clock.advance(60)
+    limits.admit("web:newer", "text", community="web", address="203.0.113.5")

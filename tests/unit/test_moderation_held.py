@@ -17,7 +17,8 @@ from core.errors import (
     NotFound,
     PictureHeld,
 )
-from core.moderation import MAX_CRITERIA, NEAR_DUPLICATE, Criterion, Strictness, viewer_of
+from core.moderation import MAX_CRITERIA, NEAR_DUPLICATE, Criterion, viewer_of
+from core.offered import Strictness
 from core.types import UPLOADED, Picture
 from index.moderation import ChatModeration
 from index.moderation_judge import Judge
@@ -33,8 +34,8 @@ COLOURS = ("red", "green", "blue", "yellow", "black")
 
 @pytest.fixture
 def gallery(tmp_path: Path) -> Iterator[Gallery]:
-    """Two pictures of each of five colours, open to everybody, shared by one server."""
-    made = Gallery(tmp_path, communities=f"{SERVER} *", duplicate_cosine=0.999)
+    """Two pictures of each of five colours, open to everybody, shared by two servers."""
+    made = Gallery(tmp_path, communities=f"{SERVER} {OTHER} *", duplicate_cosine=0.999)
     for colour in COLOURS:
         for seed in range(2):
             made.add(f"{colour}{seed}.png", colour, seed)
@@ -251,7 +252,8 @@ async def test_persons_alone_are_looked_after_by_those_who_share(gallery: Galler
     What strangers hold back for themselves is of no account to anybody else.
     """
     await gallery.reindex()
-    await gallery.moderation.add(Criterion("green"), community=OTHER)
+    await gallery.moderation.add(Criterion("green"), community="discord:99")
+    assert await gallery.seen("discord:99") == ALL - {"green0.png", "green1.png"}
     assert await gallery.seen(PERSON) == ALL
     await hold(gallery)
     for person in (PERSON, "telegram:17"):
@@ -261,9 +263,29 @@ async def test_persons_alone_are_looked_after_by_those_who_share(gallery: Galler
             await gallery.library.picture_file(gallery.ids()["red0.png"], person)
     one, other = [await gallery.library.open(None, each) for each in (PERSON, "telegram:17")]
     assert one is other, "made once for all of them"
-    assert await gallery.seen("telegram:-5") == ALL
     await decide(gallery, "red0.png", approve=True)
     assert await gallery.seen(PERSON) == ALL - {"red1.png"}
+
+
+async def test_strangers_see_nothing_that_is_held_by_the_operator_or_those_who_share(
+    gallery: Gallery,
+) -> None:
+    """A group that anybody may make is no way round moderation; its own comes on top."""
+    await gallery.reindex()
+    await hold(gallery)
+    await gallery.moderation.add(Criterion("blue"), community="web")
+    held = REDS | {"blue0.png", "blue1.png"}
+    for stranger in ("telegram:-5", "discord:99"):
+        assert await gallery.seen(stranger) == ALL - held
+        assert await waiting(gallery, stranger) == [], "there is nothing for them to decide"
+        with pytest.raises(NotFound):
+            await gallery.moderation.decide(
+                gallery.ids()["red0.png"], community=stranger, approve=True
+            )
+    await gallery.moderation.add(Criterion("green"), community="discord:99")
+    assert await gallery.seen("discord:99") == ALL - held - {"green0.png", "green1.png"}
+    assert await gallery.seen("telegram:-5") == ALL - held
+    assert await gallery.seen(OTHER) == ALL, "who shares it decides alone"
 
 
 async def test_every_process_sees_a_change_at_once(gallery: Gallery) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from bot.actions import Action
-from core.moderation import Criterion, Strictness
+from core.moderation import Criterion
+from core.offered import Strictness
 from index.moderation_judge import Judgement
 from tests.fakes import picture_bytes
 from tests.moderated import (

@@ -49,6 +49,7 @@ class Bench:
     file: Path
     said: Said
     logs: list[str]
+    operators: list[frozenset[str]]
 
     async def reload(self, text: str) -> list[str]:
         """Write the file and read it; what was said."""
@@ -65,6 +66,7 @@ async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         if name.startswith(("TANGERINE_", "DISCORD_", "TELEGRAM_")):
             monkeypatch.delenv(name)
     file, said, logs = tmp_path / "tangerine.toml", Said(), []
+    operators: list[frozenset[str]] = []
     file.write_text("[limits]\ntext_cooldown_s = 0\nper_minute = 3\n", encoding="utf-8")
     settings = load(file)
     parts = Parts(tmp_path, quota=quotas(settings)["quota"])
@@ -75,9 +77,10 @@ async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         discord=Roster({DISCORD}),
         telegram=Roster(),
         configure_logs=lambda read: logs.append(read.logs.level),
+        change_operators=operators.append,
     )
     reloading = Reloading(settings, live, read=lambda: load(file), terminal=said)
-    yield Bench(parts, live, reloading, file, said, logs)
+    yield Bench(parts, live, reloading, file, said, logs, operators)
     await parts.close()
 
 

@@ -108,6 +108,9 @@ def test_the_webhooks_secret_comes_like_a_token(
         ("TANGERINE_MODLE", "x", "did you mean TANGERINE_MODEL?"),
         ("TANGERINE_WEB__PROT", "1", "did you mean TANGERINE_WEB__PORT?"),
         ("TANGERINE_WEB_HOST", "0.0.0.0", "set a secret in TANGERINE_WEB_TOKEN"),
+        ("TANGERINE_WEB_HOST", "127.evil.example", "set a secret in TANGERINE_WEB_TOKEN"),
+        ("TANGERINE_WEB_TOKEN", "fifteen-letters", "web.token = (secret): use 16 characters"),
+        ("TANGERINE_WEB_TOKEN", "short", "secrets.token_urlsafe(32)"),
         ("TANGERINE_CONFIG", "/no/such/file", "there is no such file"),
         ("TELEGRAM_TOKEN_FILE", "/no/such/file", "TELEGRAM_TOKEN_FILE = /no/such/file"),
         (
@@ -178,7 +181,24 @@ def test_what_may_be_a_secret_is_not_repeated(text: str, tmp_path: Path) -> None
 
 
 def test_the_gallery_is_the_default_collection(tmp_path: Path) -> None:
-    """TANGERINE_GALLERY makes a collection that everybody may search, before the others."""
+    """TANGERINE_GALLERY makes a collection of the web chat's, before the others."""
     settings = load(gallery=tmp_path)
-    assert [(c.name, c.communities) for c in settings.all_collections] == [("default", ("*",))]
+    assert [(c.name, c.communities) for c in settings.all_collections] == [("default", ("web",))]
+    assert not settings.all_collections[0].is_named
     assert load().all_collections == ()
+
+
+def test_who_may_search_it_is_written_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """TANGERINE_COMMUNITIES names them with commas; ``*`` is one that somebody wrote."""
+    monkeypatch.setenv("TANGERINE_COMMUNITIES", "web, discord:17,telegram:-100")
+    [default] = load(gallery=tmp_path).all_collections
+    assert default.communities == ("web", "discord:17", "telegram:-100")
+    assert default.is_named
+    monkeypatch.setenv("TANGERINE_COMMUNITIES", "*")
+    assert load(gallery=tmp_path).all_collections[0].communities == ("*",)
+    monkeypatch.setenv("TANGERINE_COMMUNITIES", "web,everybody")
+    with pytest.raises(WrongSettingError, match="discord:<server id>, telegram:<chat id>"):
+        load()
+    monkeypatch.delenv("TANGERINE_COMMUNITIES")
+    shop = Settings(collections=({"name": "shop", "folder": tmp_path},))
+    assert shop.all_collections[0].communities == ("web",)

@@ -14,9 +14,9 @@ import pytest
 
 import bot.starting
 from bot.app import settle
+from bot.http_listener import Listener
 from bot.starting import Starting
 from bot.web_app import WebAdapter, WebOptions
-from bot.web_listening import Listener
 from bot.web_waiting import WaitingRoom
 from config.settings import Settings
 from core.errors import CatalogueError, ModelUnavailable, SettingsError

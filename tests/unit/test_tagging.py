@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bot.cli_tags import _read
+from bot.work_tags import read_labels
 from core.chosen_rows import ChosenRows
 from core.classification import FITS_Z
 from core.errors import BadLabels, CatalogueError, SourceError, UnknownLabel
@@ -300,14 +300,14 @@ def test_a_file_of_labels_is_text(tmp_path: Path) -> None:
     """With or without a byte-order mark and with any ends of lines; what cannot be is told."""
     file = tmp_path / "labels.txt"
     file.write_bytes("\ufeffShoe\r\nrunning shoe\n\n".encode())
-    assert tidy_labels(_read(file)) == ("Shoe", "running shoe")
+    assert tidy_labels(read_labels(file)) == ("Shoe", "running shoe")
     for content in (b"\xff\xfe\x00", b"x" * (1 << 20) + b"xx"):
         file.write_bytes(content)
         with pytest.raises(SourceError) as refused:
-            _read(file)
+            read_labels(file)
         assert refused.value.remedy
     with pytest.raises(SourceError):
-        _read(tmp_path / "missing.txt")
+        read_labels(tmp_path / "missing.txt")
 
 
 def test_a_label_far_from_everything_is_not_given() -> None:

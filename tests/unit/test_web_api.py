@@ -210,7 +210,7 @@ async def test_administrators_and_everybody_together_have_quotas_of_their_own(
         tmp_path,
         quota=Quota(),
         admin_quota=Quota({}, per_minute=3),
-        community_quota=Quota({}, per_minute=2),
+        community_quota=Quota({}, per_minute=4),  # of which one address has half
     )
     async with serving(parts) as adapter, aiohttp.ClientSession(adapter.url) as client:
         answers = []

@@ -147,7 +147,7 @@ async def test_the_cookie_ends() -> None:
 
 
 async def test_guessing_tokens_is_slowed_down(tmp_path: Path) -> None:
-    """After ten wrong tokens an address waits for a minute, and is told so."""
+    """After ten wrong tokens an address waits for a minute; the right one is never locked out."""
     parts = Parts(tmp_path)
     async with (
         serving(parts, WebOptions(port=0, token=TOKEN)) as adapter,
@@ -157,15 +157,68 @@ async def test_guessing_tokens_is_slowed_down(tmp_path: Path) -> None:
             wrong = {"Authorization": f"Bearer {number}"}
             async with client.get("/api/welcome", headers=wrong) as response:
                 assert response.status == 403
-        async with client.get("/api/welcome", headers=BEARER) as response:
+        async with client.get("/api/welcome", headers=wrong) as response:
             assert response.status == 429
             assert response.headers["Retry-After"] == "60"
-        parts.clock.advance(61)
         async with client.get("/api/welcome", headers=BEARER) as response:
+            assert response.status == 200
+        parts.clock.advance(61)
+        async with client.get("/api/welcome", headers=wrong) as response:
+            assert response.status == 403
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("Forwarded", "for=203.0.113.5"),
+        ("X-Forwarded-For", "203.0.113.5"),
+        ("x-forwarded-proto", "https"),
+        ("X-Real-IP", "203.0.113.5"),
+        ("Via", "1.1 tunnel"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/", "/api/welcome", "/api/find?q=red", "/metrics", "/readyz"])
+async def test_without_a_token_a_proxy_gets_nothing(
+    tmp_path: Path, header: tuple[str, str], path: str
+) -> None:
+    """What comes through a tunnel comes from anywhere: it is refused, with what to do."""
+    headers = dict([header])
+    async with serving(Parts(tmp_path)) as adapter, aiohttp.ClientSession(adapter.url) as client:
+        async with client.get(path, headers=headers) as response:
+            assert response.status == 403
+            error = (await response.json())["error"]
+        assert error["code"] == "proxy_needs_token"
+        assert "TANGERINE_WEB_TOKEN" in error["message"]
+        async with client.get("/healthz", headers=headers) as response:
             assert response.status == 200
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "pictures.example"])
+async def test_with_a_token_a_proxy_is_welcome(tmp_path: Path) -> None:
+    """Behind a proxy the token decides, as elsewhere."""
+    headers = {
+        "Host": "pictures.example",
+        "Origin": "https://pictures.example",
+        "X-Forwarded-For": "203.0.113.5",
+        "X-Forwarded-Proto": "https",
+        "Via": "2.0 Caddy",
+    }
+    async with (
+        serving(Parts(tmp_path), WebOptions(port=0, token=TOKEN)) as adapter,
+        aiohttp.ClientSession(adapter.url) as client,
+    ):
+        async with client.get("/api/welcome", headers=headers) as response:
+            assert response.status == 403
+        async with client.post("/api/login", headers=headers | BEARER) as response:
+            assert response.status == 200
+            assert len(response.cookies) == 2
+            assert all(morsel["secure"] for morsel in response.cookies.values())
+        async with client.post(CHAT, data=message(), headers=headers | BEARER) as response:
+            assert response.status == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "192.168.1.5", "::", "pictures.example", "127.evil.example", "127.1"]
+)
 def test_an_open_address_needs_a_token(host: str) -> None:
     """Nobody else's machine is served without a token: the start says what to set."""
     for token in (None, ""):

@@ -12,6 +12,7 @@ from typing import Any
 
 from bot.actions import ActionCodec, TextMemory
 from bot.admission import Admission
+from bot.claims import Claims
 from bot.command_parts import CommandParts
 from bot.commands import Commands
 from bot.community_presenter import OperatorDefaults
@@ -30,7 +31,7 @@ from core.errors import ReindexRunning
 from core.limits import ADMIN_QUOTA, COMMUNITY_QUOTA, Limits, Quota
 from core.search import Search
 from core.types import Failure, Progress, ReindexReport
-from tests.fake_collections import FakeLibrary, FakeLooks, FakeSnapshot
+from tests.fake_collections import FakeGrants, FakeLibrary, FakeLooks, FakeSnapshot
 from tests.fake_contributions import FakeCommunitySettings, FakeContributions
 from tests.fake_labels import FakeLabels
 from tests.fake_moderation import FakeModeration
@@ -132,6 +133,7 @@ class Parts:
     memories: Sequence[PersonalMemory] = ()
     tracer: Tracer = field(default_factory=NoTracer)
     labels: FakeLabels = field(default_factory=FakeLabels)
+    reindex_cooldown_s: float = 0.0
 
     def __post_init__(self) -> None:
         """Put it together, and write the pictures to the folder."""
@@ -168,6 +170,8 @@ class Parts:
             self.library, self.embedder.encoder, self.folder, now=self.clock.monotonic
         )
         self.moderation = FakeModeration(self.library)
+        self.grants = FakeGrants(self.library)
+        self.claims = Claims(self.clock.monotonic)
         self.settings = FakeCommunitySettings()
         self.admission = Admission(self.limits, self.settings)
         self.codec = ActionCodec(TextMemory(self.clock))
@@ -182,6 +186,9 @@ class Parts:
                 contributions=self.contributions,
                 moderation=self.moderation,
                 settings=self.settings,
+                grants=self.grants,
+                claims=self.claims,
+                reindex_cooldown_s=self.reindex_cooldown_s,
                 jobs=self.jobs,
                 admission=self.admission,
                 counters=self.metrics,

@@ -1,4 +1,4 @@
-"""The address of the web chat: taken once, and answered by one server after the other."""
+"""An address to listen on: taken once, and answered by one server after the other."""
 
 from __future__ import annotations
 
@@ -27,10 +27,18 @@ class Listener:
         self._copies: dict[web.AppRunner, list[socket.socket]] = {}
 
     @classmethod
-    async def open(cls, host: str, port: int) -> Self:
+    async def open(
+        cls,
+        host: str,
+        port: int,
+        *,
+        who: str = "The web chat",
+        settings: str = "TANGERINE_WEB_HOST and TANGERINE_WEB_PORT",
+    ) -> Self:
         """Take an address; port 0 is any free one.
 
-        Raises SettingsError where it is taken or not ours.
+        Raises SettingsError where it is taken or not ours: ``who`` cannot listen, and which
+        ``settings`` choose another one.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -43,8 +51,8 @@ class Listener:
         except (OSError, OverflowError) as error:
             reason = error.strerror if isinstance(error, socket.gaierror) else str(error)
             raise SettingsError(
-                f"The web chat cannot listen on {host}, port {port}: {reason}.",
-                remedy="Choose others with TANGERINE_WEB_HOST and TANGERINE_WEB_PORT.",
+                f"{who} cannot listen on {host}, port {port}: {reason}.",
+                remedy=f"Choose others with {settings}.",
             ) from error
         return cls(host, taken)
 

@@ -1,0 +1,19 @@
+"""What an address says about who can reach it."""
+
+from __future__ import annotations
+
+import ipaddress
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach a server that listens on ``host``.
+
+    An address, or ``localhost`` (RFC 6761, 6.3). Any other name may lead anywhere, whatever
+    it begins with.
+    """
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,67 @@
+"""What a command imports before it does anything: no more than it uses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_ROOT = Path(__file__).parents[2]
+_HEAVY = (
+    *("aiohttp", "discord", "faiss", "matplotlib", "numpy", "openvino", "PIL"),
+    *("pydantic_settings", "sqlalchemy", "telegram", "torch", "transformers"),
+)
+_PROGRAM = """
+import sys
+sys.argv[0] = "tangerine"
+from bot.__main__ import main
+try:
+    main()
+except SystemExit as end:
+    code = end.code
+print(code, *sorted(set(sys.modules) & set(sys.stdin.read().split())))
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["--help"], 0), (["--version"], 0), (["find"], 2), (["moderate", "add", "--help"], 0)],
+)
+def test_help_and_usage_need_next_to_nothing(arguments: list[str], code: int) -> None:
+    """Whoever asks how a command is called does not wait for what it does."""
+    assert _imported(*arguments) == [str(code)]
+
+
+def test_status_needs_no_model(tmp_path: Path) -> None:
+    """It reads catalogue and manifest: no torch, no platform, no web library."""
+    found = _imported("status", TANGERINE_DATA_DIR=str(tmp_path), TANGERINE_GALLERY=str(tmp_path))
+    assert found[0] == "0"
+    assert set(found[1:]) <= {"faiss", "numpy", "PIL", "pydantic_settings", "sqlalchemy"}
+
+
+def _imported(*arguments: str, **environment: str) -> list[str]:
+    return _run(*arguments, **environment).splitlines()[-1].split()
+
+
+def _run(*arguments: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, *arguments],
+        input=" ".join(_HEAVY),
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+        cwd=_ROOT,
+    )
+    return done.stdout
+
+
+def test_a_shell_completes_commands() -> None:
+    """What was set up by --install-completion asks the program, which answers at once."""
+    done = _run(_TANGERINE_COMPLETE="complete_bash", COMP_WORDS="tangerine re", COMP_CWORD="1")
+    assert done.splitlines()[0] == "reindex"
+    assert done.splitlines()[-1].split() == ["0"]
+    assert "_tangerine_completion()" in _run("--show-completion", SHELL="/bin/bash")
+    assert "completion" not in _run("--help")
