@@ -21,7 +21,7 @@ from bot.presenter import Presenter, keep_private
 from bot.privacy import Privacy
 from bot.replies import Reply
 from bot.requests import Request
-from bot.searching import Searching
+from bot.searching import Searching, by_photo
 from bot.tracing import begin_request
 from core.errors import (
     BeingIndexed,
@@ -283,8 +283,9 @@ class Commands:
                 f"/{command.name} needs a picture.",
                 remedy="Attach one, or reply to a message that has one.",
             )
-        if command.quota is not None:
-            await self._admit(request, command.quota)
+        quota = "picture" if by_photo(invocation, request) else command.quota
+        if quota is not None:
+            await self._admit(request, quota)
         with self._parts.tracer.span(f"/{command.name}"):
             reply = await self._calls[command.name](invocation, request, presenter)
         return keep_private(reply) if command.private or invocation.flag("private") else reply

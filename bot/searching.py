@@ -13,7 +13,7 @@ from bot.presenter import Navigation, Presenter, keep_private
 from bot.replies import CaptionList, LabelBars, Pictures, Reply
 from bot.requests import Request
 from bot.sheets import Sheets
-from core.errors import NoPicture
+from core.errors import InvalidRequest, NoPicture
 from core.ports import Library
 from core.search import Search
 from core.tagging import among
@@ -41,8 +41,14 @@ class Searching:
         """The first page of a find or a similar. Raises what the search raises."""
         text = invocation.text("query") or invocation.text("text")
         label = invocation.text("label")
+        is_similar = invocation.command.name == "similar" or by_photo(invocation, request)
+        if is_similar and (label or invocation.text("exclude")):
+            raise InvalidRequest(
+                "--exclude and --label go with words alone.",
+                remedy="Say in words what you want, or leave the photo out.",
+            )
         action = Action(
-            "find" if invocation.command.name == "find" else "similar",
+            "similar" if is_similar else "find",
             text=among(label, text) if label else text,
             exclude=invocation.text("exclude"),
             collection=invocation.text("collection"),
@@ -207,6 +213,14 @@ class Searching:
             return reply
         sheet = await self._sheets.contact_sheet(query, label, pictures, request.viewer)
         return replace(reply, parts=(*reply.parts, sheet))
+
+
+def by_photo(invocation: Invocation, request: Request) -> bool:
+    """Whether a find goes by the message's own photo, changed by its words.
+
+    The photo of a message that it replies to may be a mere answer: there its words are meant.
+    """
+    return invocation.command.name == "find" and bool(request.pictures)
 
 
 def _range(result: SearchResult) -> tuple[int, int]:

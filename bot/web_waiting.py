@@ -28,6 +28,7 @@ class WaitingRoom:
         app = web.Application()
         app.router.add_get("/healthz", self._alive)
         app.router.add_get("/", self._page)
+        app.router.add_get("/p/{id}", self._page)
         app.router.add_route("*", "/{path:.*}", self._not_yet)
         app.on_response_prepare.append(add_security_headers)
         self._runner = Runner(app, shutdown_timeout=1.0)

@@ -34,18 +34,19 @@ _ANSWERED_MS = 60_000
 
 # All that is known of the page: what is typed into, and what is there once it has answered.
 _FILE = "#file"
-_ANSWER = ".turn.theirs .card img"
+_SEARCH = "#query"
+_ANSWER = "#grid .tile-score"
+_REPLY = ".turn.theirs .card img"
 
 
 async def ask(page: Page, scene: Scene) -> None:
     """Ask the scene's question, with its photo where it has one, and wait for the answer."""
-    box = page.get_by_role("textbox")
-    await box.fill(scene.question)
     if scene.photo:
-        # Words first: a photo alone is a question already.
         await page.set_input_files(_FILE, next(_GALLERY.rglob(scene.photo)))
-    await box.press("Enter")
-    await page.locator(_ANSWER).first.wait_for(timeout=_ANSWERED_MS)
+    await page.fill(_SEARCH, scene.question)
+    await page.press(_SEARCH, "Enter")
+    answer = _REPLY if scene.question.startswith("/") else _ANSWER
+    await page.locator(answer).first.wait_for(timeout=_ANSWERED_MS)
 
 
 @dataclass(frozen=True)

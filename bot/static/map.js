@@ -6,7 +6,7 @@ import { EDGE, MapView } from "./map_view.js";
 
 const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** Shows maps in the dialog; `search(button, card)` finds what is like a picture of it. */
+/** Shows maps in the dialog; `search({id, caption})` finds what is like a picture of it. */
 export class CollectionMap extends MapView {
   constructor(search) {
     super(byId("map-canvas"));
@@ -43,7 +43,7 @@ export class CollectionMap extends MapView {
       const data = await api.map(asked);
       if (asked === this.asked) this.show(data);
     } catch (error) {
-      byId("map-problem").textContent = error.message || say("offline");
+      byId("map-problem").textContent = api.reason(error);
     } finally {
       this.canvas.removeAttribute("aria-busy");
     }
@@ -102,15 +102,9 @@ export class CollectionMap extends MapView {
     if (inX !== x || inY !== y) this.pan(inX - x, inY - y);
   }
 
-  async pick(row) {
-    try {
-      const { action, caption, thumbnail } = await api.mapped(this.data.ids[row]);
-      this.dialog.close();
-      const label = say("more_like_named", { name: caption });
-      this.search({ kind: "more_like", label, action }, { caption, thumbnail });
-    } catch (error) {
-      byId("map-problem").textContent = error.message || say("offline");
-    }
+  pick(row) {
+    this.dialog.close();
+    this.search({ id: this.data.ids[row], caption: this.data.captions[row] });
   }
 
   // -- hands -------------------------------------------------------------------------

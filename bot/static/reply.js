@@ -1,6 +1,7 @@
 // Draws the parts of a reply. `on` holds what the page does when something is pressed:
-// send(message), act(button, card), open(cards, index, likes), explore(map).
+// send(message), act(button, card), open(items, index), explore(map).
 
+import { inBytes } from "./details.js";
 import { make, say } from "./dom.js";
 
 /** The nodes of a reply, in reading order. */
@@ -35,10 +36,11 @@ const drawers = {
   },
 
   pictures(part, on, belonging) {
-    const likes = new Map([...belonging].filter(([, button]) => button.kind === "more_like"));
+    // What the viewer shows of them: a score in words that the server has made.
+    const items = part.cards.map(({ score, ...card }) => ({ ...card, scoreText: score }));
     const cards = part.cards.map((card, index) =>
       drawCard(card, belonging.get(card.number), {
-        open: () => on.open(part.cards, index, likes),
+        open: () => on.open(items, index),
         act: on.act,
       }),
     );
@@ -98,18 +100,13 @@ const drawers = {
   },
 
   document(part) {
-    const size = new Intl.NumberFormat(document.documentElement.lang, {
-      style: "unit",
-      unit: "megabyte",
-      maximumFractionDigits: 1,
-    }).format(part.bytes / 1e6);
     const link = make("a", { className: "quiet", href: part.url, download: part.name });
-    link.append(part.name, make("span", { className: "note" }, size));
+    link.append(part.name, make("span", { className: "note" }, inBytes(part.bytes)));
     return make("p", { className: "document" }, link);
   },
 
   examples(part, on) {
-    return drawExamples(make("ul", { className: "examples" }), part.messages, on.send);
+    return drawExamples(make("ul", { className: "chips" }), part.messages, on.send);
   },
 };
 

@@ -1,64 +1,157 @@
-// One picture, large, with its neighbours an arrow key away.
+// One picture, as large as the window: its neighbours, its details, and what to do with it.
 
-import { byId } from "./dom.js";
-import { drawScore } from "./reply.js";
+import { fileOf, thumbnailOf } from "./api.js";
+import { Details } from "./details.js";
+import { byId, say } from "./dom.js";
+import { nameOf } from "./tile.js";
+import { Zoom } from "./zoom.js";
 
-/** Shows pictures in the dialog; `act(button, card)` answers "more like this". */
+const AHEAD = 8;
+const ENLARGED = 3;
+const SCROLLING = new Set(["ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End"]);
+
+/**
+ * Shows pictures of a source. `on.moved(item)` follows each step, `on.closed()` the end;
+ * `on.like(item)`, `on.words(item)` and `on.label(label)` search.
+ */
 export class Viewer {
-  constructor(act) {
-    this.act = act;
+  constructor(on) {
+    this.on = on;
     this.dialog = byId("viewer");
     this.picture = byId("viewer-picture");
+    this.details = new Details((label) => this.leave(() => on.label(label)));
+    this.zoom = new Zoom(byId("viewer-stage"), this.picture, {
+      swipe: (step) => this.move(step),
+      away: () => this.dialog.close(),
+      changed: (scale) => this.zoomed(scale),
+    });
     byId("viewer-close").onclick = () => this.dialog.close();
     byId("viewer-previous").onclick = () => this.move(-1);
     byId("viewer-next").onclick = () => this.move(1);
-    byId("viewer-like").onclick = () => {
-      const card = this.cards[this.index];
-      this.dialog.close();
-      this.act(this.likes.get(card.number), card);
-    };
-    this.dialog.addEventListener("click", (event) => {
-      // A click beside the dialog lands on the element itself.
-      if (event.target === this.dialog) this.dialog.close();
-    });
-    this.dialog.addEventListener("keydown", (event) => {
-      if (event.key === "ArrowLeft") this.move(-1);
-      else if (event.key === "ArrowRight") this.move(1);
-      else return;
-      event.preventDefault();
-    });
+    byId("viewer-in").onclick = () => this.zoom.by(1.6);
+    byId("viewer-out").onclick = () => this.zoom.by(1 / 1.6);
+    byId("viewer-like").onclick = () => this.leave(() => on.like(this.item));
+    byId("viewer-words").onclick = () => this.leave(() => on.words(this.item));
+    byId("viewer-about").onclick = () => this.details.toggle();
+    this.dialog.addEventListener("keydown", (event) => this.key(event));
+    this.dialog.addEventListener("close", () => this.ended());
   }
 
-  open(cards, index, likes) {
-    this.cards = cards;
-    this.likes = likes;
+  get item() {
+    return this.source?.items[this.index];
+  }
+
+  /** Open a picture of a source; in place where the viewer is open already. */
+  open(source, index) {
+    this.source = source;
+    this.next = null;
     this.show(index);
+    if (this.dialog.open) return;
     this.dialog.showModal();
+    this.details.opened();
     byId("viewer-close").focus();
   }
 
-  move(step) {
+  /** Close without telling: the address has changed already. */
+  hide() {
+    if (!this.dialog.open) return;
+    this.quiet = true;
+    this.dialog.close();
+  }
+
+  leave(then) {
+    this.next = then;
+    this.dialog.close();
+  }
+
+  ended() {
+    const { next, quiet } = this;
+    [this.next, this.quiet] = [null, false];
+    this.details.stop();
+    // Nothing may go on loading behind the page.
+    this.large = null;
+    if (next) next();
+    else if (!quiet) this.on.closed(this.item);
+  }
+
+  async move(step) {
     const index = this.index + step;
-    if (index >= 0 && index < this.cards.length) this.show(index);
+    const { source } = this;
+    if (index < 0) return;
+    if (index + AHEAD > source.items.length && !source.done) {
+      const coming = source.more().catch(() => null);
+      if (index >= source.items.length) await coming;
+    }
+    if (index >= source.items.length || source !== this.source) return;
+    this.show(index);
+    this.on.moved(this.item);
   }
 
   show(index) {
-    const card = this.cards[index];
     this.index = index;
-    // The thumbnail stands in until the large picture has come.
-    this.picture.src = card.thumbnail;
-    this.picture.alt = card.alt;
+    const { item, picture } = this;
+    this.zoom.reset();
+    byId("viewer-gone").hidden = true;
+    picture.hidden = false;
+    picture.alt = nameOf(item);
+    this.size(item.width, item.height);
+    // The thumbnail stands in until the picture has come.
+    picture.src = thumbnailOf(item.id, 960);
     const large = new Image();
+    this.large = large;
     large.onload = () => {
-      if (this.cards[this.index] === card) this.picture.src = large.src;
+      if (this.large !== large) return;
+      this.size(large.naturalWidth, large.naturalHeight);
+      picture.src = large.src;
     };
-    large.src = card.picture;
-    byId("viewer-caption").textContent = card.caption;
-    drawScore(byId("viewer-score"), card);
-    byId("viewer-original").href = card.picture;
-    byId("viewer-like").hidden = !this.likes.has(card.number);
+    large.onerror = () => {
+      if (this.large !== large) return;
+      picture.hidden = true;
+      byId("viewer-gone").hidden = false;
+    };
+    large.src = fileOf(item.id);
+    for (const beside of [index + 1, index - 1]) this.fetchAhead(beside);
+    byId("viewer-caption").textContent = item.caption || say("no_caption");
+    byId("viewer-download").href = `${fileOf(item.id)}?download=1`;
     byId("viewer-previous").disabled = index === 0;
-    byId("viewer-next").disabled = index === this.cards.length - 1;
+    byId("viewer-next").disabled = this.source.done && index === this.source.items.length - 1;
     if (document.activeElement?.disabled) byId("viewer-close").focus();
+    this.details.show(item);
+  }
+
+  size(width, height) {
+    const { style } = this.picture;
+    style.setProperty("--ratio", width && height ? width / height : 1);
+    style.setProperty("--most", width ? `${ENLARGED * width}px` : "100cqw");
+  }
+
+  fetchAhead(index) {
+    const item = this.source.items[index];
+    if (item) new Image().src = thumbnailOf(item.id, 960);
+  }
+
+  zoomed(scale) {
+    const out = byId("viewer-out");
+    // A button that is switched off would take the keyboard with it.
+    if (scale <= 1 && document.activeElement === out) byId("viewer-in").focus();
+    out.disabled = scale <= 1;
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const onward = document.documentElement.dir === "rtl" ? -1 : 1;
+    const { zoom } = this;
+    const far = 120;
+    const arrows = { ArrowLeft: [far, 0], ArrowRight: [-far, 0], ArrowUp: [0, far], ArrowDown: [0, -far] };
+    if (event.key in arrows && zoom.scale > 1) zoom.pan(...arrows[event.key]);
+    else if (event.key === "ArrowLeft") this.move(-onward);
+    else if (event.key === "ArrowRight") this.move(onward);
+    else if (event.key === "+" || event.key === "=") zoom.by(1.6);
+    else if (event.key === "-") zoom.by(1 / 1.6);
+    else if (event.key === "0") zoom.reset();
+    else if (event.key === "i") this.details.toggle();
+    // What lies behind stays where it is.
+    else if (event.target.closest("#viewer-panel") || !SCROLLING.has(event.key)) return;
+    event.preventDefault();
   }
 }

@@ -108,6 +108,25 @@ async def test_a_photo_brings_similar_ones_and_a_sheet(parts: Parts) -> None:
     assert "Send it again" in lost.error.text
 
 
+async def test_find_with_a_photo_searches_it(parts: Parts) -> None:
+    """``/find`` with one's own photo is answered by it, changed by its words, as a picture.
+
+    The photo of a message that it replies to is none of its own.
+    """
+    found = await parts.commands.handle(asked("/find", pictures=(RED_PHOTO,)))
+    similar = await parts.commands.handle(asked("/similar", pictures=(RED_PHOTO,)))
+    assert cards(found) == cards(similar)
+    mixed = await parts.commands.handle(asked("/find bicycle", pictures=(RED_PHOTO,)))
+    also = await parts.commands.handle(asked("/similar bicycle", pictures=(RED_PHOTO,)))
+    assert cards(mixed) == cards(also)
+    assert next(b for b in mixed.buttons if b.kind == "page").needs_picture
+    replied = await parts.commands.handle(asked("/find blue", replied=(RED_PHOTO,)))
+    assert "blue" in cards(replied)[0]
+    for option in ("--exclude apple", "--label fruit"):
+        refused = await parts.commands.handle(asked(f"/find a {option}", pictures=(RED_PHOTO,)))
+        assert refused.error.code == "invalid_request"
+
+
 async def test_more_like_draws_the_picture_it_starts_from(parts: Parts) -> None:
     """A sheet needs no upload, and a hit whose file is gone leaves its frame empty."""
     first = await parts.commands.handle(asked("red fruits"))

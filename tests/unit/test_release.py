@@ -56,4 +56,4 @@ def test_the_archive_is_made_from_clean(tmp_path: Path) -> None:
     (archive,) = (tmp_path / "clone" / "dist").glob("*.tar.gz")
     with tarfile.open(archive) as packed:
         names = {name.partition("/")[2] for name in packed.getnames()}
-    assert {"Makefile", ".ci/run", "bot/static/chat.js", "core/mini/heads.safetensors"} <= names
+    assert {"Makefile", ".ci/run", "bot/static/app.js", "core/mini/heads.safetensors"} <= names

@@ -103,7 +103,7 @@ async def test_a_token_protects_everything_but_the_empty_page(tmp_path: Path) ->
                 assert response.status == 200
         async with client.post(CHAT, data=message()) as response:
             assert response.status == 403
-        for path in ("/", "/static/chat.js", "/healthz", "/readyz"):
+        for path in ("/", "/static/app.js", "/healthz", "/readyz"):
             async with client.get(path) as response:
                 assert response.status == 200
                 assert TOKEN not in await response.text()

@@ -175,7 +175,7 @@ async def test_health_readiness_and_metrics(client: aiohttp.ClientSession, parts
 
 async def test_every_response_has_the_security_headers(client: aiohttp.ClientSession) -> None:
     """Page, files, JSON and errors forbid foreign scripts, frames and sniffing."""
-    for path in ("/", "/static/chat.js", "/api/welcome", "/nothing", "/api/find"):
+    for path in ("/", "/static/app.js", "/api/welcome", "/nothing", "/api/find"):
         async with client.get(path) as response:
             for name, value in SECURITY_HEADERS.items():
                 assert response.headers[name] == value

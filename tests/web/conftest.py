@@ -1,4 +1,4 @@
-"""A real headless Chromium, one a module, and a fresh chat for every test."""
+"""A real headless Chromium, one a module, and a fresh page for every test."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from bot.web_app import WebOptions
+from tests.web.pages import talk
 from tests.web.parts import Parts, serving
 
 FLAGS = (
@@ -62,8 +63,9 @@ def parts(tmp_path: Path) -> Parts:
 async def open_page(browser: Browser, parts: Parts) -> AsyncIterator[Open]:
     """Opens the chat; whatever the page complains about fails the test at its end.
 
-    ``chat`` is what it serves, ``token`` the server's; ``complaints_expected`` lets the page
-    complain; further keywords are those of a browser context.
+    ``chat`` is what it serves, ``token`` the server's, ``path`` the address; ``talking`` opens
+    the conversation; ``complaints_expected`` lets the page complain; further keywords are those
+    of a browser context.
     """
     complaints: list[str] = []
     contexts = []
@@ -73,13 +75,16 @@ async def open_page(browser: Browser, parts: Parts) -> AsyncIterator[Open]:
         *,
         chat: Parts = parts,
         token: str | None = None,
+        path: str = "/",
+        talking: bool = False,
         complaints_expected: bool = False,
         **context: Any,
     ) -> Page:
         server = serving(chat, WebOptions(port=0, token=token))
         adapter = await server.__aenter__()
         servers.append(server)
-        contexts.append(await browser.new_context(reduced_motion="reduce", **context))
+        calm = {"reduced_motion": "reduce", **context}
+        contexts.append(await browser.new_context(**calm))
         page = await contexts[-1].new_page()
         page.set_default_timeout(10_000)
         if not complaints_expected:
@@ -88,10 +93,12 @@ async def open_page(browser: Browser, parts: Parts) -> AsyncIterator[Open]:
                 "console",
                 lambda m: complaints.append(m.text) if m.type in {"error", "warning"} else None,
             )
-        await page.goto(adapter.url)
+        await page.goto(adapter.url + path)
         if token is None:
-            await page.wait_for_selector("#examples button")
-        return page
+            # The machine may be busy: what comes first takes longest.
+            await expect(page.locator("#summary")).not_to_be_empty(timeout=15_000)
+            await expect(page.locator("#grid a.tile").first).to_be_attached(timeout=15_000)
+        return await talk(page) if talking else page
 
     yield opened
     for context in contexts:

@@ -8,7 +8,7 @@
     const labels = [...(node.labels ?? [])].map(l => l.textContent).join(' ');
     return (by || node.getAttribute('aria-label') || labels || node.textContent + alts).trim();
   };
-  for (const n of document.querySelectorAll('button, a[href], input:not([hidden]), textarea, progress, dialog, [role=log], [role=listbox]'))
+  for (const n of document.querySelectorAll('button, a[href], input:not([hidden]), textarea, select, progress, dialog, aside, [role=log], [role=listbox], [role=combobox]'))
     if (!name(n)) flaws.push('no name: ' + n.outerHTML.slice(0, 80));
   for (const n of document.querySelectorAll('img')) if (!n.hasAttribute('alt')) flaws.push('no alt: ' + n.src);
   const ids = [...document.querySelectorAll('[id]')].map(n => n.id);

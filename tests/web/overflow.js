@@ -1,10 +1,13 @@
 // What sticks out of the window sideways, what opens beyond its edges, and cut words.
-() => {
+async () => {
+  // Rows are laid out anew in the frame that follows a change of the window.
+  for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
   const wide = document.documentElement.clientWidth;
   const found = [];
   for (const node of document.querySelectorAll("body *")) {
     const box = node.getBoundingClientRect();
-    if (!box.width || !box.height || node.closest(".skip")) continue;
+    if (!box.width || !box.height || node.closest(".skip, .topics, .viewer-stage")
+        || getComputedStyle(node).clipPath !== "none") continue;
     const named = `${node.tagName}.${node.className?.baseVal ?? node.className}`;
     if (box.left < -1 || box.right > wide + 1) found.push(`outside: ${named}`);
     if (node.matches("button, h1, h2, label, .summary, .hint, .score, .commands li")

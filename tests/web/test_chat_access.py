@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
 from pathlib import Path
 
 import pytest
@@ -12,28 +11,17 @@ from playwright.async_api import Page, expect
 
 from bot.definitions import COMMANDS
 from core.types import Progress
-from tests.fakes import picture_bytes
 from tests.web.conftest import Open
+from tests.web.pages import FLAWS, POOR_CONTRAST, attach, say, search, talk
 from tests.web.parts import Parts
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-HERE = Path(__file__).parent
-POOR_CONTRAST = (HERE / "contrast.js").read_text()
-FLAWS = (HERE / "flaws.js").read_text()
 
-
-async def say(page: Page, text: str) -> None:
-    """Write a message and send it."""
-    await page.fill("#message", text)
-    await page.keyboard.press("Enter")
-
-
-async def talk(page: Page, parts: Parts) -> None:
+async def converse(page: Page, parts: Parts) -> None:
     """A conversation with every kind of reply in it."""
     await say(page, "/find orange fruits")
     await expect(page.locator(".card")).to_have_count(5)
-    photo = {"name": "p.png", "mimeType": "image/png", "buffer": picture_bytes("red", edge=64)}
     for text, seen in [
         ("zebra crossing", "No close match"),
         ("/find x --nonsense", "no option"),
@@ -48,10 +36,9 @@ async def talk(page: Page, parts: Parts) -> None:
         await expect(page.locator(".turn.theirs").last).to_contain_text(seen)
     parts.reindexing.step(Progress("encode", 1, 2))
     await expect(page.locator("#work-text")).to_contain_text("50%")
+    await attach(page)
     for text in ("/describe", "/classify red, blue", "/add something red"):
-        await page.fill("#message", text)
-        await page.set_input_files("#file", photo)
-        await page.keyboard.press("Enter")
+        await say(page, text)
     await expect(page.locator(".captions, .labels")).to_have_count(2)
     await expect(page.locator(".turn.theirs").last).to_contain_text("Added to")
     await page.fill("#message", "/")
@@ -78,12 +65,18 @@ async def test_every_text_can_be_read(open_page: Open, parts: Parts) -> None:
             assert poor == []
             assert await page.evaluate("document.documentElement.scrollWidth") <= width
 
-    await look("empty", 8)
-    await talk(page, parts)
+    await look("first", 8)
+    await search(page, "orange house")
+    await page.locator("a.tile").first.focus()
+    await look("results", 20)
+    await talk(page)
+    await converse(page, parts)
     await look("talk", 60)
     await page.keyboard.press("Escape")
     await page.locator(".card-picture").first.click()
-    await look("viewer", 60)
+    await page.keyboard.press("i")
+    await page.locator("#viewer-facts .fact-size").wait_for()
+    await look("viewer", 10)
 
 
 async def test_dark_mode_is_dark(open_page: Open) -> None:
@@ -97,7 +90,13 @@ async def test_everything_has_a_name(open_page: Open, parts: Parts) -> None:
     """Controls have names, pictures alternative texts, references their targets."""
     page = await open_page()
     assert await page.evaluate(FLAWS) == []
-    await talk(page, parts)
+    await search(page, "orange fruits")
+    assert await page.evaluate(FLAWS) == []
+    first = page.get_by_role("listitem").get_by_role("link").first
+    await expect(first).to_have_accessible_name("orange fruits. Score 1.00. close match")
+    await expect(first.locator("xpath=..")).to_have_attribute("aria-posinset", "1")
+    await talk(page)
+    await converse(page, parts)
     assert await page.evaluate(FLAWS) == []
     log = page.get_by_role("log", name="Conversation")
     await expect(log).to_have_attribute("aria-live", "polite")
@@ -107,7 +106,7 @@ async def test_everything_has_a_name(open_page: Open, parts: Parts) -> None:
 
 async def test_bands_differ_by_more_than_colour(open_page: Open) -> None:
     """Each band has its word, and its own number of filled steps."""
-    page = await open_page()
+    page = await open_page(talking=True)
     await say(page, "/find orange house --count 10")
     scores = page.locator(".score[data-band]:visible")
     await expect(page.locator(".card")).to_have_count(10)
@@ -124,35 +123,65 @@ async def test_bands_differ_by_more_than_colour(open_page: Open) -> None:
 
 
 async def test_all_of_it_works_without_a_mouse(open_page: Open) -> None:
-    """Writing, opening a picture, leafing, closing and asking for more need keys alone."""
+    """Searching, walking through the pictures, opening, leafing and coming back need keys alone."""
     page = await open_page()
-    await expect(page.locator("#message")).to_be_focused()
+    await page.keyboard.press("/")
+    await expect(page.locator("#query")).to_be_focused()
     await page.keyboard.type("red")
     await page.keyboard.press("Enter")
-    await expect(page.locator(".card")).to_have_count(5)
-    await page.locator(".card-picture").first.focus()
+    await expect(page.locator("#answer")).to_contain_text("Close matches")
+    await page.keyboard.press("ArrowDown")
+    await expect(page.locator("li[aria-posinset='1'] a")).to_be_focused()
+    await page.keyboard.press("ArrowRight")
+    await expect(page.locator("li[aria-posinset='2'] a")).to_be_focused()
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("ArrowUp")
+    await page.keyboard.press("Home")
     await page.keyboard.press("Enter")
-    viewer = page.get_by_role("dialog")
+    viewer = page.locator("#viewer")
     await expect(viewer).to_be_visible()
+    await expect(page.locator("#viewer-close")).to_be_focused()
     caption = await page.locator("#viewer-caption").inner_text()
     await page.keyboard.press("ArrowRight")
     await expect(page.locator("#viewer-caption")).not_to_have_text(caption)
-    await page.keyboard.press("ArrowLeft")
-    await expect(page.locator("#viewer-caption")).to_have_text(caption)
     await page.keyboard.press("Escape")
     await expect(viewer).to_be_hidden()
-    await expect(page.locator(".card-picture").first).to_be_focused()
-    await page.keyboard.press("Tab")
-    focused = await page.evaluate("document.activeElement.getAttribute('aria-label')")
-    assert focused == f"More like this: {caption}"
-    await page.keyboard.press("Enter")
-    await expect(page.locator(".turn.theirs").nth(1).locator(".card")).to_have_count(5)
-    await expect(page.locator("#message")).to_be_focused()
+    await expect(page.locator("li[aria-posinset='2'] a")).to_be_focused()
+
+
+async def test_the_keyboard_stays_in_what_is_open(open_page: Open) -> None:
+    """Tab goes round in the viewer, and on a phone in the conversation; Esc gives it back."""
+    page = await open_page(viewport={"width": 390, "height": 844})
+    await page.locator("a.tile").first.click()
+    for _ in range(12):
+        await page.keyboard.press("Tab")
+        inside = "document.activeElement === document.body || !!document.activeElement.closest"
+        assert await page.evaluate(f"{inside}('#viewer')")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("a.tile").first).to_be_focused()
+    await talk(page)
+    for _ in range(12):
+        await page.keyboard.press("Tab")
+        assert await page.evaluate(f"{inside}('#talk')")
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#open-talk")).to_be_focused()
+
+
+async def test_calm_pages_do_not_move(open_page: Open) -> None:
+    """Who asks for less motion sees no animation and no transition at all."""
+    page = await open_page(talking=True)
+    await page.route("**/api/chat", lambda _: None)
+    await say(page, "red")
+    moving = """() => document.getAnimations().length + [...document.querySelectorAll('*')].filter(
+      n => getComputedStyle(n).transitionDuration !== '0s').length"""
+    assert await page.evaluate(moving) == 0
+    await page.emulate_media(reduced_motion="no-preference")
+    assert await page.evaluate(moving) > 0
 
 
 async def test_the_field_remembers_and_completes(open_page: Open) -> None:
     """Arrow-up brings back what was sent, Esc empties, "/" offers commands to choose from."""
-    page = await open_page()
+    page = await open_page(talking=True)
     field = page.locator("#message")
     for text in ("red", "blue"):
         await say(page, text)
@@ -162,11 +191,12 @@ async def test_the_field_remembers_and_completes(open_page: Open) -> None:
     await page.keyboard.press("Escape")
     await expect(field).to_have_value("")
     await page.keyboard.type("/")
-    await expect(page.get_by_role("option")).to_have_count(len(COMMANDS))
+    offered = [each for each in COMMANDS if each.is_offered_to(is_admin=True, may_add=False)]
+    await expect(page.get_by_role("option")).to_have_count(len(offered))
     await page.keyboard.press("ArrowDown")
-    await expect(page.get_by_role("option", name="/similar")).to_have_attribute(
-        "aria-selected", "true"
-    )
+    await expect(
+        page.locator("#commands").get_by_role("option", name="/similar")
+    ).to_have_attribute("aria-selected", "true")
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("listbox")).to_be_hidden()
     await page.keyboard.type("de")
@@ -174,28 +204,3 @@ async def test_the_field_remembers_and_completes(open_page: Open) -> None:
     await expect(field).to_have_value("/describe ")
     await page.keyboard.press("Shift+Enter")
     await expect(field).to_have_value("/describe \n")
-
-
-async def test_the_large_picture_comes_in_a_dialog(open_page: Open) -> None:
-    """A click opens the original in its size, with its score, its link and more like it."""
-    page = await open_page()
-    await say(page, "green")
-    await page.locator(".card-picture").nth(2).click()
-    large = page.locator("#viewer-picture")
-    await expect(large).to_have_attribute("src", re.compile(r"/pictures/p\d+$"))
-    await expect(large).to_have_js_property("naturalWidth", 48)
-    await expect(page.locator("#viewer-score")).to_contain_text("·")
-    assert (await page.locator("#viewer-original").get_attribute("href")).startswith("/pictures/p")
-    await page.locator("#viewer").get_by_role("button", name="More like this").click()
-    await expect(page.get_by_role("dialog")).to_be_hidden()
-    await expect(page.locator(".turn.theirs").nth(1).locator(".card")).to_have_count(5)
-
-
-async def test_an_example_is_sent_as_it_is(open_page: Open) -> None:
-    """The suggestions of an empty conversation are questions that one click asks."""
-    page = await open_page()
-    example = page.locator("#examples button").first
-    text = await example.inner_text()
-    await example.click()
-    await expect(page.locator(".turn.mine .bubble")).to_have_text(text)
-    await expect(page.locator(".card")).to_have_count(5)

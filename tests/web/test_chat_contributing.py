@@ -9,7 +9,9 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.fakes import picture_bytes
+from tests.web import pages
 from tests.web.conftest import Open
+from tests.web.pages import attach, take_off
 from tests.web.parts import Parts
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -19,20 +21,17 @@ PINK = picture_bytes("pink", seed=770, edge=64)
 
 async def say(page: Page, text: str, photo: bytes | None = None) -> Locator:
     """Write a message, with a photo or without, and send it; the reply to it."""
-    turns = await page.locator(".turn.theirs").count()
-    await page.fill("#message", text)
-    if photo is not None:
-        file = {"name": "p.png", "mimeType": "image/png", "buffer": photo}
-        await page.set_input_files("#file", file)
-        await expect(page.locator("#photos img")).to_have_count(1)
-        await page.locator("#message").focus()
-    await page.keyboard.press("Enter")
-    return page.locator(".turn.theirs").nth(turns)
+    if photo is None:
+        return await pages.say(page, text)
+    await attach(page, photo)
+    reply = await pages.say(page, text)
+    await take_off(page)
+    return reply
 
 
 async def test_add_find_remove_undo(open_page: Open, parts: Parts) -> None:
     """What is added is found, what is removed is not, and Undo brings it back."""
-    page = await open_page()
+    page = await open_page(talking=True)
     added = await say(page, "/add a pink lagoon", PINK)
     await expect(added.locator("h2")).to_have_text("Added to “gallery”")
     await expect(added.locator(".score")).to_have_text("id v0000000")
@@ -63,7 +62,7 @@ async def test_add_find_remove_undo(open_page: Open, parts: Parts) -> None:
 
 async def test_a_similar_picture_is_added_anyway(open_page: Open, parts: Parts) -> None:
     """The page still has the photo, and sends it with the button."""
-    page = await open_page()
+    page = await open_page(talking=True)
     await say(page, "/add a pink lagoon", PINK)
     near = await say(page, "/add the same again", PINK + b"\0")
     await expect(near.locator("h2")).to_contain_text("nearly the same")
@@ -78,7 +77,7 @@ async def test_a_similar_picture_is_added_anyway(open_page: Open, parts: Parts) 
 
 async def test_settings_are_turned_over_in_place(open_page: Open, parts: Parts) -> None:
     """A press changes the row above it, and the keyboard stays where it was."""
-    page = await open_page()
+    page = await open_page(talking=True)
     settings = await say(page, "/settings")
     weak = settings.locator("dd").first
     await expect(weak).to_have_text("shown when asked for")
@@ -94,7 +93,7 @@ async def test_settings_are_turned_over_in_place(open_page: Open, parts: Parts) 
 
 async def test_a_setting_that_cannot_be_kept_is_told(open_page: Open, parts: Parts) -> None:
     """The settings stay as they are, with the reason below."""
-    page = await open_page()
+    page = await open_page(talking=True)
     settings = await say(page, "/settings")
     parts.settings.error = RuntimeError("a defect")
     for _ in range(2):
@@ -109,7 +108,7 @@ async def test_a_setting_that_cannot_be_kept_is_told(open_page: Open, parts: Par
 
 async def test_ones_data_is_downloaded(open_page: Open) -> None:
     """The export is a link to a file that holds the pictures that one has added."""
-    page = await open_page()
+    page = await open_page(talking=True)
     await say(page, "/add a pink lagoon", PINK)
     export = await say(page, "/privacy export")
     link = export.get_by_role("link")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 
 import pytest
@@ -10,28 +9,12 @@ from playwright.async_api import Page, expect
 
 from core.limits import Quota
 from core.types import Progress
-from tests.fakes import COLOURS, picture_bytes
+from tests.fakes import COLOURS
 from tests.web.conftest import Open
+from tests.web.pages import MIDDLE, attach, give, say, take_off, talk
 from tests.web.parts import GALLERY, Parts
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-RED = picture_bytes("red", seed=77, edge=64)
-
-HERE = Path(__file__).parent
-MIDDLE = (HERE / "middle.js").read_text()
-GIVE = (HERE / "give.js").read_text()
-
-
-async def say(page: Page, text: str) -> None:
-    """Write a message and send it."""
-    await page.fill("#message", text)
-    await page.keyboard.press("Enter")
-
-
-async def give(page: Page, kind: str, data: bytes = RED, media_type: str = "image/png") -> None:
-    """Drag, drop or paste a file."""
-    await page.evaluate(GIVE, [kind, base64.b64encode(data).decode(), "photo.png", media_type])
 
 
 async def expect_cards(page: Page, turn: int, colour: str, count: int = 5) -> None:
@@ -48,7 +31,7 @@ async def expect_cards(page: Page, turn: int, colour: str, count: int = 5) -> No
 
 async def test_a_question_is_answered_with_cards(open_page: Open) -> None:
     """Five pictures are drawn with number, caption, score, band and what was found."""
-    page = await open_page()
+    page = await open_page(talking=True)
     await say(page, "/find orange fruits")
     await expect_cards(page, 0, "orange")
     card = page.locator(".card").first
@@ -61,7 +44,7 @@ async def test_a_question_is_answered_with_cards(open_page: Open) -> None:
 
 async def test_next_more_like_and_show_anyway(open_page: Open) -> None:
     """Buttons lead on: the next page, pictures like one, weak matches."""
-    page = await open_page()
+    page = await open_page(talking=True)
     await say(page, "red")
     await expect_cards(page, 0, "red")
     await page.get_by_role("button", name="Next 5").click()
@@ -79,26 +62,30 @@ async def test_next_more_like_and_show_anyway(open_page: Open) -> None:
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
 async def test_a_photo_finds_similar_ones(open_page: Open, kind: str) -> None:
-    """A dropped or pasted photo is answered at once, and its pages know it still."""
-    page = await open_page()
+    """A dropped or pasted photo is sent with Enter, and the pages of its answer know it still."""
+    page = await open_page(talking=True)
     await give(page, kind)
+    await expect(page.locator("#message-chip img")).to_have_count(1)
+    await page.locator("#message").press("Enter")
     await expect_cards(page, 0, "red")
     await expect(page.locator(".turn.mine img")).to_have_count(1)
     await page.get_by_role("button", name="Next 5").click()
     await expect(page.locator(".turn.theirs").nth(1).locator(".number").first).to_have_text("6")
 
 
-async def test_a_photo_beside_words_waits_for_them(open_page: Open) -> None:
-    """While something is being written, a photo is attached, and can be taken off again."""
-    page = await open_page()
-    await page.fill("#message", "/classify blue, red")
-    await page.set_input_files("#file", {"name": "p.png", "mimeType": "image/png", "buffer": RED})
-    await page.get_by_role("button", name="Remove the photo p.png").click()
-    await expect(page.locator("#photos")).to_be_hidden()
-    await give(page, "paste")
-    await page.get_by_role("button", name="Send").click()
-    labels = page.locator(".labels li span:first-child")
-    await expect(labels).to_have_text(["red", "blue"])
+async def test_a_photo_stays_until_it_is_taken_off(open_page: Open) -> None:
+    """One photo serves one command after the other, and words change it."""
+    page = await open_page(talking=True)
+    await attach(page)
+    first = await say(page, "/classify blue, red")
+    await expect(first.locator(".labels li span:first-child")).to_have_text(["red", "blue"])
+    second = await say(page, "/describe")
+    await expect(second.locator(".captions li").first).to_contain_text("red")
+    third = await say(page, "/find bicycle")
+    await expect(third.locator("h2")).to_contain_text("mixed with “bicycle”")
+    await take_off(page)
+    fourth = await say(page, "/describe")
+    await expect(fourth.locator(".problem")).to_contain_text("needs a picture")
 
 
 async def test_dragging_shows_where_to_drop(open_page: Open) -> None:
@@ -110,20 +97,11 @@ async def test_dragging_shows_where_to_drop(open_page: Open) -> None:
     await expect(page.locator("#drop")).to_be_hidden()
 
 
-async def test_what_is_no_photo_is_told(open_page: Open) -> None:
-    """A wrong file is refused by the page, a broken one by the server, both in words."""
-    page = await open_page()
-    await give(page, "drop", b"text", "text/plain")
-    await expect(page.locator(".turn .problem")).to_contain_text("That is no picture")
-    await give(page, "drop", RED[:60])
-    await expect(page.locator(".turn .problem").nth(1)).to_contain_text("damaged")
-
-
 async def test_markup_in_questions_and_captions_stays_text(open_page: Open, tmp_path: Path) -> None:
     """Nothing that people write becomes part of the page."""
     attack = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
     captions = [*GALLERY, ("cyan", f"{attack} cyan teapot")]
-    page = await open_page(chat=Parts(tmp_path, captions=captions))
+    page = await open_page(talking=True, chat=Parts(tmp_path, captions=captions))
     await say(page, f"{attack} cyan")
     await expect(page.locator(".turn.mine .bubble")).to_have_text(f"{attack} cyan")
     await say(page, "cyan teapot")
@@ -135,7 +113,7 @@ async def test_markup_in_questions_and_captions_stays_text(open_page: Open, tmp_
 
 async def test_a_reindex_shows_its_progress(open_page: Open, parts: Parts) -> None:
     """Header and reply tell how far it is; the reply ends as its summary."""
-    page = await open_page()
+    page = await open_page(talking=True)
     await say(page, "/reindex")
     await expect(page.locator("#work")).to_be_visible()
     parts.reindexing.step(Progress("encode", 25, 100))
@@ -152,7 +130,7 @@ async def test_a_short_quota_is_waited_for(open_page: Open, tmp_path: Path) -> N
     """Asking again within the pause is answered after it, not refused."""
     pauses = Quota(cooldown_s={"text": 1.0, "picture": 1.0})
     chat = Parts(tmp_path, quota=pauses, admin_quota=pauses)
-    page = await open_page(chat=chat)
+    page = await open_page(talking=True, chat=chat)
     await say(page, "red")
     await expect_cards(page, 0, "red")
     await say(page, "blue")
@@ -163,7 +141,7 @@ async def test_a_short_quota_is_waited_for(open_page: Open, tmp_path: Path) -> N
 
 async def test_a_server_that_is_gone_is_told(open_page: Open) -> None:
     """Without an answer the page says so and offers to try again."""
-    page = await open_page(complaints_expected=True)
+    page = await open_page(talking=True, complaints_expected=True)
     await page.route("**/api/chat", lambda route: route.abort())
     await say(page, "red")
     await expect(page.locator(".turn .problem")).to_contain_text("does not answer")
@@ -180,9 +158,58 @@ async def test_the_token_is_asked_for_once(open_page: Open) -> None:
     await expect(page.locator("#login-error")).to_contain_text("wrong")
     await page.get_by_label("Token").fill("a-good-long-token")
     await page.keyboard.press("Enter")
-    await page.wait_for_selector("#examples button")
+    await page.wait_for_selector("#grid a.come")
     await page.reload()
-    await page.wait_for_selector("#examples button")
+    await page.wait_for_selector("#grid a.come")
+    await talk(page)
     await say(page, "green")
     await expect_cards(page, 0, "green")
-    assert await page.evaluate("document.cookie + JSON.stringify({...sessionStorage})") == "{}"
+    kept = "document.cookie + JSON.stringify({...sessionStorage, ...localStorage})"
+    assert "a-good-long-token" not in await page.evaluate(kept)
+    assert await page.evaluate("document.cookie") == ""
+
+
+async def test_the_answer_is_never_hidden(open_page: Open) -> None:
+    """From the second question on, too: question and answer stand in view, above the field."""
+    for viewport in ({"width": 1280, "height": 800}, {"width": 390, "height": 844}):
+        page = await open_page(talking=True, viewport=viewport)
+        for text in ("red", "blue", "green", "/status", "orange"):
+            reply = await say(page, text)
+            await expect(reply).not_to_have_attribute("aria-busy", "true")
+            field = await page.locator("#composer").bounding_box()
+            assert field is not None
+            for part in (page.locator(".turn.mine").last, reply.locator(":scope > *").first):
+                box = await part.bounding_box()
+                assert box is not None
+                assert 0 < box["y"] < box["y"] + box["height"] <= field["y"], text
+        picture = page.locator(".turn.theirs").last.locator(".card-picture").first
+        box = await picture.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= field["y"]
+        # What lies at the middle of the first picture is that picture, nothing over it.
+        assert await picture.evaluate("""node => {
+          const box = node.getBoundingClientRect();
+          return node.contains(document.elementFromPoint(
+            box.x + box.width / 2, box.y + box.height / 2));
+        }""")
+
+
+async def test_the_conversation_survives_a_reload(open_page: Open) -> None:
+    """What was asked and answered is there again, its buttons too, until it is thrown away."""
+    page = await open_page(talking=True)
+    await attach(page)
+    await expect((await say(page, "/classify blue, red")).locator(".labels")).to_be_visible()
+    await take_off(page)
+    await expect((await say(page, "red")).locator(".card")).to_have_count(5)
+    await page.reload()
+    await talk(page)
+    await expect(page.locator(".turn.mine .bubble")).to_have_text(["/classify blue, red", "red"])
+    await expect(page.locator(".turn.mine img")).to_have_js_property("naturalWidth", 64)
+    await page.get_by_role("button", name="Next 5").click()
+    await expect(page.locator(".turn.theirs").nth(2).locator(".number").first).to_have_text("6")
+    await page.get_by_role("button", name="Begin a new conversation").click()
+    await expect(page.locator(".turn")).to_have_count(0)
+    await page.reload()
+    await talk(page)
+    await expect(page.locator("#hello")).to_be_visible()
+    await expect(page.locator(".turn")).to_have_count(0)

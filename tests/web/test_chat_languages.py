@@ -11,13 +11,11 @@ from playwright.async_api import Page, expect
 from bot.fonts import font_files
 from bot.menu_words import command_summaries
 from tests.web.conftest import Open
+from tests.web.pages import FLAWS, OVERFLOW, say, search, talk
 from tests.web.parts import Parts, languages
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-HERE = Path(__file__).parent
-FLAWS = (HERE / "flaws.js").read_text()
-OVERFLOW = (HERE / "overflow.js").read_text()
 WIDTHS = (320, 1280)
 
 
@@ -39,17 +37,11 @@ async def fits(page: Page) -> None:
         assert await page.evaluate(OVERFLOW) == [], width
 
 
-async def say(page: Page, text: str) -> None:
-    """Write a message and send it."""
-    await page.fill("#message", text)
-    await page.keyboard.press("Enter")
-
-
 async def test_what_sticks_out_would_be_seen(open_page: Open) -> None:
     """The measure of the tests below tells of a word that is too long for its place."""
     page = await open_page(viewport={"width": 320, "height": 740})
     assert await page.evaluate(OVERFLOW) == []
-    await page.evaluate("document.querySelector('h1').textContent = 'w'.repeat(80)")
+    await page.evaluate("document.querySelector('#summary').textContent = 'w'.repeat(80)")
     assert any("outside" in found for found in await page.evaluate(OVERFLOW))
 
 
@@ -63,6 +55,8 @@ class Reader:
     heading: str
     score: str
     nothing: str
+    close: str
+    number: str
 
 
 READERS = (
@@ -73,6 +67,8 @@ READERS = (
         "Matches 1–5 for “orange fruits”",  # noqa: RUF001 - a range
         "1.00 · strong",
         "There are no words",
+        "Close matches: 5",
+        "1.00",
     ),
     Reader(
         "pt-PT",
@@ -81,6 +77,8 @@ READERS = (
         "Resultados 1–5 de “orange fruits”",  # noqa: RUF001 - a range
         "1,00 · forte",
         "Não há palavras para buscar.",
+        "Resultados próximos: 5",
+        "1,00",
     ),
     Reader(
         "es-MX",
@@ -89,6 +87,8 @@ READERS = (
         "Resultados 1–5 de «orange fruits»",  # noqa: RUF001 - a range
         "1,00 · fuerte",
         "No hay palabras que buscar.",
+        "Resultados cercanos: 5",
+        "1,00",
     ),
     Reader(
         "de-AT",
@@ -97,6 +97,8 @@ READERS = (
         "Treffer 1–5 für „orange fruits“",  # noqa: RUF001 - a range
         "1,00 · stark",
         "Es fehlen die Wörter",
+        "Gute Treffer: 5",
+        "1,00",
     ),
     Reader(
         "ja-JP",
@@ -105,6 +107,8 @@ READERS = (
         "「orange fruits」の結果 1〜5",
         "1.00 · 強い",
         "検索する言葉がありません。",
+        "近い一致: 5",
+        "1.00",
     ),
 )
 
@@ -118,9 +122,19 @@ async def test_the_chat_speaks_the_browsers_language(
     words = languages().presenter(reader.locale).words
     await expect(page.locator("html")).to_have_attribute("lang", reader.lang)
     await expect(page.locator("html")).to_have_attribute("dir", "ltr")
-    await expect(page.locator("#hello h2")).to_have_text(reader.hello)
+    await expect(page.locator("#hello h3")).to_have_text(reader.hello)
     await expect(page.locator("#summary")).to_have_text(words.pictures(len(parts.captions)))
     await fits(page)
+    await search(page, "orange fruits")
+    await expect(page.locator("#answer")).to_have_text(reader.close)
+    await page.locator("#grid a.tile").first.focus()
+    await fits(page)
+    await page.locator("#grid a.tile").first.click()
+    await page.locator("#viewer-facts .fact-size").wait_for()
+    await expect(page.locator("#viewer-facts .fact-score")).to_contain_text(reader.number)
+    await fits(page)
+    await page.keyboard.press("Escape")
+    await talk(page)
     await page.fill("#message", "/")
     find = command_summaries(words.translate)["find"]
     await expect(page.locator("#commands li").first).to_contain_text(find)
@@ -138,9 +152,6 @@ async def test_the_chat_speaks_the_browsers_language(
         await expect(page.locator(".turn.theirs")).to_have_count(number)
     await expect(page.locator(".turn.theirs").nth(1)).to_contain_text(reader.nothing)
     await expect(page.locator(".turn.theirs").nth(4)).to_contain_text(words.no_close_match())
-    await fits(page)
-    await page.locator(".card-picture").first.click()
-    await expect(page.locator("#viewer")).to_be_visible()
     await fits(page)
 
 
