@@ -8,6 +8,7 @@
 #   make words [LANGUAGE=fr]        bring the translations up to date with the code
 #   make release-check              make the source archive and the image, try both from clean
 #   make docs                       write the generated pages anew, and the site
+#   make lock                       write the lock files anew, with the hashes of all packages
 #
 # PIP_ARGS reaches pip, for another build of torch: make install PIP_ARGS="--extra-index-url …"
 
@@ -16,8 +17,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 GALLERY ?=
 export TANGERINE_MODEL ?= mini
-# Packages that would pull others in which nothing of ours uses (torchvision).
-ALONE := open-clip-torch
+# Exact versions with the hashes of their files. torch comes apart: each index serves another
+# build of the same version, and which one fits is for everybody to choose (PIP_ARGS).
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCKED := --require-hashes --no-deps
 
 .PHONY: install install-dev run test test-all check format lint types imports words bench recipe clean
 
@@ -28,13 +31,14 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("Tangerine needs Python 3.11 or newer; set PYTHON=…" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_ARGS) -e .
+$(VENV)/.installed: pyproject.toml constraints.txt requirements.lock | $(BIN)/python
+	$(PIP_INSTALL) $(PIP_ARGS) $(LOCKED) -r requirements.lock
+	$(PIP_INSTALL) $(PIP_ARGS) -c constraints.txt torch
+	$(PIP_INSTALL) $(PIP_ARGS) --no-deps -e .
 	touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed scripts/browser.sh
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_ARGS) -e '.[dev]'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_ARGS) --no-deps $(ALONE)
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock scripts/browser.sh
+	$(PIP_INSTALL) $(PIP_ARGS) $(LOCKED) -r requirements-dev.lock
 	sh scripts/browser.sh
 	touch $@
 
@@ -94,8 +98,13 @@ docs: install-dev
 RELEASE_ARGS ?=
 .PHONY: release-check
 release-check: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_ARGS) -e '.[release]'
+	$(PIP_INSTALL) $(PIP_ARGS) $(LOCKED) -r requirements-dev.lock
 	$(BIN)/python scripts/release_check.py $(RELEASE_ARGS)
+
+# Newest hashes for the versions of constraints.txt.
+.PHONY: lock
+lock: install-dev
+	$(BIN)/python scripts/lock.py
 
 bench: install-dev
 	$(BIN)/python -m bench $(BENCH_ARGS)
