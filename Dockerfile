@@ -22,7 +22,7 @@ ARG CPU_TORCH="--extra-index-url https://download.pytorch.org/whl/cpu"
 ARG PIP_ARGS=""
 WORKDIR /app
 RUN python3 -m venv .venv
-COPY pyproject.toml constraints.txt README.md ./
+COPY pyproject.toml constraints.txt requirements.lock README.md ./
 # The packages are empty here, so that a change of the sources does not fetch everything anew;
 # without their __init__.py they would be installed as namespaces, which is something else.
 RUN case "${VARIANT}" in \
@@ -34,7 +34,11 @@ RUN case "${VARIANT}" in \
     && touch bot/__init__.py core/__init__.py core/mini/__init__.py index/__init__.py \
         config/__init__.py \
     && .venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check \
-        -c constraints.txt ${builds} ${PIP_ARGS} -e .
+        ${PIP_ARGS} --require-hashes --no-deps -r requirements.lock \
+    && .venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check \
+        -c constraints.txt ${builds} ${PIP_ARGS} torch \
+    && .venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --no-deps \
+        ${PIP_ARGS} -e .
 # Apart, so that another version costs seconds.
 ARG VERSION=0.0.0
 RUN SETUPTOOLS_SCM_PRETEND_VERSION_FOR_TANGERINE=${VERSION} .venv/bin/python -m pip install \

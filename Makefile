@@ -10,6 +10,7 @@
 #   make release-check              make the source archive and the image, try both from clean
 #   make docs                       write the generated pages anew, and the site
 #   make screenshots [SCENES=NAME]  take the pictures of README and docs anew
+#   make lock                       write the lock files anew, with the hashes of all packages
 #
 # PIP_ARGS reaches pip, for another build of torch: make install PIP_ARGS="--extra-index-url …"
 
@@ -22,8 +23,10 @@ ifeq ($(wildcard tangerine.toml),)
 export TANGERINE_MODEL ?= mini
 endif
 LINKS ?= $(HOME)/.local/bin
-# Packages that would pull others in which nothing of ours uses (torchvision).
-ALONE := open-clip-torch
+# Exact versions with the hashes of their files. torch comes apart: each index serves another
+# build of the same version, and which one fits is for everybody to choose (PIP_ARGS).
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCKED := --require-hashes --no-deps
 
 .PHONY: install install-dev link run test test-all check format lint types imports words bench recipe clean
 
@@ -45,27 +48,32 @@ $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("Tangerine needs Python 3.11 or newer; set PYTHON=…" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_ARGS) -e .
+$(VENV)/.installed: pyproject.toml constraints.txt requirements.lock | $(BIN)/python
+	$(PIP_INSTALL) $(PIP_ARGS) $(LOCKED) -r requirements.lock
+	$(PIP_INSTALL) $(PIP_ARGS) -c constraints.txt torch
+	$(PIP_INSTALL) $(PIP_ARGS) --no-deps -e .
 	touch $@
 
-$(VENV)/.installed-dev: $(VENV)/.installed scripts/browser.sh
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_ARGS) -e '.[dev]'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_ARGS) --no-deps $(ALONE)
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock scripts/browser.sh
+	$(PIP_INSTALL) $(PIP_ARGS) $(LOCKED) -r requirements-dev.lock
 	sh scripts/browser.sh
 	touch $@
 
 run: $(VENV)/.installed
 	@$(BIN)/tangerine run $(if $(GALLERY),--gallery "$(GALLERY)",--demo)
 
+# A worker for each core, as far as memory goes: each loads models of its own. The tests of one
+# file stay together, since they share what is slow to make.
+PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile
+
 test: install-dev
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -m "not long" $(PARALLEL)
 
 test-all: install-dev
 	$(BIN)/python -m pytest
 
 check: install-dev format-check lint types imports
-	$(BIN)/python -m pytest -m "not long" --cov --cov-report=term --cov-fail-under=90
+	$(BIN)/python -m pytest -m "not long" $(PARALLEL) --cov --cov-report=term --cov-fail-under=90
 
 format:
 	$(BIN)/ruff format .
@@ -116,8 +124,13 @@ screenshots: install-dev
 RELEASE_ARGS ?=
 .PHONY: release-check
 release-check: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(PIP_ARGS) -e '.[release]'
+	$(PIP_INSTALL) $(PIP_ARGS) $(LOCKED) -r requirements-dev.lock
 	$(BIN)/python scripts/release_check.py $(RELEASE_ARGS)
+
+# Newest hashes for the versions of constraints.txt.
+.PHONY: lock
+lock: install-dev
+	$(BIN)/python scripts/lock.py
 
 bench: install-dev
 	$(BIN)/python -m bench $(BENCH_ARGS)

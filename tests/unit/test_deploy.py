@@ -67,12 +67,14 @@ def test_every_package_is_in_the_image_as_a_package() -> None:
 
 
 def test_the_image_installs_what_make_installs() -> None:
-    """The same constraints, in place, without the tools of development."""
+    """The same locked packages, each by the hash of its file, and torch of the same version."""
     makefile = (_ROOT / "Makefile").read_text(encoding="utf-8")
-    [line] = [line for line in makefile.splitlines() if line.rstrip().endswith("$(PIP_ARGS) -e .")]
     run, stamp = (line for line in _instructions("RUN") if " pip install " in line)
-    assert "-c constraints.txt" in line
-    assert "-c constraints.txt" in run
+    assert "LOCKED := --require-hashes --no-deps\n" in makefile
+    assert "$(LOCKED) -r requirements.lock\n" in makefile
+    assert "--require-hashes --no-deps -r requirements.lock" in run
+    for installed in (makefile, run):
+        assert "-c constraints.txt" in installed
     assert run.endswith("${PIP_ARGS} -e .")
     assert {"cpu)", "cuda)"} <= set(run.split())
     # Another version must not install everything anew.

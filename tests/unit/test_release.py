@@ -40,6 +40,33 @@ def test_everything_that_is_named_is_pinned() -> None:
     assert {canonicalize_name(Requirement(line).name) for line in named} - set(pins) == set()
 
 
+def test_what_is_installed_is_locked_by_hashes() -> None:
+    """Every dependency but torch, in the version of the constraints, with hashes of its files."""
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pins = dict(
+        line.split("==")
+        for line in (_ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if "==" in line
+    )
+    pins = {canonicalize_name(name): version for name, version in pins.items()}
+    extras = chain(*project["optional-dependencies"].values())
+    for file, named in {
+        "requirements.lock": project["dependencies"],
+        "requirements-dev.lock": [*project["dependencies"], *extras],
+    }.items():
+        locked = {}
+        for block in re.findall(r"^\S.*(?:\n +.*)*", (_ROOT / file).read_text(), re.MULTILINE):
+            if not block.startswith("#"):
+                requirement = Requirement(block.partition(" \\")[0])
+                locked[canonicalize_name(requirement.name)] = str(requirement.specifier)
+                assert "--hash=sha256:" in block
+        wanted = {canonicalize_name(Requirement(line).name) for line in named} - {"torch"}
+        assert wanted - set(locked) == set(), "write them anew: make lock"
+        assert "torch" not in locked
+        differing = {n: v for n, v in locked.items() if n in pins and v != f"=={pins[n]}"}
+        assert differing == {}, "write them anew: make lock"
+
+
 @pytest.mark.long
 def test_the_archive_is_made_from_clean(tmp_path: Path) -> None:
     """``make release-check``: what a user downloads installs, starts, answers and stops."""
