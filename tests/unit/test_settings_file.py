@@ -131,7 +131,7 @@ async def test_demo_own_gallery_and_back(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each run shows what was asked for, the demo as a collection of its own; commands follow."""
-    here, terminal = tmp_path / "here", Terminal(Called())
+    here, terminal = tmp_path / "here", Terminal(called=Called())
     stamps, mine = _demo(here), tmp_path / "mine"
     assert await _run(None, terminal) == ("demo", stamps.relative_to(here))
     assert [(c.name, c.folder) for c in load().all_collections] == [("demo", stamps)]
@@ -147,7 +147,7 @@ async def test_a_file_of_ones_own_is_left_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its gallery wins over the demo; where a run shows another one, messages say how."""
-    here, terminal = tmp_path / "here", Terminal(Called(".venv/bin/tangerine"))
+    here, terminal = tmp_path / "here", Terminal(called=Called(".venv/bin/tangerine"))
     _demo(here)
     own = _write(here / "tangerine.toml", 'gallery = "own"\n')
     assert await _run(None, terminal) == ("default", here / "own")
@@ -165,10 +165,10 @@ async def test_whoever_uses_the_environment_gets_no_file(
 ) -> None:
     """Services and scripts name their folders themselves, and nothing is left beside them."""
     monkeypatch.setenv("TANGERINE_DATA_DIR", str(tmp_path / "elsewhere" / "data"))
-    await _run(tmp_path / "mine", Terminal(Called()))
+    await _run(tmp_path / "mine", Terminal(called=Called()))
     monkeypatch.delenv("TANGERINE_DATA_DIR")
     monkeypatch.setenv("TANGERINE_CONFIG", "")
-    await _run(tmp_path / "mine", Terminal(Called()))
+    await _run(tmp_path / "mine", Terminal(called=Called()))
     assert not (tmp_path / "here" / "tangerine.toml").exists()
     assert not (tmp_path / "elsewhere").exists()
 
