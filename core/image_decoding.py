@@ -271,6 +271,8 @@ class _Reader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
+        if self._at >= self._file.size:
+            return 0  # a header may name a place that no system call takes
         os.lseek(self._file.descriptor, self._at, os.SEEK_SET)
         count = os.readv(self._file.descriptor, [buffer])
         self._at += count
