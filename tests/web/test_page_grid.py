@@ -110,6 +110,19 @@ async def test_a_question_ranks_the_grid(open_page: Open) -> None:
     await expect(tile(page, 61)).to_be_attached()
 
 
+async def test_the_keyboard_of_a_phone_goes_away(open_page: Open) -> None:
+    """What was found is not covered by it; with a real keyboard one goes on typing."""
+    for touch in (True, False):
+        page = await open_page(
+            viewport={"width": 390, "height": 844}, has_touch=touch, is_mobile=touch
+        )
+        await search(page, "red")
+        if touch:
+            await expect(page.locator("#query")).not_to_be_focused()
+        else:
+            await expect(page.locator("#query")).to_be_focused()
+
+
 async def test_nothing_close_is_told_and_shown(open_page: Open) -> None:
     """Where no picture is a close match, the page says so, and the nearest stand below."""
     page = await open_page()
@@ -231,6 +244,11 @@ async def test_pictures_come_while_they_are_indexed(open_page: Open, parts: Part
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     await expect(page.locator("#work-text")).to_contain_text("25")
     assert (await page.locator("#work-bar").bounding_box() or {})["height"] <= 6
+    # The count does not wait for the ideas above the pictures, which take long at first.
+    await page.route("**/api/welcome", lambda _: None)
+    await page.evaluate("document.querySelector('#summary').textContent = '0 pictures'")
+    await expect(page.locator("#summary")).to_have_text("61 pictures")
+    await page.unroute("**/api/welcome")
     parts.reindexing.finish.set()
     await reindex
     await expect(page.locator("#work")).to_be_hidden()
