@@ -10,25 +10,32 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import shutil
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from playwright.async_api import Browser, Page, async_playwright  # noqa: E402 - run as a file
+from PIL import Image  # noqa: E402 - run as a file
+from playwright.async_api import Browser, FilePayload, Page, async_playwright  # noqa: E402
 
 from index.demo import demo_gallery  # noqa: E402
+from index.packages import fetch_debian  # noqa: E402
+from recipes.fashion import PACKAGE, write_gallery  # noqa: E402
 from scripts.saving import save  # noqa: E402
 from tests.program import Program, small_program  # noqa: E402
 from tests.running import running  # noqa: E402
 
 OUT = ROOT / "docs" / "images"
 _GALLERY = ROOT / "data" / "demo"
+_POSTED = ROOT / "data" / "screenshots" / "posted"
+_CLOTHES = 1501
 _INDEXED_S = 1800
 _ANSWERED_MS = 60_000
 _LABELS = ("fruit", "bird", "musical instrument", "vehicle", "road sign")
@@ -50,7 +57,7 @@ async def look(page: Page, scene: Scene) -> None:
 async def ask(page: Page, scene: Scene) -> None:
     """Ask the scene's question, with its photo where it has one; point at the first picture."""
     if scene.photo:
-        await page.set_input_files(_FILE, next(_GALLERY.rglob(scene.photo)))
+        await page.set_input_files(_FILE, await asyncio.to_thread(_posted, scene))
     await page.fill(_SEARCH, scene.question)
     await page.press(_SEARCH, "Enter")
     await page.locator(_SCORE).first.wait_for(timeout=_ANSWERED_MS)
@@ -72,7 +79,7 @@ async def open_first(page: Page, scene: Scene) -> None:
 async def talk(page: Page, scene: Scene) -> None:
     """Give the command in the conversation, with the scene's photo."""
     if scene.photo:
-        await page.set_input_files(_FILE, next(_GALLERY.rglob(scene.photo)))
+        await page.set_input_files(_FILE, await asyncio.to_thread(_posted, scene))
     await page.fill(_SEARCH, scene.question)
     await page.press(_SEARCH, "Enter")
     await page.locator(".turn.theirs").first.wait_for(timeout=_ANSWERED_MS)
@@ -91,10 +98,13 @@ async def explore(page: Page, scene: Scene) -> None:
 
 
 async def come_early(page: Page, scene: Scene) -> None:
-    """See what is there while the rest is still being indexed."""
+    """See what is there of the first hundred while the rest is still being indexed."""
     del scene
     await page.locator("#work").wait_for(timeout=_ANSWERED_MS)
-    await page.locator(_TILE.format(20)).wait_for(timeout=_ANSWERED_MS)
+    await page.wait_for_function(
+        "() => parseInt(document.querySelector('#summary').textContent) > 100",
+        timeout=_ANSWERED_MS,
+    )
     await _drawn(page)
 
 
@@ -120,13 +130,16 @@ async def _drawn(page: Page) -> None:
 class Scene:
     """One picture, ``name``.webp: what is asked, with which file of the demo gallery beside it.
 
-    ``do`` is what is done on the page. ``early`` scenes are taken while the gallery is indexed.
+    ``do`` is what is done on the page; of the file the middle ``share`` of each edge is posted.
+    ``early`` scenes are taken while the gallery is indexed, those of ``clothes`` on Fashion-MNIST.
     """
 
     name: str
     do: Callable[[Page, Scene], Awaitable[None]] = ask
     question: str = ""
-    photo: str | None = None
+    photo: str = ""
+    share: float = 1
+    clothes: bool = False
     phone: bool = False
     dark: bool = False
     early: bool = False
@@ -144,6 +157,8 @@ SCENES = (
     Scene("error", unplug, "orange fruits"),
     Scene("similar-but-red", question="but red", photo="apple_green.png"),
     Scene("find-label", question="label:fruit red"),
+    Scene("damaged-crop", photo="sad.png", share=0.7),
+    Scene("fashion", photo="ankle-boot-*.png", clothes=True),
 )
 
 
@@ -156,12 +171,40 @@ async def main(scenes: Sequence[Scene], url: str | None, out: Path) -> None:
         if url is None:
             await _from_a_new_one(browser, scenes, out)
         else:
-            await _take_all(browser, [s for s in scenes if not s.early], url, out)
+            await _take_all(browser, [s for s in scenes if not s.early and not s.clothes], url, out)
         await browser.close()
 
 
+def _posted(scene: Scene) -> FilePayload:
+    """The scene's photo, as it is chosen in the page."""
+    with Image.open(next((_POSTED if scene.clothes else _GALLERY).rglob(scene.photo))) as image:
+        left, top = (round(edge * (1 - scene.share) / 2) for edge in image.size)
+        middle = image.crop((left, top, image.width - left, image.height - top))
+        file = io.BytesIO()
+        middle.save(file, "PNG")
+    return {"name": "photo.png", "mimeType": "image/png", "buffer": file.getvalue()}
+
+
+def _clothes() -> Path:
+    """The gallery of ``make demo-fashion``, without one boot, which is posted."""
+    gallery = _POSTED.with_name("gallery")
+    write_gallery(fetch_debian(PACKAGE, ROOT / ".cache"), gallery, _CLOTHES)
+    if not _POSTED.is_dir():
+        _POSTED.mkdir()
+        boot = max(gallery.glob("ankle-boot-*.png"))
+        boot.rename(_POSTED / boot.name)
+    return gallery
+
+
 async def _from_a_new_one(browser: Browser, scenes: Sequence[Scene], out: Path) -> None:
-    gallery = await asyncio.to_thread(demo_gallery, _GALLERY, print)
+    for clothes in sorted({scene.clothes for scene in scenes}):
+        of_these = [scene for scene in scenes if scene.clothes == clothes]
+        make = _clothes if clothes else partial(demo_gallery, _GALLERY, print)
+        gallery = await asyncio.to_thread(make)
+        await _from(gallery, browser, of_these, out)
+
+
+async def _from(gallery: Path, browser: Browser, scenes: Sequence[Scene], out: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         program = small_program(Path(folder), TANGERINE_GALLERY=str(gallery))
         async with running(program) as started:
