@@ -6,11 +6,13 @@ import asyncio
 import itertools
 import re
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from core.errors import BeingIndexed
 from core.limits import Quota
 from core.types import Progress
 from tests.fakes import COLOURS
@@ -253,6 +255,27 @@ async def test_pictures_come_while_they_are_indexed(open_page: Open, parts: Part
     await reindex
     await expect(page.locator("#work")).to_be_hidden()
     await expect(page.locator("#notice")).to_be_hidden()
+
+
+@pytest.mark.parametrize("path", ["/", "/?q=red"])
+async def test_who_comes_too_early_need_not_ask_again(
+    open_page: Open, parts: Parts, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Before the first picture is indexed the page says so; the answer comes once there is one."""
+
+    async def early(*_: object) -> Any:
+        raise BeingIndexed("Indexing has begun.", total=785)
+
+    page = await open_page(complaints_expected=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(parts.library, "open", early)
+        reindex = asyncio.create_task(parts.reindexing.reindex("gallery"))
+        await page.goto(urljoin(page.url, path))
+        await expect(page.locator("#notice")).to_contain_text("The first pictures are on their way")
+    await expect(tile(page, 1)).to_be_visible()
+    await expect(page.locator("#notice")).to_be_hidden()
+    parts.reindexing.finish.set()
+    await reindex
 
 
 async def test_a_short_quota_is_waited_for(open_page: Open, tmp_path: Path) -> None:
