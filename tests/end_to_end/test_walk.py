@@ -237,6 +237,8 @@ async def _go_wrong(checkout: Checkout, tmp_path: Path) -> None:
             assert words in " ".join(said.split()), said
             assert len(said.strip().splitlines()) <= 4, said
             assert took < _WRONG_S, line
+    # None of them has changed what is asked next.
+    await _ask_at_the_command_line(checkout)
     for line, words in ((f"{tangerine} --help", "find"), (f"{tangerine} --version", "tangerine")):
         code, said = await checkout.said(line)
         assert code == 0, said

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from bot.called import COMMANDS, Called, program_called, unsaid
 from bot.chosen import Chosen, as_called
@@ -123,6 +124,7 @@ async def _run(gallery: Path | None, terminal: Terminal) -> tuple[str, Path]:
     """What ``run --gallery`` or else ``run --demo`` shows: a collection and its folder."""
     chosen = Chosen(None, gallery, terminal, demo=gallery is None)
     settings = await chosen.settings(load(gallery=gallery))
+    await chosen.keep(settings)
     [collection] = settings.all_collections
     return collection.name, collection.folder
 
@@ -131,7 +133,7 @@ async def test_demo_own_gallery_and_back(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each run shows what was asked for, the demo as a collection of its own; commands follow."""
-    here, terminal = tmp_path / "here", Terminal(Called())
+    here, terminal = tmp_path / "here", Terminal(called=Called())
     stamps, mine = _demo(here), tmp_path / "mine"
     assert await _run(None, terminal) == ("demo", stamps.relative_to(here))
     assert [(c.name, c.folder) for c in load().all_collections] == [("demo", stamps)]
@@ -143,11 +145,27 @@ async def test_demo_own_gallery_and_back(
     assert terminal.called.environment == {}
 
 
+def test_a_run_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A folder that is mistyped, or has no pictures, is not what the next commands ask about."""
+    write_record(load(data_dir=tmp_path / "here" / "data", gallery=tmp_path / "mine"), _EXPLAINED)
+    kept = Path("tangerine.toml").read_text()
+    (tmp_path / "empty").mkdir()
+    for gallery in ("empty", "nowhere"):
+        done = CliRunner().invoke(
+            app,
+            ["run", "--gallery", str(tmp_path / gallery)],
+            env={"TANGERINE_MODEL": "mini", "TANGERINE_WEB_PORT": "0"},
+        )
+        assert done.exit_code == 1
+        assert str(tmp_path / gallery) in "".join(done.stderr.splitlines())
+        assert Path("tangerine.toml").read_text() == kept
+
+
 async def test_a_file_of_ones_own_is_left_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its gallery wins over the demo; where a run shows another one, messages say how."""
-    here, terminal = tmp_path / "here", Terminal(Called(".venv/bin/tangerine"))
+    here, terminal = tmp_path / "here", Terminal(called=Called(".venv/bin/tangerine"))
     _demo(here)
     own = _write(here / "tangerine.toml", 'gallery = "own"\n')
     assert await _run(None, terminal) == ("default", here / "own")
@@ -165,10 +183,10 @@ async def test_whoever_uses_the_environment_gets_no_file(
 ) -> None:
     """Services and scripts name their folders themselves, and nothing is left beside them."""
     monkeypatch.setenv("TANGERINE_DATA_DIR", str(tmp_path / "elsewhere" / "data"))
-    await _run(tmp_path / "mine", Terminal(Called()))
+    await _run(tmp_path / "mine", Terminal(called=Called()))
     monkeypatch.delenv("TANGERINE_DATA_DIR")
     monkeypatch.setenv("TANGERINE_CONFIG", "")
-    await _run(tmp_path / "mine", Terminal(Called()))
+    await _run(tmp_path / "mine", Terminal(called=Called()))
     assert not (tmp_path / "here" / "tangerine.toml").exists()
     assert not (tmp_path / "elsewhere").exists()
 
