@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from PIL import Image  # noqa: E402 - run as a file
+from PIL import Image, ImageOps  # noqa: E402 - run as a file
 from playwright.async_api import Browser, FilePayload, Page, async_playwright  # noqa: E402
 
 from index.demo import demo_gallery  # noqa: E402
@@ -36,6 +36,7 @@ OUT = ROOT / "docs" / "images"
 _GALLERY = ROOT / "data" / "demo"
 _POSTED = ROOT / "data" / "screenshots" / "posted"
 _CLOTHES = 1501
+_SEEN = 512
 _INDEXED_S = 1800
 _ANSWERED_MS = 60_000
 _LABELS = ("fruit", "bird", "musical instrument", "vehicle", "road sign")
@@ -95,6 +96,7 @@ async def explore(page: Page, scene: Scene) -> None:
     await page.locator(".turn.theirs button", has_text="Explore the map").click()
     await page.locator("#map-canvas:not([aria-busy])").wait_for()
     await page.locator("#map-legend li").first.wait_for()
+    await page.wait_for_load_state("networkidle")  # its thumbnails
 
 
 async def come_early(page: Page, scene: Scene) -> None:
@@ -177,12 +179,20 @@ async def main(scenes: Sequence[Scene], url: str | None, out: Path) -> None:
 
 def _posted(scene: Scene) -> FilePayload:
     """The scene's photo, as it is chosen in the page."""
-    with Image.open(next((_POSTED if scene.clothes else _GALLERY).rglob(scene.photo))) as image:
-        left, top = (round(edge * (1 - scene.share) / 2) for edge in image.size)
-        middle = image.crop((left, top, image.width - left, image.height - top))
+    path = next((_POSTED if scene.clothes else _GALLERY).rglob(scene.photo))
+    data = path.read_bytes()
+    if scene.share < 1:
+        # As somebody's screen shows it: large, and on white.
+        with Image.open(path) as image:
+            drawn = ImageOps.contain(image.convert("RGBA"), (_SEEN, _SEEN))
+        ground = Image.new("RGBA", drawn.size, "white")
+        ground.alpha_composite(drawn)
+        left, top = (round(edge * (1 - scene.share) / 2) for edge in drawn.size)
         file = io.BytesIO()
-        middle.save(file, "PNG")
-    return {"name": "photo.png", "mimeType": "image/png", "buffer": file.getvalue()}
+        middle = (left, top, drawn.width - left, drawn.height - top)
+        ground.convert("RGB").crop(middle).save(file, "PNG")
+        data = file.getvalue()
+    return {"name": "photo.png", "mimeType": "image/png", "buffer": data}
 
 
 def _clothes() -> Path:
