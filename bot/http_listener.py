@@ -40,11 +40,12 @@ class Listener:
         *,
         who: str = "The web chat",
         settings: str = "TANGERINE_WEB_HOST and TANGERINE_WEB_PORT",
+        other: str = "TANGERINE_WEB_PORT",
     ) -> Self:
         """Take an address; port 0 is any free one.
 
-        Raises SettingsError where it is taken or not ours: ``who`` cannot listen, and which
-        ``settings`` choose another one.
+        Raises SettingsError where it is taken or not ours: ``who`` cannot listen, which
+        ``settings`` choose another address, and which ``other`` port.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -58,8 +59,7 @@ class Listener:
             if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
                 raise SettingsError(
                     f"The port {port} of {host} is in use already.",
-                    remedy="Stop what uses it, or choose another: "
-                    f"TANGERINE_WEB_PORT={_other(port)}.",
+                    remedy=f"Stop what uses it, or choose another, as {other}={_other(port)}.",
                 ) from error
             reason = error.strerror if isinstance(error, socket.gaierror) else str(error)
             raise SettingsError(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from bot.doctor_model import HubUnreachableError, ask_hub
 from bot.specs import NO_GALLERY, collection_named, collection_specs
 from config.settings import Settings
-from core.checkpoint import local_checkpoint
-from core.errors import NotFound, SourceError
+from core.checkpoint import local_checkpoint, names_folder
+from core.errors import ModelUnavailable, NotFound, SourceError
 from index.library import CollectionSpec, folder_gone
 from index.walk import holds_pictures
 
@@ -19,7 +21,7 @@ def check_start(settings: Settings) -> list[SourceError]:
 
     Blocking: it may ask the hub for the model's name. Raises NotFound where there is no
     collection, SourceError where none has a folder with pictures in it or pictures that were
-    added in chat, ModelUnavailable where there is no such model.
+    added in chat, ModelUnavailable where the hub has no such model or a folder holds none.
     """
     specs = collection_specs(settings)
     if not specs:
@@ -27,7 +29,12 @@ def check_start(settings: Settings) -> list[SourceError]:
     troubles = [trouble for spec in specs if (trouble := _trouble(settings, spec))]
     if len(troubles) == len(specs):
         raise troubles[0]
-    check_model(settings.model)
+    try:
+        check_model(settings.model)
+    except ModelUnavailable:
+        # A folder's disk may be mounted later: the start tells it, and tries again.
+        if not names_folder(settings.model) or Path(settings.model).expanduser().exists():
+            raise
     return troubles
 
 

@@ -139,6 +139,7 @@ class Webhook:
             options.port,
             who="Telegram's webhook",
             settings="telegram.webhook_host and telegram.webhook_port",
+            other="telegram.webhook_port",
         )
         runner = Runner(routes, options.connections, shutdown_timeout=_DRAIN_S)
         await runner.setup()

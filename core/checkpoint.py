@@ -95,7 +95,7 @@ def local_checkpoint(model: str, *, cache_dir: Path | None = None) -> Checkpoint
         return _checkpoint(model, folder)
     if folder.is_file():
         raise ModelUnavailable(f"The model {model} is a file.", remedy="Name its folder instead.")
-    if _is_path(model) or not _HUB_NAME.fullmatch(model):
+    if names_folder(model) or not _HUB_NAME.fullmatch(model):
         raise ModelUnavailable(f"The model folder {model} does not exist.", remedy=_REMEDY)
     repository, _, revision = model.partition("@")
     cached = _cached(repository, revision or None, cache_dir)
@@ -136,7 +136,8 @@ def _without_volatile(value: object) -> object:
     return value
 
 
-def _is_path(model: str) -> bool:
+def names_folder(model: str) -> bool:
+    """Whether a model is named by its place on this machine, there or not, and not on the hub."""
     return model.startswith((".", "~", os.sep)) or "\\" in model or model.count("/") > 1
 
 

@@ -28,7 +28,7 @@ def write_arrays(path: Path, arrays: Iterable[NDArray[Any]]) -> None:
             npy.write_array_header_1_0(file, npy.header_data_from_array_1_0(array))
             # Not by numpy, which does not notice that a disk is full where few bytes are left.
             file.write(array.data)
-    path.chmod(0o444)
+    path.chmod(0o400)
 
 
 def map_arrays(path: Path) -> list[NDArray[Any]]:

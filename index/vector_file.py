@@ -144,7 +144,7 @@ def write_vectors(path: Path, vectors: Vectors) -> None:
             block = np.ascontiguousarray(vectors[start : start + rows], dtype=_STORED)
             file.write(block.data)
             digests.append(hashlib.sha256(block.data).digest())
-    path.chmod(0o444)
+    path.chmod(0o400)
     BlockSums(rows * vectors.shape[1] * _STORED.itemsize, digests).write(path)
 
 

@@ -188,7 +188,9 @@ class FakeLibrary:
         names = self.visible(community)
         if not names:
             place, _ = community_of(community)
-            raise CommunityUnknown("Nobody has let it in.", community=place)
+            raise CommunityUnknown(
+                "Nobody has let it in.", remedy="Ask the operator.", community=place
+            )
         name = collection if collection is not None else next(iter(names), None)
         if name is None or name not in names:
             raise NotFound("There is no such collection here.", remedy="Leave out its name.")

@@ -123,9 +123,6 @@ def _write(folder: Path, heads: Path) -> None:
     model = _model(_load_heads(heads))
     with quiet():
         model.half().save_pretrained(folder)
-    # safetensors lets only the owner read; an image built by root is run by somebody else.
-    for weights in folder.glob("*.safetensors"):
-        weights.chmod(0o644)
     for name in ("tokenizer.json", "vocab.txt", "special_tokens_map.json"):
         shutil.copyfile(package_file(TEXT_PACKAGE, f"model/{name}"), folder / name)
     source = package_file(TEXT_PACKAGE, "model/tokenizer_config.json")

@@ -24,7 +24,7 @@ from tests.adapters.telegram_parts import (
 from tests.fakes import picture_bytes
 
 RED = picture_bytes("red", seed=77, edge=64)
-_SCORE = re.compile(r"\n0\.\d\d · (strong|fair|weak) · by (picture|caption|both)$")
+_SCORE = re.compile(r"\n[01]\.\d\d · (strong|fair|weak)( · found by its (picture|caption))?$")
 
 
 @pytest.fixture

@@ -25,7 +25,6 @@ from core.errors import SettingsError
 from tests.program import Done, Program
 from tests.servers.discord_people import TOKEN as DISCORD_TOKEN
 from tests.servers.discord_people import Discord, discord_with
-from tests.servers.discord_shown import Shown
 from tests.servers.discord_world import APPLICATION, Person, Server
 from tests.servers.telegram import TOKEN as TELEGRAM_TOKEN
 from tests.servers.telegram import TelegramServer
@@ -116,29 +115,20 @@ async def test_the_guide_leads_to_the_first_answer(
         async with terminal(run, tmp_path, environment) as screen:
             for words in ("Ready", "Discord: connected", "Telegram: connected"):
                 await screen.until(words)
-            await _answered(discord, telegram, question, screen.shown)
+            assert "/claim" not in screen.shown
+            await _answered(discord, telegram, question)
             screen.process.send_signal(signal.SIGINT)
             async with asyncio.timeout(20):
                 assert await screen.process.wait() == 0
 
 
-async def _answered(discord: Discord, telegram: TelegramServer, question: str, shown: str) -> None:
-    """Nobody gets a picture until the codes of the terminal have let the chats in."""
-    for_discord, for_telegram = re.findall(r"/claim ([\w-]+)", shown)
+async def _answered(discord: Discord, telegram: TelegramServer, question: str) -> None:
+    """The chats that the questions of init have named get pictures at once."""
     [server] = discord.gateway.servers
     name, _, words = question.removeprefix("/").partition(" ")
 
-    async def ask() -> Shown:
-        return await discord.answer(await discord.slash(ANA, server, name, {"query": words}))
-
-    refused = await ask()
-    assert not refused.pictures
-    assert "tangerine allow discord:5" in refused.text
-    await discord.answer(await discord.slash(ANA, server, "claim", {"code": for_discord}))
-    found = await ask()
+    found = await discord.answer(await discord.slash(ANA, server, name, {"query": words}))
     assert found.pictures, found.text
-    await telegram.say(ADA, ADA, f"/claim {for_telegram}")
-    await telegram.until(lambda: any("default" in str(m) for m in telegram.world.sent), 30)
     await telegram.say(ADA, ADA, question)
     await telegram.until(lambda: any("photo" in m for m in telegram.world.sent), 30)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from core.encoder import TransformersEncoder, load_encoder
@@ -48,14 +50,23 @@ def mini() -> TransformersEncoder:
 
 
 @pytest.fixture(scope="session")
-def stamps(mini: TransformersEncoder, packages: Path) -> Stamps:
-    """All stamps through the model's image tower."""
+def stamps(
+    mini: TransformersEncoder, packages: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Stamps:
+    """All stamps through the model's image tower, once for all workers of a run."""
     folder = fetch_debian("tuxpaint-stamps-default", packages) / STAMPS
     files = [path for path in sorted(folder.rglob("*.png")) if stamp_caption(path)]
+    shared = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = shared.parent
+    kept = shared / "stamps.npy"
+    with FileLock(shared / "stamps.lock"):
+        if not kept.exists():
+            np.save(kept, encoded(mini, files))
     return Stamps(
         paths=tuple(path.relative_to(folder).as_posix() for path in files),
         captions=tuple(stamp_caption(path) for path in files),
-        vectors=encoded(mini, files),
+        vectors=np.load(kept),
     )
 
 

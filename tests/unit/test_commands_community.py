@@ -272,7 +272,10 @@ async def test_nothing_is_said_where_nothing_is_worth_saying(parts: Parts) -> No
         request = asked(requester=f"discord:{number + 10}", pictures=(picture,), unasked=True)
         assert await parts.commands.handle(request) == Reply()
     parts.embedder.error = None
-    assert [event["error"] for event in parts.log.events] == ["RuntimeError"]
+    assert [event.get("error", event.get("code")) for event in parts.log.events] == [
+        "RuntimeError",
+        "catalogue",
+    ]
     photo = asked(pictures=(RED_PHOTO,), unasked=True)
     assert (await parts.commands.handle(photo)).parts
     assert await parts.commands.handle(photo) == Reply()

@@ -187,6 +187,10 @@ async def test_a_look_that_fails_is_not_the_last() -> None:
             await indexes.look("shop")
             told += indexes.troubles()
     assert ["the log says why" in reason for reason in told] == [True] * 3 + [False]
-    assert told[-1] == "It cannot be read. Mount the disk"
-    assert [line["event"] for line in logs] == ["index not opened", "index.ready"]
+    assert told[-1] == "shop: The catalogue cannot be read or written. The log says more"
+    assert [line["event"] for line in logs] == [
+        "index not opened",
+        "index not opened",
+        "index.ready",
+    ]
     assert indexes.troubles() == []

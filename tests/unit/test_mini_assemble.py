@@ -83,12 +83,6 @@ def test_logits_stay_those_that_were_trained(folder: Path) -> None:
     assert temperature(model)[0] * model.head_cosine == pytest.approx(trained, rel=2e-3)
 
 
-def test_others_may_read_it(folder: Path) -> None:
-    """What one user assembled (an image built by root), another one can load."""
-    assert all(path.stat().st_mode & 0o044 == 0o044 for path in folder.iterdir())
-    assert folder.stat().st_mode & 0o055 == 0o055
-
-
 def test_the_encoder_takes_it(folder: Path) -> None:
     """The product's encoder reads padding, size and length from the folder."""
     encoder = load_encoder(str(folder), device="cpu")

@@ -71,7 +71,6 @@ def test_the_program_says_it_without_loading_anything(tmp_path: Path, gallery: P
             (["run"], {"TANGERINE_GALLERY": ""}, 1, "There is no collection"),
             (["run"], {"TANGERINE_WEB_PORT": str(port)}, 1, f"The port {port} of 127.0.0.1 is in"),
             (["run"], {"TANGERINE_DATA_DIR": str(tmp_path / "busy")}, 1, "http://127.0.0.1:1234"),
-            (["run"], {"TANGERINE_MODEL": "/no/such/model"}, 1, "does not exist"),
             (["run"], no_model, 1, "has no config.json"),
             (["find", "red"], nowhere, 1, f"is not there: {tmp_path / 'nowhere'}"),
             (["find", "red"], no_model, 1, "has no config.json"),

@@ -17,6 +17,7 @@ from core.embedding import BatchedEmbedder
 from core.errors import (
     BadCount,
     BadLabels,
+    CommunityUnknown,
     EmptyCollection,
     EmptyQuery,
     NotAPicture,
@@ -236,7 +237,7 @@ async def test_wrong_requests_are_refused_with_a_remedy() -> None:
         (BadCount, search.find("x", community="web", offset=-1)),
         (BadCount, search.find("x", community="web", offset=100_000)),
         (NotFound, search.find("x", community="web", collection="other")),
-        (NotFound, search.find("x", community="telegram:5")),
+        (CommunityUnknown, search.find("x", community="telegram:5")),
         (NotAPicture, search.similar(b"no picture", community="web")),
     ]:
         with pytest.raises(error) as caught:

@@ -110,7 +110,7 @@ def test_the_webhooks_secret_comes_like_a_token(
         ("TANGERINE_WEB__PROT", "1", "did you mean TANGERINE_WEB__PORT?"),
         ("TANGERINE_WEB_HOST", "0.0.0.0", "set a secret in TANGERINE_WEB_TOKEN"),
         ("TANGERINE_WEB_HOST", "127.evil.example", "set a secret in TANGERINE_WEB_TOKEN"),
-        ("TANGERINE_WEB_TOKEN", "fifteen-letters", "web.token = (secret): use 16 characters"),
+        ("TANGERINE_WEB_TOKEN", "fifteen-letters", "web.token: use 16 characters"),
         ("TANGERINE_WEB_TOKEN", "short", "secrets.token_urlsafe(32)"),
         ("TANGERINE_CONFIG", "/no/such/file", "there is no such file"),
         ("TELEGRAM_TOKEN_FILE", "/no/such/file", "TELEGRAM_TOKEN_FILE = /no/such/file"),

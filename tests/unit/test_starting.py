@@ -163,7 +163,7 @@ async def test_a_missing_model_is_tried_again_and_told_once(attempts: Attempts) 
     attempts.failures = [gone, gone, ModelUnavailable("It is torn.", remedy="Fetch it again.")]
     said = Said()
     starting = Starting(Settings(model="mini"), said)
-    assert starting.unready() == ["the model mini is being loaded"]
+    assert starting.unready() == ["the model is being loaded"]
     async with AsyncExitStack() as stack:
         engine = await starting.engine(stack, asyncio.Event())
         assert engine == "engine"
@@ -171,7 +171,7 @@ async def test_a_missing_model_is_tried_again_and_told_once(attempts: Attempts) 
     assert attempts.closed == 1
     assert said.lines.count("There is no model.") == 1
     assert said.lines.count("It is torn.") == 1
-    assert starting.unready() == ["It is torn. Fetch it again"]
+    assert starting.unready() == ["The model could not be loaded. The log says more"]
 
 
 async def test_other_errors_end_the_start(attempts: Attempts) -> None:
