@@ -225,7 +225,8 @@ async def _go_wrong(checkout: Checkout, tmp_path: Path) -> None:
             (f"make run GALLERY={tmp_path}/nowhere", "There is no folder"),
             (f"make run GALLERY={tmp_path}/empty", "holds no pictures"),
             (f"TANGERINE_WEB_PORT={port} make run", f"The port {port} of 127.0.0.1 is in use"),
-            (f"TANGERINE_MODEL=./no/such/model {tangerine} run", "does not exist"),
+            (f"TANGERINE_MODEL={tmp_path}/empty {tangerine} run", "has no config.json"),
+            (f"TANGERINE_MODEL=./no/model {tangerine} find orange", "does not exist"),
             (f"{tangerine} find", "Missing argument"),
             (f'{tangerine} find ""', "find"),
         ):
