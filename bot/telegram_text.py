@@ -140,9 +140,10 @@ def _part(part: Part) -> str:  # noqa: PLR0911 - one for each kind of part
 
 
 def _facts(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
-    # Where names are long, as usages of commands are, each stands on a line of its own.
-    is_long = any(units(name) > _NAME_UNITS for name, _ in rows)
-    between = "\n    " if is_long else ": "
+    # Usages of commands stand on lines of their own, and what they do below; a number beside
+    # however long a name.
+    are_long = any(min(units(name), units(value)) > _NAME_UNITS for name, value in rows)
+    between = "\n    " if are_long else ": "
     for name, value in rows:
         yield plain(f"{cut(one_line(name), _LINE_UNITS)}{between}{cut(value, _LINE_UNITS)}")
 

@@ -39,8 +39,8 @@ def _card(caption: str, number: int = 1) -> PictureCard:
 
 @pytest.mark.parametrize("width", [8, 60])
 def test_rows_look_alike(width: int) -> None:
-    """Beside their names, or all below them where one of these is long."""
-    rows = (("short", "one"), ("n" * width, "two"))
+    """Beside their names, or all below them where one of these is as long as what it says."""
+    rows = (("n" * 60, "one"), ("n" * width, "v" * 60))
     told = text_of(Reply((Facts(rows),)))
     between = ": " if width == 8 else "\n    "
     assert told == "\n".join(f"{name}{between}{value}" for name, value in rows)
