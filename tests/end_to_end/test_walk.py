@@ -46,6 +46,7 @@ _OWN = {
 }
 _INSTALLED_S = 900
 _INDEXED_S = 300
+_LEARNT_S = 1500
 _WRONG_S = 20.0
 """Long enough for a busy machine, and too short for a model to be loaded before on it."""
 
@@ -250,7 +251,7 @@ async def _learn_nothing(checkout: Checkout) -> None:
     """A training that makes nothing better says so first, fails, and leaves no folder."""
     tangerine = FIND.split()[0]
     line = f"{tangerine} train --data data/demo/stamps --loss mse --out trained --epochs 3"
-    code, said = await checkout.said(line, 600)
+    code, said = await checkout.said(line, _LEARNT_S)
     assert code == 1, said
     assert "Nothing was learnt" in said
     assert not (checkout.folder / "trained").exists()
