@@ -68,12 +68,13 @@ async def serve(
     terminal: Terminal,
     read: Callable[[Settings], Settings],
     choose: Callable[[Settings], Awaitable[Settings]],
+    keep: Callable[[Settings], Awaitable[None]],
 ) -> None:
     """Run every adapter until SIGTERM or SIGINT; a second signal ends at once.
 
-    ``choose`` says what is shown, and may take its time; at SIGHUP the settings are ``read``
-    anew beside those, as far as they can change while it runs. What is wrong from the start is
-    raised before the model is loaded.
+    ``choose`` says what is shown, and may take its time; ``keep`` is told once it is known that
+    it can be; at SIGHUP the settings are ``read`` anew beside those, as far as they can change
+    while it runs. What is wrong from the start is raised before the model is loaded.
     """
     if not (settings.web.enabled or settings.discord.token or settings.telegram.token):
         raise SettingsError(
@@ -82,15 +83,17 @@ async def serve(
         )
     raise_descriptor_limit()
     with only_one(settings.data_dir) as instance:
-        await _serve(settings, terminal, read, choose, instance)
+        await _serve(settings, terminal, instance, read=read, choose=choose, keep=keep)
 
 
 async def _serve(
     settings: Settings,
     terminal: Terminal,
+    instance: Instance,
+    *,
     read: Callable[[Settings], Settings],
     choose: Callable[[Settings], Awaitable[Settings]],
-    instance: Instance,
+    keep: Callable[[Settings], Awaitable[None]],
 ) -> None:
     stop = stop_on_signals()
     hung_up = asked_by_hangup()
@@ -108,6 +111,7 @@ async def _serve(
         settings = shown = await choose(settings)
         for trouble in await asyncio.to_thread(check_start, settings):
             terminal.error(trouble.message, trouble.remedy)
+        await keep(settings)
         starting = Starting(settings, terminal)
         await in_background(meanwhile, manager.keep_alive(starting.unready))
         engine = await starting.engine(stack, stop)

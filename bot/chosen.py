@@ -33,7 +33,6 @@ class Chosen:
     async def settings(self, settings: Settings) -> Settings:
         """The settings with the gallery that is to be shown; the demo's is fetched.
 
-        They are written down for the commands that follow, where nobody has done so himself.
         Raises SourceError.
         """
         file = config_file(self._config)
@@ -47,9 +46,12 @@ class Chosen:
                     "This is the demo gallery. What is indexed of your own stays as it is: "
                     f"make run GALLERY={before}"
                 )
-        if self._demo or self._gallery is not None:
-            await asyncio.to_thread(self._write_down, settings, file, recorded=recorded)
         return settings
+
+    async def keep(self, settings: Settings) -> None:
+        """Write them down for the commands that follow, where nobody has done so himself."""
+        if self._demo or self._gallery is not None:
+            await asyncio.to_thread(self._write_down, settings)
 
     def _wants_demo(self, settings: Settings, *, recorded: bool) -> bool:
         if not settings.all_collections:
@@ -57,10 +59,11 @@ class Chosen:
         # The gallery of the run before is not what anybody has settled on.
         return recorded and self._gallery is None and not os.environ.get("TANGERINE_GALLERY")
 
-    def _write_down(self, settings: Settings, file: Path | None, *, recorded: bool) -> None:
+    def _write_down(self, settings: Settings) -> None:
+        file = config_file(self._config)
         said = any(name in os.environ for name in _SAID_FOR_ALL)
         record = record_of(settings)
-        ours = file is None or (recorded and _same(file, record))
+        ours = file is None or (is_record(file) and _same(file, record))
         if self._config is None and not said and ours:
             try:
                 write_record(settings, _EXPLAINED.read_text(encoding="utf-8"))

@@ -122,6 +122,7 @@ def run(
             terminal,
             lambda shown: load(context.obj, gallery=shown.gallery),
             choose=chosen.settings,
+            keep=chosen.keep,
         )
         return 0
 

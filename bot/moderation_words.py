@@ -121,7 +121,7 @@ class ModerationWords:
     def alt(self, number: int, caption: str, reasons: str) -> str:
         """A held picture for people who do not see it."""
         return self._("Picture {number}: {caption}. Held for {reasons}.").format(
-            number=number, caption=caption, reasons=reasons
+            number=number, caption=caption.removesuffix("."), reasons=reasons
         )
 
     def approved(self, caption: str, picture_id: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bot.replies import (
     CaptionList,
@@ -132,17 +132,20 @@ def _part(part: Part) -> str:  # noqa: PLR0911 - one for each kind of part
             bar = f"{_bar(part.done / part.total)}\n" if part.total else ""
             return bar + plain(part.text)
         case Facts():
-            return "\n".join(_fact(name, value) for name, value in part.rows)
+            return "\n".join(_facts(part.rows))
         case Examples():
             return "\n".join(plain(message) for message in part.messages)
         case _:
             return ""
 
 
-def _fact(name: str, value: str) -> str:
-    # A long name, as the usage of a command, stands on a line of its own.
-    between = ": " if units(name) <= _NAME_UNITS else "\n    "
-    return plain(f"{cut(one_line(name), _LINE_UNITS)}{between}{cut(value, _LINE_UNITS)}")
+def _facts(rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+    # Usages of commands stand on lines of their own, and what they do below; a number beside
+    # however long a name.
+    are_long = any(min(units(name), units(value)) > _NAME_UNITS for name, value in rows)
+    between = "\n    " if are_long else ": "
+    for name, value in rows:
+        yield plain(f"{cut(one_line(name), _LINE_UNITS)}{between}{cut(value, _LINE_UNITS)}")
 
 
 def _bar(share: float) -> str:

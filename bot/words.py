@@ -101,7 +101,7 @@ class Words:
     def card_alt(self, number: int, caption: str, score: str) -> str:
         """A picture for people who do not see it."""
         return self._("Picture {number}: {caption}. Score {score}.").format(
-            number=number, caption=caption, score=score
+            number=number, caption=caption.removesuffix("."), score=score
         )
 
     def found(self, query: str, exclude: str, first: int, last: int) -> str:

@@ -26,7 +26,8 @@ EMOJI = ("@lobehub/fluent-emoji-3d", "1.1.0")
 EMOJI_LABELS = ("emojibase-data", "17.0.0")
 """The npm package with the labels and tags of all emoji."""
 
-_READY = ".complete"
+READY = ".complete"
+"""The file that says that a demo gallery is whole."""
 
 
 def demo_gallery(cache: Path, on_step: Callable[[str], None]) -> Path:
@@ -39,7 +40,7 @@ def demo_gallery(cache: Path, on_step: Callable[[str], None]) -> Path:
     galleries = (("stamps", _stamps), ("emoji", _emoji), ("drawings", _drawings))
     for name, _ in galleries:
         # Also where a better one might be fetched by now: trying takes its time.
-        if (cache / name / _READY).exists():
+        if (cache / name / READY).exists():
             return cache / name
     reasons: list[str] = []
     for name, fill in galleries:
@@ -67,13 +68,13 @@ def _once(gallery: Path, fill: Callable[[Path], None]) -> None:
         # mkdtemp keeps others out; the gallery is as readable as anything that is made here.
         beside.chmod(0o755)
         fill(beside)
-        (beside / _READY).touch()
-        if gallery.exists() and not (gallery / _READY).exists():
+        (beside / READY).touch()
+        if gallery.exists() and not (gallery / READY).exists():
             shutil.rmtree(gallery)
         try:
             beside.rename(gallery)
         except OSError:
-            if not (gallery / _READY).exists():
+            if not (gallery / READY).exists():
                 raise
     finally:
         shutil.rmtree(beside, ignore_errors=True)

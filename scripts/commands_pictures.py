@@ -25,6 +25,7 @@ from playwright.async_api import Browser, async_playwright  # noqa: E402
 
 from index.demo import demo_gallery  # noqa: E402
 from scripts.chat_drawings import discord_message, page, telegram_messages  # noqa: E402
+from scripts.saving import save  # noqa: E402
 from tests.program import small_program  # noqa: E402
 from tests.running import running  # noqa: E402
 from tests.servers.discord_people import Discord, discord_with  # noqa: E402
@@ -36,7 +37,6 @@ _ADA = Person(13, "ada", rights=MEMBER_RIGHTS | MANAGE_GUILD)
 _GROUP = -1001
 _FRUIT = "orange_seville.png"
 _QUIET_S = 1.5
-_COLOURS = 128
 _INDEXED_S = 600
 
 
@@ -191,14 +191,8 @@ async def _take(browser: Browser, platform: str, scene: Scene, body: str) -> Non
     picture = await view.screenshot(full_page=True)
     await view.close()
     path = OUT / f"{scene.name}-{platform.lower()}.png"
-    await asyncio.to_thread(_save, picture, path)
-    print(path.relative_to(ROOT), path.stat().st_size // 1024, "KiB")
-
-
-def _save(picture: bytes, path: Path) -> None:
-    # A palette makes flat pictures a third as large, without a difference that one sees.
-    with Image.open(io.BytesIO(picture)) as image:
-        image.convert("RGB").quantize(_COLOURS).save(path, optimize=True)
+    size = await asyncio.to_thread(save, picture, path)
+    print(path.relative_to(ROOT), size, "KiB")
 
 
 if __name__ == "__main__":

@@ -2,111 +2,258 @@
 
 ``python scripts/screenshots.py [NAME …]`` starts ``tangerine run`` with ``mini`` on the demo
 gallery and does what each named scene says in a real Chromium, as a person would; without names it
-takes all of them. ``--url`` takes them from a program that runs already, ``--out`` saves them
-elsewhere.
+takes all of them. ``--url`` takes them from a program that runs already, whose pictures are indexed
+and tagged, ``--out`` saves them elsewhere.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import io
 import shutil
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from playwright.async_api import Browser, Page, async_playwright  # noqa: E402 - run as a file
+from PIL import Image, ImageOps  # noqa: E402 - run as a file
+from playwright.async_api import Browser, FilePayload, Page, async_playwright  # noqa: E402
 
 from index.demo import demo_gallery  # noqa: E402
-from tests.program import small_program  # noqa: E402
+from index.packages import fetch_debian  # noqa: E402
+from recipes.fashion import PACKAGE, write_gallery  # noqa: E402
+from scripts.saving import save  # noqa: E402
+from tests.program import Program, small_program  # noqa: E402
 from tests.running import running  # noqa: E402
 
 OUT = ROOT / "docs" / "images"
 _GALLERY = ROOT / "data" / "demo"
+_POSTED = ROOT / "data" / "screenshots" / "posted"
+_CLOTHES = 1501
+_SEEN = 512
 _INDEXED_S = 1800
 _ANSWERED_MS = 60_000
+_LABELS = ("fruit", "bird", "musical instrument", "vehicle", "road sign")
 
 # All that is known of the page: what is typed into, and what is there once it has answered.
 _FILE = "#file"
 _SEARCH = "#query"
-_ANSWER = "#grid .tile-score"
-_REPLY = ".turn.theirs .card img"
+_TILE = "#grid li[aria-posinset='{}'] a.come"
+_SCORE = "#grid .tile-score:not([hidden])"
+
+
+async def look(page: Page, scene: Scene) -> None:
+    """Wait for the first pictures of the collection, and for the ideas above them."""
+    del scene
+    await page.locator("#topics button").first.wait_for(timeout=_ANSWERED_MS)
+    await _drawn(page)
 
 
 async def ask(page: Page, scene: Scene) -> None:
-    """Ask the scene's question, with its photo where it has one, and wait for the answer."""
+    """Ask the scene's question, with its photo where it has one; point at the first picture."""
     if scene.photo:
-        await page.set_input_files(_FILE, next(_GALLERY.rglob(scene.photo)))
+        await page.set_input_files(_FILE, await asyncio.to_thread(_posted, scene))
     await page.fill(_SEARCH, scene.question)
     await page.press(_SEARCH, "Enter")
-    answer = _REPLY if scene.question.startswith("/") else _ANSWER
-    await page.locator(answer).first.wait_for(timeout=_ANSWERED_MS)
+    await page.locator(_SCORE).first.wait_for(timeout=_ANSWERED_MS)
+    await _drawn(page)
+    if not scene.phone:
+        await page.hover(_TILE.format(1))
+
+
+async def open_first(page: Page, scene: Scene) -> None:
+    """Ask, and open the first picture with its details."""
+    await ask(page, scene)
+    await page.click(_TILE.format(1))
+    facts = page.locator("#viewer-facts .fact-file")
+    if not await facts.is_visible():
+        await page.click("#viewer-about")
+    await facts.wait_for()
+
+
+async def talk(page: Page, scene: Scene) -> None:
+    """Give the command in the conversation, with the scene's photo."""
+    if scene.photo:
+        await page.set_input_files(_FILE, await asyncio.to_thread(_posted, scene))
+    await page.fill(_SEARCH, scene.question)
+    await page.press(_SEARCH, "Enter")
+    await page.locator(".turn.theirs").first.wait_for(timeout=_ANSWERED_MS)
+    await page.locator(".turn.theirs .labels, .turn.theirs img").first.wait_for(
+        timeout=_ANSWERED_MS
+    )
+    await _drawn(page)
+
+
+async def explore(page: Page, scene: Scene) -> None:
+    """Give the command, and open its map in the window."""
+    await talk(page, scene)
+    await page.locator(".turn.theirs button", has_text="Explore the map").click()
+    await page.locator("#map-canvas:not([aria-busy])").wait_for()
+    await page.locator("#map-legend li").first.wait_for()
+    await page.wait_for_load_state("networkidle")  # its thumbnails
+
+
+async def come_early(page: Page, scene: Scene) -> None:
+    """See what is there of the first hundred while the rest is still being indexed."""
+    del scene
+    await page.locator("#work").wait_for(timeout=_ANSWERED_MS)
+    await page.wait_for_function(
+        "() => parseInt(document.querySelector('#summary').textContent) > 100",
+        timeout=_ANSWERED_MS,
+    )
+    await _drawn(page)
+
+
+async def unplug(page: Page, scene: Scene) -> None:
+    """Ask while the program cannot be reached."""
+    await look(page, scene)
+    await page.context.set_offline(True)
+    await page.fill(_SEARCH, scene.question)
+    await page.press(_SEARCH, "Enter")
+    await page.locator("#notice button").wait_for(timeout=_ANSWERED_MS)
+
+
+async def _drawn(page: Page) -> None:
+    """Wait until each picture in the window has come."""
+    await page.wait_for_function(
+        "() => [...document.querySelectorAll('#grid a.tile')].every(n => n.matches('.come')"
+        " || n.getBoundingClientRect().top > innerHeight)",
+        timeout=_ANSWERED_MS,
+    )
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture, ``name``.png: what is asked, with which file of the demo gallery beside it.
+    """One picture, ``name``.webp: what is asked, with which file of the demo gallery beside it.
 
-    ``width`` and ``height`` are those of the window; ``do`` is what else is done than to ask.
+    ``do`` is what is done on the page; of the file the middle ``share`` of each edge is posted.
+    ``early`` scenes are taken while the gallery is indexed, those of ``clothes`` on Fashion-MNIST.
     """
 
     name: str
-    question: str = ""
-    photo: str | None = None
-    width: int = 1200
-    height: int = 700
-    dark: bool = False
     do: Callable[[Page, Scene], Awaitable[None]] = ask
+    question: str = ""
+    photo: str = ""
+    share: float = 1
+    clothes: bool = False
+    phone: bool = False
+    dark: bool = False
+    early: bool = False
 
 
 SCENES = (
-    Scene("find-orange-fruits", "/find orange fruits"),
-    Scene("similar-but-red", "/similar but red", photo="apple_green.png", height=760),
+    Scene("first-indexing", come_early, early=True),
+    Scene("first", look),
+    Scene("results", question="orange fruits"),
+    Scene("viewer", open_first, "a red flower with a dark heart"),
+    Scene("phone", question="a yellow flower", phone=True),
+    Scene("dark", question="musical instruments", dark=True),
+    Scene("conversation", talk, "/classify fruit, animal, vehicle", photo="orange_seville.png"),
+    Scene("map-page", explore, "/map orange fruits --groups 8"),
+    Scene("error", unplug, "orange fruits"),
+    Scene("similar-but-red", question="but red", photo="apple_green.png"),
+    Scene("find-label", question="label:fruit red"),
+    Scene("damaged-crop", photo="sad.png", share=0.7),
+    Scene("fashion", photo="ankle-boot-*.png", clothes=True),
 )
 
 
 async def main(scenes: Sequence[Scene], url: str | None, out: Path) -> None:
     """Take these pictures into a folder that exists."""
-    async with _address(url) as address, async_playwright() as playwright:
+    async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
         )
-        for scene in scenes:
-            await _take(browser, scene, address, out / f"{scene.name}.png")
+        if url is None:
+            await _from_a_new_one(browser, scenes, out)
+        else:
+            await _take_all(browser, [s for s in scenes if not s.early and not s.clothes], url, out)
         await browser.close()
 
 
-@asynccontextmanager
-async def _address(url: str | None) -> AsyncIterator[str]:
-    if url is not None:
-        yield url
-        return
-    gallery = await asyncio.to_thread(demo_gallery, _GALLERY, print)
+def _posted(scene: Scene) -> FilePayload:
+    """The scene's photo, as it is chosen in the page."""
+    path = next((_POSTED if scene.clothes else _GALLERY).rglob(scene.photo))
+    data = path.read_bytes()
+    if scene.share < 1:
+        # As somebody's screen shows it: large, and on white.
+        with Image.open(path) as image:
+            drawn = ImageOps.contain(image.convert("RGBA"), (_SEEN, _SEEN))
+        ground = Image.new("RGBA", drawn.size, "white")
+        ground.alpha_composite(drawn)
+        left, top = (round(edge * (1 - scene.share) / 2) for edge in drawn.size)
+        file = io.BytesIO()
+        middle = (left, top, drawn.width - left, drawn.height - top)
+        ground.convert("RGB").crop(middle).save(file, "PNG")
+        data = file.getvalue()
+    return {"name": "photo.png", "mimeType": "image/png", "buffer": data}
+
+
+def _clothes() -> Path:
+    """The gallery of ``make demo-fashion``, without one boot, which is posted."""
+    gallery = _POSTED.with_name("gallery")
+    write_gallery(fetch_debian(PACKAGE, ROOT / ".cache"), gallery, _CLOTHES)
+    if not _POSTED.is_dir():
+        _POSTED.mkdir()
+        boot = max(gallery.glob("ankle-boot-*.png"))
+        boot.rename(_POSTED / boot.name)
+    return gallery
+
+
+async def _from_a_new_one(browser: Browser, scenes: Sequence[Scene], out: Path) -> None:
+    for clothes in sorted({scene.clothes for scene in scenes}):
+        of_these = [scene for scene in scenes if scene.clothes == clothes]
+        make = _clothes if clothes else partial(demo_gallery, _GALLERY, print)
+        gallery = await asyncio.to_thread(make)
+        await _from(gallery, browser, of_these, out)
+
+
+async def _from(gallery: Path, browser: Browser, scenes: Sequence[Scene], out: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         program = small_program(Path(folder), TANGERINE_GALLERY=str(gallery))
         async with running(program) as started:
+            await started.wait_for(lambda: bool(started.url), _INDEXED_S)
+            await _take_all(browser, [s for s in scenes if s.early], started.url, out)
             await started.wait_until_said("Ready:", seconds=_INDEXED_S)
-            yield started.url
+            await asyncio.to_thread(_tag, program)
+            await _take_all(browser, [s for s in scenes if not s.early], started.url, out)
+
+
+def _tag(program: Program) -> None:
+    labels = program.folder / "labels.txt"
+    labels.write_text("\n".join(_LABELS))
+    done = program.apart("tag", "--labels", labels)
+    assert done.code == 0, done.err
+
+
+async def _take_all(browser: Browser, scenes: Sequence[Scene], url: str, out: Path) -> None:
+    for scene in scenes:
+        await _take(browser, scene, url, out / f"{scene.name}.webp")
 
 
 async def _take(browser: Browser, scene: Scene, url: str, file: Path) -> None:
+    wide, high = (390, 844) if scene.phone else (1280, 800)
     page = await browser.new_page(
-        viewport={"width": scene.width, "height": scene.height},
+        viewport={"width": wide, "height": high},
+        device_scale_factor=2 if scene.phone else 1,
+        is_mobile=scene.phone,
+        has_touch=scene.phone,
         color_scheme="dark" if scene.dark else "light",
         reduced_motion="reduce",
+        locale="en-GB",
     )
     await page.goto(url)
     await scene.do(page, scene)
-    await page.wait_for_load_state("networkidle")
-    await page.screenshot(path=file)
+    # The caret blinks: it is no part of a picture that is to be the same another time.
+    picture = await page.screenshot(caret="hide")
     await page.close()
-    print(file)
+    print(file, await asyncio.to_thread(save, picture, file), "KiB")
 
 
 if __name__ == "__main__":

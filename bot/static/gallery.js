@@ -8,6 +8,8 @@ import { notice } from "./notice.js";
 import { Answer, Collection } from "./sources.js";
 import { SHORT_WAIT, countDown } from "./waiting.js";
 
+const NOTHING_YET = new Set(["empty_collection", "being_indexed"]);
+
 /**
  * Shows one question at a time: `{q, photo}`, without both the collection.
  *
@@ -93,6 +95,7 @@ export class Gallery {
         return await once();
       } catch (error) {
         const starts = error.code === "not_ready";
+        if (NOTHING_YET.has(error.code)) throw error;
         if ((tries > 1 && !starts) || !(error.retryAfter <= SHORT_WAIT)) throw error;
         await countDown(error.retryAfter, (n) => {
           if (this.question === question) this.tell(n ? say("waiting", { n }) : say("searching"));
@@ -140,15 +143,15 @@ export class Gallery {
     };
     this.grid.show(new Answer(null));
     this.again = null;
-    if (error.code === "empty_collection") {
-      this.tellEmpty();
+    if (NOTHING_YET.has(error.code)) {
+      this.tellEmpty(error.code);
       // Asked again by itself once something is there.
       this.again = again;
     } else notice({ text: api.reason(error), again });
   }
 
-  tellEmpty() {
-    const kind = this.on.indexing() ? "first_ones" : "empty";
+  tellEmpty(code = "") {
+    const kind = code === "being_indexed" || this.on.indexing() ? "first_ones" : "empty";
     notice({ title: say(kind), text: say(`${kind}_text`) });
   }
 

@@ -19,9 +19,12 @@ export class Indexing {
   async watch() {
     clearTimeout(this.polling);
     let running = [];
+    let summary;
     if (!document.hidden) {
       try {
-        ({ running } = await api.progress());
+        ({ running, summary } = await api.progress());
+        // The count goes with the bar: the pictures follow it at a slower pace.
+        if (summary) byId("summary").textContent = summary;
         this.draw(running[0]);
       } catch {
         // The next look will tell; a question that fails says so itself.

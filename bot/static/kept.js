@@ -38,7 +38,11 @@ export async function smallOf(file) {
     const canvas = document.createElement("canvas");
     canvas.width = Math.max(1, Math.round(bitmap.width * share));
     canvas.height = Math.max(1, Math.round(bitmap.height * share));
-    canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+    const pen = canvas.getContext("2d");
+    // JPEG knows no transparency: without a ground it would be black.
+    pen.fillStyle = "#fff";
+    pen.fillRect(0, 0, canvas.width, canvas.height);
+    pen.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
     bitmap.close();
     return canvas.toDataURL("image/jpeg", 0.8).split(",")[1];
   } catch {

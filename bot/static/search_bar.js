@@ -19,8 +19,11 @@ export class SearchBar {
       if (text.startsWith("/")) {
         this.write("");
         command(text);
-      } else if (text || attached.photo) search(text);
-      else clear();
+      } else if (text || attached.photo) {
+        // The keyboard of a phone would cover what was found.
+        if (matchMedia("(pointer: coarse)").matches) this.field.blur();
+        search(text);
+      } else clear();
     });
     this.field.addEventListener("input", () => this.changed());
     this.field.addEventListener("keydown", (event) => {

@@ -43,7 +43,7 @@ export function nameOf(item) {
   const caption = item.caption || say("no_caption");
   const score = scoreOf(item);
   if (!score || item.scoreText) return caption;
-  return `${caption}. ${say("score")} ${score}. ${wordsOf(item)}`;
+  return `${caption.replace(/\.$/, "")}. ${say("score")} ${score}. ${wordsOf(item)}`;
 }
 
 /** The list item of a picture; `place(node, …)` puts it where it belongs. */

@@ -103,7 +103,7 @@ async def test_privacy_tells_what_is_kept_in_private(talk: Talk) -> None:
     [told] = await talk.ask("/privacy", chat=GROUP)
     assert told["chat"]["id"] == ADA
     assert "Pictures that you added: 1" in told["text"]
-    assert "Answers whose buttons remember you\n    1\n" in told["text"]
+    assert "Answers whose buttons remember you: 1\n" in told["text"]
     assert "For 30 days I remember" in told["text"]
     [other] = await talk.ask("/privacy info", chat=EVE, user=EVE)
     assert "Pictures that you added: 0" in other["text"]

@@ -10,8 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.replies import PictureCard
-from bot.telegram_text import CAPTION_UNITS, card_caption, cut, plain, sheet_caption, units
+from bot.replies import Facts, PictureCard, Reply
+from bot.telegram_text import (
+    CAPTION_UNITS,
+    card_caption,
+    cut,
+    plain,
+    sheet_caption,
+    text_of,
+    units,
+)
 from core.types import Band
 from tests.adapters.telegram_parts import ADA, GROUP, SMALL, Talk, photos_of, talking
 from tests.fakes import picture_bytes
@@ -27,6 +35,15 @@ _NASTY = (
 
 def _card(caption: str, number: int = 1) -> PictureCard:
     return PictureCard(number, f"p{number}", caption, 0.5, Band.FAIR, "0.50 · fair", "", 1, 1)
+
+
+@pytest.mark.parametrize("width", [8, 60])
+def test_rows_look_alike(width: int) -> None:
+    """Beside their names, or all below them where one of these is as long as what it says."""
+    rows = (("n" * 60, "one"), ("n" * width, "v" * 60))
+    told = text_of(Reply((Facts(rows),)))
+    between = ": " if width == 8 else "\n    "
+    assert told == "\n".join(f"{name}{between}{value}" for name, value in rows)
 
 
 @given(st.text(), st.integers(0, 60))

@@ -11,12 +11,8 @@ import os
 import re
 import signal
 import stat
-import termios
 import tomllib
-from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import discord as discord_py
@@ -32,6 +28,7 @@ from tests.servers.discord_people import Discord, discord_with
 from tests.servers.discord_world import APPLICATION, Person, Server
 from tests.servers.telegram import TOKEN as TELEGRAM_TOKEN
 from tests.servers.telegram import TelegramServer
+from tests.terminal import Screen, terminal
 
 _ROOT = Path(__file__).parents[2]
 _GUIDE = (_ROOT / "docs" / "first-bot.md").read_text(encoding="utf-8")
@@ -43,79 +40,6 @@ _WRONG_TELEGRAM = "123456789:AAwrong_wrong_wrong_wrong_wrong_wr"
 ANA = Person(11, "ana")
 ADA = 11
 SERVER = 5
-
-
-@dataclass
-class Screen:
-    """A terminal with a program in it: what is shown, and a keyboard."""
-
-    process: Process
-    master: int
-    shown: str = ""
-
-    async def read(self) -> None:
-        """Collect what is shown until the program has ended."""
-        while True:
-            try:
-                data = await asyncio.to_thread(os.read, self.master, 65536)
-            except OSError:  # EIO: nobody holds the other end any more
-                return
-            self.shown += data.decode(errors="replace").replace("\r\n", "\n")
-
-    async def until(self, words: str, seconds: float = 90) -> None:
-        """Wait until these words are shown."""
-        try:
-            async with asyncio.timeout(seconds):
-                while words not in self.shown:
-                    assert self.process.returncode is None, self.shown
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            pytest.fail(f"not shown: {words!r}; but: {self.shown}")
-
-    async def answer(self, question: str, answer: str, *, secret: bool = False) -> None:
-        """Wait for a question and type an answer to it; the screen begins anew behind it.
-
-        A secret is typed once the terminal shows no more of what is typed.
-        """
-        await self.until(question)
-        assert self.shown.rstrip().endswith(":"), self.shown
-        async with asyncio.timeout(30):
-            while secret and self._echoes():  # noqa: ASYNC110 - a terminal tells nobody
-                await asyncio.sleep(0.02)
-        self.shown = ""
-        os.write(self.master, f"{answer}\n".encode())
-
-    def _echoes(self) -> bool:
-        return bool(termios.tcgetattr(self.master)[3] & termios.ECHO)
-
-
-@asynccontextmanager
-async def terminal(
-    command: str, folder: Path, environment: dict[str, str]
-) -> AsyncIterator[Screen]:
-    """Run a line of the guide in a terminal, in a folder of its own."""
-    master, slave = os.openpty()
-    process = await asyncio.create_subprocess_exec(
-        *command.split(),
-        stdin=slave,
-        stdout=slave,
-        stderr=slave,
-        cwd=folder,
-        env=environment,
-        # Of its own, so that the terminal of whoever runs the tests is not asked.
-        start_new_session=True,
-    )
-    os.close(slave)
-    screen = Screen(process, master)
-    reading = asyncio.create_task(screen.read())
-    try:
-        yield screen
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-        await reading
-        os.close(master)
 
 
 def _environment(discord: Discord, telegram: TelegramServer) -> dict[str, str]:

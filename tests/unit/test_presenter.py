@@ -91,6 +91,12 @@ def test_a_hit_says_whether_picture_or_caption_was_found() -> None:
     }
 
 
+def test_a_caption_that_ends_as_a_sentence_is_read_as_one() -> None:
+    """A screen reader hears one full stop, whether the caption has its own or not."""
+    for caption in ("An orange", "An orange."):
+        assert Words().card_alt(1, caption, "0.53") == "Picture 1: An orange. Score 0.53."
+
+
 def test_a_page_has_cards_and_ways_on() -> None:
     """Each hit gets number, caption, score and a button of its own; the page gets its next."""
     reply = PRESENTER.matches(result(Band.STRONG, Band.WEAK), "Heading", navigation(2))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from bot.called import COMMANDS, Called, program_called, unsaid
 from bot.chosen import Chosen, as_called
@@ -123,6 +124,7 @@ async def _run(gallery: Path | None, terminal: Terminal) -> tuple[str, Path]:
     """What ``run --gallery`` or else ``run --demo`` shows: a collection and its folder."""
     chosen = Chosen(None, gallery, terminal, demo=gallery is None)
     settings = await chosen.settings(load(gallery=gallery))
+    await chosen.keep(settings)
     [collection] = settings.all_collections
     return collection.name, collection.folder
 
@@ -141,6 +143,22 @@ async def test_demo_own_gallery_and_back(
     assert [c.name for c in load().all_collections] == ["demo"]
     assert f"make run GALLERY={mine}" in capsys.readouterr().err
     assert terminal.called.environment == {}
+
+
+def test_a_run_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A folder that is mistyped, or has no pictures, is not what the next commands ask about."""
+    write_record(load(data_dir=tmp_path / "here" / "data", gallery=tmp_path / "mine"), _EXPLAINED)
+    kept = Path("tangerine.toml").read_text()
+    (tmp_path / "empty").mkdir()
+    for gallery in ("empty", "nowhere"):
+        done = CliRunner().invoke(
+            app,
+            ["run", "--gallery", str(tmp_path / gallery)],
+            env={"TANGERINE_MODEL": "mini", "TANGERINE_WEB_PORT": "0"},
+        )
+        assert done.exit_code == 1
+        assert str(tmp_path / gallery) in "".join(done.stderr.splitlines())
+        assert Path("tangerine.toml").read_text() == kept
 
 
 async def test_a_file_of_ones_own_is_left_alone(

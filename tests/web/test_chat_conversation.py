@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.async_api import Page, expect
 
 from core.limits import Quota
@@ -86,6 +88,18 @@ async def test_a_photo_stays_until_it_is_taken_off(open_page: Open) -> None:
     await take_off(page)
     fourth = await say(page, "/describe")
     await expect(fourth.locator(".problem")).to_contain_text("needs a picture")
+
+
+async def test_a_cut_out_photo_stands_on_white(open_page: Open) -> None:
+    """What is transparent in a photo is as white in the conversation as among the pictures."""
+    out = io.BytesIO()
+    Image.new("RGBA", (64, 64)).save(out, "PNG")
+    page = await open_page(talking=True)
+    await attach(page, out.getvalue())
+    await say(page, "/describe")
+    sent = page.locator(".turn.mine img")
+    await expect(sent).to_have_js_property("complete", value=True)
+    assert min(await sent.evaluate(MIDDLE)) > 250
 
 
 async def test_dragging_shows_where_to_drop(open_page: Open) -> None:

@@ -6,11 +6,13 @@ import asyncio
 import itertools
 import re
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
 from playwright.async_api import Locator, Page, expect
 
+from core.errors import BeingIndexed
 from core.limits import Quota
 from core.types import Progress
 from tests.fakes import COLOURS
@@ -108,6 +110,19 @@ async def test_a_question_ranks_the_grid(open_page: Open) -> None:
     assert last["y"] < line["y"] < after["y"]
     await page.keyboard.press("End")
     await expect(tile(page, 61)).to_be_attached()
+
+
+async def test_the_keyboard_of_a_phone_goes_away(open_page: Open) -> None:
+    """What was found is not covered by it; with a real keyboard one goes on typing."""
+    for touch in (True, False):
+        page = await open_page(
+            viewport={"width": 390, "height": 844}, has_touch=touch, is_mobile=touch
+        )
+        await search(page, "red")
+        if touch:
+            await expect(page.locator("#query")).not_to_be_focused()
+        else:
+            await expect(page.locator("#query")).to_be_focused()
 
 
 async def test_nothing_close_is_told_and_shown(open_page: Open) -> None:
@@ -231,10 +246,36 @@ async def test_pictures_come_while_they_are_indexed(open_page: Open, parts: Part
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     await expect(page.locator("#work-text")).to_contain_text("25")
     assert (await page.locator("#work-bar").bounding_box() or {})["height"] <= 6
+    # The count does not wait for the ideas above the pictures, which take long at first.
+    await page.route("**/api/welcome", lambda _: None)
+    await page.evaluate("document.querySelector('#summary').textContent = '0 pictures'")
+    await expect(page.locator("#summary")).to_have_text("61 pictures")
+    await page.unroute("**/api/welcome")
     parts.reindexing.finish.set()
     await reindex
     await expect(page.locator("#work")).to_be_hidden()
     await expect(page.locator("#notice")).to_be_hidden()
+
+
+@pytest.mark.parametrize("path", ["/", "/?q=red"])
+async def test_who_comes_too_early_need_not_ask_again(
+    open_page: Open, parts: Parts, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """Before the first picture is indexed the page says so; the answer comes once there is one."""
+
+    async def early(*_: object) -> Any:
+        raise BeingIndexed("Indexing has begun.", total=785)
+
+    page = await open_page(complaints_expected=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(parts.library, "open", early)
+        reindex = asyncio.create_task(parts.reindexing.reindex("gallery"))
+        await page.goto(urljoin(page.url, path))
+        await expect(page.locator("#notice")).to_contain_text("The first pictures are on their way")
+    await expect(tile(page, 1)).to_be_visible()
+    await expect(page.locator("#notice")).to_be_hidden()
+    parts.reindexing.finish.set()
+    await reindex
 
 
 async def test_a_short_quota_is_waited_for(open_page: Open, tmp_path: Path) -> None:
