@@ -46,6 +46,11 @@ class Chosen:
                     "This is the demo gallery. What is indexed of your own stays as it is: "
                     f"make run GALLERY={before}"
                 )
+        elif self._demo and self._gallery is None and file is not None and not recorded:
+            self._terminal.note(
+                f"{file} says which pictures are shown. It is yours and stays as it is; move it "
+                "away to see the demo gallery."
+            )
         return settings
 
     async def keep(self, settings: Settings) -> None:

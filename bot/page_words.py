@@ -21,6 +21,7 @@ def page_words(_: Translate) -> Mapping[str, str]:
         "topics": _("Ideas for a search"),
         "all_pictures": _("All pictures"),
         "close_matches": _("Close matches: {n}"),
+        "so_far": _("{searched} of {total} pictures so far; the others are being indexed."),
         "no_close": _("No close match. These come nearest:"),
         "less_likely": _("Less likely from here"),
         "nothing_found": _("Nothing was found."),

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.typedefs import Handler, Middleware
 from cachetools import TTLCache
 
@@ -21,8 +21,23 @@ COOKIE = "tangerine"
 
 _ALIVE = "/healthz"
 # Headers that proxies and tunnels add (RFC 7239, RFC 9110 7.6.3, and what came before them).
-_HANDED_ON = frozenset({"forwarded", "x-real-ip", "via"})
-_HANDED_ON_FOR = "x-forwarded-"
+# What proxies, content networks and tunnels add for whom they speak.
+_HANDED_ON = frozenset(
+    {
+        "cdn-loop",
+        "cf-connecting-ip",
+        "client-ip",
+        "fly-client-ip",
+        "forwarded",
+        "true-client-ip",
+        "via",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-original-forwarded-for",
+        "x-real-ip",
+    }
+)
+_HANDED_ON_FOR = ("x-forwarded", "ngrok-", "tailscale-")
 _OPEN_PATHS = frozenset({"/", "/healthz", "/readyz"})
 _OPEN_PREFIXES = ("/static/", "/p/")
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
@@ -111,7 +126,10 @@ class Access:
         if self._token is not None or request.path == _ALIVE:
             return
         names = {name.lower() for name in request.headers}
-        if names & _HANDED_ON or any(name.startswith(_HANDED_ON_FOR) for name in names):
+        # nginx speaks HTTP/1.0 to what it hands on to, where nobody told it otherwise
+        # (proxy_http_version); no browser does.
+        old = request.version < HttpVersion11
+        if old or names & _HANDED_ON or any(name.startswith(_HANDED_ON_FOR) for name in names):
             raise ProxyNeedsToken(
                 "A proxy or tunnel handed this request on, and no token protects this chat.",
                 remedy="Set TANGERINE_WEB_TOKEN; docs/running.md shows how.",
@@ -125,7 +143,7 @@ class Access:
         else:
             origin = request.headers.get("Origin")
             foreign = origin is not None and (
-                urlsplit(origin).netloc.lower() != request.headers.get("Host", "").lower()
+                _netloc(origin) != request.headers.get("Host", "").lower()
             )
             refused = foreign or site not in {"none", "same-origin"}
         if refused:
@@ -148,7 +166,7 @@ class Access:
 
     def _check_given(self, given: str, remote: str) -> None:
         # The right one first: whoever guesses behind the same address locks nobody out.
-        if hmac.compare_digest(given.encode(), (self._token or "").encode()):
+        if hmac.compare_digest(_bytes(given), _bytes(self._token or "")):
             return
         wrong = self._wrong.get(remote, 0)
         if wrong >= _WRONG_TOKENS:
@@ -164,7 +182,7 @@ class Access:
         expires, _, proof = cookie.partition(".")
         if not expires.isascii() or not expires.isdigit() or int(expires[:16]) < self._now():
             return False
-        return hmac.compare_digest(proof.encode(), self._proof(expires).encode())
+        return hmac.compare_digest(_bytes(proof), self._proof(expires).encode())
 
     def _proof(self, expires: str) -> str:
         key = hashlib.sha256((self._token or "").encode()).digest()
@@ -180,3 +198,15 @@ def _hostname(host: str) -> str:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:
         raise InvalidRequest("The Host header is malformed.", remedy="Use a host name.") from None
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""  # no address, and so none of ours
+
+
+def _bytes(text: str) -> bytes:
+    # Bytes that are no UTF-8 reach us as half surrogate pairs.
+    return text.encode(errors="surrogateescape")

@@ -59,7 +59,9 @@ class Sessions:
     def _session_of(self, request: web.Request) -> str | None:
         name, _, signature = request.cookies.get(SESSION_COOKIE, "").partition(".")
         expected = self._signature(name)
-        valid = name and hmac.compare_digest(signature.encode(), expected.encode())
+        valid = name and hmac.compare_digest(
+            signature.encode(errors="surrogateescape"), expected.encode()
+        )
         return name if valid else None
 
     def _give(self, name: str, request: web.Request, response: web.StreamResponse) -> None:
@@ -75,7 +77,9 @@ class Sessions:
         )
 
     def _signature(self, name: str) -> str:
-        return hmac.new(self._key, name.encode(), hashlib.sha256).hexdigest()
+        return hmac.new(
+            self._key, name.encode(errors="surrogateescape"), hashlib.sha256
+        ).hexdigest()
 
 
 def is_encrypted(request: web.Request) -> bool:

@@ -5,10 +5,19 @@ export function read({ pathname, search }) {
   const asked = new URLSearchParams(search);
   const [, id = ""] = /^\/p\/([^/]+)$/.exec(pathname) ?? [];
   return {
-    picture: decodeURIComponent(id),
+    picture: decoded(id),
     q: asked.get("q")?.trim() ?? "",
     like: asked.get("like") ?? "",
   };
+}
+
+/** A part of an address as text; what is no UTF-8 names nothing, and stays as it is. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** The address that `read` understands. */

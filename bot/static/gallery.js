@@ -79,6 +79,17 @@ export class Gallery {
     scrollTo({ top: y ?? (isAll ? this.place : 0), behavior: "instant" });
     this.grid.paint();
     this.count(question);
+    // An answer from a part of the collection is renewed as the rest of it comes.
+    if (source.soFar) this.again = () => this.renew(question);
+  }
+
+  /** Ask a question anew whose answer is shown, at the place where the reader is. */
+  renew(question) {
+    if (this.question !== question) return;
+    const y = scrollY;
+    const reached = this.source.items.length;
+    this.question = null;
+    this.show(question, { y, reached });
   }
 
   /** Hits of a question, best first. Raises Refusal where they do not come. */
@@ -112,13 +123,15 @@ export class Gallery {
       return;
     }
     const { length } = source.items;
+    const { searched, total } = source.soFar ?? {};
+    const soFar = source.soFar ? ` ${say("so_far", { searched, total })}` : "";
     if (!length) {
-      this.tell(say("nothing_found"));
+      this.tell(say("nothing_found") + soFar);
       notice({ title: say("nothing_found"), text: say("nothing_found_text") });
-    } else if (!source.close) this.tell(say("no_close"));
+    } else if (!source.close) this.tell(say("no_close") + soFar);
     else {
       const more = source.line === Infinity ? "+" : "";
-      this.tell(say("close_matches", { n: `${source.close}${more}` }));
+      this.tell(say("close_matches", { n: `${source.close}${more}` }) + soFar);
     }
     document.title = question.q ? `${question.q} – ${say("title")}` : say("title");
   }

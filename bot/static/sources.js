@@ -90,6 +90,7 @@ export class Answer extends Source {
     this.ask = ask;
     this.offset = 0;
     this.close = 0;
+    this.soFar = null;
   }
 
   async page() {
@@ -97,6 +98,8 @@ export class Answer extends Source {
     this.offset += body.hits.length;
     this.take(body.hits);
     this.close = (body.strong ?? 0) + (body.fair ?? 0);
+    // How much was searched, while the collection is indexed for the first time.
+    this.soFar = body.so_far ?? null;
     this.done = !body.more || !body.hits.length || this.offset > FURTHEST;
     const last = this.items.findLastIndex((hit) => hit.band !== "weak");
     if (last + 1 < this.items.length || this.done) this.line = Math.min(this.line, last + 1);

@@ -26,7 +26,7 @@ export function scoreOf(item) {
 
 /** A similarity with two decimals. */
 export function decimal(value) {
-  const digits = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+  const digits = { minimumFractionDigits: 2, maximumFractionDigits: 2, signDisplay: "negative" };
   return new Intl.NumberFormat(document.documentElement.lang, digits).format(value);
 }
 

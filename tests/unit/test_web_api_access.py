@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import aiohttp
@@ -175,6 +176,8 @@ async def test_guessing_tokens_is_slowed_down(tmp_path: Path) -> None:
         ("x-forwarded-proto", "https"),
         ("X-Real-IP", "203.0.113.5"),
         ("Via", "1.1 tunnel"),
+        ("CF-Connecting-IP", "203.0.113.5"),
+        ("Tailscale-User-Login", "ann@example.org"),
     ],
 )
 @pytest.mark.parametrize("path", ["/", "/api/welcome", "/api/find?q=red", "/metrics", "/readyz"])
@@ -225,3 +228,38 @@ def test_an_open_address_needs_a_token(host: str) -> None:
         with pytest.raises(SettingsError, match="TANGERINE_WEB_TOKEN"):
             Access(FakeClock(), host=host, token=token)
     Access(FakeClock(), host=host, token=TOKEN)
+
+
+async def _answered(url: str, *lines: bytes) -> int:
+    """The status of an answer to these very bytes."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"\r\n".join([*lines, b"", b""]))
+    await writer.drain()
+    status = await reader.readline()
+    writer.close()
+    return int(status.split()[1])
+
+
+@pytest.mark.parametrize("token", [None, TOKEN])
+async def test_bytes_that_are_no_text_are_no_defect(tmp_path: Path, token: str | None) -> None:
+    """Headers of any bytes get a refusal or an answer, never a traceback in the log."""
+    async with serving(Parts(tmp_path), WebOptions(port=0, token=token)) as adapter:
+        url, host = adapter.url, b"Host: 127.0.0.1"
+        for header in (
+            b"Cookie: tangerine_session=\xff.\xff",
+            b"Cookie: tangerine=99999999999.\xff",
+            b"Authorization: Bearer \xff",
+        ):
+            status = await _answered(url, b"GET /api/welcome HTTP/1.1", host, header)
+            assert status in {200, 403}, header
+        odd = b"Origin: http://["
+        assert await _answered(url, b"POST /api/chat HTTP/1.1", host, odd) == 403
+
+
+async def test_without_a_token_a_bare_proxy_gets_nothing(tmp_path: Path) -> None:
+    """Nginx speaks HTTP/1.0 where nobody told it otherwise, and may add no header at all."""
+    async with serving(Parts(tmp_path)) as adapter:
+        url, host = adapter.url, b"Host: 127.0.0.1"
+        assert await _answered(url, b"GET /api/find?q=red HTTP/1.0", host) == 403
+        assert await _answered(url, b"GET /healthz HTTP/1.0", host) == 200
