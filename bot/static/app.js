@@ -201,7 +201,7 @@ const topics = new Topics({
   ask: (text) => talk.ask({ text }),
 });
 
-const indexing = new Indexing(() => changed());
+const indexing = new Indexing((ended) => changed(ended));
 
 // -- life ------------------------------------------------------------------------------
 
@@ -222,9 +222,9 @@ async function greet() {
   }
 }
 
-async function changed() {
+async function changed(ended = false) {
   indexing.watch();
-  await Promise.all([greet(), gallery.refresh()]);
+  await Promise.all([greet(), gallery.refresh(ended)]);
 }
 
 function locked() {

@@ -192,19 +192,21 @@ export class Gallery {
     this.count(this.question);
   }
 
-  /** Show what was added or removed meanwhile. */
-  async refresh() {
+  /** Show what was added or removed meanwhile; `ended`: the indexing has come to its end. */
+  async refresh(ended = false) {
     const { collection } = this;
     const before = collection.items.length;
+    let isNew = false;
     try {
-      if (!(await collection.refresh())) return;
+      isNew = await collection.refresh();
     } catch {
       return;
     }
+    if (!isNew && !ended) return;
     const { again } = this;
     this.again = null;
     if (again) again();
-    if (this.source !== collection) return;
+    if (!isNew || this.source !== collection) return;
     notice();
     this.grid.renewed(collection.items.length - before);
   }

@@ -7,7 +7,7 @@ const BUSY_POLL_MS = 700;
 const IDLE_POLL_MS = 5000;
 const REFRESH_MS = 2000;
 
-/** Looks often while something runs, now and then otherwise; `changed()` follows new pictures. */
+/** Looks often while something runs, now and then otherwise; `changed(ended)` follows new pictures. */
 export class Indexing {
   constructor(changed) {
     this.changed = changed;
@@ -48,7 +48,7 @@ export class Indexing {
     // What is committed meanwhile can be seen and found already.
     if (ended || (work && performance.now() - this.told > REFRESH_MS)) {
       this.told = performance.now();
-      this.changed();
+      this.changed(ended);
     }
   }
 }

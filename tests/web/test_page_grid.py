@@ -278,6 +278,28 @@ async def test_who_comes_too_early_need_not_ask_again(
     await reindex
 
 
+async def test_an_answer_from_a_part_is_renewed(open_page: Open, parts: Parts) -> None:
+    """What was asked during the first indexing says how much was searched, until all is."""
+    parts.library.expecting = 785
+    page = await open_page()
+    reindex = asyncio.create_task(parts.reindexing.reindex("gallery"))
+    await asyncio.sleep(0)
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await expect(page.locator("#work")).to_be_visible()
+    await search(page, "red")
+    await expect(page.locator("#answer")).to_contain_text("61 of 785 pictures so far")
+    parts.library.expecting = None
+    parts.reindexing.finish.set()
+    await reindex
+    await expect(page.locator("#answer")).to_have_text(re.compile("^Close matches: \\d+$"))
+
+
+async def test_an_address_that_is_no_text_names_no_picture(open_page: Open) -> None:
+    """The collection is there, and the page says that there is no such picture."""
+    page = await open_page(path="/p/%E0%A4", complaints_expected=True)
+    await expect(page.locator("#notice, dialog[open]").first).to_be_visible()
+
+
 async def test_a_short_quota_is_waited_for(open_page: Open, tmp_path: Path) -> None:
     """Asking again within the pause is answered after it, not refused."""
     pauses = Quota(cooldown_s={"text": 1.0, "picture": 1.0})
