@@ -97,7 +97,13 @@ class _Connections:
         try:
             if _is_ours(writer.get_extra_info("socket")):
                 await _Command(self._engine, reader, writer).answer()
-        except (ConnectionError, TimeoutError, ValueError, asyncio.IncompleteReadError):
+        except (
+            ConnectionError,
+            TimeoutError,
+            ValueError,
+            RecursionError,
+            asyncio.IncompleteReadError,
+        ):
             pass  # it left, or was no command of ours
         finally:
             self._tasks.discard(task)
@@ -126,6 +132,8 @@ class _Command:
         """Do its task, or say that it has to do that itself."""
         async with asyncio.timeout(_REQUEST_S):
             asked = json.loads(await self._reader.readline())
+        if not isinstance(asked, dict):
+            raise ValueError("no command")  # noqa: TRY004 - as any other line that is none
         task = await asyncio.to_thread(self._task_of, asked)
         if task is None:
             await self._send({"taken": False})
@@ -170,8 +178,8 @@ class _Command:
             arguments = {name: _taken(name, value) for name, value in asked["arguments"].items()}
             inspect.signature(task).bind(self._engine, None, **arguments)
             asked["arguments"].update(arguments)
-        except (WrongSettingError, KeyError, TypeError, OSError):
-            return None
+        except (WrongSettingError, KeyError, TypeError, ValueError, AttributeError, OSError):
+            return None  # of another version, or no command at all
         return task
 
     async def _done(self, task: Any, terminal: Terminal, arguments: Mapping[str, Any]) -> int:

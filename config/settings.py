@@ -436,7 +436,7 @@ def _toml(settings_cls: type[BaseSettings], path: Path | None) -> PydanticBaseSe
     try:
         return InitSettingsSource(settings_cls, read_file(path) if path is not None else {})
     except UnreadableFileError as error:
-        raise WrongSettingError(f"{CONFIG} = {path}: {error}") from None
+        raise WrongSettingError(f"The settings file {path}: {error}") from None
 
 
 def _short_names(environ: Mapping[str, str]) -> dict[str, Any]:
