@@ -74,7 +74,7 @@ async def test_beside_a_bot_a_command_says_what_it_says_alone(
         # A client is small: that is what makes it quick.
         client = await asyncio.to_thread(_imports_of, indexed, "find", "a bird")
         assert (client.code, client.err.strip()) == (0, "")
-        assert "score" in client.out
+        assert "match" in client.out
         assert asked() == len(commands)
 
         # What a command is to write is written by itself.

@@ -72,7 +72,11 @@ async def doomed(
     folder = tmp_path_factory.mktemp("doomed")
     orders, data = folder / "orders", folder / "data"
     orders.mkdir()
-    shutil.copytree(Path(indexed.environment["TANGERINE_DATA_DIR"]), data)
+    shutil.copytree(
+        Path(indexed.environment["TANGERINE_DATA_DIR"]),
+        data,
+        ignore=shutil.ignore_patterns(".commands"),
+    )
     shutil.rmtree(data / "index")
     (orders / "hold").touch()
     environment = indexed.environment | {"TANGERINE_DATA_DIR": str(data)}
@@ -116,7 +120,7 @@ async def test_an_index_of_another_model_is_told(indexed: Program, tmp_path: Pat
     """No question can be answered until somebody else's full reindex is noticed."""
     ours = Path(indexed.environment["TANGERINE_DATA_DIR"])
     data, model = tmp_path / "data", tmp_path / "model"
-    shutil.copytree(ours, data)
+    shutil.copytree(ours, data, ignore=shutil.ignore_patterns(".commands"))
     shutil.copytree(next((ours / "models").glob("mini*")), model)
     config = json.loads((model / "config.json").read_text())
     # Enough to be another model as far as indexes go.

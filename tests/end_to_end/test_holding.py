@@ -118,7 +118,11 @@ async def test_no_route_shows_members_what_is_held(indexed: Program, tmp_path: P
     # In a thread, since the command line runs an event loop of its own.
     found = await asyncio.to_thread(indexed, "find", CRITERION, "-k", "100", "--json")
     listed = found.json["hits"]
-    shutil.copytree(indexed.environment["TANGERINE_DATA_DIR"], tmp_path / "data")
+    shutil.copytree(
+        indexed.environment["TANGERINE_DATA_DIR"],
+        tmp_path / "data",
+        ignore=shutil.ignore_patterns(".commands"),
+    )
     telegram = TelegramServer()
     for person in (ADMIN.id, EVE):
         telegram.world.user(person)

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,6 +120,9 @@ async def test_strangers_get_nothing_until_they_are_let_in(indexed: Program) -> 
     takes away holds in the running program a second later.
     """
     picture = next(indexed.gallery.glob("*.png")).read_bytes()
+    # This Discord is a new one, whatever the data folder remembers of others.
+    data = Path(indexed.environment["TANGERINE_DATA_DIR"])
+    (data / "discord-commands").unlink(missing_ok=True)
     telegram = OnTelegram(TelegramServer())
     telegram.server.world.user(EVE)
     telegram.server.world.group(GROUP, {EVE: "creator"})
