@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from core.checkpoint import Checkpoint
-from core.trials import EncoderChoice, Trial
+from core.trials import EncoderChoice
 from core.types import ModelIdentity, PixelSpec
+from core.verdicts import choice_of, keep_newest
 
 _KEPT = 32
 """Files of a kilobyte each; older ones go."""
@@ -38,7 +37,7 @@ class KnownEncoders:
         """What was told of it then; None where nothing was."""
         try:
             told = json.loads((self._folder / f"{key}.json").read_bytes())
-            spec, choice = told["pixel_spec"], told["choice"]
+            spec = told["pixel_spec"]
             scale_to = spec["scale_to"]
             return KnownEncoder(
                 identity=ModelIdentity(**told["identity"]),
@@ -46,27 +45,14 @@ class KnownEncoders:
                 device=str(told["device"]),
                 logit_scale=float(told["logit_scale"]),
                 packs_texts=bool(told["packs_texts"]),
-                choice=EncoderChoice(
-                    choice["backend"],
-                    choice["precision"],
-                    tuple(Trial(**trial) for trial in choice["trials"]),
-                    tuple(choice["refused"]),
-                ),
+                choice=choice_of(told["choice"]),
             )
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
     def keep(self, key: str, known: KnownEncoder) -> None:
         """Remember it; a folder that cannot be written costs later commands their time."""
-        path = self._folder / f"{key}.json"
-        scratch = path.with_suffix(f".{os.getpid()}")
-        with suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            scratch.write_text(json.dumps(asdict(known), indent=1), encoding="utf-8")
-            scratch.replace(path)
-            files = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
-            for old in files[:-_KEPT]:
-                old.unlink(missing_ok=True)
+        keep_newest(self._folder / f"{key}.json", asdict(known), _KEPT)
 
 
 def signature(checkpoint: Checkpoint) -> str:

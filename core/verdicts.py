@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from core.trials import EncoderChoice, Trial
 
@@ -36,27 +37,39 @@ class Verdicts:
         """What was chosen then; None where nothing was."""
         try:
             told = json.loads(self._path(key).read_bytes())
-            trials = tuple(Trial(**trial) for trial in told["trials"])
-            return EncoderChoice(
-                str(told["backend"]), str(told["precision"]), trials, tuple(told["refused"])
-            )
+            return choice_of(told)
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
     def keep(self, key: str, choice: EncoderChoice) -> None:
         """Remember it; a folder that cannot be written only costs the next start its time."""
-        path = self._path(key)
-        scratch = path.with_suffix(f".{os.getpid()}")
-        with suppress(OSError):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            scratch.write_text(json.dumps(asdict(choice), indent=1), encoding="utf-8")
-            scratch.replace(path)
-            files = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
-            for old in files[:-_KEPT]:
-                old.unlink(missing_ok=True)
+        keep_newest(self._path(key), asdict(choice), _KEPT)
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.json"
+
+
+def choice_of(told: Mapping[str, Any]) -> EncoderChoice:
+    """A choice as ``dataclasses.asdict`` gave it. Raises KeyError and TypeError for others."""
+    trials = tuple(Trial(**trial) for trial in told["trials"])
+    return EncoderChoice(
+        str(told["backend"]), str(told["precision"]), trials, tuple(told["refused"])
+    )
+
+
+def keep_newest(path: Path, value: Mapping[str, object], kept: int) -> None:
+    """Write a JSON file whole or not at all, and leave the ``kept`` newest of its folder.
+
+    Where that cannot be done, nothing is kept.
+    """
+    scratch = path.with_suffix(f".{os.getpid()}")
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch.write_text(json.dumps(value, indent=1), encoding="utf-8")
+        scratch.replace(path)
+        files = sorted(path.parent.glob("*.json"), key=lambda path: path.stat().st_mtime)
+        for old in files[:-kept]:
+            old.unlink(missing_ok=True)
 
 
 def verdict_key(fingerprint: str, asked: Mapping[str, object]) -> str:
