@@ -218,7 +218,7 @@ async def test_dead_decoders_are_told_and_replaced(life: Life) -> None:
                     killed += 1
         await asyncio.sleep(0.05)
     await telling
-    assert killed >= 2
+    assert killed
     await life.until_ready()
     picture = min(life.running.program.gallery.glob("*.png")).read_bytes()
     statuses = [(await life.running.post("/api/similar", picture))[0]]

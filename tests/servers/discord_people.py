@@ -79,7 +79,7 @@ class Discord:
         age_s: float = 0.0,
     ) -> Exchange:
         """Type a command, as Discord's own menu offers it: options are checked by it."""
-        command = next(c for c in self.rest.commands if c["name"] == name and c["type"] == 1)
+        command = await self._command(name, 1)
         given = dict(options or {})
         data: Json = {"id": command["id"], "name": name, "type": 1, "options": []}
         if picture is not None:
@@ -96,6 +96,15 @@ class Discord:
         return await self._interact(
             person, server, 2, data, thread=thread, times=times, age_s=age_s
         )
+
+    async def _command(self, name: str, kind: int) -> Json:
+        """The command of this name from the menu, which the bot fills after it has connected."""
+
+        def offered() -> list[Json]:
+            return [c for c in self.rest.commands if c["name"] == name and c["type"] == kind]
+
+        await until(lambda: bool(offered()))
+        return offered()[0]
 
     async def complete(
         self,
@@ -120,7 +129,7 @@ class Discord:
         **others: str,
     ) -> Exchange:
         """Begin to type an option, after others: all that came back."""
-        known = next(c for c in self.rest.commands if c["name"] == command)
+        known = await self._command(command, 1)
         focused = {"name": option, "type": STRING, "value": start, "focused": True}
         chosen = [{"name": n, "type": STRING, "value": v} for n, v in others.items()]
         data = {"id": known["id"], "name": command, "type": 1, "options": [*chosen, focused]}
@@ -132,7 +141,7 @@ class Discord:
         self, person: Person, server: Server | None, label: str, target: Json
     ) -> Exchange:
         """Choose an entry of a message's context menu."""
-        command = next(c for c in self.rest.commands if c["name"] == label and c["type"] == 3)
+        command = await self._command(label, 3)
         data = {"id": command["id"], "name": label, "type": 3, "target_id": target["id"]}
         data["resolved"] = {"messages": {target["id"]: target}}
         return await self._interact(person, server, 2, data)
