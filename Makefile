@@ -12,7 +12,7 @@
 #   make screenshots [SCENES=NAME]  take the pictures of README and docs anew
 #   make lock                       write the lock files anew, with the hashes of all packages
 #
-# PIP_ARGS reaches pip, for another build of torch: make install PIP_ARGS="--extra-index-url …"
+# PIP_ARGS reaches pip and uv, for another build of torch: make install PIP_ARGS="--extra-index-url …"
 
 PYTHON ?= python3
 VENV := .venv
@@ -25,7 +25,7 @@ endif
 LINKS ?= $(HOME)/.local/bin
 # Exact versions with the hashes of their files. torch comes apart: each index serves another
 # build of the same version, and which one fits is for everybody to choose (PIP_ARGS).
-PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP_INSTALL := sh scripts/install.sh $(BIN)/python
 LOCKED := --require-hashes --no-deps
 
 .PHONY: install install-dev link run test test-all check format lint types imports words bench recipe clean
