@@ -25,8 +25,10 @@ with_uv() {
     $pip install --require-hashes --no-deps -r "$wanted" || { rm -f "$wanted"; return 1; }
     rm -f "$wanted"
   fi
-  # As pip: the best version of all indexes, not of the first that knows the name.
-  "$python" -m uv pip install --quiet --python "$python" --index-strategy unsafe-best-match "$@"
+  # As pip: the best version of all indexes, not of the first that knows the name; and compiled
+  # now, by all cores, since not everybody's Python may write what it compiles at the first start.
+  "$python" -m uv pip install --quiet --python "$python" --index-strategy unsafe-best-match \
+    --compile-bytecode "$@"
 }
 
 with_uv "$@" || {
