@@ -30,8 +30,8 @@ RUN case "${VARIANT}" in \
         cuda) builds="" ;; \
         *) echo "VARIANT is cpu or cuda, not ${VARIANT}" >&2; exit 1 ;; \
     esac \
-    && mkdir -p bot core/mini index config \
-    && touch bot/__init__.py core/__init__.py core/mini/__init__.py index/__init__.py \
+    && mkdir -p bot core index config \
+    && touch bot/__init__.py core/__init__.py index/__init__.py \
         config/__init__.py \
     && .venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check \
         ${PIP_ARGS} --require-hashes --no-deps -r requirements.lock \

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from bench.comparison import Comparison, Timed, timed
 from bench.models import random_clip
-from core.batching import MicroBatcher
-from core.encoder import load_encoder
+from core.encoder.batcher import MicroBatcher
+from core.encoder.load import load_encoder
 
 _CALLERS = 64
 _QUERIES = [f"a photo of thing number {n} on a table" for n in range(_CALLERS)]

@@ -12,9 +12,9 @@ import torch
 from bench.closed_loop import questions
 from bench.comparison import Comparison, Timed, timed
 from bench.encoding import clip, encoder_of
-from core.batching import MicroBatcher
-from core.embedding import BatchedEmbedder
-from core.encoder import TransformersEncoder
+from core.encoder.batcher import MicroBatcher
+from core.encoder.embedder import BatchedEmbedder
+from core.encoder.load import TransformersEncoder
 
 _CALLERS = 64
 _REPEATED = 500

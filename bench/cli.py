@@ -19,7 +19,7 @@ from bench.comparison import Comparison, Timed
 from bench.machine import KEPT
 from bench.peer_process import HOME, installed
 from bench.program import running, waited_for
-from index.demo import demo_gallery
+from index.demo.gallery import demo_gallery
 
 HELP_S, STATUS_S, ALONE_S, BESIDE_S = 0.4, 1.0, 4.0, 0.3
 """What was asked for, in seconds of the processor."""

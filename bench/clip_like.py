@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.types import Vectors
+from core.domain.types import Vectors
 
 DIMENSION = 512
 _BLOCK = 65_536

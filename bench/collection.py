@@ -16,9 +16,9 @@ import numpy as np
 from bench.clip_like import clip_like
 from bench.generations import MODEL, Filling, caption, commit, path
 from bench.machine import KEPT
-from core.types import ModelIdentity, Vectors
-from index.catalogue import Catalogue
-from index.store import SnapshotStore
+from core.domain.types import ModelIdentity, Vectors
+from index.catalogue.catalogue import Catalogue
+from index.snapshots.store import SnapshotStore
 
 _FORM = 1
 """Counts up with what is kept, so that nothing older is used."""

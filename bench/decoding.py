@@ -10,10 +10,10 @@ from typing import Any
 from PIL import Image
 
 from bench.comparison import Comparison, Timed, timed
-from core.image_decoding import Limits
-from core.image_worker import ToJpeg, ToPixels, configure_decoders, perform
-from core.preprocessing import fit_pixels
-from core.types import PixelSpec
+from core.domain.types import PixelSpec
+from core.images.decode import Limits
+from core.images.resize import fit_pixels
+from core.images.worker import ToJpeg, ToPixels, configure_decoders, perform
 from tests.photographs import photograph
 
 _LIMITS = Limits(max_bytes=None, max_pixels=50_000_000)

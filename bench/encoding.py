@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from bench.comparison import Comparison, Timed, timed
 from bench.machine import KEPT
 from bench.models import random_clip
-from core import openvino_towers
-from core.encoder import TransformersEncoder, load_encoder
-from core.trials import SearchCheck, probe_pixels
-from core.types import PixelBatch, PixelSpec
+from core.domain.types import PixelBatch, PixelSpec
+from core.encoder.backends import openvino as openvino_towers
+from core.encoder.load import TransformersEncoder, load_encoder
+from core.encoder.trials import SearchCheck, probe_pixels
 
 TEXTS = [f"a photo of thing number {n}" for n in range(32)]
 PICTURES = 8

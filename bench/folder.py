@@ -22,17 +22,17 @@ from bench.encoding import bfloat16_here, clip, encoder_of
 from bench.models import rclip_model
 from bench.peer_process import Peer, installed
 from bench.photos import camera_folder
-from bot.engine import SystemClock
-from core.batching import BatchRecord
-from core.embedding import BatchedEmbedder
-from core.encoder import TransformersEncoder
-from core.images import DecodePool
-from index.catalogue import Catalogue
-from index.library import CollectionSpec
-from index.overlays import Overlays
-from index.reindex import Reindexer
-from index.store import SnapshotStore
-from index.upload_files import UploadFiles
+from bot.engine.engine import SystemClock
+from core.encoder.batcher import BatchRecord
+from core.encoder.embedder import BatchedEmbedder
+from core.encoder.load import TransformersEncoder
+from core.images.pool import DecodePool
+from index.catalogue.catalogue import Catalogue
+from index.indexing.reindexer import Reindexer
+from index.library.library import CollectionSpec
+from index.library.overlay import Overlays
+from index.library.upload_files import UploadFiles
+from index.snapshots.store import SnapshotStore
 
 _PICTURES = 24
 _WORKERS = 2

@@ -23,10 +23,10 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.clip_like import DIMENSION, clip_like
-from core.types import ModelIdentity, Vectors
-from index.catalogue import Catalogue
-from index.records import Batch, CaptionVector, Changes, NewPicture, PictureVector, Stamp
-from index.store import SnapshotStore
+from core.domain.types import ModelIdentity, Vectors
+from index.catalogue.catalogue import Catalogue
+from index.catalogue.records import Batch, CaptionVector, Changes, NewPicture, PictureVector, Stamp
+from index.snapshots.store import SnapshotStore
 
 _SIZES = (1_000, 10_000, 100_000)
 _CHANGES = (1, 100)

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from bench.encoding import clip, transformers_on
-from core.encoder import load_encoder
-from core.trials import probe_pixels
+from core.encoder.load import load_encoder
+from core.encoder.trials import probe_pixels
 
 _ROUNDS = 7
 _SIZES = (1, 8, 32, 128, 256)

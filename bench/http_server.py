@@ -29,23 +29,23 @@ from bench.closed_loop import questions
 from bench.collection import asked, kept_collection
 from bench.generations import MODEL, NAME
 from bench.http_stages import stages
-from bot.app import settle
-from bot.blas import one_core_for_each_product
-from bot.logs import configure
-from bot.timed import Stages, TimedEmbedder, TimedLibrary
-from bot.web_app import WebAdapter, WebOptions
-from core.embedding import BatchedEmbedder
-from core.ports import Library, Snapshot, WordIndex
-from core.search import Search
-from core.types import CollectionStatus, Picture, PixelBatch, PixelSpec, Vectors
-from index.catalogue import Catalogue
-from index.library import CollectionSpec, FolderLibrary
-from index.overlays import Overlays
-from index.snapshot import IndexSnapshot
-from index.store import SnapshotStore
-from index.tags import StoredLabels
-from index.upload_files import UploadFiles
-from index.vectors import StoredIndex
+from bot.app.serve import settle
+from bot.engine.blas import one_core_for_each_product
+from bot.observability.logs import configure
+from bot.observability.stages import Stages, TimedEmbedder, TimedLibrary
+from bot.web.adapter import WebAdapter, WebOptions
+from core.domain.ports import Library, Snapshot, WordIndex
+from core.domain.types import CollectionStatus, Picture, PixelBatch, PixelSpec, Vectors
+from core.encoder.embedder import BatchedEmbedder
+from core.search.service import Search
+from index.catalogue.catalogue import Catalogue
+from index.library.labels import StoredLabels
+from index.library.library import CollectionSpec, FolderLibrary
+from index.library.overlay import Overlays
+from index.library.upload_files import UploadFiles
+from index.snapshots.snapshot import IndexSnapshot
+from index.snapshots.store import SnapshotStore
+from index.vectors.choose import StoredIndex
 from tests.fakes import FakeDecoder
 from tests.web.parts import Parts
 

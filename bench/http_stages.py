@@ -7,12 +7,12 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from bench.closed_loop import ask_all, questions
-from core.bands import calibrate
-from core.captions import told
-from core.places import Ranking
-from core.ports import Embedder, Labels, Library
-from core.ranking import rank_page
-from core.search import Search, SearchRules
+from core.domain.ports import Embedder, Labels, Library
+from core.search.calibration import calibrate
+from core.search.captions import told
+from core.search.ranking import rank_page
+from core.search.scoring import Ranking
+from core.search.service import Search, SearchRules
 
 COMMUNITY = "web"
 

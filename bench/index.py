@@ -12,9 +12,9 @@ import numpy as np
 
 from bench.clip_like import DIMENSION, clip_like
 from bench.comparison import Comparison, Timed, timed
-from core.types import Vectors
-from index.tuning import IndexRules
-from index.vectors import StoredIndex, choose_index
+from core.domain.types import Vectors
+from index.vectors.choose import StoredIndex, choose_index
+from index.vectors.tuning import IndexRules
 
 _K = 10
 _TEXTS = 1024

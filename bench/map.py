@@ -15,10 +15,10 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from bot.map_painter import Drawing, MapPainter
-from core.groups import MAX_GROUPS, group
-from core.projection import principal_plane
-from core.types import Vectors
+from bot.rendering.map_painter import Drawing, MapPainter
+from core.domain.types import Vectors
+from core.search.clusters import MAX_GROUPS, group
+from core.search.projection import principal_plane
 
 _ROWS = 16_384
 

@@ -21,11 +21,11 @@ import psutil
 from bench.clip_like import DIMENSION
 from bench.comparison import Comparison, Timed
 from bench.index import comparisons, searched
-from core.types import ModelIdentity, Picture
-from index.generations import Generations
-from index.snapshot import IndexSnapshot
-from index.stored_rows import StoredCaptions, StoredPictures
-from index.tuning import IndexRules
+from core.domain.types import ModelIdentity, Picture
+from index.snapshots.generations import Generations
+from index.snapshots.snapshot import IndexSnapshot
+from index.snapshots.stored_rows import StoredCaptions, StoredPictures
+from index.vectors.tuning import IndexRules
 
 _ROWS = 1_000_000
 _NAME = "million"

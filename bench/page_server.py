@@ -15,9 +15,9 @@ import numpy as np
 from aiohttp import web
 from PIL import Image
 
-from bot.languages import Languages
-from bot.web_errors import add_security_headers
-from bot.web_page import StaticFiles
+from bot.chat.languages import Languages
+from bot.web.errors import add_security_headers
+from bot.web.page import StaticFiles
 
 _SHAPES = ((4, 3), (3, 4), (3, 2), (2, 3), (16, 9), (1, 1))
 _LOOKS = 8

@@ -16,7 +16,7 @@ from bench.closed_loop import ask_all, questions
 from bench.comparison import Comparison, Timed
 from bench.encoding import bfloat16_here, clip, encoder_of
 from bench.peer_process import Peer, installed
-from core.embedding import BatchedEmbedder
+from core.encoder.embedder import BatchedEmbedder
 
 _CALLERS = 64
 _TEXTS = 4 * _CALLERS

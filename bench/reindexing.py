@@ -14,13 +14,13 @@ import numpy as np
 
 from bench.collection import make_collection
 from bench.generations import NAME, path
-from bot.engine import SystemClock
-from index.catalogue import Catalogue
-from index.library import CollectionSpec
-from index.overlays import Overlays
-from index.reindex import Reindexer
-from index.store import SnapshotStore
-from index.upload_files import UploadFiles
+from bot.engine.engine import SystemClock
+from index.catalogue.catalogue import Catalogue
+from index.indexing.reindexer import Reindexer
+from index.library.library import CollectionSpec
+from index.library.overlay import Overlays
+from index.library.upload_files import UploadFiles
+from index.snapshots.store import SnapshotStore
 from tests.fakes import FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes
 
 

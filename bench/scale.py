@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.curves import Curve, Point, draw
 from bench.machine import KEPT, described, load
-from core.types import Vectors
+from core.domain.types import Vectors
 
 if TYPE_CHECKING:
     from tests.galleries import Gallery
@@ -81,7 +81,7 @@ def callers(most: int) -> Found:
     from bench.closed_loop import ask_all, questions  # noqa: PLC0415 - see above
     from bench.encoding import bfloat16_here, clip, encoder_of  # noqa: PLC0415
     from bench.peer_process import Peer, installed  # noqa: PLC0415
-    from core.embedding import BatchedEmbedder  # noqa: PLC0415
+    from core.encoder.embedder import BatchedEmbedder  # noqa: PLC0415
 
     async def ours(encoder: Any, people: int, seed: int) -> float:
         texts = questions(_texts_of(people), seed)

@@ -18,7 +18,7 @@ def main() -> None:
     """Run the command line. What it writes is for the user alone who runs it."""
     os.umask(0o077)
     gc.set_threshold(_MADE_BETWEEN_COLLECTIONS)
-    from bot.cli import main as run  # noqa: PLC0415 - see above
+    from bot.cli.main import main as run  # noqa: PLC0415 - see above
 
     run()
 

@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.feature_cache import FeatureCache
-from core.mini.assemble import mini_folder
-from core.search import SearchRules
-from core.types import Vectors
-from core.views import MARGIN, View
-from index.packages import fetch_debian
+from core.domain.types import Vectors
+from core.encoder.mini.assemble import mini_folder
+from core.search.query_views import MARGIN, View
+from core.search.service import SearchRules
+from core.training.feature_cache import FeatureCache
+from index.demo.packages import fetch_debian
 from recipes.damage import DAMAGES
 from recipes.damaged_searches import Searches
 from recipes.damaged_stamps import COUNTS, Stamps

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.preprocessing import fit_pixels
-from core.recognition import Posted, Recogniser
-from core.search import SearchRules
-from core.types import DecodedPicture, Picture, PixelSpec
-from core.views import View, closest_view, ways
-from index.flat_index import FlatIndex
+from core.domain.types import DecodedPicture, Picture, PixelSpec
+from core.images.resize import fit_pixels
+from core.search.crop_matching import Posted, Recogniser
+from core.search.query_views import View, closest_view, ways
+from core.search.service import SearchRules
+from index.vectors.flat import FlatIndex
 from recipes.damage import Damage
 from recipes.damaged_stamps import COUNTS, Stamps
 

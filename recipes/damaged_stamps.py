@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.preprocessing import fit_pixels
-from core.search import SearchRules
-from core.types import PixelBatch
-from core.views import View, views
+from core.domain.types import PixelBatch
+from core.images.resize import fit_pixels
+from core.search.query_views import View, views
+from core.search.service import SearchRules
 from recipes.damage import Damage, original
 from recipes.kept_pictures import KeptPictures
 from recipes.mini.sources import STAMPS, stamp_caption

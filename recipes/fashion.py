@@ -20,14 +20,14 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.encoder import load_encoder
-from core.evaluation import neighbours_alike, prompted, zero_shot_accuracy
-from core.feature_cache import FeatureCache
-from core.mini.assemble import mini_folder
-from core.pairs import Labels
-from core.preprocessing import fit_pixels
-from core.types import PixelBatch, Vectors
-from index.packages import fetch_debian
+from core.domain.types import PixelBatch, Vectors
+from core.encoder.load import load_encoder
+from core.encoder.mini.assemble import mini_folder
+from core.images.resize import fit_pixels
+from core.training.evaluation import neighbours_alike, prompted, zero_shot_accuracy
+from core.training.feature_cache import FeatureCache
+from core.training.pairs import Labels
+from index.demo.packages import fetch_debian
 from recipes.documents import DOCS, put, table
 from recipes.kept_pictures import KeptPictures
 from recipes.mini.fashion import LABELS, clothes_pictures

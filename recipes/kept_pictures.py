@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from core.checkpoint import find_checkpoint
-from core.dual_model import load_model, quiet
-from core.feature_cache import FeatureCache, Rows, cached
-from core.processor_config import read_preprocessing
-from core.types import PixelBatch, PixelSpec
+from core.domain.types import PixelBatch, PixelSpec
+from core.encoder.hub import find_checkpoint
+from core.encoder.model import load_model, quiet
+from core.encoder.preprocessor_config import read_preprocessing
+from core.training.feature_cache import FeatureCache, Rows, cached
 
 _BATCH = 4
-"""Pictures of one pass; on a CPU larger ones are slower (``core/encoder.py``)."""
+"""Pictures of one pass; on a CPU larger ones are slower (``core/encoder/load.py``)."""
 
 
 class KeptPictures:
@@ -61,7 +61,7 @@ class KeptPictures:
             keys: all different.
             pixels: from the number of a key to the views of its picture, uint8 [views, h, w, 3],
                 of each as many.
-            group: see :func:`core.feature_cache.cached`.
+            group: see :func:`core.training.feature_cache.cached`.
 
         """
 

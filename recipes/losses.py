@@ -19,20 +19,20 @@ import numpy as np
 import torch
 from PIL import Image
 
-from bot.comparison_plots import HISTOGRAMS, MATRICES, draw_comparison
-from core.course import Material
-from core.encoded_pairs import PairEncoder
-from core.evaluation import Evaluation, PairVectors, comparison
-from core.feature_cache import FeatureCache
-from core.frozen_towers import FrozenTowers
-from core.head_trainer import HeadSettings, HeadTrainer, Loss
-from core.heads import Head, Heads
-from core.held_out import held_out_split
-from core.mini.assemble import mini_folder
-from core.pairs import Labels
-from core.preprocessing import fit_pixels
-from core.types import Pixels, PixelSpec
-from index.packages import fetch_debian
+from bot.tasks.comparison_plots import HISTOGRAMS, MATRICES, draw_comparison
+from core.domain.types import Pixels, PixelSpec
+from core.encoder.mini.assemble import mini_folder
+from core.images.resize import fit_pixels
+from core.training.base_model import FrozenTowers
+from core.training.evaluation import Evaluation, PairVectors, comparison
+from core.training.feature_cache import FeatureCache
+from core.training.features import PairEncoder
+from core.training.heads import Head, Heads
+from core.training.held_out import held_out_split
+from core.training.loop import Material
+from core.training.pairs import Labels
+from core.training.trainer import HeadSettings, HeadTrainer, Loss
+from index.demo.packages import fetch_debian
 from recipes.documents import DOCS, put, table
 from recipes.mini.fashion import LABELS, clothes_pictures
 from recipes.mini.sources import STAMPS, stamp_caption

@@ -17,13 +17,13 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.encoder import load_encoder
-from core.feature_cache import FeatureCache
-from core.mini.assemble import mini_folder
-from core.preprocessing import fit_pixels
-from core.tagging import NONE, LabelSet, Tags, label_set, prompts
-from core.types import PixelBatch
-from index.packages import fetch_debian
+from core.domain.types import PixelBatch
+from core.encoder.load import load_encoder
+from core.encoder.mini.assemble import mini_folder
+from core.images.resize import fit_pixels
+from core.search.labels import NONE, LabelSet, Tags, label_set, prompts
+from core.training.feature_cache import FeatureCache
+from index.demo.packages import fetch_debian
 from recipes.documents import DOCS, put, table
 from recipes.fashion import PACKAGE, worn
 from recipes.kept_pictures import KeptPictures

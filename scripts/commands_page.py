@@ -13,9 +13,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bot.definitions import COMMANDS, CommandDefinition, Option  # noqa: E402 - run as a file
-from bot.discord_words import context_menus  # noqa: E402
-from bot.words import Words  # noqa: E402
+from bot.i18n.discord import context_menus  # noqa: E402
+from bot.i18n.messages import Words  # noqa: E402
+from bot.protocol.definitions import COMMANDS, CommandDefinition, Option  # noqa: E402 - run as a file
 
 PAGE = ROOT / "docs" / "commands.md"
 PICTURES = ROOT / "docs" / "images" / "commands"

@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 from PIL import Image, ImageDraw, ImageFilter, ImageOps  # noqa: E402 - run as a file
 from playwright.async_api import Browser, async_playwright  # noqa: E402
 
-from index.demo import demo_gallery  # noqa: E402
+from index.demo.gallery import demo_gallery  # noqa: E402
 from scripts.chat_drawings import discord_message, page, telegram_messages  # noqa: E402
 from scripts.saving import save  # noqa: E402
 from tests.program import small_program  # noqa: E402

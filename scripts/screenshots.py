@@ -25,8 +25,8 @@ sys.path.insert(0, str(ROOT))
 from PIL import Image, ImageOps  # noqa: E402 - run as a file
 from playwright.async_api import Browser, FilePayload, Page, async_playwright  # noqa: E402
 
-from index.demo import demo_gallery  # noqa: E402
-from index.packages import fetch_debian  # noqa: E402
+from index.demo.gallery import demo_gallery  # noqa: E402
+from index.demo.packages import fetch_debian  # noqa: E402
 from recipes.fashion import PACKAGE, write_gallery  # noqa: E402
 from scripts.saving import save  # noqa: E402
 from tests.program import Program, small_program  # noqa: E402

@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from bot.reloading import LIVE  # noqa: E402 - run as a file
+from bot.engine.reload import LIVE  # noqa: E402 - run as a file
 from config.settings import SHORT_NAMES, Collection, Settings  # noqa: E402 - run as a file
 
 PAGE = ROOT / "docs" / "settings.md"

@@ -1,7 +1,7 @@
 """Bring the catalogues of translations up to date with the code: ``make words``.
 
 Collects every sentence that goes through ``_``, ``gettext`` or ``ngettext`` into
-``bot/locales/tangerine.pot``, merges them into each ``.po`` file there, and says what is
+``bot/i18n/locales/tangerine.pot``, merges them into each ``.po`` file there, and says what is
 still to be translated. ``make words LANGUAGE=fr`` starts a new language.
 """
 

@@ -13,7 +13,13 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from core.errors import BadPicture, DamagedPicture, DecodingFailed, NotAPicture, TooManyPixels
+from core.domain.errors import (
+    BadPicture,
+    DamagedPicture,
+    DecodingFailed,
+    NotAPicture,
+    TooManyPixels,
+)
 from tests.pictures import BadFile, encode, photo, png, tiff
 
 Expected = type[BadPicture] | None

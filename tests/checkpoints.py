@@ -29,8 +29,8 @@ from transformers import (
     ViTConfig,
 )
 
-from core.dual_model import quiet
-from core.mini.modeling import MiniConfig, MiniModel
+from core.encoder.mini.modeling import MiniConfig, MiniModel
+from core.encoder.model import quiet
 from tests.vocabularies import (
     CLIP_TOKENS,
     bert_tokenizer,

@@ -12,10 +12,10 @@ import time
 from pathlib import Path
 from unittest.mock import patch
 
-from bot.cli import main
-from bot.metrics import Metrics
-from core.batch_records import BatchRecord
-from index.store import SnapshotStore
+from bot.cli.main import main
+from bot.observability.metrics import Metrics
+from core.encoder.batch_records import BatchRecord
+from index.snapshots.store import SnapshotStore
 
 FOLDER = Path(sys.argv.pop(1)) if __name__ == "__main__" else Path()
 TOLD_S = 3.0
@@ -48,8 +48,8 @@ class HeldStore(SnapshotStore):
 
 if __name__ == "__main__":
     with (
-        patch("bot.engine.Metrics", DoomedMetrics),
-        patch("bot.engine.SnapshotStore", HeldStore),
-        patch("bot.health._RESTART_TOLD_S", TOLD_S),
+        patch("bot.engine.engine.Metrics", DoomedMetrics),
+        patch("bot.engine.engine.SnapshotStore", HeldStore),
+        patch("bot.observability.health._RESTART_TOLD_S", TOLD_S),
     ):
         main()

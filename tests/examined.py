@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.doctor import Doctor
-from bot.findings import Finding, Verdict
+from bot.doctor.doctor import Doctor
+from bot.doctor.findings import Finding, Verdict
 from config.settings import load
 from tests.galleries import Gallery
 

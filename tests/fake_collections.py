@@ -1,6 +1,6 @@
 """Hand-written fakes of collections: vector index, snapshot, library and reindexing."""
 
-# ruff: noqa: D102 - the ports in core/ports.py document these methods
+# ruff: noqa: D102 - the ports in core/domain/ports.py document these methods
 
 from __future__ import annotations
 
@@ -15,10 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.caption_words import CaptionWords
-from core.errors import CommunityUnknown, EmptyCollection, NotFound, TangerineError
-from core.moderation import community_of
-from core.types import (
+from core.domain.errors import CommunityUnknown, EmptyCollection, NotFound, TangerineError
+from core.domain.types import (
     ByDate,
     CollectionStatus,
     Look,
@@ -28,6 +26,8 @@ from core.types import (
     ReindexReport,
     Vectors,
 )
+from core.search.lexical import CaptionWords
+from core.search.moderation import community_of
 from tests.fakes import FakeEncoder, picture_bytes
 
 

@@ -1,6 +1,6 @@
 """Hand-written fakes of what people add and choose: contributions and community settings."""
 
-# ruff: noqa: D102 - the ports in core/ports.py document these methods
+# ruff: noqa: D102 - the ports in core/domain/ports.py document these methods
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from core.errors import (
+from core.domain.errors import (
     CollectionFull,
     DuplicatePicture,
     ExpiredButton,
     NotAPicture,
     NotFound,
 )
-from core.types import CommunitySettings, PersonalData, Picture, Upload, Vectors
+from core.domain.types import CommunitySettings, PersonalData, Picture, Upload, Vectors
 from tests.fake_collections import FakeLibrary, FakeSnapshot, FakeVectorIndex
 from tests.fakes import FakeEncoder
 

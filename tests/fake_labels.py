@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.tagging import LabelSet, label_set, prompts
+from core.search.labels import LabelSet, label_set, prompts
 from tests.fakes import FakeEncoder
 
 

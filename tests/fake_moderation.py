@@ -1,6 +1,6 @@
 """A hand-written fake of moderation over a fake library."""
 
-# ruff: noqa: D102 - the port in core/ports.py documents these methods
+# ruff: noqa: D102 - the port in core/domain/ports.py documents these methods
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from core.errors import NotFound
-from core.moderation import (
+from core.domain.errors import NotFound
+from core.domain.types import Picture
+from core.search.moderation import (
     Criterion,
     Decided,
     HeldPage,
@@ -20,7 +21,6 @@ from core.moderation import (
     Trial,
     tidy_criterion,
 )
-from core.types import Picture
 from tests.fake_collections import FakeLibrary
 
 SCORE = 3.5

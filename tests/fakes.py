@@ -8,7 +8,7 @@ different red pictures are alike (cosine about 0.92) without being near-duplicat
 Fakes of whole collections: ``tests/fake_collections.py``.
 """
 
-# ruff: noqa: D102 - the ports in core/ports.py document these methods
+# ruff: noqa: D102 - the ports in core/domain/ports.py document these methods
 
 from __future__ import annotations
 
@@ -23,14 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from core.errors import (
+from core.domain.errors import (
     DamagedPicture,
     EncodingFailed,
     NotAPicture,
     TangerineError,
 )
-from core.image_look import placeholder_of
-from core.types import (
+from core.domain.types import (
     DecodedPicture,
     Lane,
     ModelIdentity,
@@ -38,6 +37,7 @@ from core.types import (
     PixelSpec,
     Vectors,
 )
+from core.images.look import placeholder_of
 
 COLOURS: Mapping[str, tuple[int, int, int]] = {
     "red": (220, 20, 30),

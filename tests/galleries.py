@@ -6,24 +6,24 @@ import asyncio
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from bot.engine import SystemClock
-from core.errors import EmptyCollection
-from core.types import UPLOADED, Picture, Progress, ReindexReport
-from index.catalogue import Catalogue
-from index.communities import StoredSettings
-from index.contributions import ChatContributions
-from index.grants import StoredGrants
-from index.layered import Generation
-from index.ledger import UploadRoom
-from index.library import CollectionSpec, FolderLibrary
-from index.looks import StoredLooks
-from index.moderation import ChatModeration
-from index.overlays import Overlays
-from index.reindex import Reindexer
-from index.store import SnapshotStore
-from index.tuning import IndexRules
-from index.upload_files import UploadFiles
-from index.verify import verify_collection
+from bot.engine.engine import SystemClock
+from core.domain.errors import EmptyCollection
+from core.domain.types import UPLOADED, Picture, Progress, ReindexReport
+from index.catalogue.catalogue import Catalogue
+from index.indexing.contributions import ChatContributions
+from index.indexing.reindexer import Reindexer
+from index.library.community_settings import StoredSettings
+from index.library.grants import StoredGrants
+from index.library.library import CollectionSpec, FolderLibrary
+from index.library.looks import StoredLooks
+from index.library.moderation import ChatModeration
+from index.library.overlay import Overlays
+from index.library.upload_files import UploadFiles
+from index.library.uploads import UploadRoom
+from index.maintenance.verify import verify_collection
+from index.snapshots.delta import Generation
+from index.snapshots.store import SnapshotStore
+from index.vectors.tuning import IndexRules
 from tests.fakes import FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes
 
 LAYERED = IndexRules(layered_from=0, layered_share=1e9, merged_share=1e9)

@@ -18,25 +18,25 @@ from pathlib import Path
 
 import aiohttp
 
-from bot.actions import Action, ActionCodec, TextMemory
-from bot.admission import Admission
-from bot.command_parts import CommandParts
-from bot.commands import Commands
-from bot.definitions import find_command
-from bot.engine import SystemClock
-from bot.failures import Failures
-from bot.jobs import ReindexJobs
-from bot.metrics import Metrics
-from bot.ports import ModelCard
-from bot.replies import ContactSheet, Document, Pictures, Reply
-from bot.requests import InMemory, Request
-from bot.sheets import Sheets
-from bot.thumbnails import Thumbnails
-from bot.web_app import WebAdapter, WebOptions, WebParts
-from core.browsing import Browser
-from core.limits import Limits
-from core.search import Search
-from core.types import CommunitySettings, Picture
+from bot.chat.actions import Action, ActionCodec, TextMemory
+from bot.chat.admission import Admission
+from bot.chat.commands import Commands
+from bot.chat.failures import Failures
+from bot.chat.parts import CommandParts
+from bot.engine.engine import SystemClock
+from bot.observability.metrics import Metrics
+from bot.protocol.definitions import find_command
+from bot.protocol.ports import ModelCard
+from bot.protocol.replies import ContactSheet, Document, Pictures, Reply
+from bot.protocol.requests import InMemory, Request
+from bot.rendering.sheets import Sheets
+from bot.rendering.thumbnails import Thumbnails
+from bot.web.adapter import WebAdapter, WebOptions, WebParts
+from core.domain.rate_limits import Limits
+from core.domain.types import CommunitySettings, Picture
+from core.search.browse import Browser
+from core.search.service import Search
+from index.indexing.jobs import ReindexJobs
 from tests.colours import share_of
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-from core.types import Picture
+from core.domain.types import Picture
 from tests.fakes import COLOURS, picture_bytes
 
 COMMUNITIES = ("discord:1", "discord:2", "telegram:3")

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from core.image_worker import Job, perform
+from core.images.worker import Job, perform
 
 
 def act(job: Job) -> object:

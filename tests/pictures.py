@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image, ImageDraw
 
-from core.errors import BadPicture
+from core.domain.errors import BadPicture
 from tests.picture_files import (
     BLUE,
     GREEN,

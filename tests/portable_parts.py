@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from core.types import Progress, ReindexReport
-from index.durable import checksum
-from index.portable_export import Exporter, ExportReport
-from index.portable_import import Imported, Importer
-from index.portable_sample import VectorSample
+from core.domain.types import Progress, ReindexReport
+from index.transfer.export import Exporter, ExportReport
+from index.transfer.import_ import Imported, Importer
+from index.transfer.sample import VectorSample
+from index.vectors.durable import checksum
 from tests.galleries import Gallery
 
 Tell = Callable[[Progress], None]

@@ -16,7 +16,7 @@ from typing import Any
 import structlog
 from typer.testing import CliRunner
 
-from bot.cli import app
+from bot.cli.main import app
 
 _ROOT = Path(__file__).parents[1]
 

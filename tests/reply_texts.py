@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.replies import Reply, Text
+from bot.protocol.replies import Reply, Text
 
 
 def text_of(reply: Reply) -> str:

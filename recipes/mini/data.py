@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch.nn.functional import normalize
 
-from core.mini.split import is_held_out
-from core.mini.towers import imagenet_classifier
+from core.encoder.mini.split import is_held_out
+from core.encoder.mini.towers import imagenet_classifier
 from recipes.mini import sources
 from recipes.mini.drawings import draw_stamps
 from recipes.mini.features import ImageTower, cached_features

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from rich.progress import track
 
-from core.mini.towers import IMAGE_FEATURES, IMAGE_SIZE, image_tower
+from core.encoder.mini.towers import IMAGE_FEATURES, IMAGE_SIZE, image_tower
 from recipes.mini.sources import Captioned
 
 SEED = 7

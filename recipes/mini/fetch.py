@@ -8,7 +8,7 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from index.packages import fetch_debian, fetch_npm
+from index.demo.packages import fetch_debian, fetch_npm
 
 EMOJIBASE = ("emojibase-data", "17.0.0")
 EMOJI_STYLES = {

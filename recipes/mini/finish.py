@@ -1,6 +1,7 @@
 """What stands beside the trained heads of ``mini``, found without training, and the file of all.
 
-By the letters of ``core.mini.modeling``: the captions behind h, its mean h0, and the axes of q.
+By the letters of ``core.encoder.mini.modeling``: the captions behind h, its mean h0, and the axes
+of q.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import torch
 from safetensors.torch import save_file
 from torch.nn.functional import normalize
 
-from core.heads import Heads
-from core.mini.modeling import MiniConfig
+from core.encoder.mini.modeling import MiniConfig
+from core.training.heads import Heads
 
 WHITENING = 0.375
 """Axes are multiplied with their variance to the power of minus this: by 0.5 all would weigh
@@ -47,7 +48,7 @@ def hub_mean(images: torch.Tensor, bank: torch.Tensor) -> float:
 def finished(
     heads: Heads, pictures: torch.Tensor, seen: torch.Tensor, bank: torch.Tensor
 ) -> dict[str, torch.Tensor]:
-    """Everything that ``core.mini.assemble`` reads, by name.
+    """Everything that ``core.encoder.mini.assemble`` reads, by name.
 
     Args:
         heads: over [f ; p ; √p] and over the text tower's features.

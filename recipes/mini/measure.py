@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn.functional import normalize
 
-from core.evaluation import (
+from core.encoder.mini.assemble import assemble
+from core.encoder.mini.modeling import MiniModel
+from core.encoder.mini.towers import IMAGE_SIZE
+from core.training.evaluation import (
     COMPARISON_COLUMNS,
     PROMPTS,
     comparison,
@@ -24,10 +27,7 @@ from core.evaluation import (
     precision_at,
     zero_shot_accuracy,
 )
-from core.mini.assemble import assemble
-from core.mini.modeling import MiniModel
-from core.mini.towers import IMAGE_SIZE
-from core.pairs import unique_captions
+from core.training.pairs import unique_captions
 from recipes.mini.data import Item
 from recipes.mini.fashion import LABELS, clothes_pictures
 from recipes.mini.features import ImageTower

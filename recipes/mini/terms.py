@@ -13,7 +13,7 @@ import math
 
 import torch
 
-from core.heads import rms
+from core.training.heads import rms
 
 ROOTS = 0.7
 """Weight of the block √p beside the others."""
@@ -25,7 +25,7 @@ def chances(features: torch.Tensor, classifier: torch.Tensor, bias: torch.Tensor
 
 
 def seen(features: torch.Tensor, classifier: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """[f ; p ; √p], as ``core.mini.modeling.PictureHead.seen``: [n, f + 2 classes]."""
+    """[f ; p ; √p], as ``core.encoder.mini.modeling.PictureHead.seen``: [n, f + 2 classes]."""
     p = chances(features, classifier, bias)
     return torch.cat([features, p, p.sqrt()], dim=1)
 

@@ -11,7 +11,7 @@ import torch
 from rich.progress import track
 from transformers import AutoTokenizer
 
-from core.mini.towers import MAX_TOKENS, TEXT_PACKAGE, package_file, text_tower
+from core.encoder.mini.towers import MAX_TOKENS, TEXT_PACKAGE, package_file, text_tower
 
 _BATCH = 64
 

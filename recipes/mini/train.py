@@ -4,7 +4,7 @@
 
 fetches the packages, encodes every picture (about 25 minutes on one core; kept in the cache),
 trains the heads in two minutes, prints what they reach on the held-out stamps and on
-Fashion-MNIST, and writes ``core/mini/heads.safetensors``. Equal seeds give equal heads.
+Fashion-MNIST, and writes ``core/encoder/mini/heads.safetensors``. Equal seeds give equal heads.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pathlib import Path
 import torch
 from torch.nn.functional import normalize
 
-from core.head_trainer import HeadSettings, HeadTrainer, TrainingSet
-from core.heads import Head, Heads, ridge, rms
-from core.mini.assemble import HEADS
-from core.mini.towers import TEXT_FEATURES
+from core.encoder.mini.assemble import HEADS
+from core.encoder.mini.towers import TEXT_FEATURES
+from core.training.heads import Head, Heads, ridge, rms
+from core.training.trainer import HeadSettings, HeadTrainer, TrainingSet
 from recipes.mini.data import STAMP_SOURCES, Collection, Item, all_texts, collect
 from recipes.mini.fetch import fetch
 from recipes.mini.finish import finished, save

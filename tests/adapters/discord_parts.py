@@ -16,7 +16,7 @@ from PIL import Image
 with warnings.catch_warnings():
     # discord.py's voice part, unused here, imports a module that Python 3.13 removes.
     warnings.filterwarnings("ignore", "'audioop' is deprecated", DeprecationWarning)
-    from bot.discord_app import DiscordAdapter, DiscordOptions, DiscordParts
+    from bot.discord.adapter import DiscordAdapter, DiscordOptions, DiscordParts
 
 from tests.fake_collections import FakeSnapshot
 from tests.fakes import COLOURS, FakeClock, picture_bytes

@@ -10,10 +10,10 @@ from typing import Any
 
 from PIL import Image
 
-from bot.engine import SystemClock
-from bot.sheets import Sheets
-from bot.telegram_app import TelegramAdapter, TelegramOptions, TelegramParts
-from bot.telegram_memory import TelegramMemory
+from bot.engine.engine import SystemClock
+from bot.rendering.sheets import Sheets
+from bot.telegram.adapter import TelegramAdapter, TelegramOptions, TelegramParts
+from bot.telegram.memory import TelegramMemory
 from tests.fakes import COLOURS
 from tests.servers.telegram import TOKEN, TelegramServer
 from tests.servers.telegram_world import Json

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.actions import Action
-from bot.roster import Roster
+from bot.chat.access_list import Roster
+from bot.chat.actions import Action
 from tests.adapters.discord_parts import ADMIN, BEN, HOME, Chat, chatting
 from tests.fakes import picture_bytes
 from tests.servers.discord_gateway import until
@@ -24,7 +24,7 @@ from tests.servers.discord_world import (
 )
 from tests.web.parts import Parts
 
-from bot.discord_buttons import button_id  # isort: skip - behind discord_parts, as there
+from bot.discord.buttons import button_id  # isort: skip - behind discord_parts, as there
 
 ME = f"<@{APPLICATION}>"
 COMMUNITY = f"discord:{HOME}"

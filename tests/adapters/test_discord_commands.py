@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.types import Progress
+from core.domain.types import Progress
 from tests.adapters.discord_parts import (
     ADMIN,
     ANA,

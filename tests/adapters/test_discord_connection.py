@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import SettingsError, Unavailable
+from core.domain.errors import SettingsError, Unavailable
 from tests.adapters.discord_parts import ANA, HOME, Chat, adapter_of, chatting, colour_of
 from tests.servers.discord_gateway import until
 from tests.servers.discord_people import TOKEN, Discord, discord_with
@@ -39,7 +39,7 @@ async def test_the_connection_comes_back_by_itself(
 ) -> None:
     """However it went: the bot is unready meanwhile, and answers afterwards."""
     # The library waits 5 s before it identifies anew, as Discord's rules say.
-    monkeypatch.setattr("bot.discord_client.DiscordClient.before_identify_hook", _no_pause)
+    monkeypatch.setattr("bot.discord.client.DiscordClient.before_identify_hook", _no_pause)
     async with chatting(Parts(tmp_path)) as chat:
         gateway = chat.discord.gateway
         if way == "asked":

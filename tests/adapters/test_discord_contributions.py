@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bot.roster import Roster
-from core.types import CommunitySettings
+from bot.chat.access_list import Roster
+from core.domain.types import CommunitySettings
 from tests.adapters.discord_parts import (
     ADMIN,
     ANA,

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.discord_text import Budget, cut, literal, units
-from bot.replies import (
+from bot.discord.text import Budget, cut, literal, units
+from bot.i18n.messages import Words
+from bot.protocol.replies import (
     Button,
     CaptionLine,
     CaptionList,
@@ -29,8 +30,7 @@ from bot.replies import (
     Reply,
     Text,
 )
-from bot.words import Words
-from core.types import Band, PersonalData
+from core.domain.types import Band, PersonalData
 from tests.adapters.discord_parts import ANA, Chat, add_collection, chatting
 from tests.servers.discord_rules import (
     BUTTON,
@@ -44,11 +44,11 @@ from tests.servers.discord_world import MIB
 from tests.web.parts import Parts, languages
 
 # Imported behind discord_parts, which silences what the library warns about on import.
-from bot.discord_buttons import Press, button_id, button_parts  # isort: skip
-from bot.discord_drawing import Drawer  # isort: skip
-from bot.discord_files import Files  # isort: skip
-from bot.discord_layout import Drawing  # isort: skip
-from bot.discord_words import drawing_words, intent_words  # isort: skip
+from bot.discord.buttons import Press, button_id, button_parts  # isort: skip
+from bot.discord.drawing import Drawer  # isort: skip
+from bot.discord.files import Files  # isort: skip
+from bot.discord.layout import Drawing  # isort: skip
+from bot.i18n.discord import drawing_words, intent_words  # isort: skip
 
 HOSTILE = (
     "@everyone",

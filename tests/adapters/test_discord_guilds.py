@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import CatalogueError
+from core.domain.errors import CatalogueError
 from tests.adapters.discord_parts import ANA, BEN, HOME, Chat, chatting
 from tests.servers.discord_gateway import until
 from tests.servers.discord_world import APPLICATION, Person, Server, dm_channel
@@ -51,7 +51,7 @@ async def test_neither_stopping_nor_a_new_session_is_a_departure(
     async def no_pause(*_: object, **__: object) -> None:
         """The library waits 5 s before it identifies anew, as Discord's rules say."""
 
-    monkeypatch.setattr("bot.discord_client.DiscordClient.before_identify_hook", no_pause)
+    monkeypatch.setattr("bot.discord.client.DiscordClient.before_identify_hook", no_pause)
     async with chatting(Parts(tmp_path)) as chat:
         await chat.discord.gateway.invalidate()
         await until(lambda: chat.discord.gateway.identified == 2)

@@ -7,8 +7,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bot.discord_pictures import FetchBounds, PostedPicture, _OnCdn
-from core.errors import NotFound, PictureTooLarge, Unavailable
+from bot.discord.attachments import FetchBounds, PostedPicture, _OnCdn
+from core.domain.errors import NotFound, PictureTooLarge, Unavailable
 
 _BOUNDS = FetchBounds(max_bytes=300_000)
 

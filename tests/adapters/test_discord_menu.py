@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bot.definitions import COMMANDS
-from bot.presenter import Presenter
-from bot.words import Words
+from bot.chat.presenters.search import Presenter
+from bot.i18n.messages import Words
+from bot.protocol.definitions import COMMANDS
 from tests.adapters.discord_parts import ADMIN, ANA, HOME, Chat, chatting
 from tests.servers.discord_rules import check_commands
 from tests.servers.discord_world import MANAGE_GUILD, Json

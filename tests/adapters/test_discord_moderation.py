@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.moderation import Criterion
-from core.types import CommunitySettings
+from core.domain.types import CommunitySettings
+from core.search.moderation import Criterion
 from tests.adapters.discord_parts import ADMIN, ANA, HOME, Chat, chatting, colours_of, dated_parts
 from tests.fakes import picture_bytes
 from tests.servers.discord_gateway import until

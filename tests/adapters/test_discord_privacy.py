@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.exports import MAX_BYTES
-from bot.roster import Roster
-from core.errors import NotFound
+from bot.chat.access_list import Roster
+from bot.chat.handlers.exports import MAX_BYTES
+from core.domain.errors import NotFound
 from tests.adapters.discord_parts import BEN, HOME, Chat, chatting, dated_parts
 from tests.fakes import picture_bytes
 from tests.servers.discord_gateway import until

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.actions import Action
-from bot.discord_buttons import button_id
-from bot.roster import Roster
-from core.limits import Quota
+from bot.chat.access_list import Roster
+from bot.chat.actions import Action
+from bot.discord.buttons import button_id
+from core.domain.rate_limits import Quota
 from tests.adapters.discord_parts import (
     ADMIN,
     ANA,

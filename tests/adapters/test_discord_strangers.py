@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.roster import Roster
+from bot.chat.access_list import Roster
 from tests.adapters.discord_parts import ADMIN, ANA, BEN, HOME, Chat, chatting
 from tests.fakes import picture_bytes
 from tests.web.parts import Parts

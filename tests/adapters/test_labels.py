@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.moderation import Criterion
+from core.search.moderation import Criterion
 from tests.adapters.discord_parts import ADMIN, ANA, chatting
 from tests.adapters.discord_parts import colour_of as colour_of_file
 from tests.adapters.telegram_parts import photos_of, talking

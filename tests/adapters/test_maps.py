@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from bot.map_painter import SIZE
+from bot.rendering.map_painter import SIZE
 from tests.adapters.discord_parts import ANA, chatting
 from tests.adapters.telegram_parts import ADA, talking
 from tests.colours import share_of

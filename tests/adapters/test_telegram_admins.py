@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from bot.actions import Action, Kind
-from bot.roster import Roster
+from bot.chat.access_list import Roster
+from bot.chat.actions import Action, Kind
 from tests.adapters.telegram_parts import ADA, BEN, EVE, GROUP, Talk, talking
 from tests.fakes import picture_bytes
 from tests.servers.telegram_world import Json

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.telegram_webhook import SECRET_HEADER
+from bot.telegram.webhook import SECRET_HEADER
 from tests.adapters.telegram_parts import talking
 from tests.adapters.test_telegram_webhook import SECRET, hooked
 from tests.attacks import BODIES, Target, cost_of_bodies

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.actions import Action
+from bot.chat.actions import Action
 from tests.adapters.telegram_parts import (
     ADA,
     BEN,

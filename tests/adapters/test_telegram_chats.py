@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import CatalogueError
+from core.domain.errors import CatalogueError
 from tests.adapters.telegram_parts import ADA, BEN, GROUP, OTHER_GROUP, Talk, talking
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bot.telegram_text import text_of
-from core.types import Progress
+from bot.telegram.text import text_of
+from core.domain.types import Progress
 from tests.adapters.telegram_parts import (
     ADA,
     GROUP,

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.telegram_photos import Turns
-from core.types import Progress
+from bot.telegram.photos import Turns
+from core.domain.types import Progress
 from tests.adapters.telegram_parts import (
     ADA,
     BEN,

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.actions import Action
-from bot.engine import SystemClock
-from bot.replies import ACTION_BYTES
-from core.limits import Quota
+from bot.chat.actions import Action
+from bot.engine.engine import SystemClock
+from bot.protocol.replies import ACTION_BYTES
+from core.domain.rate_limits import Quota
 from tests.adapters.telegram_parts import (
     ADA,
     BEN,

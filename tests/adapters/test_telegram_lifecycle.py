@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.telegram_app import TelegramAdapter
-from core.errors import SettingsError, Unavailable
+from bot.telegram.adapter import TelegramAdapter
+from core.domain.errors import SettingsError, Unavailable
 from tests.adapters.telegram_parts import ADA, SMALL, Talk, adapter_of, talking
 from tests.fakes import picture_bytes
 from tests.servers.telegram import TOKEN, Fault, TelegramServer

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from telegram.error import NetworkError
 
-from bot.telegram_http import TooLongError, bounded_request
-from bot.telegram_limits import GroupBudget
-from bot.telegram_memory import Asked, TelegramMemory
+from bot.telegram.http import TooLongError, bounded_request
+from bot.telegram.limits import GroupBudget
+from bot.telegram.memory import Asked, TelegramMemory
 from tests.fakes import FakeClock
 from tests.servers.telegram import TOKEN, TelegramServer
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.definitions import COMMANDS
-from bot.languages import SOURCE
+from bot.chat.languages import SOURCE
+from bot.protocol.definitions import COMMANDS
 from tests.adapters.telegram_parts import Talk, adapter_of, talking
 from tests.servers.telegram import Fault
 from tests.web.parts import languages

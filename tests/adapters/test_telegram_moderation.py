@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.moderation import Criterion
-from core.types import CommunitySettings
+from core.domain.types import CommunitySettings
+from core.search.moderation import Criterion
 from tests.adapters.telegram_parts import ADA, EVE, GROUP, Talk, data_of, photos_of, talking
 from tests.colours import share_of
 from tests.fakes import picture_bytes

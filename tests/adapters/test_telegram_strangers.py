@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.roster import Roster
+from bot.chat.access_list import Roster
 from tests.adapters.telegram_parts import ADA, BEN, EVE, GROUP, SMALL, Talk, photos_of, talking
 from tests.fakes import picture_bytes
 from tests.servers.telegram_world import Json

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.replies import Facts, PictureCard, Reply
-from bot.telegram_text import (
+from bot.protocol.replies import Facts, PictureCard, Reply
+from bot.telegram.text import (
     CAPTION_UNITS,
     card_caption,
     cut,
@@ -20,7 +20,7 @@ from bot.telegram_text import (
     text_of,
     units,
 )
-from core.types import Band
+from core.domain.types import Band
 from tests.adapters.telegram_parts import ADA, GROUP, SMALL, Talk, photos_of, talking
 from tests.fakes import picture_bytes
 from tests.servers.telegram_world import entities_of, utf16

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from bot.kept_secrets import kept_secret
-from bot.telegram_webhook import SECRET_HEADER, WebhookOptions
-from core.errors import SettingsError, Unavailable
+from bot.http.secrets import kept_secret
+from bot.telegram.webhook import SECRET_HEADER, WebhookOptions
+from core.domain.errors import SettingsError, Unavailable
 from tests.adapters.telegram_parts import ADA, SMALL, Talk, adapter_of, talking
 from tests.servers.telegram import TOKEN, Fault, TelegramServer
 from tests.web.parts import Parts

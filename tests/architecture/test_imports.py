@@ -11,11 +11,11 @@ import pytest
 
 _ROOT = Path(__file__).parents[2]
 _WITH_TORCH = {
-    "core.clip_towers",
-    "core.cuda_towers",
-    "core.mini.modeling",
-    "core.mini.questions",
-    "core.torch_towers",
+    "core.encoder.backends.clip",
+    "core.encoder.backends.cuda",
+    "core.encoder.mini.modeling",
+    "core.encoder.mini.questions",
+    "core.encoder.backends.torch",
 }
 _MODULES = sorted(
     ".".join(path.relative_to(_ROOT).with_suffix("").parts).removesuffix(".__init__")

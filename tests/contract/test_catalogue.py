@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import CatalogueError
-from core.types import Failure, ModelIdentity, Vectors
-from index import ids
-from index.catalogue import Catalogue
-from index.ids import ALPHABET, LENGTH
-from index.records import (
+from core.domain.errors import CatalogueError
+from core.domain.types import Failure, ModelIdentity, Vectors
+from index.catalogue import ids
+from index.catalogue.catalogue import Catalogue
+from index.catalogue.ids import ALPHABET, LENGTH
+from index.catalogue.records import (
     BadFile,
     Batch,
     CaptionVector,

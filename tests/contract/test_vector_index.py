@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.ports import VectorIndex
-from core.types import Vectors
-from index.compact_index import CompactIndex
-from index.composed_index import ComposedIndex, Survivors
-from index.flat_index import FlatIndex
-from index.tuning import IndexRules
-from index.vectors import choose_index
+from core.domain.ports import VectorIndex
+from core.domain.types import Vectors
+from index.vectors.choose import choose_index
+from index.vectors.filtered import ComposedIndex, Survivors
+from index.vectors.flat import FlatIndex
+from index.vectors.pq import CompactIndex
+from index.vectors.tuning import IndexRules
 from tests.fake_collections import FakeVectorIndex
 from tests.fakes import unit
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from index.packages import fetch_debian
+from index.demo.packages import fetch_debian
 from tests.program import Program, small_program
 
 _ROOT = Path(__file__).parents[2]

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bot.answering_commands import answering_commands
-from bot.engine import open_engine
+from bot.control.server import answering_commands
+from bot.engine.engine import open_engine
 from config.settings import load
 from tests.program import Done, Program
 

@@ -18,10 +18,10 @@ from pathlib import Path
 import discord as discord_py
 import pytest
 
-from bot.doctor_discord import PERMISSIONS, invite_link
-from bot.init_file import write_private
+from bot.doctor.discord import PERMISSIONS, invite_link
+from bot.engine.settings_file import write_private
 from config.settings import load
-from core.errors import SettingsError
+from core.domain.errors import SettingsError
 from tests.program import Done, Program
 from tests.servers.discord_people import TOKEN as DISCORD_TOKEN
 from tests.servers.discord_people import Discord, discord_with

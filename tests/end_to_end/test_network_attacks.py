@@ -12,7 +12,7 @@ import aiohttp
 import psutil
 import pytest
 
-from bot.telegram_webhook import SECRET_HEADER
+from bot.telegram.webhook import SECRET_HEADER
 from tests.attacks import BODIES, Target, compressed_body
 from tests.program import Program
 from tests.running import Running, running

@@ -23,7 +23,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright, expect
 
-from index.demo import READY
+from index.demo.gallery import READY
 from tests.program import Program
 from tests.walking import (
     FIND,

@@ -12,12 +12,12 @@ import pytest
 from filelock import FileLock
 from PIL import Image
 
-from core.encoder import TransformersEncoder, load_encoder
-from core.mini.assemble import mini_folder
-from core.mini.split import is_held_out
-from core.preprocessing import fit_pixels
-from core.types import Vectors
-from index.packages import fetch_debian
+from core.domain.types import Vectors
+from core.encoder.load import TransformersEncoder, load_encoder
+from core.encoder.mini.assemble import mini_folder
+from core.encoder.mini.split import is_held_out
+from core.images.resize import fit_pixels
+from index.demo.packages import fetch_debian
 from recipes.mini.sources import STAMPS, stamp_caption
 from tests.evaluation.texts import Texts
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.search import Search
-from core.types import Lane, Picture, Vectors
+from core.domain.types import Lane, Picture, Vectors
+from core.search.service import Search
 from tests.evaluation.conftest import Stamps
 from tests.evaluation.texts import Texts
 from tests.fake_collections import FakeLibrary, FakeSnapshot, FakeVectorIndex

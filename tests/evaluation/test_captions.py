@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.search import Search
-from core.types import Band, FoundBy, Hit
+from core.domain.types import Band, FoundBy, Hit
+from core.search.service import Search
 from tests.evaluation.conftest import Stamps
 from tests.evaluation.everyday_queries import EVERYDAY_QUERIES
 from tests.evaluation.galleries import KnownVectors, gallery

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.cards import hit_card
-from bot.words import Words
-from core.types import SearchResult
+from bot.chat.presenters.cards import hit_card
+from bot.i18n.messages import Words
+from core.domain.types import SearchResult
 from tests.evaluation.conftest import Stamps
 from tests.evaluation.galleries import KnownVectors, gallery
 from tests.evaluation.texts import Texts

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from core.encoder import TransformersEncoder
+from core.encoder.load import TransformersEncoder
 from tests.evaluation.conftest import Stamps
 from tests.evaluation.everyday_queries import EVERYDAY_QUERIES
 

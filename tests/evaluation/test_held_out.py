@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.encoder import TransformersEncoder
-from core.evaluation import (
+from core.domain.types import Vectors
+from core.encoder.load import TransformersEncoder
+from core.encoder.mini.split import is_held_out
+from core.images.resize import fit_pixels
+from core.training.evaluation import (
     Evaluation,
     evaluate_vectors,
     precision_at,
     prompted,
     zero_shot_accuracy,
 )
-from core.mini.split import is_held_out
-from core.pairs import Labels, unique_captions
-from core.preprocessing import fit_pixels
-from core.types import Vectors
-from index.packages import fetch_debian
+from core.training.pairs import Labels, unique_captions
+from index.demo.packages import fetch_debian
 from recipes.mini.fashion import LABELS, clothes_pictures
 from tests.evaluation.conftest import Stamps
 

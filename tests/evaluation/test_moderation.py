@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.encoder import TransformersEncoder
-from core.moderation import THRESHOLDS, average_precision, meaning_of, prompts_of
-from core.offered import Strictness
-from core.types import Vectors
+from core.domain.choices import Strictness
+from core.domain.types import Vectors
+from core.encoder.load import TransformersEncoder
+from core.search.moderation import THRESHOLDS, average_precision, meaning_of, prompts_of
 from tests.evaluation.conftest import Stamps
 from tests.evaluation.moderation_labels import LABELS, Labelled
 

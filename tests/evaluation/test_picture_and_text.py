@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.encoder import TransformersEncoder
-from core.preprocessing import fit_pixels
-from core.search import Search, SearchRules
-from core.types import Band, SearchResult
-from index.packages import fetch_debian
+from core.domain.types import Band, SearchResult
+from core.encoder.load import TransformersEncoder
+from core.images.resize import fit_pixels
+from core.search.service import Search, SearchRules
+from index.demo.packages import fetch_debian
 from recipes.mini.sources import STAMPS
 from tests.evaluation.changed_pictures import CHANGED_PICTURES, CHOSEN_ON, HELD_BACK
 from tests.evaluation.conftest import Stamps

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.encoder import TransformersEncoder
-from core.types import Vectors
+from core.domain.types import Vectors
+from core.encoder.load import TransformersEncoder
 
 _BATCH = 32
 

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from bot.admission import Admission
-from core.errors import AskedTooSoon, TooManyRequests
-from core.limits import Limits, Quota
+from bot.chat.admission import Admission
+from core.domain.errors import AskedTooSoon, TooManyRequests
+from core.domain.rate_limits import Limits, Quota
 from tests.fake_contributions import FakeCommunitySettings
 from tests.fakes import FakeClock
 

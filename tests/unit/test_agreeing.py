@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.agreeing import agree
+from bot.control.agreement import agree
 from config.settings import Settings, load
 
 _OURS = {"TANGERINE_MODEL": "mini", "TANGERINE_SEARCH__TEXT_WEIGHT": "0.4"}

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from bot.background import keep_sweeping
-from core.errors import CatalogueError
+from bot.app.background import keep_sweeping
+from core.domain.errors import CatalogueError
 from tests.web.parts import Parts
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.answering_commands import answering_commands
-from bot.asking_running import done_by_running
-from bot.metrics import Metrics
-from bot.running_parts import NAME, short
+from bot.control.client import done_by_running
+from bot.control.protocol import NAME, short
+from bot.control.server import answering_commands
+from bot.observability.metrics import Metrics
 from config.settings import Settings, load
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.bands import BEST_FIRST, Thresholds
-from core.types import Band
+from core.domain.types import Band
+from core.search.calibration import BEST_FIRST, Thresholds
 
 _THRESHOLDS = Thresholds(fair=2.0, strong=4.0, floor=0.1, sure=0.5)
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.batch_records import BatchRecord, Kinship
-from core.batching import MicroBatcher
-from core.errors import Busy, EncodingFailed, ShuttingDown
-from core.types import Lane
+from core.domain.errors import Busy, EncodingFailed, ShuttingDown
+from core.domain.types import Lane
+from core.encoder.batch_records import BatchRecord, Kinship
+from core.encoder.batcher import MicroBatcher
 
 
 class Gate:

@@ -8,7 +8,7 @@ import faiss  # noqa: F401 - it brings a BLAS of its own, which is to stay as it
 import pytest
 from threadpoolctl import ThreadpoolController
 
-from bot.blas import one_core_for_each_product
+from bot.engine.blas import one_core_for_each_product
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from sqlalchemy import Connection, Engine, create_engine, inspect, select, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from core.errors import CatalogueError
-from index.catalogue import Catalogue
-from index.database import open_database
-from index.migrations import MIGRATIONS, migrate, version_of
-from index.schema import grants, metadata
+from core.domain.errors import CatalogueError
+from index.catalogue.catalogue import Catalogue
+from index.catalogue.database import open_database
+from index.catalogue.migrations import MIGRATIONS, migrate, version_of
+from index.catalogue.schema import grants, metadata
 
 
 def _engine(file: Path) -> Engine:

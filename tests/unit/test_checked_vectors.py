@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import index.background_check
-from core.errors import CatalogueError
-from index.background_check import compare_behind
-from index.compact_index import CompactIndex
-from index.durable import BlockSums
-from index.layered import LayeredSnapshot
-from index.snapshot import IndexSnapshot
-from index.store import SnapshotStore
-from index.tuning import IndexRules, compact
-from index.vector_file import CheckedVectors, rows_of_a_block, write_vectors
-from index.vectors import load_index
+import index.vectors.background_check
+from core.domain.errors import CatalogueError
+from index.snapshots.delta import LayeredSnapshot
+from index.snapshots.snapshot import IndexSnapshot
+from index.snapshots.store import SnapshotStore
+from index.vectors.background_check import compare_behind
+from index.vectors.choose import load_index
+from index.vectors.durable import BlockSums
+from index.vectors.mapped import CheckedVectors, rows_of_a_block, write_vectors
+from index.vectors.pq import CompactIndex
+from index.vectors.tuning import IndexRules, compact
 from tests.fakes import unit
 from tests.galleries import Gallery
 
@@ -134,7 +134,7 @@ def test_all_is_compared_meanwhile(
     vectors: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Behind the searches every block is compared, and damage is noticed that nobody reads."""
-    monkeypatch.setattr(index.background_check, "_AT_ONCE", 3)
+    monkeypatch.setattr(index.vectors.background_check, "_AT_ONCE", 3)
     write_vectors(tmp_path / "x", vectors)
     whole = CheckedVectors.map(tmp_path / "x", DIMENSION, checked=False)
     _flip_row(tmp_path / "x", ROWS - 1)

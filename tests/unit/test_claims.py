@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.claims import LASTS_S, Claims
-from core.errors import TooManyRequests, WrongCode
+from bot.chat.claims import LASTS_S, Claims
+from core.domain.errors import TooManyRequests, WrongCode
 from tests.fakes import FakeClock
 
 

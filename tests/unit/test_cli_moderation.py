@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.work_moderation import read_verdicts, trial_view
-from core.errors import SourceError
-from core.moderation import Level, Trial
-from core.offered import Strictness
-from core.types import Picture
+from bot.tasks.moderation import read_verdicts, trial_view
+from core.domain.choices import Strictness
+from core.domain.errors import SourceError
+from core.domain.types import Picture
+from core.search.moderation import Level, Trial
 
 
 def test_labels_are_lines_of_a_path_and_yes_or_no(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bot.actions import Action
-from bot.replies import (
+from bot.chat.actions import Action
+from bot.protocol.replies import (
     CaptionList,
     ContactSheet,
     Examples,
@@ -18,7 +18,7 @@ from bot.replies import (
     Pictures,
     Reply,
 )
-from bot.requests import InMemory, Request
+from bot.protocol.requests import InMemory, Request
 from tests.fake_collections import FakeSnapshot
 from tests.fakes import picture_bytes
 from tests.reply_texts import text_of

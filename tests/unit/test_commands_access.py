@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.actions import Action
-from bot.replies import Facts, Pictures, Reply
-from bot.requests import InMemory, Request
-from core.types import CommunitySettings
+from bot.chat.actions import Action
+from bot.protocol.replies import Facts, Pictures, Reply
+from bot.protocol.requests import InMemory, Request
+from core.domain.types import CommunitySettings
 from tests.fakes import picture_bytes
 from tests.reply_texts import text_of
 from tests.web.parts import Parts

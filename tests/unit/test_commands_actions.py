@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.actions import Action, ActionCodec, Kind, TextMemory
-from bot.replies import ACTION_BYTES, Button
-from core.errors import ExpiredButton
+from bot.chat.actions import Action, ActionCodec, Kind, TextMemory
+from bot.protocol.replies import ACTION_BYTES, Button
+from core.domain.errors import ExpiredButton
 from tests.fakes import FakeClock
 
 ACTIONS = st.builds(

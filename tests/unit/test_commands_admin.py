@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.replies import Facts, ProgressBar, Reply
-from bot.requests import Request
-from core.errors import CatalogueDamaged, RemovalsUnconfirmed
-from core.types import Progress
+from bot.protocol.replies import Facts, ProgressBar, Reply
+from bot.protocol.requests import Request
+from core.domain.errors import CatalogueDamaged, RemovalsUnconfirmed
+from core.domain.types import Progress
 from tests.reply_texts import text_of
 from tests.web.parts import Parts
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bot.actions import Action
-from bot.replies import CaptionList, ContactSheet, Facts, Pictures, Reply
-from bot.requests import InMemory, Request
-from core.errors import CatalogueError
-from core.limits import Quota
-from core.types import Band, CommunitySettings
+from bot.chat.actions import Action
+from bot.protocol.replies import CaptionList, ContactSheet, Facts, Pictures, Reply
+from bot.protocol.requests import InMemory, Request
+from core.domain.errors import CatalogueError
+from core.domain.rate_limits import Quota
+from core.domain.types import Band, CommunitySettings
 from tests.fakes import COLOURS, picture_bytes
 from tests.reply_texts import text_of
 from tests.web.parts import Parts

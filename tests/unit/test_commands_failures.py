@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.requests import InMemory, Request
-from core.errors import PictureTooLarge
-from core.limits import Quota
+from bot.protocol.requests import InMemory, Request
+from core.domain.errors import PictureTooLarge
+from core.domain.rate_limits import Quota
 from tests.fakes import picture_bytes
 from tests.web.parts import Parts
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.replies import PictureCard, Pictures, Reply
-from bot.requests import Request
-from bot.views import search_view
-from bot.words import Words
-from core.errors import UnknownLabel
+from bot.i18n.messages import Words
+from bot.protocol.json_views import search_view
+from bot.protocol.replies import PictureCard, Pictures, Reply
+from bot.protocol.requests import Request
+from core.domain.errors import UnknownLabel
 from tests.fake_labels import FakeLabels, labelled
 from tests.web.parts import Parts, languages
 

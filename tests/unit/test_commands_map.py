@@ -11,16 +11,16 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from bot.collection_map import MapSheets
-from bot.discord_layout import Page
-from bot.discord_words import drawing_words
-from bot.map_painter import PALETTE, SIZE
-from bot.replies import MapSheet, Reply
-from bot.requests import InMemory, Request
-from bot.telegram_text import text_of as telegram_text
-from bot.web_json import reply_json
-from core.limits import Quota
-from core.mapping import Mapper
+from bot.discord.layout import Page
+from bot.i18n.discord import drawing_words
+from bot.protocol.replies import MapSheet, Reply
+from bot.protocol.requests import InMemory, Request
+from bot.rendering.map import MapSheets
+from bot.rendering.map_painter import PALETTE, SIZE
+from bot.telegram.text import text_of as telegram_text
+from bot.web.replies import reply_json
+from core.domain.rate_limits import Quota
+from core.search.map import Mapper
 from tests.fakes import COLOURS, picture_bytes
 from tests.reply_texts import text_of
 from tests.web.parts import GALLERY, Parts, languages

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.actions import Action
-from bot.replies import Button, ContactSheet, Facts, Pictures, Reply
-from bot.requests import InMemory, Request
-from core.errors import BadSetting
-from core.limits import Quota
-from core.moderation import Criterion
-from core.offered import Strictness
+from bot.chat.actions import Action
+from bot.protocol.replies import Button, ContactSheet, Facts, Pictures, Reply
+from bot.protocol.requests import InMemory, Request
+from core.domain.choices import Strictness
+from core.domain.errors import BadSetting
+from core.domain.rate_limits import Quota
+from core.search.moderation import Criterion
 from tests.colours import share_of
 from tests.fakes import picture_bytes
 from tests.reply_texts import text_of

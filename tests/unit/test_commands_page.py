@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bot.definitions import COMMANDS
+from bot.protocol.definitions import COMMANDS
 from scripts.commands_page import PAGE, page
 
 

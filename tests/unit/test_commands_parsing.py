@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.definitions import COMMANDS
-from bot.parsing import parse
-from bot.requests import InMemory, Request
-from core.errors import BadCount, BadSetting, InvalidRequest, TangerineError
+from bot.chat.parser import parse
+from bot.protocol.definitions import COMMANDS
+from bot.protocol.requests import InMemory, Request
+from core.domain.errors import BadCount, BadSetting, InvalidRequest, TangerineError
 
 PHOTO = (InMemory(b"bytes"),)
 

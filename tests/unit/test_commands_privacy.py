@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.exports import MAX_BYTES, MAX_FILES, export
-from bot.replies import Document, Facts, Reply
-from bot.requests import InMemory, Request
-from core.limits import Quota
-from core.types import PersonalData, Picture, Upload
+from bot.chat.handlers.exports import MAX_BYTES, MAX_FILES, export
+from bot.protocol.replies import Document, Facts, Reply
+from bot.protocol.requests import InMemory, Request
+from core.domain.rate_limits import Quota
+from core.domain.types import PersonalData, Picture, Upload
 from tests.fake_contributions import FakeMemory
 from tests.fakes import picture_bytes
 from tests.reply_texts import text_of

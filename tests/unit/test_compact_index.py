@@ -9,12 +9,12 @@ import faiss
 import numpy as np
 import pytest
 
-from core.types import Vectors
-from index.compact_index import CompactIndex, Tuned
-from index.composed_index import ComposedIndex, Survivors
-from index.flat_index import FlatIndex
-from index.tuning import IndexRules, compact
-from index.vectors import choose_index, gather, load_index
+from core.domain.types import Vectors
+from index.vectors.choose import choose_index, gather, load_index
+from index.vectors.filtered import ComposedIndex, Survivors
+from index.vectors.flat import FlatIndex
+from index.vectors.pq import CompactIndex, Tuned
+from index.vectors.tuning import IndexRules, compact
 from tests.fakes import unit
 
 ROWS, DIMENSION = 6000, 128

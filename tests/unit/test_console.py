@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from bot.console import Terminal
-from core.types import Failure, ReindexReport
+from bot.terminal.console import Terminal
+from core.domain.types import Failure, ReindexReport
 
 _NAME = "a\x1b[2J\x9b31m\u202egnp.exe"
 _SHOWN = "a\\x1b[2J\\x9b31m\\u202egnp.exe"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.errors import (
+from core.domain.errors import (
     Busy,
     CatalogueError,
     CollectionFull,
@@ -22,10 +22,10 @@ from core.errors import (
     QueryTooLong,
     UploadsFull,
 )
-from core.search import Search
-from core.types import Lane
-from index.ledger import UploadRoom
-from index.upload_files import UploadFiles
+from core.domain.types import Lane
+from core.search.service import Search
+from index.library.upload_files import UploadFiles
+from index.library.uploads import UploadRoom
 from tests.fakes import FakeDecoder, FakeEncoder, picture_bytes
 from tests.galleries import Gallery, until
 

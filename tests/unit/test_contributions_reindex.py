@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, select
 
-from core.errors import ModelMismatch
-from core.types import Lane, Progress
-from index.schema import caption_vectors, picture_vectors, uploads
+from core.domain.errors import ModelMismatch
+from core.domain.types import Lane, Progress
+from index.catalogue.schema import caption_vectors, picture_vectors, uploads
 from tests.fakes import FakeEmbedder, picture_bytes
 from tests.galleries import Gallery, until
 

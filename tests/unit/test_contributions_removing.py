@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import CatalogueError, ExpiredButton, NotFound
-from index.catalogue import Catalogue
-from index.library import FolderLibrary
-from index.overlays import Overlays
-from index.store import SnapshotStore
-from index.upload_files import UploadFiles
+from core.domain.errors import CatalogueError, ExpiredButton, NotFound
+from index.catalogue.catalogue import Catalogue
+from index.library.library import FolderLibrary
+from index.library.overlay import Overlays
+from index.library.upload_files import UploadFiles
+from index.snapshots.store import SnapshotStore
 from tests.galleries import Gallery
 
 

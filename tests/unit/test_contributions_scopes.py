@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import CollectionFull, DuplicatePicture, ExpiredButton, NotFound
-from core.search import Search
-from index import views
-from index.library import CollectionSpec
-from index.uploads import Viewpoint
+from core.domain.errors import CollectionFull, DuplicatePicture, ExpiredButton, NotFound
+from core.search.service import Search
+from index.library import views
+from index.library.library import CollectionSpec
+from index.snapshots.overlay import Viewpoint
 from tests.galleries import Gallery
 
 FOLDER = {"red.png", "blue.png"}

@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from core.errors import DuplicatePicture, ExpiredButton, NotFound
-from core.search import Search
-from core.types import Picture
-from index.contributions import ChatContributions
-from index.library import CollectionSpec, FolderLibrary
+from core.domain.errors import DuplicatePicture, ExpiredButton, NotFound
+from core.domain.types import Picture
+from core.search.service import Search
+from index.indexing.contributions import ChatContributions
+from index.library.library import CollectionSpec, FolderLibrary
 from tests.galleries import Gallery
 from tests.overlay_model import (
     COMMUNITIES,

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import CatalogueError, NotFound
-from core.types import CommunitySettings, Lane
-from index.records import text_hash
-from index.upload_files import UploadFiles
+from core.domain.errors import CatalogueError, NotFound
+from core.domain.types import CommunitySettings, Lane
+from index.catalogue.records import text_hash
+from index.library.upload_files import UploadFiles
 from tests.galleries import Gallery, until
 
 DAY = 86_400.0

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from bot.web_access import _OPEN_PATHS
+from bot.web.auth import _OPEN_PATHS
 from config.settings import SHORT_NAMES, load
 
 _ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 from typer.main import get_command
 
-from bot.cli import app
+from bot.cli.main import app
 from config.settings import SHORT_NAMES, Settings
 from scripts.settings_page import PAGE, page
 

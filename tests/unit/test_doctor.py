@@ -19,8 +19,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.doctor import Doctor
-from bot.findings import Finding, Verdict, failed, findings_of
+from bot.doctor.doctor import Doctor
+from bot.doctor.findings import Finding, Verdict, failed, findings_of
 from config.files import config_file
 from config.settings import load
 from tests.checkpoints import tiny_dual

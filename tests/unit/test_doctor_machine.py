@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from bot.doctor_machine import Address, check_address, check_data_folder
-from bot.findings import Verdict
+from bot.doctor.findings import Verdict
+from bot.doctor.machine import Address, check_address, check_data_folder
 from tests.examined import the_one
 from tests.galleries import Gallery
 from tests.program import Program

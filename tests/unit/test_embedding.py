@@ -10,9 +10,9 @@ import threading
 import numpy as np
 import pytest
 
-from core.batch_records import BatcherHealth
-from core.embedding import BatchedEmbedder
-from core.types import Lane, PixelBatch, Vectors
+from core.domain.types import Lane, PixelBatch, Vectors
+from core.encoder.batch_records import BatcherHealth
+from core.encoder.embedder import BatchedEmbedder
 from tests.fakes import FakeEncoder
 
 _GREY = np.full((8, 8, 3), 128, np.uint8)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.agreement import overlap
-from core.types import Vectors
+from core.domain.types import Vectors
+from core.encoder.agreement import overlap
 
 
 def drawn(items: int, seed: int) -> Vectors:

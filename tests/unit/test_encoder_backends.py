@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 import torch
 
-from core import dual_model, openvino_towers, selection
-from core.encoder import TransformersEncoder, load_encoder
-from core.errors import EncodingFailed
-from core.trials import SearchCheck
-from core.types import Vectors
+from core.domain.errors import EncodingFailed
+from core.domain.types import Vectors
+from core.encoder import autotune as selection
+from core.encoder import model as dual_model
+from core.encoder.backends import openvino as openvino_towers
+from core.encoder.load import TransformersEncoder, load_encoder
+from core.encoder.trials import SearchCheck
 from tests.checkpoints import EDGE, tiny_clip
 
 TEXTS = [f"{'very ' * (number % 9)}small dog number {number}" for number in range(40)]
@@ -121,7 +123,7 @@ def test_the_second_start_exports_and_tries_nothing(
         raise AssertionError
 
     monkeypatch.setattr(selection, "compare", never)
-    monkeypatch.setattr("core.backends.load_model", never)
+    monkeypatch.setattr("core.encoder.build.load_model", never)
     second = load(backend, "float32", exports)
     assert second.choice == first.choice
     assert second.packs_texts
@@ -205,7 +207,7 @@ def test_int8_is_close_and_the_same_in_any_company(
     assert len(smaller) == 1
 
 
-@pytest.mark.filterwarnings("ignore")  # tracing warns, which ``core.backends`` ignores as well
+@pytest.mark.filterwarnings("ignore")  # tracing warns, which ``core.encoder.build`` ignores as well
 @pytest.mark.parametrize(
     ("widths", "group"),
     [((768, 3072), 384), ((512, 2048), 256), ((588, 1024, 4096), 256), ((72, 48), 384)],
@@ -225,7 +227,7 @@ def test_what_shares_a_scale_divides_the_rows(
     assert kept.get("value") == str(group)
 
 
-@pytest.mark.filterwarnings("ignore")  # tracing warns, which ``core.backends`` ignores as well
+@pytest.mark.filterwarnings("ignore")  # tracing warns, which ``core.encoder.build`` ignores as well
 def test_what_asks_for_float32_is_not_rounded(tmp_path: Path) -> None:
     """Such a part keeps its weights, and what stands beside it does not."""
     pytest.importorskip("openvino", reason="needs the extra openvino")
@@ -255,7 +257,7 @@ def test_int8_that_strays_has_an_index_of_its_own(
 ) -> None:
     """Its vectors are not mixed with those of float32, nor of another backend."""
     pytest.importorskip("openvino", reason="needs the extra openvino")
-    monkeypatch.setattr("core.trials.CLOSE", 1.1)
+    monkeypatch.setattr("core.encoder.trials.CLOSE", 1.1)
     encoder = load("openvino", "int8", exports, check=SearchCheck("others", agreed))
     assert encoder.precision == "int8"
     assert encoder.identity.fingerprint != plain.identity.fingerprint

@@ -12,15 +12,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.batch_limit import BatchLimit, in_batches, is_out_of_memory
-from core.checkpoint import find_checkpoint
-from core.dual_model import load_model, temperature, text_limit
-from core.encoder import TransformersEncoder, load_encoder
-from core.errors import EncodingFailed
-from core.processor_config import read_preprocessing
-from core.tokens import Row, TextTokens
-from core.torch_towers import TorchTowers
-from core.types import PixelBatch
+from core.domain.errors import EncodingFailed
+from core.domain.types import PixelBatch
+from core.encoder.backends.torch import TorchTowers
+from core.encoder.batch_limit import BatchLimit, in_batches, is_out_of_memory
+from core.encoder.hub import find_checkpoint
+from core.encoder.load import TransformersEncoder, load_encoder
+from core.encoder.model import load_model, temperature, text_limit
+from core.encoder.preprocessor_config import read_preprocessing
+from core.encoder.tokenizer import Row, TextTokens
 from tests.checkpoints import EDGE, tiny_clip
 
 TEXTS = [f"{'very ' * (number % 7)}small dog number {number}" for number in range(40)]

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot import encoding
+from bot.engine import encoder as encoding
 from config.settings import Settings
-from core.errors import DamagedPicture, EncodingFailed
-from core.types import PixelBatch, Vectors
+from core.domain.errors import DamagedPicture, EncodingFailed
+from core.domain.types import PixelBatch, Vectors
 from tests.fakes import FakeEncoder, hashed_unit, picture_bytes
 from tests.galleries import Gallery
 

@@ -18,10 +18,10 @@ import torch
 from PIL import Image
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
-from core.encoder import TransformersEncoder, load_encoder
-from core.mini.modeling import register
-from core.preprocessing import fit_pixels, to_rgb
-from core.types import Vectors
+from core.domain.types import Vectors
+from core.encoder.load import TransformersEncoder, load_encoder
+from core.encoder.mini.modeling import register
+from core.images.resize import fit_pixels, to_rgb
 from tests import checkpoints
 
 BUILDERS = {
@@ -319,7 +319,7 @@ def test_a_gpu_agrees_with_the_cpu(torch_pair: Pair, precision: str, floor: floa
 
 
 def test_both_towers_may_work_at_the_same_time(pair: Pair) -> None:
-    """Texts beside pictures (``core.embedding``) get the vectors that they get alone."""
+    """Texts beside pictures (``core.encoder.embedder``) get the vectors that they get alone."""
     encoder = pair.encoder
     pixels = np.stack([fit_pixels(picture(number), encoder.pixel_spec) for number in range(14)])
     texts = [sentence(words) for words in range(1, 33)]

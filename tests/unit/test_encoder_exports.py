@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from core import exports as exports_module
-from core import verdicts
-from core.errors import ModelUnavailable
-from core.exports import Exports
-from core.trials import EncoderChoice, Trial
-from core.verdicts import Verdicts, verdict_key
+from core.domain.errors import ModelUnavailable
+from core.encoder import benchmark_cache as verdicts
+from core.encoder import exports as exports_module
+from core.encoder.benchmark_cache import Verdicts, verdict_key
+from core.encoder.exports import Exports
+from core.encoder.trials import EncoderChoice, Trial
 
 CHOICE = EncoderChoice(
     "openvino", "int8", (Trial("openvino", "int8", 0.9991, 4.1, 4.5, 0.97),), ("onnx: no.",)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.encoder import load_encoder
+from core.encoder.load import load_encoder
 from tests.checkpoints import tiny_dual
 from tests.servers.model_hub import COMMIT, running_hub
 

@@ -15,13 +15,13 @@ from safetensors.torch import load_file, save_file
 from transformers import BertConfig, BertModel
 from transformers.utils import logging
 
-from core import encoder as encoder_module
-from core.backends import Workshop
-from core.checkpoint import find_checkpoint
-from core.dual_model import quiet, temperature
-from core.encoder import load_encoder
-from core.errors import ModelUnavailable
-from core.processor_config import read_preprocessing
+from core.domain.errors import ModelUnavailable
+from core.encoder import load as encoder_module
+from core.encoder.build import Workshop
+from core.encoder.hub import find_checkpoint
+from core.encoder.load import load_encoder
+from core.encoder.model import quiet, temperature
+from core.encoder.preprocessor_config import read_preprocessing
 from tests.checkpoints import tiny_dual, tiny_siglip
 from tests.vocabularies import bert_tokenizer
 

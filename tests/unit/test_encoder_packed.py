@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from core.embedding import BatchedEmbedder
-from core.encoder import TransformersEncoder, load_encoder
-from core.packed_texts import TextPacking
-from core.types import Vectors
+from core.domain.types import Vectors
+from core.encoder.backends.sequence_packing import TextPacking
+from core.encoder.embedder import BatchedEmbedder
+from core.encoder.load import TransformersEncoder, load_encoder
 from tests.checkpoints import tiny_clip, tiny_siglip
 from tests.fakes import FakeEncoder
 

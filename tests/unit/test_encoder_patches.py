@@ -8,9 +8,9 @@ from xml.etree import ElementTree as ET
 import pytest
 import torch
 
-from core.encoder import load_encoder
-from core.torch_towers import Patches, plain_patches
-from core.types import PixelSpec
+from core.domain.types import PixelSpec
+from core.encoder.backends.torch import Patches, plain_patches
+from core.encoder.load import load_encoder
 from tests.checkpoints import tiny_clip
 
 SPEC = PixelSpec(20, 33, "stretch")

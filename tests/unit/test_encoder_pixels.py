@@ -13,9 +13,9 @@ from PIL import Image
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
-from core import preprocessing
-from core.preprocessing import fit_pixels, to_rgb
-from core.types import PixelSpec
+from core.domain.types import PixelSpec
+from core.images import resize as preprocessing
+from core.images.resize import fit_pixels, to_rgb
 
 CLIP = PixelSpec(224, 224, "crop", shortest_edge=224, resample=3)
 SPECS = {

@@ -20,11 +20,11 @@ from transformers import (
 )
 from transformers.models.clip.modeling_clip import CLIPEncoderLayer
 
-from core.clip_towers import ClipPictures, ClipTexts
-from core.encoder import TransformersEncoder, load_encoder
-from core.packed_texts import IDS, MASK, TextPacking
-from core.torch_towers import TextTower, text_tower
-from core.towers import Inputs
+from core.encoder.backends.base import Inputs
+from core.encoder.backends.clip import ClipPictures, ClipTexts
+from core.encoder.backends.sequence_packing import IDS, MASK, TextPacking
+from core.encoder.backends.torch import TextTower, text_tower
+from core.encoder.load import TransformersEncoder, load_encoder
 from tests.checkpoints import EDGE, tiny_align, tiny_chinese_clip, tiny_clip, tiny_dual, tiny_siglip
 
 PIXELS = np.random.default_rng(2).integers(0, 256, (5, EDGE, EDGE, 3), dtype=np.uint8)
@@ -170,7 +170,7 @@ def test_a_model_that_does_otherwise_runs_as_it_is(
         model = strange(of(clip), side)
         assert (ClipPictures.of(model, EDGE, EDGE) is None) == (side == "vision_model")
         assert (ClipTexts.of(model) is None) == (side == "text_model")
-        monkeypatch.setattr("core.backends.load_model", lambda *_, model=model: model)
+        monkeypatch.setattr("core.encoder.build.load_model", lambda *_, model=model: model)
         encoder = loaded(clip)
         assert encoder.packs_texts == (side == "vision_model")
         model.eval()

@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from core import backends, dual_model, selection, trials
-from core.encoder import load_encoder
-from core.errors import EncodingFailed
-from core.trials import CLOSE, EncoderChoice, Trial, compare, identify, probe_pixels
-from core.types import PixelBatch, PixelSpec, Vectors
+from core.domain.errors import EncodingFailed
+from core.domain.types import PixelBatch, PixelSpec, Vectors
+from core.encoder import autotune as selection
+from core.encoder import build as backends
+from core.encoder import model as dual_model
+from core.encoder import trials
+from core.encoder.load import load_encoder
+from core.encoder.trials import CLOSE, EncoderChoice, Trial, compare, identify, probe_pixels
 from tests.checkpoints import tiny_clip
 
 SPEC = PixelSpec(32, 24, "stretch")
@@ -31,7 +34,7 @@ class Clock:
 
 
 class Timed:
-    """Encodes (``core.trials.Encodes``) in a given time, vectors that lean by an angle."""
+    """Encodes (``core.encoder.trials.Encodes``) in a given time, vectors that lean by an angle."""
 
     pixel_spec = SPEC
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from core import backends, selection
-from core.backends import require, usable
-from core.errors import EncodingFailed, ModelUnavailable
-from core.selection import PLAIN, Selection
-from core.towers import BackendUnavailable
-from core.trials import SearchCheck, Trial, Way
+from core.domain.errors import EncodingFailed, ModelUnavailable
+from core.encoder import autotune as selection
+from core.encoder import build as backends
+from core.encoder.autotune import PLAIN, Selection
+from core.encoder.backends.base import BackendUnavailable
+from core.encoder.build import require, usable
+from core.encoder.trials import SearchCheck, Trial, Way
 
 OPENVINO, ONNX = Way("openvino", "float32"), Way("onnx", "float32")
 OPENVINO_HALF, TORCH_HALF = Way("openvino", "bfloat16"), Way("torch", "bfloat16")
@@ -38,7 +39,7 @@ class Built:
 
 
 class Shop:
-    """Builds encoders (``core.selection.Builds``): of the ways that are ``told``."""
+    """Builds encoders (``core.encoder.autotune.Builds``): of the ways that are ``told``."""
 
     def __init__(self, told: Mapping[Way, tuple[float, float] | Exception]) -> None:
         self.told = told

@@ -19,9 +19,9 @@ from transformers import (
     ViTModel,
 )
 
-from core.dual_model import features, text_limit
-from core.errors import ModelUnavailable
-from core.tokens import TextTokens
+from core.domain.errors import ModelUnavailable
+from core.encoder.model import features, text_limit
+from core.encoder.tokenizer import TextTokens
 from tests.vocabularies import bert_tokenizer, clip_tokenizer
 
 TEXTS = ["a red dog", "two small blue birds on an old tree", "", "cat"]

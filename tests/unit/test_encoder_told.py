@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from prometheus_client import generate_latest
 
-from bot.metrics import Metrics
-from bot.ports import ModelCard
-from bot.views import encoder_lines, status_view
-from core.trials import EncoderChoice, Trial
+from bot.observability.metrics import Metrics
+from bot.protocol.json_views import encoder_lines, status_view
+from bot.protocol.ports import ModelCard
+from core.encoder.trials import EncoderChoice, Trial
 
 TRIALS = (
     Trial("openvino", "bfloat16", 0.99993, 2.5, 2.4),

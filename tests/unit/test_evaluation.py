@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from core import evaluation
-from core.errors import BadPicture, DamagedPicture, SourceError
-from core.evaluation import (
+from core.domain.errors import BadPicture, DamagedPicture, SourceError
+from core.domain.types import Pixels, PixelSpec
+from core.training import evaluation
+from core.training.evaluation import (
     COMPARISON_COLUMNS,
     comparison,
     evaluate,
@@ -21,8 +22,7 @@ from core.evaluation import (
     prompted,
     zero_shot_accuracy,
 )
-from core.pairs import unique_captions
-from core.types import Pixels, PixelSpec
+from core.training.pairs import unique_captions
 from tests.fakes import COLOURS, FakeEncoder, unit
 
 RED, GREEN, BLUE = np.eye(3, dtype=np.float32)

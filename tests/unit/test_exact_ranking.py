@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.types import Vectors
-from index.exact import best_of, laid_out, nearest
+from core.domain.types import Vectors
+from index.vectors.exact import best_of, laid_out, nearest
 from tests.fakes import unit
 
 _SCORES = st.sampled_from([-1.0, -0.5, -1e-30, -0.0, 0.0, 1e-30, 0.25, 0.5, 1.0])

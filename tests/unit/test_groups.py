@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.groups import candidates_of, group, k_means
+from core.search.clusters import candidates_of, group, k_means
 from tests.fakes import FakeEncoder
 from tests.unit.test_projection import in_pieces
 

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.health import DiskWatch, disk_trouble, serving_troubles
-from bot.service_manager import ServiceManager
-from core.batch_records import BatcherHealth
-from core.batching import MicroBatcher
-from core.errors import EncodingFailed
+from bot.app.service_manager import ServiceManager
+from bot.observability.health import DiskWatch, disk_trouble, serving_troubles
+from core.domain.errors import EncodingFailed
+from core.encoder.batch_records import BatcherHealth
+from core.encoder.batcher import MicroBatcher
 from tests.small_disk import needs_mounts
 
 _WELL = BatcherHealth(alive=True, restarts=0, restarted_ago=None, running_for=None, queued=0)

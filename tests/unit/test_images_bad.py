@@ -10,7 +10,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from core.errors import (
+from core.domain.errors import (
     BadPicture,
     DamagedPicture,
     DecodingFailed,
@@ -18,10 +18,10 @@ from core.errors import (
     PictureTooLarge,
     TooManyPixels,
 )
-from core.image_decoding import Limits
-from core.image_worker import ToJpeg, ToPixels, perform
-from core.images import DecodePool
-from core.types import DecodedPicture, PixelSpec
+from core.domain.types import DecodedPicture, PixelSpec
+from core.images.decode import Limits
+from core.images.pool import DecodePool
+from core.images.worker import ToJpeg, ToPixels, perform
 from tests.bad_pictures import whole_files
 from tests.pictures import SIZE, bad_pictures, encode, photo, png, scene
 

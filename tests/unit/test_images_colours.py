@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.image_colours import to_rgb
-from core.image_decoding import Limits, Upright, read_picture, to_jpeg
-from core.image_formats import FORMATS, foreign, sniff
-from core.image_worker import ToJpeg, ToPixels, perform
-from core.preprocessing import fit_pixels
-from core.types import DecodedPicture, PixelSpec
+from core.domain.types import DecodedPicture, PixelSpec
+from core.images.colours import to_rgb
+from core.images.decode import Limits, Upright, read_picture, to_jpeg
+from core.images.formats import FORMATS, foreign, sniff
+from core.images.resize import fit_pixels
+from core.images.worker import ToJpeg, ToPixels, perform
 from tests.pictures import GREEN, RED, SIZE, GoodPicture, encode, good_pictures, photo, scene
 
 LIMITS = Limits(max_bytes=None, max_pixels=1_000_000)

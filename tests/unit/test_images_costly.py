@@ -7,12 +7,12 @@ import time
 import pytest
 from PIL import Image
 
-from core.errors import BadPicture, PictureTooComplex
-from core.image_decoding import Limits
-from core.image_effort import check_effort
-from core.image_worker import ToPixels, perform
-from core.images import DecodePool
-from core.types import PixelSpec
+from core.domain.errors import BadPicture, PictureTooComplex
+from core.domain.types import PixelSpec
+from core.images.decode import Limits
+from core.images.effort import check_effort
+from core.images.pool import DecodePool
+from core.images.worker import ToPixels, perform
 from tests.costly_pictures import COSTLY, grid, jpeg_scans
 from tests.pictures import encode, photo
 

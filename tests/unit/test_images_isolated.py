@@ -9,10 +9,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.confinement import Isolation
-from core.errors import DecodingFailed
-from core.images import DecodePool
-from core.types import PixelSpec
+from core.domain.errors import DecodingFailed
+from core.domain.types import PixelSpec
+from core.images.pool import DecodePool
+from core.images.sandbox import Isolation
 from tests.picture_work import act
 from tests.pictures import encode, scene
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.image_decoding import Limits, read_picture
-from core.image_look import PLACEHOLDER_EDGE, placeholder_of
-from core.image_worker import ToPixels, perform
-from core.types import DecodedPicture, PixelSpec
+from core.domain.types import DecodedPicture, PixelSpec
+from core.images.decode import Limits, read_picture
+from core.images.look import PLACEHOLDER_EDGE, placeholder_of
+from core.images.worker import ToPixels, perform
 from tests.pictures import encode
 
 LIMITS = Limits(None, 50_000_000)

@@ -17,7 +17,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from core.errors import (
+from core.domain.errors import (
     Busy,
     DecodingFailed,
     NotAPicture,
@@ -25,10 +25,10 @@ from core.errors import (
     TangerineError,
     TooManyRequests,
 )
-from core.image_formats import FORMATS
-from core.images import DecodePool
-from core.limits import CHARGED_REQUESTS, Limits, Quota
-from core.types import PixelSpec
+from core.domain.rate_limits import CHARGED_REQUESTS, Limits, Quota
+from core.domain.types import PixelSpec
+from core.images.formats import FORMATS
+from core.images.pool import DecodePool
 from tests.fakes import FakeClock
 from tests.picture_work import act
 from tests.pictures import SIZE, encode, scene
@@ -154,7 +154,7 @@ async def test_hanging_decode_is_cut_at_the_time_limit() -> None:
 
 async def test_workers_are_replaced_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """After its share of pictures a worker is replaced, which no caller notices."""
-    monkeypatch.setattr("core.image_slot._JOBS_PER_WORKER", 3)
+    monkeypatch.setattr("core.images.slot._JOBS_PER_WORKER", 3)
     async with DecodePool(1, work=act) as pool:
         pids = [await pool.thumbnail(b"pid", 1) for _ in range(7)]
         assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 1]

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
-from core.errors import BadPicture, TooManyPixels
-from core.image_decoding import Limits, read_picture, within
-from core.image_reduction import Reduction, covered
-from core.image_worker import ToJpeg, ToPixels, perform
-from core.preprocessing import fit_pixels, smallest_source
-from core.types import DecodedPicture, Pixels, PixelSpec
+from core.domain.errors import BadPicture, TooManyPixels
+from core.domain.types import DecodedPicture, Pixels, PixelSpec
+from core.images.decode import Limits, read_picture, within
+from core.images.reduction import Reduction, covered
+from core.images.resize import fit_pixels, smallest_source
+from core.images.worker import ToJpeg, ToPixels, perform
 from tests.photographs import photograph
 from tests.pictures import encode, without_adobe_marker
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core.types import Vectors
-from index.library import FolderLibrary
-from index.manifest import DamagedGenerationError, Manifest
-from index.store import SnapshotStore
-from index.tuning import IndexRules, seconds_of_a_query
-from index.verify import verify_collection
+from core.domain.types import Vectors
+from index.library.library import FolderLibrary
+from index.maintenance.verify import verify_collection
+from index.snapshots.store import SnapshotStore
+from index.vectors.manifest import DamagedGenerationError, Manifest
+from index.vectors.tuning import IndexRules, seconds_of_a_query
 from tests.fake_collections import FakeVectorIndex
 from tests.galleries import Gallery
 
@@ -165,13 +165,13 @@ def _manifest(gallery: Gallery) -> Manifest:
 
 def test_a_full_disk_says_so(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the vectors cannot be put aside, nothing is taken for whole."""
-    import index.snapshot  # noqa: PLC0415 - patched below
-    from core.errors import CatalogueError  # noqa: PLC0415
+    import index.snapshots.snapshot  # noqa: PLC0415 - patched below
+    from core.domain.errors import CatalogueError  # noqa: PLC0415
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(index.snapshot, "gather", full)
+    monkeypatch.setattr(index.snapshots.snapshot, "gather", full)
     with pytest.raises(CatalogueError, match=r"No space left.*Make room"):
         gallery.store.commit("gallery")
     assert gallery.store.is_current("gallery", 1)

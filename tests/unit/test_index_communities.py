@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from bot.background import keep_fresh
-from core.errors import CatalogueError
-from core.types import CommunitySettings
-from index.communities import REVISIONS, StoredSettings
-from index.community_rows import purge_community
-from index.database import open_database
-from index.overlays import Overlays
-from index.upkeep import Upkeep
-from index.upload_files import UploadFiles
+from bot.app.background import keep_fresh
+from core.domain.errors import CatalogueError
+from core.domain.types import CommunitySettings
+from index.catalogue.database import open_database
+from index.library.community_rows import purge_community
+from index.library.community_settings import REVISIONS, StoredSettings
+from index.library.overlay import Overlays
+from index.library.retention import Upkeep
+from index.library.upload_files import UploadFiles
 from tests.galleries import Gallery
 
 CHOSEN = CommunitySettings(

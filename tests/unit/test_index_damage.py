@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import inspect
 
-from core.errors import CatalogueError
-from index.catalogue import Catalogue
-from index.write_ahead import log_of, refuse_torn_log
+from core.domain.errors import CatalogueError
+from index.catalogue.catalogue import Catalogue
+from index.catalogue.write_ahead import log_of, refuse_torn_log
 from tests.galleries import Gallery
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import SourceError
-from index.demo import EMOJI, EMOJI_LABELS, STAMPS, demo_gallery
-from index.drawn import drawings
-from index.sources import scan_folder
+from core.domain.errors import SourceError
+from index.demo.drawn import drawings
+from index.demo.gallery import EMOJI, EMOJI_LABELS, STAMPS, demo_gallery
+from index.indexing.scan import scan_folder
 from tests.fakes import picture_bytes
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index.durable import checksum, swap_durably
-from index.flat_index import FlatIndex
-from index.manifest import DamagedGenerationError, read_manifest
-from index.vectors import build_index, load_index
+from index.vectors.choose import build_index, load_index
+from index.vectors.durable import checksum, swap_durably
+from index.vectors.flat import FlatIndex
+from index.vectors.manifest import DamagedGenerationError, read_manifest
 from tests.fakes import unit
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import CatalogueError
-from index.differences import Fault
-from index.repair import Repairer
+from core.domain.errors import CatalogueError
+from index.maintenance.differences import Fault
+from index.maintenance.repair import Repairer
 from tests.galleries import LAYERED, Gallery
 
 _KINDS = {

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete
 
-from core.errors import BeingIndexed, EmptyCollection, RemovalsUnconfirmed, SourceError
-from core.search import Search
-from core.types import Lane
-from index.library import CollectionSpec, FolderLibrary
-from index.reindex import Reindexer
-from index.schema import folders
+from core.domain.errors import BeingIndexed, EmptyCollection, RemovalsUnconfirmed, SourceError
+from core.domain.types import Lane
+from core.search.service import Search
+from index.catalogue.schema import folders
+from index.indexing.reindexer import Reindexer
+from index.library.library import CollectionSpec, FolderLibrary
 from tests.fakes import FakeClock, FakeDecoder, picture_bytes
 from tests.galleries import Gallery, until
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import CommunityUnknown
-from index.community_rows import kept_communities
-from index.grants import GRANTS, StoredGrants
-from index.specs import CollectionSpec
-from index.upkeep import PURGE_SECONDS
+from core.domain.errors import CommunityUnknown
+from index.library.community_rows import kept_communities
+from index.library.grants import GRANTS, StoredGrants
+from index.library.retention import PURGE_SECONDS
+from index.library.specs import CollectionSpec
 from tests.galleries import Gallery
 
 CHAT, OTHER = "telegram:-100", "discord:2"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from core.types import ModelIdentity
-from index.catalogue import Catalogue
-from index.keeper import BATCH, SECONDS, Keeper
-from index.records import PictureVector, Stamp
+from core.domain.types import ModelIdentity
+from index.catalogue.catalogue import Catalogue
+from index.catalogue.records import PictureVector, Stamp
+from index.indexing.batch_writer import BATCH, SECONDS, Keeper
 from tests.fakes import FakeClock, hashed_unit
 
 MODEL = ModelIdentity(name="one", fingerprint="1" * 64, dimension=8)

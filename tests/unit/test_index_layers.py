@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import CatalogueError
-from core.types import Picture
-from index.catalogue import Catalogue
-from index.generations import Generations
-from index.layered import Generation, LayeredSnapshot
-from index.manifest import Manifest
-from index.records import Changes
-from index.snapshot import IndexSnapshot
-from index.store import SnapshotStore
+from core.domain.errors import CatalogueError
+from core.domain.types import Picture
+from index.catalogue.catalogue import Catalogue
+from index.catalogue.records import Changes
+from index.snapshots.delta import Generation, LayeredSnapshot
+from index.snapshots.generations import Generations
+from index.snapshots.snapshot import IndexSnapshot
+from index.snapshots.store import SnapshotStore
+from index.vectors.manifest import Manifest
 from tests.fakes import FakeEmbedder, FakeEncoder
 from tests.galleries import LAYERED, Gallery
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import CommunityUnknown, EmptyCollection, NotFound, SettingsError
-from index.library import CollectionSpec, FolderLibrary
+from core.domain.errors import CommunityUnknown, EmptyCollection, NotFound, SettingsError
+from index.library.library import CollectionSpec, FolderLibrary
 from tests.galleries import Gallery
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, select
 
-from core.types import Picture
-from index.schema import looks
+from core.domain.types import Picture
+from index.catalogue.schema import looks
 from tests.galleries import Gallery
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import CatalogueError
-from index.differences import Fault
-from index.manifest import NAME
-from index.repair import Repaired, Repairer
-from index.snapshot import CAPTION_ROWS, CAPTIONS, PICTURE_ROWS, PICTURES
+from core.domain.errors import CatalogueError
+from index.maintenance.differences import Fault
+from index.maintenance.repair import Repaired, Repairer
+from index.snapshots.snapshot import CAPTION_ROWS, CAPTIONS, PICTURE_ROWS, PICTURES
+from index.vectors.manifest import NAME
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import CatalogueError
-from index.layered import Generation
-from index.snapshot import IndexSnapshot
-from index.store import SnapshotStore
+from core.domain.errors import CatalogueError
+from index.snapshots.delta import Generation
+from index.snapshots.snapshot import IndexSnapshot
+from index.snapshots.store import SnapshotStore
 from tests.galleries import Gallery
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import CatalogueError, UploadsFull
+from core.domain.errors import CatalogueError, UploadsFull
 from tests.galleries import Gallery
 from tests.small_disk import SmallDisk, no_room, small_disk
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from core.errors import BadLabels, CommunityUnknown, EncodingFailed, NotFound, UnknownLabel
-from core.moderation import Criterion
-from core.search import Search
-from core.types import UPLOADED, Lane
-from index.schema import labels as table
-from index.tags import StoredLabels
+from core.domain.errors import BadLabels, CommunityUnknown, EncodingFailed, NotFound, UnknownLabel
+from core.domain.types import UPLOADED, Lane
+from core.search.moderation import Criterion
+from core.search.service import Search
+from index.catalogue.schema import labels as table
+from index.library.labels import StoredLabels
 from tests.fakes import FakeEmbedder, FakeEncoder
 from tests.galleries import Gallery
 

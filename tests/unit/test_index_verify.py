@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from index.manifest import NAME, read_manifest
-from index.snapshot import PICTURES
+from index.snapshots.snapshot import PICTURES
+from index.vectors.manifest import NAME, read_manifest
 from tests.galleries import Gallery
 
 

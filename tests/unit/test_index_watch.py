@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from bot.health import IndexWatch
-from core.errors import CatalogueError
-from index.library import LOCAL
+from bot.observability.health import IndexWatch
+from core.domain.errors import CatalogueError
+from index.library.library import LOCAL
 from tests.galleries import Gallery
 
 

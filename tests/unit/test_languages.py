@@ -14,15 +14,15 @@ from babel.messages.plurals import get_plural
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.definitions import COMMANDS
-from bot.discord_words import choice_names, context_menus
-from bot.error_words import error_words
-from bot.formats import Formats
-from bot.languages import Languages
-from bot.telegram_words import telegram_words
-from bot.words import Words
-from core.errors import Busy, ReindexRunning, TooManyRequests
-from core.types import Band, Failure
+from bot.chat.languages import Languages
+from bot.i18n.discord import choice_names, context_menus
+from bot.i18n.errors import error_words
+from bot.i18n.formats import Formats
+from bot.i18n.messages import Words
+from bot.i18n.telegram import telegram_words
+from bot.protocol.definitions import COMMANDS
+from core.domain.errors import Busy, ReindexRunning, TooManyRequests
+from core.domain.types import Band, Failure
 from scripts.words import TEMPLATE, languages, read, template, unfinished
 
 LANGUAGES = Languages()

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from core.images import DecodePool
-from core.known_encoders import KnownEncoder, KnownEncoders
-from core.late_encoder import LateEncoder
-from core.trials import EncoderChoice, Trial
-from core.types import ModelIdentity, PixelSpec, Vectors
+from core.domain.types import ModelIdentity, PixelSpec, Vectors
+from core.encoder.known import KnownEncoder, KnownEncoders
+from core.encoder.lazy import LateEncoder
+from core.encoder.trials import EncoderChoice, Trial
+from core.images.pool import DecodePool
 
 _KNOWN = KnownEncoder(
     identity=ModelIdentity("mini", "f" * 64, 2),

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from bot.claims import Claims
-from bot.console import Terminal
-from bot.let_in import tell_who_is_let_in
-from bot.specs import operators
+from bot.chat.claims import Claims
+from bot.engine.exposure import tell_who_is_let_in
+from bot.engine.specs import operators
+from bot.terminal.console import Terminal
 from config.settings import Settings, load
-from index.library import FolderLibrary
+from index.library.library import FolderLibrary
 from tests.galleries import Gallery
 
 pytestmark = pytest.mark.usefixtures("empty_environment")
@@ -52,7 +52,7 @@ def start(tmp_path: Path) -> Callable[..., tuple[str, Claims]]:
     """Start with these settings: what is said, and the codes."""
 
     def started(*, on_terminal: bool = True, kept: bool = False, **values: Any) -> Any:
-        from bot.engine import collection_specs  # noqa: PLC0415
+        from bot.engine.engine import collection_specs  # noqa: PLC0415
 
         settings = load(gallery=tmp_path / "pictures", data_dir=tmp_path / "data", **values)
         gallery = Gallery(tmp_path)

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, features
 
-from bot.fonts import font_files, letters_of
-from bot.lettering import Lettering
-from bot.pictures import BAND_COLOURS, INK, PAPER, Painter, Tile
-from core.types import Band
+from bot.rendering.contact_sheet import BAND_COLOURS, INK, PAPER, Painter, Tile
+from bot.rendering.fonts import font_files, letters_of
+from bot.rendering.text import Lettering
+from core.domain.types import Band
 
 DEJAVU, *_, GOTHIC = font_files()
 LETTERING = Lettering((DEJAVU, GOTHIC))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.errors import CommunityQuotaUsed, TooManyRequests
-from core.limits import Limits, Quota
+from core.domain.errors import CommunityQuotaUsed, TooManyRequests
+from core.domain.rate_limits import Limits, Quota
 from tests.fakes import FakeClock
 
 

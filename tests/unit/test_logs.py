@@ -8,7 +8,7 @@ import pty
 import subprocess
 import sys
 
-from bot.logs import Redactor
+from bot.observability.logs import Redactor
 
 _DISCORD = "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs"
 _TELEGRAM = "123456789:AAHdqTcvCH1vGWJxfSeofSAs0K5PALDsaw4"

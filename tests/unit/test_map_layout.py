@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.map_layout import THUMBNAIL, Box, Layout, Wanted, lay_out
+from bot.rendering.map_layout import THUMBNAIL, Box, Layout, Wanted, lay_out
 
 AREA = Box(20, 64, 1100, 1042)
 

@@ -8,11 +8,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from core.captions import told
-from core.places import Ranking
-from core.ranking import rank_page
-from core.search import Search
-from core.types import Band, FoundBy, SearchResult
+from core.domain.types import Band, FoundBy, SearchResult
+from core.search.captions import told
+from core.search.ranking import rank_page
+from core.search.scoring import Ranking
+from core.search.service import Search
 from tests.fake_collections import FakeLibrary, FakeSnapshot
 from tests.fake_labels import FakeLabels, labelled
 from tests.fakes import COLOURS, FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes

@@ -13,15 +13,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import normalize
 
-from core.checkpoint import find_checkpoint
-from core.dual_model import load_model, temperature
-from core.encoder import load_encoder
-from core.errors import ModelUnavailable
-from core.mini.assemble import DIMENSION, HEADS, assemble, mini_folder
-from core.mini.modeling import MiniModel
-from core.mini.split import is_held_out
-from core.mini.towers import imagenet_classifier
-from core.types import PixelSpec
+from core.domain.errors import ModelUnavailable
+from core.domain.types import PixelSpec
+from core.encoder.hub import find_checkpoint
+from core.encoder.load import load_encoder
+from core.encoder.mini.assemble import DIMENSION, HEADS, assemble, mini_folder
+from core.encoder.mini.modeling import MiniModel
+from core.encoder.mini.split import is_held_out
+from core.encoder.mini.towers import imagenet_classifier
+from core.encoder.model import load_model, temperature
 
 ROOT = Path(__file__).resolve().parents[2]
 

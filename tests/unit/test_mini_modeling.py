@@ -13,12 +13,12 @@ import torch
 from safetensors.torch import load_file
 from torch.nn.functional import normalize
 
-from core.checkpoint import find_checkpoint
-from core.dual_model import load_model, temperature
-from core.encoder import load_encoder
-from core.frozen_towers import FrozenTowers
-from core.heads import Head, Heads
-from core.mini.modeling import MODEL_TYPE, MiniConfig, MiniModel
+from core.encoder.hub import find_checkpoint
+from core.encoder.load import load_encoder
+from core.encoder.mini.modeling import MODEL_TYPE, MiniConfig, MiniModel
+from core.encoder.model import load_model, temperature
+from core.training.base_model import FrozenTowers
+from core.training.heads import Head, Heads
 from tests.checkpoints import EDGE, tiny_mini
 
 TEXTS = ["a small dog", "an old map of the harbour", "orange fruits", "x"]

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.encoder import load_encoder
-from core.mini.assemble import mini_folder
-from core.mini.questions import MiniQuestions
+from core.encoder.load import load_encoder
+from core.encoder.mini.assemble import mini_folder
+from core.encoder.mini.questions import MiniQuestions
 
 _CACHE = Path(__file__).parents[2] / ".cache" / "models"
 

@@ -15,9 +15,9 @@ from safetensors.torch import load_file
 from torch.nn.functional import normalize
 from transformers import BertConfig, EfficientNetConfig
 
-from core.heads import Head, Heads, ridge, rms
-from core.mini.modeling import MiniConfig, PictureHead, TextHead
-from core.mini.split import is_held_out
+from core.encoder.mini.modeling import MiniConfig, PictureHead, TextHead
+from core.encoder.mini.split import is_held_out
+from core.training.heads import Head, Heads, ridge, rms
 from recipes.mini import sources
 from recipes.mini.data import Collection, Item
 from recipes.mini.features import view

@@ -8,8 +8,8 @@ import torch
 from torch.nn.functional import batch_norm, conv2d, cosine_similarity, normalize, pad
 from transformers import AutoTokenizer, BertModel
 
-from core.errors import ModelUnavailable
-from core.mini.towers import (
+from core.domain.errors import ModelUnavailable
+from core.encoder.mini.towers import (
     IMAGE_PACKAGE,
     IMAGE_SIZE,
     TEXT_PACKAGE,

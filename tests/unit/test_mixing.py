@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.bands import BEST_FIRST, Calibration, Thresholds
-from core.captions import CaptionScale
-from core.mixed_bands import WORDS_SUFFICE, MixedThresholds, mixed_thresholds, said
-from core.mixing import mix, wish
-from core.search import Search, SearchRules
-from core.types import Band, Vectors
+from core.domain.types import Band, Vectors
+from core.search.calibration import BEST_FIRST, Calibration, Thresholds
+from core.search.captions import CaptionScale
+from core.search.mixed_calibration import WORDS_SUFFICE, MixedThresholds, mixed_thresholds, said
+from core.search.mixed_query import mix, wish
+from core.search.service import Search, SearchRules
 from tests.fake_collections import FakeLibrary, FakeSnapshot
 from tests.fakes import COLOURS, FakeDecoder, FakeEmbedder, picture_bytes
 

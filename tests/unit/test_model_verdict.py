@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from bot.comparison_plots import HISTOGRAMS, MATRICES, _matrices, draw_comparison
-from core.errors import SourceError
-from core.evaluation import Evaluation, PairVectors
-from core.verdict import judge
+from bot.tasks.comparison_plots import HISTOGRAMS, MATRICES, _matrices, draw_comparison
+from core.domain.errors import SourceError
+from core.training.evaluation import Evaluation, PairVectors
+from core.training.verdict import judge
 from tests.fakes import unit
 
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.errors import BadSetting
-from core.moderation import (
+from core.domain.errors import BadSetting
+from core.search.moderation import (
     MAX_CRITERION,
     THRESHOLDS,
     Level,

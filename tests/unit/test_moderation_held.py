@@ -9,22 +9,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.engine import SystemClock
-from core.errors import (
+from bot.engine.engine import SystemClock
+from core.domain.choices import Strictness
+from core.domain.errors import (
     BadSetting,
     EmptyCollection,
     ModelMismatch,
     NotFound,
     PictureHeld,
 )
-from core.moderation import MAX_CRITERIA, NEAR_DUPLICATE, Criterion, viewer_of
-from core.offered import Strictness
-from core.types import UPLOADED, Picture
-from index.moderation import ChatModeration
-from index.moderation_judge import Judge
-from index.moderation_rows import Rules
-from index.reindex import Reindexer
-from index.uploads import Overlay
+from core.domain.types import UPLOADED, Picture
+from core.search.moderation import MAX_CRITERIA, NEAR_DUPLICATE, Criterion, viewer_of
+from index.indexing.reindexer import Reindexer
+from index.library.moderation import ChatModeration
+from index.library.moderation_filter import Judge
+from index.library.moderation_rows import Rules
+from index.snapshots.overlay import Overlay
 from tests.fakes import FakeEmbedder, FakeEncoder, picture_bytes
 from tests.galleries import Gallery
 

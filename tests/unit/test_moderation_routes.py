@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.actions import Action
-from core.moderation import Criterion
-from core.offered import Strictness
-from index.moderation_judge import Judgement
+from bot.chat.actions import Action
+from core.domain.choices import Strictness
+from core.search.moderation import Criterion
+from index.library.moderation_filter import Judgement
 from tests.fakes import picture_bytes
 from tests.moderated import (
     HUES,

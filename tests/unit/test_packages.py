@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import SourceError
-from index.packages import fetch_debian, fetch_npm
+from core.domain.errors import SourceError
+from index.demo.packages import fetch_debian, fetch_npm
 
 needs_dpkg = pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="dpkg-deb is Debian's own")
 

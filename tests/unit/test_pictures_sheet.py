@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bot.pictures import ACCENT, PAPER, QUERY_TILE, Painter, Tile
-from bot.replies import LabelBar
-from bot.thumbnails import Thumbnails
-from core.errors import NotFound
-from core.types import Band
+from bot.protocol.replies import LabelBar
+from bot.rendering.contact_sheet import ACCENT, PAPER, QUERY_TILE, Painter, Tile
+from bot.rendering.thumbnails import Thumbnails
+from core.domain.errors import NotFound
+from core.domain.types import Band
 from tests.fakes import COLOURS, FakeDecoder, picture_bytes
 
 PAINTER = Painter()

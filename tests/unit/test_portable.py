@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.errors import EmptyCollection, ReindexRunning, SourceError
-from core.types import Progress
-from index.library import CollectionSpec
-from index.portable_import import Importer
-from index.sources import scan_folder
-from index.tags import StoredLabels
+from core.domain.errors import EmptyCollection, ReindexRunning, SourceError
+from core.domain.types import Progress
+from index.indexing.scan import scan_folder
+from index.library.labels import StoredLabels
+from index.library.library import CollectionSpec
+from index.transfer.import_ import Importer
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery
 from tests.portable_parts import (

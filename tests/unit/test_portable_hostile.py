@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import SourceError
+from core.domain.errors import SourceError
 from tests.galleries import Gallery
 from tests.portable_parts import (
     export,

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from bot.engine import SystemClock
-from index.library import CollectionSpec
-from index.reindex import Reindexer
-from index.verify import verify_collection
+from bot.engine.engine import SystemClock
+from index.indexing.reindexer import Reindexer
+from index.library.library import CollectionSpec
+from index.maintenance.verify import verify_collection
 from tests.galleries import Gallery
 from tests.portable_parts import export, put_tensors, take, take_tried, take_whole
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.instance import is_running, only_one
-from bot.preflight import check_model, check_question, check_start
+from bot.engine.instance import is_running, only_one
+from bot.engine.preflight import check_model, check_question, check_start
 from config.settings import Settings, load
-from core.errors import ModelUnavailable, NotFound, SettingsError, SourceError
+from core.domain.errors import ModelUnavailable, NotFound, SettingsError, SourceError
 from tests.fakes import picture_bytes
 from tests.servers.model_hub import running_hub
 

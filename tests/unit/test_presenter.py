@@ -7,17 +7,26 @@ import string
 
 import pytest
 
-import core.errors
-from bot.cards import hit_card
-from bot.definitions import COMMANDS
-from bot.error_words import error_words
-from bot.menu_words import command_summaries, option_summaries
-from bot.page_words import page_words
-from bot.presenter import Navigation, Presenter
-from bot.replies import CaptionList, Examples, Facts, LabelBars, Pictures, ProgressBar, Reply, Text
-from bot.words import Words
-from core.errors import Busy, DuplicatePicture, NotFound, TangerineError
-from core.types import (
+import core.domain.errors
+from bot.chat.presenters.cards import hit_card
+from bot.chat.presenters.search import Navigation, Presenter
+from bot.i18n.errors import error_words
+from bot.i18n.menus import command_summaries, option_summaries
+from bot.i18n.messages import Words
+from bot.i18n.page import page_words
+from bot.protocol.definitions import COMMANDS
+from bot.protocol.replies import (
+    CaptionList,
+    Examples,
+    Facts,
+    LabelBars,
+    Pictures,
+    ProgressBar,
+    Reply,
+    Text,
+)
+from core.domain.errors import Busy, DuplicatePicture, NotFound, TangerineError
+from core.domain.types import (
     Band,
     CaptionHit,
     Classification,
@@ -239,7 +248,7 @@ def test_where_a_command_is_a_form_help_speaks_of_its_fields() -> None:
 
 def all_errors() -> list[type[TangerineError]]:
     """Every class of the exception tree."""
-    classes = [c for c in vars(core.errors).values() if isinstance(c, type)]
+    classes = [c for c in vars(core.domain.errors).values() if isinstance(c, type)]
     return [c for c in classes if issubclass(c, TangerineError)]
 
 

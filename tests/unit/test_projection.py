@@ -9,11 +9,11 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from core.errors import EmptyQuery, NotFound
-from core.mapping import Mapper
-from core.projection import Chunks, principal_plane
-from core.search import Search
-from core.types import Lane, Vectors
+from core.domain.errors import EmptyQuery, NotFound
+from core.domain.types import Lane, Vectors
+from core.search.map import Mapper
+from core.search.projection import Chunks, principal_plane
+from core.search.service import Search
 from tests.fake_collections import FakeLibrary, FakeSnapshot, FakeVectorIndex
 from tests.fakes import FakeDecoder, FakeEmbedder, picture_bytes
 

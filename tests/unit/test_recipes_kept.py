@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from safetensors.torch import load_file, save_file
 
-from core.encoder import load_encoder
-from core.feature_cache import FeatureCache
-from core.types import PixelBatch
+from core.domain.types import PixelBatch
+from core.encoder.load import load_encoder
+from core.training.feature_cache import FeatureCache
 from recipes.kept_pictures import KeptPictures
 from tests.checkpoints import EDGE, tiny_dual
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from index.sources import scan_folder
+from index.indexing.scan import scan_folder
 from recipes.damage import DAMAGES, EDGE, Damage, original
 from recipes.documents import put, table
 from recipes.fashion import write_gallery

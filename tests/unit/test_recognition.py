@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.errors import Busy
-from core.preprocessing import fit_pixels
-from core.recognition import NEAREST, Posted, Recogniser
-from core.search import Search, SearchRules
-from core.types import Band, DecodedPicture, Pixels, PixelSpec, SearchResult, Vectors
-from core.views import Way
+from core.domain.errors import Busy
+from core.domain.types import Band, DecodedPicture, Pixels, PixelSpec, SearchResult, Vectors
+from core.images.resize import fit_pixels
+from core.search.crop_matching import NEAREST, Posted, Recogniser
+from core.search.query_views import Way
+from core.search.service import Search, SearchRules
 from tests.fake_collections import FakeLibrary, FakeSnapshot, FakeVectorIndex
 from tests.fakes import FakeDecoder, FakeEmbedder, FakeEncoder, unit
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.engine import SystemClock
-from core.errors import (
+from bot.engine.engine import SystemClock
+from core.domain.errors import (
     Busy,
     EmptyCollection,
     EncodingFailed,
@@ -22,8 +22,8 @@ from core.errors import (
     ShuttingDown,
     SourceError,
 )
-from core.types import Lane, Progress
-from index.reindex import Reindexer
+from core.domain.types import Lane, Progress
+from index.indexing.reindexer import Reindexer
 from tests.fakes import FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes
 from tests.galleries import Gallery, until
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from index.catalogue import Catalogue
-from index.store import SnapshotStore
-from index.tuning import IndexRules
-from index.verify import verify_index
+from index.catalogue.catalogue import Catalogue
+from index.maintenance.verify import verify_index
+from index.snapshots.store import SnapshotStore
+from index.vectors.tuning import IndexRules
 from tests.fakes import FakeEmbedder
 from tests.galleries import LAYERED, Gallery, until
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.engine import SystemClock
-from core.errors import DamagedPicture, NotAPicture
-from core.images import DecodePool
-from index.reindex import Reindexer
+from bot.engine.engine import SystemClock
+from core.domain.errors import DamagedPicture, NotAPicture
+from core.images.pool import DecodePool
+from index.indexing.reindexer import Reindexer
 from tests.bad_pictures import whole_files
 from tests.galleries import Gallery
 from tests.pictures import bad_pictures, encode, good_pictures, photo

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from core.errors import RemovalsUnconfirmed, SourceError
-from index.schema import picture_vectors
+from core.domain.errors import RemovalsUnconfirmed, SourceError
+from index.catalogue.schema import picture_vectors
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery
 

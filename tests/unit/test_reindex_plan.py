@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.plan import plan
-from index.records import IndexedPicture, NewPicture
+from index.catalogue.records import IndexedPicture, NewPicture
+from index.indexing.plan import plan
 
 
 def _old(number: int, path: str, content: str, *captions: str) -> IndexedPicture:

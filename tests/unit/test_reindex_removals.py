@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import RemovalsUnconfirmed, SettingsError, SourceError
-from index.removals import LEAST, RemovalGuard
+from core.domain.errors import RemovalsUnconfirmed, SettingsError, SourceError
+from index.indexing.deletion_guard import LEAST, RemovalGuard
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery
 

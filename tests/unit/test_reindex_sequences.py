@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.errors import SourceError
-from core.types import ReindexReport
-from index.tuning import IndexRules
-from index.verify import verify_index
+from core.domain.errors import SourceError
+from core.domain.types import ReindexReport
+from index.maintenance.verify import verify_index
+from index.vectors.tuning import IndexRules
 from tests.fakes import COLOURS, picture_bytes
 from tests.galleries import LAYERED, Gallery
 

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from typer.testing import CliRunner
 
-from bot.cli import app
+from bot.cli.main import app
 
 _ROOT = Path(__file__).parents[2]
 
@@ -83,4 +83,9 @@ def test_the_archive_is_made_from_clean(tmp_path: Path) -> None:
     (archive,) = (tmp_path / "clone" / "dist").glob("*.tar.gz")
     with tarfile.open(archive) as packed:
         names = {name.partition("/")[2] for name in packed.getnames()}
-    assert {"Makefile", ".ci/run", "bot/static/app.js", "core/mini/heads.safetensors"} <= names
+    assert {
+        "Makefile",
+        ".ci/run",
+        "bot/web/static/app.js",
+        "core/encoder/mini/heads.safetensors",
+    } <= names

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.console import Terminal
-from bot.reloading import LIVE, Live, Reloading, _flat, cooldowns, quotas, search_rules
-from bot.replies import Pictures
-from bot.requests import Request
-from bot.roster import Roster
+from bot.chat.access_list import Roster
+from bot.engine.reload import LIVE, Live, Reloading, _flat, cooldowns, quotas, search_rules
+from bot.protocol.replies import Pictures
+from bot.protocol.requests import Request
+from bot.terminal.console import Terminal
 from config.settings import Settings, load
-from core.errors import TangerineError
-from core.limits import Limits
+from core.domain.errors import TangerineError
+from core.domain.rate_limits import Limits
 from tests.web.parts import Parts
 
 DISCORD, TELEGRAM = 5, 6

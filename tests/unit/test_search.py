@@ -12,9 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from core.bands import calibrate
-from core.embedding import BatchedEmbedder
-from core.errors import (
+from core.domain.errors import (
     BadCount,
     BadLabels,
     CommunityUnknown,
@@ -25,8 +23,10 @@ from core.errors import (
     QueryTooLong,
     Unavailable,
 )
-from core.search import Search, SearchRules
-from core.types import Band, Pixels, Vectors
+from core.domain.types import Band, Pixels, Vectors
+from core.encoder.embedder import BatchedEmbedder
+from core.search.calibration import calibrate
+from core.search.service import Search, SearchRules
 from tests.fake_collections import FakeLibrary, FakeSnapshot, FakeVectorIndex
 from tests.fakes import COLOURS, FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes, unit
 

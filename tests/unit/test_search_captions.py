@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.bands import calibrate
-from core.caption_words import CaptionWords, words_of
-from core.captions import caption_scale, told
-from core.places import Judged, Ranking
-from core.search import Search
-from core.standings import Standing, Standings, in_order
-from core.types import Band, FoundBy, Hit
-from index.composed import compose
-from index.snapshot import IndexSnapshot
-from index.stored_rows import StoredCaptions, StoredPictures
-from index.uploads import Overlay
-from index.vectors import build_index
+from core.domain.types import Band, FoundBy, Hit
+from core.search.calibration import calibrate
+from core.search.captions import caption_scale, told
+from core.search.lexical import CaptionWords, words_of
+from core.search.ordering import Standing, Standings, in_order
+from core.search.scoring import Judged, Ranking
+from core.search.service import Search
+from index.snapshots.overlaid import compose
+from index.snapshots.overlay import Overlay
+from index.snapshots.snapshot import IndexSnapshot
+from index.snapshots.stored_rows import StoredCaptions, StoredPictures
+from index.vectors.choose import build_index
 from tests.fake_collections import FakeLibrary, FakeSnapshot
 from tests.fakes import COLOURS, FakeDecoder, FakeEmbedder, FakeEncoder, unit
 

@@ -15,14 +15,14 @@ import structlog
 from structlog.contextvars import clear_contextvars, merge_contextvars
 from structlog.testing import capture_logs
 
-from bot.metrics import Metrics
-from bot.observing import Observed, Observer
-from bot.requests import Request
-from bot.timed import Stages, TimedDecoder, TimedEmbedder, TimedLibrary
-from bot.tracing import NoTracer, begin_request, request_scope
-from core.batch_records import BatcherHealth
-from core.errors import Busy, NotFound
-from core.types import CollectionStatus, Progress
+from bot.observability.gauges import Observed, Observer
+from bot.observability.metrics import Metrics
+from bot.observability.stages import Stages, TimedDecoder, TimedEmbedder, TimedLibrary
+from bot.observability.tracing import NoTracer, begin_request, request_scope
+from bot.protocol.requests import Request
+from core.domain.errors import Busy, NotFound
+from core.domain.types import CollectionStatus, Progress
+from core.encoder.batch_records import BatcherHealth
 from tests.fakes import FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes
 from tests.web.parts import Parts
 

@@ -8,11 +8,11 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from bot.called import COMMANDS, Called, program_called, unsaid
-from bot.chosen import Chosen, as_called
-from bot.cli import app
-from bot.console import Terminal
-from bot.record import is_record, write_record
+from bot.app.gallery import Chosen, as_called
+from bot.cli.main import app
+from bot.engine.settings_record import is_record, write_record
+from bot.terminal.console import Terminal
+from bot.terminal.invocation import COMMANDS, Called, program_called, unsaid
 from config.files import config_file
 from config.settings import WrongSettingError, load
 from tests.fakes import picture_bytes

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from core.errors import ShuttingDown
-from core.shared_searches import Lookup, Near, SharedSearches, nearest
-from core.types import Vectors
+from core.domain.errors import ShuttingDown
+from core.domain.types import Vectors
+from core.search.coalescing import Lookup, Near, SharedSearches, nearest
 from tests.fake_collections import FakeVectorIndex
 from tests.fakes import unit
 

@@ -10,12 +10,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.console import Terminal
-from bot.replies import Reply, Text
-from bot.requests import InMemory, Request
-from bot.views import describe_view, search_view
-from core.errors import BeingIndexed
-from core.types import Progress, SoFar
+from bot.protocol.json_views import describe_view, search_view
+from bot.protocol.replies import Reply, Text
+from bot.protocol.requests import InMemory, Request
+from bot.terminal.console import Terminal
+from core.domain.errors import BeingIndexed
+from core.domain.types import Progress, SoFar
 from tests.fakes import picture_bytes
 from tests.web.parts import Parts, serving
 

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from index.caption_texts import MAX_CAPTION, caption_from_name, decode, parse_text, read_text, tidy
+from index.indexing.caption_texts import (
+    MAX_CAPTION,
+    caption_from_name,
+    decode,
+    parse_text,
+    read_text,
+    tidy,
+)
 
 
 @pytest.mark.parametrize(

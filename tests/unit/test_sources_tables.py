@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index.caption_texts import tidy
-from index.sources import Scan, scan_folder
+from index.indexing.caption_texts import tidy
+from index.indexing.scan import Scan, scan_folder
 
 
 def _gallery(folder: Path, *pictures: str, **files: str | bytes) -> Scan:

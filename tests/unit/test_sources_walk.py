@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import SourceError
-from index.sources import scan_folder
-from index.walk import PICTURE_SUFFIXES, inside
+from core.domain.errors import SourceError
+from index.catalogue.walk import PICTURE_SUFFIXES, inside
+from index.indexing.scan import scan_folder
 
 
 def _touch(folder: Path, *paths: str) -> None:

@@ -12,14 +12,14 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-import bot.starting
-from bot.app import settle
-from bot.http_listener import Listener
-from bot.starting import Starting
-from bot.web_app import WebAdapter, WebOptions
-from bot.web_waiting import WaitingRoom
+import bot.app.startup
+from bot.app.serve import settle
+from bot.app.startup import Starting
+from bot.http.listener import Listener
+from bot.web.adapter import WebAdapter, WebOptions
+from bot.web.waiting import WaitingRoom
 from config.settings import Settings
-from core.errors import CatalogueError, ModelUnavailable, SettingsError
+from core.domain.errors import CatalogueError, ModelUnavailable, SettingsError
 from tests.unit.test_reloading import Said
 from tests.web.parts import Parts
 
@@ -151,9 +151,9 @@ class Attempts:
 def attempts(monkeypatch: pytest.MonkeyPatch) -> Attempts:
     """No pauses, and an engine of our own."""
     made = Attempts()
-    monkeypatch.setattr(bot.starting, "open_engine", made)
-    monkeypatch.setattr(bot.starting, "_FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr(bot.starting, "_GRACE_S", 0.01)
+    monkeypatch.setattr(bot.app.startup, "open_engine", made)
+    monkeypatch.setattr(bot.app.startup, "_FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(bot.app.startup, "_GRACE_S", 0.01)
     return made
 
 

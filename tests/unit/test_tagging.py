@@ -11,14 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bot.work_tags import read_labels
-from core.chosen_rows import ChosenRows
-from core.classification import FITS_Z
-from core.errors import BadLabels, CatalogueError, SourceError, UnknownLabel
-from core.search import Search
-from core.shared_searches import SharedSearches
-from core.tagged import Tagger
-from core.tagging import (
+from bot.tasks.tags import read_labels
+from core.domain.errors import BadLabels, CatalogueError, SourceError, UnknownLabel
+from core.domain.types import Band, Hit, SearchResult
+from core.search.coalescing import SharedSearches
+from core.search.label_filter import Tagger
+from core.search.labels import (
     MAX_LABEL,
     MAX_LABELS,
     NONE,
@@ -29,7 +27,9 @@ from core.tagging import (
     parse,
     tidy_labels,
 )
-from core.types import Band, Hit, SearchResult
+from core.search.row_filter import ChosenRows
+from core.search.service import Search
+from core.search.zero_shot import FITS_Z
 from tests.fake_collections import FakeLibrary, FakeSnapshot, FakeVectorIndex
 from tests.fake_labels import FakeLabels, labelled
 from tests.fakes import FakeDecoder, FakeEmbedder, hashed_unit, picture_bytes
@@ -131,8 +131,8 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     known, rows = labelled(*COLOURS), np.arange(1, len(GALLERY), 2, dtype=np.int64)
     query = index.vectors[:2]
     whole = known.tags_of(index), ChosenRows(index, rows).search(query, 7)
-    monkeypatch.setattr("core.tagging._BLOCK", 5)
-    monkeypatch.setattr("core.chosen_rows._BLOCK", 3)
+    monkeypatch.setattr("core.search.labels._BLOCK", 5)
+    monkeypatch.setattr("core.search.row_filter._BLOCK", 3)
     parts = known.tags_of(index), ChosenRows(index, rows).search(query, 7)
     np.testing.assert_array_equal(whole[0].places, parts[0].places)
     np.testing.assert_array_equal(whole[1][1], parts[1][1])

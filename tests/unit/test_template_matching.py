@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from core.template_matching import EDGE, agreement
-from core.types import Pixels
+from core.domain.types import Pixels
+from core.search.template_matching import EDGE, agreement
 
 
 def blobs(seed: int, size: tuple[int, int] = (256, 192)) -> Image.Image:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.background import keep_looks
-from bot.thumbnails import Thumbnails
-from index.thumbnail_store import ThumbnailStore
+from bot.app.background import keep_looks
+from bot.rendering.thumbnails import Thumbnails
+from index.library.thumbnail_store import ThumbnailStore
 from tests.fakes import FakeDecoder, picture_bytes
 from tests.galleries import Gallery, until
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from index.together import Together
+from core.domain.together import Together
 
 
 class Look:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.requests import Request
-from core.classification import BACKGROUND
-from core.moderation import Criterion
-from core.topics import MAX_TOPICS, Topics
+from bot.protocol.requests import Request
+from core.search.moderation import Criterion
+from core.search.topics import MAX_TOPICS, Topics
+from core.search.zero_shot import BACKGROUND
 from tests.fake_labels import labelled
 from tests.fakes import COLOURS
 from tests.web.parts import GALLERY, Parts

@@ -14,17 +14,17 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from core.course import Course, Material
-from core.encoder import load_encoder
-from core.errors import BadPicture, DamagedPicture, ModelUnavailable, SourceError
-from core.evaluation import evaluate
-from core.frozen_towers import FrozenTowers
-from core.head_trainer import HeadSettings, HeadTrainer, Loss, TrainingSet
-from core.heads import Head, Heads, ridge, rms
-from core.losses import contrastive_loss, mse_loss, near_duplicates
-from core.preprocessing import fit_pixels
-from core.training import Epoch, TrainingOptions, TrainingReport, train
-from core.types import Pixels, PixelSpec
+from core.domain.errors import BadPicture, DamagedPicture, ModelUnavailable, SourceError
+from core.domain.types import Pixels, PixelSpec
+from core.encoder.load import load_encoder
+from core.images.resize import fit_pixels
+from core.training.base_model import FrozenTowers
+from core.training.evaluation import evaluate
+from core.training.heads import Head, Heads, ridge, rms
+from core.training.loop import Course, Material
+from core.training.losses import contrastive_loss, mse_loss, near_duplicates
+from core.training.train import Epoch, TrainingOptions, TrainingReport, train
+from core.training.trainer import HeadSettings, HeadTrainer, Loss, TrainingSet
 from tests.checkpoints import tiny_align, tiny_clip, tiny_dual, tiny_siglip
 from tests.fakes import COLOURS
 

@@ -11,15 +11,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from core.encoder import load_encoder
-from core.errors import DamagedPicture, ModelUnavailable, SourceError
-from core.evaluation import evaluate
-from core.feature_cache import FeatureCache
-from core.frozen_towers import FrozenTowers
-from core.head_trainer import Loss
-from core.training import Epoch, TrainingOptions, TrainingReport, train
-from core.training_record import RECORD, picture_key, read_record
-from core.types import PixelSpec
+from core.domain.errors import DamagedPicture, ModelUnavailable, SourceError
+from core.domain.types import PixelSpec
+from core.encoder.load import load_encoder
+from core.training.base_model import FrozenTowers
+from core.training.evaluation import evaluate
+from core.training.feature_cache import FeatureCache
+from core.training.record import RECORD, picture_key, read_record
+from core.training.train import Epoch, TrainingOptions, TrainingReport, train
+from core.training.trainer import Loss
 from tests.checkpoints import tiny_align, tiny_clip, tiny_dual, tiny_mini, tiny_siglip
 from tests.unit.test_training import PAIRS, PICTURES, _one_thread, by_name, two_colours
 

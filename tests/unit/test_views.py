@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from core.types import Pixels
-from core.views import View, closest_view, views
-from index.flat_index import FlatIndex
+from core.domain.types import Pixels
+from core.search.query_views import View, closest_view, views
+from index.vectors.flat import FlatIndex
 from tests.fakes import unit
 
 

@@ -13,12 +13,12 @@ import pytest
 from structlog.testing import capture_logs
 from watchfiles import Change
 
-import bot.watching
-from bot.jobs import ReindexJobs
-from bot.watching import FolderWatch, WatchOptions, relevant
-from core.errors import CatalogueError
-from core.types import Lane, Progress, ReindexReport
-from index.walk import CAPTION_SUFFIXES, PICTURE_SUFFIXES
+import index.indexing.watch
+from core.domain.errors import CatalogueError
+from core.domain.types import Lane, Progress, ReindexReport
+from index.catalogue.walk import CAPTION_SUFFIXES, PICTURE_SUFFIXES
+from index.indexing.jobs import ReindexJobs
+from index.indexing.watch import FolderWatch, WatchOptions, relevant
 from tests.fakes import FakeEmbedder, picture_bytes
 from tests.galleries import Gallery
 
@@ -115,7 +115,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         told.append(bool(names))
         return names
 
-    monkeypatch.setattr(bot.watching, "relevant", noted)
+    monkeypatch.setattr(index.indexing.watch, "relevant", noted)
     return told
 
 
@@ -256,14 +256,14 @@ async def test_where_the_system_watches_no_more_it_looks_itself(
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limit of watches is the machine's; the log names the remedy."""
-    real = bot.watching.watch
+    real = index.indexing.watch.watch
 
     def limited(*paths: Path, force_polling: bool | None = None, **options: object) -> object:
         if not force_polling:
             raise OSError(28, "OS file watch limit reached")
         return real(*paths, force_polling=force_polling, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(bot.watching, "watch", limited)
+    monkeypatch.setattr(index.indexing.watch, "watch", limited)
     with capture_logs() as logs:
         async with _watching(gallery):
             gallery.add("green.png", "green", 3)

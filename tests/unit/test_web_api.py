@@ -10,9 +10,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.web_app import WebOptions
-from core.errors import Busy
-from core.limits import Quota
+from bot.web.adapter import WebOptions
+from core.domain.errors import Busy
+from core.domain.rate_limits import Quota
 from tests.fakes import picture_bytes
 from tests.web.parts import Parts, serving
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.web_access import COOKIE, Access
-from bot.web_app import WebOptions
-from core.errors import SettingsError
+from bot.web.adapter import WebOptions
+from bot.web.auth import COOKIE, Access
+from core.domain.errors import SettingsError
 from tests.fakes import FakeClock
 from tests.web.parts import Parts, serving
 

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from core.moderation import Criterion
+from core.search.moderation import Criterion
 from tests.fake_labels import labelled
 from tests.unit.test_web_api import HIT, LOOK, refused
 from tests.web.parts import GALLERY, Parts, serving

@@ -12,10 +12,10 @@ import aiohttp
 import pytest
 from PIL import Image
 
-from bot.web_app import WebAdapter, WebOptions
-from bot.web_errors import SECURITY_HEADERS
-from bot.web_pictures import attachment, browser_type
-from core.errors import SettingsError
+from bot.web.adapter import WebAdapter, WebOptions
+from bot.web.errors import SECURITY_HEADERS
+from bot.web.pictures import attachment, browser_type
+from core.domain.errors import SettingsError
 from tests.fakes import picture_bytes
 from tests.web.parts import Parts, serving
 

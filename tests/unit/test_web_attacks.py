@@ -11,8 +11,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.http_listener import Listener
-from bot.web_waiting import WaitingRoom
+from bot.http.listener import Listener
+from bot.web.waiting import WaitingRoom
 from tests.attacks import BODIES, Target, cost_of_bodies
 from tests.unit.test_web_sessions import browser
 from tests.web.parts import Parts, serving

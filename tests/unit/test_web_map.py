@@ -8,8 +8,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.web_app import WebOptions
-from core.limits import Quota
+from bot.web.adapter import WebOptions
+from core.domain.rate_limits import Quota
 from tests.web.parts import GALLERY, Parts, serving
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.web_app import WebOptions
-from core.moderation import Criterion
+from bot.web.adapter import WebOptions
+from core.search.moderation import Criterion
 from tests.colours import share_of
 from tests.web.parts import Parts, serving
 

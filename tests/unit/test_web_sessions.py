@@ -11,9 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from bot.web_app import WebAdapter, WebOptions
-from bot.web_sessions import SESSION_COOKIE
-from core.limits import Quota
+from bot.web.adapter import WebAdapter, WebOptions
+from bot.web.sessions import SESSION_COOKIE
+from core.domain.rate_limits import Quota
 from tests.fakes import picture_bytes
 from tests.web.parts import Parts, serving
 

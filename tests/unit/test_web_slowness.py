@@ -11,8 +11,8 @@ from pathlib import Path
 
 import aiohttp
 
-from bot.http_server import ConnectionLimits
-from bot.web_app import WebOptions
+from bot.http.server import ConnectionLimits
+from bot.web.adapter import WebOptions
 from tests.attacks import Target, received, slow_form
 from tests.fakes import picture_bytes
 from tests.web.parts import Parts, serving

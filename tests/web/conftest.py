@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from bot.web_app import WebOptions
+from bot.web.adapter import WebOptions
 from tests.web.pages import talk
 from tests.web.parts import Parts, serving
 

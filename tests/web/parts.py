@@ -10,27 +10,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.actions import ActionCodec, TextMemory
-from bot.admission import Admission
-from bot.claims import Claims
-from bot.command_parts import CommandParts
-from bot.commands import Commands
-from bot.community_presenter import OperatorDefaults
-from bot.failures import Failures
-from bot.jobs import ReindexJobs
-from bot.languages import Languages
-from bot.metrics import Metrics
-from bot.ports import ModelCard, PersonalMemory, Tracer
-from bot.sheets import Sheets
-from bot.thumbnails import Thumbnails
-from bot.timed import Stages, TimedDecoder, TimedEmbedder, TimedLibrary
-from bot.tracing import NoTracer
-from bot.web_app import WebAdapter, WebOptions, WebParts
-from core.browsing import Browser
-from core.errors import ReindexRunning
-from core.limits import ADMIN_QUOTA, COMMUNITY_QUOTA, Limits, Quota
-from core.search import Search
-from core.types import Failure, Progress, ReindexReport
+from bot.chat.actions import ActionCodec, TextMemory
+from bot.chat.admission import Admission
+from bot.chat.claims import Claims
+from bot.chat.commands import Commands
+from bot.chat.failures import Failures
+from bot.chat.languages import Languages
+from bot.chat.parts import CommandParts
+from bot.chat.presenters.settings import OperatorDefaults
+from bot.observability.metrics import Metrics
+from bot.observability.stages import Stages, TimedDecoder, TimedEmbedder, TimedLibrary
+from bot.observability.tracing import NoTracer
+from bot.protocol.ports import ModelCard, PersonalMemory, Tracer
+from bot.rendering.sheets import Sheets
+from bot.rendering.thumbnails import Thumbnails
+from bot.web.adapter import WebAdapter, WebOptions, WebParts
+from core.domain.errors import ReindexRunning
+from core.domain.rate_limits import ADMIN_QUOTA, COMMUNITY_QUOTA, Limits, Quota
+from core.domain.types import Failure, Progress, ReindexReport
+from core.search.browse import Browser
+from core.search.service import Search
+from index.indexing.jobs import ReindexJobs
 from tests.fake_collections import FakeGrants, FakeLibrary, FakeLooks, FakeSnapshot
 from tests.fake_contributions import FakeCommunitySettings, FakeContributions
 from tests.fake_labels import FakeLabels

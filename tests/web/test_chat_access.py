@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from bot.definitions import COMMANDS
-from core.types import Progress
+from bot.protocol.definitions import COMMANDS
+from core.domain.types import Progress
 from tests.web.conftest import Open
 from tests.web.pages import FLAWS, POOR_CONTRAST, attach, say, search, talk
 from tests.web.parts import Parts

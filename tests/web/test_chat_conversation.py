@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from playwright.async_api import Page, expect
 
-from core.limits import Quota
-from core.types import Progress
+from core.domain.rate_limits import Quota
+from core.domain.types import Progress
 from tests.fakes import COLOURS
 from tests.web.conftest import Open
 from tests.web.pages import MIDDLE, attach, give, say, take_off, talk

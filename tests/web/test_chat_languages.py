@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
-from bot.fonts import font_files
-from bot.menu_words import command_summaries
+from bot.i18n.menus import command_summaries
+from bot.rendering.fonts import font_files
 from tests.web.conftest import Open
 from tests.web.pages import FLAWS, OVERFLOW, say, search, talk
 from tests.web.parts import Parts, languages

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.async_api import Page, expect
 
-from bot.page_words import page_words
+from bot.i18n.page import page_words
 from tests.web.conftest import Open
 from tests.web.pages import FLAWS, OVERFLOW, POOR_CONTRAST
 from tests.web.parts import Parts, languages

@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from core.errors import BeingIndexed
-from core.limits import Quota
-from core.types import Progress
+from core.domain.errors import BeingIndexed
+from core.domain.rate_limits import Quota
+from core.domain.types import Progress
 from tests.fakes import COLOURS
 from tests.web.conftest import Open
 from tests.web.pages import MIDDLE, RED, attach, give, search

@@ -1,0 +1,163 @@
+"""What goes on beside the answers: first indexes, folders that are watched, what is due."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from typing import Any, Protocol
+
+import structlog
+
+from bot.engine.engine import Engine
+from bot.engine.specs import collection_specs
+from bot.observability.health import IndexWatch, told_to_strangers
+from bot.terminal.console import Terminal
+from core.domain.errors import TangerineError
+from core.domain.ports import Contributions
+from core.domain.threads import finished_in_thread
+from index.catalogue.walk import CAPTION_SUFFIXES, PICTURE_SUFFIXES
+from index.indexing.jobs import ReindexJobs
+from index.indexing.watch import FolderWatch, WatchOptions
+from index.library.library import LOCAL
+from index.library.looks import StoredLooks
+from index.library.thumbnail_store import ThumbnailStore
+
+_log = structlog.get_logger("bot.background")
+
+# A removed upload is deleted this long after it cannot be restored any more, at the latest.
+_SWEEP_EVERY_S = 60.0
+
+# Reindexes and uploads keep the looks of what they decode: the others are imports, and pictures
+# that an older version has indexed.
+_LOOKS_EVERY_S = 600.0
+
+# What another process changes of a community's settings, or of who may search what, holds here
+# this much later, at most.
+_FRESH_EVERY_S = 1.0
+
+
+async def in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
+    """Do this beside everything else, until the stack is closed."""
+    task = asyncio.create_task(work)
+
+    async def end() -> None:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    stack.push_async_callback(end)
+
+
+async def keep_sweeping(contributions: Contributions, every_s: float = _SWEEP_EVERY_S) -> None:
+    """Delete what is due, at once and from then on, until cancelled; errors are logged."""
+    while True:
+        try:
+            await contributions.sweep()
+        except TangerineError as error:
+            _log.error("not swept", code=error.code)
+        except Exception:  # noqa: BLE001 - one defect must not end all later sweeps
+            _log.exception("not swept")
+        await asyncio.sleep(every_s)
+
+
+async def keep_looks(
+    looks: StoredLooks, thumbnails: ThumbnailStore, every_s: float = _LOOKS_EVERY_S
+) -> None:
+    """Make placeholders and dates that are missing, and forget thumbnails of what is gone.
+
+    At once and from then on, until cancelled.
+    """
+    while True:
+        try:
+            gone = await finished_in_thread(
+                looks.unknown, await asyncio.to_thread(thumbnails.contents)
+            )
+            if gone:
+                await finished_in_thread(thumbnails.drop, gone)
+            if made := await looks.fill():
+                _log.info("looks made", pictures=made)
+        except TangerineError as error:
+            _log.error("looks not made", code=error.code)
+        except Exception:  # noqa: BLE001 - as above
+            _log.exception("looks not made")
+        await asyncio.sleep(every_s)
+
+
+class Shared(Protocol):
+    """What other processes may change, too."""
+
+    async def catch_up(self) -> bool:
+        """Read it again where it has changed; whether it had. Raises TangerineError."""
+
+
+async def keep_fresh(shared: Shared, every_s: float = _FRESH_EVERY_S) -> None:
+    """See what other processes change of communities' settings or grants, until cancelled."""
+    failing = False
+    while True:
+        await asyncio.sleep(every_s)
+        try:
+            await shared.catch_up()
+            failing = False
+        except TangerineError as error:
+            if not failing:  # once is enough for a disk that is gone for hours
+                _log.error("not read again", of=type(shared).__name__, code=error.code)
+            failing = True
+
+
+def watches(engine: Engine, jobs: ReindexJobs) -> Sequence[Coroutine[None, None, None]]:
+    """What keeps the collections up to date with their folders from now on."""
+    watch = engine.settings.watch
+    if watch.mode == "off":
+        return ()
+    options = WatchOptions(
+        polling=watch.mode == "poll",
+        settle_s=watch.settle_s,
+        pause_s=watch.pause_s,
+        poll_s=watch.poll_s,
+    )
+    folders = {spec.name: spec.folder for spec in collection_specs(engine.settings)}
+    follower = FolderWatch(
+        jobs,
+        folders,
+        options,
+        suffixes=PICTURE_SUFFIXES | CAPTION_SUFFIXES,
+    )
+    return (follower.run(),)
+
+
+async def index_all(
+    engine: Engine, jobs: ReindexJobs, terminal: Terminal, indexes: IndexWatch
+) -> None:
+    """Bring every collection up to date, one after the other; ``indexes`` is told how it went."""
+    soon = engine.awaited.mine = {each.name for each in engine.settings.all_collections}
+    # Opened first: beside a scan each would take as long as both, and nobody is answered before.
+    await asyncio.gather(*(indexes.look(each.name) for each in engine.settings.all_collections))
+    for collection in engine.settings.all_collections:
+        job = jobs.start(collection.name, full=False)
+        with terminal.progress() as lines:
+            async for progress in jobs.follow(job):
+                lines.update(collection.name, progress)
+        soon.discard(collection.name)
+        try:
+            report = await asyncio.shield(job.task)
+        except TangerineError as error:
+            # The others, and what was indexed before, can be searched all the same.
+            indexes.failed(collection.name, f"{collection.name}: {told_to_strangers(error)}")
+            await indexes.look(collection.name)
+            terminal.error(f"{collection.name}: {error.message}", error.remedy)
+            continue
+        except Exception:  # noqa: BLE001 - one collection's defect must not stop the next
+            _log.exception("reindex failed", collection=collection.name)
+            reason = f"{collection.name}: the reindex failed; the log says where."
+            indexes.failed(collection.name, reason)
+            await indexes.look(collection.name)
+            terminal.error(reason)
+            continue
+        await indexes.look(collection.name)
+        terminal.report(report)
+        for status in await engine.library.status(LOCAL):
+            engine.metrics.collection(status.name, status.pictures)
+    if any(indexes.searchable(each.name) for each in engine.settings.all_collections):
+        terminal.note("Ready: type /find and what you look for.")

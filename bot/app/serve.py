@@ -1,0 +1,301 @@
+"""The composition root: which adapters there are, how they are started and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import structlog
+
+from bot.app.background import (
+    in_background,
+    index_all,
+    keep_fresh,
+    keep_looks,
+    keep_sweeping,
+    watches,
+)
+from bot.app.platforms import ChatParts, platforms_of, telegram_memory
+from bot.app.service_manager import ServiceManager
+from bot.app.shutdown import asked_by_hangup, stop_on_signals
+from bot.app.startup import Starting
+from bot.chat.actions import ActionCodec, TextMemory
+from bot.chat.admission import Admission
+from bot.chat.claims import Claims
+from bot.chat.commands import Commands
+from bot.chat.failures import Failures
+from bot.chat.languages import Languages
+from bot.chat.parts import CommandParts
+from bot.chat.presenters.settings import OperatorDefaults
+from bot.control.server import answering_commands
+from bot.engine.engine import Engine
+from bot.engine.exposure import tell_who_is_let_in
+from bot.engine.instance import Instance, only_one
+from bot.engine.preflight import check_start
+from bot.engine.reload import Live, Reloading, cooldowns
+from bot.engine.specs import collection_specs
+from bot.http.listener import Listener
+from bot.http.server import raise_descriptor_limit
+from bot.observability.gauges import Observed, Observer
+from bot.observability.health import DiskWatch, IndexWatch, serving_details
+from bot.observability.log_settings import configure_logs
+from bot.protocol.ports import Readiness
+from bot.rendering.sheets import Sheets
+from bot.rendering.thumbnails import Thumbnails
+from bot.terminal.console import Terminal
+from bot.web.adapter import WebAdapter, WebOptions, WebParts
+from bot.web.waiting import WaitingRoom
+from config.settings import Settings
+from core.domain.errors import SettingsError
+from core.search.browse import Browser
+from index.indexing.jobs import ReindexJobs
+from index.library.library import LOCAL
+
+_log = structlog.get_logger("bot.app")
+
+_MADE_BETWEEN_COLLECTIONS = 10_000
+"""Objects made above those that went by themselves; Python's own choice is 700. Looking at so
+many takes 3 ms, and happened three times in 10,000 requests of 64 callers (``bench.http``)
+instead of 828 times, which cost each of them 0.04 ms of processor time."""
+
+
+async def serve(
+    settings: Settings,
+    terminal: Terminal,
+    read: Callable[[Settings], Settings],
+    choose: Callable[[Settings], Awaitable[Settings]],
+    keep: Callable[[Settings], Awaitable[None]],
+) -> None:
+    """Run every adapter until SIGTERM or SIGINT; a second signal ends at once.
+
+    ``choose`` says what is shown, and may take its time; ``keep`` is told once it is known that
+    it can be; at SIGHUP the settings are ``read`` anew beside those, as far as they can change
+    while it runs. What is wrong from the start is raised before the model is loaded.
+    """
+    if not (settings.web.enabled or settings.discord.token or settings.telegram.token):
+        raise SettingsError(
+            "There is nothing to run: the web chat is off and no token is set.",
+            remedy="Set DISCORD_TOKEN or TELEGRAM_TOKEN, or TANGERINE_WEB__ENABLED=true.",
+        )
+    raise_descriptor_limit()
+    with only_one(settings.data_dir) as instance:
+        await _serve(settings, terminal, instance, read=read, choose=choose, keep=keep)
+
+
+async def _serve(
+    settings: Settings,
+    terminal: Terminal,
+    instance: Instance,
+    *,
+    read: Callable[[Settings], Settings],
+    choose: Callable[[Settings], Awaitable[Settings]],
+    keep: Callable[[Settings], Awaitable[None]],
+) -> None:
+    stop = stop_on_signals()
+    hung_up = asked_by_hangup()
+    manager = ServiceManager.of(os.environ, pid=os.getpid())
+    async with AsyncExitStack() as stack, AsyncExitStack() as meanwhile:
+        starting: Starting | None = None
+        listener = await _waiting_room(
+            settings,
+            lambda: starting.unready() if starting else ["what is needed is being fetched"],
+            stack,
+            meanwhile,
+        )
+        if listener is not None:
+            instance.tell(listener.url)
+        settings = shown = await choose(settings)
+        for trouble in await asyncio.to_thread(check_start, settings):
+            terminal.error(trouble.message, trouble.remedy)
+        await keep(settings)
+        starting = Starting(settings, terminal)
+        await in_background(meanwhile, manager.keep_alive(starting.unready))
+        engine = await starting.engine(stack, stop)
+        if engine is None:
+            return
+        jobs = ReindexJobs(engine.reindexer)
+        stack.push_async_callback(jobs.close)
+        specs = {spec.name: spec for spec in collection_specs(settings)}
+        indexes = IndexWatch(specs, lambda name: engine.library.view(specs[name], LOCAL))
+        discord_roster, telegram_roster = Live.rosters(settings)
+        live = Live(
+            limits=engine.limits,
+            search=engine.search,
+            defaults=OperatorDefaults(settings.search.results, cooldowns(settings)),
+            discord=discord_roster,
+            telegram=telegram_roster,
+            configure_logs=configure_logs,
+            change_operators=engine.grants.change_operators,
+        )
+        reloading = Reloading(settings, live, read=lambda: read(shown), terminal=terminal)
+        claims = Claims()
+        chat = _chat_parts(engine, jobs, live, claims, terminal)
+        platforms = platforms_of(engine, chat, terminal)
+        disk = DiskWatch(settings.data_dir)
+
+        def unready() -> list[str]:
+            apart = [reason for reason in (p.unready() for p in platforms) if reason]
+            return [*engine.unready(), *disk.troubles(), *indexes.troubles(), *apart]
+
+        for platform in platforms:
+            platform.start()
+            stack.push_async_callback(platform.stop)
+        if listener is not None:
+            await asyncio.to_thread(engine.thumbnails.open)
+            web = _web_adapter(engine, chat, unready, live.defaults, listener)
+            await web.start()
+            stack.push_async_callback(web.stop)
+            terminal.note(f"Web chat: {web.url}")
+        await stack.enter_async_context(answering_commands(engine))
+        observer = Observer(
+            Observed(
+                connections=platforms,
+                readiness=unready,
+                batcher=lambda: engine.embedder.health,
+                decoders=engine.decoder.stats,
+                reindexing=jobs.running,
+                collections=lambda: engine.library.status(LOCAL),
+                sizes=engine.index_sizes,
+                reindexed=engine.reindexed,
+            ),
+            engine.metrics,
+        )
+        await meanwhile.aclose()
+        tell_who_is_let_in(engine, claims, terminal, on_terminal=sys.stderr.isatty())
+        async with AsyncExitStack() as background:
+            for work in (
+                disk.watch(),
+                observer.observe(),
+                manager.keep_alive(unready),
+                keep_sweeping(engine.contributions),
+                keep_looks(engine.looks, engine.thumbnails),
+                keep_fresh(engine.community_settings),
+                keep_fresh(engine.grants),
+                reloading.serve(hung_up),
+                indexes.watch(),
+                index_all(engine, jobs, terminal, indexes),
+                *watches(engine, jobs),
+            ):
+                await in_background(background, work)
+            settle()
+            manager.ready()
+            await stop.wait()
+            terminal.note("Stopping.")
+            manager.stopping()
+
+
+def settle() -> None:
+    """Let the garbage collector look neither at what stays for good nor at what goes by itself.
+
+    A full collection walks all objects and lets nobody else run meanwhile: with a model and
+    its libraries loaded, 0.25 s in which every answer waits
+    (https://docs.python.org/3/library/gc.html#gc.freeze). And Python's own threshold is reached
+    with every dozen requests of many callers: what it finds are those that are under way.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_MADE_BETWEEN_COLLECTIONS)
+
+
+async def _waiting_room(
+    settings: Settings, unready: Readiness, stack: AsyncExitStack, meanwhile: AsyncExitStack
+) -> Listener | None:
+    """The web chat's address, answered while the engine starts; None without a web chat."""
+    if not settings.web.enabled:
+        return None
+    listener = await Listener.open(settings.web.host, settings.web.port)
+    stack.callback(listener.close)
+    room = WaitingRoom(listener, unready)
+    await room.start()
+    meanwhile.push_async_callback(room.stop)
+    return listener
+
+
+def _chat_parts(
+    engine: Engine, jobs: ReindexJobs, live: Live, claims: Claims, terminal: Terminal
+) -> ChatParts:
+    settings = engine.settings
+    thumbnails = Thumbnails(engine.decoder, store=engine.thumbnails)
+    sheets = Sheets(engine.library, engine.decoder, thumbnails)
+    failures = Failures(engine.metrics, told=terminal.called.told_to_others)
+    languages = Languages()
+    telegram = telegram_memory(settings)
+    texts = TextMemory(engine.clock)
+    admission = Admission(engine.limits, engine.community_settings)
+    commands = Commands(
+        CommandParts(
+            search=engine.search,
+            library=engine.library,
+            contributions=engine.contributions,
+            moderation=engine.moderation,
+            settings=engine.community_settings,
+            labels=engine.labels,
+            grants=engine.grants,
+            claims=claims,
+            jobs=jobs,
+            reindex_cooldown_s=settings.index.reindex_cooldown_s,
+            admission=admission,
+            counters=engine.metrics,
+            tracer=engine.tracer,
+            failures=failures,
+            presenters=languages.presenter,
+            codec=ActionCodec(texts),
+            sheets=sheets,
+            model=engine.model_card,
+            memories=(texts, telegram) if telegram is not None else (texts,),
+            defaults=live.defaults,
+        )
+    )
+    return ChatParts(
+        commands=commands,
+        admission=admission,
+        thumbnails=thumbnails,
+        sheets=sheets,
+        failures=failures,
+        presenters=languages.presenter,
+        languages=tuple(languages.all),
+        telegram=telegram,
+        discord_roster=live.discord,
+        telegram_roster=live.telegram,
+    )
+
+
+def _web_adapter(
+    engine: Engine,
+    chat: ChatParts,
+    readiness: Readiness,
+    defaults: OperatorDefaults,
+    listener: Listener,
+) -> WebAdapter:
+    settings = engine.settings
+    token = settings.web.token
+    return WebAdapter(
+        WebParts(
+            commands=chat.commands,
+            search=engine.search,
+            library=engine.library,
+            browser=Browser(engine.library, engine.looks, engine.labels),
+            thumbnails=chat.thumbnails,
+            admission=chat.admission,
+            counters=engine.metrics,
+            failures=chat.failures,
+            presenters=chat.presenters,
+            readiness=readiness,
+            clock=engine.clock,
+            defaults=defaults,
+            tracer=engine.tracer,
+            details=lambda: serving_details(engine.decoder.isolation),
+        ),
+        WebOptions(
+            host=settings.web.host,
+            port=settings.web.port,
+            token=token.get_secret_value() if token else None,
+            max_bytes=settings.pictures.max_bytes,
+            session_file=settings.data_dir / "web-session-key",
+        ),
+        listener=listener,
+    )

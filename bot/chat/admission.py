@@ -1,0 +1,80 @@
+"""Who may ask how much: the operator's quotas, with the pauses that a community chose."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from core.domain.errors import AskedTooSoon
+from core.domain.ports import CommunitySettingsStore
+from core.domain.rate_limits import Kind, Limits
+
+LONGEST_WAIT_S = 10.0
+"""A second question waits for a pause up to so long; after a longer one people have gone on."""
+
+
+class Admission:
+    """Asks the quotas.
+
+    A question that comes within the pause after the last one waits for the pause to end; a
+    third one is refused meanwhile. ``settings`` are those of the communities.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        settings: CommunitySettingsStore,
+        *,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._limits = limits
+        self._settings = settings
+        self._sleep = sleep
+        self._waiting: set[str] = set()
+
+    async def admit(
+        self,
+        requester: str,
+        kind: Kind,
+        *,
+        community: str,
+        admin: bool = False,
+        unasked: bool = False,
+        address: str = "",
+    ) -> None:
+        """Count one request. Raises TooManyRequests, or CommunityQuotaUsed of its kind.
+
+        ``admin`` opens the larger quota of administrators where the adapter knows of the
+        right. Telegram is only asked who administers a chat where the command needs it, so
+        an administrator's finds there count like everybody's. ``address``: see
+        :meth:`core.domain.rate_limits.Limits.admit`.
+        """
+        chosen = self._settings.of(community)
+        pauses: dict[Kind, float] = {}
+        if chosen.text_cooldown_s is not None:
+            pauses["text"] = chosen.text_cooldown_s
+        if chosen.picture_cooldown_s is not None:
+            pauses["picture"] = chosen.picture_cooldown_s
+
+        def count() -> None:
+            self._limits.admit(
+                requester,
+                kind,
+                community=community,
+                admin=admin,
+                unasked=unasked,
+                cooldown_s=pauses,
+                address=address,
+            )
+
+        try:
+            count()
+        except AskedTooSoon as soon:
+            if unasked or requester in self._waiting or soon.retry_after > LONGEST_WAIT_S:
+                raise
+            self._waiting.add(requester)
+            try:
+                await self._sleep(soon.retry_after)
+                count()
+            finally:
+                self._waiting.discard(requester)

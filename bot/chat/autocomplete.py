@@ -1,0 +1,95 @@
+"""What people are offered to choose from: only what their community may see."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from bot.chat.examples import examples_of
+from bot.chat.presenters.search import Presenter
+from bot.protocol.requests import Request
+from core.domain.errors import BeingIndexed, EmptyCollection, NotFound, SourceError, TangerineError
+from core.domain.ports import Library, Moderation, Snapshot
+from core.search.service import Search
+
+MOST = 25
+"""Choices of one menu: what Discord takes."""
+
+LONGEST = 100
+"""Characters of one choice: what Discord takes."""
+
+
+class Choices:
+    """Completes names of collections, labels and criteria, and captions to ids of pictures."""
+
+    def __init__(self, library: Library, search: Search, moderation: Moderation) -> None:
+        self._library = library
+        self._search = search
+        self._moderation = moderation
+
+    def collections(self, request: Request, start: str) -> tuple[str, ...]:
+        """Names of collections that begin with ``start``."""
+        names = self._library.visible(request.community)
+        return tuple(n for n in names if n.lower().startswith(start.lower()))[:MOST]
+
+    async def labels(self, request: Request, start: str, collection: str) -> tuple[str, ...]:
+        """Labels with ``start`` in them, of a collection or, where it is empty, the default one."""
+        try:
+            known = await self._search.labels(
+                community=request.viewer, collection=collection or None
+            )
+        except TangerineError:
+            return ()  # nobody is told here what is not there, or not for them
+        return _with(start, known)
+
+    async def criteria(self, request: Request, start: str) -> tuple[str, ...]:
+        """The community's criteria with ``start`` in them, then ``start`` itself as a new one."""
+        known = [each.text for each in await self._moderation.criteria(request.community)]
+        typed = " ".join(start.split())
+        found = _with(start, known)
+        if typed and typed.casefold() not in (each.casefold() for each in known):
+            found = (*found[: MOST - 1], typed)
+        return found
+
+    async def pictures(
+        self, request: Request, start: str, presenter: Presenter
+    ) -> Sequence[tuple[str, str]]:
+        """Labels and ids of pictures whose caption contains ``start``, the newest first."""
+        found: list[tuple[str, str]] = []
+        for name in self._library.visible(request.community):
+            try:
+                snapshot = await self._library.open(name, request.community)
+            except TangerineError:
+                continue  # nothing indexed yet, or by another model: the others may do
+            matching = self._matching(snapshot, start.casefold().strip(), presenter)
+            found += await asyncio.to_thread(list, islice(matching, MOST))
+            if len(found) >= MOST:
+                break
+        return tuple(found[:MOST])
+
+    async def examples(self, request: Request, presenter: Presenter) -> Sequence[str]:
+        """Three questions that the community's default collection can answer."""
+        try:
+            snapshot = await self._library.open(None, request.community)
+        except (EmptyCollection, BeingIndexed, NotFound, SourceError):
+            return presenter.words.generic_examples()
+        found = examples_of([text for text, _ in snapshot.captions])
+        return found or presenter.words.generic_examples()
+
+    @staticmethod
+    def _matching(
+        snapshot: Snapshot, start: str, presenter: Presenter
+    ) -> Iterator[tuple[str, str]]:
+        # The last rows are the pictures that came last.
+        for picture in reversed(snapshot.pictures):
+            caption = presenter.words.caption(picture.caption, picture.path)
+            if start in caption.casefold() or picture.id.startswith(start):
+                room = LONGEST - len(picture.id) - 3
+                short = caption if len(caption) <= room else f"{caption[: room - 1]}…"
+                yield f"{short} · {picture.id}", picture.id
+
+
+def _with(start: str, names: Iterable[str]) -> tuple[str, ...]:
+    wanted = start.casefold().strip()
+    return tuple(islice((name for name in names if wanted in name.casefold()), MOST))

@@ -1,0 +1,371 @@
+"""Neutral requests in, neutral replies out: what every chat platform can do, in one place."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+
+from bot.chat.actions import QUOTA, WHO, Action, Kind, Who
+from bot.chat.autocomplete import Choices
+from bot.chat.community import CommunityRules
+from bot.chat.handlers.access import EVERYWHERE, Access
+from bot.chat.handlers.contribute import Contributing
+from bot.chat.handlers.map import Maps
+from bot.chat.handlers.moderate import Moderating
+from bot.chat.handlers.privacy import Privacy
+from bot.chat.handlers.reindex import Indexing
+from bot.chat.handlers.search import Searching, by_photo
+from bot.chat.parser import Invocation, parse
+from bot.chat.parts import CommandParts
+from bot.chat.presenters.search import Presenter, keep_private
+from bot.observability.tracing import begin_request
+from bot.protocol.definitions import CommandDefinition
+from bot.protocol.replies import Reply
+from bot.protocol.requests import Request
+from core.domain.errors import (
+    BeingIndexed,
+    CommunityUnknown,
+    Forbidden,
+    NoPicture,
+    OperatorOnly,
+    TangerineError,
+)
+from core.domain.ports import Contributions
+from core.domain.rate_limits import Kind as Asked
+from core.domain.types import Progress
+from core.search.map import CollectionMap, Mapper
+from core.search.moderation import is_person
+from core.search.topics import Topics
+
+
+class Commands:
+    """Answers requests. Nothing that goes wrong leaves :meth:`handle` or :meth:`act`.
+
+    An error becomes a reply with ``error`` set, an unexpected one with the short id under
+    which the log has it. Only cancellation passes through: the asker has left.
+    """
+
+    def __init__(self, parts: CommandParts) -> None:
+        self._parts = parts
+        self._rules = CommunityRules(parts.settings, parts.defaults, parts.codec)
+        self._searching = Searching(
+            parts.search, parts.library, parts.codec, parts.sheets, self._rules
+        )
+        self._maps = Maps(Mapper(parts.library, parts.search), parts.sheets)
+        self._moderating = Moderating(parts.moderation, parts.admission, parts.codec, parts.sheets)
+        self._contributing = Contributing(
+            parts.contributions,
+            moderating=self._moderating,
+            search=parts.search,
+            library=parts.library,
+            admission=parts.admission,
+            counters=parts.counters,
+            codec=parts.codec,
+            now=parts.now,
+        )
+        self._privacy = Privacy(parts.contributions, parts.memories, parts.admission)
+        self._indexing = Indexing(
+            parts.jobs, parts.library, cooldown_s=parts.reindex_cooldown_s, now=parts.now
+        )
+        self._topics = Topics(parts.library, parts.search, parts.labels)
+        self._access = Access(parts.library, parts.grants, parts.claims, parts.now)
+        self._choices = Choices(parts.library, parts.search, parts.moderation)
+        self._calls: Mapping[str, Callable[[Invocation, Request, Presenter], Awaitable[Reply]]] = {
+            "find": self._searching.asked,
+            "similar": self._searching.asked,
+            "describe": self._searching.describe,
+            "classify": self._searching.classify,
+            "map": self._maps.asked,
+            "add": self._add,
+            "remove": self._remove,
+            "reindex": self._reindex,
+            "status": self._status,
+            "settings": self._rules.settings,
+            "moderation": self._moderating.asked,
+            "allow": self._access.allow,
+            "claim": self._access.claim,
+            "privacy": self._tell_privacy,
+            "help": self._help,
+        }
+        self._acts: Mapping[Kind, Callable[[Action, Request, Presenter], Awaitable[Reply]]] = {
+            "find": self._searching.page,
+            "similar": self._searching.page,
+            "more_like": self._searching.page,
+            "add": self._contributing.add,
+            "remove": self._contributing.removed,
+            "restore": self._contributing.restored,
+            "withdraw": self._contributing.withdrawn,
+            "change": self._rules.change,
+            "review": self._moderating.review,
+            "approve": self._moderating.decide,
+            "hide": self._moderating.decide,
+            "reconsider": self._moderating.decide,
+        }
+
+    @property
+    def contributions(self) -> Contributions:
+        """Where adapters tell that the bot joined or left a community, or that one moved."""
+        return self._parts.contributions
+
+    async def handle(self, request: Request) -> Reply:
+        """Answer a message or a slash command; a photo that nobody asked about maybe not.
+
+        The reply has no parts where there is nothing to say.
+        """
+        if request.unasked:
+            return await self._offer(request)
+        if self._access.keeps_quiet(request):
+            return Reply()
+        return await self._guard(request, self._handle)
+
+    async def act(self, action: str, request: Request) -> Reply:
+        """Answer a press of a button that carries ``action``.
+
+        The action's rights are those of the request's community and requester, whoever
+        was shown the button.
+        """
+
+        async def pressed(request: Request, presenter: Presenter) -> Reply:
+            self._parts.counters.request(request.platform, "button")
+            self._access.check(request)
+            decoded = self._parts.codec.decode(action, request.community)
+            kind = QUOTA.get(decoded.kind)
+            if kind is not None:
+                await self._admit(request, kind)
+            with self._parts.tracer.span(f"button {decoded.kind}"):
+                return await self._acts[decoded.kind](decoded, request, presenter)
+
+        return await self._guard(request, pressed)
+
+    def who(self, action: str, request: Request) -> Who:
+        """Who may press a button with this action; never raises, "all" where it is unreadable.
+
+        Adapters for which rights cost a question ask it only where they matter. The right
+        itself is checked by :meth:`act`.
+        """
+        try:
+            decoded = self._parts.codec.decode(action, request.community)
+        except TangerineError:
+            return "all"
+        return WHO.get(decoded.kind, "all")
+
+    def answers_photos(self, request: Request) -> bool:
+        """Whether every photo is to be answered in the request's channel. From memory."""
+        return self._rules.answers_photos(request)
+
+    async def follow(self, job: str, request: Request) -> AsyncIterator[Reply]:
+        """The replies to draw over the first one while a job goes on; the last is its end."""
+        presenter = self._parts.presenters(request.locale)
+        async for reply in self._indexing.follow(job, request, presenter):
+            yield reply
+        yield await self.progress(job, request)
+
+    async def progress(self, job: str, request: Request) -> Reply:
+        """How far a job is now, or how it ended; for adapters that ask from time to time."""
+
+        async def current(request: Request, presenter: Presenter) -> Reply:
+            return self._indexing.progress(job, request, presenter)
+
+        return await self._guard(request, current)
+
+    def running(self, request: Request) -> dict[str, Progress]:
+        """The reindexes under way in collections that this community may search."""
+        return self._indexing.running(request)
+
+    def collections(self, request: Request, start: str = "") -> tuple[str, ...]:
+        """Names to choose from that begin with ``start``: 25 at most, Discord's bound."""
+        return self._choices.collections(request, start)
+
+    async def labels(
+        self, request: Request, start: str = "", collection: str = ""
+    ) -> tuple[str, ...]:
+        """Labels of a collection, or of the default one, with ``start`` in them: 25 at most."""
+        return await self._choices.labels(request, start, collection)
+
+    async def criteria(self, request: Request, start: str = "") -> tuple[str, ...]:
+        """The community's criteria with ``start`` in them: 25 at most.
+
+        Empty for whoever may not moderate. Raises CatalogueError.
+        """
+        if not (request.is_admin and self._access.is_open(request)):
+            return ()
+        return await self._choices.criteria(request, start)
+
+    async def pictures(self, request: Request, start: str = "") -> Sequence[tuple[str, str]]:
+        """Labels and ids of pictures whose caption contains ``start``: 25 at most.
+
+        Empty for whoever may not remove pictures, which is what ids are for.
+        """
+        if not request.is_admin:
+            return ()
+        presenter = self._parts.presenters(request.locale)
+        return await self._choices.pictures(request, start, presenter)
+
+    async def map_points(
+        self, request: Request, *, collection: str, groups: int, text: str
+    ) -> CollectionMap:
+        """The map for a page that draws it itself. Raises TangerineError."""
+        self._parts.counters.request(request.platform, "map")
+        self._access.check(request)
+        await self._admit(request, "text")
+        return await self._maps.points(request, collection=collection, groups=groups, text=text)
+
+    def like(self, picture_id: str, request: Request) -> str:
+        """The action that :meth:`act` answers with pictures like this one."""
+        count = self._rules.count(request.community)
+        action = Action("more_like", text=picture_id, count=count)
+        return self._parts.codec.encode(action, request.community, request.requester)
+
+    async def examples(self, request: Request) -> Sequence[str]:
+        """Three questions that this community's default collection can answer."""
+        return await self._choices.examples(request, self._parts.presenters(request.locale))
+
+    async def topics(self, request: Request, *, patience_s: float = 2.0) -> Sequence[str]:
+        """What this community's default collection is about, as :mod:`core.search.topics` has it.
+
+        Empty where that is not known within ``patience_s`` seconds; then whoever asks again
+        may have it. Never raises.
+        """
+        topics = self._topics.of(community=request.viewer)
+        try:
+            async with asyncio.timeout(patience_s):
+                return await topics
+        except (TangerineError, TimeoutError):
+            return ()
+
+    async def _guard(
+        self, request: Request, answer: Callable[[Request, Presenter], Awaitable[Reply]]
+    ) -> Reply:
+        begin_request(request.platform)
+        started = time.perf_counter()
+        presenter = self._parts.presenters(request.locale)
+        with self._parts.tracer.span("answer", platform=request.platform) as span:
+            try:
+                return await answer(request, presenter)
+            except BeingIndexed as begun:
+                # Nothing went wrong: it is only too early. Whoever asked nothing is told nothing.
+                return Reply() if request.unasked else presenter.being_indexed(begun.total)
+            except Exception as error:  # noqa: BLE001 - every failure becomes a reply, here only
+                asked = (request.text, *(str(value) for value in request.options.values()))
+                info = self._parts.failures.explain(
+                    error, presenter.words, asked=asked, platform=request.platform
+                )
+                span.failed(info.code)
+                if isinstance(error, CommunityUnknown):
+                    return presenter.access.unknown(info, error.community)
+                return presenter.failed(info)
+            finally:
+                self._parts.counters.answered(request.platform, time.perf_counter() - started)
+
+    async def _offer(self, request: Request) -> Reply:
+        async def answer(request: Request, presenter: Presenter) -> Reply:
+            if not (request.asked_pictures and self.answers_photos(request)):
+                return Reply()
+            self._access.check(request)
+            self._parts.counters.request(request.platform, "photo")
+            await self._admit(request, "picture")
+            return await self._searching.photo(request, presenter)
+
+        reply = await self._guard(request, answer)
+        # Nobody asked, so nobody is told what went wrong; counters and the log are.
+        return Reply() if reply.error is not None else reply
+
+    async def _handle(self, request: Request, presenter: Presenter) -> Reply:
+        invocation = parse(request)
+        command = invocation.command
+        self._parts.counters.request(request.platform, command.name)
+        if command.name not in EVERYWHERE:
+            self._access.check(request)
+        _check_right(command, request)
+        if command.needs_picture and not request.asked_pictures:
+            raise NoPicture(
+                f"/{command.name} needs a picture.",
+                remedy="Attach one, or reply to a message that has one.",
+            )
+        quota = "picture" if by_photo(invocation, request) else command.quota
+        if quota is not None:
+            await self._admit(request, quota)
+        with self._parts.tracer.span(f"/{command.name}"):
+            reply = await self._calls[command.name](invocation, request, presenter)
+        return keep_private(reply) if command.private or invocation.flag("private") else reply
+
+    async def _admit(self, request: Request, kind: Asked) -> None:
+        await self._parts.admission.admit(
+            request.requester,
+            kind,
+            community=request.community,
+            admin=request.is_admin,
+            unasked=request.unasked,
+            address=request.address,
+        )
+
+    async def _add(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
+        action = Action(
+            "add", text=invocation.text("caption"), collection=invocation.text("collection")
+        )
+        return await self._contributing.add(action, request, presenter)
+
+    async def _remove(
+        self, invocation: Invocation, request: Request, presenter: Presenter
+    ) -> Reply:
+        count = self._rules.count(request.community)
+        meant = invocation.text("id")
+        return await self._contributing.remove(meant, request, presenter, count=count)
+
+    async def _reindex(
+        self, invocation: Invocation, request: Request, presenter: Presenter
+    ) -> Reply:
+        return self._indexing.start(invocation, request, presenter)
+
+    async def _status(
+        self, invocation: Invocation, request: Request, presenter: Presenter
+    ) -> Reply:
+        del invocation
+        library = self._parts.library
+        collections = [
+            each
+            for each in await library.status(request.community)
+            if request.operates or library.shares(each.name, request.community)
+        ]
+        if not collections:
+            raise OperatorOnly(
+                "This collection is open to everybody; only the operator sees its state.",
+                remedy="/settings shows what you decide here.",
+            )
+        return presenter.status(self._parts.model(), collections)
+
+    async def _tell_privacy(
+        self, invocation: Invocation, request: Request, presenter: Presenter
+    ) -> Reply:
+        tell = {"export": self._privacy.export, "delete": self._privacy.delete}
+        return await tell.get(invocation.text("action"), self._privacy.info)(request, presenter)
+
+    async def _help(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
+        del invocation
+        examples = await self.examples(request)
+        # Whoever runs the bot needs it for the settings; in a group it is nobody's business.
+        own_id = request.requester.partition(":")[2] if is_person(request.community) else ""
+        return presenter.help(
+            examples,
+            is_admin=request.is_admin,
+            may_add=request.may_add,
+            fields=request.command is not None,
+            is_operator=request.is_operator,
+            own_id=own_id,
+        )
+
+
+def _check_right(command: CommandDefinition, request: Request) -> None:
+    if command.is_for(
+        is_admin=request.is_admin, may_add=request.may_add, is_operator=request.operates
+    ):
+        return
+    if command.who == "operator":
+        raise OperatorOnly(
+            f"Only the operator may use /{command.name}.",
+            remedy="The settings name them: discord.admins, telegram.admins.",
+        )
+    if command.who == "adder":
+        raise Forbidden("You may not add pictures here.", remedy="Ask an administrator to.")
+    raise Forbidden(f"Only administrators may use /{command.name} here.", remedy="Ask one of them.")

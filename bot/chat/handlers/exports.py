@@ -1,0 +1,137 @@
+"""Everything that is kept of a person as files to take along. Blocking."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bot.protocol.replies import Document
+from core.domain.types import PersonalData, Upload
+
+MAX_BYTES = 8 * 2**20
+"""Of one file: what Discord takes in any server, and Telegram from any bot."""
+
+MAX_FILES = 10
+"""Of one reply: what Discord takes with one message."""
+
+_DATA = "data.json"
+# What a ZIP says of a file, in both places, with names as short as ours; and of itself.
+_ENTRY_BYTES = 512
+_END_BYTES = 512
+# The earliest time that a ZIP can say.
+_EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
+
+Remembered = Mapping[str, Sequence[Mapping[str, object]]]
+"""What each personal memory keeps, by the memory's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """The files, and how many pictures are in none: unreadable, or too many."""
+
+    documents: tuple[Document, ...]
+    left_out: int
+
+
+class _Volume:
+    """One ZIP file that grows up to :data:`MAX_BYTES`."""
+
+    def __init__(self, *, reserved: int = 0) -> None:
+        self._out = io.BytesIO()
+        self._archive = zipfile.ZipFile(self._out, "w")
+        self._room = MAX_BYTES - _END_BYTES - reserved
+
+    def takes(self, size: int) -> bool:
+        """Whether a picture of so many bytes fits."""
+        return size + _ENTRY_BYTES <= self._room
+
+    def add(self, upload: Upload, picture: bytes) -> None:
+        """Put a picture in as it is: a JPEG does not get smaller."""
+        added = max(datetime.fromtimestamp(upload.added_at, UTC), _EARLIEST)
+        entry = zipfile.ZipInfo(_entry(upload), added.timetuple()[:6])
+        self._archive.writestr(entry, picture)
+        self._room -= len(picture) + _ENTRY_BYTES
+
+    def add_text(self, name: str, text: str) -> None:
+        """Put a text in, into the room that was reserved."""
+        self._archive.writestr(name, text, compress_type=zipfile.ZIP_DEFLATED)
+
+    def close(self) -> bytes:
+        """The file."""
+        self._archive.close()
+        return self._out.getvalue()
+
+
+def export(data: PersonalData, remembered: Remembered) -> Export:
+    """ZIP files of at most 8 MiB, ten at most: ``data.json`` and every picture.
+
+    A picture that is gone, that moderation holds, or for which there is no room, is left out;
+    ``data.json`` in the first file lists it with ``"file": null``.
+    """
+    all_ids = {upload.picture.id for upload in data.uploads}
+    # Without the files that turn out to be missing it can only get shorter, or hardly longer.
+    longest = len(_deflated(_text(data, remembered, all_ids))) + _ENTRY_BYTES
+    volumes = [_Volume(reserved=longest + _ENTRY_BYTES)]
+    there: set[str] = set()
+    for upload in data.uploads:
+        if upload.held:
+            continue
+        try:
+            picture = upload.file.read_bytes()
+        except OSError:
+            continue
+        if not volumes[-1].takes(len(picture)):
+            fresh = _Volume()
+            if not fresh.takes(len(picture)):
+                continue
+            if len(volumes) == MAX_FILES:
+                break
+            volumes.append(fresh)
+        volumes[-1].add(upload, picture)
+        there.add(upload.picture.id)
+    volumes[0].add_text(_DATA, _text(data, remembered, there))
+    documents = tuple(
+        Document(_name(number, len(volumes)), volume.close(), "application/zip")
+        for number, volume in enumerate(volumes, start=1)
+    )
+    return Export(documents, len(all_ids) - len(there))
+
+
+def _text(data: PersonalData, remembered: Remembered, there: AbstractSet[str]) -> str:
+    described = {
+        "person": data.requester,
+        "uploads": [
+            {
+                "id": upload.picture.id,
+                "collection": upload.picture.collection,
+                "community": upload.community,
+                "caption": upload.picture.caption,
+                "added_at": datetime.fromtimestamp(upload.added_at, UTC).isoformat(),
+                "file": _entry(upload) if upload.picture.id in there else None,
+            }
+            for upload in data.uploads
+        ],
+        "pictures_removed": data.removals,
+        "remembered": remembered,
+    }
+    return json.dumps(described, ensure_ascii=False, indent=1)
+
+
+def _deflated(text: str) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(_DATA, text, compress_type=zipfile.ZIP_DEFLATED)
+    return out.getvalue()
+
+
+def _entry(upload: Upload) -> str:
+    return f"pictures/{upload.picture.id}{upload.file.suffix}"
+
+
+def _name(number: int, count: int) -> str:
+    return "tangerine-data.zip" if count == 1 else f"tangerine-data-{number}-of-{count}.zip"

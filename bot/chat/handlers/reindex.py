@@ -1,0 +1,107 @@
+"""Reindexes as chats see them: started, followed, told how they ended."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import AsyncIterator, Callable
+
+from bot.chat.parser import Invocation
+from bot.chat.presenters.search import Presenter
+from bot.protocol.replies import Reply
+from bot.protocol.requests import Request
+from core.domain.errors import NotFound, OperatorOnly, ReindexRunning, TooManyRequests
+from core.domain.ports import Library
+from core.domain.types import Progress
+from index.indexing.jobs import Job, ReindexJobs
+
+
+class Indexing:
+    """Jobs of the collections that a community may search; those of others do not exist.
+
+    Where a collection is open to everybody, they are for the operator and for those who share
+    it. ``cooldown_s``: between two that chats ask for; ``now`` gives seconds.
+    """
+
+    def __init__(
+        self,
+        jobs: ReindexJobs,
+        library: Library,
+        *,
+        cooldown_s: float = 0.0,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._jobs = jobs
+        self._library = library
+        self._cooldown_s = cooldown_s
+        self._now = now
+        self._asked: dict[str, float] = {}
+
+    def start(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
+        """Begin a reindex, or say how far the one under way has come.
+
+        Raises NotFound, OperatorOnly, TooManyRequests.
+        """
+        visible = self._library.visible(request.community)
+        collection = invocation.text("collection") or next(iter(visible), "")
+        if collection not in visible:
+            raise NotFound("There is no such collection here.", remedy="See /status for names.")
+        if not self._administers(collection, request):
+            raise OperatorOnly(
+                "This collection is open to everybody; only the operator reindexes it.",
+                remedy="What you add here is found at once.",
+            )
+        under_way = self._jobs.running().get(collection)
+        if under_way is not None:
+            own = self._jobs.of(collection)
+            return presenter.already_running(collection, under_way, job=own.id if own else None)
+        if not request.operates:
+            self._pause(collection)
+        job = self._jobs.start(collection, full=invocation.flag("full"))
+        return presenter.progress(collection, job.progress, job=job.id)
+
+    async def follow(
+        self, job_id: str, request: Request, presenter: Presenter
+    ) -> AsyncIterator[Reply]:
+        """How far a job is, whenever that has changed, until it is done."""
+        job = self._job(job_id, request)
+        if job is not None:
+            async for progress in self._jobs.follow(job):
+                yield presenter.progress(job.collection, progress, job=job_id)
+
+    def progress(self, job_id: str, request: Request, presenter: Presenter) -> Reply:
+        """How far a job is now, or how it ended. Raises what it raised, and NotFound."""
+        job = self._job(job_id, request)
+        if job is None:
+            raise NotFound("That job is over.", remedy="See /status for the result.")
+        if job.running:
+            return presenter.progress(job.collection, job.progress, job=job_id)
+        if job.task.cancelled():
+            raise ReindexRunning("The reindex was stopped.", remedy="Start it again later.")
+        return presenter.indexed(job.task.result())
+
+    def running(self, request: Request) -> dict[str, Progress]:
+        """The reindexes under way."""
+        visible = set(self._library.visible(request.community))
+        return {name: p for name, p in self._jobs.running().items() if name in visible}
+
+    def _job(self, job_id: str, request: Request) -> Job | None:
+        job = self._jobs.get(job_id)
+        if job is None or job.collection not in self._library.visible(request.community):
+            return None
+        return job if self._administers(job.collection, request) else None
+
+    def _administers(self, collection: str, request: Request) -> bool:
+        return request.operates or self._library.shares(collection, request.community)
+
+    def _pause(self, collection: str) -> None:
+        """Count a reindex. Raises TooManyRequests too soon after the last one."""
+        now = self._now()
+        left = self._asked.get(collection, -math.inf) + self._cooldown_s - now
+        if left > 0:
+            raise TooManyRequests(
+                f"{collection!r} was reindexed a moment ago.",
+                remedy=f"Try again in {math.ceil(left / 60)} minutes.",
+                retry_after=left,
+            )
+        self._asked[collection] = now

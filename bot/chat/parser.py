@@ -1,0 +1,194 @@
+"""From what was written to a command with checked options."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.protocol.definitions import COMMANDS, CommandDefinition, Option, find_command
+from bot.protocol.requests import Request
+from core.domain.errors import BadCount, BadSetting, InvalidRequest
+
+OptionValue = str | int | bool | tuple[str, ...]
+
+_COMMAND = re.compile(r"/(\w+)(?:@\w+)?(?=\s|$)")
+# Phones turn two hyphens into one long dash.
+_OPTION = re.compile(
+    r"(?:(?<=\s)|^)(?:(--|—|–)(?=\w)([\w-]+)|-k)(?:=|\s|$)"  # noqa: RUF001 - long dashes
+)
+# Where no option takes the remaining words, two hyphens may be left out.
+_BARE = re.compile(r"(?<!\S)\w+(?=[\s=])")
+_LABELS = re.compile(r"[,;\n]")
+_SHORT = {"k": "count"}
+_QUOTES = {'"': '"', "'": "'", "“": "”", "„": "“", "«": "»"}
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """A command and its options, by name; an option that was not given is missing."""
+
+    command: CommandDefinition
+    options: Mapping[str, OptionValue]
+
+    def text(self, name: str) -> str:
+        """A text option, empty where it was not given."""
+        value = self.options.get(name, "")
+        return value if isinstance(value, str) else ""
+
+    def flag(self, name: str) -> bool:
+        """Whether a flag was given."""
+        return self.options.get(name) is True
+
+    def count(self, default: int) -> int:
+        """The number of results asked for."""
+        value = self.options.get("count", default)
+        return value if isinstance(value, int) else default
+
+    def number(self, name: str) -> int | None:
+        """A whole number, None where it was not given."""
+        value = self.options.get(name)
+        return value if isinstance(value, int) else None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels asked for."""
+        value = self.options.get("labels", ())
+        return value if isinstance(value, tuple) else ()
+
+
+def parse(request: Request) -> Invocation:
+    """The command of a request. Raises InvalidRequest and BadCount.
+
+    Without a command, a picture is a similar (mixed with the text, where there is one), a
+    text alone a find, and nothing at all a help.
+    """
+    if request.command is not None:
+        return _typed(request.command, request.options)
+    text = _sound(request.text).strip()
+    match = _COMMAND.match(text)
+    if match is None:
+        # A slash that starts no word is part of the question: "/ or \\".
+        name = "similar" if request.asked_pictures else "find" if text else "help"
+        return _written(_known(name), text)
+    return _written(_known(match[1]), text[match.end() :])
+
+
+def _known(name: str) -> CommandDefinition:
+    command = find_command(name)
+    if command is None:
+        names = ", ".join(f"/{c.name}" for c in COMMANDS)
+        raise InvalidRequest(f"There is no command /{name[:32]}.", remedy=f"There are: {names}.")
+    return command
+
+
+def _typed(name: str, options: Mapping[str, str | int | bool]) -> Invocation:
+    command = _known(name)
+    values: dict[str, OptionValue] = {}
+    for key, value in options.items():
+        option = _option(command, key)
+        if option.kind == "flag":
+            values[key] = bool(value)
+        else:
+            values[key] = _value(option, _sound(str(value)))
+    return Invocation(command, values)
+
+
+def _sound(text: str) -> str:
+    # JSON can smuggle in half a surrogate pair, which no UTF-8 can say again.
+    return text.encode(errors="replace").decode()
+
+
+def _written(command: CommandDefinition, text: str) -> Invocation:
+    if command.rest is None and not command.takes_picture:
+        text = _BARE.sub(lambda word: _marked(command, word[0]), text)
+    marks = [mark for mark in _OPTION.finditer(text) if _is_option(command, mark)]
+    rest = [text[: marks[0].start()] if marks else text]
+    values: dict[str, OptionValue] = {}
+    for index, mark in enumerate(marks):
+        option = _option(command, mark[2] or "k")
+        end = marks[index + 1].start() if index + 1 < len(marks) else len(text)
+        words = text[mark.end() : end]
+        if option.kind == "flag":
+            values[option.name] = True
+            rest.append(words)
+        elif option.kind in {"count", "number", "choice"}:
+            first, _, following = words.strip().replace("\n", " ").partition(" ")
+            values[option.name] = _value(option, first)
+            rest.append(following)
+        else:
+            words, others = _quoted(words.strip())
+            values[option.name] = _value(option, words)
+            rest.append(others)
+    words = "\n".join(part.strip() for part in rest if part.strip())
+    leading = command.leading
+    if leading is not None and leading.name not in values and words:
+        first, _, words = words.replace("\n", " ").partition(" ")
+        values[leading.name] = _value(leading, first)
+    if command.rest is not None and words:
+        values[command.rest.name] = _value(command.rest, words)
+    return Invocation(command, values)
+
+
+def _marked(command: CommandDefinition, word: str) -> str:
+    option = command.option(word.lower())
+    return word if option is None or option.kind == "flag" else f"--{word}"
+
+
+def _is_option(command: CommandDefinition, mark: re.Match[str]) -> bool:
+    # A long dash before a word may be punctuation; two hyphens never are.
+    return mark[1] in {None, "--"} or command.option(mark[2].lower()) is not None
+
+
+def _quoted(words: str) -> tuple[str, str]:
+    """A value, and what stands behind its closing quotation mark."""
+    closing = _QUOTES.get(words[:1])
+    end = words.find(closing, 1) if closing else -1
+    return (words[1:end], words[end + 1 :]) if end > 0 else (words, "")
+
+
+def _option(command: CommandDefinition, name: str) -> Option:
+    name = name.lower()
+    option = command.option(_SHORT.get(name, name))
+    if option is None or option.kind == "picture":
+        names = [f"--{o.name}" for o in command.options if o.kind != "picture" and not o.rest]
+        raise InvalidRequest(
+            f"/{command.name} has no option --{name[:32]}.",
+            remedy=f"It has: {', '.join(names)}." if names else "It takes none.",
+        )
+    return option
+
+
+def _value(option: Option, text: str) -> OptionValue:
+    text = text.strip()
+    if option.kind == "labels":
+        return tuple(label.strip() for label in _LABELS.split(text) if label.strip())
+    if option.kind == "choice":
+        return _choice(option, text)
+    if option.kind not in {"count", "number"}:
+        return text
+    bounds = f"{option.minimum} to {option.maximum}"
+    is_count = option.kind == "count"
+    if not re.fullmatch(r"[+-]?\d{1,9}", text):
+        kind = BadCount if is_count else BadSetting
+        raise kind(f"“{text[:32]}” is not a number.", remedy=f"Give a number from {bounds}.")
+    number = int(text)
+    if (
+        not (option.minimum or 0)
+        <= number
+        <= (number if option.maximum is None else option.maximum)
+    ):
+        if is_count:
+            raise BadCount(f"{number} results cannot be shown.", remedy=f"Ask for {bounds}.")
+        raise BadSetting(f"{option.name} cannot be {number}.", remedy=f"Give {bounds}.")
+    return number
+
+
+def _choice(option: Option, text: str) -> str:
+    chosen = text.lower()
+    if chosen not in option.choices:
+        choices = ", ".join(option.choices)
+        raise BadSetting(
+            f"{option.name} cannot be “{text[:32]}”.", remedy=f"Choose one of: {choices}."
+        )
+    return chosen

@@ -1,0 +1,1 @@
+"""From a handler's results to a neutral reply, in one language."""

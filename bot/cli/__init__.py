@@ -1,0 +1,1 @@
+"""The command line's signatures, on typer. Heavy imports wait for :mod:`bot.tasks`."""

@@ -1,0 +1,56 @@
+"""The commands that take a collection elsewhere: export and import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bot.cli.options import AsJson, CollectionName, execute
+
+if TYPE_CHECKING:
+    from bot.terminal.console import Terminal
+    from config.settings import Settings
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+
+    @app.command(name="export")
+    def export_(
+        context: typer.Context,
+        folder: Annotated[
+            Path, typer.Argument(metavar="DIR", help="A folder that does not exist yet.")
+        ],
+        collection: CollectionName = None,
+        *,
+        json: AsJson = False,
+    ) -> None:
+        """Copy a collection into a folder: pictures, captions.csv, vectors, uploads, labels."""
+
+        async def work(settings: Settings, terminal: Terminal) -> int:
+            from bot.tasks.collections import export_collection
+
+            return await export_collection(settings, terminal, folder, collection, json=json)
+
+        execute(context, work)
+
+    @app.command(name="import")
+    def import_(
+        context: typer.Context,
+        folder: Annotated[
+            Path, typer.Argument(metavar="DIR", help="A folder that export has made.")
+        ],
+        collection: CollectionName = None,
+        *,
+        json: AsJson = False,
+    ) -> None:
+        """Make an exported folder a collection, without encoding where the model is the same."""
+
+        async def work(settings: Settings, terminal: Terminal) -> int:
+            from bot.tasks.collections import import_collection
+
+            return await import_collection(settings, terminal, folder, collection, json=json)
+
+        execute(context, work)

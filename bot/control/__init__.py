@@ -1,0 +1,1 @@
+"""A command asks the running bot of its data folder, over a Unix socket, for the work."""

@@ -1,0 +1,241 @@
+"""The Discord adapter: puts its parts together, starts them and stops them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import discord
+import structlog
+import yarl
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
+
+from bot.chat.access_list import Roster
+from bot.chat.commands import Commands
+from bot.chat.failures import Failures
+from bot.chat.presenters.search import Presenter
+from bot.discord.answers import AnswerRules, Answers
+from bot.discord.attachments import FetchBounds
+from bot.discord.client import DiscordClient, Handlers
+from bot.discord.delivery import Delivery
+from bot.discord.drawing import Drawer
+from bot.discord.files import Files
+from bot.discord.guilds import Guilds
+from bot.discord.in_flight import Work
+from bot.discord.locales import Locales
+from bot.discord.messages import Messages
+from bot.discord.requests import Named
+from bot.discord.sync import sync_commands
+from bot.discord.targets import DELIVERY_ERRORS
+from bot.rendering.thumbnails import Thumbnails
+from core.domain.errors import SettingsError, TangerineError, Unavailable
+from core.domain.ports import Library, PictureDecoder
+
+# Close codes of the gateway (developers' reference, "Gateway Close Event Codes").
+_BAD_TOKEN = 4004
+_BAD_INTENTS = frozenset({4013, 4014})
+_CLOSE_S = 5.0
+
+_log = structlog.get_logger("bot.discord")
+
+
+@dataclass(frozen=True, slots=True)
+class DiscordParts:
+    """What stands behind the adapter."""
+
+    commands: Commands
+    library: Library
+    thumbnails: Thumbnails
+    decoder: PictureDecoder
+    failures: Failures
+    presenters: Callable[[str], Presenter]
+
+
+@dataclass(frozen=True, slots=True)
+class DiscordOptions:
+    """How to reach Discord, and what to take from it.
+
+    ``state_file`` remembers which commands Discord knows. ``api_url`` (as
+    ``https://discord.com/api/v10``) and ``gateway_url`` (as ``wss://gateway.discord.gg/``)
+    are Discord's own where they are None. ``roster`` names users and roles. ``message_content``
+    asks Discord for all messages, which a bot must be allowed in the developer portal, and
+    without which no photo is answered that nobody asked about. ``max_bytes`` and
+    ``fetch_timeout_s`` bound a posted picture.
+    Further times in seconds: ``connect_timeout_s`` until the first connection stands,
+    ``drain_s`` for answers under way when stopping, ``progress_s`` between two drawings of a
+    progress, since Discord takes five edits in five seconds.
+    """
+
+    token: str = field(repr=False)
+    state_file: Path
+    api_url: str | None = None
+    gateway_url: str | None = None
+    roster: Roster = field(default_factory=Roster)
+    message_content: bool = False
+    max_bytes: int = 10 * 2**20
+    fetch_timeout_s: float = 10.0
+    connect_timeout_s: float = 60.0
+    drain_s: float = 10.0
+    progress_s: float = 2.0
+
+
+class DiscordAdapter:
+    """Answers on Discord between :meth:`start` and :meth:`stop`."""
+
+    def __init__(self, parts: DiscordParts, options: DiscordOptions) -> None:
+        self._parts = parts
+        self._options = options
+        self._addresses = ExitStack()
+        self._work: Work | None = None
+        self._client: DiscordClient | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._ended: str | None = None
+
+    async def start(self) -> None:
+        """Log in and connect; returns once every shard is connected.
+
+        From then on, the library itself reconnects. Raises SettingsError for a wrong token,
+        Unavailable where Discord cannot be reached.
+        """
+        self._ended = None
+        self._client = self._make()
+        self._addresses.enter_context(_addresses(self._options.api_url, self._options.gateway_url))
+        try:
+            async with asyncio.timeout(self._options.connect_timeout_s):
+                await self._connect(self._client)
+        except BaseException as error:
+            await self.stop()
+            explained = _explained(error)
+            if explained is None:
+                raise
+            raise explained from error
+
+    async def stop(self) -> None:
+        """Answer what is under way, then leave. Does nothing where nothing was started."""
+        if self._work is not None:
+            await self._work.close(self._options.drain_s)
+        if self._client is not None:
+            with contextlib.suppress(TimeoutError):
+                # Closing waits for the other side, which may be dead.
+                async with asyncio.timeout(_CLOSE_S):
+                    await self._client.close()
+            await self._client.http.close()
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait({self._running})
+        self._addresses.close()
+        self._work = self._client = self._running = None
+
+    def unready(self) -> str | None:
+        """Why Discord's users get no answer now; None where they do."""
+        if self._ended is not None:
+            return self._ended
+        if self._client is None or not self._client.connected.is_set():
+            return "Discord is not connected"
+        down = self._client.down
+        return f"{down} of {self._client.shard_count} Discord shards are down" if down else None
+
+    def _make(self) -> DiscordClient:
+        options, parts = self._options, self._parts
+        delivery = Delivery(
+            parts.commands,
+            Drawer(Files(parts.library, parts.thumbnails, parts.decoder)),
+            parts.failures,
+            parts.presenters,
+            progress_s=options.progress_s,
+        )
+        self._work = Work(delivery)
+        locales = Locales()
+        rules = AnswerRules(
+            Named(options.roster),
+            FetchBounds(options.max_bytes, options.fetch_timeout_s),
+            reads_all=options.message_content,
+        )
+        handlers = Handlers(
+            Answers(parts.commands, delivery, self._work, locales, rules),
+            Messages(parts.commands, self._work, locales, rules),
+            Guilds(parts.commands.contributions),
+        )
+        return DiscordClient(
+            handlers,
+            parts.presenters,
+            gateway_url=options.gateway_url,
+            reads_all=options.message_content,
+        )
+
+    async def _connect(self, client: DiscordClient) -> None:
+        await client.login(self._options.token)
+        assert client.application_id is not None
+        await sync_commands(client.menu, client.application_id, self._options.state_file)
+        if self._options.api_url and not self._options.gateway_url:
+            # A shard that reconnects must not take our token to another Discord.
+            _, gateway, _ = await client.http.get_bot_gateway()
+            DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway)
+        running = self._running = asyncio.create_task(client.connect())
+        connected = asyncio.create_task(client.connected.wait())
+        try:
+            await asyncio.wait({running, connected}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            connected.cancel()
+        if running.done():
+            await running
+            raise Unavailable("Discord ended the connection.", remedy="Start again in a minute.")
+        running.add_done_callback(self._note_end)
+
+    def _note_end(self, running: asyncio.Task[None]) -> None:
+        if running.cancelled() or self._client is None or self._work is None:
+            return
+        error = running.exception()
+        if error is None:
+            return
+        explained = _explained(error) or error
+        self._ended = f"Discord ended the connection: {explained}"
+        _log.error("connection ended", error=type(error).__name__, reason=str(explained))
+
+
+@contextmanager
+def _addresses(api_url: str | None, gateway_url: str | None) -> Iterator[None]:
+    """Let the library talk to other servers than Discord's own.
+
+    It keeps both addresses as attributes of classes and takes none in any constructor; a
+    shard that reconnects asks the class again. So one process talks to one Discord, and
+    nothing is touched where no address is set.
+    """
+    api, gateway = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
+    if api_url:
+        Route.BASE = api_url.rstrip("/")
+    if gateway_url:
+        DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
+    try:
+        yield
+    finally:
+        Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = api, gateway
+
+
+def _explained(error: BaseException) -> TangerineError | None:
+    """The error in the operator's words, None where it is none of the foreseen."""
+    code = error.code if isinstance(error, discord.ConnectionClosed) else None
+    if isinstance(error, discord.LoginFailure) or code == _BAD_TOKEN:
+        return SettingsError(
+            "Discord does not accept the token.",
+            remedy="Set DISCORD_TOKEN to the token of your bot (developer portal, Bot, Reset "
+            "Token).",
+        )
+    if isinstance(error, discord.PrivilegedIntentsRequired) or code in _BAD_INTENTS:
+        return SettingsError(
+            "Discord refuses the events that the bot asks for.",
+            remedy="Switch on “Message Content Intent” for your bot in the developer portal "
+            "(Bot, Privileged Gateway Intents), or set discord.message_content = false.",
+        )
+    if isinstance(error, (*DELIVERY_ERRORS, TimeoutError)):
+        return Unavailable(
+            f"Discord cannot be reached ({type(error).__name__}).",
+            remedy="Check the network and discordstatus.com, then start again.",
+            retry_after=30.0,
+        )
+    return error if isinstance(error, TangerineError) else None

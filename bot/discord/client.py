@@ -1,0 +1,135 @@
+"""The connection to Discord: which events we ask for and who gets them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+import structlog
+import yarl
+
+from bot.chat.presenters.search import Presenter
+from bot.discord.answers import Answers
+from bot.discord.guilds import Guilds
+from bot.discord.menu import CommandMenu
+from bot.discord.messages import Messages
+from bot.discord.translations import MenuTranslator
+
+_log = structlog.get_logger("bot.discord")
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """Who gets the events."""
+
+    answers: Answers
+    messages: Messages
+    guilds: Guilds
+
+
+class DiscordClient(discord.AutoShardedClient):
+    """discord.py's client with our events; it connects, and reconnects, by itself.
+
+    It asks for no privileged intent but "message content", and for that only where
+    ``reads_all`` is set. Without it Discord still hands over what is written in direct
+    messages and to the bot by name, and the target of a context menu. ``gateway_url`` stands
+    in for the one that Discord's API names.
+    """
+
+    def __init__(
+        self,
+        handlers: Handlers,
+        presenters: Callable[[str], Presenter],
+        *,
+        gateway_url: str | None = None,
+        reads_all: bool = False,
+    ) -> None:
+        # Nobody here talks: what voice would need is not missing.
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
+        intents = discord.Intents.none()
+        intents.guilds = intents.guild_messages = intents.dm_messages = True
+        intents.message_content = reads_all
+        super().__init__(
+            intents=intents,
+            allowed_mentions=discord.AllowedMentions.none(),
+            # Neither messages nor members are kept: each event brings those that it is about.
+            max_messages=None,
+            chunk_guilds_at_startup=False,
+            member_cache_flags=discord.MemberCacheFlags.none(),
+        )
+        self._ours = handlers
+        self._presenters = presenters
+        self._gateway = yarl.URL(gateway_url) if gateway_url else None
+        self._up: set[int] = set()
+        self.connected = asyncio.Event()
+        self.menu = CommandMenu(self, handlers.answers, presenters("en").words)
+
+    async def setup_hook(self) -> None:
+        """Make the menu speak all languages; the library calls this before it connects."""
+        await self.menu.set_translator(MenuTranslator(self._presenters))
+
+    @property
+    def down(self) -> int:
+        """How many shards are not connected."""
+        return max((self.shard_count or 1) - len(self._up), 0)
+
+    async def launch_shard(
+        self, gateway: yarl.URL, shard_id: int, *, initial: bool = False
+    ) -> None:
+        """Connect one shard, over our own gateway where one is set."""
+        await super().launch_shard(self._gateway or gateway, shard_id, initial=initial)
+
+    async def on_message(self, message: discord.Message) -> None:
+        """Answer people, never bots: two of them could go on for ever."""
+        person = not message.author.bot and message.webhook_id is None
+        if person and not message.is_system():
+            await self._ours.messages.message(self, message)
+
+    async def on_interaction(self, interaction: discord.Interaction) -> None:
+        """Answer buttons; the menu answers its commands itself."""
+        if interaction.type is discord.InteractionType.component:
+            await self._ours.answers.button(interaction)
+
+    async def on_ready(self) -> None:
+        """Note which servers the bot is in, now that all shards have said so."""
+        await self._ours.guilds.present([guild.id for guild in self.guilds])
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """Note that somebody let the bot into a server."""
+        await self._ours.guilds.joined(guild.id)
+
+    async def on_guild_available(self, guild: discord.Guild) -> None:
+        """Note that the bot is in a server, perhaps let in again while it was not connected."""
+        # After a start the library tells of servers seconds late: it may be out again by now.
+        if self.get_guild(guild.id) is not None:
+            await self._ours.guilds.joined(guild.id)
+
+    async def on_guild_remove(self, guild: discord.Guild) -> None:
+        """Note that the bot is out of a server; an outage of the server is another event."""
+        await self._ours.guilds.left(guild.id)
+
+    async def on_shard_connect(self, shard_id: int) -> None:
+        """Note that a shard is there."""
+        self._note_up(shard_id)
+
+    async def on_shard_resumed(self, shard_id: int) -> None:
+        """Note that a shard is there again."""
+        self._note_up(shard_id)
+
+    async def on_shard_disconnect(self, shard_id: int) -> None:
+        """Note that a shard is gone; the library connects it again."""
+        self._up.discard(shard_id)
+        _log.info("disconnected", shard=shard_id)
+
+    async def on_error(self, event_method: str, /, *_: Any, **__: Any) -> None:
+        """Log what no answer could be given to; what was written stays out of it."""
+        _log.exception("event failed", handler=event_method)
+
+    def _note_up(self, shard_id: int) -> None:
+        self._up.add(shard_id)
+        _log.info("connected", shard=shard_id)
+        if not self.down:
+            self.connected.set()

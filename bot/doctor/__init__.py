@@ -1,0 +1,1 @@
+"""``tangerine doctor`` and ``init``: what is wrong with an installation, and a first one."""

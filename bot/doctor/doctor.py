@@ -1,0 +1,270 @@
+"""``tangerine doctor``: is everything there that the bot needs, and if not, what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, closing
+from pathlib import Path
+from urllib.parse import quote
+
+from PIL import Image
+from pydantic import SecretStr
+
+from bot.doctor.access import check_access
+from bot.doctor.discord import check_discord
+from bot.doctor.findings import Check, Finding, Findings, failed, findings_of, fine, warning
+from bot.doctor.machine import Address, check_address, check_data_folder, check_secrets
+from bot.doctor.model import check_device, check_model
+from bot.doctor.telegram import check_telegram
+from bot.engine.engine import picture_decoder
+from bot.engine.specs import NO_GALLERY, collection_specs
+from config.settings import Settings
+from core.domain.errors import SourceError, TangerineError
+from core.images.sandbox import Isolation
+from index.catalogue.catalogue import Catalogue
+from index.catalogue.integrity import refuse_lost, remedy
+from index.catalogue.migrations import MIGRATIONS
+from index.catalogue.walk import walk
+from index.catalogue.write_ahead import refuse_torn_log
+from index.library.library import CollectionSpec
+from index.maintenance.verify import verify_index
+from index.snapshots.store import SnapshotStore
+
+_TRIAL_EDGE = 32
+
+
+class Doctor:
+    """Looks at an installation without changing it. Use :meth:`findings` once.
+
+    ``config`` is the settings file that ``settings`` came from, where there is one.
+    """
+
+    def __init__(self, settings: Settings, config: Path | None = None) -> None:
+        self._settings = settings
+        self._config = config
+
+    async def findings(self) -> AsyncIterator[Finding]:
+        """What was found, subject by subject, as soon as it is known."""
+        checks = [
+            (name, asyncio.create_task(findings_of(name, check))) for name, check in self._checks()
+        ]
+        try:
+            for _, task in checks:
+                for finding in await task:
+                    yield finding
+        finally:
+            for _, task in checks:
+                task.cancel()
+
+    def _checks(self) -> Sequence[tuple[str, Check]]:
+        return (
+            ("settings", self._in_settings),
+            ("data", self._in_data_folder),
+            ("model", self._model),
+            ("device", self._device),
+            ("pictures", self._decoding),
+            ("collections", self._collections),
+            ("index", self._index),
+            ("web", self._addresses),
+            ("discord", self._discord),
+            ("telegram", self._telegram),
+        )
+
+    async def _in_settings(self) -> Findings:
+        settings = self._settings
+        source = self._config or "defaults and environment"
+        findings = [fine("settings", f"The settings are valid ({source}).")]
+        if not (settings.web.enabled or settings.discord.token or settings.telegram.token):
+            findings.append(
+                failed(
+                    "settings",
+                    "There is nothing to run: the web chat is off and no token is set.",
+                    "Set DISCORD_TOKEN or TELEGRAM_TOKEN, or TANGERINE_WEB__ENABLED=true.",
+                )
+            )
+        return [*findings, *await asyncio.to_thread(check_secrets, self._config)]
+
+    async def _in_data_folder(self) -> Findings:
+        return await asyncio.to_thread(check_data_folder, self._settings.data_dir)
+
+    async def _model(self) -> Findings:
+        return await asyncio.to_thread(check_model, self._settings.model)
+
+    async def _device(self) -> Findings:
+        return await asyncio.to_thread(check_device, self._settings.device)
+
+    async def _decoding(self) -> Findings:
+        """Decode a picture as the bot would: in a process of its own, within its bounds."""
+        picture = io.BytesIO()
+        Image.new("RGB", (_TRIAL_EDGE, _TRIAL_EDGE), "orange").save(picture, "PNG")
+        try:
+            async with AsyncExitStack() as stack:
+                try:
+                    decoder = await stack.enter_async_context(picture_decoder(self._settings))
+                except TangerineError as error:
+                    return [failed("pictures", error.message, error.remedy)]
+                await decoder.thumbnail(picture.getvalue(), _TRIAL_EDGE)
+                isolation = decoder.isolation
+        except (TangerineError, OSError) as error:
+            return [
+                failed(
+                    "pictures",
+                    f"A process that decodes pictures does not work: {error}",
+                    "Give the machine more memory, or change the section [pictures] of the "
+                    "settings to what it can do.",
+                )
+            ]
+        return [_of_isolation(isolation)]
+
+    async def _collections(self) -> Findings:
+        specs = collection_specs(self._settings)
+        if not specs:
+            return [failed("collections", "There is no collection to search.", NO_GALLERY)]
+        return [
+            finding
+            for spec in specs
+            for finding in (
+                *await asyncio.to_thread(_in_folder, spec),
+                *self._unreached(spec),
+            )
+        ] + list(
+            await asyncio.to_thread(
+                check_access, self._settings.data_dir / "catalogue.sqlite", specs
+            )
+        )
+
+    def _unreached(self, spec: CollectionSpec) -> Findings:
+        """Communities of platforms that the bot does not connect to."""
+        tokens = {
+            "discord": self._settings.discord.token,
+            "telegram": self._settings.telegram.token,
+        }
+        return [
+            warning(
+                "collections",
+                f"The collection {spec.name} names {community}, but there is no token for it.",
+                f"Set {platform.upper()}_TOKEN, or take the community out of the settings.",
+            )
+            for community in sorted(spec.communities)
+            for platform in (community.partition(":")[0],)
+            if platform in tokens and not tokens[platform]
+        ]
+
+    async def _index(self) -> Findings:
+        return await asyncio.to_thread(_in_catalogue, self._settings)
+
+    async def _addresses(self) -> Findings:
+        web, telegram = self._settings.web, self._settings.telegram
+        addresses = []
+        if web.enabled:
+            names = "TANGERINE_WEB_HOST and TANGERINE_WEB_PORT"
+            addresses.append(Address("web", web.host, web.port, names))
+        if telegram.token and telegram.webhook_url:
+            names = "telegram.webhook_host and telegram.webhook_port"
+            addresses.append(
+                Address("webhook", telegram.webhook_host, telegram.webhook_port, names)
+            )
+        return [finding for address in addresses for finding in await check_address(address)]
+
+    async def _discord(self) -> Findings:
+        discord = self._settings.discord
+        return await check_discord(
+            _revealed(discord.token),
+            api_url=discord.api_url,
+            message_content=discord.message_content,
+        )
+
+    async def _telegram(self) -> Findings:
+        telegram = self._settings.telegram
+        return await check_telegram(
+            _revealed(telegram.token), api_url=telegram.api_url, webhook_url=telegram.webhook_url
+        )
+
+
+def _of_isolation(isolation: Isolation | None) -> Finding:
+    if isolation is not None and isolation.whole:
+        return fine(
+            "pictures", f"Pictures are decoded in processes of their own, isolated: {isolation}."
+        )
+    return warning(
+        "pictures",
+        "Pictures are decoded in processes of their own, but what a broken picture could do there "
+        f"is not fully bounded: {isolation}.",
+        "Run it on Linux 5.13 or newer, on x86-64 or ARM64; in a container, with a seccomp "
+        "profile that allows prctl and landlock_restrict_self, as Docker's own does.",
+    )
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
+
+
+def _in_folder(spec: CollectionSpec) -> Findings:
+    try:
+        pictures = len(walk(spec.folder).pictures)
+    except SourceError as error:
+        return [failed("collections", f"{spec.name}: {error.message}", error.remedy)]
+    if not pictures:
+        return [
+            warning(
+                "collections",
+                f"{spec.name}: there are no pictures in {spec.folder}.",
+                "Put pictures there, or name another folder; then: tangerine reindex",
+            )
+        ]
+    return [fine("collections", f"{spec.name}: {pictures} pictures in {spec.folder}.")]
+
+
+def _in_catalogue(settings: Settings) -> Findings:
+    file = settings.data_dir / "catalogue.sqlite"
+    try:
+        refuse_lost(file)
+        refuse_torn_log(file)
+        return _of_catalogue(settings, file)
+    except TangerineError as error:
+        return [failed("index", error.message, error.remedy)]
+
+
+def _of_catalogue(settings: Settings, file: Path) -> Findings:
+    if not file.exists():
+        return [fine("index", "Nothing is indexed yet; tangerine run does it at its start.")]
+    try:
+        version = _schema_version(file)
+    except sqlite3.Error as error:
+        return [failed("index", f"The catalogue {file} cannot be read ({error}).", remedy(file))]
+    if version < len(MIGRATIONS):
+        return [
+            warning(
+                "index",
+                f"The catalogue was written by an older version (schema {version}); the next "
+                "start brings it to schema "
+                f"{len(MIGRATIONS)}, and the older version cannot read it then.",
+                f"Back {settings.data_dir} up before you start.",
+            )
+        ]
+    if lines := _differences(settings, file):
+        return [failed("index", line, "Repair it: tangerine verify --repair") for line in lines]
+    return [fine("index", "Index and catalogue agree (tangerine verify reads the files, too).")]
+
+
+def _schema_version(file: Path) -> int:
+    # Opened as it is: the catalogue's own way would bring it to the newest schema.
+    with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as connection:
+        [verdict] = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
+        row = connection.execute("SELECT version FROM schema_version").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _differences(settings: Settings, file: Path) -> list[str]:
+    with closing(Catalogue.open(file)) as catalogue:
+        store = SnapshotStore(settings.data_dir / "index", catalogue)
+        return [
+            f"{spec.name}: {difference.message}."
+            for spec in collection_specs(settings)
+            for difference in verify_index(catalogue, store, spec.name)
+        ]

@@ -1,0 +1,259 @@
+"""The encoder that the settings ask for, tried on the collections' own pictures."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import structlog
+
+from config.settings import Settings
+from core.domain.errors import EncodingFailed, TangerineError
+from core.domain.ports import PictureDecoder
+from core.domain.threads import finished_in_thread
+from core.domain.types import UPLOADED, Picture, PixelBatch, PixelSpec, Vectors
+from core.encoder.agreement import overlap
+from core.encoder.benchmark_cache import verdict_key
+from core.encoder.hub import local_checkpoint
+from core.encoder.known import KnownEncoder, KnownEncoders, signature
+from core.encoder.lazy import LateEncoder, Questions
+from core.encoder.mini.assemble import mini_folder, mini_place
+from core.encoder.trials import Encodes, SearchCheck
+from index.catalogue.catalogue import Catalogue
+
+if TYPE_CHECKING:
+    from core.encoder.load import TransformersEncoder
+
+_SAMPLE = 400
+"""Pictures that eight-bit integers are checked on: some ten seconds, once."""
+
+_FEWEST = 100
+"""With fewer, ten results are a tenth of everything, and agree too easily."""
+
+_BATCH = 32
+
+Need = Literal["all", "texts", "nothing"]
+"""What a program will encode: everything, single questions, or perhaps nothing."""
+
+_PLAIN = ("torch", "float32")
+
+_log = structlog.get_logger("bot.encoding")
+
+
+async def open_encoder(
+    settings: Settings, catalogue: Catalogue, decoder: PictureDecoder, need: Need = "all"
+) -> TransformersEncoder | LateEncoder:
+    """The model of the settings, run in the best way. Raises ModelUnavailable.
+
+    The first time it may take a minute to find that way; it is remembered in the data folder.
+    Where it was loaded there before, no more of it is loaded than there is ``need`` of now.
+    """
+    check = await asyncio.to_thread(_check_for, settings, catalogue)
+    asked = check.with_decoder(decoder, asyncio.get_running_loop()) if check else None
+    load = partial(load_encoder_of, settings, settings.model, check=asked)
+    if need != "all":
+        known = await asyncio.to_thread(known_encoder, settings, catalogue)
+        if known is not None and known.device == "cpu":
+            late = LateEncoder(known, load, _questions(settings, known))
+            if need == "texts":
+                await finished_in_thread(late.prepare_texts)
+            return late
+    encoder = await finished_in_thread(load)
+    await asyncio.to_thread(_keep, settings, check, encoder)
+    choice = encoder.choice
+    for reason in choice.refused:
+        _log.debug("encoder.refused", reason=reason)
+    _log.debug(
+        "encoder.ready",
+        backend=choice.backend,
+        precision=choice.precision,
+        gain=round(choice.trial.gain, 2) if choice.trial else None,
+    )
+    return encoder
+
+
+def load_encoder_of(
+    settings: Settings, model: str, *, check: SearchCheck | None = None
+) -> TransformersEncoder:
+    """The encoder of a model as users name it. Blocking. Raises ModelUnavailable."""
+    # Imported here: commands that need no model must not wait for torch.
+    from core.encoder.load import load_encoder  # noqa: PLC0415
+
+    backend = settings.encoder.backend
+    if backend == "auto" and model != settings.model:
+        # Looked at once, to be measured or compared: not worth an export.
+        backend = "torch"
+    return load_encoder(
+        model_source(settings, model),
+        name=model,
+        device=settings.device,
+        backend=backend,
+        precision=settings.encoder.precision,
+        threads=settings.encoder.threads or None,
+        exports=settings.data_dir / "encoder",
+        check=check,
+    )
+
+
+def known_encoder(settings: Settings, catalogue: Catalogue) -> KnownEncoder | None:
+    """What was told of the model when it was last loaded from the same files, in the same way.
+
+    None where it never was. Blocking. Raises ModelUnavailable where there is no such model.
+    """
+    key = _known_key(settings, _check_for(settings, catalogue))
+    return None if key is None else _known_encoders(settings).find(key)
+
+
+def _keep(settings: Settings, check: _Sample | None, encoder: TransformersEncoder) -> None:
+    key = _known_key(settings, check)
+    if key is not None:
+        known = KnownEncoder(
+            identity=encoder.identity,
+            pixel_spec=encoder.pixel_spec,
+            device=encoder.device,
+            logit_scale=encoder.logit_scale,
+            packs_texts=encoder.packs_texts,
+            choice=encoder.choice,
+        )
+        _known_encoders(settings).keep(key, known)
+
+
+def _known_encoders(settings: Settings) -> KnownEncoders:
+    return KnownEncoders(settings.data_dir / "encoder" / "known")
+
+
+def _known_key(settings: Settings, check: _Sample | None) -> str | None:
+    source = _pinned(settings.model)
+    if source == "mini":
+        place = mini_place(settings.data_dir / "models")
+        if not place.is_dir():
+            return None
+        source = str(place)
+    checkpoint = local_checkpoint(source)
+    if checkpoint is None:
+        return None
+    encoder = settings.encoder
+    asked = {
+        "name": settings.model,
+        "device": settings.device,
+        "backend": encoder.backend,
+        "precision": encoder.precision,
+        "threads": encoder.threads,
+        "check": check.subject if check else None,
+    }
+    try:
+        return verdict_key(signature(checkpoint), asked)
+    except OSError:
+        return None  # a file went meanwhile
+
+
+def _questions(settings: Settings, known: KnownEncoder) -> Callable[[], Questions] | None:
+    """What encodes a few texts with the very numbers that the model gives, if it is so made."""
+    if settings.model != "mini" or (known.choice.backend, known.choice.precision) != _PLAIN:
+        return None
+
+    def made() -> Questions:
+        import torch  # noqa: PLC0415 - heavy
+
+        from core.encoder.mini.questions import MiniQuestions  # noqa: PLC0415 - loads torch
+
+        if settings.encoder.threads:
+            torch.set_num_threads(settings.encoder.threads)
+        return MiniQuestions(mini_folder(settings.data_dir / "models"))
+
+    return made
+
+
+PINNED = {"openai/clip-vit-base-patch32": "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268"}
+"""The commit of a model of the hub that is loaded where a name is given without one: the default
+model does not change under those who run it."""
+
+
+def model_source(settings: Settings, model: str) -> str:
+    """What the encoder loads for a model as users name it. Blocking. Raises ModelUnavailable."""
+    if model == "mini":
+        return str(mini_folder(settings.data_dir / "models"))
+    return _pinned(model)
+
+
+def _pinned(model: str) -> str:
+    return f"{model}@{PINNED[model]}" if model in PINNED else model
+
+
+def _check_for(settings: Settings, catalogue: Catalogue) -> _Sample | None:
+    """The largest collection, where eight-bit integers are possible and it has enough."""
+    encoder = settings.encoder
+    if encoder.precision not in {"auto", "int8"} or encoder.backend not in {"auto", "openvino"}:
+        return None
+    counted = [
+        (catalogue.counts(collection.name)[0], collection.name, collection.folder.expanduser())
+        for collection in settings.all_collections
+    ]
+    pictures, name, folder = max(counted, default=(0, "", Path()))
+    return _Sample(catalogue, name, folder) if pictures >= _FEWEST else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    catalogue: Catalogue
+    collection: str
+    folder: Path
+
+    @property
+    def subject(self) -> str:
+        """What is searched: see :class:`core.encoder.trials.SearchCheck`."""
+        return f"{self.collection}\0{self.folder}"
+
+    def with_decoder(self, decoder: PictureDecoder, loop: asyncio.AbstractEventLoop) -> SearchCheck:
+        """A check that decodes in the loop's workers; it is called from another thread."""
+
+        def compared(candidate: Encodes, reference: Encodes) -> float:
+            chosen = self._chosen()
+            work = self._decoded(chosen, reference.pixel_spec, decoder)
+            pixels, texts = asyncio.run_coroutine_threadsafe(work, loop).result()
+            if len(pixels) < _FEWEST:
+                raise EncodingFailed("too few pictures can be read to check it on.")
+            return overlap(_encoded(reference, pixels, texts), _encoded(candidate, pixels, texts))
+
+        return SearchCheck(self.subject, compared)
+
+    def _chosen(self) -> Sequence[Picture]:
+        with self.catalogue.contents(self.collection) as contents:
+            ours = [p for p in contents.pictures if not p.path.startswith(UPLOADED)]
+        return random.Random(0).sample(ours, min(_SAMPLE, len(ours)))  # noqa: S311  # no secret
+
+    async def _decoded(
+        self, chosen: Sequence[Picture], spec: PixelSpec, decoder: PictureDecoder
+    ) -> tuple[PixelBatch, list[str]]:
+        arrays, texts = [], []
+        for start in range(0, len(chosen), _BATCH):
+            some = chosen[start : start + _BATCH]
+            found = await asyncio.gather(
+                *(decoder.decode(self.folder / picture.path, spec) for picture in some),
+                return_exceptions=True,
+            )
+            for picture, result in zip(some, found, strict=True):
+                if isinstance(result, TangerineError):
+                    continue  # a picture that is gone or bad is no reason not to look
+                if isinstance(result, BaseException):
+                    raise result
+                arrays.append(result.pixels)
+                texts.append(picture.caption)
+        shape = (0, spec.height, spec.width, 3)
+        pixels = np.stack(arrays) if arrays else np.empty(shape, np.uint8)
+        return pixels, [text for text in dict.fromkeys(texts) if text]
+
+
+def _encoded(encoder: Encodes, pixels: PixelBatch, texts: Sequence[str]) -> tuple[Vectors, Vectors]:
+    pictures = [encoder.encode_images(pixels[i : i + _BATCH]) for i in _starts(len(pixels))]
+    return np.concatenate(pictures), encoder.encode_texts(texts)
+
+
+def _starts(items: int) -> Iterator[int]:
+    return iter(range(0, items, _BATCH))

@@ -1,0 +1,305 @@
+"""The engine room: everything that answers questions, put together from concrete classes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.engine.blas import one_core_for_each_product
+from bot.engine.encoder import Need, open_encoder
+from bot.engine.instance import is_running
+from bot.engine.reload import quotas, search_rules
+from bot.engine.specs import collection_named, collection_specs, make_data_dir, operators
+from bot.observability.health import folder_bytes, serving_troubles
+from bot.observability.metrics import Metrics
+from bot.observability.stages import Stages, TimedDecoder, TimedEmbedder, TimedLibrary
+from bot.observability.telemetry import tracer_of
+from bot.protocol.ports import ModelCard, Tracer
+from config.settings import Settings
+from core.domain.ports import Clock
+from core.domain.rate_limits import Limits
+from core.encoder.embedder import BatchedEmbedder
+from core.images.pool import DecodePool
+from core.search.service import Search
+from index.catalogue.catalogue import Catalogue
+from index.demo.gallery import demo_gallery
+from index.indexing.contributions import ChatContributions
+from index.indexing.reindexer import Reindexer
+from index.library.community_settings import StoredSettings
+from index.library.grants import StoredGrants
+from index.library.labels import StoredLabels
+from index.library.library import FolderLibrary
+from index.library.looks import StoredLooks
+from index.library.moderation import ChatModeration
+from index.library.moderation_filter import Judge
+from index.library.overlay import Overlays
+from index.library.thumbnail_store import ThumbnailStore
+from index.library.upload_files import UploadFiles
+from index.library.uploads import UploadRoom
+from index.maintenance.differences import Difference
+from index.maintenance.repair import Repaired, Repairer
+from index.maintenance.verify import verify_collection
+from index.snapshots.store import SnapshotStore
+
+if TYPE_CHECKING:
+    from core.encoder.lazy import LateEncoder
+    from core.encoder.load import TransformersEncoder
+
+_MIB = 2**20
+
+
+class SystemClock:
+    """The real clock (``core.domain.ports.Clock``)."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go backwards."""
+        return time.monotonic()
+
+
+class Awaited:
+    """Which collections somebody is about to index, though nobody is at it yet."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self._data_dir = data_dir
+        self.mine: set[str] | None = None
+        """Those whose turn is to come in this process; None where it is not the one that runs."""
+
+    def __call__(self, name: str) -> bool:
+        """Whether this one is. Blocking."""
+        return is_running(self._data_dir) if self.mine is None else name in self.mine
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Everything that answers questions, without any chat platform."""
+
+    settings: Settings
+    encoder: TransformersEncoder | LateEncoder
+    embedder: BatchedEmbedder
+    decoder: DecodePool
+    catalogue: Catalogue
+    store: SnapshotStore
+    overlays: Overlays
+    library: FolderLibrary
+    awaited: Awaited
+    reindexer: Reindexer
+    contributions: ChatContributions
+    moderation: ChatModeration
+    labels: StoredLabels
+    looks: StoredLooks
+    thumbnails: ThumbnailStore
+    community_settings: StoredSettings
+    grants: StoredGrants
+    search: Search
+    limits: Limits
+    metrics: Metrics
+    tracer: Tracer
+    clock: Clock
+
+    def model_card(self) -> ModelCard:
+        """What is told of the model."""
+        identity = self.encoder.identity
+        return ModelCard(
+            self.settings.model, identity.dimension, self.encoder.device, self.encoder.choice
+        )
+
+    def collection_name(self, name: str | None) -> str:
+        """The named collection, or the default one. Raises NotFound."""
+        return collection_named(self.settings, name).name
+
+    async def verify(self) -> list[Difference]:
+        """Every difference between index, catalogue and files. Raises CatalogueError."""
+        return [
+            difference
+            for spec in collection_specs(self.settings)
+            for difference in await asyncio.to_thread(
+                verify_collection, self.catalogue, self.store, self.overlays, spec
+            )
+        ]
+
+    async def repair(self) -> Repaired:
+        """Verify, and put right what can be made anew. Raises CatalogueError."""
+        repairer = Repairer(
+            catalogue=self.catalogue,
+            store=self.store,
+            overlays=self.overlays,
+            reindexer=self.reindexer,
+        )
+        return Repaired.all([await repairer.repair(s) for s in collection_specs(self.settings)])
+
+    def index_sizes(self) -> dict[str, int]:
+        """Bytes of each collection's index files. Blocking."""
+        return {
+            spec.name: folder_bytes(self.settings.data_dir / "index" / spec.name)
+            for spec in collection_specs(self.settings)
+        }
+
+    def reindexed(self) -> dict[str, float]:
+        """When the last reindex of each collection ended, in seconds since the epoch. Blocking."""
+        ended = {
+            spec.name: self.catalogue.last_reindex(spec.name)
+            for spec in collection_specs(self.settings)
+        }
+        return {name: at for name, at in ended.items() if at is not None}
+
+    def unready(self) -> Sequence[str]:
+        """The reasons why questions cannot be answered now."""
+        return serving_troubles(self.embedder.health, decoding=self.decoder.healthy())
+
+
+@asynccontextmanager
+async def open_engine(
+    settings: Settings, *, take_torn_log: bool = False, need: Need = "all"
+) -> AsyncIterator[Engine]:
+    """Load the model, open the catalogue and start the workers; stop all in reverse order.
+
+    ``take_torn_log`` goes on without the latest changes where their log is damaged;
+    ``need`` says what is encoded for sure; the rest is loaded and started when it is needed.
+
+    Raises ModelUnavailable, CatalogueError, SettingsError.
+    """
+    make_data_dir(settings.data_dir)
+    one_core_for_each_product()
+    metrics = Metrics()
+    async with AsyncExitStack() as stack:
+        tracer = await stack.enter_async_context(tracer_of(settings.logs.traces_url))
+        stages = Stages(metrics.stage, tracer)
+        catalogue = await asyncio.to_thread(
+            Catalogue.open, settings.data_dir / "catalogue.sqlite", take_torn_log=take_torn_log
+        )
+        stack.push_async_callback(asyncio.to_thread, catalogue.close)
+        decoder = await stack.enter_async_context(
+            picture_decoder(settings, waits_for_pictures=need != "all")
+        )
+        encoder = await open_encoder(settings, catalogue, decoder, need)
+        metrics.encoder(encoder.choice)
+        embedder = await stack.enter_async_context(
+            BatchedEmbedder(
+                encoder,
+                max_batch=settings.encoder.max_batch,
+                max_bulk_batch=settings.encoder.max_bulk_batch,
+                max_queue=settings.encoder.max_queue,
+                packs_texts=encoder.packs_texts,
+                cached_texts=settings.encoder.cached_texts,
+                observe=metrics.batch,
+                observe_cache=metrics.cache_lookup,
+            )
+        )
+        specs = collection_specs(settings)
+        clock = SystemClock()
+        store = SnapshotStore(settings.data_dir / "index", catalogue)
+        overlays = Overlays(catalogue.database, UploadFiles(settings.data_dir / "uploads"))
+        grants = await asyncio.to_thread(
+            StoredGrants.open, overlays, named=[spec.name for spec in specs if spec.is_named]
+        )
+        grants.change_operators(operators(settings))
+        awaited = Awaited(settings.data_dir)
+        library = FolderLibrary(
+            specs,
+            catalogue,
+            store,
+            overlays,
+            identity=encoder.identity,
+            judge=Judge(duplicate_cosine=settings.search.duplicate_cosine),
+            grants=grants,
+            awaited=awaited,
+        )
+        reindexer = Reindexer(
+            specs,
+            catalogue=catalogue,
+            store=store,
+            overlays=overlays,
+            embedder=embedder,
+            decoder=decoder,
+            clock=clock,
+            decoding=2 * settings.pictures.workers,
+            max_removed_share=settings.index.max_removed_share,
+        )
+        community_settings = await asyncio.to_thread(StoredSettings.open, overlays)
+        contributions = ChatContributions(
+            library,
+            overlays,
+            embedder=embedder,
+            decoder=decoder,
+            settings=community_settings,
+            duplicate_cosine=settings.search.duplicate_cosine,
+            grants=grants,
+            room=upload_room(settings),
+        )
+        moderation = ChatModeration(library, overlays, embedder)
+        await moderation.prepare()
+        labels = StoredLabels(overlays, embedder)
+        await labels.prepare()
+        search = Search(
+            TimedLibrary(library, stages),
+            TimedEmbedder(embedder, stages),
+            TimedDecoder(decoder, stages),
+            logit_scale=encoder.logit_scale,
+            rules=search_rules(settings),
+            labels=labels,
+        )
+        # Opened by whoever serves pictures.
+        thumbnails = ThumbnailStore(
+            settings.data_dir / "thumbnails.sqlite", int(settings.pictures.thumbnails_mb * _MIB)
+        )
+        stack.push_async_callback(asyncio.to_thread, thumbnails.close)
+        yield Engine(
+            settings=settings,
+            encoder=encoder,
+            embedder=embedder,
+            decoder=decoder,
+            catalogue=catalogue,
+            store=store,
+            overlays=overlays,
+            library=library,
+            awaited=awaited,
+            reindexer=reindexer,
+            contributions=contributions,
+            moderation=moderation,
+            labels=labels,
+            looks=StoredLooks(overlays, library, decoder),
+            thumbnails=thumbnails,
+            community_settings=community_settings,
+            grants=grants,
+            search=search,
+            limits=Limits(clock=clock, **quotas(settings)),
+            metrics=metrics,
+            tracer=tracer,
+            clock=clock,
+        )
+
+
+async def fetch_demo(settings: Settings, on_step: Callable[[str], None]) -> Path:
+    """The folder of the demo gallery, fetched where it is not there yet."""
+    make_data_dir(settings.data_dir)
+    return await asyncio.to_thread(demo_gallery, settings.demo_dir, on_step)
+
+
+def upload_room(settings: Settings) -> UploadRoom:
+    """How much people may add in chat."""
+    uploads = settings.uploads
+    return UploadRoom(
+        pictures=uploads.max_pictures,
+        pictures_total=uploads.max_pictures_total,
+        bytes_total=uploads.max_total_mb * _MIB,
+        free_bytes=uploads.min_free_mb * _MIB,
+    )
+
+
+def picture_decoder(settings: Settings, *, waits_for_pictures: bool = False) -> DecodePool:
+    """The workers that decode pictures, within the bounds of the settings."""
+    pictures = settings.pictures
+    return DecodePool(
+        pictures.workers,
+        timeout_s=pictures.timeout_s,
+        memory_bytes=pictures.memory_mb * _MIB,
+        max_bytes=pictures.max_bytes,
+        max_file_bytes=int(pictures.max_file_mb * _MIB),
+        max_pixels=int(pictures.max_megapixels * 1e6),
+        waits_for_pictures=waits_for_pictures,
+    )

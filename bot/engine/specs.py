@@ -1,0 +1,57 @@
+"""The collections of the settings, and the data folder that they are kept in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from config.settings import Settings
+from core.domain.errors import NotFound, SourceError
+from index.library.library import CollectionSpec
+
+NO_GALLERY = "Set TANGERINE_GALLERY to a folder of pictures."
+"""The remedy where there is no collection."""
+
+
+def collection_specs(settings: Settings) -> tuple[CollectionSpec, ...]:
+    """The collections of the settings, the default one first."""
+    return tuple(
+        CollectionSpec(c.name, c.folder.expanduser(), frozenset(c.communities), c.is_named)
+        for c in settings.all_collections
+    )
+
+
+def collection_named(settings: Settings, name: str | None) -> CollectionSpec:
+    """The collection of this name, or the default one. Raises NotFound."""
+    specs = {spec.name: spec for spec in collection_specs(settings)}
+    if not specs:
+        raise NotFound("There is no collection.", remedy=NO_GALLERY)
+    if name is None:
+        return next(iter(specs.values()))
+    if name not in specs:
+        raise NotFound(
+            f"There is no collection {name}.", remedy=f"Choose one of: {', '.join(specs)}."
+        )
+    return specs[name]
+
+
+def operators(settings: Settings) -> frozenset[str]:
+    """The communities of the operators alone with the bot, on both platforms."""
+    return frozenset(
+        {f"discord:dm:{each}" for each in settings.discord.admins}
+        | {f"telegram:{each}" for each in settings.telegram.admins if each > 0}
+    )
+
+
+def make_data_dir(folder: Path) -> None:
+    """Make the data folder where it is missing. Raises SourceError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Made by an earlier version, or by hand: what lies inside is nobody else's either.
+        if folder.stat().st_uid == os.geteuid():
+            folder.chmod(0o700)
+    except OSError as error:
+        raise SourceError(
+            f"The data folder {folder} cannot be made: {error.strerror}.",
+            remedy="Set TANGERINE_DATA_DIR to a folder that you may write to.",
+        ) from error

@@ -1,0 +1,1 @@
+"""The HTTP server of all ports: bounds on connections, listening, secrets."""

@@ -1,0 +1,114 @@
+"""The words of menus and of the help: commands, options and how to write them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from bot.protocol.definitions import CommandDefinition
+
+Translate = Callable[[str], str]
+
+
+def command_summaries(_: Translate) -> Mapping[str, str]:
+    """What each command does, at most 100 characters: Discord's bound."""
+    return {
+        "find": _("Find pictures that a sentence describes"),
+        "similar": _("Find pictures that look like yours"),
+        "describe": _("Show stored captions that match your picture"),
+        "classify": _("Tell which of your labels fits a picture"),
+        "map": _("Draw a map of the collection on which like pictures lie together"),
+        "add": _("Add a picture to the collection"),
+        "remove": _("Take a picture out of the collection"),
+        "reindex": _("Bring the index up to date with the folder"),
+        "status": _("Show model, collections and their size"),
+        "settings": _("Choose how I answer in this community"),
+        "moderation": _("Hold pictures back by criteria in words until you decide"),
+        "allow": _("Allow this chat to search a collection, or forbid it"),
+        "claim": _("Allow this chat to search, with the operator's one-time code"),
+        "privacy": _("Show, export or delete what I keep about you"),
+        "help": _("Show what I can do"),
+    }
+
+
+def option_summaries(_: Translate) -> Mapping[str, str]:
+    """What each option means, at most 100 characters: Discord's bound."""
+    return {
+        "query": _("What the picture should show"),
+        "count": _("How many results, 1 to 10"),
+        "exclude": _("What the picture should not show"),
+        "label": _("Only pictures that are tagged with it"),
+        "collection": _("Where to look"),
+        "private": _("Only you see the answer"),
+        "picture": _("The picture to start from"),
+        "text": _("What should be different about it"),
+        "labels": _("Labels separated by commas"),
+        "groups": _("How many groups to colour, 2 to 12"),
+        "caption": _("What the picture shows"),
+        "id": _("The picture's id, or words that describe it"),
+        "photos": _("Answer every photo that is posted in this channel"),
+        "weak": _("Show weak matches without asking"),
+        "text_cooldown": _("Seconds between two questions of one person"),
+        "picture_cooldown": _("Seconds after a picture before the next question"),
+        "action": _("What to do with it"),
+        "criterion": _("What not to show, in one or two words"),
+        "strictness": _("How little of it is enough to hold a picture"),
+        "age": _("Show what it holds in age-restricted channels"),
+        "access": _("Whether this chat may search"),
+        "code": _("The one-time code from the operator's terminal"),
+        "full": _("Encode every picture anew"),
+    }
+
+
+def usage(command: CommandDefinition, _: Translate) -> str:
+    """How a command is written: ``/find <query> [--count n] …``."""
+    return " ".join([call(command, _), *(f"[{each}]" for each in flags(command, _))])
+
+
+def call(command: CommandDefinition, _: Translate) -> str:
+    """A command with what it is about, without its further options: ``/find <words>``."""
+    words = _values(_)
+    line = [f"/{command.name}"]
+    for option in command.options:
+        if option.kind == "picture":
+            added = "+ " + _("picture")
+            line.append(added if option.required else f"[{added}]")
+        elif option.leading:
+            line.append(f"[{'|'.join(option.choices)}]")
+        elif option.rest:
+            value = "|".join(option.choices) or words[option.name]
+            line.append(f"<{value}>" if option.required else f"[{value}]")
+    return " ".join(line)
+
+
+def flags(command: CommandDefinition, _: Translate) -> list[str]:
+    """A command's further options as they are written: ``--count n``, ``--full``."""
+    words = _values(_)
+    written = []
+    for option in command.options:
+        if option.name == "private":
+            continue  # Where it means anything, the platform's own menu offers it.
+        if option.kind == "picture" or option.leading or option.rest:
+            continue
+        value = "" if option.kind == "flag" else "|".join(option.choices) or words[option.name]
+        written.append(f"--{option.name} {value}".strip())
+    return written
+
+
+def _values(_: Translate) -> Mapping[str, str]:
+    """What stands for the value of each option."""
+    return {
+        "query": _("words"),
+        "text": _("words"),
+        "labels": _("cat, dog, …"),
+        "label": _("name"),
+        "collection": _("name"),
+        "count": _("n"),
+        "exclude": _("words"),
+        "groups": _("n"),
+        "caption": _("words"),
+        "id": _("id or words"),
+        "criterion": _("words"),
+        "code": _("code"),
+        "text_cooldown": _("seconds"),
+        "picture_cooldown": _("seconds"),
+    }

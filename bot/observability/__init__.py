@@ -1,0 +1,1 @@
+"""Logs, metrics, traces and health: what an operator sees of the running program."""

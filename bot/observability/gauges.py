@@ -1,0 +1,132 @@
+"""Looks at the program from time to time, for what no event tells: states, sizes, ages."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from bot.protocol.ports import Readiness
+from core.domain.types import CollectionStatus, Progress
+from core.encoder.batch_records import BatcherHealth
+
+# A connection that is lost for less than a second is none that an admin asks about.
+_STATES_EVERY_S = 1.0
+_SIZES_EVERY_S = 15.0
+
+_log = structlog.get_logger("bot.observing")
+
+
+class Connection(Protocol):
+    """A platform, as far as it is observed."""
+
+    @property
+    def name(self) -> str:
+        """What it is called in a label, as ``discord``."""
+
+    def unready(self) -> str | None:
+        """Why nobody gets an answer there now, None where they do."""
+
+
+class Decoders(Protocol):
+    """The processes that decode (:class:`core.images.pool.DecodeStats`)."""
+
+    @property
+    def alive(self) -> int:
+        """How many can take a picture, or have one."""
+
+    @property
+    def waiting(self) -> int:
+        """Callers that wait for one."""
+
+    @property
+    def restarts(self) -> int:
+        """How often one was replaced."""
+
+
+class Gauges(Protocol):
+    """Where what is seen is kept (:class:`bot.observability.metrics.Metrics`)."""
+
+    def connection(self, platform: str, *, connected: bool) -> None:
+        """Note whether a platform is connected; each time it comes back is counted."""
+
+    def ready(self, *, ready: bool) -> None:
+        """Note what /readyz says."""
+
+    def batcher(self, health: BatcherHealth) -> None:
+        """Note the encoder's queue."""
+
+    def decoders(self, stats: Decoders) -> None:
+        """Note the processes that decode."""
+
+    def reindexing(self, running: Mapping[str, Progress]) -> None:
+        """Note how far each reindex under way has come."""
+
+    def index(self, status: CollectionStatus, *, size: int, age_s: float | None) -> None:
+        """Note a collection: bytes of its index, seconds since its last reindex ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What is looked at. ``sizes`` are bytes on disk, ``reindexed`` seconds since the epoch."""
+
+    connections: Sequence[Connection]
+    readiness: Readiness
+    batcher: Callable[[], BatcherHealth]
+    decoders: Callable[[], Decoders]
+    reindexing: Callable[[], Mapping[str, Progress]]
+    collections: Callable[[], Awaitable[Sequence[CollectionStatus]]]
+    sizes: Callable[[], Mapping[str, int]]
+    reindexed: Callable[[], Mapping[str, float]]
+
+
+class Observer:
+    """Brings the gauges up to date until cancelled; an error is logged and tried again."""
+
+    def __init__(
+        self, observed: Observed, gauges: Gauges, *, now: Callable[[], float] = time.time
+    ) -> None:
+        self._observed = observed
+        self._gauges = gauges
+        self._now = now
+
+    async def observe(self) -> None:
+        """Look at states every second, at sizes every quarter of a minute."""
+        sized_at = float("-inf")
+        while True:
+            self.look()
+            if time.monotonic() - sized_at >= _SIZES_EVERY_S:
+                sized_at = time.monotonic()
+                try:
+                    await self.measure()
+                except Exception as error:  # noqa: BLE001 - gauges must not end for one defect
+                    _log.warning("not measured", error=type(error).__name__)
+            await asyncio.sleep(_STATES_EVERY_S)
+
+    def look(self) -> None:
+        """What is in memory: never blocks."""
+        observed, gauges = self._observed, self._gauges
+        for connection in observed.connections:
+            gauges.connection(connection.name, connected=connection.unready() is None)
+        gauges.ready(ready=not observed.readiness())
+        gauges.batcher(observed.batcher())
+        gauges.decoders(observed.decoders())
+        gauges.reindexing(observed.reindexing())
+
+    async def measure(self) -> None:
+        """What is on disk."""
+        observed = self._observed
+        statuses = await observed.collections()
+        sizes = await asyncio.to_thread(observed.sizes)
+        reindexed = await asyncio.to_thread(observed.reindexed)
+        for status in statuses:
+            ended = reindexed.get(status.name)
+            self._gauges.index(
+                status,
+                size=sizes.get(status.name, 0),
+                age_s=None if ended is None else max(self._now() - ended, 0.0),
+            )

@@ -1,0 +1,1 @@
+"""What every platform speaks with the chat: commands, requests, replies and ports, as values."""

@@ -1,0 +1,266 @@
+"""The JSON of the command line and of the HTTP API: one shape for both."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from bot.protocol.ports import ModelCard
+from core.domain.types import (
+    UPLOADED,
+    Classification,
+    CollectionStatus,
+    DescribeResult,
+    Failure,
+    FoundBy,
+    Hit,
+    Look,
+    Picture,
+    ReindexReport,
+    SearchResult,
+    SoFar,
+)
+from core.encoder.trials import EncoderChoice
+from core.search.browse import BrowsedPage, Detail, Shown
+
+Json = dict[str, Any]
+
+# More digits than a float32 cosine holds would only look exact.
+_DIGITS = 6
+
+
+def search_view(result: SearchResult) -> Json:
+    """Find and similar: ``{"query", "collection", "hits": [...]}``.
+
+    ``caption_score`` is there where a caption speaks for the picture. And ``"so_far":
+    {"searched", "total"}`` while the collection is indexed for the first time.
+    """
+    return {
+        "query": result.query,
+        "collection": result.collection,
+        **_so_far(result.so_far),
+        "hits": [
+            {
+                "rank": hit.rank,
+                "id": hit.picture.id,
+                "path": hit.picture.path,
+                "caption": hit.picture.caption,
+                "match": round(hit.match, _DIGITS),
+                "score": round(hit.score, _DIGITS),
+                **_caption_score(hit),
+                "band": hit.band.value,
+                "found_by": (hit.found_by or FoundBy.PICTURE).value,
+                "tag": hit.tag,
+            }
+            for hit in result.hits
+        ],
+    }
+
+
+def _caption_score(hit: Hit) -> Json:
+    if hit.caption_score is None:
+        return {}
+    return {"caption_score": round(hit.caption_score, _DIGITS)}
+
+
+def page_view(page: BrowsedPage) -> Json:
+    """Pictures by date: ``{"collection", "total", "pictures": [...], "next"}``."""
+    return {
+        "collection": page.collection,
+        "total": page.total,
+        "pictures": [shown_view(each) for each in page.pictures],
+        "next": page.following,
+    }
+
+
+def shown_view(shown: Shown) -> Json:
+    """A picture: ``{"id", "caption", "width", "height", "placeholder", "date"}``."""
+    picture = shown.picture
+    return {"id": picture.id, "caption": picture.caption, **look_view(picture, shown.look)}
+
+
+def look_view(picture: Picture, look: Look) -> Json:
+    """What a page lays a picture out by before it is loaded.
+
+    ``width`` and ``height`` in pixels as it is shown; ``placeholder`` an address that holds a
+    tiny picture, null where there is none yet; ``date`` in UTC (RFC 3339), null where unknown.
+    """
+    tiny = base64.b64encode(look.placeholder).decode()
+    return {
+        "width": picture.width or None,
+        "height": picture.height or None,
+        "placeholder": f"data:image/webp;base64,{tiny}" if tiny else None,
+        "date": _date(look.date),
+    }
+
+
+def detail_view(detail: Detail, *, size: int, kind: str | None) -> Json:
+    """All about a picture; ``size`` in bytes, ``kind`` the format of its file, as ``JPEG``."""
+    picture = detail.shown.picture
+    return {
+        **shown_view(detail.shown),
+        "collection": picture.collection,
+        "path": picture.path,
+        "bytes": size,
+        "format": kind,
+        "captions": list(detail.captions),
+        "labels": list(detail.labels),
+        "uploaded": picture.path.startswith(UPLOADED),
+    }
+
+
+def grid_view(result: SearchResult, looks: Sequence[Look]) -> Json:
+    """Find and similar for a page that lays out a grid; ``looks`` are those of the hits.
+
+    :func:`search_view` with each hit's look, and ``"strong"``, ``"fair"`` and ``"more"``: how
+    many hits of these bands there are from the first one on up to the last one here, and whether
+    others follow.
+    """
+    view = search_view(result)
+    for shown, hit, look in zip(view["hits"], result.hits, looks, strict=True):
+        shown.update(look_view(hit.picture, look))
+    return {**view, "strong": result.strong, "fair": result.fair, "more": result.has_more}
+
+
+def _date(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    try:
+        return (
+            datetime.fromtimestamp(seconds, UTC)
+            .isoformat(timespec="seconds")
+            .replace("+00:00", "Z")
+        )
+    except (OverflowError, OSError, ValueError):
+        return None  # a file may say any time, also one beyond the year 9999
+
+
+def describe_view(result: DescribeResult) -> Json:
+    """Describe: ``{"hits": [{"rank", "caption", "score", "id", "path"}]}``, ``so_far`` as above."""
+    return {
+        **_so_far(result.so_far),
+        "hits": [
+            {
+                "rank": hit.rank,
+                "caption": hit.caption,
+                "score": round(hit.score, _DIGITS),
+                "id": hit.picture.id,
+                "path": hit.picture.path,
+            }
+            for hit in result.hits
+        ],
+    }
+
+
+def _so_far(so_far: SoFar | None) -> Json:
+    if so_far is None:
+        return {}
+    return {"so_far": {"searched": so_far.searched, "total": so_far.total}}
+
+
+def classify_view(result: Classification) -> Json:
+    """Classify: ``{"labels": [{"label", "probability", "score"}], "none_fits"}``."""
+    return {
+        "labels": [
+            {
+                "label": label.label,
+                "probability": round(label.probability, _DIGITS),
+                "score": round(label.score, _DIGITS),
+            }
+            for label in result.labels
+        ],
+        "none_fits": result.none_fits,
+    }
+
+
+def reindex_view(report: ReindexReport) -> Json:
+    """Reindex: the counts, ``"failed": [{"path", "code", "reason"}]`` and ``"seconds"``."""
+    return {
+        "collection": report.collection,
+        "added": report.added,
+        "changed": report.changed,
+        "removed": report.removed,
+        "unchanged": report.unchanged,
+        "failed": failures_view(report.failed),
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def failures_view(failed: Sequence[Failure]) -> list[Json]:
+    """What could not be read: ``[{"path", "code", "reason"}]``."""
+    return [
+        {"path": failure.path, "code": failure.code, "reason": failure.reason} for failure in failed
+    ]
+
+
+def engine_of(status: CollectionStatus) -> str:
+    """The engine of a collection, with the measured recall of one that may miss a picture."""
+    if status.recall is None:
+        return status.index
+    return f"{status.index}, recall@10 {status.recall:.3f}"
+
+
+def encoder_view(choice: EncoderChoice | None) -> Json | None:
+    """How the model runs: ``{"backend", "precision", "trials": [...], "refused": [...]}``.
+
+    A trial is ``{"backend", "precision", "cosine", "texts", "pictures", "overlap"}``: against
+    torch in float32, the lowest cosine, how many times as fast, and the share of the ten best
+    results in common (null where it was not looked at).
+    """
+    if choice is None:
+        return None
+    return {
+        "backend": choice.backend,
+        "precision": choice.precision,
+        "trials": [
+            {
+                "backend": trial.backend,
+                "precision": trial.precision,
+                "cosine": round(trial.cosine, _DIGITS),
+                "texts": round(trial.texts, 2),
+                "pictures": round(trial.pictures, 2),
+                "overlap": None if trial.overlap is None else round(trial.overlap, _DIGITS),
+            }
+            for trial in choice.trials
+        ],
+        "refused": list(choice.refused),
+    }
+
+
+def encoder_lines(model: ModelCard) -> list[str]:
+    """The same for people: a line for each trial, and for each refusal."""
+    if model.choice is None:
+        return []
+    lines = []
+    for trial in model.choice.trials:
+        found = "" if trial.overlap is None else f", {trial.overlap:.1%} of its results"
+        lines.append(
+            f"  {trial.backend} {trial.precision} beside torch float32: texts "
+            f"{trial.texts:.2f} and pictures {trial.pictures:.2f} times as fast, "
+            f"cosine {trial.cosine:.5f}{found}"
+        )
+    return lines + [f"  not used: {reason}" for reason in model.choice.refused]
+
+
+def status_view(model: ModelCard, collections: Sequence[CollectionStatus]) -> Json:
+    """Status: the model and ``"collections": [{"name", "pictures", "captions", ...}]``."""
+    return {
+        "model": model.name,
+        "dimension": model.dimension,
+        "device": model.device,
+        "encoder": encoder_view(model.choice),
+        "collections": [
+            {
+                "name": status.name,
+                "pictures": status.pictures,
+                "captions": status.captions,
+                "index": status.index,
+                "generation": status.generation,
+                # Only where something may be missed: exact search has none to tell.
+                **({} if status.recall is None else {"recall": status.recall}),
+            }
+            for status in collections
+        ],
+    }

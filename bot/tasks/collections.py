@@ -1,0 +1,149 @@
+"""What ``tangerine export`` and ``tangerine import`` do: take a collection elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from bot.engine.engine import open_engine
+from bot.engine.specs import collection_named
+from bot.protocol.json_views import Json, failures_view, reindex_view
+from bot.terminal.console import Terminal
+from config.settings import Settings
+from core.domain.errors import ShuttingDown
+from core.domain.threads import finished_in_thread
+from core.domain.types import Progress, ReindexReport
+from index.catalogue.catalogue import Catalogue
+from index.library.library import CollectionSpec
+from index.library.overlay import Overlays
+from index.library.upload_files import UploadFiles
+from index.transfer.export import Exporter, ExportReport
+from index.transfer.format import Tell
+from index.transfer.import_ import Imported, Importer
+from index.transfer.sample import VectorSample
+
+_T = TypeVar("_T")
+
+
+async def export_collection(
+    settings: Settings, terminal: Terminal, folder: Path, collection: str | None, *, json: bool
+) -> int:
+    """``tangerine export``."""
+    spec = collection_named(settings, collection)
+    report = await _told(terminal, spec, lambda tell: _export(settings, spec, folder, tell))
+    if json:
+        terminal.json(_export_view(report))
+    else:
+        terminal.out.print(
+            f"{report.collection}: {report.pictures} pictures and {report.uploads} uploads "
+            f"with {report.captions} captions exported, {len(report.failed)} left out",
+            soft_wrap=True,
+            markup=False,
+        )
+        terminal.failures(report.failed)
+    return 0
+
+
+async def import_collection(
+    settings: Settings, terminal: Terminal, folder: Path, collection: str | None, *, json: bool
+) -> int:
+    """``tangerine import``."""
+    spec = collection_named(settings, collection)
+    async with open_engine(settings) as engine:
+        sample = VectorSample(engine.embedder, engine.decoder, asyncio.get_running_loop())
+        importer = Importer(engine.catalogue, engine.store, engine.overlays, sample)
+        taken = await _told(terminal, spec, lambda tell: importer.take(spec, folder, tell))
+        same = taken.model.fingerprint == engine.encoder.identity.fingerprint
+        if not same:
+            terminal.note(
+                f"Exported with the model {taken.model.name!r}, but {settings.model!r} is "
+                "loaded: every picture is encoded anew."
+            )
+        elif taken.wrong:
+            terminal.note(
+                f"{taken.wrong} of {taken.tried} vectors that were tried are not those of "
+                "their pictures or captions: every picture is encoded anew."
+            )
+        else:
+            terminal.note(
+                f"{taken.tried} of {taken.vectors} vectors were encoded anew to compare: "
+                "all agree. The others hold for this collection alone."
+            )
+        with terminal.progress() as lines:
+            report = await engine.reindexer.reindex(
+                spec.name,
+                full=not same,
+                on_progress=lambda progress: lines.update(spec.name, progress),
+            )
+        await engine.labels.prepare()
+    if json:
+        terminal.json(_import_view(taken, report, same_model=same))
+    else:
+        terminal.out.print(
+            f"{taken.collection}: {taken.pictures} pictures and {taken.uploads} uploads "
+            f"with {taken.captions} captions imported",
+            soft_wrap=True,
+            markup=False,
+        )
+        terminal.report(report)
+    return 0
+
+
+def _export(settings: Settings, spec: CollectionSpec, folder: Path, tell: Tell) -> ExportReport:
+    # Without an engine: who wants to get out need not have the model.
+    catalogue = Catalogue.open(settings.data_dir / "catalogue.sqlite")
+    try:
+        overlays = Overlays(catalogue.database, UploadFiles(settings.data_dir / "uploads"))
+        exporter = Exporter(overlays, settings.data_dir / ".export.lock")
+        return exporter.export(spec, folder, tell)
+    finally:
+        catalogue.close()
+
+
+async def _told(terminal: Terminal, spec: CollectionSpec, work: Callable[[Tell], _T]) -> _T:
+    """Blocking work in a thread, told of as it goes on; Ctrl-C ends it before the next file."""
+    loop = asyncio.get_running_loop()
+    stopped = threading.Event()
+    with terminal.progress() as lines:
+
+        def tell(progress: Progress) -> None:
+            if stopped.is_set():
+                raise ShuttingDown("Stopped; nothing was changed.")
+            loop.call_soon_threadsafe(lines.update, spec.name, progress)
+
+        task = asyncio.create_task(finished_in_thread(work, tell))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            stopped.set()
+            await asyncio.wait({task})
+            raise
+
+
+def _export_view(report: ExportReport) -> Json:
+    return {
+        "collection": report.collection,
+        "folder": str(report.folder),
+        "pictures": report.pictures,
+        "captions": report.captions,
+        "uploads": report.uploads,
+        "labels": report.labels,
+        "failed": failures_view(report.failed),
+    }
+
+
+def _import_view(taken: Imported, report: ReindexReport, *, same_model: bool) -> Json:
+    return {
+        "collection": taken.collection,
+        "pictures": taken.pictures,
+        "captions": taken.captions,
+        "uploads": taken.uploads,
+        "labels": taken.labels,
+        "model": taken.model.name,
+        "same_model": same_model,
+        "vectors": {"all": taken.vectors, "tried": taken.tried, "wrong": taken.wrong},
+        "reindex": reindex_view(report),
+    }

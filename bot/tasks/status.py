@@ -1,0 +1,72 @@
+"""What ``tangerine status`` does: with a running engine, and without a model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bot.engine.encoder import known_encoder
+from bot.engine.stored import open_stored
+from bot.protocol.json_views import encoder_lines, status_view
+from bot.protocol.ports import ModelCard
+from bot.terminal.console import Terminal
+from config.settings import Settings
+from core.domain.types import CollectionStatus
+from index.library.library import LOCAL, CollectionSpec
+
+if TYPE_CHECKING:
+    from bot.engine.engine import Engine
+
+
+async def status(engine: Engine, terminal: Terminal, *, json: bool) -> int:
+    """The task ``status`` of a running bot."""
+    collections = await engine.library.status(LOCAL)
+    specs = [engine.library.spec_of(each.name) for each in collections]
+    return _told(terminal, engine.model_card(), collections, specs, json=json)
+
+
+async def stored_status(settings: Settings, terminal: Terminal, *, json: bool) -> int:
+    """The same from the data folder: the model is told of as it was last loaded."""
+    async with open_stored(settings) as stored:
+        collections = await stored.library.status(LOCAL)
+        searched = [stored.library.spec_of(each.name) for each in collections]
+        known = await asyncio.to_thread(known_encoder, settings, stored.catalogue)
+    if known is not None:
+        identity = known.identity
+        card = ModelCard(settings.model, identity.dimension, known.device, known.choice)
+        return _told(terminal, card, collections, searched, json=json)
+    if json:
+        view = status_view(ModelCard(settings.model, 0, ""), collections)
+        terminal.json({**view, "dimension": None, "device": None})
+    else:
+        terminal.out.print(f"model {settings.model}, not loaded yet", markup=False)
+        _collections(terminal, collections, searched)
+    return 0
+
+
+def _told(
+    terminal: Terminal,
+    card: ModelCard,
+    collections: Sequence[CollectionStatus],
+    specs: Sequence[CollectionSpec],
+    *,
+    json: bool,
+) -> int:
+    if json:
+        terminal.json(status_view(card, collections))
+        return 0
+    terminal.out.print(f"model {card.name} ({card.dimension} dimensions) on {card.place}")
+    for line in encoder_lines(card):
+        terminal.out.print(line, soft_wrap=True, markup=False)
+    _collections(terminal, collections, specs)
+    return 0
+
+
+def _collections(
+    terminal: Terminal, collections: Sequence[CollectionStatus], specs: Sequence[CollectionSpec]
+) -> None:
+    terminal.statuses(list(collections))
+    for spec in specs:
+        who = ", ".join(sorted(spec.communities)) or "nobody"
+        terminal.out.print(f"{spec.name} is searched by: {who}", soft_wrap=True, markup=False)

@@ -1,0 +1,252 @@
+"""The Telegram adapter: connects, takes updates in, hands each on, and stops in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from telegram import Update
+from telegram.error import InvalidToken, TelegramError
+from telegram.ext import ApplicationBuilder, ContextTypes, ExtBot, TypeHandler
+
+from bot.chat.access_list import Roster
+from bot.chat.commands import Commands
+from bot.chat.failures import Failures
+from bot.chat.presenters.search import Presenter
+from bot.rendering.sheets import Sheets
+from bot.rendering.thumbnails import Thumbnails
+from bot.telegram.albums import Albums
+from bot.telegram.answers import Answers
+from bot.telegram.buttons import Buttons
+from bot.telegram.chats import Chats
+from bot.telegram.drawing import Drawing
+from bot.telegram.files import MAX_DOWNLOAD, Files
+from bot.telegram.http import PollingRequest, bounded_request
+from bot.telegram.inline import Inline
+from bot.telegram.intake import Intake, Polling, TelegramApp
+from bot.telegram.limits import PAUSES_S, GroupBudget, GroupTurns, PatientLimiter
+from bot.telegram.memory import TelegramMemory
+from bot.telegram.menus import publish_menus
+from bot.telegram.photos import Photos
+from bot.telegram.privacy_mode import PrivacyMode
+from bot.telegram.progress import Background, Following
+from bot.telegram.rights import Rights
+from bot.telegram.sending import Sending
+from bot.telegram.service import Service
+from bot.telegram.shares import Shares
+from bot.telegram.updates import Updates
+from bot.telegram.webhook import Webhook, WebhookOptions
+from core.domain.errors import SettingsError, Unavailable
+from core.domain.ports import Clock, Library
+
+PUBLIC_API = "https://api.telegram.org"
+
+_PRUNE_EVERY_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class TelegramParts:
+    """What the adapter is put together from; it opens and closes ``memory``."""
+
+    commands: Commands
+    library: Library
+    thumbnails: Thumbnails
+    sheets: Sheets
+    failures: Failures
+    presenters: Callable[[str], Presenter]
+    memory: TelegramMemory
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True)
+class TelegramOptions:
+    """How the adapter runs.
+
+    ``api_url`` is a Bot API server: methods at ``<url>/bot<token>/<method>``, files at
+    ``<url>/file/bot<token>/<path>``. ``max_bytes`` bounds a posted picture. ``roster``
+    names users. ``languages`` (ISO 639-1) get menus of their own. With a
+    ``webhook`` Telegram calls us, else it is polled. ``at_once`` updates are answered at the
+    same time, of each person and chat a share (:mod:`bot.telegram.shares`); the others wait.
+    ``drain_s`` is how long a stop waits
+    for answers under way. The rest are pauses in seconds: after the last picture of an
+    album, before an inline query counts as asked, between two edits of a progress (None:
+    6 in groups, 1.5 in private chats), before each further attempt after a failure.
+    """
+
+    api_url: str = PUBLIC_API
+    max_bytes: int = 10 * 2**20
+    roster: Roster = field(default_factory=Roster)
+    languages: tuple[str, ...] = ()
+    webhook: WebhookOptions | None = None
+    at_once: int = 256
+    drain_s: float = 15.0
+    album_quiet_s: float = 0.6
+    inline_settle_s: float = 0.35
+    progress_step_s: float | None = None
+    retry_pauses_s: tuple[float, ...] = PAUSES_S
+
+
+class TelegramAdapter:
+    """A Telegram bot over :class:`bot.chat.commands.Commands`. ``token`` never reaches a log."""
+
+    def __init__(
+        self, token: str, parts: TelegramParts, options: TelegramOptions | None = None
+    ) -> None:
+        self._token = token
+        self._parts = parts
+        self._options = options or TelegramOptions()
+        self._background = Background()
+        self._polling = PollingRequest()
+        self._request = bounded_request(self._longest_answer)
+        webhook = self._options.webhook
+        self._intake: Intake = Webhook(webhook) if webhook else Polling(self._polling)
+        self._app: TelegramApp | None = None
+        self._updates: Updates | None = None
+        self._shares = Shares(self._options.at_once)
+        self._log = structlog.get_logger("telegram")
+
+    async def start(self) -> None:
+        """Connect, publish the menus and take updates in; lost connections are rebuilt.
+
+        Raises SettingsError where Telegram refuses the token or a setting cannot be used,
+        and Unavailable where it cannot be reached; then it may be called again.
+        """
+        if self._app is not None:
+            raise RuntimeError("the adapter runs already")
+        await self._parts.memory.open()
+        try:
+            app = self._application()
+            await self._connect(app)
+        except InvalidToken:
+            # The library's own words quote the token.
+            await self._close()
+            raise SettingsError(
+                "TELEGRAM_TOKEN: Telegram refuses this token.",
+                remedy="Copy it from @BotFather once more, or unset it.",
+            ) from None
+        except TelegramError as error:
+            await self._close()
+            host = urlsplit(self._options.api_url).netloc or self._options.api_url
+            raise Unavailable(
+                f"Telegram cannot be reached at {host} ({type(error).__name__}).",
+                remedy="Check the network and TELEGRAM_API_URL.",
+                retry_after=10.0,
+            ) from None
+        except BaseException:
+            await self._close()
+            raise
+        self._app = app
+        self._background.start(self._publish_menus(app.bot))
+        self._background.start(self._keep_pruning())
+
+    async def stop(self) -> None:
+        """Take no more updates, finish the answers under way, disconnect. Twice is fine."""
+        app, updates, self._app = self._app, self._updates, None
+        if app is None or updates is None:
+            return
+        await self._intake.stop()
+        # The library hands on all that was accepted, and waits for the answers.
+        stopping = asyncio.create_task(app.stop())
+        await asyncio.wait({stopping}, timeout=self._options.drain_s)
+        if not stopping.done():
+            await updates.give_up()
+        await stopping
+        await self._background.stop()
+        await app.shutdown()
+        await self._close()
+
+    def unready(self) -> str | None:
+        """Why no updates come in now, None where they do."""
+        trouble = self._intake.trouble() if self._app is not None else "not connected"
+        if trouble is None and self._shares.full:
+            trouble = f"all {self._options.at_once} answers at a time are taken"
+        return f"telegram: {trouble}" if trouble is not None else None
+
+    @property
+    def _longest_answer(self) -> int:
+        # Answers of methods are small; a downloaded picture is the longest body there is.
+        return max(self._options.max_bytes, MAX_DOWNLOAD) + 2**20
+
+    async def _close(self) -> None:
+        # The library leaves connections open where it could not initialize itself.
+        await self._request.shutdown()
+        await self._polling.shutdown()
+        await self._parts.memory.close()
+
+    async def _connect(self, app: TelegramApp) -> None:
+        try:
+            await app.initialize()
+            await app.start()
+            await self._intake.start(app)
+        except BaseException:
+            if app.running:
+                await app.stop()
+            await app.shutdown()
+            raise
+
+    async def _publish_menus(self, bot: ExtBot[Any]) -> None:
+        parts = self._parts
+        await publish_menus(
+            bot, parts.memory, lambda code: parts.presenters(code).words, self._options.languages
+        )
+
+    async def _keep_pruning(self) -> None:
+        while True:
+            await asyncio.sleep(_PRUNE_EVERY_S)
+            await self._parts.memory.prune()
+
+    def _application(self) -> TelegramApp:
+        options = self._options
+        url = options.api_url.rstrip("/")
+        limiter = PatientLimiter(options.retry_pauses_s)
+        app: TelegramApp = (
+            ApplicationBuilder()
+            .token(self._token)
+            .base_url(f"{url}/bot")
+            .base_file_url(f"{url}/file/bot")
+            .request(self._request)
+            .get_updates_request(self._polling)
+            .rate_limiter(limiter)
+            .concurrent_updates(self._shares)
+            .job_queue(None)
+            .build()
+        )
+        updates = self._updates = self._put_together(app.bot, limiter)
+
+        async def take(update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
+            await updates.take(update)
+
+        app.add_handler(TypeHandler(Update, take))
+        return app
+
+    def _put_together(self, bot: ExtBot[Any], limiter: PatientLimiter) -> Updates:
+        parts, options = self._parts, self._options
+        photos = Photos(bot, parts.library, parts.thumbnails, parts.memory)
+        sending = Sending(bot, GroupBudget(parts.clock), limiter)
+        drawing = Drawing(bot, photos, parts.sheets, parts.memory, sending)
+        rights = Rights(bot, parts.clock, roster=options.roster)
+        service = Service(
+            bot=bot,
+            commands=parts.commands,
+            failures=parts.failures,
+            presenters=parts.presenters,
+            drawing=drawing,
+            following=Following(parts.commands, drawing, step_s=options.progress_step_s),
+            background=self._background,
+            files=Files(bot, max_bytes=options.max_bytes),
+            rights=rights,
+            memory=parts.memory,
+            privacy=PrivacyMode(bot),
+        )
+        return Updates(
+            service,
+            Albums(parts.clock, quiet_s=options.album_quiet_s),
+            answers=Answers(service, GroupTurns(sending.has_room, parts.clock)),
+            buttons=Buttons(service),
+            inline=Inline(service, photos, settle_s=options.inline_settle_s),
+            chats=Chats(parts.commands.contributions, rights),
+        )

@@ -1,0 +1,1 @@
+"""What is written to a terminal: tables, progress, errors, and other people's text."""

@@ -1,0 +1,1 @@
+"""The web adapter: the page, the HTTP API, health and metrics."""

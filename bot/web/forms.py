@@ -1,0 +1,143 @@
+"""Multipart bodies, read piece by piece within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from bot.chat.fair_share import Lines
+from bot.web.sessions import requester
+from bot.web.uploads import Upload, UploadRoom
+from core.domain.errors import BadCount, Busy, InvalidRequest, PictureTooLarge
+
+_FIELD_BYTES = 64 * 1024
+_PARTS = 64
+_CHUNK = 64 * 1024
+# What the text fields, boundaries and headers may add to the pictures.
+_OVERHEAD = 4 * _FIELD_BYTES
+# Forms of one requester that are worked on at once, and those that may wait: a program that
+# asks much fills batches with 64, and a flood waits behind itself.
+_SHARE = 64
+_LINE = 192
+# What aiohttp and the decoding of text raise for bodies that they cannot parse.
+_UNREADABLE = (
+    HttpProcessingError,
+    web.RequestPayloadError,
+    ValueError,
+    AssertionError,
+    KeyError,
+    EOFError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields of a form by name, and its pictures (fields called ``image``) in order."""
+
+    fields: Mapping[str, Sequence[str]]
+    pictures: Sequence[bytes]
+
+    def text(self, name: str) -> str:
+        """The first field of this name, empty where there is none."""
+        return next(iter(self.fields.get(name, ())), "")
+
+
+class Forms:
+    """Reads forms: at most ``max_bytes`` of pictures each, ``at_once`` times that in memory."""
+
+    def __init__(self, *, max_bytes: int = 10 * 2**20, at_once: int = 12) -> None:
+        self._max_bytes = max_bytes
+        self._room = UploadRoom(at_once * max_bytes)
+        self._lines = Lines(_SHARE, longest=_LINE)
+
+    @property
+    def max_body(self) -> int:
+        """The longest body in bytes."""
+        return self._max_bytes + _OVERHEAD
+
+    @asynccontextmanager
+    async def read(self, request: web.Request) -> AsyncIterator[Form]:
+        """The form of a request, in memory for as long as the context lasts.
+
+        Raises PictureTooLarge as soon as the bound is passed, InvalidRequest where the body
+        is no form, and Busy where it comes slowly and others need its room.
+        """
+        if not request.content_type.startswith("multipart/"):
+            raise InvalidRequest(
+                "The body is no form.", remedy="Send multipart/form-data with a field image."
+            )
+        if (request.content_length or 0) > self.max_body:
+            raise self._too_large()
+        async with self._room.place() as upload:
+            async with self._room.arriving(upload):
+                form = await self._read(request, upload)
+            # The turn comes after the body: who sends slowly holds nobody's.
+            async with self.turn(request):
+                yield form
+
+    @asynccontextmanager
+    async def turn(self, request: web.Request) -> AsyncIterator[None]:
+        """One of its requester's turns. Raises Busy where too many wait for theirs already."""
+        with self._lines.stand(requester(request)) as turn:
+            if turn is None:
+                raise Busy("Too many of your requests are waiting.", remedy="Send fewer at once.")
+            async with turn:
+                yield
+
+    async def _read(self, request: web.Request, upload: Upload) -> Form:
+        fields: dict[str, list[str]] = {}
+        pictures: list[bytes] = []
+        room, field_room = self._max_bytes, _FIELD_BYTES
+        try:
+            reader = await request.multipart()
+            for _ in range(_PARTS):
+                part = await reader.next()
+                if part is None:
+                    return Form(fields, pictures)
+                if not isinstance(part, BodyPartReader):
+                    raise _malformed()
+                if part.name == "image":
+                    pictures.append(data := await self._part(part, room, upload))
+                    room -= len(data)
+                else:
+                    data = await self._part(part, field_room, upload)
+                    field_room -= len(data)
+                    fields.setdefault(part.name or "", []).append(data.decode())
+        except _UNREADABLE:
+            raise _malformed() from None
+        raise InvalidRequest("The form has too many fields.", remedy=f"Send up to {_PARTS}.")
+
+    async def _part(self, part: BodyPartReader, room: int, upload: Upload) -> bytes:
+        data = bytearray()
+        while chunk := await part.read_chunk(_CHUNK):
+            data += chunk
+            if len(data) > room:
+                raise self._too_large()
+            await upload.take(len(chunk))
+        return bytes(data)
+
+    def _too_large(self) -> PictureTooLarge:
+        return PictureTooLarge(
+            f"That is more than {self._max_bytes / 2**20:g} MiB.", remedy="Send a smaller picture."
+        )
+
+
+def whole_number(text: str, *, name: str, default: int, low: int, high: int) -> int:
+    """A number of a query or form, ``default`` where it is empty. Raises BadCount."""
+    text = text.strip()
+    if not text:
+        return default
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(digits) < 10):  # noqa: PLR2004
+        raise BadCount(f"{name} is not a number.", remedy=f"Give one from {low} to {high}.")
+    if not low <= int(text) <= high:
+        raise BadCount(f"{name} = {text} is out of range.", remedy=f"Give {low} to {high}.")
+    return int(text)
+
+
+def _malformed() -> InvalidRequest:
+    return InvalidRequest("The form is malformed.", remedy="Send multipart/form-data.")

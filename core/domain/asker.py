@@ -1,0 +1,20 @@
+"""Who asks, for what happens far below the place where they were admitted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """A person whose request was admitted; ``charge`` makes it count as several more."""
+
+    requester: str
+    charge: Callable[[], None]
+
+
+asked_by: Final[ContextVar[Asker | None]] = ContextVar("asked_by", default=None)
+"""Set by :meth:`core.domain.rate_limits.Limits.admit` for the task; None: the operator's work."""

@@ -1,0 +1,397 @@
+"""What the core asks of the world: small protocols, each with a fake in ``tests/fakes.py``.
+
+Encoders, decoders and indexes do blocking work. The core never calls the blocking ones on
+the event loop: :mod:`core.encoder.batcher` and :func:`asyncio.to_thread` stand between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.domain.types import (
+    ByDate,
+    CollectionStatus,
+    CommunitySettings,
+    DecodedPicture,
+    Lane,
+    Look,
+    ModelIdentity,
+    Origin,
+    PersonalData,
+    Picture,
+    PixelBatch,
+    PixelSpec,
+    Progress,
+    ReindexReport,
+    Vectors,
+)
+from core.search.labels import LabelSet
+from core.search.moderation import Criterion, Decided, HeldPage, Trial
+
+
+class Encoder(Protocol):
+    """A dual encoder: texts and pixels into one space. Blocking.
+
+    On a CPU :meth:`encode_texts` and :meth:`encode_images` may be called at the same time;
+    neither may be called twice at once.
+    """
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Name, fingerprint and dimension of the model."""
+
+    @property
+    def pixel_spec(self) -> PixelSpec:
+        """The size and fit of the pictures that :meth:`encode_images` takes."""
+
+    @property
+    def logit_scale(self) -> float:
+        """The model's own temperature as a factor on cosines (CLIP: exp(logit_scale))."""
+
+    @property
+    def device(self) -> str:
+        """Where it runs, as ``cpu`` or ``cuda:0``."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Embed ``n`` texts; float32 [n, d], rows of length 1. Raises EncodingFailed."""
+
+    def encode_images(self, pixels: PixelBatch) -> Vectors:
+        """Embed ``n`` pictures of the pixel spec's size; float32 [n, d], rows of length 1."""
+
+
+class PictureDecoder(Protocol):
+    """Turns untrusted bytes into pixels, outside this process."""
+
+    async def decode(self, source: bytes | Path, spec: PixelSpec) -> DecodedPicture:
+        """Pixels of the spec's size. Raises BadPicture and its kin, Busy, ShuttingDown."""
+
+    async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
+        """A JPEG no larger than ``edge`` x ``edge`` pixels. Raises BadPicture and its kin."""
+
+
+class Embedder(Protocol):
+    """The encoder as everybody else sees it: async, batched, one item a call."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Name, fingerprint and dimension of the model."""
+
+    @property
+    def pixel_spec(self) -> PixelSpec:
+        """The size and fit of the pictures that :meth:`embed_pixels` takes."""
+
+    async def embed_text(self, text: str, *, lane: Lane = Lane.CHAT) -> Vectors:
+        """One unit vector, float32 [d]. Raises Busy, EncodingFailed, ShuttingDown."""
+
+    async def embed_pixels(self, pixels: NDArray[np.uint8], *, lane: Lane = Lane.CHAT) -> Vectors:
+        """One unit vector, float32 [d]. Raises Busy, EncodingFailed, ShuttingDown."""
+
+
+class VectorIndex(Protocol):
+    """Nearest neighbours by inner product over rows 0 .. len - 1. Blocking, thread-safe."""
+
+    def __len__(self) -> int:
+        """The number of rows."""
+
+    def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The ``min(k, len)`` best rows of each query, best first: scores and row numbers.
+
+        Both of shape [queries, min(k, len)]; equal scores keep the lower row first.
+        """
+
+    def reconstruct(self, rows: NDArray[np.int64]) -> Vectors:
+        """The stored vectors of these rows: float32 [n, d]."""
+
+
+class WordIndex(Protocol):
+    """Captions by their words, rows 0 .. len - 1. Blocking, thread-safe."""
+
+    def search(self, text: str, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """The at most ``k`` captions that share a word with the text, best first.
+
+        Scores in (0, 1] and rows, both [n]; equal scores keep the lower row first. 1 is a
+        caption with exactly these words.
+        """
+
+
+class Snapshot(Protocol):
+    """One generation of a collection as a community sees it, immutable while it is held.
+
+    Compared by identity: while nothing has changed, the same object is handed out.
+    """
+
+    @property
+    def collection(self) -> str:
+        """The name of the collection."""
+
+    @property
+    def generation(self) -> int:
+        """Counts up by one with every commit."""
+
+    @property
+    def pictures(self) -> Sequence[Picture]:
+        """The picture of each row of :attr:`picture_index`."""
+
+    @property
+    def captions(self) -> Sequence[tuple[str, int]]:
+        """For each row of :attr:`caption_index`: the text and the row of its picture."""
+
+    @property
+    def owners(self) -> NDArray[np.int64]:
+        """The same rows of pictures alone, int64 [captions]."""
+
+    @property
+    def picture_index(self) -> VectorIndex:
+        """One row a picture."""
+
+    @property
+    def caption_index(self) -> VectorIndex:
+        """One row a caption (a picture may carry several, or none)."""
+
+    @property
+    def caption_words(self) -> WordIndex:
+        """The same rows by their words."""
+
+    def row_of(self, picture_id: str) -> int | None:
+        """The row of the picture with this id, None where there is none."""
+
+
+class Library(Protocol):
+    """All collections: the one place where a community's right to see one is checked."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of all collections, the default one first. For the operator's eyes."""
+
+    def visible(self, community: str) -> Sequence[str]:
+        """Names of the collections that this community may search, the default one first."""
+
+    def shares(self, collection: str, community: str) -> bool:
+        """Whether the community acts there for all who share the collection.
+
+        True where the settings or a grant name it, and for the operator's console and web
+        chat; False for a stranger in a collection that is open to everybody.
+        """
+
+    async def open(self, collection: str | None, community: str) -> Snapshot:
+        """The current snapshot; None names the community's default collection.
+
+        Raises NotFound where the collection does not exist or this community may not
+        search it (the same words for both), EmptyCollection, BeingIndexed (for the first time,
+        and nothing of it can be searched yet), SourceError (its folder is not there),
+        ModelMismatch.
+        """
+
+    async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
+        """A visible picture and its file. Raises NotFound."""
+
+    def has_file(self, picture: Picture) -> bool:
+        """Whether the file of a picture is where it was indexed; else it is no hit. Blocking."""
+
+    def expected(self, collection: str) -> int | None:
+        """How many pictures a collection has that is being indexed for the first time.
+
+        None once all of them can be searched. From memory, as it was at the last :meth:`open`.
+        """
+
+    async def status(self, community: str) -> Sequence[CollectionStatus]:
+        """The state of every collection that this community may search."""
+
+
+class Looks(Protocol):
+    """How pictures look before they are loaded, and their dates. Blocking, thread-safe.
+
+    Nothing is checked here: whoever asks has the pictures from a :class:`Library`.
+    """
+
+    @property
+    def revision(self) -> int:
+        """Counts up when dates became known that :meth:`by_date` did not have before."""
+
+    def of(self, shown: Sequence[Picture]) -> Sequence[Look]:
+        """The look of each picture, in their order. Raises CatalogueError."""
+
+    def by_date(self, collection: str) -> ByDate:
+        """All of a collection, whoever may see them, by date. Raises CatalogueError."""
+
+
+class Reindexing(Protocol):
+    """Brings collections up to date with their folders, one run a collection at a time."""
+
+    async def reindex(
+        self,
+        collection: str,
+        *,
+        full: bool = False,
+        confirm_removals: bool = False,
+        paths: frozenset[str] | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> ReindexReport:
+        """Scan, decode, encode and commit.
+
+        ``full`` encodes everything anew. ``paths``: those below the folder, with ``/``, that
+        alone have changed, where somebody knows; None: any may have. Where most of the
+        pictures are gone, they are forgotten only with ``confirm_removals``; without it
+        RemovalsUnconfirmed is raised and the collection stays as it was. Raises ReindexRunning,
+        NotFound, SourceError, ModelMismatch, CatalogueError; a bad picture is a line of the
+        report instead.
+        """
+
+    def running(self) -> Mapping[str, Progress]:
+        """The progress of each collection that is being reindexed by this process."""
+
+
+UNDO_S = 300.0
+"""How long a removal can be undone, and the file of a removed upload is kept, in seconds."""
+
+
+class Contributions(Protocol):
+    """Pictures that people add and remove in chat: found, or gone, by the next query.
+
+    Whom a change concerns follows from how the community came to the collection. Where the
+    settings name the community beside the collection (and at the operator's own console and
+    web chat) it is one of those who share it: a change holds for all of them. Where the
+    collection is open to everybody, a change holds for the community that made it alone:
+    nobody sees what strangers add, or misses what strangers remove.
+    """
+
+    async def add(
+        self,
+        picture: bytes,
+        caption: str,
+        *,
+        community: str,
+        uploader: str,
+        collection: str | None = None,
+        anyway: bool = False,
+    ) -> Picture:
+        """Add a picture, kept without the metadata of its file; an empty caption is allowed.
+
+        ``anyway`` adds one that is nearly the same as another, never an equal one. Raises
+        DuplicatePicture, CollectionFull, NotFound, BadPicture and its kin, QueryTooLong (for
+        the caption), ModelMismatch, Busy, EncodingFailed, CatalogueError; then nothing is kept.
+        """
+
+    async def remove(self, picture_id: str, *, community: str, remover: str) -> Picture:
+        """Take a picture out of every answer, at once. Raises NotFound, CatalogueError.
+
+        A file of the operator's folder stays where it is, but is not shown again, also
+        after a reindex; an uploaded one is deleted once it cannot be restored any more.
+        """
+
+    async def restore(self, picture_id: str, *, community: str) -> Picture:
+        """Undo a removal of the last five minutes. Raises ExpiredButton, CatalogueError."""
+
+    async def personal(self, requester: str) -> PersonalData:
+        """What is kept of a person, over all communities."""
+
+    async def forget(self, requester: str) -> PersonalData:
+        """Delete all that is kept of a person, for good and at once; what it was."""
+
+    async def left(self, community: str) -> None:
+        """The bot was removed there: what was added there is deleted after seven days."""
+
+    async def joined(self, community: str) -> None:
+        """The bot is there (again): nothing of it is to be deleted."""
+
+    async def communities(self) -> frozenset[str]:
+        """Every community of which pictures, removals or settings are kept."""
+
+    async def moved(self, old: str, new: str) -> None:
+        """A community goes on under another name (Telegram's groups become supergroups)."""
+
+    async def sweep(self) -> None:
+        """Delete what is due: removed uploads after five minutes, departed communities."""
+
+
+class Moderation(Protocol):
+    """Pictures that a community's criteria hold back until an administrator has decided.
+
+    What is held is in no snapshot and has no file for that community (:class:`Library`); it is
+    shown here alone. Whether the asker is an administrator is for the caller to check. Every
+    method raises CatalogueError.
+    """
+
+    async def criteria(self, community: str) -> Sequence[Criterion]:
+        """The criteria of the community, the oldest first."""
+
+    async def add(self, criterion: Criterion, *, community: str) -> int:
+        """Hold what meets it, from now on; one of the same text is replaced.
+
+        Returns how many pictures it holds. Raises BadSetting, Busy, EncodingFailed.
+        """
+
+    async def drop(self, text: str, *, community: str) -> Criterion:
+        """Give up the criterion of this text. Decisions stay. Raises NotFound."""
+
+    async def test(
+        self, text: str, *, community: str, collection: str | None = None, best: int = 10
+    ) -> Trial:
+        """What a criterion would hold in a collection. Changes nothing.
+
+        Raises NotFound, EmptyCollection, ModelMismatch, BadSetting, Busy, EncodingFailed.
+        """
+
+    async def held(self, *, community: str, offset: int = 0, count: int = 5) -> HeldPage:
+        """Pictures that wait for a decision, those that meet a criterion most first."""
+
+    async def hides(self, picture_id: str, *, community: str) -> bool:
+        """Whether the community would see this picture if it were not moderated."""
+
+    async def decide(self, picture_id: str, *, community: str, approve: bool | None) -> Decided:
+        """Show a held picture, hide it for good, or (None) take back what was decided.
+
+        The decision holds for equal pictures, too; what is nearly equal to a hidden one is
+        held. Raises NotFound where the picture is not held and nothing was decided about it.
+        """
+
+    async def file(self, picture_id: str, *, community: str) -> tuple[Picture, Path]:
+        """A picture of the community, held or not, and its file. Raises NotFound."""
+
+
+class Labels(Protocol):
+    """The labels with which the operator had the pictures of each collection tagged."""
+
+    def of(self, collection: str) -> LabelSet | None:
+        """Those of a collection, None where there are none; the same object until they change.
+
+        Blocking, from any thread. Raises CatalogueError.
+        """
+
+
+class Grants(Protocol):
+    """Communities that were let into collections beside those that the settings name."""
+
+    def of(self, collection: str) -> Mapping[str, Origin]:
+        """Those of a collection, and how they were let in. From memory: never blocks."""
+
+    async def grant(self, collection: str, community: str, origin: Origin) -> bool:
+        """Let a community in, for good and at once; False where it was granted already.
+
+        Raises CatalogueError.
+        """
+
+    async def revoke(self, collection: str, community: str) -> bool:
+        """Take that back, at once; False where nothing was granted. Raises CatalogueError."""
+
+
+class CommunitySettingsStore(Protocol):
+    """What the administrators of each community chose."""
+
+    def of(self, community: str) -> CommunitySettings:
+        """From memory: never blocks."""
+
+    async def save(self, community: str, settings: CommunitySettings) -> None:
+        """Keep them, for good once this returns. Raises CatalogueError."""
+
+
+class Clock(Protocol):
+    """Time, injected so that tests need not wait."""
+
+    def monotonic(self) -> float:
+        """Seconds that never go backwards."""

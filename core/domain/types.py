@@ -1,0 +1,373 @@
+"""The values that travel between rooms: frozen, comparable, without behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+"""Embeddings, one a row: shape [n, d], float32, each row of Euclidean length 1."""
+
+Pixels = NDArray[np.uint8]
+"""One RGB picture: shape [height, width, 3], uint8, 0 to 255."""
+
+PixelBatch = NDArray[np.uint8]
+"""RGB pictures of one size: shape [n, height, width, 3], uint8, 0 to 255."""
+
+
+class Band(StrEnum):
+    """How a score compares with what true matches of this collection score."""
+
+    STRONG = "strong"
+    FAIR = "fair"
+    WEAK = "weak"
+
+
+class FoundBy(StrEnum):
+    """What makes a hit an answer to a text: the picture itself, its caption, or both."""
+
+    PICTURE = "picture"
+    CAPTION = "caption"
+    BOTH = "both"
+
+
+class Lane(StrEnum):
+    """Who waits: chat requests are served before bulk work such as reindexing."""
+
+    CHAT = "chat"
+    BULK = "bulk"
+
+
+@dataclass(frozen=True, slots=True)
+class PixelSpec:
+    """The picture an encoder wants: everything that happens before normalisation.
+
+    ``fit`` says how a picture of another shape becomes ``height`` x ``width`` pixels:
+
+    - ``crop``: scale so that the shorter edge is ``shortest_edge`` (CLIP) or, where it is
+      set, to ``scale_to`` = (height, width) whatever the aspect (ALIGN); cut out the centre;
+    - ``stretch``: scale both edges, whatever the aspect (SigLIP);
+    - ``pad``: centre on a white square, then scale (mini).
+
+    ``resample`` is Pillow's number of the filter (``PIL.Image.Resampling``: 2 bilinear,
+    3 bicubic); ``reducing_gap`` stays unset so that pixels equal those of transformers.
+    """
+
+    height: int
+    width: int
+    fit: Literal["crop", "stretch", "pad"]
+    shortest_edge: int | None = None
+    resample: int = 3
+    scale_to: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """What must be equal for two vectors to be comparable.
+
+    ``fingerprint`` is the SHA-256 (hex) over the weights and the preprocessing.
+    """
+
+    name: str
+    fingerprint: str
+    dimension: int
+
+
+UPLOADED = ".uploads/"
+"""How the path of a picture begins that was added in chat. No picture of a folder has such a
+path, as names that begin with a dot are hidden."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture of one collection, as the catalogue knows it.
+
+    ``id`` is opaque, stable over renames and caption edits and never used again.
+    ``path`` is relative to the collection's folder, with ``/``, or begins with ``UPLOADED``.
+    ``caption`` is the one that is shown, possibly empty; ``sha256`` (hex) is that of the
+    file's bytes; ``width`` and ``height`` are those of the file in pixels, after EXIF
+    orientation.
+    """
+
+    id: str
+    collection: str
+    path: str
+    caption: str
+    sha256: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One answer: the ``rank`` counts from 1.
+
+    ``score``: the cosine of the query with the picture, in [-1, 1], also where it is the
+    caption that was found; ``band``: the better of what picture and caption are worth;
+    ``found_by``: which of them, None where only pictures were compared. ``tag``: the label of
+    the collection that fits the picture best, None where none does.
+    ``match``: what hits are ordered by, in [-1, 1], no hit's higher than that of one before it:
+    the cosine, which a caption lifts. ``caption_score``: the cosine of the query with the
+    picture's best caption, None where that is none of those that speak for it.
+    """
+
+    rank: int
+    picture: Picture
+    score: float
+    band: Band
+    found_by: FoundBy | None = None
+    tag: str | None = None
+    match: float = field(kw_only=True)
+    caption_score: float | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionHit:
+    """One stored caption that matches a picture, with the picture that carries it."""
+
+    rank: int
+    caption: str
+    score: float
+    picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class LabelScore:
+    """One label of a zero-shot classification: ``probability`` in [0, 1], cosine score."""
+
+    label: str
+    probability: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """The labels, best first; ``none_fits`` when even the best one is weak."""
+
+    labels: tuple[LabelScore, ...]
+    none_fits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """``seconds`` since the epoch; not ``zoned``: by a clock whose zone nobody noted."""
+
+    seconds: float
+    zoned: bool
+
+    def here(self) -> float:
+        """Seconds since the epoch; a clock without a zone was one of this machine's."""
+        if self.zoned:
+            return self.seconds
+        return datetime.fromtimestamp(self.seconds, UTC).replace(tzinfo=None).timestamp()
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedPicture:
+    """Pixels in the shape an encoder wants, and what the file says of itself.
+
+    ``pixels`` is read-only; ``format`` is Pillow's name ("JPEG", "PNG", "HEIF", ...);
+    ``width`` and ``height`` are of the whole picture after EXIF orientation. ``placeholder`` is
+    as in :class:`Look`; ``taken`` is None where the file does not say.
+    """
+
+    pixels: Pixels
+    format: str
+    width: int
+    height: int
+    placeholder: bytes = b""
+    taken: Taken | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a page shows of a picture before it has it, and its date.
+
+    ``placeholder``: a WebP of a few pixels, empty where there is none yet. ``date``: seconds
+    since the epoch: when it was taken, else when its file was last written or it was added;
+    None where nobody knows.
+    """
+
+    placeholder: bytes = b""
+    date: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByDate:
+    """The pictures of a collection, the newest first, whoever may see them.
+
+    ``ids``: bytes of 8 [n]; ``dates``: float64 [n], falling, ``-inf`` where nobody knows.
+    """
+
+    ids: NDArray[np.bytes_]
+    dates: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far long work has come: ``done`` of ``total`` pictures (``total`` 0: unknown)."""
+
+    stage: Literal["scan", "encode", "commit", "tag"]
+    done: int
+    total: int
+
+
+CAPTION_WITHOUT_PICTURE = "caption_without_picture"
+"""The code of a row of a caption table that names no picture (``core.domain.errors``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file or a row of a caption table that could not be used: the error's code and words."""
+
+    path: str
+    code: str
+    reason: str
+
+    @property
+    def is_caption_only(self) -> bool:
+        """Whether no picture is missing from the index: only a caption found no picture."""
+        return self.code == CAPTION_WITHOUT_PICTURE
+
+
+@dataclass(frozen=True, slots=True)
+class ReindexReport:
+    """What one reindex changed; ``seconds`` is wall-clock time.
+
+    ``failed`` holds files that cannot be read, and rows of caption tables without a picture.
+    """
+
+    collection: str
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+    failed: tuple[Failure, ...]
+    seconds: float
+
+    @property
+    def unread(self) -> tuple[Failure, ...]:
+        """Files and folders that could not be read."""
+        return tuple(failure for failure in self.failed if not failure.is_caption_only)
+
+    @property
+    def unmatched(self) -> tuple[Failure, ...]:
+        """Rows of caption tables that name no picture; nothing is missing from the index."""
+        return tuple(failure for failure in self.failed if failure.is_caption_only)
+
+
+@dataclass(frozen=True, slots=True)
+class SoFar:
+    """How many pictures were searched, of how many, while the rest is still being indexed."""
+
+    searched: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """One page of hits.
+
+    ``query`` is the text that was asked, None for a picture alone; ``offset`` the number
+    of hits before this page; ``has_more`` whether another page follows; ``close_match``
+    is False when every hit of the first page is weak. ``strong`` and ``fair``: how many hits
+    of these bands there are up to the end of this page; where they are fewer than all of
+    those, there are no others, but for a text mixed with a picture. ``so_far``: how much was
+    searched, where the collection is being indexed for the first time.
+    """
+
+    query: str | None
+    collection: str
+    hits: tuple[Hit, ...]
+    offset: int
+    has_more: bool
+    close_match: bool
+    strong: int = 0
+    fair: int = 0
+    so_far: SoFar | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeResult:
+    """Stored captions that match a picture, best first; ``so_far`` as in SearchResult."""
+
+    collection: str
+    hits: tuple[CaptionHit, ...]
+    so_far: SoFar | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionStatus:
+    """What ``tangerine status`` says of one collection.
+
+    ``index``: the engine that searches it; ``recall``: the share of the true ten best
+    pictures that it finds, as measured on the collection, None where it finds all;
+    ``expected``: how many pictures there are, until all were indexed once.
+    """
+
+    name: str
+    pictures: int
+    captions: int
+    index: str
+    generation: int
+    recall: float | None = None
+    expected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A picture that somebody added in chat.
+
+    ``uploader`` is the requester's name over all communities of the platform (as
+    ``discord:17``), ``community`` where it was added, ``added_at`` seconds since the epoch.
+    ``file`` holds the picture as it is kept: a JPEG without the metadata of the original.
+    ``held``: the community's moderation shows it to nobody.
+    """
+
+    picture: Picture
+    community: str
+    uploader: str
+    added_at: float
+    file: Path
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalData:
+    """Everything that the collections hold of one person.
+
+    ``removals`` counts the pictures that this person removed and that are noted under the
+    person's name.
+    """
+
+    requester: str
+    uploads: tuple[Upload, ...]
+    removals: int
+
+
+Origin = Literal["allow", "claim", "command line", "moved", "kept"]
+"""How a community was let into a collection: by an operator's /allow, by a code, on the command
+line, as the new name of one that the settings name; or kept open as before an upgrade."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommunitySettings:
+    """What a community's administrators chose; None stands for the operator's default.
+
+    ``photo_channels`` are the chats of the community in which every posted photo is
+    answered. ``count``: results where no number is asked for, 1 to 10. ``show_weak``: whether
+    weak matches are shown without asking. The cooldowns are seconds after a text or picture
+    before the same person's next request there, 0 to 3600.
+    """
+
+    photo_channels: frozenset[str] = frozenset()
+    count: int | None = None
+    show_weak: bool = False
+    text_cooldown_s: float | None = None
+    picture_cooldown_s: float | None = None

@@ -1,0 +1,1 @@
+"""Pictures and texts become unit vectors: loading, backends, micro-batching."""

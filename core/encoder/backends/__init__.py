@@ -1,0 +1,1 @@
+"""One file for each way to run the two towers of a model."""

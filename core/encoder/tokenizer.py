@@ -1,0 +1,103 @@
+"""Texts to token arrays, with the checkpoint's own tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.domain.errors import ModelUnavailable
+from core.encoder.hub import first_line
+
+Row = Mapping[str, Sequence[int]]
+"""One text: the model's inputs by name (``input_ids``, ``attention_mask``, ...)."""
+
+_PLAUSIBLE_LENGTH = 1_000_000
+"""Tokenizers that know no limit report about 1e30 tokens."""
+
+
+class TextTokens:
+    """Cuts texts into tokens and pads them to one length.
+
+    ``max_length`` is the most tokens (special ones included) that the text tower can take;
+    longer texts are truncated at their end, as the tokenizer does it.
+    """
+
+    def __init__(self, tokenizer: Any, max_length: int | None) -> None:
+        own = tokenizer.model_max_length
+        limits = [
+            limit for limit in (own, max_length) if limit is not None and limit < _PLAUSIBLE_LENGTH
+        ]
+        if not limits:
+            raise ModelUnavailable(
+                "Neither the tokenizer nor the text tower of the model limits a text's length.",
+                remedy='Set "model_max_length" in its tokenizer_config.json.',
+            )
+        self.max_length = int(min(limits))
+        self._tokenizer = tokenizer
+        pad = tokenizer.pad_token_id
+        # Where there is no padding token (GPT-like vocabularies) any id serves: what stands
+        # behind the end of a text is masked, or never looked at by a causal tower.
+        self._fill = {
+            "input_ids": pad if pad is not None else (tokenizer.eos_token_id or 0),
+            "token_type_ids": getattr(tokenizer, "pad_token_type_id", 0),
+            "attention_mask": 0,
+        }
+        self._left = tokenizer.padding_side == "left"
+
+    @classmethod
+    def load(cls, folder: Path, max_length: int | None) -> TextTokens:
+        """The tokenizer of the checkpoint in ``folder``. Raises ModelUnavailable."""
+        from transformers import AutoTokenizer  # noqa: PLC0415  # a slow import
+
+        try:
+            tokenizer = AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+        except ImportError as error:
+            raise ModelUnavailable(
+                f"The tokenizer of the model in {folder} needs a package that is not installed.",
+                remedy="Install sentencepiece and protobuf (pip install sentencepiece protobuf).",
+            ) from error
+        except Exception as error:
+            raise ModelUnavailable(
+                f"The tokenizer of the model in {folder} cannot be read ({first_line(error)}).",
+                remedy="Download the model again, or choose another.",
+            ) from error
+        return cls(tokenizer, max_length)
+
+    def tokenize(self, texts: Sequence[str]) -> list[Row]:
+        """The rows of ``texts``, in order, unpadded, each at most ``max_length`` long."""
+        # Half a surrogate pair (a cut emoji) is no Unicode text; tokenizers reject it.
+        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+        encoded = self._tokenizer(clean, truncation=True, max_length=self.max_length)
+        return [
+            {name: values[row] for name, values in encoded.items()} for row in range(len(clean))
+        ]
+
+    def shared_length(self, rows: Sequence[Row], step: int = 1) -> int:
+        """The longest row's length, rounded up to a multiple of ``step`` within the limit."""
+        longest = max(1, *(row_length(row) for row in rows))
+        return min(-(-longest // step) * step, self.max_length)
+
+    def pad(self, rows: Sequence[Row], length: int) -> dict[str, NDArray[np.int64]]:
+        """Arrays [len(rows), length], int64, by input name."""
+        arrays: dict[str, NDArray[np.int64]] = {}
+        for name in rows[0]:
+            array = np.full((len(rows), length), self._fill.get(name, 0), dtype=np.int64)
+            for target, row in zip(array, rows, strict=True):
+                values = row[name]
+                if self._left:
+                    target[length - len(values) :] = values
+                else:
+                    target[: len(values)] = values
+            arrays[name] = array
+        return arrays
+
+
+def row_length(row: Row) -> int:
+    """The number of tokens of a row."""
+    return len(row["input_ids"])

@@ -1,0 +1,204 @@
+"""Ways to run one model, compared when it is loaded: how close, and how fast.
+
+Whatever runs inside, vectors of one model may only share an index where they say the same.
+The bar is a cosine of :data:`CLOSE` to what torch computes in float32; a model that cannot
+keep it in some precision is another model as far as an index goes (see :func:`identify`).
+Eight-bit integers have to pass a second bar, on the pictures that are searched: :data:`AGREES`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from core.domain.types import PixelBatch, PixelSpec, Vectors
+
+CLOSE = 0.998
+"""The least cosine between two vectors of one thing that may stand in one index. Half
+precision loses 1e-5 to 1e-3; near-duplicates are told from 0.97 on."""
+
+EXACT = 0.9999
+"""The least cosine of another backend in float32: it computes the same, in another order."""
+
+AGREES = 0.95
+"""The least share of the ten best results that eight-bit integers have in common with float32,
+over the collection's own pictures and captions."""
+
+_ROUNDS = 5
+_SECONDS = 1.5
+"""No further round begins after so long: the probe delays the start, if only the first."""
+
+_TEXTS = (
+    "dog",
+    "a photo of two small dogs on a green chair",
+    "an old map of the harbour, drawn by hand, with ships, towers and a compass in a corner",
+)
+_PICTURES = 8
+_TIMED_PICTURES = 2
+
+
+class Encodes(Protocol):
+    """What a trial asks of an encoder (a part of ``core.domain.ports.Encoder``)."""
+
+    @property
+    def pixel_spec(self) -> PixelSpec:
+        """The size of pictures."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Unit vectors [n, d]."""
+
+    def encode_images(self, pixels: PixelBatch) -> Vectors:
+        """Unit vectors [n, d]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What computes, and in which numbers."""
+
+    backend: str
+    precision: str
+
+    def __str__(self) -> str:
+        return f"{self.backend} {self.precision}"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchCheck:
+    """A look at what is found among the pictures that will be searched.
+
+    ``overlap`` takes a candidate and the reference and returns the share in [0, 1] of the
+    ten best results that both find; it raises EncodingFailed. ``subject`` names what is
+    searched: another one is looked at anew.
+    """
+
+    subject: str
+    overlap: Callable[[Encodes, Encodes], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How one way to run a model compares with torch in float32 on the same device.
+
+    ``cosine`` is the lowest between the two over the probe, ``texts`` and ``pictures`` how
+    many times as fast it is (the shortest of several runs of each, in turn: whatever else the
+    machine does can only make a run longer). ``overlap`` is the share of the ten best results
+    that both find, where that was looked at.
+    """
+
+    backend: str
+    precision: str
+    cosine: float
+    texts: float
+    pictures: float
+    overlap: float | None = None
+
+    @property
+    def close(self) -> bool:
+        """Whether its vectors may stand beside those of float32."""
+        return self.cosine >= CLOSE
+
+    @property
+    def faster(self) -> bool:
+        """Whether both towers gain."""
+        return min(self.texts, self.pictures) > 1
+
+    @property
+    def good(self) -> bool:
+        """Whether it may be chosen without being asked for: as exact as it has to be."""
+        floor = EXACT if self.precision == "float32" else CLOSE
+        return self.cosine >= floor and (self.precision != "int8" or self.agrees)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether a search finds the same with it; never where that was not looked at."""
+        return self.overlap is not None and self.overlap >= AGREES
+
+    @property
+    def gain(self) -> float:
+        """How many times as fast, both towers taken together (the geometric mean)."""
+        return math.sqrt(self.texts * self.pictures)
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderChoice:
+    """How the model runs, and what was measured before that was decided.
+
+    ``trials`` are of what was compared with torch in float32; none where nothing was.
+    ``refused`` says, a sentence each, what could not be used and why.
+    """
+
+    backend: str
+    precision: str
+    trials: tuple[Trial, ...] = ()
+    refused: tuple[str, ...] = ()
+
+    @property
+    def trial(self) -> Trial | None:
+        """The one of the way that was taken."""
+        ours = (self.backend, self.precision)
+        return next((t for t in self.trials if (t.backend, t.precision) == ours), None)
+
+
+def probe_pixels(spec: PixelSpec, count: int = _PICTURES) -> PixelBatch:
+    """Soft fields of colour with some grain: [count, spec.height, spec.width, 3]."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 200, (count, 4, 4, 3))
+    rows = np.arange(spec.height) * 4 // spec.height
+    columns = np.arange(spec.width) * 4 // spec.width
+    fields = coarse[:, rows][:, :, columns]
+    return (fields + rng.integers(0, 56, fields.shape)).astype(np.uint8)
+
+
+def compare(
+    candidate: Encodes,
+    reference: Encodes,
+    backend: str,
+    precision: str,
+    *,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Trial:
+    """Run both on the built-in probe, in turn. Raises EncodingFailed.
+
+    Eight pictures and three texts tell how close they are; two of the pictures and the texts,
+    at most five times and none begun after one and a half seconds, how fast.
+    """
+    pixels = probe_pixels(reference.pixel_spec)
+    kinds: tuple[Callable[[Encodes, int], Vectors], ...] = (
+        lambda encoder, _: encoder.encode_texts(_TEXTS),
+        lambda encoder, count: encoder.encode_images(pixels[:count]),
+    )
+    shortest = [[math.inf, math.inf] for _ in kinds]
+    # These runs are not timed: what they make ready (kernels, buffers) is not speed.
+    cosine = min(
+        float((run(reference, _PICTURES) * run(candidate, _PICTURES)).sum(axis=1).min())
+        for run in kinds
+    )
+    start = clock()
+    for done in range(_ROUNDS):
+        if done and clock() - start > _SECONDS:
+            break
+        for run, best in zip(kinds, shortest, strict=True):
+            for side, encoder in enumerate((reference, candidate)):
+                began = clock()
+                run(encoder, _TIMED_PICTURES)
+                best[side] = min(best[side], clock() - began)
+    texts, pictures = (theirs / max(ours, 1e-9) for theirs, ours in shortest)
+    return Trial(backend, precision, cosine, texts, pictures)
+
+
+def identify(fingerprint: str, trial: Trial) -> str:
+    """The fingerprint of a model that runs this way.
+
+    The same where the vectors are close enough to stand in one index: who moves to another
+    machine keeps the index. Another one where they are not.
+    """
+    if trial.close:
+        return fingerprint
+    way = trial.precision if trial.backend == "torch" else f"{trial.backend}\0{trial.precision}"
+    return hashlib.sha256(f"{fingerprint}\0{way}".encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""Untrusted bytes become bounded RGB pixels, in confined worker processes."""

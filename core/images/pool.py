@@ -1,0 +1,294 @@
+"""Untrusted bytes -> bounded RGB pixels, decoded in worker processes.
+
+Decoders are written in C and read what strangers send. They run where a crash, an endless
+loop or a gigabyte of memory costs one picture and one small process, never the chat.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Any, Final, Self, cast
+
+import structlog
+
+from core.domain.asker import Asker, asked_by
+from core.domain.errors import DecodingFailed, TangerineError
+from core.domain.types import DecodedPicture, PixelSpec
+from core.images.decode import Limits
+from core.images.errors import too_many_bytes
+from core.images.queue import SlotQueue, shutting_down
+from core.images.sandbox import Isolation
+from core.images.slot import WorkerSlot
+from core.images.starting import WorkerHost
+from core.images.worker import Job, ToJpeg, ToPixels, perform
+
+BROWSER_EDGE: Final = 2048
+"""Edge of what is shown in place of a file that browsers cannot: enough for a full screen."""
+
+_MIB: Final = 1 << 20
+_THUMBNAIL_QUALITY: Final = 82
+_BROWSER_QUALITY: Final = 90
+_STOP_SECONDS: Final = 10.0
+_WATCH_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeStats:
+    """What the workers did and how they are.
+
+    ``alive`` of ``workers`` can take a picture or have one; ``busy`` have one; ``waiting``
+    callers wait for one. ``failed`` counts pictures by error code, ``restarts`` workers that
+    died or were cut off. ``pids`` are the processes.
+    """
+
+    workers: int
+    alive: int
+    busy: int
+    waiting: int
+    decoded: int
+    failed: Mapping[str, int]
+    restarts: int
+    pids: tuple[int, ...]
+
+
+class DecodePool:
+    """Decodes pictures in worker processes, one picture at a time in each.
+
+    Use as ``async with``; the methods are for any number of tasks of one event loop. Every
+    caller gets an answer: the picture, a typed error, or ShuttingDown when the pool closes.
+    A caller that leaves while waiting costs nothing; one that leaves while its picture is
+    decoded leaves the worker busy until that is done or out of time. Of the pictures that one
+    person posts, one is decoded at a time, and one that costs a worker its life is charged to
+    that person's quota.
+    """
+
+    def __init__(
+        self,
+        workers: int = 2,
+        *,
+        timeout_s: float = 10.0,
+        memory_bytes: int = 1536 * _MIB,
+        max_bytes: int = 10 * _MIB,
+        max_file_bytes: int | None = 512 * _MIB,
+        max_pixels: int = 50_000_000,
+        max_waiting_bytes: int = 256 * _MIB,
+        work: Callable[[Job], object] = perform,
+        waits_for_pictures: bool = False,
+    ) -> None:
+        """Nothing starts before ``async with``; no worker before the first picture on request.
+
+        ``timeout_s``: seconds one picture may take. ``memory_bytes``: memory one picture may
+        take in its worker; the default holds 50 megapixels in every format and mode.
+        ``max_bytes``: size of a picture given as bytes; ``max_file_bytes``: of one given as a
+        path (None: any). ``max_pixels``: width times height as the header says.
+        ``max_waiting_bytes``: memory of pictures that wait for a worker, beyond which new
+        ones are turned away (paths cost none). ``work`` runs in the worker (tests' seam).
+        ``waits_for_pictures``: workers start with the first one, for programs that may get none.
+        """
+        if min(workers, timeout_s, memory_bytes, max_bytes, max_pixels) <= 0:
+            raise ValueError("workers and limits must be positive")
+        self._host = WorkerHost(memory_bytes=memory_bytes, max_pixels=max_pixels, work=work)
+        self._slots = tuple(WorkerSlot(self._host, timeout_s=timeout_s) for _ in range(workers))
+        self._upload_limits = Limits(max_bytes, max_pixels)
+        self._file_limits = Limits(max_file_bytes, max_pixels)
+        self._max_bytes = max_bytes
+        self._queue = SlotQueue(max_waiting_bytes)
+        self._open = False
+        self._waits = waits_for_pictures
+        self._begun = False
+        self._beginning = asyncio.Lock()
+        self._tasks: set[asyncio.Task[object]] = set()
+        self._decoded = 0
+        self._failed: Counter[str] = Counter()
+        self._refused = ""
+        self._log = structlog.get_logger("tangerine.pictures")
+
+    async def __aenter__(self) -> Self:
+        self._open = True
+        if not self._waits:
+            await self._begin()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def decode(self, source: bytes | Path, spec: PixelSpec) -> DecodedPicture:
+        """Pixels of the spec's size, read-only. Raises BadPicture and its kin.
+
+        Also Busy where too many pictures wait already, and ShuttingDown.
+        """
+        job = ToPixels(source, self._limits(source), spec)
+        picture = cast("DecodedPicture", await self._done(job))
+        picture.pixels.setflags(write=False)
+        return picture
+
+    async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
+        """A JPEG within ``edge`` x ``edge`` pixels, without metadata. Raises as decode does."""
+        return await self._jpeg(source, edge, _THUMBNAIL_QUALITY)
+
+    async def to_browser(self, source: bytes | Path, edge: int = BROWSER_EDGE) -> bytes:
+        """A JPEG for browsers that cannot show the file itself, as HEIC or TIFF.
+
+        Within ``edge`` x ``edge`` pixels, on white, without metadata. Raises as decode does.
+        """
+        return await self._jpeg(source, edge, _BROWSER_QUALITY)
+
+    def healthy(self) -> bool:
+        """Whether pictures are being decoded: open, and a worker alive or not needed yet."""
+        return self._open and (not self._begun or any(slot.alive for slot in self._slots))
+
+    @property
+    def isolation(self) -> Isolation | None:
+        """What the workers have given up; None until one has started."""
+        return next((slot.isolation for slot in self._slots if slot.isolation), None)
+
+    def stats(self) -> DecodeStats:
+        """Counts since the start, and the state of the workers now."""
+        alive = [slot for slot in self._slots if slot.alive]
+        return DecodeStats(
+            workers=len(self._slots),
+            alive=len(alive),
+            busy=sum(slot.busy for slot in self._slots),
+            waiting=self._queue.waiting,
+            decoded=self._decoded,
+            failed=MappingProxyType(dict(self._failed)),
+            restarts=sum(slot.restarts for slot in self._slots),
+            pids=tuple(slot.pid for slot in alive),
+        )
+
+    async def _begin(self) -> None:
+        """Start the workers, once."""
+        async with self._beginning:
+            if self._begun or not self._open:
+                return
+            try:
+                await self._start_all()
+            except BaseException:
+                await self.close()
+                raise
+            self._begun = True
+            for slot in self._slots:
+                self._queue.give(slot)
+            self._keep(asyncio.create_task(self._watch()))
+
+    async def close(self) -> None:
+        """End every worker and tell every caller ShuttingDown; may be called again."""
+        if not self._open:
+            return
+        self._open = False
+        self._queue.close()
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=_STOP_SECONDS)
+        for slot in self._slots:
+            slot.end()
+        await self._host.stop()
+
+    async def _jpeg(self, source: bytes | Path, edge: int, quality: int) -> bytes:
+        if edge < 1:
+            raise ValueError("edge must be at least 1 pixel")
+        return cast("bytes", await self._done(ToJpeg(source, self._limits(source), edge, quality)))
+
+    def _limits(self, source: bytes | Path) -> Limits:
+        if isinstance(source, Path):
+            return self._file_limits
+        # Refused here, before anything is copied to a worker.
+        if len(source) > self._max_bytes:
+            error = too_many_bytes(len(source), self._max_bytes)
+            self._failed[error.code] += 1
+            raise error
+        return self._upload_limits
+
+    async def _done(self, job: Job) -> object:
+        await self._begin()
+        size, asker = 0, None
+        if isinstance(job.source, bytes):
+            size, asker = len(job.source), asked_by.get()
+        slot, done = await self._queue.take(size, asker.requester if asker else "")
+        slot.busy = True
+        task = asyncio.create_task(self._run(slot, job, asker))
+        self._keep(task)
+        task.add_done_callback(partial(self._returned, slot, done))
+        try:
+            # Ending the worker with its caller would cost more than finishing the picture.
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if task.cancelled() and caller is not None and not caller.cancelling():
+                raise shutting_down() from None
+            raise
+
+    async def _run(self, slot: WorkerSlot, job: Job, asker: Asker | None) -> object:
+        restarts = slot.restarts
+        try:
+            return await slot.run(job)
+        except DecodingFailed:
+            if asker is not None and slot.restarts > restarts:
+                asker.charge()
+            raise
+
+    def _returned(
+        self, slot: WorkerSlot, done: Callable[[], None], task: asyncio.Task[object]
+    ) -> None:
+        done()
+        slot.busy = False
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, TangerineError):
+            self._failed[error.code] += 1
+        elif error is None and not task.cancelled():
+            self._decoded += 1
+        if not self._open:
+            return
+        if slot.alive:
+            self._queue.give(slot)
+        else:
+            self._keep(asyncio.create_task(self._revive(slot)))
+
+    async def _start_all(self) -> None:
+        # All of them, so that none is still starting when another's error closes the pool.
+        starts = (slot.start() for slot in self._slots)
+        for error in filter(None, await asyncio.gather(*starts, return_exceptions=True)):
+            raise error
+
+    async def _revive(self, slot: WorkerSlot) -> None:
+        while True:
+            if await self._restarted(slot):
+                self._queue.give(slot)
+                return
+            await asyncio.sleep(_WATCH_SECONDS)
+
+    async def _watch(self) -> None:
+        """Replace workers that died while they had nothing to do."""
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            for slot in self._slots:
+                if not slot.busy and not slot.alive:
+                    await self._restarted(slot)
+
+    async def _restarted(self, slot: WorkerSlot) -> bool:
+        try:
+            await slot.start()
+        except TangerineError as error:
+            if self._refused != error.message:  # told once for as long as it stays
+                self._log.warning("pictures are not decoded", reason=error.message)
+            self._refused = error.message
+            return False
+        self._refused = ""
+        return True
+
+    def _keep(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,131 @@
+"""What runs inside a decode worker: untrusted bytes in, bounded RGB pixels or a JPEG out.
+
+Nobody else calls this; :class:`core.images.pool.DecodePool` does, in processes that may be killed
+at any moment. Imports stay few, so that starting such a process is cheap.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pillow_heif
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from core.domain.types import DecodedPicture, PixelSpec
+from core.images.decode import Limits, OpenFile, read_picture, to_jpeg, within
+from core.images.errors import out_of_memory
+from core.images.look import placeholder_of
+from core.images.resize import fit_pixels, smallest_source
+
+PLUGINS: Final = (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+"""All that Pillow may use, imported so that it never goes looking; HEIF is pillow-heif's."""
+
+_DESCRIPTORS = 16
+"""Files that a worker may have open: three of every process, its channel and a picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToPixels:
+    """A picture as an encoder wants it: a :class:`~core.domain.types.DecodedPicture`."""
+
+    source: bytes | Path | OpenFile
+    limits: Limits
+    spec: PixelSpec
+
+
+@dataclass(frozen=True, slots=True)
+class ToJpeg:
+    """A picture that becomes a JPEG of at most ``edge`` x ``edge`` pixels.
+
+    ``quality`` is libjpeg's, 1 to 95.
+    """
+
+    source: bytes | Path | OpenFile
+    limits: Limits
+    edge: int
+    quality: int
+
+
+Job = ToPixels | ToJpeg
+
+
+def perform(job: Job) -> DecodedPicture | bytes:
+    """Do the job. Raises BadPicture and its kin; anything else is a bug of ours."""
+    try:
+        if isinstance(job, ToJpeg):
+            # The last step of scaling keeps at least a factor of two to do with the better
+            # filter.
+            picture = read_picture(
+                job.source, job.limits, at_least=lambda size: within(size, 2 * job.edge)
+            )
+            return to_jpeg(picture, job.edge, job.quality)
+        picture = read_picture(
+            job.source, job.limits, at_least=lambda size: smallest_source(size, job.spec)
+        )
+        pixels = fit_pixels(picture.image, job.spec, picture.reduction)
+        placeholder = placeholder_of(picture.image)
+    except MemoryError:
+        raise out_of_memory() from None
+    return DecodedPicture(pixels, picture.format, *picture.size, placeholder, picture.taken)
+
+
+def configure_decoders(max_pixels: int) -> None:
+    """Set what Pillow and pillow-heif offer only as settings of the whole process."""
+    # Whatever they would import on first use: a worker opens no files.
+    Image.preinit()
+    warnings.simplefilter("ignore")
+    # One thread a decoder: pictures are what runs side by side, and every thread would
+    # reserve address space of its own.
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    pillow_heif.register_heif_opener(
+        decode_threads=1, thumbnails=False, depth_images=False, aux_images=False
+    )
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    # Pillow warns from this number on and refuses from twice of it.
+    Image.MAX_IMAGE_PIXELS = max_pixels // 2
+
+
+def limit_resources(memory_bytes: int) -> None:
+    """Bound what this process may take; Linux alone keeps all of these bounds.
+
+    ``memory_bytes`` is the address space that a picture may take on top of what the process has
+    from its start.
+    """
+    import resource  # noqa: PLC0415 - exists on Unix only
+
+    if sys.platform == "linux":
+        # When the machine runs out of memory, a worker goes before the process that owns it.
+        with contextlib.suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text("800", encoding="ascii")
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        limit = pages * resource.getpagesize() + memory_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    # A crash must not write a stranger's picture to the disk, and nothing else may be written.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_DESCRIPTORS, _DESCRIPTORS))

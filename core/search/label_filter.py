@@ -1,0 +1,120 @@
+"""Searches among tagged pictures, and hits with their tags."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.domain.ports import Labels, Snapshot
+from core.domain.types import Band, SearchResult, Vectors
+from core.search.coalescing import Lookup
+from core.search.labels import NONE, LabelSet, Tags, unknown
+
+Finish = Callable[[Sequence[Any]], SearchResult]
+"""Makes an answer of what its lookups have found; blocking."""
+
+_ANY_QUERY = np.empty(0, np.float32)
+"""Labels are the same whatever is searched for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chosen:
+    """What a question's labels leave: rows, int64 [n] rising, and the labels' own direction.
+
+    ``direction``: a unit vector, float32 [d], by which those without further words are ordered.
+    """
+
+    rows: NDArray[np.int64]
+    direction: Vectors
+
+
+class Tagger:
+    """Tags of what a community sees: they follow from its snapshot alone."""
+
+    def __init__(self, labels: Labels | None) -> None:
+        self._labels = labels
+        # By snapshot, as communities may see a collection differently; gone with it.
+        self._tags: WeakKeyDictionary[Snapshot, tuple[LabelSet, Tags]] = WeakKeyDictionary()
+
+    async def choose(self, snapshot: Snapshot, asked: tuple[str, ...]) -> Chosen | None:
+        """The pictures that are tagged with one of these labels; None where none is asked for.
+
+        Raises UnknownLabel, CatalogueError.
+        """
+        if not asked:
+            return None
+        return await asyncio.to_thread(self._chosen, snapshot, asked)
+
+    async def labels(self, snapshot: Snapshot) -> tuple[str, ...]:
+        """Those of the snapshot's collection, empty where it has none. Raises CatalogueError."""
+        known = await asyncio.to_thread(self._known, snapshot)
+        return () if known is None else known.labels
+
+    def tagged(
+        self, snapshot: Snapshot, lookups: Sequence[Lookup[Any]], rank: Finish
+    ) -> tuple[Sequence[Lookup[Any]], Finish]:
+        """The same ranking with the tags of its hits, for :class:`core.search.coalescing`.
+
+        Labels are one more of its lookups: those who rank together look once, in the thread
+        that they go to in any case. Raises CatalogueError there.
+        """
+        if self._labels is None:
+            return lookups, rank
+
+        def ask(queries: Vectors) -> list[LabelSet | None]:
+            return [self._known(snapshot)] * len(queries)
+
+        def finish(found: Sequence[Any]) -> SearchResult:
+            return _with_tags(snapshot, rank(found[:-1]), found[-1])
+
+        return (*lookups, Lookup(ask, (Tagger, snapshot.collection), _ANY_QUERY)), finish
+
+    def _known(self, snapshot: Snapshot) -> LabelSet | None:
+        return None if self._labels is None else self._labels.of(snapshot.collection)
+
+    def _chosen(self, snapshot: Snapshot, asked: tuple[str, ...]) -> Chosen:
+        known = self._known(snapshot)
+        if known is None:
+            raise unknown(asked[0], ())
+        places = known.places_of(asked)
+        mean = known.words[list(places)].mean(axis=0)
+        direction: Vectors = (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
+        return Chosen(self._tags_of(snapshot, known).rows(places), direction)
+
+    def _tags_of(self, snapshot: Snapshot, known: LabelSet) -> Tags:
+        kept = self._tags.get(snapshot)
+        if kept is None or kept[0] is not known:
+            kept = self._tags[snapshot] = known, known.tags_of(snapshot.picture_index)
+        return kept[1]
+
+
+def listed(result: SearchResult) -> SearchResult:
+    """A page of pictures that were asked for by their label alone: none of them is weak.
+
+    That a label fits was decided for each picture by itself; how far it stands out in the
+    collection, as bands have it, says little where half of the pictures show the same.
+    """
+    hits = tuple(
+        replace(hit, band=Band.FAIR) if hit.band is Band.WEAK else hit for hit in result.hits
+    )
+    fair = result.offset + len(hits) - result.strong
+    return replace(result, hits=hits, close_match=bool(hits), fair=fair)
+
+
+def _with_tags(snapshot: Snapshot, result: SearchResult, known: LabelSet | None) -> SearchResult:
+    if known is None or not result.hits:
+        return result
+    rows = [snapshot.row_of(hit.picture.id) for hit in result.hits]
+    found = np.array([row for row in rows if row is not None], dtype=np.int64)
+    places = iter(known.tags(snapshot.picture_index.reconstruct(found)).places.tolist())
+    hits = []
+    for hit, row in zip(result.hits, rows, strict=True):
+        place = NONE if row is None else next(places)
+        hits.append(replace(hit, tag=None if place == NONE else known.labels[place]))
+    return replace(result, hits=tuple(hits))

@@ -1,0 +1,332 @@
+"""From a query vector to a page of hits. Blocking numpy and index work, no I/O."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.domain.ports import Snapshot, VectorIndex
+from core.domain.types import Band, CaptionHit, DescribeResult, Hit, Picture, SearchResult, Vectors
+from core.search.calibration import Calibration
+from core.search.captions import Told
+from core.search.coalescing import Lookup, Near, nearest
+from core.search.ordering import Found, Standing, cosine, in_order
+from core.search.row_filter import ChosenRows
+from core.search.scoring import LIFTED_AMONG, Judged, Ranking
+
+There = Callable[[Picture], bool]
+"""Whether a picture's file is still where it was indexed. Blocking."""
+
+# How much of an excluded text is taken out of the query, in deviations of its own
+# scores for one of the query's: at 1 the exclusion would weigh as much as the wish.
+_EXCLUDE_WEIGHT = 0.5
+_FIRST_FETCH = 64
+_READ = 16
+"""Vectors read at once while hits are collected: a page and its near-duplicates, as a rule."""
+_MOST_READ = 256
+"""The same further down, where each block is compared with all that stand above it."""
+
+
+def without(ranking: Ranking, unwanted: Vectors, told: Told, calibration: Calibration) -> Ranking:
+    """The same ranking with an excluded text subtracted, its matches ranked below.
+
+    ``told``: what the captions say of the excluded text.
+    """
+    _, wanted_std = calibration.spread(ranking.vector)
+    _, unwanted_std = calibration.spread(unwanted)
+    vector = _unit(ranking.vector / wanted_std - _EXCLUDE_WEIGHT * unwanted / unwanted_std)
+    return replace(ranking, vector=vector, unwanted=unwanted, unwanted_told=told)
+
+
+class Seen(NamedTuple):
+    """The pictures nearest to a query, and the spread of its cosines (:mod:`.calibration`)."""
+
+    near: Near
+    spread: tuple[float, float]
+
+
+def page_lookup(
+    snapshot: Snapshot,
+    calibration: Calibration,
+    vector: Vectors,
+    *,
+    k: int,
+    offset: int,
+    in_words: bool,
+    among: NDArray[np.int64] | None = None,
+) -> Lookup[Seen]:
+    """What :func:`rank_page` wants to know first of a query, float32 [d].
+
+    ``in_words``: captions are asked, too; ``among``: the rows that may be hits at all.
+    """
+    index = _searched(snapshot, among)
+    fetch = max(_FIRST_FETCH, 4 * (offset + k + 1), LIFTED_AMONG if in_words else 0)
+
+    def ask(queries: Vectors) -> list[Seen]:
+        near = nearest(index, queries, fetch)
+        return list(map(Seen, near, calibration.spreads(queries)))
+
+    return Lookup(ask, (rank_page, id(index), id(calibration), fetch), vector)
+
+
+def rank_page(
+    snapshot: Snapshot,
+    calibration: Calibration,
+    ranking: Ranking,
+    query: str | None,
+    *,
+    k: int,
+    offset: int,
+    seen: Seen | None = None,
+    there: There | None = None,
+) -> SearchResult:
+    """Hits ``offset + 1`` to ``offset + k``, near-duplicates collapsed onto the best one.
+
+    Pictures come in the order of their standard scores, those that captions speak for lifted
+    (:mod:`core.search.captions`), and a better band before a worse one. ``seen``: what
+    :func:`page_lookup` found for the ranking's vector, where somebody has looked already.
+    ``there``: which pictures may be hits at all; asked of the hits that are counted off alone.
+    """
+    if seen is None:
+        seen = page_lookup(
+            snapshot,
+            calibration,
+            ranking.vector,
+            k=k,
+            offset=offset,
+            in_words=ranking.told is not None,
+            among=ranking.among,
+        ).alone()
+    index = _searched(snapshot, ranking.among)
+    judged = Judged(snapshot, calibration, ranking, seen.spread)
+    scores, rows = seen.near
+    lifted = judged.lifted(rows[:LIFTED_AMONG])
+    while True:
+        whole = len(rows) == len(index)
+        plain = judged.plain(rows, scores)
+        ordered = in_order(plain, lifted, whole=whole, left_out=judged.left_out)
+        found = _collapse(
+            snapshot, calibration, ranking, ordered, wanted=offset + k + 1, there=there
+        )
+        if len(found) > offset + k or whole:
+            break
+        ((scores, rows),) = nearest(index, ranking.vector[None], 4 * len(rows))
+    bands = Counter(f.band for f in found[: offset + k])
+    page = slice(offset, offset + k)
+    hits = _hits(
+        snapshot, ranking, found[page], _matches(ranking, found, seen.spread)[page], offset
+    )
+    return SearchResult(
+        query=query,
+        collection=snapshot.collection,
+        hits=hits,
+        offset=offset,
+        has_more=len(found) > offset + k,
+        close_match=any(f.band is not Band.WEAK for f in found[:k]),
+        strong=bands[Band.STRONG],
+        fair=bands[Band.FAIR],
+    )
+
+
+def _matches(ranking: Ranking, found: Sequence[Found], spread: tuple[float, float]) -> list[float]:
+    """What the hits are ordered by, on the scale of the query's cosines: never rising.
+
+    A hit that is found by its picture alone has its cosine there. Where a band, or what is not
+    wanted, puts a hit below a lower one, it has no more than that; what is recognised has the
+    correlation of its pixels.
+    """
+    middle, deviation = spread
+    matches: list[float] = []
+    most = 1.0
+    for each in found:
+        match = cosine(middle + deviation * each.merit)
+        if each.row == ranking.recognised:
+            match = max(match, cosine(ranking.agreement))
+        most = min(most, match)
+        matches.append(most)
+    return matches
+
+
+def _hits(
+    snapshot: Snapshot,
+    ranking: Ranking,
+    found: Sequence[Found],
+    matches: Sequence[float],
+    offset: int,
+) -> tuple[Hit, ...]:
+    told: list[float] = [-np.inf] * len(found)
+    if ranking.told is not None:
+        rows = np.array([each.row for each in found], dtype=np.int64)
+        told = ranking.told.cosines_of(rows).tolist()
+    return tuple(
+        Hit(
+            rank=number,
+            picture=snapshot.pictures[each.row],
+            score=each.score,
+            band=each.band,
+            found_by=None if ranking.told is None else each.found_by,
+            match=match,
+            caption_score=cosine(caption) if caption > -np.inf else None,
+        )
+        for number, (each, match, caption) in enumerate(
+            zip(found, matches, told, strict=True), start=offset + 1
+        )
+    )
+
+
+def _searched(snapshot: Snapshot, among: NDArray[np.int64] | None) -> VectorIndex:
+    index = snapshot.picture_index
+    return index if among is None else ChosenRows(index, among)
+
+
+def captioned_hits(
+    snapshot: Snapshot,
+    calibration: Calibration,
+    query: Vectors,
+    words: str,
+    *,
+    k: int,
+    there: There | None = None,
+) -> tuple[Hit, ...]:
+    """The ``k`` last rows whose shown caption holds the words, with the query's scores.
+
+    They are in no order of their matches. ``there``: as in :func:`rank_page`.
+    """
+    wanted = words.casefold()
+    holding = (
+        row
+        for row in range(len(snapshot.pictures) - 1, -1, -1)
+        if wanted in snapshot.pictures[row].caption.casefold()
+        and (there is None or there(snapshot.pictures[row]))
+    )
+    rows = np.array(list(islice(holding, k)), dtype=np.int64)
+    if not len(rows):
+        return ()
+    scores = (snapshot.picture_index.reconstruct(rows) @ query).astype(np.float32)
+    bands = calibration.bands(query, scores, calibration.text)
+    return tuple(
+        Hit(rank, snapshot.pictures[row], cosine(score), band, match=cosine(score))
+        for rank, (row, score, band) in enumerate(
+            zip(rows.tolist(), scores.tolist(), bands, strict=True), start=1
+        )
+    )
+
+
+def describe_page(
+    snapshot: Snapshot, query: Vectors, k: int, there: There | None = None
+) -> DescribeResult:
+    """The ``k`` captions closest to a picture, equal ones (but for case) named once.
+
+    ``there``: as in :func:`rank_page`.
+    """
+    index = snapshot.caption_index
+    fetch = min(len(index), max(_FIRST_FETCH, 4 * k))
+    while True:
+        best: dict[str, tuple[int, float]] = {}
+        scores, rows = index.search(query[None], fetch)
+        for score, row in zip(scores[0], rows[0], strict=True):
+            if len(best) >= k:
+                break
+            caption, owner = snapshot.captions[row]
+            said = caption.casefold()
+            if said not in best and (there is None or there(snapshot.pictures[owner])):
+                best[said] = int(row), float(score)
+        if len(best) >= k or fetch >= len(index):
+            break
+        fetch = min(len(index), 4 * fetch)
+    hits = []
+    for rank, (row, score) in enumerate(list(best.values())[:k], start=1):
+        caption, owner = snapshot.captions[row]
+        hits.append(CaptionHit(rank, caption, cosine(score), snapshot.pictures[owner]))
+    return DescribeResult(snapshot.collection, tuple(hits))
+
+
+def _collapse(
+    snapshot: Snapshot,
+    calibration: Calibration,
+    ranking: Ranking,
+    ordered: Iterator[Standing],
+    *,
+    wanted: int,
+    there: There | None,
+) -> list[Found]:
+    """The first ``wanted`` of them without near-duplicates, or more; only such as are there."""
+    shown = _Growing(len(ranking.vector))
+    seen = set(ranking.hidden)
+    found: list[Found] = []
+    read = _READ
+    while several := list(islice(ordered, read)):
+        read = min(2 * read, _MOST_READ)
+        rows = np.array([each.row for each in several], dtype=np.int64)
+        vectors = snapshot.picture_index.reconstruct(rows)
+        fresh = (vectors @ shown.rows.T).max(axis=1, initial=-1.0) < ranking.duplicate_cosine
+        alike = vectors @ vectors.T
+        kept: list[int] = []
+        for place, each in enumerate(several):
+            picture = snapshot.pictures[each.row]
+            if not fresh[place] or picture.sha256 in seen:
+                continue
+            if there is not None and not there(picture):
+                continue  # a copy of it may stand further below
+            fresh &= alike[place] < ranking.duplicate_cosine
+            seen.add(picture.sha256)
+            kept.append(place)
+            found.append(each.found)
+            if ranking.unwanted is None and len(found) == wanted:
+                return found
+        shown.add(vectors[kept])
+    if ranking.unwanted is None:
+        return found
+    return _demote(found, shown.rows, ranking, ranking.unwanted, calibration)
+
+
+class _Growing:
+    """Vectors that more are added to, float32 [n, d], without copying all of them each time."""
+
+    def __init__(self, dimension: int) -> None:
+        self._room = np.empty((_READ, dimension), dtype=np.float32)
+        self._count = 0
+
+    @property
+    def rows(self) -> NDArray[np.float32]:
+        """Those that were added so far."""
+        return self._room[: self._count]
+
+    def add(self, vectors: NDArray[np.float32]) -> None:
+        """Add these behind the others."""
+        end = self._count + len(vectors)
+        if end > len(self._room):
+            larger = np.empty((2 * end, self._room.shape[1]), dtype=np.float32)
+            larger[: self._count] = self.rows
+            self._room = larger
+        self._room[self._count : end] = vectors
+        self._count = end
+
+
+def _demote(
+    found: list[Found],
+    vectors: NDArray[np.float32],
+    ranking: Ranking,
+    unwanted: Vectors,
+    calibration: Calibration,
+) -> list[Found]:
+    against = vectors @ unwanted
+    bands = calibration.bands(unwanted, against, calibration.text)
+    told = np.full(len(found), -np.inf)
+    if ranking.unwanted_told is not None:
+        told = ranking.unwanted_told.matches_of(np.array([f.row for f in found], dtype=np.int64))
+    pairs = [
+        (f, band is Band.WEAK and match < calibration.captions.fair)
+        for f, band, match in zip(found, bands, told.tolist(), strict=True)
+    ]
+    return [f for f, wanted in pairs if wanted] + [f for f, wanted in pairs if not wanted]
+
+
+def _unit(vector: NDArray[np.float32]) -> Vectors:
+    return (vector / max(float(np.linalg.norm(vector)), 1e-12)).astype(np.float32)

@@ -1,0 +1,41 @@
+"""Nearest neighbours among some of an index's rows."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.domain.ports import VectorIndex
+from core.domain.types import Vectors
+
+_BLOCK = 4096
+"""Vectors in memory at once: 8 MB at 512 dimensions."""
+
+
+class ChosenRows:
+    """The VectorIndex port over these rows alone, under their own numbers. Blocking.
+
+    ``rows``: int64 [n], rising. Every one of them is compared, so that as many hits come as
+    there are, which no filter behind an approximate search could promise.
+    """
+
+    def __init__(self, index: VectorIndex, rows: NDArray[np.int64]) -> None:
+        self._index = index
+        self._rows = rows
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self._rows)
+
+    def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """See the port."""
+        scores = np.empty((len(queries), len(self)), dtype=np.float32)
+        for start in range(0, len(self), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            scores[:, block] = queries @ self._index.reconstruct(self._rows[block]).T
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        return np.take_along_axis(scores, best, axis=1), self._rows[best]
+
+    def reconstruct(self, rows: NDArray[np.int64]) -> Vectors:
+        """See the port."""
+        return self._index.reconstruct(rows)

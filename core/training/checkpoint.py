@@ -1,0 +1,105 @@
+"""An unfinished training on disk: enough to go on as if it had never been stopped."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from core.domain.errors import SourceError
+from core.training.heads import Head, Heads
+
+_FILE = "state.pt"
+
+
+class StateFile:
+    """The state of the training whose result goes to ``out``, in ``<out>.training`` beside it.
+
+    Args:
+        out: the checkpoint's folder.
+        begun_with: a text for each thing that a state only fits together with.
+
+    """
+
+    def __init__(self, out: Path, begun_with: Mapping[str, str]) -> None:
+        self._folder = out.with_name(f"{out.name}.training")
+        self._begun_with = dict(begun_with)
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Write a state in place of the one before; a kill leaves one of both whole.
+
+        Raises SourceError where it cannot be written.
+        """
+        import torch  # noqa: PLC0415 - heavy
+
+        part = self._folder / f"{_FILE}.part"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as file:
+                torch.save({"begun_with": self._begun_with, "state": dict(state)}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(self._folder / _FILE)
+        except OSError as error:
+            raise SourceError(
+                f"The training cannot be saved in {self._folder}: {error.strerror or error}.",
+                remedy="Free some space there, or make the folder writable.",
+            ) from error
+
+    def load(self) -> dict[str, Any] | None:
+        """The state; None where there is none.
+
+        Raises SourceError where it belongs to another training, or is damaged.
+        """
+        import torch  # noqa: PLC0415 - heavy
+
+        file = self._folder / _FILE
+        if not file.is_file():
+            return None
+        try:
+            # Tensors, numbers and texts only: nothing in the file is ever run.
+            found = torch.load(file, map_location="cpu", weights_only=True)
+            begun_with, state = found["begun_with"], found["state"]
+        except (OSError, RuntimeError, KeyError, TypeError, EOFError, pickle.PickleError) as error:
+            raise SourceError(
+                f"The unfinished training in {self._folder} cannot be read.",
+                remedy="Begin anew: leave --resume out.",
+            ) from error
+        other = [name for name, text in self._begun_with.items() if begun_with.get(name) != text]
+        if other:
+            raise SourceError(
+                f"The unfinished training in {self._folder} was begun with other "
+                f"{' and '.join(other)}.",
+                remedy="Name the same again, or leave --resume out to begin anew.",
+            )
+        loaded: dict[str, Any] = state
+        return loaded
+
+    def remove(self) -> None:
+        """Remove it, as after the training has come to its end."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def heads_state(heads: Heads) -> dict[str, Any]:
+    """The heads as tensors and numbers."""
+    return {
+        "image": _head_state(heads.image),
+        "text": _head_state(heads.text),
+        "logit_scale": heads.logit_scale,
+    }
+
+
+def heads_of_state(state: Mapping[str, Any]) -> Heads:
+    """The heads that :func:`heads_state` was given."""
+    return Heads(_head(state["image"]), _head(state["text"]), float(state["logit_scale"]))
+
+
+def _head_state(head: Head | None) -> list[Any] | None:
+    return None if head is None else [head.weight, head.bias]
+
+
+def _head(state: list[Any] | None) -> Head | None:
+    return None if state is None else Head(*state)

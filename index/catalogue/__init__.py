@@ -1,0 +1,1 @@
+"""The truth about every collection, in one SQLite database."""

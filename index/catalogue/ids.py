@@ -1,0 +1,40 @@
+"""Opaque ids of pictures."""
+
+from __future__ import annotations
+
+import secrets
+
+from sqlalchemy import Connection, select, union_all
+
+from index.catalogue.rows import CHUNK
+from index.catalogue.schema import pictures, tombstones, uploads
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+"""Crockford's base 32 in lower case: no i, l, o, u, so that an id can be read aloud.
+https://www.crockford.com/base32.html"""
+
+LENGTH = 8
+"""40 bits: a gallery of a million pictures is a millionth of what there is, so that ids
+cannot be guessed by counting and a clash costs one more try."""
+
+
+def random_id() -> str:
+    """An id that tells nothing about its picture."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+
+
+def fresh_ids(connection: Connection, count: int) -> list[str]:
+    """Different ids that no picture has and none has had."""
+    fresh: set[str] = set()
+    while len(fresh) < count:
+        candidates = {random_id() for _ in range(min(CHUNK, count - len(fresh)))}
+        taken = connection.execute(
+            union_all(
+                *(
+                    select(table.c.id).where(table.c.id.in_(candidates))
+                    for table in (pictures, uploads, tombstones)
+                )
+            )
+        ).scalars()
+        fresh |= candidates - set(taken)
+    return list(fresh)

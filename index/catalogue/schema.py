@@ -1,0 +1,296 @@
+"""The catalogue's tables as the newest schema version has them.
+
+:mod:`index.catalogue.migrations` builds them step by step; a test keeps both equal.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+
+collections = Table(
+    "collections",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    # Counts up with every change of what a search may find.
+    Column("generation", Integer, nullable=False),
+    # The model whose vectors the collection is searched by; NULL before the first reindex.
+    Column("model_name", Text),
+    Column("model_fingerprint", String(64)),
+    Column("model_dimension", Integer),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("collection", String(64), nullable=False, index=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("full", Boolean, nullable=False),
+    # Seconds since the epoch.
+    Column("started_at", Float, nullable=False),
+    Column("finished_at", Float),
+    # How far it has come, so that other processes can say so.
+    Column("done", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
+    # A full run takes every vector with a lower run as out of date: ids must never go back.
+    sqlite_autoincrement=True,
+)
+
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("id", String(8), primary_key=True),
+    Column("collection", String(64), nullable=False),
+    Column("path", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    UniqueConstraint("collection", "path", name="uq_pictures_collection_path"),
+    Index("ix_pictures_sha256", "sha256"),
+)
+
+tombstones = Table(
+    "tombstones",
+    metadata,
+    Column("id", String(8), primary_key=True),
+    Column("removed_at", Float, nullable=False),
+)
+
+captions = Table(
+    "captions",
+    metadata,
+    Column("picture_id", String(8), primary_key=True),
+    # 0 is the caption that is shown.
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("text", Text, nullable=False),
+    Column("text_hash", String(64), nullable=False),
+    Index("ix_captions_text_hash", "text_hash"),
+)
+
+picture_vectors = Table(
+    "picture_vectors",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("fingerprint", String(64), primary_key=True),
+    Column("run", Integer, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    # float32, little-endian.
+    Column("vector", LargeBinary, nullable=False),
+    # The collection that an import brought it for, which alone goes by it: nobody has compared
+    # it with the picture. Empty: our own encoder made it.
+    Column("imported_by", String(64), nullable=False, server_default=""),
+)
+
+caption_vectors = Table(
+    "caption_vectors",
+    metadata,
+    Column("text_hash", String(64), primary_key=True),
+    Column("fingerprint", String(64), primary_key=True),
+    Column("run", Integer, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    Column("imported_by", String(64), nullable=False, server_default=""),
+)
+
+# What a page shows of a content before it has the picture, and the picture's date.
+looks = Table(
+    "looks",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    # A WebP of a few pixels; empty where the picture could not be read.
+    Column("placeholder", LargeBinary, nullable=False),
+    # When it was taken, else when its file was written or it was added.
+    Column("date", Float),
+)
+
+# What a path held when it was last read: spares hashing what did not change.
+files = Table(
+    "files",
+    metadata,
+    Column("collection", String(64), primary_key=True),
+    Column("path", Text, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+)
+
+failures = Table(
+    "failures",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("collection", String(64), nullable=False),
+    Column("path", Text, nullable=False),
+    # Empty where the bytes are not what failed (a missing file, an unreadable folder).
+    Column("sha256", String(64), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("code", String(64), nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("ix_failures_collection_path", "collection", "path"),
+)
+
+# Pictures that people added in chat. The file is found by collection and id.
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", String(8), primary_key=True),
+    Column("collection", String(64), nullable=False),
+    # Who sees it: empty for all who share the collection, else the one community.
+    Column("scope", Text, nullable=False),
+    # Where it was added, and by whom.
+    Column("community", Text, nullable=False),
+    Column("uploader", Text, nullable=False),
+    # Of the file that is kept, and of the bytes that were posted.
+    Column("sha256", String(64), nullable=False),
+    Column("posted_sha256", String(64), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    # Both empty where there is none.
+    Column("caption", Text, nullable=False),
+    Column("text_hash", String(64), nullable=False),
+    # Seconds since the epoch, as everywhere.
+    Column("added_at", Float, nullable=False),
+    # All four NULL while it is there; the id is the one by which the removal is undone.
+    Column("removed_at", Float),
+    Column("removed_by", Text),
+    Column("removed_scope", Text),
+    Column("removed_as", String(8)),
+    Index("ix_uploads_collection_scope", "collection", "scope"),
+    Index("ix_uploads_sha256", "sha256"),
+    Index("ix_uploads_text_hash", "text_hash"),
+    Index("ix_uploads_uploader", "uploader"),
+    Index("ix_uploads_community", "community"),
+)
+
+# Contents that a scope does not see any more, though the folder (or those who share the
+# collection) still have them.
+removals = Table(
+    "removals",
+    metadata,
+    Column("collection", String(64), primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+    # The id by which the removal is undone.
+    Column("picture_id", String(8), nullable=False),
+    Column("removed_at", Float, nullable=False),
+    # Empty once this person is forgotten.
+    Column("removed_by", Text, nullable=False),
+    Index("ix_removals_picture_id", "picture_id"),
+)
+
+# Which change of a collection's uploads and removals was the last one of each scope.
+overlays = Table(
+    "overlays",
+    metadata,
+    Column("collection", String(64), primary_key=True),
+    Column("scope", Text, primary_key=True),
+    Column("revision", Integer, nullable=False),
+)
+
+community_settings = Table(
+    "community_settings",
+    metadata,
+    Column("community", Text, primary_key=True),
+    # A JSON object.
+    Column("settings", Text, nullable=False),
+)
+
+# Communities that the bot was removed from; theirs is deleted a week later.
+departures = Table(
+    "departures",
+    metadata,
+    Column("community", Text, primary_key=True),
+    Column("left_at", Float, nullable=False),
+)
+
+# Communities that were let in beside those that the settings name: by /allow, by /claim, on the
+# command line, or (as "*") because the collection was open before anybody had to say so.
+grants = Table(
+    "grants",
+    metadata,
+    Column("collection", String(64), primary_key=True),
+    Column("community", Text, primary_key=True),
+    # See index.grants.Origin. Nobody is named.
+    Column("origin", String(16), nullable=False),
+    Column("granted_at", Float, nullable=False),
+)
+
+# What the administrators of a community do not want to be shown, in their words.
+moderation_criteria = Table(
+    "moderation_criteria",
+    metadata,
+    Column("community", Text, primary_key=True),
+    # The text without regard to case, by which decisions name it.
+    Column("key", Text, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("strictness", String(16), nullable=False),
+    Column("age", Boolean, nullable=False),
+    Column("added_at", Float, nullable=False),
+)
+
+# What a criterion means to a model: several rows of float32, little-endian.
+moderation_meanings = Table(
+    "moderation_meanings",
+    metadata,
+    Column("text", Text, primary_key=True),
+    Column("fingerprint", String(64), primary_key=True),
+    Column("meaning", LargeBinary, nullable=False),
+)
+
+# What administrators decided about contents that a criterion held. Nobody is named.
+moderation_decisions = Table(
+    "moderation_decisions",
+    metadata,
+    Column("community", Text, primary_key=True),
+    Column("sha256", String(64), primary_key=True),
+    # Empty where it was held for being nearly equal to a removed one.
+    Column("criterion", Text, primary_key=True),
+    Column("approved", Boolean, nullable=False),
+    Column("decided_at", Float, nullable=False),
+    # Of what was removed, so that what is nearly equal is known when it comes again.
+    Column("fingerprint", String(64), nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+)
+
+# What `tangerine tag` tags a collection with. The tags themselves follow from the pictures.
+labels = Table(
+    "labels",
+    metadata,
+    Column("collection", String(64), primary_key=True),
+    Column("fingerprint", String(64), primary_key=True),
+    # A JSON list of texts.
+    Column("labels", Text, nullable=False),
+    # A row for each label, then those of everyday words: float32, little-endian.
+    Column("vectors", LargeBinary, nullable=False),
+)
+
+# Which folder a collection was made of when it was indexed last.
+folders = Table(
+    "folders",
+    metadata,
+    Column("collection", String(64), primary_key=True),
+    Column("folder", Text, nullable=False),
+    # How many pictures it holds, until all of them have been indexed once; then NULL.
+    Column("expected", Integer),
+)
+
+schema_version = Table(
+    "schema_version",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+)

@@ -1,0 +1,1 @@
+"""The gallery of a first run, from packages that distributions carry."""

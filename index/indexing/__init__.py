@@ -1,0 +1,1 @@
+"""A folder becomes a collection: scan, plan, encode, commit, watch."""

@@ -1,0 +1,139 @@
+"""What a folder holds at a few named paths: a scan that takes as long as they are many."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from index.catalogue.walk import CAPTION_SUFFIXES, PICTURE_SUFFIXES, Found, is_hidden, walk_below
+from index.indexing.scan import Scan, side_by_side, source_of, texts_beside
+
+_TEXT = ".txt"
+
+
+class NotAloneError(Exception):
+    """What is named cannot be looked at alone: only a whole scan tells what has changed."""
+
+
+@dataclass(slots=True)
+class Named:
+    """What a few paths of a resolved folder stand for.
+
+    ``pictures`` are the files that are there, ``texts`` those that hold captions; ``paths`` are
+    all pictures to be looked at, there or not. ``folders`` end in ``/``: whatever is known
+    below them is to be looked at, too; ``stems`` end in a dot: likewise what a text of that name
+    speaks of.
+    """
+
+    root: Path
+    pictures: dict[str, Found] = field(default_factory=dict)
+    texts: set[str] = field(default_factory=set)
+    paths: set[str] = field(default_factory=set)
+    folders: set[str] = field(default_factory=set)
+    stems: set[str] = field(default_factory=set)
+
+    def scan(self, known: Collection[str]) -> Scan:
+        """The pictures that are there with their captions; ``known`` belong to them, too.
+
+        Raises NotAloneError, and OSError where the folder cannot be read.
+        """
+        for path in known:
+            if path not in self.pictures:
+                self._look(path)
+        captions: dict[str, list[str]] = {path: [] for path in sorted(self.pictures)}
+        for picture in captions:
+            for text in texts_beside(picture):
+                if text not in self.texts:
+                    self._look_at_text(text)
+        failures = side_by_side(self.root, sorted(self.texts), captions)
+        if failures:
+            raise NotAloneError
+        return Scan(
+            folder=self.root,
+            pictures=tuple(source_of(self.pictures[p], texts) for p, texts in captions.items()),
+            failures=(),
+            unreadable=(),
+            plain=True,
+        )
+
+    def add(self, path: str) -> None:
+        """Take in what is named. Raises NotAloneError, OSError."""
+        suffix = _suffix(path)
+        if not path or suffix in CAPTION_SUFFIXES - {_TEXT}:
+            raise NotAloneError  # a table speaks of any picture
+        if is_hidden(path):
+            return
+        self._check_way(path)
+        # What is there, or was, may be a folder whatever its name.
+        self.folders.add(f"{path}/")
+        if suffix == _TEXT:
+            self.stems.add(path[: -len(_TEXT)] + ".")
+            self.paths.add(path[: -len(_TEXT)])
+        else:
+            self.paths.add(path)
+        status = self._status(path)
+        if status is None:
+            return
+        if stat.S_ISDIR(status.st_mode):
+            self._add_below(f"{path}/")
+        elif suffix in PICTURE_SUFFIXES:
+            self._take(path, status)
+
+    def _add_below(self, prefix: str) -> None:
+        found = walk_below(self.root, prefix)
+        tables = [each for each in found.caption_files if _suffix(each) != _TEXT]
+        if tables or found.failures or found.unreadable or found.linked:
+            raise NotAloneError
+        self.pictures |= {each.path: each for each in found.pictures}
+        self.texts |= {*found.caption_files}
+
+    def _look(self, path: str) -> None:
+        status = self._status(path)
+        if status is not None and not stat.S_ISDIR(status.st_mode):
+            self._take(path, status)
+
+    def _look_at_text(self, path: str) -> None:
+        status = self._status(path)
+        if status is None or stat.S_ISDIR(status.st_mode):
+            return
+        if not stat.S_ISREG(status.st_mode):
+            raise NotAloneError
+        self.texts.add(path)
+
+    def _take(self, path: str, status: os.stat_result) -> None:
+        if not stat.S_ISREG(status.st_mode):
+            raise NotAloneError  # a link, or what a whole scan has to tell of
+        self.pictures[path] = Found(path, status.st_size, status.st_mtime_ns)
+
+    def _status(self, path: str) -> os.stat_result | None:
+        try:
+            return (self.root / path).lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except (OSError, ValueError) as error:
+            raise NotAloneError from error
+
+    def _check_way(self, path: str) -> None:
+        """Nothing above it may be a link, or its pictures would have two paths."""
+        try:
+            path.encode()
+            above = (self.root / path).parent
+            if above.resolve() != above:
+                raise NotAloneError
+        except (OSError, RuntimeError, ValueError) as error:
+            raise NotAloneError from error
+
+
+def named_in(folder: Path, paths: Collection[str]) -> Named:
+    """What these paths below a folder stand for. Blocking. Raises NotAloneError, OSError."""
+    named = Named(folder.resolve(strict=True))
+    for path in paths:
+        named.add(path)
+    return named
+
+
+def _suffix(path: str) -> str:
+    return os.path.splitext(path)[1].lower()  # noqa: PTH122 - relative, with slashes

@@ -1,0 +1,261 @@
+"""Pictures that people add and remove in chat."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+from core.domain.errors import (
+    DuplicatePicture,
+    ExpiredButton,
+    NotFound,
+    PictureHeld,
+    QueryTooLong,
+)
+from core.domain.ports import Embedder, PictureDecoder
+from core.domain.threads import finished_in_thread
+from core.domain.types import PersonalData, Picture
+from index.indexing.caption_texts import tidy
+from index.indexing.encode import checked
+from index.library.community_settings import StoredSettings
+from index.library.grants import StoredGrants
+from index.library.library import CollectionSpec, FolderLibrary
+from index.library.overlay import Overlays
+from index.library.retention import Upkeep
+from index.library.uploads import Ledger, UploadRoom, duplicate
+from index.snapshots.overlaid import View
+from index.snapshots.overlay import NewUpload
+
+MAX_CAPTION = 500
+"""Characters of a caption: several sentences, and what every platform can show."""
+
+KEPT_EDGE = 2048
+"""Pixels of the longer edge of what is kept: a full screen, about 1 MB at most."""
+
+
+class ChatContributions:
+    """The Contributions port: uploads as files and rows that lie over the collections.
+
+    ``duplicate_cosine``: from there on a picture counts as nearly the same as another one;
+    ``room``: how much may be added. Work that has begun to write is finished also where the
+    caller is cancelled.
+    """
+
+    def __init__(
+        self,
+        library: FolderLibrary,
+        overlays: Overlays,
+        *,
+        embedder: Embedder,
+        decoder: PictureDecoder,
+        settings: StoredSettings,
+        grants: StoredGrants | None = None,
+        duplicate_cosine: float = 0.97,
+        room: UploadRoom = UploadRoom(),  # noqa: B008 - frozen
+    ) -> None:
+        self._library = library
+        self._ledger = Ledger(overlays, room=room)
+        self._grants = grants
+        self._upkeep = Upkeep(overlays)
+        self._embedder = embedder
+        self._decoder = decoder
+        self._settings = settings
+        self._duplicate_cosine = duplicate_cosine
+        # Comparing and keeping are one step, so that of two pictures that are nearly the
+        # same and come at the same moment, the second one is compared with the first.
+        self._adding = asyncio.Lock()
+
+    async def add(
+        self,
+        picture: bytes,
+        caption: str,
+        *,
+        community: str,
+        uploader: str,
+        collection: str | None = None,
+        anyway: bool = False,
+    ) -> Picture:
+        """See :meth:`core.domain.ports.Contributions.add`.
+
+        A picture that was removed here and is posted again is shown again as it was. Raises
+        PictureHeld in place of DuplicatePicture where moderation holds the one that is there.
+        """
+        try:
+            return await self._add(
+                picture,
+                caption,
+                community=community,
+                uploader=uploader,
+                collection=collection,
+                anyway=anyway,
+            )
+        except DuplicatePicture as error:
+            if not await self._hides(error.picture.id, community):
+                raise
+            raise PictureHeld(
+                "This picture is in the collection already, but is not shown here.",
+                remedy="Administrators decide about it with: /moderation review",
+            ) from None
+
+    async def _add(
+        self,
+        picture: bytes,
+        caption: str,
+        *,
+        community: str,
+        uploader: str,
+        collection: str | None,
+        anyway: bool,
+    ) -> Picture:
+        spec = self._library.spec(collection, community)
+        viewpoint = spec.viewpoint(community)
+        caption = _clean(caption)
+        await finished_in_thread(self._ledger.check_room, spec.name, viewpoint)
+        jpeg = await self._decoder.thumbnail(picture, KEPT_EDGE)
+        posted, kept = (hashlib.sha256(data).hexdigest() for data in (picture, jpeg))
+        back = await finished_in_thread(
+            self._ledger.settle, spec.name, viewpoint, frozenset({posted, kept})
+        )
+        if back is not None:
+            return back
+        # Whatever makes it impossible to keep it comes before the work of encoding.
+        await self._library.view(spec, community)
+        new = await self._encoded(jpeg, kept, posted, caption, uploader)
+        async with self._adding:
+            if not anyway:
+                await self._check_alike(spec, community, new)
+            return await finished_in_thread(
+                self._ledger.add, spec.name, viewpoint, new, self._embedder.identity
+            )
+
+    async def remove(self, picture_id: str, *, community: str, remover: str) -> Picture:
+        """See :meth:`core.domain.ports.Contributions.remove`.
+
+        What moderation holds is not there, but for the one who added it.
+        """
+        if await self._hides(picture_id, community):
+            kept = await finished_in_thread(self._ledger.personal, remover)
+            if all(upload.picture.id != picture_id for upload in kept.uploads):
+                raise _no_such_picture()
+        for spec in self._visible(community):
+            gone = await finished_in_thread(
+                self._ledger.remove, spec.name, spec.viewpoint(community), picture_id, remover
+            )
+            if gone is not None:
+                return gone
+        raise _no_such_picture()
+
+    async def restore(self, picture_id: str, *, community: str) -> Picture:
+        """See :meth:`core.domain.ports.Contributions.restore`."""
+        last: ExpiredButton | None = None
+        for spec in self._visible(community):
+            try:
+                return await finished_in_thread(
+                    self._ledger.restore, spec.name, spec.viewpoint(community), picture_id
+                )
+            except ExpiredButton as error:
+                last = error
+        raise last or ExpiredButton("There is nothing here that could be restored.")
+
+    async def personal(self, requester: str) -> PersonalData:
+        """See :meth:`core.domain.ports.Contributions.personal`."""
+        data = await finished_in_thread(self._ledger.personal, requester)
+        posted: dict[str, set[str]] = {}
+        for upload in data.uploads:
+            posted.setdefault(upload.community, set()).add(upload.picture.id)
+        held: set[str] = set()
+        for community, ids in posted.items():
+            held |= await asyncio.to_thread(self._library.hidden, ids, community)
+        uploads = (replace(each, held=each.picture.id in held) for each in data.uploads)
+        return replace(data, uploads=tuple(uploads))
+
+    async def forget(self, requester: str) -> PersonalData:
+        """See :meth:`core.domain.ports.Contributions.forget`."""
+        return await finished_in_thread(self._ledger.forget, requester)
+
+    async def left(self, community: str) -> None:
+        """See :meth:`core.domain.ports.Contributions.left`."""
+        await finished_in_thread(self._upkeep.left, community)
+
+    async def joined(self, community: str) -> None:
+        """See :meth:`core.domain.ports.Contributions.joined`."""
+        await finished_in_thread(self._upkeep.joined, community)
+
+    async def communities(self) -> frozenset[str]:
+        """See :meth:`core.domain.ports.Contributions.communities`."""
+        return await finished_in_thread(self._upkeep.communities)
+
+    async def moved(self, old: str, new: str) -> None:
+        """See :meth:`core.domain.ports.Contributions.moved`."""
+        await finished_in_thread(self._upkeep.moved, old, new)
+        await self._settings.refresh()
+        if self._grants is not None and old != new:
+            await self._grants.moved(old, new, self._library.naming(old))
+
+    async def sweep(self) -> None:
+        """See :meth:`core.domain.ports.Contributions.sweep`."""
+        if await finished_in_thread(self._upkeep.sweep):
+            await self._settings.refresh()
+            if self._grants is not None:
+                await self._grants.refresh()
+
+    async def _hides(self, picture_id: str, community: str) -> bool:
+        return bool(await asyncio.to_thread(self._library.hidden, (picture_id,), community))
+
+    def _visible(self, community: str) -> Sequence[CollectionSpec]:
+        return [self._library.spec(name, community) for name in self._library.visible(community)]
+
+    async def _encoded(
+        self, jpeg: bytes, sha256: str, posted_sha256: str, caption: str, uploader: str
+    ) -> NewUpload:
+        """The picture with the vectors of what is kept of it, not of what was posted.
+
+        A full reindex, which has only the kept file, then gives the same vector.
+        """
+        dimension = self._embedder.identity.dimension
+        decoded = await self._decoder.decode(jpeg, self._embedder.pixel_spec)
+        vector = checked(await self._embedder.embed_pixels(decoded.pixels), dimension)
+        words = await self._embedder.embed_text(caption) if caption else None
+        return NewUpload(
+            jpeg=jpeg,
+            sha256=sha256,
+            posted_sha256=posted_sha256,
+            width=decoded.width,
+            height=decoded.height,
+            caption=caption,
+            vector=vector,
+            caption_vector=None if words is None else checked(words, dimension),
+            uploader=uploader,
+            placeholder=decoded.placeholder,
+        )
+
+    async def _check_alike(self, spec: CollectionSpec, community: str, new: NewUpload) -> None:
+        view = await self._library.view(spec, community)
+        if view is None or not view.pictures:
+            return
+        score, nearest = await asyncio.to_thread(_nearest, view, new)
+        if score >= self._duplicate_cosine:
+            raise duplicate(nearest, score, exact=False)
+
+
+def _nearest(view: View, new: NewUpload) -> tuple[float, Picture]:
+    scores, rows = view.picture_index.search(new.vector[None], 1)
+    return float(scores[0, 0]), view.pictures[int(rows[0, 0])]
+
+
+def _no_such_picture() -> NotFound:
+    return NotFound(
+        "There is no such picture here.", remedy="It may have been removed; search again."
+    )
+
+
+def _clean(caption: str) -> str:
+    cleaned = tidy(caption)
+    if len(cleaned) > MAX_CAPTION:
+        raise QueryTooLong(
+            f"That caption is longer than {MAX_CAPTION} characters.",
+            remedy=f"Use at most {MAX_CAPTION}.",
+        )
+    return cleaned

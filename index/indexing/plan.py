@@ -1,0 +1,125 @@
+"""What has to change so that the catalogue says what the folder holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from core.domain.types import Failure
+from index.catalogue.records import BadFile, IndexedPicture, NewPicture
+from index.indexing.encode import FileWorker
+from index.indexing.scan import Scan
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The difference; ``removed`` are ids, ``unchanged`` is a number."""
+
+    added: tuple[NewPicture, ...]
+    changed: tuple[IndexedPicture, ...]
+    removed: tuple[str, ...]
+    unchanged: int
+
+
+def outcome(
+    scan: Scan, worker: FileWorker, others: Sequence[BadFile]
+) -> tuple[list[NewPicture], tuple[BadFile, ...]]:
+    """The pictures that have a vector, and everything that failed, by path."""
+    present: list[NewPicture] = []
+    failures = [*(BadFile(failure) for failure in scan.failures), *others]
+    failures.extend(BadFile(failure) for failure in worker.failed.values())
+    for picture in scan.pictures:
+        sha256 = worker.contents.get(picture.path)
+        if sha256 is None:
+            continue
+        if sha256 in worker.encoded:
+            width, height = worker.encoded[sha256]
+            present.append(NewPicture(picture.path, sha256, width, height, picture.captions))
+        elif sha256 in worker.bad:
+            bad = worker.bad[sha256]
+            told = Failure(picture.path, bad.failure.code, bad.failure.reason)
+            failures.append(replace(bad, failure=told))
+    return present, tuple(sorted(failures, key=lambda bad: bad.failure.path))
+
+
+def plan(
+    known: Sequence[IndexedPicture],
+    present: Sequence[NewPicture],
+    unreadable: Sequence[str] = (),
+) -> Plan:
+    """Match what is known with what is there, so that ids stay with their pictures.
+
+    In this order: the same path with the same bytes; the same bytes under another path (a
+    rename, also when two files swapped names); the same path with other bytes (an edited
+    picture). What is left is new, or gone. Pictures below an ``unreadable`` folder (its
+    path ends in ``/``) stay as they are: nobody knows whether they are gone.
+    """
+    prefixes = tuple(unreadable)
+    kept = [old for old in known if prefixes and old.path.startswith(prefixes)]
+    free = {old.path: old for old in known if not (prefixes and old.path.startswith(prefixes))}
+    matches: list[tuple[IndexedPicture, NewPicture]] = []
+
+    waiting: list[NewPicture] = []
+    for new in present:
+        old = free.get(new.path)
+        if old is not None and old.sha256 == new.sha256:
+            matches.append((free.pop(new.path), new))
+        else:
+            waiting.append(new)
+
+    by_content: dict[str, list[IndexedPicture]] = {}
+    for old in free.values():
+        by_content.setdefault(old.sha256, []).append(old)
+    unmatched: list[NewPicture] = []
+    for new in waiting:
+        candidates = by_content.get(new.sha256)
+        if candidates:
+            # Of several copies, the one that only moved to another folder.
+            same_name = [old for old in candidates if _name(old.path) == _name(new.path)]
+            chosen = (same_name or candidates)[0]
+            candidates.remove(chosen)
+            matches.append((free.pop(chosen.path), new))
+        else:
+            unmatched.append(new)
+
+    added: list[NewPicture] = []
+    for new in unmatched:
+        old = free.pop(new.path, None)
+        if old is None:
+            added.append(new)
+        else:
+            matches.append((old, new))
+
+    changed = tuple(_moved(old, new) for old, new in matches if not _same(old, new))
+    return Plan(
+        added=tuple(added),
+        changed=changed,
+        removed=tuple(old.id for old in free.values()),
+        unchanged=len(kept) + len(matches) - len(changed),
+    )
+
+
+def _name(path: str) -> str:
+    return PurePosixPath(path).name
+
+
+def _same(old: IndexedPicture, new: NewPicture) -> bool:
+    # Compared before anything is made: as a rule nearly all are.
+    return (
+        old.path == new.path
+        and old.sha256 == new.sha256
+        and old.captions == new.captions
+        and (old.width, old.height) == (new.width, new.height)
+    )
+
+
+def _moved(old: IndexedPicture, new: NewPicture) -> IndexedPicture:
+    return IndexedPicture(
+        id=old.id,
+        path=new.path,
+        sha256=new.sha256,
+        width=new.width,
+        height=new.height,
+        captions=new.captions,
+    )

@@ -1,0 +1,95 @@
+"""Which vectors a reindex need not make, and which of them were forgotten meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from core.domain.threads import finished_in_thread
+from index.catalogue.catalogue import Catalogue
+from index.catalogue.records import IndexedPicture, Known, text_hash
+from index.indexing.encode import FileWorker
+from index.indexing.scan import Scan, SourcePicture
+
+AtHand = tuple[dict[str, tuple[int, int]], set[str]]
+"""What has a vector: contents (SHA-256) with the size of the picture, and hashes of texts."""
+
+
+class RunVectors:
+    """The vectors that the catalogue has of one model, for one collection.
+
+    ``since``: the run from which on they count; 0 for all.
+    """
+
+    def __init__(self, catalogue: Catalogue, model: str, collection: str, *, since: int) -> None:
+        self._catalogue = catalogue
+        self._collection = collection
+        self._model = model
+        self._since = since
+
+    async def all(self) -> AtHand:
+        """Every one."""
+        return await self._of(None, None)
+
+    async def at(self, known: Known, scan: Scan) -> AtHand:
+        """Those that pictures may have that are known or were scanned.
+
+        Of other contents, which a file may turn out to have, :meth:`recall` tells.
+        """
+        contents = {old.sha256 for old in known.pictures}
+        contents |= {stamp.sha256 for stamp in known.stamps.values()}
+        return await self._of(contents, _used(scan.pictures, {})[1])
+
+    def recall(self, sha256: str) -> tuple[int, int] | None:
+        """The size of the picture whose content has a vector, None where it has none. Blocking."""
+        found = self._catalogue.encoded_pictures(
+            self._model, collection=self._collection, since_run=self._since, among=[sha256]
+        )
+        return found.get(sha256)
+
+    async def lost(
+        self, worker: FileWorker, known: Known, pictures: Sequence[SourcePicture]
+    ) -> bool:
+        """Let a worker count on no vector that is gone; whether there was any.
+
+        Those of the pictures that are known are in use, and nobody forgets them meanwhile, but
+        where only those of a run count.
+        """
+        contents, texts = _used(pictures, worker.contents)
+        if not self._since:
+            of_known, said = _used(known.pictures, {p.path: p.sha256 for p in known.pictures})
+            contents, texts = contents - of_known, texts - said
+        contents &= worker.encoded.keys()
+        texts &= worker.texts
+        encoded, hashes = await self._of(contents, texts)
+        for gone in contents - encoded.keys():
+            del worker.encoded[gone]
+        worker.texts -= texts - hashes
+        return len(encoded) < len(contents) or len(hashes) < len(texts)
+
+    async def _of(self, contents: Collection[str] | None, texts: Collection[str] | None) -> AtHand:
+        return (
+            await finished_in_thread(
+                self._catalogue.encoded_pictures,
+                self._model,
+                collection=self._collection,
+                since_run=self._since,
+                among=contents,
+            ),
+            await finished_in_thread(
+                self._catalogue.encoded_captions,
+                self._model,
+                collection=self._collection,
+                since_run=self._since,
+                among=texts,
+            ),
+        )
+
+
+def _used(
+    pictures: Sequence[SourcePicture | IndexedPicture], contents: Mapping[str, str]
+) -> tuple[set[str], set[str]]:
+    """The contents (by path) and the hashes of the captions of these pictures."""
+    return (
+        {contents[each.path] for each in pictures if each.path in contents},
+        {text_hash(text) for each in pictures for text in each.captions},
+    )

@@ -1,0 +1,286 @@
+"""Collections that follow their folders while the bot runs."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import structlog
+from watchfiles import Change, watch
+
+from core.domain.errors import ReindexRunning, TangerineError
+from index.indexing.jobs import ReindexJobs
+
+_log = structlog.get_logger("bot.watching")
+
+_MOST_NAMED = 1000
+"""So many paths at once are looked for in the whole folder: that is as quick, and where the
+system tells of more than it can keep (inotify(7): 16,384), it drops some without a word."""
+
+_LATEST = 30
+"""A folder that never comes to rest is reindexed after this many times the quiet period."""
+
+_NO_MORE_WATCHES = frozenset({errno.ENOSPC, errno.EMFILE, errno.ENFILE, errno.ENOSYS})
+
+
+@dataclass(frozen=True, slots=True)
+class WatchOptions:
+    """How folders are watched; all times in seconds.
+
+    ``polling``: look every ``poll_s`` instead of being told by the system, which on network
+    folders knows nothing of the changes of others. ``settle_s``: how long a folder must rest
+    before it is indexed. ``pause_s``: the least time between the end of one reindex that a
+    change has caused and the next. ``check_s``: how often it is asked whether the folder is
+    still the one that is watched; a mount that comes or goes tells nobody.
+    """
+
+    polling: bool = False
+    settle_s: float = 1.0
+    pause_s: float = 10.0
+    poll_s: float = 60.0
+    check_s: float = 5.0
+
+
+class _Pending:
+    """What has changed in a folder and is not indexed yet."""
+
+    def __init__(self) -> None:
+        self.there = asyncio.Event()
+        self._names: frozenset[str] | None = frozenset()
+
+    def add(self, names: frozenset[str] | None) -> None:
+        """Note paths below the folder, or None: anything may have changed."""
+        if self._names is not None:
+            self._names = None if names is None else self._names | names
+        self.there.set()
+
+    def add_from_thread(
+        self, loop: asyncio.AbstractEventLoop, names: frozenset[str] | None
+    ) -> None:
+        """The same for a thread that is not the event loop's."""
+        loop.call_soon_threadsafe(self.add, names)
+
+    def take(self) -> frozenset[str] | None:
+        """What was noted; from here on it is dealt with."""
+        names, self._names = self._names, frozenset()
+        self.there.clear()
+        return names if names is None or len(names) <= _MOST_NAMED else None
+
+    def doubt(self) -> None:
+        """Something went wrong: with the next change, look at everything."""
+        self._names = None
+
+
+class FolderWatch:
+    """Reindexes a collection once its folder has changed, one run at a time.
+
+    It starts no reindex beside one that is under way, whoever started that, and asks for none
+    in vain: what is hidden or can be neither picture nor caption is no change. Where the system
+    names what has changed, that alone is looked at.
+    ``suffixes`` are the ends of names, in lower case, that a file must have to be either.
+    """
+
+    def __init__(
+        self,
+        jobs: ReindexJobs,
+        folders: Mapping[str, Path],
+        options: WatchOptions,
+        *,
+        suffixes: frozenset[str],
+    ) -> None:
+        self._jobs = jobs
+        self._folders = folders
+        self._options = options
+        self._suffixes = suffixes
+
+    async def run(self) -> None:
+        """Watch until cancelled; a defect of one folder does not stop the others."""
+        loop = asyncio.get_running_loop()
+        stop = threading.Event()
+        threads = []
+        try:
+            async with asyncio.TaskGroup() as group:
+                for name, folder in self._folders.items():
+                    pending = _Pending()
+                    tell = partial(pending.add_from_thread, loop)
+                    watcher = _Watcher(
+                        name,
+                        folder.absolute(),
+                        self._options,
+                        suffixes=self._suffixes,
+                        stop=stop,
+                        changed=tell,
+                    )
+                    # Threads of their own: these never end, and the shared ones are few.
+                    thread = threading.Thread(target=watcher.run, name=f"watch {name}", daemon=True)
+                    thread.start()
+                    threads.append(thread)
+                    group.create_task(self._follow(name, pending))
+        finally:
+            stop.set()
+            for thread in threads:
+                await asyncio.shield(asyncio.to_thread(thread.join))
+
+    async def _follow(self, name: str, pending: _Pending) -> None:
+        while True:
+            await pending.there.wait()
+            under_way = self._jobs.of(name)
+            if under_way is not None:
+                await asyncio.wait({under_way.task})
+                continue
+            names = pending.take()
+            try:
+                if not await self._reindex(name, names):
+                    pending.doubt()
+            except ReindexRunning:
+                pending.add(names)  # another process does it, maybe from before this change
+            await asyncio.sleep(self._options.pause_s)
+
+    async def _reindex(self, name: str, names: frozenset[str] | None) -> bool:
+        """Whether the changes are indexed; another try would not mend an error.
+
+        Raises ReindexRunning.
+        """
+        job = self._jobs.start(name, full=False, paths=names)
+        try:
+            report = await asyncio.shield(job.task)
+        except ReindexRunning:
+            raise
+        except TangerineError as error:
+            _log.warning(
+                "a changed folder was not indexed",
+                collection=name,
+                code=error.code,
+                reason=error.message,
+                remedy=error.remedy,
+            )
+        except Exception:  # noqa: BLE001 - one defect must not end the watch
+            _log.exception("a changed folder was not indexed", collection=name)
+        else:
+            if report.added or report.changed or report.removed:
+                _log.info(
+                    "indexed a changed folder",
+                    collection=name,
+                    added=report.added,
+                    changed=report.changed,
+                    removed=report.removed,
+                    failed=len(report.failed),
+                )
+            return True
+        return False
+
+
+class _Watcher:
+    """Watches one folder in a thread of its own. Blocking."""
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        options: WatchOptions,
+        *,
+        suffixes: frozenset[str],
+        stop: threading.Event,
+        changed: Callable[[frozenset[str] | None], object],
+    ) -> None:
+        """``changed`` is told the paths below the folder, or None: anything may have."""
+        self._name = name
+        self._folder = folder
+        self._options = options
+        self._suffixes = suffixes
+        self._stop = stop
+        self._changed = changed
+
+    def run(self) -> None:
+        """Tell of changes until it is stopped."""
+        there = _place(self._folder) is not None
+        while not self._stop.is_set():
+            place = _place(self._folder)
+            if (place is not None) is not there:
+                # It came or went: what became of its pictures is for the reindex to say.
+                there = place is not None
+                self._changed(None)
+            if place is None:
+                self._stop.wait(self._options.check_s)
+                continue
+            try:
+                self._watch(place)
+            except Exception as error:  # noqa: BLE001 - whatever happens, the watch goes on
+                self._fall_back(error)
+
+    def _watch(self, place: tuple[int, int]) -> None:
+        """Tell of changes until the folder is another one, or it is stopped."""
+        options = self._options
+        root, fresh = self._folder.resolve(), True
+        settle_ms = max(1, round(options.settle_s * 1000))
+        for changes in watch(
+            root,
+            watch_filter=None,
+            debounce=settle_ms * _LATEST,
+            step=settle_ms,
+            stop_event=self._stop,
+            rust_timeout=max(1, round(options.check_s * 1000)),
+            yield_on_timeout=True,
+            raise_interrupt=False,
+            force_polling=options.polling,
+            poll_delay_ms=round(options.poll_s * 1000),
+            ignore_permission_denied=True,
+        ):
+            names = relevant(root, changes, self._suffixes)
+            # What came between the last scan and this watch, nobody has told.
+            if fresh or names:
+                self._changed(None if fresh else names)
+                fresh = False
+            if _place(self._folder) != place:
+                self._changed(None)
+                return
+
+    def _fall_back(self, error: Exception) -> None:
+        if isinstance(error, FileNotFoundError):
+            return
+        if not self._options.polling and getattr(error, "errno", None) in _NO_MORE_WATCHES:
+            _log.warning(
+                "the system watches no more folders; looking every now and then instead",
+                collection=self._name,
+                every_s=self._options.poll_s,
+                remedy="Raise fs.inotify.max_user_watches, or set watch.mode = poll.",
+            )
+            self._options = replace(self._options, polling=True)
+            return
+        _log.warning("a folder is not watched", collection=self._name, reason=str(error))
+        self._stop.wait(self._options.poll_s)
+
+
+def relevant(
+    root: Path, changes: Iterable[tuple[Change, str]], suffixes: frozenset[str]
+) -> frozenset[str]:
+    """The changed paths below a folder, with ``/``, where a reindex could find something else.
+
+    Files of these suffixes and folders count, hidden ones do not. Of a path that is gone nobody
+    knows whether it was a folder. Blocking.
+    """
+    found = set()
+    for change, path in changes:
+        below = Path(path).relative_to(root)
+        if any(part.startswith(".") for part in below.parts):
+            continue
+        suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122 - names may be unreadable
+        if suffix in suffixes or change is Change.deleted or Path(path).is_dir():
+            # The folder itself is "" and not ".": no name.
+            found.add(below.as_posix() if below.parts else "")
+    return frozenset(found)
+
+
+def _place(folder: Path) -> tuple[int, int] | None:
+    """Which folder it is that lies there now, None where there is none."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

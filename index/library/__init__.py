@@ -1,0 +1,1 @@
+"""All collections and who may see them: communities, uploads, labels, moderation."""

@@ -1,0 +1,367 @@
+"""All collections, and the one place where a community's right to see one is checked."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.domain.errors import (
+    BeingIndexed,
+    CommunityUnknown,
+    EmptyCollection,
+    ModelMismatch,
+    NotFound,
+    SourceError,
+)
+from core.domain.together import Together
+from core.domain.types import UPLOADED, CollectionStatus, ModelIdentity, Picture
+from core.search.moderation import community_of
+from index.catalogue.catalogue import Catalogue
+from index.catalogue.folders import MadeOf, is_moved, name_of
+from index.catalogue.walk import inside
+from index.library.grants import StoredGrants
+from index.library.moderation_filter import Judge
+from index.library.moderation_rows import moderation_revisions
+from index.library.overlay import Overlays
+from index.library.overlay_reads import counts_of
+from index.library.specs import EVERYBODY, LOCAL, WEB, CollectionSpec
+from index.library.views import Views
+from index.snapshots.overlaid import View
+from index.snapshots.overlay import Viewpoint
+from index.snapshots.store import SnapshotStore
+from index.vectors.choose import SMALL
+from index.vectors.manifest import DamagedGenerationError
+
+__all__ = ["EVERYBODY", "LOCAL", "WEB", "CollectionSpec", "FolderLibrary"]
+
+
+_NOBODY: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a community sees of a collection, and whether its folder is there where it counts."""
+
+    view: View | None
+    folder_there: bool
+
+
+def folder_gone(spec: CollectionSpec, *, named: bool) -> SourceError:
+    """The error for a collection whose folder is not there; ``named``: where it should be."""
+    where = f": {spec.folder}" if named else ""
+    return SourceError(
+        f"The folder of the collection {spec.name!r} is not there{where}.",
+        remedy="Mount it, or put it back; nothing of what is indexed is lost.",
+    )
+
+
+def being_indexed(total: int) -> BeingIndexed:
+    """The error for a collection of which nothing can be searched yet."""
+    far = f": 0 of {total} pictures so far" if total else ""
+    return BeingIndexed(f"Indexing has begun{far}.", remedy="Ask again in a moment.", total=total)
+
+
+class FolderLibrary:
+    """The Library port over folders of pictures; every blocking step runs in a thread.
+
+    What a community's moderation holds is in none of its snapshots and has no file for it.
+    ``default`` comes first wherever it may be seen. ``identity`` is the model that encodes
+    the queries; without it (a program that only shows the state) any snapshot is opened.
+    ``grants`` let communities in beside those of the specs.
+    ``awaited``: whether somebody is about to index a collection, beside those who are at it.
+    Blocking.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[CollectionSpec],
+        catalogue: Catalogue,
+        store: SnapshotStore,
+        overlays: Overlays,
+        *,
+        identity: ModelIdentity | None = None,
+        default: str | None = None,
+        judge: Judge | None = None,
+        grants: StoredGrants | None = None,
+        awaited: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        # sorted() is stable: after the default one, the order of the settings.
+        self._specs = {
+            spec.name: spec for spec in sorted(specs, key=lambda spec: spec.name != default)
+        }
+        self._catalogue = catalogue
+        self._store = store
+        self._overlays = overlays
+        self._views = Views(store, overlays, judge)
+        self._looks = Together(self._look)
+        self._about_to_begin = awaited
+        # What each collection is made of, as of a generation, and how its folder is called.
+        self._made: dict[str, tuple[int, MadeOf | None]] = {}
+        self._folders = {spec.name: name_of(spec.folder) for spec in specs}
+        self._identity = identity
+        self._grants = grants
+        # Asked several times for each question, and changed once in a month.
+        self._opened: dict[str, tuple[object, object, CollectionSpec]] = {}
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of all collections, the default one first."""
+        return tuple(self._specs)
+
+    def spec_of(self, name: str) -> CollectionSpec:
+        """A collection with all who may search it now: by the settings, and let in since."""
+        spec, grants = self._specs[name], self._grants
+        if grants is None:
+            return spec
+        held = grants.of(name)
+        alone = grants.operators if name == self.names[0] else _NOBODY
+        known = self._opened.get(name)
+        if known is None or known[0] is not held or known[1] is not alone:
+            known = self._opened[name] = held, alone, spec.opened(held, alone)
+        return known[2]
+
+    def naming(self, community: str) -> Sequence[str]:
+        """Names of the collections for which the settings name this community."""
+        return tuple(name for name, spec in self._specs.items() if community in spec.communities)
+
+    def shares(self, collection: str, community: str) -> bool:
+        """See :meth:`core.domain.ports.Library.shares`."""
+        return self.spec_of(collection).shared_by(community)
+
+    def visible(self, community: str) -> Sequence[str]:
+        """Names of the collections that this community may search, the default one first."""
+        return tuple(name for name in self._specs if self.spec_of(name).visible_to(community))
+
+    def spec(self, collection: str | None, community: str) -> CollectionSpec:
+        """The collection that this community means; None names its default one.
+
+        Raises NotFound where it does not exist or this community may not search it (the
+        same words for both), CommunityUnknown where it may search none.
+        """
+        names = self.visible(community)
+        if not names:
+            place, _ = community_of(community)
+            raise CommunityUnknown(
+                "This place may not search any pictures yet.",
+                community=place,
+                remedy=f"The operator allows it with: tangerine allow {place}",
+            )
+        name = names[0] if collection is None else collection
+        if name not in names:
+            raise NotFound(
+                "There is no such collection here.",
+                remedy="Leave out the collection's name to search the default one.",
+            )
+        return self.spec_of(name)
+
+    async def view(self, spec: CollectionSpec, community: str) -> View | None:
+        """What the community sees of it; None where nothing was ever indexed or added.
+
+        Raises ModelMismatch, CatalogueError.
+        """
+        return (await self._seen(spec, community)).view
+
+    async def open(self, collection: str | None, community: str) -> View:
+        """The current snapshot; None names the community's default collection.
+
+        Raises NotFound where the collection does not exist or this community may not
+        search it (the same words for both), CommunityUnknown, EmptyCollection, BeingIndexed,
+        SourceError (its folder is not there), ModelMismatch, CatalogueError.
+        """
+        spec = self.spec(collection, community)
+        seen = await self._seen(spec, community)
+        if not seen.folder_there:
+            raise folder_gone(spec, named=community == LOCAL)
+        view = seen.view
+        if view is None or not view.pictures:
+            if await asyncio.to_thread(self._awaited, spec.name):
+                raise being_indexed(self.expected(spec.name) or 0)
+            if view is None:
+                raise EmptyCollection(
+                    f"Nothing is indexed yet in {spec.name!r}.",
+                    remedy=f"Run: tangerine reindex --collection {spec.name}",
+                )
+            raise EmptyCollection(
+                f"There are no pictures in {spec.name!r}.",
+                remedy="Put pictures into its folder, then run: "
+                f"tangerine reindex --collection {spec.name}",
+            )
+        return view
+
+    def expected(self, collection: str) -> int | None:
+        """See the port."""
+        _, made = self._made.get(collection, (0, None))
+        return None if made is None else made.expected
+
+    def has_file(self, picture: Picture) -> bool:
+        """See the port: one question to the system, as it is asked for every hit."""
+        spec = self._specs[picture.collection]
+        if picture.path.startswith(UPLOADED):
+            file = self._overlays.files.find(spec.name, picture.id)
+        else:
+            file = spec.folder / picture.path
+        try:
+            return stat.S_ISREG(file.stat().st_mode)
+        except (OSError, ValueError):
+            return False
+
+    @property
+    def views(self) -> Views:
+        """What each community sees, for moderation to look behind."""
+        return self._views
+
+    async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
+        """A visible picture and its file. Raises NotFound, the same words for every cause."""
+        for name in self.visible(community):
+            found = await asyncio.to_thread(self._find, self.spec_of(name), picture_id, community)
+            if found is not None:
+                return found
+        raise NotFound(
+            "There is no such picture here.", remedy="It may have been removed; search again."
+        )
+
+    async def status(self, community: str) -> Sequence[CollectionStatus]:
+        """The state of every collection that this community may search."""
+        return [
+            await asyncio.to_thread(self._status, self.spec_of(name), community)
+            for name in self.visible(community)
+        ]
+
+    def _awaited(self, name: str) -> bool:
+        # A run that was killed is unfinished, too: then nobody holds the lock.
+        begun = self._catalogue.unfinished_run(name) is not None and self._store.is_written(name)
+        return begun or self._about_to_begin(name)
+
+    async def _seen(self, spec: CollectionSpec, community: str) -> _Seen:
+        seen = await self._looks((spec.name, spec.viewpoint(community)))
+        if seen.view is not None:
+            self._check_model(seen.view)
+        return seen
+
+    def _look(self, which: tuple[str, Viewpoint]) -> _Seen:
+        name, viewpoint = which
+        view = self._views.current(name, viewpoint)
+        made = self._made_of(name, view)
+        there = True
+        if view is not None:
+            if made is not None and made.folder != self._folders[name]:
+                view = None  # the pictures of another folder, until this one is indexed
+            # Rows of the folder stand before what was added in chat.
+            elif view.pictures and not view.pictures[0].path.startswith(UPLOADED):
+                there = self._specs[name].folder.is_dir()
+        return _Seen(view, there)
+
+    def _made_of(self, name: str, view: View | None) -> MadeOf | None:
+        """What it is made of: asked anew while a folder is begun, else once a generation."""
+        generation = 0 if view is None else view.generation
+        before, made = self._made.get(name, (0, None))
+        settled = made is None or (made.expected is None and made.folder == self._folders[name])
+        if generation == 0 or generation != before or not settled:
+            made = self._catalogue.made_of(name)
+            mine = self._folders[name]
+            if made is not None and made.folder != mine and view is not None:
+                # A folder that was moved is the same, before a reindex has written that down.
+                moved = is_moved(view.pictures, self._specs[name].folder)
+                made = MadeOf(mine, made.expected) if moved else made
+            self._made[name] = generation, made
+        return made
+
+    def _check_model(self, snapshot: View) -> None:
+        mine = self._identity
+        if mine is not None and mine.fingerprint != snapshot.identity.fingerprint:
+            before = f"The collection {snapshot.collection!r} was indexed with the model"
+            again = f"tangerine reindex --full --collection {snapshot.collection}"
+            if mine.name == snapshot.identity.name:
+                raise ModelMismatch(
+                    f"{before} {mine.name!r} as it was before an update.", remedy=f"Run: {again}"
+                )
+            raise ModelMismatch(
+                f"{before} {snapshot.identity.name!r}, but {mine.name!r} is loaded.",
+                remedy=f"Start with that model, or run: {again}",
+            )
+
+    def _find(
+        self, spec: CollectionSpec, picture_id: str, community: str
+    ) -> tuple[Picture, Path] | None:
+        view = self._views.current(spec.name, spec.viewpoint(community))
+        row = view.row_of(picture_id) if view is not None else None
+        return None if view is None or row is None else self.file_of(view.pictures[row])
+
+    def hidden(self, picture_ids: Collection[str], community: str) -> frozenset[str]:
+        """Those of these pictures that moderation alone keeps from the community. Blocking."""
+        found: set[str] = set()
+        for name in self.visible(community):
+            viewpoint = self.spec_of(name).viewpoint(community)
+            if not picture_ids or not self._moderated(viewpoint):
+                continue
+            bare = self._views.bare(name, viewpoint)
+            view = self._views.current(name, viewpoint)
+            found |= {
+                each
+                for each in picture_ids
+                if bare is not None
+                and bare.row_of(each) is not None
+                and (view is None or view.row_of(each) is None)
+            }
+        return frozenset(found)
+
+    def file_of(self, picture: Picture) -> tuple[Picture, Path] | None:
+        """A picture with its file, whoever may see it; None where that is gone. Blocking."""
+        spec = self._specs[picture.collection]
+        if picture.path.startswith(UPLOADED):
+            file = self._overlays.files.find(spec.name, picture.id)
+            return (picture, file) if file.is_file() else None
+        try:
+            folder = spec.folder.resolve(strict=True)
+            file = folder / picture.path
+            # A link may have been put in the picture's place since it was indexed.
+            if not inside(folder, file) or not stat.S_ISREG(file.stat().st_mode):
+                return None
+        except OSError:
+            return None
+        return picture, file.resolve()
+
+    def _status(self, spec: CollectionSpec, community: str) -> CollectionStatus:
+        name = spec.name
+        generation, made = self._catalogue.generation(name), self._catalogue.made_of(name)
+        viewpoint = spec.viewpoint(community)
+        if self._moderated(viewpoint):
+            pictures, captions = self._shown(name, viewpoint)
+        else:
+            with self._overlays.read() as connection:
+                pictures, captions = counts_of(connection, name, viewpoint)
+        recall = None
+        try:
+            manifest = self._store.manifest(name)
+        except DamagedGenerationError:
+            manifest = None
+        if manifest is not None and manifest.generation == generation:
+            kind, recall = manifest.kind, manifest.recall
+        elif generation:
+            kind = "rebuilt at the next search"
+        else:
+            kind = SMALL if pictures else "none"
+        return CollectionStatus(
+            name=name,
+            pictures=pictures,
+            captions=captions,
+            index=kind,
+            generation=generation,
+            recall=recall,
+            expected=None if made is None else made.expected,
+        )
+
+    def _moderated(self, viewpoint: Viewpoint) -> bool:
+        with self._overlays.read() as connection:
+            return any(moderation_revisions(connection, viewpoint.moderators))
+
+    def _shown(self, collection: str, viewpoint: Viewpoint) -> tuple[int, int]:
+        """How many pictures and captions are left of what is moderated."""
+        try:
+            view = self._views.current(collection, viewpoint)
+        except ModelMismatch:
+            return 0, 0  # nothing is shown until the criteria are encoded
+        return (0, 0) if view is None else (len(view.pictures), len(view.captions))

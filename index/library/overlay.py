@@ -1,0 +1,92 @@
+"""What lies over the collections: transactions on its rows together with its files."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+
+from core.domain.errors import CatalogueError
+from index.catalogue.database import Database
+from index.library.overlay_writes import advance
+from index.library.upload_files import UploadFiles
+
+
+@dataclass(slots=True)
+class Change:
+    """A change under way.
+
+    ``touched`` collects the collections and scopes of which people see something else
+    afterwards; ``undo`` what is done to files where the change is not kept.
+    """
+
+    connection: Connection
+    now: float
+    touched: set[tuple[str, str]] = field(default_factory=set)
+    undo: list[Callable[[], object]] = field(default_factory=list)
+
+
+class Overlays:
+    """Uploads and removals in the catalogue's database, with their files. Thread-safe.
+
+    ``now`` gives seconds since the epoch.
+    """
+
+    def __init__(
+        self, database: Database, files: UploadFiles, *, now: Callable[[], float] = time.time
+    ) -> None:
+        self._database = database
+        self._files = files
+        self._now = now
+
+    @property
+    def files(self) -> UploadFiles:
+        """The files of uploads."""
+        return self._files
+
+    @property
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return self._now()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """One consistent view. Raises CatalogueError."""
+        with self._database.read() as connection:
+            yield connection
+
+    @contextmanager
+    def change(self) -> Iterator[Change]:
+        """One change: all of it is kept once this ends, or nothing where it raises.
+
+        No two run at the same time, in all processes together. The new revisions are
+        announced before the rows can be seen: whoever then still finds the old rows knows
+        that he has to look again, and no kill in between leaves anybody with them. Raises
+        CatalogueError, also where a file cannot be written.
+        """
+        undo: list[Callable[[], object]] = []
+        try:
+            with self._database.write() as connection:
+                change = Change(connection, self._now(), undo=undo)
+                yield change
+                for collection, revision in advance(connection, change.touched).items():
+                    self._files.announce(collection, revision)
+        except BaseException as error:
+            for step in undo:
+                with contextlib.suppress(OSError):
+                    step()
+            if isinstance(error, OSError):
+                raise CatalogueError(
+                    f"The picture files cannot be changed ({error.strerror or error}).",
+                    remedy="Check that the disk that holds TANGERINE_DATA_DIR has room and "
+                    "may be written, then try again.",
+                ) from error
+            raise
+
+    def erase(self) -> None:
+        """Make what was deleted unreadable, as far as the database can. Raises CatalogueError."""
+        self._database.erase()

@@ -1,0 +1,253 @@
+"""Reading what lies over the collections; each function works inside a given transaction.
+
+Two conditions decide everywhere who sees what: :func:`shown` for uploads and :func:`hidden`
+for pictures of the folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    and_,
+    exists,
+    func,
+    or_,
+    select,
+)
+
+from core.domain.types import ModelIdentity, Picture
+from index.catalogue.contents import unpack
+from index.catalogue.schema import (
+    caption_vectors,
+    captions,
+    collections,
+    overlays,
+    picture_vectors,
+    pictures,
+    removals,
+    uploads,
+)
+from index.snapshots.overlay import SHARED, KeptUpload, Overlay, Viewpoint, upload_path
+
+
+def shown(viewpoint: Viewpoint) -> ColumnElement[bool]:
+    """Of :data:`~index.catalogue.schema.uploads`: those that this community sees.
+
+    It misses its own uploads only where they were removed, and those of all who share the
+    collection also where it hid them for itself.
+    """
+    here = uploads.c.removed_at.is_(None)
+    if viewpoint.everything:
+        return here
+    hidden_here = exists().where(
+        removals.c.collection == uploads.c.collection,
+        removals.c.scope == viewpoint.community,
+        removals.c.sha256 == uploads.c.sha256,
+    )
+    shared = uploads.c.scope == SHARED
+    return and_(here, or_(uploads.c.scope == viewpoint.community, and_(shared, ~hidden_here)))
+
+
+def hidden(viewpoint: Viewpoint) -> ColumnElement[bool]:
+    """Rows of ``pictures`` that this community does not see any more."""
+    return exists().where(
+        removals.c.collection == pictures.c.collection,
+        removals.c.scope.in_(viewpoint.scopes),
+        removals.c.sha256 == pictures.c.sha256,
+    )
+
+
+def revisions_of(
+    connection: Connection, collection: str, viewpoint: Viewpoint
+) -> tuple[int, int, int]:
+    """The last change of the collection: at all, for all who share it, for this community."""
+    rows = {
+        row.scope: int(row.revision)
+        for row in connection.execute(
+            select(overlays.c.scope, overlays.c.revision).where(
+                overlays.c.collection == collection, overlays.c.scope.in_(viewpoint.scopes)
+            )
+        )
+    }
+    total = last_revision(connection, collection)
+    return total, rows.get(SHARED, 0), rows.get(viewpoint.community, 0)
+
+
+def last_revision(connection: Connection, collection: str) -> int:
+    """The number of the collection's last change, 0 before the first."""
+    newest = select(func.max(overlays.c.revision)).where(overlays.c.collection == collection)
+    return int(connection.execute(newest).scalar() or 0)
+
+
+def overlay_of(
+    connection: Connection, collection: str, viewpoint: Viewpoint, model: ModelIdentity
+) -> Overlay:
+    """What lies over the collection for this community.
+
+    Uploads that this model has not encoded yet are left out: the next reindex does it.
+    """
+    removed = connection.execute(
+        select(removals.c.sha256).where(
+            removals.c.collection == collection, removals.c.scope.in_(viewpoint.scopes)
+        )
+    ).scalars()
+    rows = connection.execute(
+        select(uploads, picture_vectors.c.vector, caption_vectors.c.vector.label("words"))
+        .join(
+            picture_vectors,
+            (picture_vectors.c.sha256 == uploads.c.sha256)
+            & (picture_vectors.c.fingerprint == model.fingerprint),
+        )
+        .join(
+            caption_vectors,
+            (caption_vectors.c.text_hash == uploads.c.text_hash)
+            & (caption_vectors.c.fingerprint == model.fingerprint),
+            isouter=True,
+        )
+        .where(uploads.c.collection == collection, shown(viewpoint))
+        .order_by(uploads.c.added_at, uploads.c.id)
+    ).all()
+    captioned = [(row, place) for place, row in enumerate(rows) if row.words is not None]
+    return Overlay(
+        removed=frozenset(removed),
+        pictures=tuple(picture_of(row) for row in rows),
+        picture_vectors=unpack([row.vector for row in rows], model.dimension, collection),
+        captions=tuple((row.caption, place) for row, place in captioned),
+        caption_vectors=unpack([row.words for row, _ in captioned], model.dimension, collection),
+    )
+
+
+def counts_of(connection: Connection, collection: str, viewpoint: Viewpoint) -> tuple[int, int]:
+    """How many pictures and how many captions this community sees."""
+    mine = and_(pictures.c.collection == collection, ~hidden(viewpoint))
+    model = select(collections.c.model_fingerprint).where(collections.c.name == collection)
+    encoded = exists().where(
+        picture_vectors.c.sha256 == uploads.c.sha256,
+        picture_vectors.c.fingerprint == model.scalar_subquery(),
+    )
+    added = and_(uploads.c.collection == collection, shown(viewpoint), encoded)
+    queries = (
+        select(func.count()).select_from(pictures).where(mine),
+        select(func.count()).select_from(uploads).where(added),
+        select(func.count())
+        .select_from(captions.join(pictures, captions.c.picture_id == pictures.c.id))
+        .where(mine),
+        select(func.count()).select_from(uploads).where(added, uploads.c.text_hash != ""),
+    )
+    of_folder, of_chat, texts, more_texts = (
+        int(connection.execute(query).scalar_one()) for query in queries
+    )
+    return of_folder + of_chat, texts + more_texts
+
+
+def visible_upload(
+    connection: Connection, collection: str, viewpoint: Viewpoint, *conditions: ColumnElement[bool]
+) -> Row[Any] | None:
+    """The first upload of this kind that the community sees, None where there is none."""
+    return connection.execute(
+        select(uploads)
+        .where(uploads.c.collection == collection, shown(viewpoint), *conditions)
+        .order_by(uploads.c.added_at, uploads.c.id)
+        .limit(1)
+    ).first()
+
+
+def visible_picture(
+    connection: Connection, collection: str, viewpoint: Viewpoint, *conditions: ColumnElement[bool]
+) -> Picture | None:
+    """The first such picture of the folder that the community sees."""
+    row = connection.execute(
+        select(pictures, captions.c.text)
+        .join(
+            captions,
+            (captions.c.picture_id == pictures.c.id) & (captions.c.position == 0),
+            isouter=True,
+        )
+        .where(pictures.c.collection == collection, ~hidden(viewpoint), *conditions)
+        .order_by(pictures.c.path)
+        .limit(1)
+    ).first()
+    if row is None:
+        return None
+    return Picture(
+        id=row.id,
+        collection=collection,
+        path=row.path,
+        caption=row.text or "",
+        sha256=row.sha256,
+        width=row.width,
+        height=row.height,
+    )
+
+
+def equal_picture(
+    connection: Connection, collection: str, viewpoint: Viewpoint, contents: Collection[str]
+) -> Picture | None:
+    """A picture that the community sees and that was made of one of these contents."""
+    found = visible_picture(connection, collection, viewpoint, pictures.c.sha256.in_(contents))
+    if found is not None:
+        return found
+    row = visible_upload(connection, collection, viewpoint, made_of(contents))
+    return None if row is None else picture_of(row)
+
+
+def made_of(contents: Collection[str]) -> ColumnElement[bool]:
+    """Of :data:`~index.catalogue.schema.uploads`: those that hold, or came from, these contents."""
+    return or_(uploads.c.sha256.in_(contents), uploads.c.posted_sha256.in_(contents))
+
+
+def kept_uploads(connection: Connection, *conditions: ColumnElement[bool]) -> Sequence[KeptUpload]:
+    """Uploads of this kind, the removed ones too, in the order in which they were added."""
+    rows = connection.execute(
+        select(uploads).where(*conditions).order_by(uploads.c.added_at, uploads.c.id)
+    )
+    return [
+        KeptUpload(
+            picture=picture_of(row),
+            scope=row.scope,
+            community=row.community,
+            uploader=row.uploader,
+            added_at=row.added_at,
+            removed=row.removed_at is not None,
+        )
+        for row in rows
+    ]
+
+
+def encoded_uploads(connection: Connection, collection: str, fingerprint: str) -> set[str]:
+    """The ids of the collection's uploads that this model has encoded, with their captions.
+
+    Vectors that another collection imported do not count.
+    """
+    picture = exists().where(
+        picture_vectors.c.sha256 == uploads.c.sha256,
+        picture_vectors.c.fingerprint == fingerprint,
+        picture_vectors.c.imported_by.in_(("", collection)),
+    )
+    words = exists().where(
+        caption_vectors.c.text_hash == uploads.c.text_hash,
+        caption_vectors.c.fingerprint == fingerprint,
+        caption_vectors.c.imported_by.in_(("", collection)),
+    )
+    query = select(uploads.c.id).where(
+        uploads.c.collection == collection, picture, or_(words, uploads.c.text_hash == "")
+    )
+    return set(connection.execute(query).scalars())
+
+
+def picture_of(row: Row[Any]) -> Picture:
+    """The picture of a row of :data:`~index.catalogue.schema.uploads`."""
+    return Picture(
+        id=row.id,
+        collection=row.collection,
+        path=upload_path(row.id),
+        caption=row.caption,
+        sha256=row.sha256,
+        width=row.width,
+        height=row.height,
+    )

@@ -1,0 +1,214 @@
+"""Changing what lies over the collections; each function works inside a given transaction.
+
+Transactions that write are one at a time (:mod:`index.catalogue.database`), which is what makes two
+equal pictures posted at the same moment one picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from core.domain.types import Look, ModelIdentity, Picture
+from index.catalogue.contents import identity_of, pack
+from index.catalogue.ids import fresh_ids
+from index.catalogue.records import text_hash
+from index.catalogue.rows import delete_where_in, drop_vectors_of, insert_all, put_looks, replace
+from index.catalogue.schema import (
+    caption_vectors,
+    collections,
+    overlays,
+    picture_vectors,
+    removals,
+    runs,
+    tombstones,
+    uploads,
+)
+from index.library.overlay_reads import (
+    last_revision,
+    made_of,
+)
+from index.snapshots.overlay import NewUpload, Viewpoint, upload_path
+
+
+def advance(connection: Connection, touched: Iterable[tuple[str, str]]) -> dict[str, int]:
+    """Note a change of each collection and scope; the new revision of every collection."""
+    scopes: dict[str, set[str]] = {}
+    for collection, scope in touched:
+        scopes.setdefault(collection, set()).add(scope)
+    revisions = {}
+    for collection, names in scopes.items():
+        revisions[collection] = last_revision(connection, collection) + 1
+        replace(
+            connection,
+            overlays,
+            ("collection", "scope"),
+            [
+                {"collection": collection, "scope": name, "revision": revisions[collection]}
+                for name in names
+            ],
+        )
+    return revisions
+
+
+def adopt_model(connection: Connection, collection: str, identity: ModelIdentity) -> ModelIdentity:
+    """The model of the collection; this one where it had none, being never indexed."""
+    known = identity_of(connection, collection)
+    if known is not None:
+        return known
+    connection.execute(
+        insert(collections).values(
+            name=collection,
+            generation=0,
+            model_name=identity.name,
+            model_fingerprint=identity.fingerprint,
+            model_dimension=identity.dimension,
+        )
+    )
+    return identity
+
+
+def live_count(connection: Connection, collection: str, scope: str) -> int:
+    """How many uploads there are of this scope, without those removed."""
+    query = (
+        select(func.count())
+        .select_from(uploads)
+        .where(
+            uploads.c.collection == collection,
+            uploads.c.scope == scope,
+            uploads.c.removed_at.is_(None),
+        )
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def total_count(connection: Connection) -> int:
+    """How many uploads there are of all scopes and collections, without those removed."""
+    query = select(func.count()).select_from(uploads).where(uploads.c.removed_at.is_(None))
+    return int(connection.execute(query).scalar_one())
+
+
+def insert_upload(
+    connection: Connection,
+    collection: str,
+    viewpoint: Viewpoint,
+    new: NewUpload,
+    *,
+    model: ModelIdentity,
+    now: float,
+) -> Picture:
+    """The new picture with its vectors, under an id that none has had."""
+    [picture_id] = fresh_ids(connection, 1)
+    key = text_hash(new.caption) if new.caption else ""
+    connection.execute(
+        insert(uploads).values(
+            id=picture_id,
+            collection=collection,
+            scope=viewpoint.scope,
+            community=viewpoint.community,
+            uploader=new.uploader,
+            sha256=new.sha256,
+            posted_sha256=new.posted_sha256,
+            width=new.width,
+            height=new.height,
+            caption=new.caption,
+            text_hash=key,
+            added_at=now,
+        )
+    )
+    # A full run that goes on at the moment need not encode it once more.
+    run = int(connection.execute(select(func.max(runs.c.id))).scalar() or 0)
+    of_model = {"fingerprint": model.fingerprint, "run": run}
+    size = {"width": new.width, "height": new.height}
+    replace(
+        connection,
+        picture_vectors,
+        ("sha256", "fingerprint"),
+        [{"sha256": new.sha256, "vector": pack(new.vector), **size, **of_model}],
+    )
+    put_looks(connection, {new.sha256: Look(new.placeholder, now)})
+    if new.caption_vector is not None:
+        replace(
+            connection,
+            caption_vectors,
+            ("text_hash", "fingerprint"),
+            [{"text_hash": key, "vector": pack(new.caption_vector), **of_model}],
+        )
+    return Picture(
+        id=picture_id,
+        collection=collection,
+        path=upload_path(picture_id),
+        caption=new.caption,
+        sha256=new.sha256,
+        width=new.width,
+        height=new.height,
+    )
+
+
+def drop_replaced(
+    connection: Connection, collection: str, scope: str, contents: Collection[str], now: float
+) -> tuple[tuple[str, str], ...]:
+    """Delete removed uploads that are added anew, so that they cannot be restored beside."""
+    return delete_uploads(
+        connection,
+        and_(
+            uploads.c.collection == collection,
+            uploads.c.scope == scope,
+            uploads.c.removed_at.is_not(None),
+            made_of(contents),
+        ),
+        now,
+    )
+
+
+def delete_uploads(
+    connection: Connection, condition: ColumnElement[bool], now: float
+) -> tuple[tuple[str, str], ...]:
+    """Delete these uploads for good; the collections and ids of their files."""
+    gone = connection.execute(select(uploads).where(condition)).all()
+    ids = [row.id for row in gone]
+    delete_where_in(connection, uploads.c.id, ids)
+    insert_all(connection, tombstones, [{"id": each, "removed_at": now} for each in ids])
+    if ids:
+        # At once, even where a killed reindex left work for the next one: people asked for it.
+        drop_vectors_of(connection, [row.sha256 for row in gone], [row.text_hash for row in gone])
+    return tuple((row.collection, row.id) for row in gone)
+
+
+def forget_person(
+    connection: Connection, requester: str, now: float
+) -> tuple[tuple[tuple[str, str], ...], frozenset[tuple[str, str]]]:
+    """Delete a person's uploads and the person's name; the files, and the scopes touched."""
+    mine = uploads.c.uploader == requester
+    touched = connection.execute(
+        select(uploads.c.collection, uploads.c.scope)
+        .where(mine, uploads.c.removed_at.is_(None))
+        .distinct()
+    ).all()
+    files = delete_uploads(connection, mine, now)
+    for table in (uploads, removals):
+        connection.execute(
+            update(table).where(table.c.removed_by == requester).values(removed_by="")
+        )
+    return files, frozenset((row.collection, row.scope) for row in touched)
+
+
+def removals_by(connection: Connection, requester: str) -> int:
+    """How many removals are noted under this name."""
+    return sum(
+        int(
+            connection.execute(
+                select(func.count()).select_from(table).where(table.c.removed_by == requester)
+            ).scalar_one()
+        )
+        for table in (uploads, removals)
+    )

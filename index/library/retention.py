@@ -1,0 +1,207 @@
+"""What happens to uploads without anybody asking: deletion when due, repair after a kill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from sqlalchemy import Connection, func, select
+
+from core.domain.errors import CatalogueError
+from core.domain.ports import UNDO_S
+from index.catalogue.schema import overlays, uploads
+from index.library.community_rows import (
+    Cleared,
+    departed,
+    is_departed,
+    kept_communities,
+    note_departure,
+    note_return,
+    purge_community,
+    rename_community,
+)
+from index.library.overlay import Overlays
+from index.library.overlay_writes import delete_uploads
+from index.library.upload_files import UploadFile
+
+PURGE_SECONDS = 7 * 86_400.0
+"""How long a departed community's pictures are kept: a kick by mistake is noticed by then."""
+
+
+LOST_SECONDS = 7 * 86_400.0
+"""How long the files of uploads are kept whose rows were lost: a backup is found by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repairs:
+    """What differs between rows and files.
+
+    ``strays`` are files without a row, ``astray`` those in the wrong place; ``unannounced``
+    are collections whose revision is not what the files say, with the right one; ``behind``
+    are those of them that had changes of which the catalogue knows nothing: it was killed in
+    the middle of one, or is an older copy, or was damaged.
+    """
+
+    strays: tuple[UploadFile, ...]
+    astray: tuple[UploadFile, ...]
+    unannounced: tuple[tuple[str, int], ...]
+    behind: frozenset[str]
+
+    def __bool__(self) -> bool:
+        return bool(self.strays or self.astray or self.unannounced)
+
+
+class Upkeep:
+    """Departures, new names of communities, and the sweep. Blocking, thread-safe.
+
+    Every method raises CatalogueError.
+    """
+
+    def __init__(self, overlays: Overlays) -> None:
+        self._overlays = overlays
+        self._log = structlog.get_logger(__name__)
+
+    def left(self, community: str) -> None:
+        """What came from there is deleted seven days after it was left first."""
+        with self._overlays.change() as change:
+            note_departure(change.connection, community, change.now)
+
+    def joined(self, community: str) -> None:
+        """Nothing of it is to be deleted. Costs one query where it never was."""
+        with self._overlays.read() as connection:
+            if not is_departed(connection, community):
+                return
+        with self._overlays.change() as change:
+            note_return(change.connection, community)
+
+    def communities(self) -> frozenset[str]:
+        """Those of which something is kept."""
+        with self._overlays.read() as connection:
+            return kept_communities(connection)
+
+    def moved(self, old: str, new: str) -> None:
+        """What was of the old name is of the new one."""
+        if old != new:
+            self._clear_by(lambda connection, now: rename_community(connection, old, new, now))
+
+    def sweep(self) -> bool:
+        """Delete what is due and repair files; whether communities were deleted."""
+        now = self._overlays.now
+        removed = uploads.c.removed_at <= now - UNDO_S
+        with self._overlays.read() as connection:
+            due = connection.execute(
+                select(func.count()).select_from(uploads).where(removed)
+            ).scalar_one()
+            gone = departed(connection, now - PURGE_SECONDS)
+        if due:
+            self._clear_by(
+                lambda connection, at: Cleared(delete_uploads(connection, removed, at), frozenset())
+            )
+        for community in gone:
+            self._clear_by(partial(_purge, community))
+        self.repair()
+        try:
+            self._overlays.files.forget_lost(now - LOST_SECONDS)
+        except OSError as error:
+            self._log.warning("upload.not_swept", id="", reason=error.strerror)
+        if due or gone:
+            self._overlays.erase()
+        return bool(gone)
+
+    def differences(self) -> Repairs:
+        """What differs between rows and files, but for what is under way at the moment."""
+        with self._overlays.read() as connection:
+            found = self._differences(connection)
+        if not found:
+            return found
+        try:
+            # Looked at again while nobody writes.
+            with self._overlays.change() as change:
+                return self._differences(change.connection)
+        except CatalogueError:
+            return found  # a folder that may only be read; nobody writes there either
+
+    def repair(self) -> None:
+        """Put right what a killed process left between its files and its rows."""
+        with self._overlays.read() as connection:
+            if not self._differences(connection):
+                return
+        # Looked at again while nobody writes: what was under way a moment ago is no fault.
+        with self._overlays.change() as change:
+            found = self._differences(change.connection)
+            files = self._overlays.files
+            lost = [stray for stray in found.strays if stray.collection in found.behind]
+            for stray in found.strays:
+                # Its row may be in a newer backup: nothing of that is deleted at once.
+                put_by = partial(files.put_by, now=change.now)
+                step: Callable[[str, str], object] = put_by if stray in lost else files.delete
+                self._quietly(step, stray.collection, stray.picture_id)
+            for each in found.astray:
+                step = files.put_back if each.aside else files.put_aside
+                self._quietly(step, each.collection, each.picture_id)
+            for collection, revision in found.unannounced:
+                files.announce(collection, revision)
+        if lost:
+            # Warned, since a folder of pictures that nobody sees any more is no small thing.
+            self._log.warning("uploads.rows_lost", kept=len(lost), days=LOST_SECONDS / 86_400)
+        if found.strays or found.astray:
+            deleted = len(found.strays) - len(lost)
+            self._log.info("uploads.repaired", deleted=deleted, moved=len(found.astray))
+
+    def _clear_by(self, work: Callable[[Connection, float], Cleared]) -> None:
+        with self._overlays.change() as change:
+            cleared = work(change.connection, change.now)
+            change.touched.update(cleared.touched)
+        for collection, picture_id in cleared.files:
+            self._quietly(self._overlays.files.delete, collection, picture_id)
+
+    def _differences(self, connection: Connection) -> Repairs:
+        removed = {
+            (row.collection, row.id): row.removed_at is not None
+            for row in connection.execute(
+                select(uploads.c.collection, uploads.c.id, uploads.c.removed_at)
+            )
+        }
+        files = list(self._overlays.files.all())
+        keys = {file: (file.collection, file.picture_id) for file in files}
+        last = connection.execute(
+            select(overlays.c.collection, func.max(overlays.c.revision).label("revision")).group_by(
+                overlays.c.collection
+            )
+        )
+        revisions = {row.collection: int(row.revision) for row in last}
+        announced = {
+            name: self._overlays.files.revision(name)
+            for name in {*revisions, *self._overlays.files.collections()}
+        }
+        return Repairs(
+            strays=tuple(file for file in files if keys[file] not in removed),
+            astray=tuple(
+                file
+                for file in files
+                if keys[file] in removed and removed[keys[file]] is not file.aside
+            ),
+            unannounced=tuple(
+                (name, revisions.get(name, 0))
+                for name, found in sorted(announced.items())
+                if found != revisions.get(name, 0)
+            ),
+            behind=frozenset(
+                name for name, found in announced.items() if found > revisions.get(name, 0)
+            ),
+        )
+
+    def _quietly(self, step: Callable[[str, str], object], collection: str, name: str) -> None:
+        try:
+            step(collection, name)
+        except OSError as error:
+            self._log.warning("upload.not_swept", id=name, reason=error.strerror)
+
+
+def _purge(community: str, connection: Connection, now: float) -> Cleared:
+    # It may have come back since it was looked up.
+    if community not in departed(connection, now - PURGE_SECONDS):
+        return Cleared((), frozenset())
+    return purge_community(connection, community, now)

@@ -1,0 +1,172 @@
+"""The files of uploads: ``<folder>/<collection>/<id>.jpg``, and those about to be deleted.
+
+The catalogue says which of them are shown. What a killed process left between file and row
+is put right by :meth:`index.library.retention.Upkeep.sweep`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from index.vectors.durable import sync, write_durably
+
+_ASIDE = "removed"
+_LOST = "lost"
+_MARKER = ".revision"
+_SUFFIX = ".jpg"
+
+
+@dataclass(frozen=True, slots=True)
+class UploadFile:
+    """A file that is there; ``aside`` where it belongs to a removed picture."""
+
+    collection: str
+    picture_id: str
+    aside: bool
+
+
+class UploadFiles:
+    """Uploads on disk below ``folder``. Blocking; every method raises OSError."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, collection: str, picture_id: str) -> Path:
+        """Where an upload is kept while it is shown."""
+        return self._folder / collection / f"{picture_id}{_SUFFIX}"
+
+    def find(self, collection: str, picture_id: str) -> Path:
+        """Where an upload is now, also one that is removed or that a kill left there."""
+        path, aside = self.path(collection, picture_id), self._aside(collection, picture_id)
+        return path if path.exists() or not aside.exists() else aside
+
+    def write(self, collection: str, picture_id: str, jpeg: bytes) -> None:
+        """Keep a picture, on the disk once this returns."""
+        path = self.path(collection, picture_id)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            sync(self._folder)
+        write_durably(path, jpeg)
+        sync(path.parent)
+
+    def put_aside(self, collection: str, picture_id: str) -> None:
+        """Take a picture from where it is served; one that is not there is no error."""
+        aside = self._aside(collection, picture_id)
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        _move(self.path(collection, picture_id), aside)
+
+    def put_back(self, collection: str, picture_id: str) -> bool:
+        """Undo :meth:`put_aside`; whether the picture is where it is served from."""
+        path = self.path(collection, picture_id)
+        _move(self._aside(collection, picture_id), path)
+        return path.exists()
+
+    def delete(self, collection: str, picture_id: str) -> None:
+        """Delete a picture wherever it is; one that is gone already is no error."""
+        for path in (self.path(collection, picture_id), self._aside(collection, picture_id)):
+            path.unlink(missing_ok=True)
+
+    def put_by(self, collection: str, picture_id: str, now: float) -> Path:
+        """Keep a picture whose row was lost where :meth:`all` does not see it; where that is.
+
+        Its time becomes ``now``, in seconds since the epoch: that is when its days begin.
+        """
+        kept = self._folder / collection / _LOST / f"{picture_id}{_SUFFIX}"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        source = self.find(collection, picture_id)
+        os.utime(source, (now, now))
+        _move(source, kept)
+        return kept
+
+    def forget_lost(self, before: float) -> int:
+        """Delete what was put by before that time (seconds since the epoch); how many."""
+        due = [
+            file
+            for home in _entries(self._folder)
+            for file in _entries(home / _LOST)
+            if file.stat().st_mtime < before
+        ]
+        for file in due:
+            file.unlink(missing_ok=True)
+        return len(due)
+
+    def collections(self) -> list[str]:
+        """Every collection to which something was ever added."""
+        return [home.name for home in _entries(self._folder) if home.is_dir()]
+
+    def all(self) -> Iterator[UploadFile]:
+        """Every picture that is there, of every collection."""
+        for home in _entries(self._folder):
+            for folder, aside in ((home, False), (home / _ASIDE, True)):
+                for file in _entries(folder):
+                    if file.suffix == _SUFFIX:
+                        yield UploadFile(home.name, file.stem, aside)
+
+    def kept_bytes(self) -> int:
+        """What all pictures take on the disk, those that are removed or lost too."""
+        return sum(_bytes(home) for home in _entries(self._folder) if home.is_dir())
+
+    def free_bytes(self) -> int:
+        """What is free on the disk, for who is not root."""
+        home = self._folder if self._folder.exists() else self._folder.parent
+        return shutil.disk_usage(home).free
+
+    def revision(self, collection: str) -> int:
+        """The revision that was announced last, for the price of one ``stat``; 0 before."""
+        try:
+            return self._marker(collection).stat().st_size
+        except OSError:
+            return 0
+
+    def announce(self, collection: str, revision: int) -> None:
+        """Let every process see in :meth:`revision` that the collection has changed.
+
+        The number is the length of a sparse file: read with one ``stat``, changed in one
+        step, and independent of clocks and of how finely a file system keeps them.
+        """
+        marker = self._marker(collection)
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(marker, os.O_WRONLY | os.O_CREAT, 0o644)
+        try:
+            os.ftruncate(descriptor, revision)
+        finally:
+            os.close(descriptor)
+
+    def _aside(self, collection: str, picture_id: str) -> Path:
+        return self._folder / collection / _ASIDE / f"{picture_id}{_SUFFIX}"
+
+    def _marker(self, collection: str) -> Path:
+        return self._folder / collection / _MARKER
+
+
+def _move(source: Path, target: Path) -> None:
+    try:
+        source.replace(target)
+    except FileNotFoundError:
+        return
+    sync(target.parent)
+    sync(source.parent)
+
+
+def _bytes(folder: Path) -> int:
+    total = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                total += _bytes(Path(entry.path))
+            elif entry.name.endswith(_SUFFIX):
+                with contextlib.suppress(FileNotFoundError):  # deleted a moment ago
+                    total += entry.stat(follow_symlinks=False).st_size
+    return total
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []

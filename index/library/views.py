@@ -1,0 +1,210 @@
+"""What each community sees of each collection right now, kept until that changes."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+from cachetools import LRUCache
+from sqlalchemy import Connection
+
+from core.search.moderation import HeldPicture, Meaning, Scores, viewer_of
+from index.catalogue.contents import identity_of
+from index.library.moderation_filter import Judge
+from index.library.moderation_rows import (
+    MODERATION,
+    moderation_revision,
+    moderation_revisions,
+    rules_of,
+)
+from index.library.overlay import Overlays
+from index.library.overlay_reads import overlay_of, revisions_of
+from index.snapshots.delta import Generation
+from index.snapshots.overlaid import View, compose, left_of
+from index.snapshots.overlay import Overlay, Viewpoint
+from index.snapshots.snapshot import IndexSnapshot
+from index.snapshots.store import SnapshotStore
+
+_REMEMBERED = 4096
+"""Communities whose view is found without asking the database. Most of them share one."""
+
+_COMPOSED = 64
+"""Different views that are kept. Each costs 2 MB for a thousand uploads, and another 2 MB for
+its calibration where it is searched."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Which view a community had at a revision of the collection and of moderation."""
+
+    revision: tuple[int, int]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Composed:
+    """A view, the last changes that went into it, and what waits for a decision."""
+
+    revisions: tuple[int, ...]
+    view: View | None
+    waiting: tuple[HeldPicture, ...] = ()
+
+
+class _Views:
+    """The views over one base. A new base starts anew, so that no old one is held."""
+
+    def __init__(self, base: Generation | None) -> None:
+        self.base = base
+        self._seen: LRUCache[str, _Seen] = LRUCache(_REMEMBERED)
+        self._composed: LRUCache[str, _Composed] = LRUCache(_COMPOSED)
+        self._guard = threading.Lock()
+
+    def at(self, community: str, revision: tuple[int, int]) -> _Composed | None:
+        """What the community saw at this revision, if that is known."""
+        with self._guard:
+            seen = self._seen.get(community)
+            if seen is None or seen.revision != revision:
+                return None
+            return self._composed.get(seen.key)
+
+    def of(self, key: str, revisions: tuple[int, ...]) -> _Composed | None:
+        """The view that these changes made, if it is known."""
+        with self._guard:
+            found = self._composed.get(key)
+        return found if found is not None and found.revisions == revisions else None
+
+    def keep(self, community: str, seen: _Seen, composed: _Composed) -> None:
+        """Remember what a community sees."""
+        with self._guard:
+            self._seen[community] = seen
+            self._composed[seen.key] = composed
+
+
+class Views:
+    """Base snapshots with what lies over them. Blocking, thread-safe.
+
+    While nothing that a community sees has changed, it gets the very same object, at the
+    price of three ``stat``: for the base, the overlay and moderation. Communities without
+    changes and criteria of their own share one. What moderation holds is in no view.
+    """
+
+    def __init__(
+        self, store: SnapshotStore, overlays: Overlays, judge: Judge | None = None
+    ) -> None:
+        self._store = store
+        self._overlays = overlays
+        self._judge = judge or Judge()
+        self._views: dict[str, _Views] = {}
+        self._locks: dict[str, threading.Lock] = {}
+
+    def current(self, collection: str, viewpoint: Viewpoint) -> View | None:
+        """What this community sees, None where nothing was ever indexed or added.
+
+        Raises CatalogueError, ModelMismatch (for criteria that nobody has encoded).
+        """
+        return self._composed(collection, viewpoint).view
+
+    def waiting(self, collection: str, viewpoint: Viewpoint) -> tuple[HeldPicture, ...]:
+        """The pictures that this community has to decide about. Raises as :meth:`current`."""
+        return self._composed(collection, viewpoint).waiting
+
+    def bare(self, collection: str, viewpoint: Viewpoint) -> View | None:
+        """What this community would see if nothing were moderated. Made anew each time.
+
+        Raises CatalogueError.
+        """
+        base = self._store.current(collection)
+        with self._overlays.read() as connection:
+            found = _base_and_overlay(connection, collection, viewpoint, base)
+            return None if found is None else compose(*found)
+
+    def scored(
+        self, collection: str, viewpoint: Viewpoint, text: str, meaning: Meaning
+    ) -> tuple[View, Scores] | None:
+        """:meth:`bare`, with the standard scores of its rows by a criterion: float32 [n].
+
+        Raises CatalogueError.
+        """
+        base = self._store.current(collection)
+        with self._overlays.read() as connection:
+            found = _base_and_overlay(connection, collection, viewpoint, base)
+            if found is None:
+                return None
+            view = compose(*found)
+            scorer, of_base = self._judge.scores(found[0], text, meaning)
+        left = left_of(found[0], view)
+        return view, np.concatenate([of_base[left], scorer(found[1].picture_vectors)])
+
+    def _composed(self, collection: str, viewpoint: Viewpoint) -> _Composed:
+        base = self._store.current(collection)
+        files = self._overlays.files
+        revision = files.revision(collection), files.revision(MODERATION)
+        views = self._views.get(collection)
+        if views is not None and views.base is base:
+            held = views.at(viewpoint.viewer, revision)
+            if held is not None:
+                return held
+        with self._locks.setdefault(collection, threading.Lock()):
+            return self._look(collection, viewpoint, base)
+
+    def _look(self, collection: str, viewpoint: Viewpoint, base: Generation | None) -> _Composed:
+        views = self._views.get(collection)
+        if views is None or views.base is not base:
+            views = self._views[collection] = _Views(base)
+        with self._overlays.read() as connection:
+            total, shared, own = revisions_of(connection, collection, viewpoint)
+            judged = moderation_revisions(connection, viewpoint.moderators)
+            revision = total, moderation_revision(connection)
+            revisions: tuple[int, ...]
+            if viewpoint.everything:
+                # Every change is one of his.
+                key, revisions = viewpoint.viewer, (total, 0)
+            elif own or any(judged):
+                # Persons alone who changed nothing share what the same others hold from them.
+                mine = own or judged[0]
+                others = "\n".join(("", *viewpoint.moderators[1:]))
+                key = viewpoint.viewer if mine else viewer_of(others, adults=viewpoint.adults)
+                revisions = (shared, own, *judged)
+            else:
+                key, revisions = "", (shared, 0)
+            held = views.of(key, revisions)
+            if held is None:
+                held = _Composed(revisions, base)
+                if total or any(judged):
+                    held = self._compose(connection, collection, viewpoint, base, revisions)
+        views.keep(viewpoint.viewer, _Seen(revision, key), held)
+        return held
+
+    def _compose(
+        self,
+        connection: Connection,
+        collection: str,
+        viewpoint: Viewpoint,
+        base: Generation | None,
+        revisions: tuple[int, ...],
+    ) -> _Composed:
+        found = _base_and_overlay(connection, collection, viewpoint, base)
+        if found is None:
+            return _Composed(revisions, None)
+        under, overlay = found
+        rules = [
+            rules_of(connection, moderator, under.identity, collection)
+            for moderator in viewpoint.moderators
+        ]
+        judgement = self._judge.judge(under, overlay, rules, adults=viewpoint.adults)
+        view = compose(under, judgement.applied(overlay))
+        return _Composed(revisions, view, judgement.waiting)
+
+
+def _base_and_overlay(
+    connection: Connection, collection: str, viewpoint: Viewpoint, base: Generation | None
+) -> tuple[Generation, Overlay] | None:
+    """What a community's view is made of, None where nothing was ever indexed or added."""
+    model = identity_of(connection, collection) if base is None else base.identity
+    if model is None:
+        return None
+    overlay = overlay_of(connection, collection, viewpoint, model)
+    if base is None and not overlay.pictures:
+        return None
+    return base or IndexSnapshot.empty(collection, model), overlay

@@ -1,0 +1,1 @@
+"""``verify`` and ``repair``: whether catalogue, index and files agree."""

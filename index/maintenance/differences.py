@@ -1,0 +1,61 @@
+"""What may be wrong between catalogue, index and files, and what is to be done about it."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from index.catalogue.records import Suspects
+
+
+class Fault(enum.StrEnum):
+    """What kind of difference it is; the values never change, so programs may rely on them."""
+
+    CATALOGUE = "catalogue"
+    FOLDER = "folder"
+    UNREADABLE = "file_unreadable"
+    NEW = "file_not_indexed"
+    GONE = "file_gone"
+    CHANGED = "file_changed"
+    CAPTIONS = "captions_changed"
+    CAPTION_ROW = "caption_row"
+    MODEL = "model"
+    VECTOR = "vector"
+    INDEX = "index"
+    UPLOAD_FILE = "upload_file"
+    UPLOAD_ROW = "upload_row"
+    UPLOAD_STRAY = "upload_stray"
+    UPLOAD_PLACE = "upload_place"
+    UPLOAD_MARK = "upload_mark"
+
+
+REPAIR = "run: tangerine verify --repair"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference: of what, in words of the user, with what to do about it.
+
+    ``path`` is the picture, empty where it is no single one. ``suspects`` is what has to be
+    made anew from the files to put it right.
+    """
+
+    collection: str
+    fault: Fault
+    message: str
+    remedy: str
+    path: str = ""
+    suspects: Suspects = field(default=Suspects(), compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.collection}: {self.message}; {self.remedy}"
+
+    def to_json(self) -> dict[str, str]:
+        """What ``tangerine verify --json`` says of it."""
+        return {
+            "collection": self.collection,
+            "code": self.fault.value,
+            "path": self.path,
+            "message": self.message,
+            "remedy": self.remedy,
+        }

@@ -1,0 +1,1 @@
+"""Generations: immutable views of a collection that a search reads, and the overlays upon them."""

@@ -1,0 +1,123 @@
+"""A base with a few changes over it: what one community sees of a collection."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.domain.ports import Snapshot
+from core.domain.types import ModelIdentity, Picture
+from core.search.lexical import CountedWords
+from index.snapshots.joined import AddedRows, Joined, JoinedCaptions, JoinedWords
+from index.snapshots.overlay import Overlay
+from index.vectors.choose import build_index
+from index.vectors.filtered import ComposedIndex, Survivors
+
+
+class View(Snapshot, Protocol):
+    """A snapshot that says which model it is searched with."""
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """The model of the vectors."""
+
+
+class Base(View, Protocol):
+    """What changes may be laid over."""
+
+    @property
+    def caption_words(self) -> CountedWords:
+        """The captions by their words."""
+
+    def rows_of(self, contents: Collection[str]) -> NDArray[np.int64]:
+        """The rows of the pictures with these contents (SHA-256), ascending: int64 [n]."""
+
+
+class ComposedSnapshot:
+    """The Snapshot port over a base without some rows, and others behind; holds its base.
+
+    ``removed`` are different rows of the base's pictures, ascending. Immutable.
+    """
+
+    def __init__(self, base: Base, added: AddedRows, removed: NDArray[np.int64]) -> None:
+        self.collection = base.collection
+        self.generation = base.generation
+        self.identity = base.identity
+        self._base = base
+        self._extra = added.pictures
+        self._survivors = Survivors(len(base.pictures), removed)
+        self._texts = tuple(text for text, _ in added.captions)
+        left = len(self._survivors)
+        self._added: Mapping[str, int] = {
+            picture.id: left + place for place, picture in enumerate(added.pictures)
+        }
+        orphaned = np.flatnonzero(np.isin(base.owners, removed)) if len(removed) else removed
+        captions = Survivors(len(base.captions), orphaned)
+        self._caption_survivors = captions
+        self._added_captions = tuple((text, left + place) for text, place in added.captions)
+        self.pictures: Sequence[Picture] = Joined(base.pictures, self._survivors, added.pictures)
+        self.captions: Sequence[tuple[str, int]] = JoinedCaptions(
+            base.captions, captions, self._added_captions, self._survivors
+        )
+        dimension = base.identity.dimension
+        self.picture_index = ComposedIndex(
+            base.picture_index,
+            self._survivors,
+            build_index(dimension, [added.picture_vectors]),
+        )
+        self.caption_index = ComposedIndex(
+            base.caption_index, captions, build_index(dimension, [added.caption_vectors])
+        )
+
+    @cached_property
+    def owners(self) -> NDArray[np.int64]:
+        """The row of the picture of each caption, int64 [captions]."""
+        left = np.delete(self._base.owners, self._caption_survivors.removed)
+        mine = np.array([row for _, row in self._added_captions], dtype=np.int64)
+        return np.concatenate([self._survivors.new(left), mine])
+
+    @cached_property
+    def caption_words(self) -> CountedWords:
+        """The captions by their words; those of the base are read once for all who see it."""
+        return JoinedWords(self._base.caption_words, self._caption_survivors, self._texts)
+
+    def row_of(self, picture_id: str) -> int | None:
+        """The row of the picture with this id, None where there is none."""
+        row = self._added.get(picture_id)
+        if row is not None:
+            return row
+        old = self._base.row_of(picture_id)
+        return None if old is None else self._survivors.new_row(old)
+
+    def rows_of(self, contents: Collection[str]) -> NDArray[np.int64]:
+        """The rows of the pictures with these contents (SHA-256), ascending: int64 [n]."""
+        old = self._base.rows_of(contents)
+        left = len(self._survivors)
+        mine = [left + n for n, each in enumerate(self._extra) if each.sha256 in contents]
+        return np.concatenate(
+            [self._survivors.new(old[self._survivors.left(old)]), np.array(mine, dtype=np.int64)]
+        )
+
+    @property
+    def kept(self) -> NDArray[np.int64]:
+        """The rows of the base's pictures that are left, ascending: int64 [n]."""
+        return self._survivors.old(np.arange(len(self._survivors), dtype=np.int64))
+
+
+def compose(base: Base, overlay: Overlay) -> View:
+    """The base with the overlay; the base itself where nothing of it lies over it."""
+    gone = base.rows_of(overlay.removed)
+    if not len(gone) and not overlay.pictures:
+        return base
+    return ComposedSnapshot(base, overlay, gone)
+
+
+def left_of(base: Base, view: View) -> NDArray[np.int64]:
+    """The rows of a base's pictures that are in a view composed over it: int64 [n]."""
+    if isinstance(view, ComposedSnapshot) and view is not base:
+        return view.kept
+    return np.arange(len(base.pictures), dtype=np.int64)

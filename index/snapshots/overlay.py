@@ -1,0 +1,106 @@
+"""Pictures of the chat as values: who sees what, what is kept, what is laid over a base."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.domain.types import UPLOADED, Picture, Vectors
+from core.search.moderation import viewer_of
+
+SHARED = ""
+"""The scope of all who share a collection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Viewpoint:
+    """A community looking at one collection.
+
+    ``shares``: the settings name it beside the collection, so that it acts for all of those;
+    otherwise it acts for itself. ``everything``: the operator, who sees what any of them
+    added. ``moderators`` are the communities whose moderation hides pictures from it, itself
+    first; ``adults``: it looks from a place that lets adults alone in.
+    """
+
+    community: str
+    shares: bool
+    everything: bool = False
+    moderators: tuple[str, ...] = ()
+    adults: bool = False
+
+    @property
+    def viewer(self) -> str:
+        """The name under which it looks, :func:`core.search.moderation.viewer_of`."""
+        return viewer_of(self.community, adults=self.adults)
+
+    @property
+    def scope(self) -> str:
+        """Whom its changes concern: all who share the collection, or itself."""
+        return SHARED if self.shares else self.community
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Whose changes concern it, if it does not see everything anyway.
+
+        Its own always do: it may have been a stranger before it was named in the settings.
+        """
+        return (SHARED, self.community)
+
+    @property
+    def controls(self) -> tuple[str, ...]:
+        """Whose uploads it may delete, and whose removals it may undo."""
+        return self.scopes if self.shares else (self.community,)
+
+
+@dataclass(frozen=True, slots=True)
+class NewUpload:
+    """A picture about to be kept.
+
+    ``jpeg`` is the file, ``sha256`` (hex) its hash, ``posted_sha256`` that of the bytes that were
+    posted; ``width`` and ``height`` are the file's in pixels, ``placeholder`` is as in
+    :class:`core.domain.types.Look`. ``vector`` and ``caption_vector`` are float32 [d]; the latter
+    is None where there is no caption.
+    """
+
+    jpeg: bytes
+    sha256: str
+    posted_sha256: str
+    width: int
+    height: int
+    caption: str
+    vector: Vectors
+    caption_vector: Vectors | None
+    uploader: str
+    placeholder: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptUpload:
+    """An upload as the catalogue holds it; ``removed`` ones can still be restored."""
+
+    picture: Picture
+    scope: str
+    community: str
+    uploader: str
+    added_at: float
+    removed: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overlay:
+    """What lies over a collection's base for one viewpoint.
+
+    ``removed`` are the contents (SHA-256) of the base that are hidden. ``pictures`` are the
+    uploads, each with its vector: float32 [n, d]; ``captions`` are the text and the row in
+    ``pictures`` of each encoded caption, with their vectors: float32 [m, d].
+    """
+
+    removed: frozenset[str]
+    pictures: tuple[Picture, ...]
+    picture_vectors: Vectors
+    captions: tuple[tuple[str, int], ...]
+    caption_vectors: Vectors
+
+
+def upload_path(picture_id: str) -> str:
+    """The path of an upload as its collection has it."""
+    return f"{UPLOADED}{picture_id}.jpg"

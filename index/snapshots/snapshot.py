@@ -1,0 +1,219 @@
+"""One whole generation of a collection: immutable in memory, a folder with checksums on disk.
+
+The folder of a generation holds ``pictures.faiss``, ``captions.faiss``, what else their
+engines need, the rows beside the vectors in columns (``*.rows``), and ``silent.json``.
+It is derived: whatever is wrong with it, :meth:`IndexSnapshot.of` makes it anew from the
+catalogue.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.domain.errors import CatalogueError
+from core.domain.types import ModelIdentity
+from core.search.lexical import CaptionWords
+from index.catalogue.contents import Contents
+from index.snapshots.stored_rows import StoredCaptions, StoredPictures
+from index.vectors.choose import StoredIndex, build_index, choose_index, gather, load_index
+from index.vectors.durable import BlockSums, checksum, sync, write_durably
+from index.vectors.manifest import DamagedGenerationError, FileSum, Manifest
+from index.vectors.mapped import CheckedVectors
+from index.vectors.tuning import IndexRules
+
+PICTURES = "pictures.faiss"
+CAPTIONS = "captions.faiss"
+PICTURE_ROWS = "pictures.rows"
+CAPTION_ROWS = "captions.rows"
+SILENT = "silent.json"
+
+
+@dataclass(frozen=True, eq=False)
+class IndexSnapshot:
+    """The Snapshot port: rows and vectors of one generation, in memory or mapped.
+
+    Holding it is enough to keep it: later generations and deleted files change nothing.
+    """
+
+    collection: str
+    generation: int
+    identity: ModelIdentity
+    pictures: StoredPictures
+    captions: StoredCaptions
+    picture_index: StoredIndex
+    caption_index: StoredIndex
+    silent: Mapping[str, int] = field(default_factory=dict)
+    """How many captions of a picture could not be encoded, by its id."""
+
+    def __post_init__(self) -> None:
+        if (len(self.pictures), len(self.captions)) != (
+            len(self.picture_index),
+            len(self.caption_index),
+        ):
+            raise ValueError("rows and vectors differ in number")
+
+    def row_of(self, picture_id: str) -> int | None:
+        """The row of the picture with this id, None where there is none."""
+        return self.pictures.row_of(picture_id)
+
+    def rows_of(self, contents: Collection[str]) -> NDArray[np.int64]:
+        """The rows of the pictures with these contents (SHA-256), ascending: int64 [n]."""
+        return self.pictures.rows_of(contents)
+
+    @property
+    def owners(self) -> NDArray[np.int64]:
+        """The row of the picture of each caption, int64 [captions]."""
+        return self.captions.owners
+
+    @cached_property
+    def caption_words(self) -> CaptionWords:
+        """The captions by their words; made by the first search, some 10 µs a caption."""
+        return CaptionWords.of(self.captions.texts)
+
+    @property
+    def stored(self) -> tuple[CheckedVectors, ...]:
+        """What is read from its files while it is searched."""
+        both = self.picture_index.stored, self.caption_index.stored
+        return tuple(each for each in both if each is not None)
+
+    @property
+    def damaged(self) -> bool:
+        """Whether a part of its files was found damaged since it was opened."""
+        return any(each.damaged for each in self.stored)
+
+    @classmethod
+    def of(
+        cls,
+        contents: Contents,
+        *,
+        scratch: Path | None = None,
+        rules: IndexRules = IndexRules(),  # noqa: B008 - frozen
+        before: IndexSnapshot | None = None,
+    ) -> IndexSnapshot | None:
+        """The catalogue's present state, None before the first reindex.
+
+        ``rules`` choose the engine by what is measured on these very vectors; many of them
+        are kept in a nameless file in the folder ``scratch`` instead of in memory. ``before``
+        is the generation before, from which the engines take over what they learnt. Raises
+        CatalogueError where the catalogue lacks a vector, OSError where the disk is full.
+        """
+        identity = contents.identity
+        if identity is None or not contents.generation:
+            return None  # uploads may name the model before the folder was ever read
+        size = identity.dimension
+        known = before if before is not None and before.identity == identity else None
+        pictures = gather(size, contents.picture_vectors(), scratch, rules)
+        captions = gather(size, contents.caption_vectors(), scratch, rules)
+        try:
+            return cls(
+                collection=contents.collection,
+                generation=contents.generation,
+                identity=identity,
+                pictures=StoredPictures.of(contents.collection, contents.pictures),
+                captions=StoredCaptions.of(contents.captions),
+                silent=contents.silent(),
+                picture_index=choose_index(
+                    pictures, captions, rules, None if known is None else known.picture_index
+                ),
+                caption_index=choose_index(
+                    captions, pictures, rules, None if known is None else known.caption_index
+                ),
+            )
+        except ValueError as error:
+            raise CatalogueError(
+                f"The catalogue contradicts itself about {contents.collection!r} ({error}).",
+                remedy=f"Run: tangerine reindex --full --collection {contents.collection}",
+            ) from error
+
+    @classmethod
+    def empty(cls, collection: str, identity: ModelIdentity) -> IndexSnapshot:
+        """What uploads are laid over where the folder was never indexed: generation 0."""
+        return cls(
+            collection=collection,
+            generation=0,
+            identity=identity,
+            pictures=StoredPictures.of(collection, ()),
+            captions=StoredCaptions.of(()),
+            picture_index=build_index(identity.dimension, ()),
+            caption_index=build_index(identity.dimension, ()),
+        )
+
+    def write(self, folder: Path) -> Manifest:
+        """Write a generation's folder, synced, and return its manifest. Raises OSError."""
+        folder.mkdir(parents=True)
+        self.picture_index.save(folder / PICTURES)
+        self.caption_index.save(folder / CAPTIONS)
+        self.pictures.write(folder / PICTURE_ROWS)
+        self.captions.write(folder / CAPTION_ROWS)
+        write_json(folder / SILENT, self.silent)
+        files = sealed(folder)
+        return Manifest(
+            collection=self.collection,
+            generation=self.generation,
+            pictures=len(self.pictures),
+            captions=len(self.captions),
+            kind=self.picture_index.kind,
+            model=self.identity,
+            files=files,
+            caption_kind=self.caption_index.kind,
+            recall=self.picture_index.recall,
+            folder=folder.name,
+        )
+
+    @classmethod
+    def read(cls, home: Path, manifest: Manifest, at_once: int = sys.maxsize) -> IndexSnapshot:
+        """The generation that :meth:`write` wrote below ``home``, or the base of this one.
+
+        Of vectors in files of more than ``at_once`` bytes, none is read before it is asked for.
+        Raises DamagedGenerationError where a file is missing, torn or not what it says.
+        """
+        whole = manifest.whole
+        checked = whole.verify(home, at_once)
+        folder, dimension = home / whole.folder, manifest.model.dimension
+        try:
+            return cls(
+                collection=manifest.collection,
+                generation=whole.generation,
+                identity=manifest.model,
+                pictures=StoredPictures.read(folder / PICTURE_ROWS, manifest.collection),
+                captions=StoredCaptions.read(folder / CAPTION_ROWS),
+                silent=json.loads((folder / SILENT).read_bytes()),
+                picture_index=load_index(
+                    manifest.kind, folder / PICTURES, dimension, checked=checked
+                ),
+                caption_index=load_index(
+                    manifest.caption_kind, folder / CAPTIONS, dimension, checked=checked
+                ),
+            )
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise DamagedGenerationError(f"generation {whole.generation}: {error}") from error
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Write what is small beside the vectors. Raises OSError."""
+    write_durably(path, json.dumps(values, separators=(",", ":")).encode())
+
+
+def sealed(folder: Path) -> Mapping[str, FileSum]:
+    """The checksums of all files of a new folder, which are on the disk then. Raises OSError."""
+    files = sorted(folder.iterdir())
+    for file in files:
+        sync(file)
+    sync(folder)
+    sync(folder.parent)
+    return {file.name: _sum_of(file) for file in files}
+
+
+def _sum_of(file: Path) -> FileSum:
+    if BlockSums.beside(file).exists():
+        return FileSum("", file.stat().st_size)
+    return FileSum(*checksum(file))

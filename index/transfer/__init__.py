@@ -1,0 +1,1 @@
+"""``export`` and ``import``: a collection as a folder of open formats."""

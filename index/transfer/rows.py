@@ -1,0 +1,317 @@
+"""A whole collection out of the catalogue, and into it; each in the transactions it is given."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from sqlalchemy import Column, Connection, Table, delete, select, update
+
+from core.domain.types import ModelIdentity, Vectors
+from index.catalogue.contents import identity_of, pack
+from index.catalogue.ids import fresh_ids
+from index.catalogue.records import IndexedPicture, Stamp, text_hash
+from index.catalogue.rows import captions_of, chunks, insert_all, insert_pictures
+from index.catalogue.schema import (
+    collections,
+    files,
+    labels,
+    pictures,
+    removals,
+    runs,
+    tombstones,
+    uploads,
+)
+from index.catalogue.writes import put_generation
+from index.snapshots.overlay import SHARED
+from index.transfer.format import PictureEntry, RemovalEntry, UploadEntry
+
+
+class Block(NamedTuple):
+    """Up to CHUNK vectors, float32 [n, d], and the rows of the table that they belong to."""
+
+    table: Table
+    key: Column[str]
+    rows: Sequence[Mapping[str, object]]
+    vectors: Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Everything of a collection but its vectors and files.
+
+    ``labels``: what it is tagged with, empty where it is not.
+    """
+
+    model: ModelIdentity
+    pictures: tuple[PictureEntry, ...]
+    uploads: tuple[UploadEntry, ...]
+    removals: tuple[RemovalEntry, ...]
+    labels: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> list[str]:
+        """Those of all pictures."""
+        return [each.id for each in self.pictures] + [each.id for each in self.uploads]
+
+
+def held(connection: Connection, collection: str) -> Held | None:
+    """What the catalogue holds of a collection, None where it was never indexed.
+
+    Pictures and uploads that were removed for everybody are not part of it.
+    """
+    model = identity_of(connection, collection)
+    if model is None:
+        return None
+    hidden = tuple(
+        RemovalEntry(
+            scope=row.scope,
+            sha256=row.sha256,
+            picture_id=row.picture_id,
+            removed_at=row.removed_at,
+            removed_by=row.removed_by,
+        )
+        for row in connection.execute(
+            select(removals)
+            .where(removals.c.collection == collection)
+            .order_by(removals.c.scope, removals.c.sha256)
+        )
+    )
+    gone = {each.sha256 for each in hidden if each.scope == SHARED}
+    texts = captions_of(connection, collection)
+    rows = connection.execute(
+        select(pictures).where(pictures.c.collection == collection).order_by(pictures.c.path)
+    )
+    added = connection.execute(
+        select(uploads)
+        .where(uploads.c.collection == collection, uploads.c.removed_at.is_(None))
+        .order_by(uploads.c.added_at, uploads.c.id)
+    )
+    return Held(
+        model=model,
+        pictures=tuple(
+            # As the program wrote them: a check of each would cost minutes for millions.
+            PictureEntry.model_construct(
+                id=row.id,
+                path=row.path,
+                sha256=row.sha256,
+                width=row.width,
+                height=row.height,
+                captions=tuple(texts.get(row.id, ())),
+            )
+            for row in rows
+            if row.sha256 not in gone
+        ),
+        uploads=tuple(
+            UploadEntry.model_construct(
+                id=row.id,
+                sha256=row.sha256,
+                width=row.width,
+                height=row.height,
+                captions=(row.caption,) if row.caption else (),
+                scope=row.scope,
+                community=row.community,
+                uploader=row.uploader,
+                posted_sha256=row.posted_sha256,
+                added_at=row.added_at,
+            )
+            for row in added
+        ),
+        removals=hidden,
+        labels=_labels_of(connection, collection),
+    )
+
+
+def _labels_of(connection: Connection, collection: str) -> tuple[str, ...]:
+    # Whatever model has encoded them, they are the same ones.
+    mine = select(labels.c.labels).where(labels.c.collection == collection)
+    found = connection.execute(mine).scalars().first()
+    return () if found is None else tuple(json.loads(found))
+
+
+def vectors_by(
+    connection: Connection, key: Column[str], keys: Sequence[str], model: ModelIdentity
+) -> Vectors:
+    """The stored vectors of up to CHUNK keys, float32 [n, d]; zeros where there is none."""
+    table = key.table
+    stored = {
+        row[0]: row[1]
+        for row in connection.execute(
+            select(key, table.c.vector).where(
+                key.in_(set(keys)), table.c.fingerprint == model.fingerprint
+            )
+        )
+    }
+    found = np.zeros((len(keys), model.dimension), dtype="<f4")
+    for row, each in enumerate(keys):
+        vector = stored.get(each, b"")
+        if len(vector) == found.itemsize * model.dimension:
+            found[row] = np.frombuffer(vector, dtype=found.dtype)
+    return found.astype(np.float32, copy=False)
+
+
+def keep_vectors(
+    connection: Connection,
+    block: Block,
+    fingerprint: str,
+    run: int,
+    *,
+    collection: str,
+    checked: Collection[str],
+) -> None:
+    """Insert vectors where this model has none of their content yet; zeros are none.
+
+    What the catalogue has already is what its own encoder said, and stays. Those whose keys were
+    ``checked`` are as good as that; the others hold for this ``collection`` alone.
+    """
+    table, key = block.table, block.key
+    rows: dict[str, dict[str, object]] = {}
+    for row, vector in zip(block.rows, block.vectors, strict=True):
+        name = str(row[key.name])
+        if vector.any() and name not in rows:
+            imported_by = "" if name in checked else collection
+            rows[name] = {
+                **row,
+                "fingerprint": fingerprint,
+                "run": run,
+                "vector": pack(vector),
+                "imported_by": imported_by,
+            }
+    known = connection.execute(
+        select(key).where(key.in_(rows), table.c.fingerprint == fingerprint)
+    ).scalars()
+    for each in known:
+        del rows[each]
+    insert_all(connection, table, list(rows.values()))
+
+
+def is_empty(connection: Connection, collection: str) -> bool:
+    """Whether the collection has neither pictures nor uploads."""
+    return not any(
+        connection.execute(
+            select(table.c.id).where(table.c.collection == collection).limit(1)
+        ).first()
+        for table in (pictures, uploads)
+    )
+
+
+def taken(connection: Connection, ids: Sequence[str]) -> tuple[set[str], set[str]]:
+    """Which of these ids pictures have here, and which were those of pictures now deleted."""
+    used: set[str] = set()
+    deleted: set[str] = set()
+    for chunk in chunks(ids):
+        for table, found in ((pictures, used), (uploads, used), (tombstones, deleted)):
+            found.update(
+                connection.execute(select(table.c.id).where(table.c.id.in_(chunk))).scalars()
+            )
+    return used, deleted
+
+
+def take_in(
+    connection: Connection,
+    collection: str,
+    what: Held,
+    stamps: Sequence[Stamp],
+    *,
+    run: int,
+    now: float,
+) -> dict[str, str]:
+    """Make a collection without pictures the one that is held here; its uploads' new ids.
+
+    An id stays where nothing here has it or had it. An upload that was deleted here since is left
+    out. Labels wait for :meth:`index.library.labels.StoredLabels.prepare`; where none are held,
+    those that are here stay. Raises nothing of its own.
+    """
+    wanted = what.ids
+    used, deleted = taken(connection, wanted)
+    uploaded = [each for each in what.uploads if each.id not in deleted]
+    moving = [each for each in wanted if each in used or each in deleted]
+    ids = dict(zip(moving, fresh_ids(connection, len(moving)), strict=True))
+
+    insert_pictures(
+        connection,
+        collection,
+        [
+            IndexedPicture(
+                id=ids.get(each.id, each.id),
+                path=each.path,
+                sha256=each.sha256,
+                width=each.width,
+                height=each.height,
+                captions=each.captions,
+            )
+            for each in what.pictures
+        ],
+    )
+    connection.execute(delete(files).where(files.c.collection == collection))
+    insert_all(
+        connection,
+        files,
+        [
+            {
+                "collection": collection,
+                "path": stamp.path,
+                "size": stamp.size,
+                "mtime_ns": stamp.mtime_ns,
+                "sha256": stamp.sha256,
+            }
+            for stamp in stamps
+        ],
+    )
+    insert_all(connection, uploads, [_upload_row(collection, each, ids) for each in uploaded])
+    connection.execute(delete(removals).where(removals.c.collection == collection))
+    insert_all(
+        connection,
+        removals,
+        [
+            {
+                "collection": collection,
+                "scope": each.scope,
+                "sha256": each.sha256,
+                "picture_id": ids.get(each.picture_id, each.picture_id),
+                "removed_at": each.removed_at,
+                "removed_by": each.removed_by,
+            }
+            for each in what.removals
+        ],
+    )
+    if what.labels:
+        _put_labels(connection, collection, what.labels)
+    _become(connection, collection, what.model)
+    connection.execute(update(runs).where(runs.c.id == run).values(finished_at=now))
+    return {each.id: ids.get(each.id, each.id) for each in uploaded}
+
+
+def _put_labels(connection: Connection, collection: str, texts: Sequence[str]) -> None:
+    connection.execute(delete(labels).where(labels.c.collection == collection))
+    # As of another model, so that this one encodes them.
+    row = {"collection": collection, "fingerprint": "", "vectors": b""}
+    insert_all(connection, labels, [{**row, "labels": json.dumps(texts, ensure_ascii=False)}])
+
+
+def _upload_row(collection: str, each: UploadEntry, ids: Mapping[str, str]) -> dict[str, object]:
+    caption = next(iter(each.captions), "")
+    return {
+        "id": ids.get(each.id, each.id),
+        "collection": collection,
+        "scope": each.scope,
+        "community": each.community,
+        "uploader": each.uploader,
+        "sha256": each.sha256,
+        "posted_sha256": each.posted_sha256,
+        "width": each.width,
+        "height": each.height,
+        "caption": caption,
+        "text_hash": text_hash(caption) if caption else "",
+        "added_at": each.added_at,
+    }
+
+
+def _become(connection: Connection, collection: str, model: ModelIdentity) -> None:
+    """The collection's next generation, searched by this model."""
+    mine = collections.c.name == collection
+    before = connection.execute(select(collections.c.generation).where(mine)).scalar()
+    put_generation(connection, collection, int(before or 0) + 1, model)

@@ -1,0 +1,1 @@
+"""Vector indexes on FAISS, exact and compressed, in files that are mapped."""
