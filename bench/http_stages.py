@@ -7,9 +7,10 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from bench.closed_loop import ask_all, questions
-from core.domain.ports import Embedder, Labels, Library
+from core.domain.ports import Embedder, Library
 from core.search.calibration import calibrate
 from core.search.captions import told
+from core.search.ports import Labels
 from core.search.ranking import rank_page
 from core.search.scoring import Ranking
 from core.search.service import Search, SearchRules

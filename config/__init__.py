@@ -1,1 +1,3 @@
 """The settings of Tangerine."""
+
+__all__ = ["addresses", "files", "settings"]

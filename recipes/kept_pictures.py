@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from core.domain.types import PixelBatch, PixelSpec
 from core.encoder.hub import find_checkpoint
-from core.encoder.model import load_model, quiet
+from core.encoder.model import load_model
 from core.encoder.preprocessor_config import read_preprocessing
+from core.encoder.transformers_logging import quiet
 from core.training.feature_cache import FeatureCache, Rows, cached
 
 _BATCH = 4

@@ -33,10 +33,10 @@ from bot.rendering.sheets import Sheets
 from bot.rendering.thumbnails import Thumbnails
 from bot.web.adapter import WebAdapter, WebOptions, WebParts
 from core.domain.rate_limits import Limits
+from core.domain.reindex_jobs import ReindexJobs
 from core.domain.types import CommunitySettings, Picture
 from core.search.browse import Browser
 from core.search.service import Search
-from index.indexing.jobs import ReindexJobs
 from tests.colours import share_of
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery

@@ -16,9 +16,9 @@ from bot.observability.health import IndexWatch, told_to_strangers
 from bot.terminal.console import Terminal
 from core.domain.errors import TangerineError
 from core.domain.ports import Contributions
+from core.domain.reindex_jobs import ReindexJobs
 from core.domain.threads import finished_in_thread
 from index.catalogue.walk import CAPTION_SUFFIXES, PICTURE_SUFFIXES
-from index.indexing.jobs import ReindexJobs
 from index.indexing.watch import FolderWatch, WatchOptions
 from index.library.library import LOCAL
 from index.library.looks import StoredLooks

@@ -51,8 +51,8 @@ from bot.web.adapter import WebAdapter, WebOptions, WebParts
 from bot.web.waiting import WaitingRoom
 from config.settings import Settings
 from core.domain.errors import SettingsError
+from core.domain.reindex_jobs import ReindexJobs
 from core.search.browse import Browser
-from index.indexing.jobs import ReindexJobs
 from index.library.library import LOCAL
 
 _log = structlog.get_logger("bot.app")

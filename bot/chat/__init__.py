@@ -1,1 +1,15 @@
 """The conversation, whatever the platform: a request in, its permission checked, a reply out."""
+
+__all__ = [
+    "access_list",
+    "actions",
+    "admission",
+    "claims",
+    "commands",
+    "community",
+    "failures",
+    "fair_share",
+    "languages",
+    "parser",
+    "parts",
+]

@@ -10,7 +10,8 @@ from bot.chat.examples import examples_of
 from bot.chat.presenters.search import Presenter
 from bot.protocol.requests import Request
 from core.domain.errors import BeingIndexed, EmptyCollection, NotFound, SourceError, TangerineError
-from core.domain.ports import Library, Moderation, Snapshot
+from core.domain.ports import Library, Snapshot
+from core.search.ports import Moderation
 from core.search.service import Search
 
 MOST = 25

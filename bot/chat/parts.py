@@ -15,16 +15,10 @@ from bot.chat.presenters.settings import OperatorDefaults
 from bot.observability.tracing import NoTracer
 from bot.protocol.ports import Counters, ModelCard, PersonalMemory, Tracer
 from bot.rendering.sheets import Sheets
-from core.domain.ports import (
-    CommunitySettingsStore,
-    Contributions,
-    Grants,
-    Labels,
-    Library,
-    Moderation,
-)
+from core.domain.ports import CommunitySettingsStore, Contributions, Grants, Library
+from core.domain.reindex_jobs import ReindexJobs
+from core.search.ports import Labels, Moderation
 from core.search.service import Search
-from index.indexing.jobs import ReindexJobs
 
 
 @dataclass(frozen=True, slots=True)

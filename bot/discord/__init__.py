@@ -1,1 +1,3 @@
 """The Discord adapter, on discord.py."""
+
+__all__ = ["adapter"]

@@ -1,1 +1,15 @@
 """What answers questions, put together from concrete classes for any command that needs it."""
+
+__all__ = [
+    "encoder",
+    "engine",
+    "exposure",
+    "instance",
+    "learning",
+    "preflight",
+    "reload",
+    "settings_file",
+    "settings_record",
+    "specs",
+    "stored",
+]

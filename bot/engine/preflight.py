@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.doctor.model import HubUnreachableError, ask_hub
 from bot.engine.specs import NO_GALLERY, collection_named, collection_specs
 from config.settings import Settings
 from core.domain.errors import ModelUnavailable, NotFound, SourceError
 from core.encoder.hub import local_checkpoint, names_folder
+from core.encoder.hub_check import HubUnreachableError, ask_hub
 from index.catalogue.walk import holds_pictures
 from index.library.library import CollectionSpec, folder_gone
 

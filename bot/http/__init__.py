@@ -1,1 +1,3 @@
 """The HTTP server of all ports: bounds on connections, listening, secrets."""
+
+__all__ = ["listener", "secrets", "server"]

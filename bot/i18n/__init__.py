@@ -1,1 +1,3 @@
 """Every word that a user reads, in one language; translations lie in ``locales``."""
+
+__all__ = ["discord", "errors", "messages", "page", "telegram"]

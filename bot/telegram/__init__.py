@@ -1,1 +1,3 @@
 """The Telegram adapter, on python-telegram-bot."""
+
+__all__ = ["adapter", "memory", "webhook"]

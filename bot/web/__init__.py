@@ -1,1 +1,3 @@
 """The web adapter: the page, the HTTP API, health and metrics."""
+
+__all__ = ["adapter", "waiting"]

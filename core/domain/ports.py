@@ -30,8 +30,6 @@ from core.domain.types import (
     ReindexReport,
     Vectors,
 )
-from core.search.labels import LabelSet
-from core.search.moderation import Criterion, Decided, HeldPage, Trial
 
 
 class Encoder(Protocol):
@@ -307,61 +305,6 @@ class Contributions(Protocol):
 
     async def sweep(self) -> None:
         """Delete what is due: removed uploads after five minutes, departed communities."""
-
-
-class Moderation(Protocol):
-    """Pictures that a community's criteria hold back until an administrator has decided.
-
-    What is held is in no snapshot and has no file for that community (:class:`Library`); it is
-    shown here alone. Whether the asker is an administrator is for the caller to check. Every
-    method raises CatalogueError.
-    """
-
-    async def criteria(self, community: str) -> Sequence[Criterion]:
-        """The criteria of the community, the oldest first."""
-
-    async def add(self, criterion: Criterion, *, community: str) -> int:
-        """Hold what meets it, from now on; one of the same text is replaced.
-
-        Returns how many pictures it holds. Raises BadSetting, Busy, EncodingFailed.
-        """
-
-    async def drop(self, text: str, *, community: str) -> Criterion:
-        """Give up the criterion of this text. Decisions stay. Raises NotFound."""
-
-    async def test(
-        self, text: str, *, community: str, collection: str | None = None, best: int = 10
-    ) -> Trial:
-        """What a criterion would hold in a collection. Changes nothing.
-
-        Raises NotFound, EmptyCollection, ModelMismatch, BadSetting, Busy, EncodingFailed.
-        """
-
-    async def held(self, *, community: str, offset: int = 0, count: int = 5) -> HeldPage:
-        """Pictures that wait for a decision, those that meet a criterion most first."""
-
-    async def hides(self, picture_id: str, *, community: str) -> bool:
-        """Whether the community would see this picture if it were not moderated."""
-
-    async def decide(self, picture_id: str, *, community: str, approve: bool | None) -> Decided:
-        """Show a held picture, hide it for good, or (None) take back what was decided.
-
-        The decision holds for equal pictures, too; what is nearly equal to a hidden one is
-        held. Raises NotFound where the picture is not held and nothing was decided about it.
-        """
-
-    async def file(self, picture_id: str, *, community: str) -> tuple[Picture, Path]:
-        """A picture of the community, held or not, and its file. Raises NotFound."""
-
-
-class Labels(Protocol):
-    """The labels with which the operator had the pictures of each collection tagged."""
-
-    def of(self, collection: str) -> LabelSet | None:
-        """Those of a collection, None where there are none; the same object until they change.
-
-        Blocking, from any thread. Raises CatalogueError.
-        """
 
 
 class Grants(Protocol):

@@ -170,7 +170,7 @@ class Workshop:
             self._exports.drop(key)
 
     def _on_torch(self, precision: str) -> TransformersEncoder:
-        from core.encoder.backends.torch import torch_towers  # noqa: PLC0415  # loads torch
+        from core.encoder.backends.factory import torch_towers  # noqa: PLC0415  # loads torch
 
         network = self.network if precision == "float32" else self._load(precision)
         towers = torch_towers(network, self._preprocessing)

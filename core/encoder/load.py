@@ -11,9 +11,10 @@ from core.encoder.build import Workshop, require
 from core.encoder.encoder import TransformersEncoder
 from core.encoder.exports import Exports
 from core.encoder.hub import find_checkpoint, fingerprint
-from core.encoder.model import choose_device, quiet
+from core.encoder.model import choose_device
 from core.encoder.preprocessor_config import read_preprocessing
 from core.encoder.probes import NotFinite
+from core.encoder.transformers_logging import quiet
 from core.encoder.trials import SearchCheck, Way, compare
 
 __all__ = ["TransformersEncoder", "load_encoder"]

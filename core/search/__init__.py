@@ -1,1 +1,14 @@
 """The use cases on an index: find, similar, describe, classify, map, labels, moderation."""
+
+__all__ = [
+    "browse",
+    "clusters",
+    "labels",
+    "lexical",
+    "map",
+    "moderation",
+    "ports",
+    "projection",
+    "service",
+    "topics",
+]

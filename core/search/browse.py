@@ -13,9 +13,10 @@ import numpy as np
 
 from core.domain.errors import BadCount, InvalidRequest, NotFound
 from core.domain.once import OncePerSnapshot
-from core.domain.ports import Labels, Library, Looks, Snapshot
+from core.domain.ports import Library, Looks, Snapshot
 from core.domain.types import ByDate, Look, Picture
 from core.search.labels import NONE
+from core.search.ports import Labels
 
 MAX_LIMIT = 500
 """Pictures of one page: what a screen of thumbnails and some scrolling ahead take."""

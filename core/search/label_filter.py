@@ -11,10 +11,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.ports import Labels, Snapshot
+from core.domain.ports import Snapshot
 from core.domain.types import Band, SearchResult, Vectors
 from core.search.coalescing import Lookup
 from core.search.labels import NONE, LabelSet, Tags, unknown
+from core.search.ports import Labels
 
 Finish = Callable[[Sequence[Any]], SearchResult]
 """Makes an answer of what its lookups have found; blocking."""

@@ -21,7 +21,7 @@ from core.domain.errors import (
     QueryTooLong,
     Unavailable,
 )
-from core.domain.ports import Embedder, Labels, Library, PictureDecoder, Snapshot
+from core.domain.ports import Embedder, Library, PictureDecoder, Snapshot
 from core.domain.types import (
     Classification,
     DescribeResult,
@@ -37,6 +37,7 @@ from core.search.crop_matching import Posted, Recogniser
 from core.search.label_filter import Tagger, listed
 from core.search.labels import parse
 from core.search.mixed_query import mix, wish
+from core.search.ports import Labels
 from core.search.query_views import View, Way, closest_view, views, ways
 from core.search.ranking import Seen, captioned_hits, describe_page, page_lookup, rank_page, without
 from core.search.scoring import Ranking

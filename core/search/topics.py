@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from core.domain.choices import MAX_GROUPS
 from core.domain.errors import TangerineError
 from core.domain.once import OncePerSnapshot
-from core.domain.ports import Labels, Library, Snapshot
+from core.domain.ports import Library, Snapshot
 from core.domain.types import Band, SearchResult
 from core.search.clusters import group
 from core.search.map import vectors_of
+from core.search.ports import Labels
 from core.search.service import Search
 from core.search.zero_shot import BACKGROUND
 

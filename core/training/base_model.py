@@ -15,9 +15,10 @@ import numpy as np
 from core.domain.errors import NoHead, SourceError
 from core.domain.types import PixelBatch, PixelSpec
 from core.encoder.hub import find_checkpoint
-from core.encoder.model import choose_device, load_model, quiet, temperature, text_limit
+from core.encoder.model import choose_device, load_model, temperature, text_limit
 from core.encoder.preprocessor_config import read_preprocessing
 from core.encoder.tokenizer import TextTokens
+from core.encoder.transformers_logging import quiet
 from core.training.heads import Heads
 from core.training.tower_heads import (
     IMAGE_HEADS,
@@ -66,7 +67,7 @@ class FrozenTowers:
     ) -> None:
         import torch  # noqa: PLC0415 - heavy
 
-        from core.encoder.backends.torch import torch_towers  # noqa: PLC0415 - heavy
+        from core.encoder.backends.factory import torch_towers  # noqa: PLC0415 - heavy
         from core.encoder.encoder import TransformersEncoder  # noqa: PLC0415 - heavy
 
         self._device = choose_device(device)

@@ -1,1 +1,18 @@
 """The truth about every collection, in one SQLite database."""
+
+__all__ = [
+    "catalogue",
+    "contents",
+    "database",
+    "folders",
+    "hashing",
+    "ids",
+    "integrity",
+    "migrations",
+    "records",
+    "rows",
+    "schema",
+    "walk",
+    "write_ahead",
+    "writes",
+]

@@ -1,1 +1,3 @@
 """The gallery of a first run, from packages that distributions carry."""
+
+__all__ = ["gallery"]

@@ -15,7 +15,7 @@ import structlog
 from watchfiles import Change, watch
 
 from core.domain.errors import ReindexRunning, TangerineError
-from index.indexing.jobs import ReindexJobs
+from core.domain.reindex_jobs import ReindexJobs
 
 _log = structlog.get_logger("bot.watching")
 

@@ -1,1 +1,17 @@
 """All collections and who may see them: communities, uploads, labels, moderation."""
+
+__all__ = [
+    "community_settings",
+    "grants",
+    "labels",
+    "library",
+    "looks",
+    "moderation",
+    "moderation_filter",
+    "overlay",
+    "overlay_reads",
+    "retention",
+    "thumbnail_store",
+    "upload_files",
+    "uploads",
+]

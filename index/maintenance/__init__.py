@@ -1,1 +1,3 @@
 """``verify`` and ``repair``: whether catalogue, index and files agree."""
+
+__all__ = ["differences", "repair", "verify"]

@@ -1,1 +1,3 @@
 """Generations: immutable views of a collection that a search reads, and the overlays upon them."""
+
+__all__ = ["delta", "overlaid", "overlay", "snapshot", "store"]

@@ -13,6 +13,7 @@ _ROOT = Path(__file__).parents[2]
 _WITH_TORCH = {
     "core.encoder.backends.clip",
     "core.encoder.backends.cuda",
+    "core.encoder.backends.factory",
     "core.encoder.mini.modeling",
     "core.encoder.mini.questions",
     "core.encoder.backends.torch",

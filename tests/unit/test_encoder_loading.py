@@ -20,8 +20,9 @@ from core.encoder import load as encoder_module
 from core.encoder.build import Workshop
 from core.encoder.hub import find_checkpoint
 from core.encoder.load import load_encoder
-from core.encoder.model import quiet, temperature
+from core.encoder.model import temperature
 from core.encoder.preprocessor_config import read_preprocessing
+from core.encoder.transformers_logging import quiet
 from tests.checkpoints import tiny_dual, tiny_siglip
 from tests.vocabularies import bert_tokenizer
 

@@ -15,9 +15,9 @@ from watchfiles import Change
 
 import index.indexing.watch
 from core.domain.errors import CatalogueError
+from core.domain.reindex_jobs import ReindexJobs
 from core.domain.types import Lane, Progress, ReindexReport
 from index.catalogue.walk import CAPTION_SUFFIXES, PICTURE_SUFFIXES
-from index.indexing.jobs import ReindexJobs
 from index.indexing.watch import FolderWatch, WatchOptions, relevant
 from tests.fakes import FakeEmbedder, picture_bytes
 from tests.galleries import Gallery

@@ -27,10 +27,10 @@ from bot.rendering.thumbnails import Thumbnails
 from bot.web.adapter import WebAdapter, WebOptions, WebParts
 from core.domain.errors import ReindexRunning
 from core.domain.rate_limits import ADMIN_QUOTA, COMMUNITY_QUOTA, Limits, Quota
+from core.domain.reindex_jobs import ReindexJobs
 from core.domain.types import Failure, Progress, ReindexReport
 from core.search.browse import Browser
 from core.search.service import Search
-from index.indexing.jobs import ReindexJobs
 from tests.fake_collections import FakeGrants, FakeLibrary, FakeLooks, FakeSnapshot
 from tests.fake_contributions import FakeCommunitySettings, FakeContributions
 from tests.fake_labels import FakeLabels

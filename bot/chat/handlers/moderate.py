@@ -15,8 +15,8 @@ from bot.protocol.requests import Request
 from bot.rendering.sheets import Sheets
 from core.domain.choices import Strictness
 from core.domain.errors import EmptyQuery, Forbidden
-from core.domain.ports import Moderation
 from core.search.moderation import Criterion
+from core.search.ports import Moderation
 
 PAGE = 6
 """Held pictures of one page: two rows of a contact sheet."""

@@ -12,8 +12,8 @@ from bot.protocol.replies import Reply
 from bot.protocol.requests import Request
 from core.domain.errors import NotFound, OperatorOnly, ReindexRunning, TooManyRequests
 from core.domain.ports import Library
+from core.domain.reindex_jobs import Job, ReindexJobs
 from core.domain.types import Progress
-from index.indexing.jobs import Job, ReindexJobs
 
 
 class Indexing:

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from core.domain.types import PixelBatch, PixelSpec, Vectors
-from core.encoder.backends.base import BatchSizes, Inputs, Towers
+from core.encoder.backends.base import BatchSizes, Inputs
 from core.encoder.backends.clip import ClipPictures, ClipTexts
 from core.encoder.backends.sequence_packing import IDS, MASK, TextPacking
 from core.encoder.model import features
@@ -229,15 +229,6 @@ class TorchTowers:
     def _to_device(self, array: NDArray[Any]) -> torch.Tensor:
         # Copied: the array may be read-only, which torch warns of.
         return torch.from_numpy(np.array(array))
-
-
-def torch_towers(model: Any, preprocessing: Preprocessing) -> Towers:
-    """The towers of a model that is on its device, as suits the device."""
-    if model.device.type == "cuda":
-        from core.encoder.backends.cuda import CudaTowers  # noqa: PLC0415  # it imports this module
-
-        return CudaTowers(model, preprocessing)
-    return TorchTowers(model, preprocessing)
 
 
 def unit(vectors: torch.Tensor) -> torch.Tensor:

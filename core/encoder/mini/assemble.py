@@ -30,7 +30,7 @@ from core.encoder.mini.towers import (
     package_file,
     text_tower,
 )
-from core.encoder.model import quiet
+from core.encoder.transformers_logging import quiet
 
 if TYPE_CHECKING:
     from torch import Tensor
