@@ -11,12 +11,12 @@ from PIL import Image
 
 from bench.comparison import Comparison, Timed, timed
 from core.domain.types import PixelSpec
-from core.images.decode import Limits
+from core.images.decode import DecodeLimits
 from core.images.resize import fit_pixels
 from core.images.worker import ToJpeg, ToPixels, configure_decoders, perform
 from tests.photographs import photograph
 
-_LIMITS = Limits(max_bytes=None, max_pixels=50_000_000)
+_LIMITS = DecodeLimits(max_bytes=None, max_pixels=50_000_000)
 _CLIP = PixelSpec(224, 224, "crop", shortest_edge=224)
 _PICTURES = 4
 _THUMBNAIL = 320

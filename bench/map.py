@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from bot.rendering.map_painter import Drawing, MapPainter
+from bot.rendering.map_painter import MapDrawing, MapPainter
 from core.domain.types import Vectors
 from core.search.clusters import MAX_GROUPS, group
 from core.search.projection import principal_plane
@@ -45,7 +45,7 @@ def main() -> None:
     groups = unnamed.named([rng.standard_normal(dimensions, np.float32) for _ in unnamed.words])
     times.append(time.perf_counter())
     painter = MapPainter()
-    drawing = Drawing(
+    drawing = MapDrawing(
         plane.points,
         lambda row: captions[row][0],
         title=f"{count} pictures",

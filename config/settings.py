@@ -109,7 +109,7 @@ class Collection(_Section):
         return "communities" in self.model_fields_set
 
 
-class Encoder(_Section):
+class EncoderSettings(_Section):
     """How vectors are made."""
 
     backend: Literal["auto", "torch", "openvino", "onnx"] = Field(
@@ -126,7 +126,7 @@ class Encoder(_Section):
     cached_texts: int = Field(2048, ge=0, le=1_000_000, description="query vectors kept")
 
 
-class Pictures(_Section):
+class PictureSettings(_Section):
     """What is accepted as a picture."""
 
     workers: int = Field(2, ge=1, le=64, description="decoding processes")
@@ -330,8 +330,8 @@ class Settings(BaseSettings):
         "openai/clip-vit-base-patch32", description="hub name, local folder, or mini"
     )
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    encoder: Encoder = Encoder()
-    pictures: Pictures = Pictures()
+    encoder: EncoderSettings = EncoderSettings()
+    pictures: PictureSettings = PictureSettings()
     index: Index = Index()
     watch: Watch = Watch()
     search: SearchSection = SearchSection()

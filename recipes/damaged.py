@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from core.domain.types import Vectors
 from core.encoder.mini.assemble import mini_folder
-from core.search.query_views import MARGIN, View
+from core.search.query_views import MARGIN, ViewKind
 from core.search.service import SearchRules
 from core.training.feature_cache import FeatureCache
 from index.demo.packages import fetch_debian
@@ -32,11 +32,11 @@ from recipes.kept_pictures import KeptPictures
 SWEEP_EVERY = 8
 """Strengths without a target are measured on every eighth stamp, all others on every one."""
 
-CHOICES: tuple[tuple[str, tuple[View, ...]], ...] = (
+CHOICES: tuple[tuple[str, tuple[ViewKind, ...]], ...] = (
     ("as it is", ()),
-    ("and quarter turns", (View.TURNED,)),
-    ("and its middle", (View.INSIDE,)),
-    ("and both", tuple(View)),
+    ("and quarter turns", (ViewKind.TURNED,)),
+    ("and its middle", (ViewKind.INSIDE,)),
+    ("and both", tuple(ViewKind)),
 )
 
 MARGINS = (0.0, MARGIN)
@@ -90,7 +90,7 @@ def _absent(stamps: Stamps) -> float:
     among = stamps.gallery @ stamps.gallery.T
     others = np.where(among >= SearchRules().duplicate_cosine, -1, among).max(axis=1)
     unsure = float((others < SearchRules().sure_cosine).mean())
-    return 1 + sum(COUNTS[kind] for kind in View) * unsure
+    return 1 + sum(COUNTS[kind] for kind in ViewKind) * unsure
 
 
 def with_views(stamps: Stamps) -> str:

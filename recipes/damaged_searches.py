@@ -15,7 +15,7 @@ from PIL import Image
 from core.domain.types import DecodedPicture, Picture, PixelSpec
 from core.images.resize import fit_pixels
 from core.search.crop_matching import Posted, Recogniser
-from core.search.query_views import View, closest_view, ways
+from core.search.query_views import ViewKind, closest_view, ways
 from core.search.service import SearchRules
 from index.vectors.flat import FlatIndex
 from recipes.damage import Damage
@@ -64,7 +64,7 @@ class Searches:
             chosen = closest_view(index, vectors)
             file = Path(names[number])
             self._posted = {file: stamps.damaged(damage, strength, names[number])}
-            kinds = ways(tuple(View), square=True)
+            kinds = ways(tuple(ViewKind), square=True)
             numbers = sorted({0, chosen})
             posted = [Posted(file, kinds[each], vectors[each]) for each in numbers]
             started = time.process_time()
@@ -74,7 +74,7 @@ class Searches:
             found[number] = nearest if known is None else known.row
         return Searched(
             found=float(stamps.shown(names, found).mean()),
-            encodings=1 + sum(COUNTS[kind] for kind in View) * len(unsure) / len(names),
+            encodings=1 + sum(COUNTS[kind] for kind in ViewKind) * len(unsure) / len(names),
             look_s=float(np.mean(looks)) if looks else 0.0,
         )
 
@@ -82,7 +82,7 @@ class Searches:
         self, damage: Damage, strength: float, names: Sequence[str]
     ) -> NDArray[np.float32] | tuple[()]:
         """All views of these stamps in the order of ``views``: [n, v, d]."""
-        kinds = (None, *View)
+        kinds = (None, *ViewKind)
         if not names:
             return ()
         found = [self._stamps.queries(damage, strength, kind, names) for kind in kinds]

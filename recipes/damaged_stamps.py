@@ -13,7 +13,7 @@ from PIL import Image
 
 from core.domain.types import PixelBatch
 from core.images.resize import fit_pixels
-from core.search.query_views import View, views
+from core.search.query_views import ViewKind, views
 from core.search.service import SearchRules
 from recipes.damage import Damage, original
 from recipes.kept_pictures import KeptPictures
@@ -21,10 +21,10 @@ from recipes.mini.sources import STAMPS, stamp_caption
 
 GROUP = 16
 
-COUNTS: dict[View | None, int] = {
+COUNTS: dict[ViewKind | None, int] = {
     None: 1,
-    View.TURNED: 3,
-    View.INSIDE: 2,
+    ViewKind.TURNED: 3,
+    ViewKind.INSIDE: 2,
 }
 """Rows a picture: of itself, and of each kind of view."""
 
@@ -44,7 +44,7 @@ class Stamps:
         self.gallery = self._encoded("gallery", self.names, self._as_indexed)[:, 0]
 
     def queries(
-        self, damage: Damage, strength: float, kind: View | None, names: Sequence[str]
+        self, damage: Damage, strength: float, kind: ViewKind | None, names: Sequence[str]
     ) -> NDArray[np.float32]:
         """One kind of view of these stamps under one damage: float32 [n, rows, d]."""
 

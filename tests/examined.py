@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bot.doctor.doctor import Doctor
-from bot.doctor.findings import Finding, Verdict
+from bot.doctor.findings import Finding, Severity
 from config.settings import load
 from tests.galleries import Gallery
 
@@ -25,7 +25,7 @@ async def examine(gallery: Gallery, **settings: Any) -> list[Finding]:
 
 def ill(findings: list[Finding]) -> list[Finding]:
     """The findings that are not in order."""
-    return [finding for finding in findings if finding.verdict is not Verdict.OK]
+    return [finding for finding in findings if finding.verdict is not Severity.OK]
 
 
 async def the_one(gallery: Gallery, **settings: Any) -> Finding:

@@ -19,7 +19,7 @@ from index.library.looks import StoredLooks
 from index.library.moderation import ChatModeration
 from index.library.overlay import Overlays
 from index.library.upload_files import UploadFiles
-from index.library.uploads import UploadRoom
+from index.library.uploads import UploadQuota
 from index.maintenance.verify import verify_collection
 from index.snapshots.delta import Generation
 from index.snapshots.store import SnapshotStore
@@ -54,7 +54,7 @@ class Gallery:
         in_flight: int = 64,
         communities: str = "web",
         max_uploads: int = 1000,
-        room: UploadRoom | None = None,
+        room: UploadQuota | None = None,
         duplicate_cosine: float = 0.97,
         rules: IndexRules = IndexRules(),  # noqa: B008 - frozen
     ) -> None:
@@ -101,7 +101,7 @@ class Gallery:
             settings=self.settings,
             duplicate_cosine=duplicate_cosine,
             grants=self.grants,
-            room=room or UploadRoom(pictures=max_uploads),
+            room=room or UploadQuota(pictures=max_uploads),
         )
 
     @property

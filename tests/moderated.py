@@ -32,7 +32,7 @@ from bot.protocol.requests import InMemory, Request
 from bot.rendering.sheets import Sheets
 from bot.rendering.thumbnails import Thumbnails
 from bot.web.adapter import WebAdapter, WebOptions, WebParts
-from core.domain.rate_limits import Limits
+from core.domain.rate_limits import RateLimiter
 from core.domain.reindex_jobs import ReindexJobs
 from core.domain.types import CommunitySettings, Picture
 from core.search.browse import Browser
@@ -102,7 +102,7 @@ class Moderated:
         metrics, clock = Metrics(), SystemClock()
         self.thumbnails = Thumbnails(gallery.decoder)
         self.codec = ActionCodec(TextMemory(clock))
-        admission = Admission(Limits(None, clock), gallery.settings)
+        admission = Admission(RateLimiter(None, clock), gallery.settings)
         failures = Failures(metrics)
         search = Search(gallery.library, gallery.embedder, gallery.decoder)
         self.commands = Commands(

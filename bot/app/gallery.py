@@ -19,7 +19,7 @@ _EXPLAINED = Path(__file__).parents[2] / "config" / "default.toml"
 _SAID_FOR_ALL = (CONFIG, "TANGERINE_DATA_DIR", "TANGERINE_GALLERY")
 
 
-class Chosen:
+class GalleryChoice:
     """One call of ``run`` with its options ``--gallery`` and ``--demo``, and ``--config``."""
 
     def __init__(

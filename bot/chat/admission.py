@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from core.domain.errors import AskedTooSoon
 from core.domain.ports import CommunitySettingsStore
-from core.domain.rate_limits import Kind, Limits
+from core.domain.rate_limits import Kind, RateLimiter
 
 LONGEST_WAIT_S = 10.0
 """A second question waits for a pause up to so long; after a longer one people have gone on."""
@@ -22,7 +22,7 @@ class Admission:
 
     def __init__(
         self,
-        limits: Limits,
+        limits: RateLimiter,
         settings: CommunitySettingsStore,
         *,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
@@ -47,7 +47,7 @@ class Admission:
         ``admin`` opens the larger quota of administrators where the adapter knows of the
         right. Telegram is only asked who administers a chat where the command needs it, so
         an administrator's finds there count like everybody's. ``address``: see
-        :meth:`core.domain.rate_limits.Limits.admit`.
+        :meth:`core.domain.rate_limits.RateLimiter.admit`.
         """
         chosen = self._settings.of(community)
         pauses: dict[Kind, float] = {}

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from bot.chat.actions import QUOTA, WHO, Action, Kind, Who
 from bot.chat.autocomplete import Choices
 from bot.chat.community import CommunityRules
-from bot.chat.handlers.access import EVERYWHERE, Access
+from bot.chat.handlers.access import EVERYWHERE, AccessHandler
 from bot.chat.handlers.contribute import Contributing
 from bot.chat.handlers.map import Maps
 from bot.chat.handlers.moderate import Moderating
@@ -69,7 +69,7 @@ class Commands:
             parts.jobs, parts.library, cooldown_s=parts.reindex_cooldown_s, now=parts.now
         )
         self._topics = Topics(parts.library, parts.search, parts.labels)
-        self._access = Access(parts.library, parts.grants, parts.claims, parts.now)
+        self._access = AccessHandler(parts.library, parts.grants, parts.claims, parts.now)
         self._choices = Choices(parts.library, parts.search, parts.moderation)
         self._calls: Mapping[str, Callable[[Invocation, Request, Presenter], Awaitable[Reply]]] = {
             "find": self._searching.asked,

@@ -110,11 +110,11 @@ def run(
     """Start every adapter that has a token, and the local web chat."""
 
     async def work(settings: Settings, terminal: Terminal) -> int:
-        from bot.app.gallery import Chosen
+        from bot.app.gallery import GalleryChoice
         from bot.app.serve import serve
         from config.settings import load
 
-        chosen = Chosen(context.obj, gallery, terminal, demo=demo)
+        chosen = GalleryChoice(context.obj, gallery, terminal, demo=demo)
         await serve(
             settings,
             terminal,

@@ -19,17 +19,17 @@ from bot.chat.access_list import Roster
 from bot.chat.commands import Commands
 from bot.chat.failures import Failures
 from bot.chat.presenters.search import Presenter
-from bot.discord.answers import AnswerRules, Answers
+from bot.discord.answers import AnswerRules, InteractionAnswers
 from bot.discord.attachments import FetchBounds
 from bot.discord.client import DiscordClient, Handlers
 from bot.discord.delivery import Delivery
 from bot.discord.drawing import Drawer
-from bot.discord.files import Files
+from bot.discord.files import ReplyFiles
 from bot.discord.guilds import Guilds
 from bot.discord.in_flight import Work
 from bot.discord.locales import Locales
 from bot.discord.messages import Messages
-from bot.discord.requests import Named
+from bot.discord.requests import MemberRights
 from bot.discord.sync import sync_commands
 from bot.discord.targets import DELIVERY_ERRORS
 from bot.rendering.thumbnails import Thumbnails
@@ -144,7 +144,7 @@ class DiscordAdapter:
         options, parts = self._options, self._parts
         delivery = Delivery(
             parts.commands,
-            Drawer(Files(parts.library, parts.thumbnails, parts.decoder)),
+            Drawer(ReplyFiles(parts.library, parts.thumbnails, parts.decoder)),
             parts.failures,
             parts.presenters,
             progress_s=options.progress_s,
@@ -152,12 +152,12 @@ class DiscordAdapter:
         self._work = Work(delivery)
         locales = Locales()
         rules = AnswerRules(
-            Named(options.roster),
+            MemberRights(options.roster),
             FetchBounds(options.max_bytes, options.fetch_timeout_s),
             reads_all=options.message_content,
         )
         handlers = Handlers(
-            Answers(parts.commands, delivery, self._work, locales, rules),
+            InteractionAnswers(parts.commands, delivery, self._work, locales, rules),
             Messages(parts.commands, self._work, locales, rules),
             Guilds(parts.commands.contributions),
         )

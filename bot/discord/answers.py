@@ -11,11 +11,11 @@ import discord
 from bot.chat.commands import Commands
 from bot.discord.attachments import FetchBounds, PostedPicture, asked_picture, attached, pictures_of
 from bot.discord.buttons import button_parts
-from bot.discord.delivery import Asked, Delivery
+from bot.discord.delivery import Delivery, PendingAnswer
 from bot.discord.in_flight import Work
 from bot.discord.interactions import InteractionTarget
 from bot.discord.locales import Locales
-from bot.discord.requests import Named, interaction_request
+from bot.discord.requests import MemberRights, interaction_request
 from bot.discord.targets import DELIVERY_ERRORS
 from bot.i18n.discord import intent_words
 from bot.protocol.definitions import find_command
@@ -31,12 +31,12 @@ class AnswerRules:
     ``reads_all`` says that Discord shows the bot all messages, not only those to it.
     """
 
-    named: Named = field(default_factory=Named)
+    named: MemberRights = field(default_factory=MemberRights)
     bounds: FetchBounds = field(default_factory=FetchBounds)
     reads_all: bool = False
 
 
-class Answers:
+class InteractionAnswers:
     """Turns interactions into answers. Only cancellation leaves its methods."""
 
     def __init__(
@@ -126,7 +126,7 @@ class Answers:
         """Answer with an error at once, for the asker's eyes only."""
         request = self._request(interaction)
         target = InteractionTarget(interaction)
-        asked = Asked(target, request, interaction.user.id)
+        asked = PendingAnswer(target, request, interaction.user.id)
         reply = self._delivery.failed(error, request)
         if interaction.response.is_done():
             await self._delivery.deliver(asked, reply)
@@ -162,7 +162,7 @@ class Answers:
 
         with self._work.begun(target.asker) as turn:
             if turn is not None and await target.acknowledge(private=private):
-                asked = Asked(target, request, target.asker)
+                asked = PendingAnswer(target, request, target.asker)
                 await self._work.answer(asked, pictures, answer, turn)
 
     def _noted(self, reply: Reply, request: Request) -> Reply:

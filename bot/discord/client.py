@@ -12,7 +12,7 @@ import structlog
 import yarl
 
 from bot.chat.presenters.search import Presenter
-from bot.discord.answers import Answers
+from bot.discord.answers import InteractionAnswers
 from bot.discord.guilds import Guilds
 from bot.discord.menu import CommandMenu
 from bot.discord.messages import Messages
@@ -25,7 +25,7 @@ _log = structlog.get_logger("bot.discord")
 class Handlers:
     """Who gets the events."""
 
-    answers: Answers
+    answers: InteractionAnswers
     messages: Messages
     guilds: Guilds
 

@@ -15,7 +15,7 @@ from bot.chat.commands import Commands
 from bot.chat.failures import Failures
 from bot.chat.presenters.search import Presenter
 from bot.discord.drawing import Drawer
-from bot.discord.layout import Drawing
+from bot.discord.layout import MessageDraft
 from bot.discord.targets import DELIVERY_ERRORS, Target
 from bot.i18n.discord import drawing_words
 from bot.i18n.messages import Words
@@ -27,7 +27,7 @@ _log = structlog.get_logger("bot.discord")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PendingAnswer:
     """One question under way: where its answer goes, and whom its buttons obey.
 
     ``query`` is the picture that was asked about, where there is one.
@@ -67,7 +67,7 @@ class Delivery:
         info = self._failures.explain(error, presenter.words, platform=request.platform)
         return presenter.failed(info)
 
-    async def deliver(self, asked: Asked, reply: Reply) -> bool:
+    async def deliver(self, asked: PendingAnswer, reply: Reply) -> bool:
         """Put the reply in place, or say why that failed. Whether it, or that, arrived."""
         try:
             await self._place(asked, reply)
@@ -75,14 +75,14 @@ class Delivery:
             return await self._instead(asked, reply, error)
         return True
 
-    async def offer(self, asked: Asked, reply: Reply) -> None:
+    async def offer(self, asked: PendingAnswer, reply: Reply) -> None:
         """Put a reply in place that nobody asked for: where that fails, nobody is told."""
         try:
             await asked.target.show(await self.draw(asked, reply))
         except Exception as error:  # noqa: BLE001 - whatever it was, nobody waits for it
             _log.info("photo not answered", **_facts(error))
 
-    async def draw(self, asked: Asked, reply: Reply) -> Drawing:
+    async def draw(self, asked: PendingAnswer, reply: Reply) -> MessageDraft:
         """The reply as a message for that place."""
         words = self.words(asked.request)
         return await self._drawer.draw(
@@ -94,7 +94,7 @@ class Delivery:
             query=asked.query,
         )
 
-    async def follow(self, asked: Asked, job: str) -> None:
+    async def follow(self, asked: PendingAnswer, job: str) -> None:
         """Draw how a job comes along over its first reply, until it ends or is cancelled."""
         drawn_at = time.monotonic()
         try:
@@ -116,7 +116,7 @@ class Delivery:
             # The message is gone, or may not be edited any more; the job itself goes on.
             _log.info("progress not shown", **_facts(error))
 
-    async def _place(self, asked: Asked, reply: Reply) -> None:
+    async def _place(self, asked: PendingAnswer, reply: Reply) -> None:
         target = asked.target
         drawing = await self.draw(asked, reply)
         # An error leaves what stands there as it is.
@@ -129,7 +129,7 @@ class Delivery:
             words = drawing_words(self.words(asked.request).translate)
             await target.show(await self.draw(asked, Reply((Text(words["sent_privately"]),))))
 
-    async def _instead(self, asked: Asked, reply: Reply, error: Exception) -> bool:
+    async def _instead(self, asked: PendingAnswer, reply: Reply, error: Exception) -> bool:
         _log.warning("answer not delivered", **_facts(error))
         target = asked.target
         elsewhere = isinstance(error, discord.Forbidden) and not target.whispers

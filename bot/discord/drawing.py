@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from bot.discord.files import REQUEST_LIMIT, Files, parcels
-from bot.discord.layout import Drawing, Page, files_alone
+from bot.discord.files import REQUEST_LIMIT, ReplyFiles, parcels
+from bot.discord.layout import MessageDraft, Page, files_alone
 from bot.protocol.replies import ContactSheet, Document, LabelBars, Part, Pictures, Reply
 
 _PartT = TypeVar("_PartT", bound=Part)
@@ -16,7 +16,7 @@ _PartT = TypeVar("_PartT", bound=Part)
 class Drawer:
     """Draws replies. ``words`` are those of :func:`bot.i18n.discord.drawing_words`."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: ReplyFiles) -> None:
         self._files = files
 
     async def draw(
@@ -28,7 +28,7 @@ class Drawer:
         caller: int,
         limit: int,
         query: bytes | None = None,
-    ) -> Drawing:
+    ) -> MessageDraft:
         """The reply as a message whose buttons obey ``caller``.
 
         ``limit`` is the size of one file in bytes. ``query`` is the asked picture: it goes

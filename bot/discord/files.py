@@ -33,7 +33,7 @@ _SHOWN: Mapping[bytes, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Upload:
+class FileUpload:
     """A file of a message. Its ``name`` is plain ASCII and unique in the message."""
 
     name: str
@@ -49,7 +49,7 @@ class Upload:
         return discord.File(io.BytesIO(self.data), self.name)
 
 
-class Files:
+class ReplyFiles:
     """Fetches and shrinks what goes up with a reply."""
 
     def __init__(self, library: Library, thumbnails: Thumbnails, decoder: PictureDecoder) -> None:
@@ -59,7 +59,7 @@ class Files:
 
     async def gallery(
         self, cards: Sequence[PictureCard], community: str, *, limit: int, room: int
-    ) -> dict[str, Upload]:
+    ) -> dict[str, FileUpload]:
         """JPEGs by the pictures' ids, each of at most ``limit`` bytes and ``room`` in all.
 
         As large as they can be; a picture whose file is gone or broken is missing.
@@ -71,26 +71,26 @@ class Files:
             sizes = [len(jpeg) for jpeg in jpegs if jpeg is not None]
             if not sizes or (max(sizes) <= limit and sum(sizes) <= room):
                 break
-        uploads: dict[str, Upload] = {}
+        uploads: dict[str, FileUpload] = {}
         for card, jpeg in zip(cards, jpegs, strict=True):
             if jpeg is not None and len(jpeg) <= min(limit, room):
                 room -= len(jpeg)
-                uploads[card.id] = Upload(f"{card.number}.jpg", jpeg)
+                uploads[card.id] = FileUpload(f"{card.number}.jpg", jpeg)
         return uploads
 
-    async def query(self, data: bytes, *, limit: int) -> Upload | None:
+    async def query(self, data: bytes, *, limit: int) -> FileUpload | None:
         """The asked picture, as it came where Discord shows it, else as a JPEG.
 
         None where it cannot be read: the buttons that need it then say so.
         """
         suffix = _suffix(data)
         if suffix is not None and len(data) <= limit:
-            return Upload(f"{QUERY}.{suffix}", data)
+            return FileUpload(f"{QUERY}.{suffix}", data)
         try:
             jpeg = await self._decoder.thumbnail(data, _EDGES[0])
         except TangerineError:
             return None
-        return Upload(f"{QUERY}.jpg", jpeg) if len(jpeg) <= limit else None
+        return FileUpload(f"{QUERY}.jpg", jpeg) if len(jpeg) <= limit else None
 
     async def _thumbnail(self, picture_id: str, community: str, edge: int) -> bytes | None:
         try:
@@ -100,19 +100,19 @@ class Files:
             return None
 
 
-Parcel = Mapping[int, Upload]
+Parcel = Mapping[int, FileUpload]
 """Files of one message, by their place among the documents of a reply."""
 
 
 def parcels(
-    documents: Sequence[Document], *, limit: int, taken: Sequence[Upload] = ()
+    documents: Sequence[Document], *, limit: int, taken: Sequence[FileUpload] = ()
 ) -> list[Parcel]:
     """The documents, shared out over as many messages as they need.
 
     The first message, always there, carries the ``taken`` files already. A document of more
     than ``limit`` bytes, which Discord would refuse, is in none.
     """
-    parcel: dict[int, Upload] = {}
+    parcel: dict[int, FileUpload] = {}
     found: list[Parcel] = [parcel]
     count, room = len(taken), REQUEST_LIMIT - sum(len(upload.data) for upload in taken)
     for place, document in enumerate(documents):
@@ -123,7 +123,7 @@ def parcels(
             parcel = {}
             found.append(parcel)
             count, room = 0, REQUEST_LIMIT
-        parcel[place] = Upload(_file_name(place, document.name), document.data)
+        parcel[place] = FileUpload(_file_name(place, document.name), document.data)
         count, room = count + 1, room - size
     return found
 

@@ -11,7 +11,7 @@ from cachetools import LRUCache
 
 from bot.chat.fair_share import Lines
 from bot.discord.attachments import PostedPicture
-from bot.discord.delivery import Asked, Delivery
+from bot.discord.delivery import Delivery, PendingAnswer
 from bot.protocol.replies import ProgressBar, Reply
 from core.domain.errors import ShuttingDown
 
@@ -61,7 +61,7 @@ class Work:
 
     async def answer(
         self,
-        asked: Asked,
+        asked: PendingAnswer,
         pictures: Sequence[PostedPicture],
         answer: Callable[[], Awaitable[Reply]],
         turn: asyncio.Semaphore,
@@ -89,7 +89,7 @@ class Work:
 
     async def offer(
         self,
-        asked: Asked,
+        asked: PendingAnswer,
         pictures: Sequence[PostedPicture],
         answer: Callable[[], Awaitable[Reply]],
     ) -> None:

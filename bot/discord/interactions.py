@@ -8,7 +8,7 @@ import contextlib
 import discord
 import structlog
 
-from bot.discord.layout import Drawing
+from bot.discord.layout import MessageDraft
 from bot.discord.targets import ATTEMPTS, BROKEN, PAUSE_S, again
 
 # Codes of Discord's errors (developers' reference, "JSON Error Codes").
@@ -73,7 +73,7 @@ class InteractionTarget:
         _log.warning("interaction not acknowledged", reason="connection broken")
         return False
 
-    async def show(self, drawing: Drawing) -> None:
+    async def show(self, drawing: MessageDraft) -> None:
         """Draw the answer over the acknowledgement, or over what was shown before."""
         if self._shown is not None and self._interaction.is_expired():
             # The interaction may be used for 15 minutes; a reindex may take longer.
@@ -94,7 +94,7 @@ class InteractionTarget:
         else:
             await self._send_more(drawing, private=self._private)
 
-    async def show_privately(self, drawing: Drawing) -> None:
+    async def show_privately(self, drawing: MessageDraft) -> None:
         """Draw it where only the asker sees it, in place of a public acknowledgement."""
         if self._in_place:
             # Nothing stands there that would have to go: the message stays as it is.
@@ -109,22 +109,22 @@ class InteractionTarget:
             await again(self._interaction.delete_original_response)
         await self._follow_up(drawing, private=True)
 
-    async def show_at_once(self, drawing: Drawing) -> None:
+    async def show_at_once(self, drawing: MessageDraft) -> None:
         """Answer privately and without acknowledgement what needs no work."""
         response = self._interaction.response
         await again(
             lambda: response.send_message(view=drawing.view, files=drawing.files(), ephemeral=True)
         )
 
-    async def _follow_up(self, drawing: Drawing, *, private: bool) -> None:
+    async def _follow_up(self, drawing: MessageDraft, *, private: bool) -> None:
         await self._send(drawing, private=private)
         await self._send_more(drawing, private=private)
 
-    async def _send_more(self, drawing: Drawing, *, private: bool) -> None:
+    async def _send_more(self, drawing: MessageDraft, *, private: bool) -> None:
         for further in drawing.more:
             await self._send(further, private=private)
 
-    async def _send(self, drawing: Drawing, *, private: bool) -> None:
+    async def _send(self, drawing: MessageDraft, *, private: bool) -> None:
         async def send() -> discord.WebhookMessage:
             return await self._interaction.followup.send(
                 view=drawing.view, files=drawing.files(), ephemeral=private, wait=True
@@ -132,7 +132,9 @@ class InteractionTarget:
 
         await again(send)
 
-    async def _edit_message(self, message: discord.InteractionMessage, drawing: Drawing) -> None:
+    async def _edit_message(
+        self, message: discord.InteractionMessage, drawing: MessageDraft
+    ) -> None:
         channel = self._interaction.channel
         if self._private or not isinstance(channel, discord.abc.Messageable):
             return  # Nobody can edit it any more: Discord has no other way to it.

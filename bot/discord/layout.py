@@ -16,7 +16,7 @@ import discord
 from discord import ui
 
 from bot.discord.buttons import button_id
-from bot.discord.files import Parcel, Upload
+from bot.discord.files import FileUpload, Parcel
 from bot.discord.text import Budget, literal
 from bot.protocol.replies import (
     Button,
@@ -49,15 +49,15 @@ _Item = ui.Item[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class MessageDraft:
     """A message ready to be sent, any number of times.
 
     ``more`` are the files for which it has no room: messages to send behind it.
     """
 
     view: ui.LayoutView
-    uploads: tuple[Upload, ...] = ()
-    more: tuple[Drawing, ...] = ()
+    uploads: tuple[FileUpload, ...] = ()
+    more: tuple[MessageDraft, ...] = ()
 
     def files(self) -> list[discord.File]:
         """Its files, for one attempt to send it."""
@@ -78,16 +78,16 @@ class Page:
         self._limit = limit
         self._budget = Budget()
         self._items: list[_Item] = []
-        self._sheet: tuple[Upload, str] | None = None
+        self._sheet: tuple[FileUpload, str] | None = None
         # Buttons that stand beside a picture, until they are drawn there.
         self._beside = [b for b in reply.buttons if b.subject is not None]
         self._documents = 0
-        self.query: Upload | None = None
-        self.gallery: dict[str, Upload] = {}
+        self.query: FileUpload | None = None
+        self.gallery: dict[str, FileUpload] = {}
         self.documents: Parcel = {}
 
     @property
-    def uploads(self) -> tuple[Upload, ...]:
+    def uploads(self) -> tuple[FileUpload, ...]:
         """All its files."""
         drawn = [self.query, self._sheet[0] if self._sheet else None, *self.gallery.values()]
         return (*(u for u in drawn if u is not None), *self.documents.values())
@@ -95,9 +95,9 @@ class Page:
     def drawn(self, png: bytes, name: str, alt: str, limit: int) -> None:
         """Use a drawing of ours, where Discord takes it, in place of what it shows."""
         if len(png) <= limit:
-            self._sheet = Upload(name, png), alt
+            self._sheet = FileUpload(name, png), alt
 
-    def finish(self) -> Drawing:
+    def finish(self) -> MessageDraft:
         """The message."""
         texts: list[str] = []
         draw: Mapping[type, Callable[[Any], None]] = {
@@ -118,7 +118,7 @@ class Page:
                 draw[type(part)](part)
         self._say(texts)
         self._rows()
-        return Drawing(_view(self._items), self.uploads)
+        return MessageDraft(_view(self._items), self.uploads)
 
     def _say(self, texts: list[str]) -> None:
         text = self._budget.take("\n".join(texts))
@@ -133,7 +133,7 @@ class Page:
         else:
             self._items.append(ui.TextDisplay(text))
 
-    def _show(self, shown: Sequence[tuple[Upload, str]]) -> None:
+    def _show(self, shown: Sequence[tuple[FileUpload, str]]) -> None:
         if shown:
             items = [discord.MediaGalleryItem(u.uri, description=_plain(alt)) for u, alt in shown]
             self._items.append(ui.MediaGallery(*items))
@@ -221,10 +221,10 @@ class Page:
         )
 
 
-def files_alone(parcel: Parcel) -> Drawing:
+def files_alone(parcel: Parcel) -> MessageDraft:
     """A message of files and nothing else."""
     uploads = tuple(parcel.values())
-    return Drawing(_view([ui.File(upload.uri) for upload in uploads]), uploads)
+    return MessageDraft(_view([ui.File(upload.uri) for upload in uploads]), uploads)
 
 
 def _view(items: Sequence[_Item]) -> ui.LayoutView:

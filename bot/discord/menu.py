@@ -10,7 +10,7 @@ import discord
 import structlog
 from discord import app_commands
 
-from bot.discord.answers import Answers
+from bot.discord.answers import InteractionAnswers
 from bot.i18n.discord import choice_names, context_menus
 from bot.i18n.messages import Words
 from bot.protocol.definitions import COMMANDS, CommandDefinition, Option
@@ -28,7 +28,7 @@ _log = structlog.get_logger("bot.discord")
 class CommandMenu(app_commands.CommandTree[Any]):
     """All slash commands and context menus; what they are called with goes to ``answers``."""
 
-    def __init__(self, client: discord.Client, answers: Answers, words: Words) -> None:
+    def __init__(self, client: discord.Client, answers: InteractionAnswers, words: Words) -> None:
         super().__init__(client)
         self._answers = answers
         menus = context_menus(words.translate)
@@ -68,7 +68,7 @@ class CommandMenu(app_commands.CommandTree[Any]):
 
 
 def _slash_command(
-    definition: CommandDefinition, answers: Answers, words: Words
+    definition: CommandDefinition, answers: InteractionAnswers, words: Words
 ) -> app_commands.Command[Any, ..., None]:
     picture = next((o.name for o in definition.options if o.kind == "picture"), None)
 
@@ -114,7 +114,7 @@ def _described(called: Any, options: Sequence[Option], words: Words) -> Any:
     return app_commands.choices(**choices)(described) if choices else described
 
 
-def _context_menu(name: str, label: str, answers: Answers) -> app_commands.ContextMenu:
+def _context_menu(name: str, label: str, answers: InteractionAnswers) -> app_commands.ContextMenu:
     async def called(interaction: discord.Interaction, message: discord.Message) -> None:
         await answers.menu(interaction, name, message)
 
@@ -134,7 +134,7 @@ class _Completion(Protocol):
     ) -> list[app_commands.Choice[str]]: ...
 
 
-def _collections(answers: Answers) -> _Completion:
+def _collections(answers: InteractionAnswers) -> _Completion:
     async def choices(
         interaction: discord.Interaction, current: str
     ) -> list[app_commands.Choice[str]]:
@@ -144,11 +144,11 @@ def _collections(answers: Answers) -> _Completion:
     return choices
 
 
-def _labels(answers: Answers) -> _Completion:
+def _labels(answers: InteractionAnswers) -> _Completion:
     return _named(answers.labels)
 
 
-def _criteria(answers: Answers) -> _Completion:
+def _criteria(answers: InteractionAnswers) -> _Completion:
     return _named(answers.criteria)
 
 
@@ -164,7 +164,7 @@ def _named(
     return choices
 
 
-def _pictures(answers: Answers) -> _Completion:
+def _pictures(answers: InteractionAnswers) -> _Completion:
     async def choices(
         interaction: discord.Interaction, current: str
     ) -> list[app_commands.Choice[str]]:

@@ -9,7 +9,7 @@ import discord
 from bot.chat.commands import Commands
 from bot.discord.answers import AnswerRules
 from bot.discord.attachments import PostedPicture, pictures_of
-from bot.discord.delivery import Asked
+from bot.discord.delivery import PendingAnswer
 from bot.discord.in_flight import Work
 from bot.discord.locales import Locales
 from bot.discord.requests import addressed_text, message_request
@@ -52,7 +52,7 @@ class Messages:
             replied=replied,
         )
         target = MessageTarget(message)
-        asked = Asked(target, request, message.author.id)
+        asked = PendingAnswer(target, request, message.author.id)
         with self._work.begun(message.author.id) as turn:
             if turn is None:
                 return
@@ -78,7 +78,7 @@ class Messages:
         )
         if not self._commands.answers_photos(request) or not self._work.is_new(message.id):
             return
-        asked = Asked(MessageTarget(message), request, message.author.id)
+        asked = PendingAnswer(MessageTarget(message), request, message.author.id)
         with self._work.begun(message.author.id) as turn:
             if turn is not None:
                 await self._work.offer(asked, pictures, lambda: self._commands.handle(request))

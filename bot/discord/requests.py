@@ -30,7 +30,7 @@ def community_of(guild_id: int | None, user_id: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class MemberRights:
     """Who may do what, by Discord's permissions and by whom the settings name."""
 
     roster: Roster = field(default_factory=Roster)
@@ -51,7 +51,7 @@ class Named:
 
 def interaction_request(
     interaction: discord.Interaction,
-    named: Named,
+    named: MemberRights,
     *,
     command: str | None = None,
     options: Mapping[str, str | int | bool] | None = None,
@@ -81,7 +81,7 @@ def interaction_request(
 
 def message_request(
     message: discord.Message,
-    named: Named,
+    named: MemberRights,
     *,
     locale: str,
     text: str = "",

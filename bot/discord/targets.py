@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 import aiohttp
 import discord
 
-from bot.discord.layout import Drawing
+from bot.discord.layout import MessageDraft
 
 DELIVERY_ERRORS = (discord.DiscordException, aiohttp.ClientError, OSError)
 """What may go wrong on the way to Discord."""
@@ -55,10 +55,10 @@ class Target(Protocol):
     def private(self) -> bool:
         """Whether only the asker sees what is shown there."""
 
-    async def show(self, drawing: Drawing) -> None:
+    async def show(self, drawing: MessageDraft) -> None:
         """Draw the answer, or draw it anew. Raises DELIVERY_ERRORS."""
 
-    async def show_privately(self, drawing: Drawing) -> None:
+    async def show_privately(self, drawing: MessageDraft) -> None:
         """Draw the answer for the asker's eyes only. Raises DELIVERY_ERRORS."""
 
 
@@ -90,7 +90,7 @@ class MessageTarget:
         with contextlib.suppress(*DELIVERY_ERRORS):
             await self._message.channel.typing()
 
-    async def show(self, drawing: Drawing) -> None:
+    async def show(self, drawing: MessageDraft) -> None:
         """Reply, or draw the reply anew; to nobody where the message was deleted meanwhile."""
         shown = self._shown
         if shown is not None:
@@ -106,7 +106,7 @@ class MessageTarget:
         for number, further in enumerate(drawing.more, 1):
             await again(partial(self._send, further, reply=False, number=number))
 
-    async def show_privately(self, drawing: Drawing) -> None:
+    async def show_privately(self, drawing: MessageDraft) -> None:
         """Write to the asker directly."""
         if self.whispers:
             await self.show(drawing)
@@ -114,10 +114,12 @@ class MessageTarget:
         for message in (drawing, *drawing.more):
             await again(partial(self._write, message))
 
-    async def _write(self, drawing: Drawing) -> discord.Message:
+    async def _write(self, drawing: MessageDraft) -> discord.Message:
         return await self._message.author.send(view=drawing.view, files=drawing.files())
 
-    async def _send(self, drawing: Drawing, *, reply: bool, number: int = 0) -> discord.Message:
+    async def _send(
+        self, drawing: MessageDraft, *, reply: bool, number: int = 0
+    ) -> discord.Message:
         # The nonce makes repeating it safe: Discord posts messages of one nonce once.
         nonce = f"{self._message.id}-{number}"
         channel = self._message.channel

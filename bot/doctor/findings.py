@@ -10,7 +10,7 @@ from typing import Any
 FAILED_CHECK_REMEDY = "Report this as a defect, with the line above."
 
 
-class Verdict(StrEnum):
+class Severity(StrEnum):
     """How bad it is: a warning lets the bot run, a failure does not."""
 
     OK = "ok"
@@ -26,7 +26,7 @@ class Finding:
     """
 
     check: str
-    verdict: Verdict
+    verdict: Severity
     message: str
     remedy: str = ""
 
@@ -43,17 +43,17 @@ Check = Callable[[], Awaitable[Findings]]
 
 def fine(check: str, message: str) -> Finding:
     """A finding that needs nothing done."""
-    return Finding(check, Verdict.OK, message)
+    return Finding(check, Severity.OK, message)
 
 
 def warning(check: str, message: str, remedy: str) -> Finding:
     """A finding with which the bot runs, but not as somebody may expect."""
-    return Finding(check, Verdict.WARNING, message, remedy)
+    return Finding(check, Severity.WARNING, message, remedy)
 
 
 def failed(check: str, message: str, remedy: str) -> Finding:
     """A finding with which the bot, or a part of it, does not run."""
-    return Finding(check, Verdict.FAILED, message, remedy)
+    return Finding(check, Severity.FAILED, message, remedy)
 
 
 async def findings_of(name: str, check: Check) -> Findings:

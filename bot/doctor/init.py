@@ -46,7 +46,7 @@ Wrote {file}, which only you can read. Now:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class InitAnswers:
     """What needs no question: from options and the environment; None where it is not said.
 
     ``*_api_url`` are other servers than the public ones.
@@ -75,7 +75,7 @@ class Init:
     def __init__(
         self,
         terminal: Terminal,
-        known: Known,
+        known: InitAnswers,
         *,
         asks: bool,
         explained: str,

@@ -22,7 +22,7 @@ from bot.observability.telemetry import tracer_of
 from bot.protocol.ports import ModelCard, Tracer
 from config.settings import Settings
 from core.domain.ports import Clock
-from core.domain.rate_limits import Limits
+from core.domain.rate_limits import RateLimiter
 from core.encoder.embedder import BatchedEmbedder
 from core.images.pool import DecodePool
 from core.search.service import Search
@@ -40,7 +40,7 @@ from index.library.moderation_filter import Judge
 from index.library.overlay import Overlays
 from index.library.thumbnail_store import ThumbnailStore
 from index.library.upload_files import UploadFiles
-from index.library.uploads import UploadRoom
+from index.library.uploads import UploadQuota
 from index.maintenance.differences import Difference
 from index.maintenance.repair import Repaired, Repairer
 from index.maintenance.verify import verify_collection
@@ -96,7 +96,7 @@ class Engine:
     community_settings: StoredSettings
     grants: StoredGrants
     search: Search
-    limits: Limits
+    limits: RateLimiter
     metrics: Metrics
     tracer: Tracer
     clock: Clock
@@ -267,7 +267,7 @@ async def open_engine(
             community_settings=community_settings,
             grants=grants,
             search=search,
-            limits=Limits(clock=clock, **quotas(settings)),
+            limits=RateLimiter(clock=clock, **quotas(settings)),
             metrics=metrics,
             tracer=tracer,
             clock=clock,
@@ -280,10 +280,10 @@ async def fetch_demo(settings: Settings, on_step: Callable[[str], None]) -> Path
     return await asyncio.to_thread(demo_gallery, settings.demo_dir, on_step)
 
 
-def upload_room(settings: Settings) -> UploadRoom:
+def upload_room(settings: Settings) -> UploadQuota:
     """How much people may add in chat."""
     uploads = settings.uploads
-    return UploadRoom(
+    return UploadQuota(
         pictures=uploads.max_pictures,
         pictures_total=uploads.max_pictures_total,
         bytes_total=uploads.max_total_mb * _MIB,

@@ -14,7 +14,7 @@ from bot.chat.presenters.settings import OperatorDefaults
 from bot.engine.specs import operators
 from bot.terminal.console import Terminal
 from config.settings import Settings, WrongSettingError
-from core.domain.rate_limits import Limits, Quota
+from core.domain.rate_limits import Quota, RateLimiter
 from core.search.service import Search, SearchRules
 
 LIVE = frozenset(
@@ -47,7 +47,7 @@ LIVE = frozenset(
 class Live:
     """The parts that take new settings while they work."""
 
-    limits: Limits
+    limits: RateLimiter
     search: Search
     defaults: OperatorDefaults
     discord: Roster
@@ -76,7 +76,7 @@ class Live:
 
 
 def quotas(settings: Settings) -> dict[str, Any]:
-    """The quotas of the settings, as :class:`core.domain.rate_limits.Limits` names them."""
+    """The quotas of the settings, as :class:`core.domain.rate_limits.RateLimiter` names them."""
     limits = settings.limits
     person = Quota(limits.cooldown_s, per_minute=limits.per_minute, per_day=limits.per_day)
     return {

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import numpy as np
 
 from bot.i18n.messages import Words
-from bot.rendering.map_painter import Drawing, MapPainter
+from bot.rendering.map_painter import MapDrawing, MapPainter
 from core.search.map import CollectionMap
 
 Thumbnail = Callable[[str], Awaitable[bytes | None]]
@@ -48,7 +48,7 @@ def group_names(chart: CollectionMap, words: Words) -> Sequence[str]:
     ]
 
 
-def _drawing(chart: CollectionMap, words: Words, text: str) -> Drawing:
+def _drawing(chart: CollectionMap, words: Words, text: str) -> MapDrawing:
     pictures = chart.snapshot.pictures
     marks = []
     if chart.text_mark is not None:
@@ -57,7 +57,7 @@ def _drawing(chart: CollectionMap, words: Words, text: str) -> Drawing:
     if chart.picture_mark is not None:
         mark = chart.picture_mark
         marks.append((mark.x, mark.y, words.map.photo(), mark.nearest))
-    return Drawing(
+    return MapDrawing(
         points=chart.plane.points,
         caption=lambda row: words.caption(pictures[row].caption, pictures[row].path),
         title=words.map.title(chart.snapshot.collection, len(pictures)),

@@ -35,7 +35,7 @@ _HEAD, _FOOT, _EDGE, _LEGEND = 64, 58, 20, 290
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class MapDrawing:
     """What a map says.
 
     ``caption`` names a row, ``legend`` the groups; ``foot`` tells what the axes are worth.
@@ -62,7 +62,7 @@ class MapPainter:
     def __init__(self, lettering: Lettering | None = None) -> None:
         self._lettering = lettering or Lettering()
 
-    def plan(self, drawing: Drawing) -> Layout:
+    def plan(self, drawing: MapDrawing) -> Layout:
         """Where everything goes: its ``thumbnails`` tell whose pictures :meth:`draw` wants."""
         width, height = SIZE
         right = width - _EDGE - (_LEGEND if drawing.legend else 0)
@@ -80,7 +80,7 @@ class MapPainter:
         )
         return lay_out(wanted, area)
 
-    def draw(self, drawing: Drawing, layout: Layout, thumbnails: Mapping[int, bytes]) -> bytes:
+    def draw(self, drawing: MapDrawing, layout: Layout, thumbnails: Mapping[int, bytes]) -> bytes:
         """A PNG, RGB, of ``SIZE``. ``thumbnails`` are JPEGs by row; whose is missing, is a dot."""
         sheet = Image.new("RGB", SIZE, PAPER)
         draw = ImageDraw.Draw(sheet)
@@ -108,7 +108,7 @@ class MapPainter:
         sheet.save(out, "PNG")
         return out.getvalue()
 
-    def _frame(self, draw: ImageDraw.ImageDraw, drawing: Drawing) -> None:
+    def _frame(self, draw: ImageDraw.ImageDraw, drawing: MapDrawing) -> None:
         width, height = SIZE
         room = width - 2 * _EDGE
         line = self._lettering.draw
@@ -121,14 +121,16 @@ class MapPainter:
             line(draw, at, name, size=17, width=_LEGEND - 36 - _EDGE, colour=INK)
             y += 38
 
-    def _dots(self, draw: ImageDraw.ImageDraw, drawing: Drawing, layout: Layout) -> None:
+    def _dots(self, draw: ImageDraw.ImageDraw, drawing: MapDrawing, layout: Layout) -> None:
         radius = next(size for most, size in _RADII if len(layout.dots) <= most)
         for row, (x, y) in enumerate(layout.dots.tolist()):
             box = (x - radius, y - radius, x + radius, y + radius)
             draw.ellipse(box, fill=_colour(drawing, row))
 
     @staticmethod
-    def _thumbnail(sheet: Image.Image, drawing: Drawing, row: int, box: Box, jpeg: bytes) -> None:
+    def _thumbnail(
+        sheet: Image.Image, drawing: MapDrawing, row: int, box: Box, jpeg: bytes
+    ) -> None:
         line = 1
         colour = LINE
         if row in drawing.nearest:
@@ -178,7 +180,7 @@ class MapPainter:
         return min(self._lettering.width(self._lettering.fit(text, size, most), size), most) + 10
 
 
-def _colour(drawing: Drawing, row: int) -> Colour:
+def _colour(drawing: MapDrawing, row: int) -> Colour:
     if drawing.groups is None:
         return _PLAIN
     return PALETTE[int(drawing.groups[row]) % len(PALETTE)]

@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.markup import escape
 
 from bot.doctor.doctor import Doctor
-from bot.doctor.findings import Finding, Verdict, failed
-from bot.doctor.init import Init, Known
+from bot.doctor.findings import Finding, Severity, failed
+from bot.doctor.init import Init, InitAnswers
 from bot.engine.preflight import check_model
 from bot.observability.log_settings import configure_logs
 from bot.terminal.console import Terminal
@@ -22,15 +22,15 @@ from index.catalogue.walk import walk
 
 _EXPLAINED = Path(__file__).parents[2] / "config" / "default.toml"
 
-_COLOURS = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.FAILED: "bold red"}
-_WIDTHS = (max(map(len, Verdict)), len("collections"))
+_COLOURS = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.FAILED: "bold red"}
+_WIDTHS = (max(map(len, Severity)), len("collections"))
 
 
 def examine(config: Path | None, *, json: bool) -> int:
     """``tangerine doctor``; 1 where something is wrong."""
     terminal = Terminal(called=called(config))
     findings = asyncio.run(_examine(config, terminal, quiet=json))
-    healthy = all(finding.verdict is not Verdict.FAILED for finding in findings)
+    healthy = all(finding.verdict is not Severity.FAILED for finding in findings)
     if json:
         terminal.json({"ok": healthy, "checks": [finding.to_json() for finding in findings]})
     return 0 if healthy else 1
@@ -67,13 +67,13 @@ def write_settings(
     return 0
 
 
-def _known(settings: Settings, web_port: int | None) -> Known:
+def _known(settings: Settings, web_port: int | None) -> InitAnswers:
     """What options and environment said; a default of the program is no answer."""
     said = settings.model_fields_set
     discord, telegram = settings.discord, settings.telegram
     if web_port is None and "port" in settings.web.model_fields_set:
         web_port = settings.web.port
-    return Known(
+    return InitAnswers(
         gallery=settings.gallery,
         data_dir=settings.data_dir if "data_dir" in said else None,
         model=settings.model if "model" in said else None,

@@ -20,11 +20,11 @@ from bot.chat.presenters.search import Presenter
 from bot.rendering.sheets import Sheets
 from bot.rendering.thumbnails import Thumbnails
 from bot.telegram.albums import Albums
-from bot.telegram.answers import Answers
+from bot.telegram.answers import MessageAnswers
 from bot.telegram.buttons import Buttons
 from bot.telegram.chats import Chats
-from bot.telegram.drawing import Drawing
-from bot.telegram.files import MAX_DOWNLOAD, Files
+from bot.telegram.drawing import ReplySender
+from bot.telegram.files import MAX_DOWNLOAD, FileFetcher
 from bot.telegram.http import PollingRequest, bounded_request
 from bot.telegram.inline import Inline
 from bot.telegram.intake import Intake, Polling, TelegramApp
@@ -227,7 +227,7 @@ class TelegramAdapter:
         parts, options = self._parts, self._options
         photos = Photos(bot, parts.library, parts.thumbnails, parts.memory)
         sending = Sending(bot, GroupBudget(parts.clock), limiter)
-        drawing = Drawing(bot, photos, parts.sheets, parts.memory, sending)
+        drawing = ReplySender(bot, photos, parts.sheets, parts.memory, sending)
         rights = Rights(bot, parts.clock, roster=options.roster)
         service = Service(
             bot=bot,
@@ -237,7 +237,7 @@ class TelegramAdapter:
             drawing=drawing,
             following=Following(parts.commands, drawing, step_s=options.progress_step_s),
             background=self._background,
-            files=Files(bot, max_bytes=options.max_bytes),
+            files=FileFetcher(bot, max_bytes=options.max_bytes),
             rights=rights,
             memory=parts.memory,
             privacy=PrivacyMode(bot),
@@ -245,7 +245,7 @@ class TelegramAdapter:
         return Updates(
             service,
             Albums(parts.clock, quiet_s=options.album_quiet_s),
-            answers=Answers(service, GroupTurns(sending.has_room, parts.clock)),
+            answers=MessageAnswers(service, GroupTurns(sending.has_room, parts.clock)),
             buttons=Buttons(service),
             inline=Inline(service, photos, settle_s=options.inline_settle_s),
             chats=Chats(parts.commands.contributions, rights),

@@ -12,24 +12,33 @@ from bot.protocol.definitions import CommandDefinition
 from bot.protocol.replies import Reply
 from bot.protocol.requests import Request
 from bot.telegram.limits import GroupTurns
-from bot.telegram.memory import Asked
-from bot.telegram.messages import PLATFORM, Heard, Place, channel_of, community_of, place_of
+from bot.telegram.memory import AnsweredMessage
+from bot.telegram.messages import (
+    PLATFORM,
+    IncomingMessage,
+    Place,
+    channel_of,
+    community_of,
+    place_of,
+)
 from bot.telegram.service import Service
 
 
-class Answers:
+class MessageAnswers:
     """Answers messages that are meant for the bot, and photos where a chat wants that."""
 
     def __init__(self, service: Service, turns: GroupTurns) -> None:
         self._service = service
         self._turns = turns
 
-    async def answer(self, heard: Heard) -> None:
+    async def answer(self, heard: IncomingMessage) -> None:
         """Answer one message, whatever goes wrong, or one photo that nobody asked about."""
         request = self._request(heard)
         place = place_of(heard.message, reply_to=heard.message.message_id)
         refs = heard.pictures or heard.replied
-        asked = Asked(heard.speaker, tuple(ref.file_id for ref in refs[:1] if ref.is_picture))
+        asked = AnsweredMessage(
+            heard.speaker, tuple(ref.file_id for ref in refs[:1] if ref.is_picture)
+        )
         if heard.unasked:
             await self._offer(request, place, asked)
             return
@@ -50,7 +59,7 @@ class Answers:
             reply = service.explain(error, heard.locale, asked=(heard.text,))
             await service.show(reply, place, asked, request)
 
-    async def _offer(self, request: Request, place: Place, asked: Asked) -> None:
+    async def _offer(self, request: Request, place: Place, asked: AnsweredMessage) -> None:
         """Answer a photo of the group where its administrators want that, or say nothing."""
         service, chat_id = self._service, place.chat_id
         if not service.commands.answers_photos(request):
@@ -62,7 +71,7 @@ class Answers:
             if reply.parts:
                 await service.show(reply, place, asked, request)
 
-    async def _reply(self, request: Request, heard: Heard) -> Reply:
+    async def _reply(self, request: Request, heard: IncomingMessage) -> Reply:
         service, command, chat_id = self._service, heard.command, heard.message.chat.id
         # Help shows administrators what only they may.
         who = "all" if command is None else "admin" if command.name == "help" else command.who
@@ -81,7 +90,7 @@ class Answers:
             reply = replace(reply, private=False)
         return reply
 
-    async def _meant_picture(self, heard: Heard) -> str:
+    async def _meant_picture(self, heard: IncomingMessage) -> str:
         """The text; below a picture of ours that a bare command replies to, with its id."""
         answered = heard.message.reply_to_message
         if answered is None or len(heard.text.split()) > 1:
@@ -92,7 +101,7 @@ class Answers:
         )
         return heard.text if shown is None else f"{heard.text} {shown}"
 
-    def _request(self, heard: Heard) -> Request:
+    def _request(self, heard: IncomingMessage) -> Request:
         chat_id = heard.message.chat.id
         files = self._service.files
         return Request(

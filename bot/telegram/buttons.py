@@ -14,7 +14,7 @@ from bot.i18n.telegram import telegram_words
 from bot.protocol.replies import Reply
 from bot.protocol.requests import Request
 from bot.telegram.files import FileRef, file_of
-from bot.telegram.memory import Asked
+from bot.telegram.memory import AnsweredMessage
 from bot.telegram.messages import PLATFORM, Place, channel_of, community_of, place_of, speaker_of
 from bot.telegram.service import Service
 from bot.telegram.text import ALERT_UNITS, cut, text_of
@@ -53,23 +53,27 @@ class Buttons:
             if asked is None and message.chat.type != ChatType.PRIVATE:
                 await _alert(query, self._said(locale, "button_expired"))
             else:
-                asked = asked or Asked(query.from_user.id)
+                asked = asked or AnsweredMessage(query.from_user.id)
                 await self._obey(query, asked, question, locale)
         except TangerineError as error:
             await _alert(query, text_of(self._service.explain(error, locale)))
         finally:
             self._under_way.discard(key)
 
-    async def _asked(self, chat_id: int, message_id: int, question: Message | None) -> Asked | None:
+    async def _asked(
+        self, chat_id: int, message_id: int, question: Message | None
+    ) -> AnsweredMessage | None:
         kept = await self._service.memory.asked(self._service.bot.id, chat_id, message_id)
         if kept is not None or question is None:
             return kept
         ref = file_of(question, whole=True)
         speaker, _ = speaker_of(question)
-        return Asked(speaker, (ref.file_id,) if ref is not None and ref.is_picture else ())
+        return AnsweredMessage(
+            speaker, (ref.file_id,) if ref is not None and ref.is_picture else ()
+        )
 
     async def _obey(
-        self, query: CallbackQuery, asked: Asked, question: Message | None, locale: str
+        self, query: CallbackQuery, asked: AnsweredMessage, question: Message | None, locale: str
     ) -> None:
         service, message, data = self._service, query.message, query.data
         assert message is not None
@@ -102,7 +106,7 @@ class Buttons:
         await self._show(reply, query, question, asked, request)
 
     async def _refusal(
-        self, request: Request, presser: int, asked: Asked, chat_id: int
+        self, request: Request, presser: int, asked: AnsweredMessage, chat_id: int
     ) -> str | None:
         """Why somebody may not press this button, None where they may."""
         rights = self._service.rights
@@ -121,7 +125,7 @@ class Buttons:
         reply: Reply,
         query: CallbackQuery,
         question: Message | None,
-        asked: Asked,
+        asked: AnsweredMessage,
         request: Request,
     ) -> None:
         service, message = self._service, query.message

@@ -26,7 +26,7 @@ from bot.protocol.replies import (
     Text,
 )
 from bot.rendering.sheets import Sheets
-from bot.telegram.memory import Asked, TelegramMemory
+from bot.telegram.memory import AnsweredMessage, TelegramMemory
 from bot.telegram.messages import Place
 from bot.telegram.photos import Photo, Photos
 from bot.telegram.sending import Sending, keyboard_of
@@ -45,7 +45,7 @@ from bot.telegram.text import (
 _TELLING = (Pictures, ContactSheet, CaptionList, LabelBars, Document)
 
 
-class Drawing:
+class ReplySender:
     """Sends replies. Raises what Telegram raises where nothing could be sent."""
 
     def __init__(
@@ -67,7 +67,7 @@ class Drawing:
         return self._sending.has_room(chat_id, messages)
 
     async def draw(
-        self, reply: Reply, place: Place, asked: Asked, *, community: str, words: Words
+        self, reply: Reply, place: Place, asked: AnsweredMessage, *, community: str, words: Words
     ) -> Message:
         """Send a reply and return the message that carries its text and buttons.
 
@@ -88,7 +88,7 @@ class Drawing:
         return await self._send_and_keep(reply, place, asked, community, words)
 
     async def _send_and_keep(
-        self, reply: Reply, place: Place, asked: Asked, community: str, words: Words
+        self, reply: Reply, place: Place, asked: AnsweredMessage, community: str, words: Words
     ) -> Message:
         message = await self._send(reply, place, community, words)
         if reply.buttons:
@@ -194,7 +194,7 @@ class Drawing:
         missing = card_lines([card for card in cards if card not in shown], MESSAGE_UNITS // 2)
         return await self._sending.text("\n\n".join(filter(None, (text, missing))), place, keyboard)
 
-    async def _refuse_private(self, place: Place, asked: Asked, words: Words) -> Message:
+    async def _refuse_private(self, place: Place, asked: AnsweredMessage, words: Words) -> Message:
         said = telegram_words(words.translate)
         if asked.caller < 0:
             return await self._sending.text(said["not_anonymous"], place, None)

@@ -80,7 +80,7 @@ def _still(thumbnail: PhotoSize | None) -> FileRef:
     return FileRef(thumbnail.file_id, thumbnail.file_size)
 
 
-class Files:
+class FileFetcher:
     """Fetches files through the bot: at most ``max_bytes`` each, in ``timeout_s`` seconds."""
 
     def __init__(self, bot: Bot, *, max_bytes: int, timeout_s: float = 10.0) -> None:
@@ -141,7 +141,7 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class _TelegramPicture:
-    files: Files
+    files: FileFetcher
     ref: FileRef
 
     async def read(self) -> bytes:

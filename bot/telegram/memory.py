@@ -18,7 +18,7 @@ KEPT_S = 30 * _DAY_S
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AnsweredMessage:
     """Whom a message with buttons answers, and which pictures were asked about.
 
     ``caller`` is a user's id, or the negative id of a chat where somebody spoke in its
@@ -91,7 +91,7 @@ class TelegramMemory:
         for sha256 in hashes:
             await self._write("DELETE FROM files WHERE bot = ? AND sha256 = ?", (bot, sha256))
 
-    async def keep_asked(self, bot: int, chat: int, message: int, asked: Asked) -> None:
+    async def keep_asked(self, bot: int, chat: int, message: int, asked: AnsweredMessage) -> None:
         """Remember whom a message of ours answers."""
         pictures = json.dumps(asked.pictures)
         await self._write(
@@ -100,14 +100,16 @@ class TelegramMemory:
             (bot, chat, message, asked.caller, pictures, self._now(), asked.home),
         )
 
-    async def asked(self, bot: int, chat: int, message: int) -> Asked | None:
+    async def asked(self, bot: int, chat: int, message: int) -> AnsweredMessage | None:
         """Whom a message of ours answers, None where that is forgotten."""
         rows = await self._store.run(
             "SELECT caller, pictures, home FROM asked "
             "WHERE bot = ? AND chat = ? AND message = ? AND used > ?",
             (bot, chat, message, self._now() - KEPT_S),
         )
-        return Asked(rows[0][0], tuple(json.loads(rows[0][1])), rows[0][2]) if rows else None
+        return (
+            AnsweredMessage(rows[0][0], tuple(json.loads(rows[0][1])), rows[0][2]) if rows else None
+        )
 
     async def keep_shown(self, bot: int, chat: int, pictures: Mapping[int, str]) -> None:
         """Remember which picture (by its id) each message of ours shows."""

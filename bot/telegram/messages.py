@@ -20,7 +20,7 @@ _GENERAL_TOPIC = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class IncomingMessage:
     """A message that is meant for the bot; an album counts as one.
 
     ``speaker`` is the user's id, or the negative id of the chat in whose name somebody
@@ -82,7 +82,7 @@ def speaker_of(message: Message) -> tuple[int, User | None]:
     return (user.id, user) if user is not None else (message.chat.id, None)
 
 
-def hear(album: Sequence[Message], me: User) -> Heard | None:
+def hear(album: Sequence[Message], me: User) -> IncomingMessage | None:
     """What a message asks of the bot, None where it is not meant."""
     first = album[0]
     said = next((m for m in album if m.text or m.caption), first)
@@ -111,7 +111,7 @@ def hear(album: Sequence[Message], me: User) -> Heard | None:
     answered = first.reply_to_message or first.external_reply
     replied = file_of(answered, whole=whole)
     speaker, user = speaker_of(first)
-    return Heard(
+    return IncomingMessage(
         message=said,
         text=text,
         command=command,
@@ -122,10 +122,10 @@ def hear(album: Sequence[Message], me: User) -> Heard | None:
     )
 
 
-def _unasked(album: Sequence[Message]) -> Heard | None:
+def _unasked(album: Sequence[Message]) -> IncomingMessage | None:
     pictures = tuple(ref for ref in map(posted_picture, album) if ref is not None)
     speaker, user = speaker_of(album[0])
-    heard = Heard(album[0], "", None, speaker, user, pictures, (), unasked=True)
+    heard = IncomingMessage(album[0], "", None, speaker, user, pictures, (), unasked=True)
     return heard if pictures else None
 
 

@@ -15,8 +15,8 @@ from bot.chat.commands import Commands
 from bot.i18n.messages import Words
 from bot.protocol.replies import Reply
 from bot.protocol.requests import Request
-from bot.telegram.drawing import Drawing
-from bot.telegram.memory import Asked
+from bot.telegram.drawing import ReplySender
+from bot.telegram.memory import AnsweredMessage
 from bot.telegram.messages import Place
 
 # A group takes 20 messages and edits a minute; progress must leave most of them to others.
@@ -55,7 +55,7 @@ class Following:
     """Shows how a job comes along in one message, and at last how it ended."""
 
     def __init__(
-        self, commands: Commands, drawing: Drawing, *, step_s: float | None = None
+        self, commands: Commands, drawing: ReplySender, *, step_s: float | None = None
     ) -> None:
         self._commands = commands
         self._drawing = drawing
@@ -95,7 +95,7 @@ class Following:
     ) -> None:
         if not await self._drawing.rewrite(message, reply):
             await self._drawing.draw(
-                reply, place, Asked(0), community=request.community, words=words
+                reply, place, AnsweredMessage(0), community=request.community, words=words
             )
 
 

@@ -13,9 +13,9 @@ from bot.chat.failures import Failures
 from bot.chat.presenters.search import Presenter
 from bot.protocol.replies import Reply
 from bot.protocol.requests import Request
-from bot.telegram.drawing import Drawing
-from bot.telegram.files import Files
-from bot.telegram.memory import Asked, TelegramMemory
+from bot.telegram.drawing import ReplySender
+from bot.telegram.files import FileFetcher
+from bot.telegram.memory import AnsweredMessage, TelegramMemory
 from bot.telegram.messages import PLATFORM, Place
 from bot.telegram.privacy_mode import PrivacyMode
 from bot.telegram.progress import Background, Following
@@ -30,10 +30,10 @@ class Service:
     commands: Commands
     failures: Failures
     presenters: Callable[[str], Presenter]
-    drawing: Drawing
+    drawing: ReplySender
     following: Following
     background: Background
-    files: Files
+    files: FileFetcher
     rights: Rights
     memory: TelegramMemory
     privacy: PrivacyMode
@@ -44,7 +44,9 @@ class Service:
         info = self.failures.explain(error, presenter.words, asked=asked, platform=PLATFORM)
         return presenter.failed(info)
 
-    async def show(self, reply: Reply, place: Place, asked: Asked, request: Request) -> None:
+    async def show(
+        self, reply: Reply, place: Place, asked: AnsweredMessage, request: Request
+    ) -> None:
         """Draw a reply and follow its job. Raises TelegramError where nothing can be sent."""
         words = self.presenters(request.locale).words
 

@@ -13,7 +13,7 @@ from telegram import Update
 from telegram.error import TelegramError
 
 from bot.telegram.albums import Albums
-from bot.telegram.answers import Answers
+from bot.telegram.answers import MessageAnswers
 from bot.telegram.buttons import Buttons
 from bot.telegram.chats import Chats
 from bot.telegram.inline import Inline
@@ -31,7 +31,7 @@ class Updates:
         service: Service,
         albums: Albums,
         *,
-        answers: Answers,
+        answers: MessageAnswers,
         buttons: Buttons,
         inline: Inline,
         chats: Chats,

@@ -22,7 +22,7 @@ from bot.observability.tracing import NoTracer
 from bot.protocol.ports import Counters, Readiness, Tracer
 from bot.rendering.thumbnails import Thumbnails
 from bot.web.api import ApiRoutes
-from bot.web.auth import Access
+from bot.web.auth import RequestGuard
 from bot.web.browse import BrowsingRoutes
 from bot.web.chat import ChatRoutes
 from bot.web.documents import Documents
@@ -85,7 +85,7 @@ def build_web_app(parts: WebParts, options: WebOptions, session_key: str) -> web
 
     Raises SettingsError for an open address without a token.
     """
-    access = Access(
+    access = RequestGuard(
         parts.clock,
         host=options.host,
         token=options.token,

@@ -52,7 +52,7 @@ _WRONG_TOKENS = 10
 _WRONG_S = 60.0
 
 
-class Access:
+class RequestGuard:
     """Decides before anything else happens whether a request is answered.
 
     - Names: a server on loopback without a token answers only to its own names (and

@@ -14,7 +14,7 @@ from bot.protocol.definitions import COMMANDS
 from bot.protocol.replies import Reply
 from bot.protocol.requests import InMemory, Request
 from bot.web.api import COMMUNITY, PLATFORM
-from bot.web.auth import Access
+from bot.web.auth import RequestGuard
 from bot.web.documents import Documents
 from bot.web.forms import Forms
 from bot.web.page import StaticFiles, tagged, wanted_language
@@ -33,7 +33,7 @@ class ChatRoutes:
         self,
         commands: Commands,
         library: Library,
-        access: Access,
+        access: RequestGuard,
         forms: Forms,
         presenters: Callable[[str], Presenter],
         *,

@@ -11,7 +11,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from bot.chat.fair_share import Lines
 from bot.web.sessions import requester
-from bot.web.uploads import Upload, UploadRoom
+from bot.web.uploads import FormUpload, UploadMemory
 from core.domain.errors import BadCount, Busy, InvalidRequest, PictureTooLarge
 
 _FIELD_BYTES = 64 * 1024
@@ -51,7 +51,7 @@ class Forms:
 
     def __init__(self, *, max_bytes: int = 10 * 2**20, at_once: int = 12) -> None:
         self._max_bytes = max_bytes
-        self._room = UploadRoom(at_once * max_bytes)
+        self._room = UploadMemory(at_once * max_bytes)
         self._lines = Lines(_SHARE, longest=_LINE)
 
     @property
@@ -88,7 +88,7 @@ class Forms:
             async with turn:
                 yield
 
-    async def _read(self, request: web.Request, upload: Upload) -> Form:
+    async def _read(self, request: web.Request, upload: FormUpload) -> Form:
         fields: dict[str, list[str]] = {}
         pictures: list[bytes] = []
         room, field_room = self._max_bytes, _FIELD_BYTES
@@ -111,7 +111,7 @@ class Forms:
             raise _malformed() from None
         raise InvalidRequest("The form has too many fields.", remedy=f"Send up to {_PARTS}.")
 
-    async def _part(self, part: BodyPartReader, room: int, upload: Upload) -> bytes:
+    async def _part(self, part: BodyPartReader, room: int, upload: FormUpload) -> bytes:
         data = bytearray()
         while chunk := await part.read_chunk(_CHUNK):
             data += chunk

@@ -13,7 +13,7 @@ _UNCOUNTED = 64 * 1024
 _AGAIN_S = 5.0
 
 
-class UploadRoom:
+class UploadMemory:
     """``size`` bytes of memory that forms share, each what has arrived of it.
 
     A form that sends slowly so holds little, and nobody's turn. Where the room is full, the
@@ -26,12 +26,12 @@ class UploadRoom:
         self._patience_s = patience_s
         self._freed = asyncio.Event()
         # A dict for its order: the first has been arriving for the longest.
-        self._arriving: dict[Upload, None] = {}
+        self._arriving: dict[FormUpload, None] = {}
 
     @asynccontextmanager
-    async def place(self) -> AsyncIterator[Upload]:
+    async def place(self) -> AsyncIterator[FormUpload]:
         """A place for one form, for as long as it is in memory."""
-        upload = Upload(self)
+        upload = FormUpload(self)
         try:
             yield upload
         finally:
@@ -39,7 +39,7 @@ class UploadRoom:
             self._freed.set()
 
     @asynccontextmanager
-    async def arriving(self, upload: Upload) -> AsyncIterator[None]:
+    async def arriving(self, upload: FormUpload) -> AsyncIterator[None]:
         """While a form arrives. Raises Busy where it has to make room."""
         self._arriving[upload] = None
         try:
@@ -74,10 +74,10 @@ class UploadRoom:
             longest.time.reschedule(asyncio.get_running_loop().time())
 
 
-class Upload:
+class FormUpload:
     """One form's place; ``held`` bytes count, and ``time`` ends where it has to make room."""
 
-    def __init__(self, room: UploadRoom) -> None:
+    def __init__(self, room: UploadMemory) -> None:
         self._room = room
         self._arrived = 0
         self.held = 0

@@ -82,7 +82,7 @@ class _Windows:
         return times[-allowed] + window_s - now
 
 
-class Limits:
+class RateLimiter:
     """Counts the requests of each person and of each community in sliding windows.
 
     The state lives in memory, for the ``remembered`` most recent persons, and as many

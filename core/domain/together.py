@@ -11,7 +11,7 @@ _K = TypeVar("_K", bound=Hashable)
 _R = TypeVar("_R")
 
 
-class Together(Generic[_K, _R]):
+class SingleFlight(Generic[_K, _R]):
     """Calls something blocking in a thread, once for all who wait for the same key.
 
     Handing work to a thread and back costs more than what takes a few ``stat``. Whoever asks

@@ -9,26 +9,26 @@ from typing import Protocol
 from core.domain.errors import EncodingFailed, ModelUnavailable
 from core.encoder.build import usable
 from core.encoder.encoder import TransformersEncoder
-from core.encoder.trials import AGREES, SearchCheck, Trial, Way, compare
+from core.encoder.trials import AGREES, BackendTrial, RuntimeConfig, SearchCheck, compare
 
-PLAIN = Way("torch", "float32")
+PLAIN = RuntimeConfig("torch", "float32")
 """What every other way is compared with."""
 
-_INT8 = Way("openvino", "int8")
+_INT8 = RuntimeConfig("openvino", "int8")
 
 _HALVES = ("bfloat16", "float16")
 
 
 class Builds(Protocol):
-    """What makes encoders (``core.encoder.build.Workshop``)."""
+    """What makes encoders (``core.encoder.build.EncoderBuilder``)."""
 
     def precisions(self, backend: str) -> Sequence[str]:
         """What may gain there and is worth a try."""
 
-    def build(self, way: Way) -> TransformersEncoder:
+    def build(self, way: RuntimeConfig) -> TransformersEncoder:
         """The encoder that runs in this way. Raises ModelUnavailable."""
 
-    def forget_all_but(self, way: Way) -> None:
+    def forget_all_but(self, way: RuntimeConfig) -> None:
         """Delete what was made for other ways."""
 
 
@@ -51,7 +51,7 @@ class Selection:
         """The fastest way that will do; torch where none does. Raises ModelUnavailable."""
         return self._best((), ())
 
-    def _best(self, trials: Sequence[Trial], refused: Sequence[str]) -> TransformersEncoder:
+    def _best(self, trials: Sequence[BackendTrial], refused: Sequence[str]) -> TransformersEncoder:
         trials, refused = list(trials), list(refused)
         if self.precision == "int8" and self.check is None:
             told = f"{_INT8}: there are too few indexed pictures to check it on."
@@ -81,25 +81,27 @@ class Selection:
             plainer = replace(self, precision="auto", check=None)
             return plainer._best(trials, refused)  # noqa: SLF001  # the same class
         chosen.record(trials, refused)
-        self.workshop.forget_all_but(Way(chosen.backend, chosen.precision))
+        self.workshop.forget_all_but(RuntimeConfig(chosen.backend, chosen.precision))
         return chosen
 
-    def _ways(self) -> Iterator[Way]:
+    def _ways(self) -> Iterator[RuntimeConfig]:
         backends = usable(self.precision) if self.backend == "auto" else (self.backend,)
         for backend in backends:
             found = self.precision == "auto"
             for precision in self.workshop.precisions(backend) if found else (self.precision,):
-                way = Way(backend, precision)
+                way = RuntimeConfig(backend, precision)
                 if way != PLAIN and not (found and precision == "int8" and self.check is None):
                     yield way
 
-    def _try(self, way: Way, encoder: TransformersEncoder, reference: TransformersEncoder) -> Trial:
+    def _try(
+        self, way: RuntimeConfig, encoder: TransformersEncoder, reference: TransformersEncoder
+    ) -> BackendTrial:
         trial = compare(encoder, reference, way.backend, way.precision)
         if way.precision != "int8" or self.check is None:
             return trial
         return replace(trial, overlap=self.check.overlap(encoder, reference))
 
-    def _will_do(self, trial: Trial) -> bool:
+    def _will_do(self, trial: BackendTrial) -> bool:
         if trial.precision == "int8":
             if not trial.agrees or (self.precision != "int8" and not trial.close):
                 return False
@@ -113,8 +115,8 @@ class Selection:
         return trial.faster or not ours
 
 
-def _why_not(trial: Trial) -> Iterator[str]:
-    way = Way(trial.backend, trial.precision)
+def _why_not(trial: BackendTrial) -> Iterator[str]:
+    way = RuntimeConfig(trial.backend, trial.precision)
     if trial.precision == "int8" and not trial.agrees:
         yield (
             f"{way}: it finds {trial.overlap:.1%} of the ten best results of float32; "

@@ -34,7 +34,7 @@ _PEOPLE_ASK_S = 2.0
 
 
 @dataclass(slots=True, eq=False)
-class _Pending(Generic[T, R]):
+class _PendingItem(Generic[T, R]):
     item: T
     group: Hashable
     future: asyncio.Future[R]
@@ -99,7 +99,7 @@ class MicroBatcher(Generic[T, R]):
         self._prepare = prepare
         self._name = name
         self._now = now
-        self._lanes: dict[Lane, deque[_Pending[T, R]]] = {lane: deque() for lane in Lane}
+        self._lanes: dict[Lane, deque[_PendingItem[T, R]]] = {lane: deque() for lane in Lane}
         self._chat_streak = 0
         self._wake = asyncio.Event()
         self._worker: asyncio.Task[None] | None = None
@@ -145,7 +145,7 @@ class MicroBatcher(Generic[T, R]):
                 retry_after=wait,
             )
         answer = asyncio.get_running_loop().create_future()
-        pending = _Pending[T, R](item, self._group(item), answer, self._now())
+        pending = _PendingItem[T, R](item, self._group(item), answer, self._now())
         queue.append(pending)
         if lane is Lane.CHAT:
             self._asked_at = pending.queued_at
@@ -221,7 +221,7 @@ class MicroBatcher(Generic[T, R]):
                 self._wake.clear()
                 await self._wake.wait()
 
-    def _collect(self) -> tuple[list[_Pending[T, R]], Lane]:
+    def _collect(self) -> tuple[list[_PendingItem[T, R]], Lane]:
         for queue in self._lanes.values():
             self._drop_abandoned(queue)
         chat, bulk = self._lanes[Lane.CHAT], self._lanes[Lane.BULK]
@@ -233,8 +233,8 @@ class MicroBatcher(Generic[T, R]):
             self._chat_streak = 0
             return [], lane
         group = queue[0].group
-        batch: list[_Pending[T, R]] = []
-        others: list[_Pending[T, R]] = []
+        batch: list[_PendingItem[T, R]] = []
+        others: list[_PendingItem[T, R]] = []
         limit = self._limits[lane] if lane is Lane.CHAT else self._bulk_limit()
         while queue and len(batch) < limit:
             pending = queue.popleft()
@@ -254,7 +254,7 @@ class MicroBatcher(Generic[T, R]):
             return limit
         return max(1, min(limit, int(self._bulk_s / self._bulk_item_s)))
 
-    async def _serve(self, batch: list[_Pending[T, R]], lane: Lane) -> None:
+    async def _serve(self, batch: list[_PendingItem[T, R]], lane: Lane) -> None:
         # A stack of parts instead of recursion: the order of arrival is kept.
         parts = [batch]
         while parts:
@@ -274,7 +274,7 @@ class MicroBatcher(Generic[T, R]):
                 if not pending.future.done():
                     pending.future.set_result(result)
 
-    async def _call(self, part: list[_Pending[T, R]], lane: Lane) -> Sequence[R]:
+    async def _call(self, part: list[_PendingItem[T, R]], lane: Lane) -> Sequence[R]:
         assert self._executor is not None
         started = self._call_started = self._now()
         failed = True
@@ -311,22 +311,24 @@ class MicroBatcher(Generic[T, R]):
         return results
 
     @staticmethod
-    def _drop_abandoned(queue: deque[_Pending[T, R]]) -> None:
+    def _drop_abandoned(queue: deque[_PendingItem[T, R]]) -> None:
         if any(p.future.done() for p in queue):
             alive = [p for p in queue if not p.future.done()]
             queue.clear()
             queue.extend(alive)
 
     @staticmethod
-    def _fail(waiting: Sequence[_Pending[T, R]] | deque[_Pending[T, R]], error: Exception) -> None:
+    def _fail(
+        waiting: Sequence[_PendingItem[T, R]] | deque[_PendingItem[T, R]], error: Exception
+    ) -> None:
         for pending in waiting:
             if not pending.future.done():
                 pending.future.set_exception(error)
 
 
 def _alike(
-    batch: list[_Pending[T, R]], kinship: Kinship[T]
-) -> tuple[list[_Pending[T, R]], list[_Pending[T, R]]]:
+    batch: list[_PendingItem[T, R]], kinship: Kinship[T]
+) -> tuple[list[_PendingItem[T, R]], list[_PendingItem[T, R]]]:
     """The first of a batch with those most like it, and the others; both in their order."""
     costs = {kinship.key(pending.item): kinship.cost(pending.item) for pending in batch}
     first = costs[kinship.key(batch[0].item)]

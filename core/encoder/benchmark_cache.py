@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from core.encoder.trials import EncoderChoice, Trial
+from core.encoder.trials import BackendTrial, EncoderChoice
 
 _PACKAGES = ("torch", "transformers", "openvino", "onnxruntime", "numpy")
 
@@ -51,7 +51,7 @@ class Verdicts:
 
 def choice_of(told: Mapping[str, Any]) -> EncoderChoice:
     """A choice as ``dataclasses.asdict`` gave it. Raises KeyError and TypeError for others."""
-    trials = tuple(Trial(**trial) for trial in told["trials"])
+    trials = tuple(BackendTrial(**trial) for trial in told["trials"])
     return EncoderChoice(
         str(told["backend"]), str(told["precision"]), trials, tuple(told["refused"])
     )

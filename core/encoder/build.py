@@ -29,7 +29,7 @@ from core.encoder.model import (
 )
 from core.encoder.preprocessor_config import Preprocessing
 from core.encoder.tokenizer import TextTokens
-from core.encoder.trials import Way
+from core.encoder.trials import RuntimeConfig
 
 _LAYOUT = 3
 """Counts up when exports are made in another way than before."""
@@ -80,7 +80,7 @@ def require(backend: str, precision: str) -> None:
         )
 
 
-class Workshop:
+class EncoderBuilder:
     """Builds encoders of one checkpoint: ``with Workshop(...) as workshop``.
 
     Args:
@@ -138,7 +138,7 @@ class Workshop:
             return ("float32",)
         return openvino_towers.precisions() if backend == "openvino" else ("float32", "bfloat16")
 
-    def build(self, way: Way) -> TransformersEncoder:
+    def build(self, way: RuntimeConfig) -> TransformersEncoder:
         """The encoder that runs in this way; seconds, minutes where an export has to be made.
 
         Raises BackendUnavailable where this model cannot run so, and ModelUnavailable.
@@ -161,7 +161,7 @@ class Workshop:
             towers = onnx_towers.OnnxTowers(folder, self._threads, packing)
         return self._encoder(towers, facts["text_limit"], tuple(facts["temperature"]))
 
-    def forget_all_but(self, way: Way) -> None:
+    def forget_all_but(self, way: RuntimeConfig) -> None:
         """Delete what was exported in this block for other ways than this one."""
         if self._exports is None:
             return

@@ -21,7 +21,7 @@ from core.encoder.backends.base import Towers
 from core.encoder.batch_limit import BatchLimit, in_batches
 from core.encoder.probes import common_dimension, ignores_padding
 from core.encoder.tokenizer import Row, TextTokens, row_length
-from core.encoder.trials import EncoderChoice, Trial, identify
+from core.encoder.trials import BackendTrial, EncoderChoice, identify
 
 
 class TransformersEncoder:
@@ -125,7 +125,7 @@ class TransformersEncoder:
         """
         return self._pads_to_longest
 
-    def record(self, trials: Sequence[Trial], refused: Sequence[str] = ()) -> None:
+    def record(self, trials: Sequence[BackendTrial], refused: Sequence[str] = ()) -> None:
         """Keep what was measured before this encoder was chosen. Once.
 
         Where its vectors are too far from those of float32, its fingerprint is another one

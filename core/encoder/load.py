@@ -7,7 +7,7 @@ from pathlib import Path
 from core.domain.errors import ModelUnavailable
 from core.encoder.autotune import PLAIN, Selection
 from core.encoder.benchmark_cache import Verdicts, verdict_key
-from core.encoder.build import Workshop, require
+from core.encoder.build import EncoderBuilder, require
 from core.encoder.encoder import TransformersEncoder
 from core.encoder.exports import Exports
 from core.encoder.hub import find_checkpoint, fingerprint
@@ -15,7 +15,7 @@ from core.encoder.model import choose_device
 from core.encoder.preprocessor_config import read_preprocessing
 from core.encoder.probes import NotFinite
 from core.encoder.transformers_logging import quiet
-from core.encoder.trials import SearchCheck, Way, compare
+from core.encoder.trials import RuntimeConfig, SearchCheck, compare
 
 __all__ = ["TransformersEncoder", "load_encoder"]
 
@@ -70,7 +70,7 @@ def load_encoder(
     with quiet():
         preprocessing = read_preprocessing(checkpoint.folder)
         digest = fingerprint(checkpoint, preprocessing.describe())
-        with Workshop(
+        with EncoderBuilder(
             checkpoint,
             preprocessing,
             digest,
@@ -99,13 +99,13 @@ def load_encoder(
 
 
 def _remembered(
-    workshop: Workshop, selection: Selection, verdicts: Verdicts, key: str
+    workshop: EncoderBuilder, selection: Selection, verdicts: Verdicts, key: str
 ) -> TransformersEncoder:
     """What was found best when the same was asked before, else what is found best now."""
     known = verdicts.find(key)
     if known is not None:
         try:
-            encoder = workshop.build(Way(known.backend, known.precision))
+            encoder = workshop.build(RuntimeConfig(known.backend, known.precision))
         except ModelUnavailable:
             pass  # some file or package is not what it was: try anew
         else:
@@ -116,7 +116,7 @@ def _remembered(
     return encoder
 
 
-def _on_gpu(workshop: Workshop, backend: str, precision: str) -> TransformersEncoder:
+def _on_gpu(workshop: EncoderBuilder, backend: str, precision: str) -> TransformersEncoder:
     if backend not in {"auto", "torch"} or precision == "int8":
         asked = precision if precision == "int8" else backend
         raise ModelUnavailable(
@@ -126,7 +126,7 @@ def _on_gpu(workshop: Workshop, backend: str, precision: str) -> TransformersEnc
         )
     wanted = "float16" if precision == "auto" else precision
     try:
-        encoder = workshop.build(Way("torch", wanted))
+        encoder = workshop.build(RuntimeConfig("torch", wanted))
     except NotFinite:
         if precision != "auto":
             raise

@@ -58,7 +58,7 @@ class Encodes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class RuntimeConfig:
     """What computes, and in which numbers."""
 
     backend: str
@@ -82,7 +82,7 @@ class SearchCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class BackendTrial:
     """How one way to run a model compares with torch in float32 on the same device.
 
     ``cosine`` is the lowest between the two over the probe, ``texts`` and ``pictures`` how
@@ -135,11 +135,11 @@ class EncoderChoice:
 
     backend: str
     precision: str
-    trials: tuple[Trial, ...] = ()
+    trials: tuple[BackendTrial, ...] = ()
     refused: tuple[str, ...] = ()
 
     @property
-    def trial(self) -> Trial | None:
+    def trial(self) -> BackendTrial | None:
         """The one of the way that was taken."""
         ours = (self.backend, self.precision)
         return next((t for t in self.trials if (t.backend, t.precision) == ours), None)
@@ -162,7 +162,7 @@ def compare(
     precision: str,
     *,
     clock: Callable[[], float] = time.perf_counter,
-) -> Trial:
+) -> BackendTrial:
     """Run both on the built-in probe, in turn. Raises EncodingFailed.
 
     Eight pictures and three texts tell how close they are; two of the pictures and the texts,
@@ -189,10 +189,10 @@ def compare(
                 run(encoder, _TIMED_PICTURES)
                 best[side] = min(best[side], clock() - began)
     texts, pictures = (theirs / max(ours, 1e-9) for theirs, ours in shortest)
-    return Trial(backend, precision, cosine, texts, pictures)
+    return BackendTrial(backend, precision, cosine, texts, pictures)
 
 
-def identify(fingerprint: str, trial: Trial) -> str:
+def identify(fingerprint: str, trial: BackendTrial) -> str:
     """The fingerprint of a model that runs this way.
 
     The same where the vectors are close enough to stand in one index: who moves to another

@@ -59,7 +59,7 @@ _PROFILE_BYTES: Final = 128 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DecodeLimits:
     """What one picture may cost: ``max_bytes`` (None: any number) and ``max_pixels``."""
 
     max_bytes: int | None
@@ -101,7 +101,7 @@ class Upright:
 
 def read_picture(
     source: bytes | Path | OpenFile,
-    limits: Limits,
+    limits: DecodeLimits,
     *,
     at_least: Callable[[Size], Size] | None = None,
 ) -> Upright:
@@ -231,7 +231,7 @@ def _rgb_profile(image: Image.Image) -> bytes:
     return b""
 
 
-def open_file(path: Path, limits: Limits) -> OpenFile:
+def open_file(path: Path, limits: DecodeLimits) -> OpenFile:
     """Open a file for :func:`read_picture`. Blocking.
 
     Raises BadPicture where it cannot be opened, NotAPicture for all but regular files,
@@ -295,7 +295,9 @@ class _Reader(io.RawIOBase):
 
 
 @contextlib.contextmanager
-def _opened(source: bytes | Path | OpenFile, limits: Limits) -> Iterator[tuple[BinaryIO, int]]:
+def _opened(
+    source: bytes | Path | OpenFile, limits: DecodeLimits
+) -> Iterator[tuple[BinaryIO, int]]:
     """The source as a file, and its size in bytes; only regular files, and none too large."""
     if isinstance(source, bytes):
         _check_bytes(len(source), limits.max_bytes)

@@ -20,7 +20,7 @@ import structlog
 from core.domain.asker import Asker, asked_by
 from core.domain.errors import DecodingFailed, TangerineError
 from core.domain.types import DecodedPicture, PixelSpec
-from core.images.decode import Limits
+from core.images.decode import DecodeLimits
 from core.images.errors import too_many_bytes
 from core.images.queue import SlotQueue, shutting_down
 from core.images.sandbox import Isolation
@@ -95,8 +95,8 @@ class DecodePool:
             raise ValueError("workers and limits must be positive")
         self._host = WorkerHost(memory_bytes=memory_bytes, max_pixels=max_pixels, work=work)
         self._slots = tuple(WorkerSlot(self._host, timeout_s=timeout_s) for _ in range(workers))
-        self._upload_limits = Limits(max_bytes, max_pixels)
-        self._file_limits = Limits(max_file_bytes, max_pixels)
+        self._upload_limits = DecodeLimits(max_bytes, max_pixels)
+        self._file_limits = DecodeLimits(max_file_bytes, max_pixels)
         self._max_bytes = max_bytes
         self._queue = SlotQueue(max_waiting_bytes)
         self._open = False
@@ -202,7 +202,7 @@ class DecodePool:
             raise ValueError("edge must be at least 1 pixel")
         return cast("bytes", await self._done(ToJpeg(source, self._limits(source), edge, quality)))
 
-    def _limits(self, source: bytes | Path) -> Limits:
+    def _limits(self, source: bytes | Path) -> DecodeLimits:
         if isinstance(source, Path):
             return self._file_limits
         # Refused here, before anything is copied to a worker.

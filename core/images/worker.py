@@ -28,7 +28,7 @@ from PIL import (
 )
 
 from core.domain.types import DecodedPicture, PixelSpec
-from core.images.decode import Limits, OpenFile, read_picture, to_jpeg, within
+from core.images.decode import DecodeLimits, OpenFile, read_picture, to_jpeg, within
 from core.images.errors import out_of_memory
 from core.images.look import placeholder_of
 from core.images.resize import fit_pixels, smallest_source
@@ -54,7 +54,7 @@ class ToPixels:
     """A picture as an encoder wants it: a :class:`~core.domain.types.DecodedPicture`."""
 
     source: bytes | Path | OpenFile
-    limits: Limits
+    limits: DecodeLimits
     spec: PixelSpec
 
 
@@ -66,7 +66,7 @@ class ToJpeg:
     """
 
     source: bytes | Path | OpenFile
-    limits: Limits
+    limits: DecodeLimits
     edge: int
     quality: int
 

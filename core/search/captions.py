@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from core.domain.ports import Snapshot
 from core.domain.types import Vectors
-from core.search.coalescing import Lookup, Near, nearest
+from core.search.coalescing import BatchedQuery, Near, nearest
 from core.search.quantiles import quantile
 
 LOOKED_AT = 256
@@ -126,7 +126,7 @@ class CaptionScale:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Told:
+class CaptionEvidence:
     """What captions say of a query.
 
     ``rows`` of the pictures whose captions may lift them, int64 [n] rising, with the best match
@@ -194,34 +194,40 @@ def unrelated_matches(captions: Vectors, among: NDArray[np.bool_], sample: Vecto
     return found
 
 
-class Heard(NamedTuple):
+class NearestCaptions(NamedTuple):
     """The captions nearest to a query, and how near an average one is."""
 
     near: Near
     average: float
 
 
-def lookup(snapshot: Snapshot, scale: CaptionScale, query: Vectors) -> Lookup[Heard]:
+def lookup(
+    snapshot: Snapshot, scale: CaptionScale, query: Vectors
+) -> BatchedQuery[NearestCaptions]:
     """What :func:`told` wants to know first of a query, float32 [d]."""
     index = snapshot.caption_index
 
-    def ask(queries: Vectors) -> list[Heard]:
+    def ask(queries: Vectors) -> list[NearestCaptions]:
         near = nearest(index, queries, LOOKED_AT)
-        return list(map(Heard, near, scale.averages(queries).tolist()))
+        return list(map(NearestCaptions, near, scale.averages(queries).tolist()))
 
-    return Lookup(ask, (told, id(index), id(scale)), query)
+    return BatchedQuery(ask, (told, id(index), id(scale)), query)
 
 
 def told(
-    snapshot: Snapshot, scale: CaptionScale, query: Vectors, text: str, heard: Heard | None = None
-) -> Told:
+    snapshot: Snapshot,
+    scale: CaptionScale,
+    query: Vectors,
+    text: str,
+    heard: NearestCaptions | None = None,
+) -> CaptionEvidence:
     """What the captions of a snapshot say of a text and its vector, float32 [d]. Blocking.
 
     ``heard``: what :func:`lookup` found, where somebody has looked already.
     """
     if not len(snapshot.caption_index):
         nothing = np.empty(0, dtype=np.float64)
-        return Told(nothing.astype(np.int64), nothing, nothing, nothing, 0.0)
+        return CaptionEvidence(nothing.astype(np.int64), nothing, nothing, nothing, 0.0)
     rows, matches, cosines = _matches(
         snapshot, scale, query, text, heard or lookup(snapshot, scale, query).alone()
     )
@@ -229,7 +235,7 @@ def told(
     best_first = lifting[np.argsort(-matches[lifting])]
     owners, first = np.unique(snapshot.owners[rows[best_first]], return_index=True)
     best = matches[best_first[first]]
-    return Told(
+    return CaptionEvidence(
         owners,
         best.astype(np.float64),
         scale.lift(best).astype(np.float64),
@@ -239,7 +245,7 @@ def told(
 
 
 def _matches(
-    snapshot: Snapshot, scale: CaptionScale, query: Vectors, text: str, heard: Heard
+    snapshot: Snapshot, scale: CaptionScale, query: Vectors, text: str, heard: NearestCaptions
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
     """Of all captions that lift their pictures, and of some others: [n] each.
 

@@ -31,7 +31,7 @@ _TOGETHER = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lookup(Generic[_T]):
+class BatchedQuery(Generic[_T]):
     """Something is wanted to be known of a query, float32 [d].
 
     ``ask`` tells it of several queries at once, float32 [n, d], of each as if it were alone (but
@@ -62,12 +62,12 @@ def nearest(index: VectorIndex, queries: Vectors, k: int) -> list[Near]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Question(Generic[_R]):
-    lookups: Sequence[Lookup[Any]]
+    lookups: Sequence[BatchedQuery[Any]]
     finish: Callable[[Sequence[Any]], _R]
     answer: asyncio.Future[_R]
 
 
-class SharedSearches:
+class QueryCoalescer:
     """Answers questions in threads, in no more of them at once than there are cores.
 
     A question that finds one of them free is answered at once; while all are busy, those that
@@ -84,7 +84,7 @@ class SharedSearches:
         self._computing = threading.Lock()
 
     async def answer(
-        self, lookups: Sequence[Lookup[Any]], finish: Callable[[Sequence[Any]], _R]
+        self, lookups: Sequence[BatchedQuery[Any]], finish: Callable[[Sequence[Any]], _R]
     ) -> _R:
         """What ``finish`` makes in a thread of the answers to the lookups.
 
@@ -161,7 +161,7 @@ def _finished(question: _Question[Any], found: Sequence[Any]) -> Any:
         return error
 
 
-def _found(lookups: Sequence[Lookup[Any]]) -> Iterator[Any]:
+def _found(lookups: Sequence[BatchedQuery[Any]]) -> Iterator[Any]:
     """The answer to each, those of one kind together, or what it raised."""
     together: dict[Hashable, list[int]] = {}
     for place, lookup in enumerate(lookups):
@@ -178,7 +178,7 @@ def _found(lookups: Sequence[Lookup[Any]]) -> Iterator[Any]:
     return (found[place] for place in range(len(lookups)))
 
 
-def _alone(lookup: Lookup[Any]) -> Any:
+def _alone(lookup: BatchedQuery[Any]) -> Any:
     try:
         return lookup.alone()
     except Exception as error:  # noqa: BLE001 - it belongs to the one who asked

@@ -15,7 +15,7 @@ from PIL import Image
 from core.domain.errors import Busy, TangerineError
 from core.domain.ports import VectorIndex
 from core.domain.types import DecodedPicture, Picture, Pixels, PixelSpec, Vectors
-from core.search.query_views import Way
+from core.search.query_views import ViewTransform
 from core.search.template_matching import EDGE, agreement
 
 NEAREST = 10
@@ -41,7 +41,7 @@ class Posted:
     """A picture that was posted, the way it is seen, and the vector of that, float32 [d]."""
 
     source: bytes | Path
-    way: Way
+    way: ViewTransform
     vector: Vectors
 
 
@@ -57,7 +57,7 @@ class Recognised:
     agreement: float
 
 
-class Seen(Protocol):
+class CropSource(Protocol):
     """What is needed of a :class:`core.domain.ports.Snapshot`."""
 
     @property
@@ -93,7 +93,7 @@ class Recogniser:
         self._small: LRUCache[str, Pixels] = LRUCache(_KEPT)
 
     async def recognise(
-        self, views: Sequence[Posted], snapshot: Seen, community: str
+        self, views: Sequence[Posted], snapshot: CropSource, community: str
     ) -> Recognised | None:
         """The picture of which the posted one shows a part, or which is a part of it, if any.
 
@@ -111,7 +111,7 @@ class Recogniser:
         return found if agreed >= AGREES else None
 
     async def _look(
-        self, decoded: DecodedPicture, posted: Posted, snapshot: Seen, community: str
+        self, decoded: DecodedPicture, posted: Posted, snapshot: CropSource, community: str
     ) -> tuple[float, Recognised | None]:
         """What agrees best with one view, and how well; -1 and None where nothing can be read."""
         index = snapshot.picture_index
@@ -126,7 +126,7 @@ class Recogniser:
         return agreed, Recognised(rows[best], posted, agreed)
 
     async def _read(
-        self, nearest: Sequence[int], snapshot: Seen, community: str
+        self, nearest: Sequence[int], snapshot: CropSource, community: str
     ) -> tuple[list[int], list[Pixels]]:
         """Those of the rows whose pictures can be read, and these, small."""
         rows: list[int] = []
@@ -152,11 +152,13 @@ class Recogniser:
                 raise
             except TangerineError:
                 return None  # gone, or damaged, since it was indexed
-            small = self._small[picture.sha256] = await asyncio.to_thread(_shown, decoded, Way())
+            small = self._small[picture.sha256] = await asyncio.to_thread(
+                _shown, decoded, ViewTransform()
+            )
         return small
 
 
-def _shown(decoded: DecodedPicture, way: Way) -> Pixels:
+def _shown(decoded: DecodedPicture, way: ViewTransform) -> Pixels:
     """The picture seen this way, without the white that pads it: [h, w, 3], ``EDGE`` long."""
     pixels = way.of(decoded.pixels)
     edge = pixels.shape[0]

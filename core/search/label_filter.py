@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from core.domain.ports import Snapshot
 from core.domain.types import Band, SearchResult, Vectors
-from core.search.coalescing import Lookup
+from core.search.coalescing import BatchedQuery
 from core.search.labels import NONE, LabelSet, Tags, unknown
 from core.search.ports import Labels
 
@@ -25,7 +25,7 @@ _ANY_QUERY = np.empty(0, np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Chosen:
+class LabelFilter:
     """What a question's labels leave: rows, int64 [n] rising, and the labels' own direction.
 
     ``direction``: a unit vector, float32 [d], by which those without further words are ordered.
@@ -43,7 +43,7 @@ class Tagger:
         # By snapshot, as communities may see a collection differently; gone with it.
         self._tags: WeakKeyDictionary[Snapshot, tuple[LabelSet, Tags]] = WeakKeyDictionary()
 
-    async def choose(self, snapshot: Snapshot, asked: tuple[str, ...]) -> Chosen | None:
+    async def choose(self, snapshot: Snapshot, asked: tuple[str, ...]) -> LabelFilter | None:
         """The pictures that are tagged with one of these labels; None where none is asked for.
 
         Raises UnknownLabel, CatalogueError.
@@ -58,8 +58,8 @@ class Tagger:
         return () if known is None else known.labels
 
     def tagged(
-        self, snapshot: Snapshot, lookups: Sequence[Lookup[Any]], rank: Finish
-    ) -> tuple[Sequence[Lookup[Any]], Finish]:
+        self, snapshot: Snapshot, lookups: Sequence[BatchedQuery[Any]], rank: Finish
+    ) -> tuple[Sequence[BatchedQuery[Any]], Finish]:
         """The same ranking with the tags of its hits, for :class:`core.search.coalescing`.
 
         Labels are one more of its lookups: those who rank together look once, in the thread
@@ -74,19 +74,19 @@ class Tagger:
         def finish(found: Sequence[Any]) -> SearchResult:
             return _with_tags(snapshot, rank(found[:-1]), found[-1])
 
-        return (*lookups, Lookup(ask, (Tagger, snapshot.collection), _ANY_QUERY)), finish
+        return (*lookups, BatchedQuery(ask, (Tagger, snapshot.collection), _ANY_QUERY)), finish
 
     def _known(self, snapshot: Snapshot) -> LabelSet | None:
         return None if self._labels is None else self._labels.of(snapshot.collection)
 
-    def _chosen(self, snapshot: Snapshot, asked: tuple[str, ...]) -> Chosen:
+    def _chosen(self, snapshot: Snapshot, asked: tuple[str, ...]) -> LabelFilter:
         known = self._known(snapshot)
         if known is None:
             raise unknown(asked[0], ())
         places = known.places_of(asked)
         mean = known.words[list(places)].mean(axis=0)
         direction: Vectors = (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
-        return Chosen(self._tags_of(snapshot, known).rows(places), direction)
+        return LabelFilter(self._tags_of(snapshot, known).rows(places), direction)
 
     def _tags_of(self, snapshot: Snapshot, known: LabelSet) -> Tags:
         kept = self._tags.get(snapshot)

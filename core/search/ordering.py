@@ -17,7 +17,7 @@ from core.search.calibration import BEST_FIRST
 _AT_ONCE = 16
 
 
-class Found(NamedTuple):
+class ScoredRow(NamedTuple):
     """A row, its cosine, its band, and what picture and caption are each worth.
 
     ``merit``: what decides its place, in deviations of the query's cosines from their middle.
@@ -60,12 +60,12 @@ class Standing(NamedTuple):
         return self.group, -self.merit, self.row
 
     @property
-    def found(self) -> Found:
+    def found(self) -> ScoredRow:
         """The row as it is shown."""
         best = BEST_FIRST
         score = cosine(self.score)
         bands = (best[self.band], best[self.seen], best[self.told])
-        return Found(self.row, score, self.merit, *bands)
+        return ScoredRow(self.row, score, self.merit, *bands)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

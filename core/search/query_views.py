@@ -29,7 +29,7 @@ less: at 0 crops lose one point of recall@1, at 0.2 quarter turns lose four (99 
 """
 
 
-class View(StrEnum):
+class ViewKind(StrEnum):
     """Kinds of further views: the three quarter turns; the middle 70 % and 50 % of each edge."""
 
     TURNED = "turned"
@@ -37,7 +37,7 @@ class View(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class ViewTransform:
     """How a picture is seen: after so many quarter turns counter-clockwise, and what of it.
 
     ``share``: of each edge, in (0, 1], of the middle that is seen.
@@ -58,20 +58,20 @@ class Way:
         return seen
 
 
-def ways(kinds: Sequence[View], *, square: bool) -> tuple[Way, ...]:
+def ways(kinds: Sequence[ViewKind], *, square: bool) -> tuple[ViewTransform, ...]:
     """The picture as it is, then its further views.
 
     Quarter turns are left out where the picture is no square, since the encoder takes one size.
     """
-    found = [Way()]
-    if View.TURNED in kinds and square:
-        found += [Way(turns=turns) for turns in (1, 2, 3)]
-    if View.INSIDE in kinds:
-        found += [Way(share=share) for share in _INSIDE]
+    found = [ViewTransform()]
+    if ViewKind.TURNED in kinds and square:
+        found += [ViewTransform(turns=turns) for turns in (1, 2, 3)]
+    if ViewKind.INSIDE in kinds:
+        found += [ViewTransform(share=share) for share in _INSIDE]
     return tuple(found)
 
 
-def views(pixels: Pixels, kinds: Sequence[View]) -> PixelBatch:
+def views(pixels: Pixels, kinds: Sequence[ViewKind]) -> PixelBatch:
     """The picture [h, w, 3] and its further views, by :func:`ways`: uint8 [v, h, w, 3]."""
     height, width = pixels.shape[:2]
     return np.stack([way.of(pixels) for way in ways(kinds, square=height == width)])

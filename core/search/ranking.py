@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from core.domain.ports import Snapshot, VectorIndex
 from core.domain.types import Band, CaptionHit, DescribeResult, Hit, Picture, SearchResult, Vectors
 from core.search.calibration import Calibration
-from core.search.captions import Told
-from core.search.coalescing import Lookup, Near, nearest
-from core.search.ordering import Found, Standing, cosine, in_order
+from core.search.captions import CaptionEvidence
+from core.search.coalescing import BatchedQuery, Near, nearest
+from core.search.ordering import ScoredRow, Standing, cosine, in_order
 from core.search.row_filter import ChosenRows
-from core.search.scoring import LIFTED_AMONG, Judged, Ranking
+from core.search.scoring import LIFTED_AMONG, Ranking, ScoredRows
 
 There = Callable[[Picture], bool]
 """Whether a picture's file is still where it was indexed. Blocking."""
@@ -33,7 +33,9 @@ _MOST_READ = 256
 """The same further down, where each block is compared with all that stand above it."""
 
 
-def without(ranking: Ranking, unwanted: Vectors, told: Told, calibration: Calibration) -> Ranking:
+def without(
+    ranking: Ranking, unwanted: Vectors, told: CaptionEvidence, calibration: Calibration
+) -> Ranking:
     """The same ranking with an excluded text subtracted, its matches ranked below.
 
     ``told``: what the captions say of the excluded text.
@@ -44,7 +46,7 @@ def without(ranking: Ranking, unwanted: Vectors, told: Told, calibration: Calibr
     return replace(ranking, vector=vector, unwanted=unwanted, unwanted_told=told)
 
 
-class Seen(NamedTuple):
+class NearestPictures(NamedTuple):
     """The pictures nearest to a query, and the spread of its cosines (:mod:`.calibration`)."""
 
     near: Near
@@ -60,7 +62,7 @@ def page_lookup(
     offset: int,
     in_words: bool,
     among: NDArray[np.int64] | None = None,
-) -> Lookup[Seen]:
+) -> BatchedQuery[NearestPictures]:
     """What :func:`rank_page` wants to know first of a query, float32 [d].
 
     ``in_words``: captions are asked, too; ``among``: the rows that may be hits at all.
@@ -68,11 +70,11 @@ def page_lookup(
     index = _searched(snapshot, among)
     fetch = max(_FIRST_FETCH, 4 * (offset + k + 1), LIFTED_AMONG if in_words else 0)
 
-    def ask(queries: Vectors) -> list[Seen]:
+    def ask(queries: Vectors) -> list[NearestPictures]:
         near = nearest(index, queries, fetch)
-        return list(map(Seen, near, calibration.spreads(queries)))
+        return list(map(NearestPictures, near, calibration.spreads(queries)))
 
-    return Lookup(ask, (rank_page, id(index), id(calibration), fetch), vector)
+    return BatchedQuery(ask, (rank_page, id(index), id(calibration), fetch), vector)
 
 
 def rank_page(
@@ -83,7 +85,7 @@ def rank_page(
     *,
     k: int,
     offset: int,
-    seen: Seen | None = None,
+    seen: NearestPictures | None = None,
     there: There | None = None,
 ) -> SearchResult:
     """Hits ``offset + 1`` to ``offset + k``, near-duplicates collapsed onto the best one.
@@ -104,7 +106,7 @@ def rank_page(
             among=ranking.among,
         ).alone()
     index = _searched(snapshot, ranking.among)
-    judged = Judged(snapshot, calibration, ranking, seen.spread)
+    judged = ScoredRows(snapshot, calibration, ranking, seen.spread)
     scores, rows = seen.near
     lifted = judged.lifted(rows[:LIFTED_AMONG])
     while True:
@@ -134,7 +136,9 @@ def rank_page(
     )
 
 
-def _matches(ranking: Ranking, found: Sequence[Found], spread: tuple[float, float]) -> list[float]:
+def _matches(
+    ranking: Ranking, found: Sequence[ScoredRow], spread: tuple[float, float]
+) -> list[float]:
     """What the hits are ordered by, on the scale of the query's cosines: never rising.
 
     A hit that is found by its picture alone has its cosine there. Where a band, or what is not
@@ -156,7 +160,7 @@ def _matches(ranking: Ranking, found: Sequence[Found], spread: tuple[float, floa
 def _hits(
     snapshot: Snapshot,
     ranking: Ranking,
-    found: Sequence[Found],
+    found: Sequence[ScoredRow],
     matches: Sequence[float],
     offset: int,
 ) -> tuple[Hit, ...]:
@@ -255,11 +259,11 @@ def _collapse(
     *,
     wanted: int,
     there: There | None,
-) -> list[Found]:
+) -> list[ScoredRow]:
     """The first ``wanted`` of them without near-duplicates, or more; only such as are there."""
     shown = _Growing(len(ranking.vector))
     seen = set(ranking.hidden)
-    found: list[Found] = []
+    found: list[ScoredRow] = []
     read = _READ
     while several := list(islice(ordered, read)):
         read = min(2 * read, _MOST_READ)
@@ -310,12 +314,12 @@ class _Growing:
 
 
 def _demote(
-    found: list[Found],
+    found: list[ScoredRow],
     vectors: NDArray[np.float32],
     ranking: Ranking,
     unwanted: Vectors,
     calibration: Calibration,
-) -> list[Found]:
+) -> list[ScoredRow]:
     against = vectors @ unwanted
     bands = calibration.bands(unwanted, against, calibration.text)
     told = np.full(len(found), -np.inf)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from core.domain.ports import Snapshot
 from core.domain.types import Band, Vectors
 from core.search.calibration import BEST_FIRST, Calibration, Thresholds
-from core.search.captions import Told
+from core.search.captions import CaptionEvidence
 from core.search.mixed_calibration import said
 from core.search.mixed_query import Mixture
 from core.search.ordering import PLACE, Standing, Standings
@@ -43,16 +43,16 @@ class Ranking:
     thresholds: Thresholds
     duplicate_cosine: float
     hidden: frozenset[str] = frozenset()
-    told: Told | None = None
+    told: CaptionEvidence | None = None
     mixture: Mixture | None = None
     unwanted: Vectors | None = None
-    unwanted_told: Told | None = None
+    unwanted_told: CaptionEvidence | None = None
     among: NDArray[np.int64] | None = None
     recognised: int | None = None
     agreement: float = -1.0
 
 
-class Judged:
+class ScoredRows:
     """Rows of a snapshot as one ranking judges them."""
 
     def __init__(

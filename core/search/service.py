@@ -32,14 +32,21 @@ from core.domain.types import (
 )
 from core.search.calibration import Calibration, calibrate
 from core.search.captions import lookup, told
-from core.search.coalescing import Lookup, SharedSearches
+from core.search.coalescing import BatchedQuery, QueryCoalescer
 from core.search.crop_matching import Posted, Recogniser
 from core.search.label_filter import Tagger, listed
 from core.search.labels import parse
 from core.search.mixed_query import mix, wish
 from core.search.ports import Labels
-from core.search.query_views import View, Way, closest_view, views, ways
-from core.search.ranking import Seen, captioned_hits, describe_page, page_lookup, rank_page, without
+from core.search.query_views import ViewKind, ViewTransform, closest_view, views, ways
+from core.search.ranking import (
+    NearestPictures,
+    captioned_hits,
+    describe_page,
+    page_lookup,
+    rank_page,
+    without,
+)
 from core.search.scoring import Ranking
 from core.search.zero_shot import classify_vectors, prompts_of
 
@@ -93,7 +100,7 @@ class Search:
         self._rules = rules or SearchRules()
         self._tagger = Tagger(labels)
         self._recogniser = Recogniser(library.picture_file, decoder.decode)
-        self._searches = SharedSearches()
+        self._searches = QueryCoalescer()
         # By snapshot, as communities may see a collection differently; gone with it.
         self._calibrations: WeakKeyDictionary[Snapshot, asyncio.Future[Calibration]] = (
             WeakKeyDictionary()
@@ -133,7 +140,7 @@ class Search:
 
             # What most ask is looked up together; what else an index is asked, each by itself.
             plain = chosen is None and unwanted is None
-            lookups: list[Lookup[Any]] = []
+            lookups: list[BatchedQuery[Any]] = []
             if asked.text:
                 lookups.append(lookup(snapshot, calibration.captions, query))
             if plain:
@@ -346,7 +353,7 @@ class Search:
         text: str | None,
         k: int,
         offset: int,
-        seen: Seen | None = None,
+        seen: NearestPictures | None = None,
     ) -> SearchResult:
         page = rank_page(
             snapshot,
@@ -374,12 +381,12 @@ class Search:
         """
         decoded = await self._decoder.decode(picture, self._embedder.pixel_spec)
         plain = await self._embedder.embed_pixels(decoded.pixels)
-        posted = Posted(picture, Way(), plain)
+        posted = Posted(picture, ViewTransform(), plain)
         index = snapshot.picture_index
         scores, _ = await asyncio.to_thread(index.search, plain[None], 1)
         if scores.size == 0 or scores[0, 0] >= self._rules.sure_cosine:
             return (posted,), True
-        further = (await asyncio.to_thread(views, decoded.pixels, tuple(View)))[1:]
+        further = (await asyncio.to_thread(views, decoded.pixels, tuple(ViewKind)))[1:]
         try:
             vectors = await asyncio.gather(*(self._embedder.embed_pixels(v) for v in further))
         except Busy:
@@ -389,7 +396,7 @@ class Search:
         if chosen == 0:
             return (posted,), False
         height, width = decoded.pixels.shape[:2]
-        way = ways(tuple(View), square=height == width)[chosen]
+        way = ways(tuple(ViewKind), square=height == width)[chosen]
         return (posted, Posted(picture, way, seen[chosen])), False
 
     async def _embed_texts(self, texts: Sequence[str]) -> Sequence[Vectors]:

@@ -21,7 +21,7 @@ from index.catalogue.contents import Contents, identity_of
 from index.catalogue.database import BUSY_SECONDS, Database, open_database
 from index.catalogue.folders import MadeOf, made_of, put_in, put_made_of, take_out
 from index.catalogue.index_state import KnownPart, known_at, known_of
-from index.catalogue.records import Batch, Changes, Known, NewPicture, RunProgress, text_hash
+from index.catalogue.records import Batch, Changes, IndexState, NewPicture, RunProgress, text_hash
 from index.catalogue.rows import restricted
 from index.catalogue.schema import (
     caption_vectors,
@@ -110,7 +110,7 @@ class Catalogue:
             )
             return tuple(Failure(path=row.path, code=row.code, reason=row.reason) for row in rows)
 
-    def known(self, collection: str) -> Known:
+    def known(self, collection: str) -> IndexState:
         """Everything that a reindex compares the folder with."""
         with self._database.read() as connection:
             return known_of(connection, collection)

@@ -10,7 +10,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Row, and_, func, selec
 
 from core.domain.types import Failure
 from index.catalogue.contents import identity_of
-from index.catalogue.records import BadFile, IndexedPicture, Known, Stamp
+from index.catalogue.records import BadFile, IndexedPicture, IndexState, Stamp
 from index.catalogue.rows import captions_of, chunks
 from index.catalogue.schema import captions, failures, files, pictures
 
@@ -22,15 +22,15 @@ class KnownPart:
     ``total``: how many pictures the collection has in all; ``failures`` of all of it.
     """
 
-    known: Known
+    known: IndexState
     total: int
     failures: tuple[BadFile, ...]
 
 
-def known_of(connection: Connection, collection: str) -> Known:
+def known_of(connection: Connection, collection: str) -> IndexState:
     """Everything that a reindex compares the whole folder with."""
     everywhere = (true(),)
-    return Known(
+    return IndexState(
         identity=identity_of(connection, collection),
         pictures=_pictures(connection, collection, everywhere, captions_of(connection, collection)),
         stamps=_stamps(connection, collection, everywhere),
@@ -56,7 +56,7 @@ def known_at(
     ]
     failed = _failures(connection, collection)
     return KnownPart(
-        known=Known(
+        known=IndexState(
             identity=identity_of(connection, collection),
             pictures=_pictures(connection, collection, of_pictures, _texts(connection, ids)),
             stamps=_stamps(connection, collection, tuple(_at(files.c.path, exact, beginnings))),

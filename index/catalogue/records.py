@@ -91,7 +91,7 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class IndexState:
     """What the catalogue knows of a collection before a reindex.
 
     ``stamps`` by path; ``bad`` are the failures by the SHA-256 of the bytes that failed;

@@ -25,7 +25,7 @@ _FOREIGN_FOLDERS = frozenset({"__MACOSX", "@eaDir"})
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundFile:
     """A file: ``path`` relative to the folder with ``/``, ``size`` in bytes."""
 
     path: str
@@ -41,7 +41,7 @@ class Walk:
     what they hold is unknown, not gone. ``linked``: some files are links to others.
     """
 
-    pictures: tuple[Found, ...]
+    pictures: tuple[FoundFile, ...]
     caption_files: tuple[str, ...]
     failures: tuple[Failure, ...]
     unreadable: tuple[str, ...]
@@ -102,7 +102,7 @@ class _Walker:
     def __init__(self, root: Path, on_found: Callable[[int], None]) -> None:
         self._root = root
         self._on_found = on_found
-        self._pictures: list[Found] = []
+        self._pictures: list[FoundFile] = []
         self._caption_files: list[str] = []
         self._failures: list[Failure] = []
         self._unreadable: list[str] = []
@@ -159,7 +159,7 @@ class _Walker:
         if not stat.S_ISREG(status.st_mode):
             self._fail(path, "This is no ordinary file.")
         elif suffix in PICTURE_SUFFIXES:
-            self._pictures.append(Found(path, status.st_size, status.st_mtime_ns))
+            self._pictures.append(FoundFile(path, status.st_size, status.st_mtime_ns))
             self._on_found(len(self._pictures))
         else:
             self._caption_files.append(path)

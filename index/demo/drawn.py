@@ -18,7 +18,7 @@ _SMOOTH = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class DemoDrawing:
     """One drawing: ``shapes`` are lines of ``drawings.txt``, in the order they are drawn."""
 
     name: str
@@ -27,7 +27,7 @@ class Drawing:
     shapes: list[list[str]] = field(default_factory=list)
 
 
-def drawings() -> list[Drawing]:
+def drawings() -> list[DemoDrawing]:
     """All of them. Blocking."""
     return list(_read(importlib.resources.files("index.demo").joinpath("drawings.txt").read_text()))
 
@@ -45,7 +45,7 @@ def draw_all(target: Path) -> int:
     return len(found)
 
 
-def draw(drawing: Drawing) -> Image.Image:
+def draw(drawing: DemoDrawing) -> Image.Image:
     """A drawing as an RGB picture of 448 x 448 pixels. Raises ValueError for an unknown shape."""
     scale = _EDGE * _SMOOTH / 100
     picture = Image.new("RGB", (_EDGE * _SMOOTH, _EDGE * _SMOOTH), drawing.background)
@@ -55,14 +55,14 @@ def draw(drawing: Drawing) -> Image.Image:
     return picture.resize((_EDGE, _EDGE), Image.Resampling.LANCZOS)
 
 
-def _read(text: str) -> Iterator[Drawing]:
-    drawing: Drawing | None = None
+def _read(text: str) -> Iterator[DemoDrawing]:
+    drawing: DemoDrawing | None = None
     for line in text.splitlines():
         if line.startswith("= "):
             if drawing is not None:
                 yield drawing
             name, caption, background = (part.strip() for part in line[2:].split("|"))
-            drawing = Drawing(name, caption, background)
+            drawing = DemoDrawing(name, caption, background)
         elif drawing is not None and line.strip():
             drawing.shapes.append(line.split())
     if drawing is not None:

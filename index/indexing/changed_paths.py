@@ -8,7 +8,13 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from index.catalogue.walk import CAPTION_SUFFIXES, PICTURE_SUFFIXES, Found, is_hidden, walk_below
+from index.catalogue.walk import (
+    CAPTION_SUFFIXES,
+    PICTURE_SUFFIXES,
+    FoundFile,
+    is_hidden,
+    walk_below,
+)
 from index.indexing.scan import Scan, side_by_side, source_of, texts_beside
 
 _TEXT = ".txt"
@@ -19,7 +25,7 @@ class NotAloneError(Exception):
 
 
 @dataclass(slots=True)
-class Named:
+class ChangedPaths:
     """What a few paths of a resolved folder stand for.
 
     ``pictures`` are the files that are there, ``texts`` those that hold captions; ``paths`` are
@@ -29,7 +35,7 @@ class Named:
     """
 
     root: Path
-    pictures: dict[str, Found] = field(default_factory=dict)
+    pictures: dict[str, FoundFile] = field(default_factory=dict)
     texts: set[str] = field(default_factory=set)
     paths: set[str] = field(default_factory=set)
     folders: set[str] = field(default_factory=set)
@@ -106,7 +112,7 @@ class Named:
     def _take(self, path: str, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):
             raise NotAloneError  # a link, or what a whole scan has to tell of
-        self.pictures[path] = Found(path, status.st_size, status.st_mtime_ns)
+        self.pictures[path] = FoundFile(path, status.st_size, status.st_mtime_ns)
 
     def _status(self, path: str) -> os.stat_result | None:
         try:
@@ -127,9 +133,9 @@ class Named:
             raise NotAloneError from error
 
 
-def named_in(folder: Path, paths: Collection[str]) -> Named:
+def named_in(folder: Path, paths: Collection[str]) -> ChangedPaths:
     """What these paths below a folder stand for. Blocking. Raises NotAloneError, OSError."""
-    named = Named(folder.resolve(strict=True))
+    named = ChangedPaths(folder.resolve(strict=True))
     for path in paths:
         named.add(path)
     return named

@@ -24,8 +24,8 @@ from index.library.grants import StoredGrants
 from index.library.library import CollectionSpec, FolderLibrary
 from index.library.overlay import Overlays
 from index.library.retention import Upkeep
-from index.library.uploads import Ledger, UploadRoom, duplicate
-from index.snapshots.overlaid import View
+from index.library.uploads import UploadQuota, UploadRepository, duplicate
+from index.snapshots.overlaid import IdentifiedSnapshot
 from index.snapshots.overlay import NewUpload
 
 MAX_CAPTION = 500
@@ -53,10 +53,10 @@ class ChatContributions:
         settings: StoredSettings,
         grants: StoredGrants | None = None,
         duplicate_cosine: float = 0.97,
-        room: UploadRoom = UploadRoom(),  # noqa: B008 - frozen
+        room: UploadQuota = UploadQuota(),  # noqa: B008 - frozen
     ) -> None:
         self._library = library
-        self._ledger = Ledger(overlays, room=room)
+        self._ledger = UploadRepository(overlays, room=room)
         self._grants = grants
         self._upkeep = Upkeep(overlays)
         self._embedder = embedder
@@ -240,7 +240,7 @@ class ChatContributions:
             raise duplicate(nearest, score, exact=False)
 
 
-def _nearest(view: View, new: NewUpload) -> tuple[float, Picture]:
+def _nearest(view: IdentifiedSnapshot, new: NewUpload) -> tuple[float, Picture]:
     scores, rows = view.picture_index.search(new.vector[None], 1)
     return float(scores[0, 0]), view.pictures[int(rows[0, 0])]
 

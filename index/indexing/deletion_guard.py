@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.domain.errors import RemovalsUnconfirmed, SettingsError
-from index.catalogue.records import Known
+from index.catalogue.records import IndexState
 from index.indexing.scan import Scan
 
 SHARE = 0.5
@@ -38,7 +38,7 @@ class RemovalGuard:
                 f"A share of removed pictures cannot be {self.share}.", remedy="Use 0 to 1."
             )
 
-    def check_scan(self, folder: Path, collection: str, known: Known, scan: Scan) -> None:
+    def check_scan(self, folder: Path, collection: str, known: IndexState, scan: Scan) -> None:
         """Refuse before any work where the names alone tell that too many are gone.
 
         Each new name may be a picture that was only renamed. Raises RemovalsUnconfirmed.

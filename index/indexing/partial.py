@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from index.catalogue.catalogue import Catalogue
-from index.catalogue.records import BadFile, Known
+from index.catalogue.records import BadFile, IndexState
 from index.indexing.changed_paths import NotAloneError, named_in
 from index.indexing.scan import Scan
 from index.library.library import CollectionSpec
@@ -24,7 +24,7 @@ class ScanPart:
     """
 
     scan: Scan
-    known: Known
+    known: IndexState
     total: int
     failures: tuple[BadFile, ...]
 

@@ -12,7 +12,7 @@ from core.domain.threads import finished_in_thread
 from core.domain.types import Progress, ReindexReport
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.folders import MadeOf, is_moved, name_of
-from index.catalogue.records import BadFile, Changes, Known, Suspects
+from index.catalogue.records import BadFile, Changes, IndexState, Suspects
 from index.indexing.batch_writer import Keeper
 from index.indexing.deletion_guard import RemovalGuard
 from index.indexing.encode import FileWorker
@@ -104,7 +104,7 @@ class ReindexRun:
 
     async def _done(
         self,
-        known: Known,
+        known: IndexState,
         scan: Scan,
         total: int,
         elsewhere: tuple[BadFile, ...],
@@ -171,7 +171,7 @@ class ReindexRun:
         )
 
     async def _publish(
-        self, known: Known, changes: Changes, generation: int, *, whole: bool
+        self, known: IndexState, changes: Changes, generation: int, *, whole: bool
     ) -> None:
         """Let everybody search the catalogue's state."""
         name = self._spec.name
@@ -182,7 +182,7 @@ class ReindexRun:
                 await finished_in_thread(self._store.commit, name, changes if same else None)
             await finished_in_thread(self._store.merge, name)
 
-    async def _begin_folder(self, known: Known, scan: Scan) -> Known:
+    async def _begin_folder(self, known: IndexState, scan: Scan) -> IndexState:
         """Where it is the first look at this folder: write that down; what is known of it."""
         name, folder = self._spec.name, name_of(self._spec.folder)
         made = await finished_in_thread(self._catalogue.made_of, name)
@@ -263,7 +263,7 @@ class ReindexRun:
     async def _worker(
         self,
         run: int,
-        known: Known,
+        known: IndexState,
         scan: Scan,
         chat: UploadPass,
         vectors: RunVectors,
@@ -314,7 +314,7 @@ class ReindexRun:
                 worker.contents[picture.path] = stamp.sha256
         return worker
 
-    def _check_model(self, known: Known) -> None:
+    def _check_model(self, known: IndexState) -> None:
         mine = self._embedder.identity
         if known.identity is None or self._full or known.identity.fingerprint == mine.fingerprint:
             return
@@ -326,7 +326,7 @@ class ReindexRun:
             remedy=f"Run: tangerine reindex --full --collection {self._spec.name}",
         )
 
-    def _check_folder(self, known: Known, scan: Scan) -> None:
+    def _check_folder(self, known: IndexState, scan: Scan) -> None:
         self._guard.check_scan(self._spec.folder, self._spec.name, known, scan)
         hidden = tuple(scan.unreadable)
         if self._full and hidden and any(old.path.startswith(hidden) for old in known.pictures):
@@ -346,7 +346,7 @@ class ReindexRun:
             )
 
 
-def _nothing_of(known: Known, scan: Scan) -> bool:
+def _nothing_of(known: IndexState, scan: Scan) -> bool:
     """Whether a folder that nobody has noted the name of is plainly another one now.
 
     As after an update: catalogues of before say nothing about it.

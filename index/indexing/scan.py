@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from core.domain.errors import CaptionWithoutPicture, SourceError
 from core.domain.types import Failure
-from index.catalogue.walk import Found, inside, walk
+from index.catalogue.walk import FoundFile, inside, walk
 from index.indexing.caption_tables import Row, Table, read_table
 from index.indexing.caption_texts import caption_from_name, read_text, tidy
 
@@ -69,7 +69,7 @@ def scan_folder(folder: Path, on_found: Callable[[int], None] = lambda _count: N
     )
 
 
-def source_of(found: Found, written: Sequence[str]) -> SourcePicture:
+def source_of(found: FoundFile, written: Sequence[str]) -> SourcePicture:
     """A picture with what is written about it, or what its name says where nothing is."""
     captions = _captions_of(found.path, written)
     return SourcePicture(found.path, found.size, found.mtime_ns, captions)
@@ -148,7 +148,7 @@ class _Names:
     picture answers to it.
     """
 
-    def __init__(self, root: Path, pictures: Sequence[Found]) -> None:
+    def __init__(self, root: Path, pictures: Sequence[FoundFile]) -> None:
         self._root = root
         self._paths = frozenset(found.path for found in pictures)
         self._alike: dict[str, list[str]] = {}

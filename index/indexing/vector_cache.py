@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from core.domain.threads import finished_in_thread
 from index.catalogue.catalogue import Catalogue
-from index.catalogue.records import IndexedPicture, Known, text_hash
+from index.catalogue.records import IndexedPicture, IndexState, text_hash
 from index.indexing.encode import FileWorker
 from index.indexing.scan import Scan, SourcePicture
 
@@ -30,7 +30,7 @@ class RunVectors:
         """Every one."""
         return await self._of(None, None)
 
-    async def at(self, known: Known, scan: Scan) -> AtHand:
+    async def at(self, known: IndexState, scan: Scan) -> AtHand:
         """Those that pictures may have that are known or were scanned.
 
         Of other contents, which a file may turn out to have, :meth:`recall` tells.
@@ -47,7 +47,7 @@ class RunVectors:
         return found.get(sha256)
 
     async def lost(
-        self, worker: FileWorker, known: Known, pictures: Sequence[SourcePicture]
+        self, worker: FileWorker, known: IndexState, pictures: Sequence[SourcePicture]
     ) -> bool:
         """Let a worker count on no vector that is gone; whether there was any.
 

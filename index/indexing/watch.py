@@ -47,7 +47,7 @@ class WatchOptions:
     check_s: float = 5.0
 
 
-class _Pending:
+class _PendingChanges:
     """What has changed in a folder and is not indexed yet."""
 
     def __init__(self) -> None:
@@ -107,7 +107,7 @@ class FolderWatch:
         try:
             async with asyncio.TaskGroup() as group:
                 for name, folder in self._folders.items():
-                    pending = _Pending()
+                    pending = _PendingChanges()
                     tell = partial(pending.add_from_thread, loop)
                     watcher = _Watcher(
                         name,
@@ -127,7 +127,7 @@ class FolderWatch:
             for thread in threads:
                 await asyncio.shield(asyncio.to_thread(thread.join))
 
-    async def _follow(self, name: str, pending: _Pending) -> None:
+    async def _follow(self, name: str, pending: _PendingChanges) -> None:
         while True:
             await pending.there.wait()
             under_way = self._jobs.of(name)

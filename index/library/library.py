@@ -16,7 +16,7 @@ from core.domain.errors import (
     NotFound,
     SourceError,
 )
-from core.domain.together import Together
+from core.domain.together import SingleFlight
 from core.domain.types import UPLOADED, CollectionStatus, ModelIdentity, Picture
 from core.search.moderation import community_of
 from index.catalogue.catalogue import Catalogue
@@ -29,7 +29,7 @@ from index.library.overlay import Overlays
 from index.library.overlay_reads import counts_of
 from index.library.specs import EVERYBODY, LOCAL, WEB, CollectionSpec
 from index.library.views import Views
-from index.snapshots.overlaid import View
+from index.snapshots.overlaid import IdentifiedSnapshot
 from index.snapshots.overlay import Viewpoint
 from index.snapshots.store import SnapshotStore
 from index.vectors.choose import SMALL
@@ -42,10 +42,10 @@ _NOBODY: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _VisibleCollection:
     """What a community sees of a collection, and whether its folder is there where it counts."""
 
-    view: View | None
+    view: IdentifiedSnapshot | None
     folder_there: bool
 
 
@@ -96,7 +96,7 @@ class FolderLibrary:
         self._store = store
         self._overlays = overlays
         self._views = Views(store, overlays, judge)
-        self._looks = Together(self._look)
+        self._looks = SingleFlight(self._look)
         self._about_to_begin = awaited
         # What each collection is made of, as of a generation, and how its folder is called.
         self._made: dict[str, tuple[int, MadeOf | None]] = {}
@@ -157,14 +157,14 @@ class FolderLibrary:
             )
         return self.spec_of(name)
 
-    async def view(self, spec: CollectionSpec, community: str) -> View | None:
+    async def view(self, spec: CollectionSpec, community: str) -> IdentifiedSnapshot | None:
         """What the community sees of it; None where nothing was ever indexed or added.
 
         Raises ModelMismatch, CatalogueError.
         """
         return (await self._seen(spec, community)).view
 
-    async def open(self, collection: str | None, community: str) -> View:
+    async def open(self, collection: str | None, community: str) -> IdentifiedSnapshot:
         """The current snapshot; None names the community's default collection.
 
         Raises NotFound where the collection does not exist or this community may not
@@ -235,13 +235,13 @@ class FolderLibrary:
         begun = self._catalogue.unfinished_run(name) is not None and self._store.is_written(name)
         return begun or self._about_to_begin(name)
 
-    async def _seen(self, spec: CollectionSpec, community: str) -> _Seen:
+    async def _seen(self, spec: CollectionSpec, community: str) -> _VisibleCollection:
         seen = await self._looks((spec.name, spec.viewpoint(community)))
         if seen.view is not None:
             self._check_model(seen.view)
         return seen
 
-    def _look(self, which: tuple[str, Viewpoint]) -> _Seen:
+    def _look(self, which: tuple[str, Viewpoint]) -> _VisibleCollection:
         name, viewpoint = which
         view = self._views.current(name, viewpoint)
         made = self._made_of(name, view)
@@ -252,9 +252,9 @@ class FolderLibrary:
             # Rows of the folder stand before what was added in chat.
             elif view.pictures and not view.pictures[0].path.startswith(UPLOADED):
                 there = self._specs[name].folder.is_dir()
-        return _Seen(view, there)
+        return _VisibleCollection(view, there)
 
-    def _made_of(self, name: str, view: View | None) -> MadeOf | None:
+    def _made_of(self, name: str, view: IdentifiedSnapshot | None) -> MadeOf | None:
         """What it is made of: asked anew while a folder is begun, else once a generation."""
         generation = 0 if view is None else view.generation
         before, made = self._made.get(name, (0, None))
@@ -269,7 +269,7 @@ class FolderLibrary:
             self._made[name] = generation, made
         return made
 
-    def _check_model(self, snapshot: View) -> None:
+    def _check_model(self, snapshot: IdentifiedSnapshot) -> None:
         mine = self._identity
         if mine is not None and mine.fingerprint != snapshot.identity.fingerprint:
             before = f"The collection {snapshot.collection!r} was indexed with the model"

@@ -45,7 +45,7 @@ from index.library.moderation_rows import (
     verdicts_on,
 )
 from index.library.overlay import Overlays
-from index.snapshots.overlaid import View
+from index.snapshots.overlaid import IdentifiedSnapshot
 
 _T = TypeVar("_T")
 
@@ -222,7 +222,7 @@ class ChatModeration:
 
     def _scores(
         self, text: str, spec: CollectionSpec, community: str, meaning: Meaning
-    ) -> tuple[View, Scores]:
+    ) -> tuple[IdentifiedSnapshot, Scores]:
         viewpoint = spec.viewpoint(community)
         found = self._library.views.scored(spec.name, viewpoint, text, meaning)
         if found is None or not len(found[1]):

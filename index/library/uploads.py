@@ -36,7 +36,7 @@ from index.snapshots.overlay import NewUpload, Viewpoint
 
 
 @dataclass(frozen=True, slots=True)
-class UploadRoom:
+class UploadQuota:
     """How much may be added.
 
     ``pictures``: of one scope to one collection, 0 for none at all; ``pictures_total`` and
@@ -49,13 +49,13 @@ class UploadRoom:
     free_bytes: int = 0
 
 
-class Ledger:
+class UploadRepository:
     """The rows and files behind the Contributions port. Blocking, thread-safe.
 
     Every method raises CatalogueError, and what it was to change is then as before.
     """
 
-    def __init__(self, overlays: Overlays, *, room: UploadRoom) -> None:
+    def __init__(self, overlays: Overlays, *, room: UploadQuota) -> None:
         self._overlays = overlays
         self._room = room
         self._log = structlog.get_logger(__name__)

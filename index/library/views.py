@@ -21,7 +21,7 @@ from index.library.moderation_rows import (
 from index.library.overlay import Overlays
 from index.library.overlay_reads import overlay_of, revisions_of
 from index.snapshots.delta import Generation
-from index.snapshots.overlaid import View, compose, left_of
+from index.snapshots.overlaid import IdentifiedSnapshot, compose, left_of
 from index.snapshots.overlay import Overlay, Viewpoint
 from index.snapshots.snapshot import IndexSnapshot
 from index.snapshots.store import SnapshotStore
@@ -35,7 +35,7 @@ its calibration where it is searched."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _CachedView:
     """Which view a community had at a revision of the collection and of moderation."""
 
     revision: tuple[int, int]
@@ -47,7 +47,7 @@ class _Composed:
     """A view, the last changes that went into it, and what waits for a decision."""
 
     revisions: tuple[int, ...]
-    view: View | None
+    view: IdentifiedSnapshot | None
     waiting: tuple[HeldPicture, ...] = ()
 
 
@@ -56,7 +56,7 @@ class _Views:
 
     def __init__(self, base: Generation | None) -> None:
         self.base = base
-        self._seen: LRUCache[str, _Seen] = LRUCache(_REMEMBERED)
+        self._seen: LRUCache[str, _CachedView] = LRUCache(_REMEMBERED)
         self._composed: LRUCache[str, _Composed] = LRUCache(_COMPOSED)
         self._guard = threading.Lock()
 
@@ -74,7 +74,7 @@ class _Views:
             found = self._composed.get(key)
         return found if found is not None and found.revisions == revisions else None
 
-    def keep(self, community: str, seen: _Seen, composed: _Composed) -> None:
+    def keep(self, community: str, seen: _CachedView, composed: _Composed) -> None:
         """Remember what a community sees."""
         with self._guard:
             self._seen[community] = seen
@@ -98,7 +98,7 @@ class Views:
         self._views: dict[str, _Views] = {}
         self._locks: dict[str, threading.Lock] = {}
 
-    def current(self, collection: str, viewpoint: Viewpoint) -> View | None:
+    def current(self, collection: str, viewpoint: Viewpoint) -> IdentifiedSnapshot | None:
         """What this community sees, None where nothing was ever indexed or added.
 
         Raises CatalogueError, ModelMismatch (for criteria that nobody has encoded).
@@ -109,7 +109,7 @@ class Views:
         """The pictures that this community has to decide about. Raises as :meth:`current`."""
         return self._composed(collection, viewpoint).waiting
 
-    def bare(self, collection: str, viewpoint: Viewpoint) -> View | None:
+    def bare(self, collection: str, viewpoint: Viewpoint) -> IdentifiedSnapshot | None:
         """What this community would see if nothing were moderated. Made anew each time.
 
         Raises CatalogueError.
@@ -121,7 +121,7 @@ class Views:
 
     def scored(
         self, collection: str, viewpoint: Viewpoint, text: str, meaning: Meaning
-    ) -> tuple[View, Scores] | None:
+    ) -> tuple[IdentifiedSnapshot, Scores] | None:
         """:meth:`bare`, with the standard scores of its rows by a criterion: float32 [n].
 
         Raises CatalogueError.
@@ -173,7 +173,7 @@ class Views:
                 held = _Composed(revisions, base)
                 if total or any(judged):
                     held = self._compose(connection, collection, viewpoint, base, revisions)
-        views.keep(viewpoint.viewer, _Seen(revision, key), held)
+        views.keep(viewpoint.viewer, _CachedView(revision, key), held)
         return held
 
     def _compose(

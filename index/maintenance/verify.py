@@ -14,7 +14,7 @@ from core.domain.ports import VectorIndex
 from core.domain.types import Picture
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.contents import BLOCK
-from index.catalogue.records import IndexedPicture, Known, Suspects, text_hash
+from index.catalogue.records import IndexedPicture, IndexState, Suspects, text_hash
 from index.catalogue.schema import uploads
 from index.indexing.scan import SourcePicture, scan_folder
 from index.library.library import CollectionSpec
@@ -71,7 +71,7 @@ def _files(catalogue: Catalogue, spec: CollectionSpec) -> Iterator[Difference]:
 
 
 def _file(
-    spec: CollectionSpec, known: Known, found: SourcePicture, picture: IndexedPicture | None
+    spec: CollectionSpec, known: IndexState, found: SourcePicture, picture: IndexedPicture | None
 ) -> Iterator[Difference]:
     path = found.path
     try:

@@ -24,7 +24,7 @@ from index.snapshots.snapshot import CAPTIONS, PICTURES, IndexSnapshot, sealed, 
 from index.vectors.choose import KnownIndex, build_index
 from index.vectors.filtered import ComposedIndex
 from index.vectors.flat import FlatIndex
-from index.vectors.manifest import Base, DamagedGenerationError, Manifest
+from index.vectors.manifest import BaseGeneration, DamagedGenerationError, Manifest
 
 _ROWS = "rows.json"
 
@@ -123,7 +123,7 @@ class LayeredSnapshot(ComposedSnapshot):
         """Whether a part of the base's files was found damaged since it was opened."""
         return self.base.damaged
 
-    def write(self, folder: Path, base: Base) -> Manifest:
+    def write(self, folder: Path, base: BaseGeneration) -> Manifest:
         """Write the changes to a folder, synced, and return the manifest over this base.
 
         Raises OSError.

@@ -18,7 +18,7 @@ from index.vectors.choose import build_index
 from index.vectors.filtered import ComposedIndex, Survivors
 
 
-class View(Snapshot, Protocol):
+class IdentifiedSnapshot(Snapshot, Protocol):
     """A snapshot that says which model it is searched with."""
 
     @property
@@ -26,7 +26,7 @@ class View(Snapshot, Protocol):
         """The model of the vectors."""
 
 
-class Base(View, Protocol):
+class OverlayBase(IdentifiedSnapshot, Protocol):
     """What changes may be laid over."""
 
     @property
@@ -43,7 +43,7 @@ class ComposedSnapshot:
     ``removed`` are different rows of the base's pictures, ascending. Immutable.
     """
 
-    def __init__(self, base: Base, added: AddedRows, removed: NDArray[np.int64]) -> None:
+    def __init__(self, base: OverlayBase, added: AddedRows, removed: NDArray[np.int64]) -> None:
         self.collection = base.collection
         self.generation = base.generation
         self.identity = base.identity
@@ -108,7 +108,7 @@ class ComposedSnapshot:
         return self._survivors.old(np.arange(len(self._survivors), dtype=np.int64))
 
 
-def compose(base: Base, overlay: Overlay) -> View:
+def compose(base: OverlayBase, overlay: Overlay) -> IdentifiedSnapshot:
     """The base with the overlay; the base itself where nothing of it lies over it."""
     gone = base.rows_of(overlay.removed)
     if not len(gone) and not overlay.pictures:
@@ -116,7 +116,7 @@ def compose(base: Base, overlay: Overlay) -> View:
     return ComposedSnapshot(base, overlay, gone)
 
 
-def left_of(base: Base, view: View) -> NDArray[np.int64]:
+def left_of(base: OverlayBase, view: IdentifiedSnapshot) -> NDArray[np.int64]:
     """The rows of a base's pictures that are in a view composed over it: int64 [n]."""
     if isinstance(view, ComposedSnapshot) and view is not base:
         return view.kept

@@ -17,7 +17,7 @@ from index.snapshots.delta import Generation, LayeredSnapshot, layers_of
 from index.snapshots.generations import Generations, Signature
 from index.snapshots.snapshot import IndexSnapshot
 from index.vectors.background_check import compare_behind
-from index.vectors.manifest import Base, DamagedGenerationError, Manifest
+from index.vectors.manifest import BaseGeneration, DamagedGenerationError, Manifest
 from index.vectors.tuning import IndexRules
 
 _ATTEMPTS = 5
@@ -37,7 +37,7 @@ class _Slot:
         default_factory=weakref.WeakValueDictionary
     )
     # The whole generation that is current or below, and its files: not to be read again.
-    whole: tuple[Base, IndexSnapshot] | None = None
+    whole: tuple[BaseGeneration, IndexSnapshot] | None = None
 
     @property
     def is_whole(self) -> bool:

@@ -40,7 +40,7 @@ class FileSum:
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class GenerationFiles:
     """A folder beside the manifest, and the checksum of each file in it."""
 
     folder: str
@@ -81,7 +81,7 @@ class Files:
 
 
 @dataclass(frozen=True, slots=True)
-class Base(Files):
+class BaseGeneration(GenerationFiles):
     """The files of a whole generation, its number and its counts."""
 
     generation: int
@@ -109,24 +109,24 @@ class Manifest:
     caption_kind: str
     recall: float | None
     folder: str
-    base: Base | None = None
+    base: BaseGeneration | None = None
     changes: int = 0
 
     @property
-    def own(self) -> Files:
+    def own(self) -> GenerationFiles:
         """The files of this very generation."""
-        return Files(self.folder, self.files)
+        return GenerationFiles(self.folder, self.files)
 
     @property
-    def whole(self) -> Base:
+    def whole(self) -> BaseGeneration:
         """The generation that needs no other one: the base, or this one."""
         if self.base is not None:
             return self.base
         own = self.own
-        return Base(own.folder, own.files, self.generation, self.pictures, self.captions)
+        return BaseGeneration(own.folder, own.files, self.generation, self.pictures, self.captions)
 
     @property
-    def layers(self) -> tuple[Files, ...]:
+    def layers(self) -> tuple[GenerationFiles, ...]:
         """All folders that make up this generation, the base first."""
         return (self.own,) if self.base is None else (self.base, self.own)
 
@@ -166,7 +166,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         files = _sums(document.pop("files"))
         model = ModelIdentity(**document.pop("model"))
         below = document.pop("base")
-        base = None if below is None else Base(files=_sums(below.pop("files")), **below)
+        base = None if below is None else BaseGeneration(files=_sums(below.pop("files")), **below)
         manifest = Manifest(files=files, model=model, base=base, **document)
         if any(
             Path(name).name != name

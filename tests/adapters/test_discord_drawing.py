@@ -46,8 +46,8 @@ from tests.web.parts import Parts, languages
 # Imported behind discord_parts, which silences what the library warns about on import.
 from bot.discord.buttons import Press, button_id, button_parts  # isort: skip
 from bot.discord.drawing import Drawer  # isort: skip
-from bot.discord.files import Files  # isort: skip
-from bot.discord.layout import Drawing  # isort: skip
+from bot.discord.files import ReplyFiles  # isort: skip
+from bot.discord.layout import MessageDraft  # isort: skip
 from bot.i18n.discord import drawing_words, intent_words  # isort: skip
 
 HOSTILE = (
@@ -170,7 +170,7 @@ async def test_every_reply_keeps_discord_s_bounds(
 ) -> None:
     """Any parts with any texts: the rules that the loopback server enforces hold."""
     fakes = Parts(tmp_path, captions=(("red", "red cat"),))
-    files = Files(fakes.library, fakes.thumbnails, fakes.decoder)
+    files = ReplyFiles(fakes.library, fakes.thumbnails, fakes.decoder)
     pictures = next((part for part in parts if isinstance(part, Pictures)), Pictures(()))
     buttons = [
         Button("more_like", f"More like #{c.number}", f"m5|{c.number}", subject=c.number)
@@ -199,9 +199,9 @@ async def test_every_reply_keeps_discord_s_bounds(
     assert len(drawn) == len(buttons)
 
 
-async def _drawn(folder: Path, *documents: Document, limit: int) -> tuple[Drawing, str]:
+async def _drawn(folder: Path, *documents: Document, limit: int) -> tuple[MessageDraft, str]:
     fakes = Parts(folder, captions=(("red", "red cat"),))
-    files = Files(fakes.library, fakes.thumbnails, fakes.decoder)
+    files = ReplyFiles(fakes.library, fakes.thumbnails, fakes.decoder)
     reply = Reply((Text("All of it", "heading"), *documents))
     drawing = await Drawer(files).draw(
         reply, drawing_words(Words().translate), community="web", caller=1, limit=limit
@@ -247,7 +247,7 @@ async def test_our_own_words_are_shown_whole(tmp_path: Path, language: str) -> N
     info = presenter.privacy.info(PersonalData("discord:1", (), 3), 2, kept_days=30)
     note = Text(intent_words(presenter.words.translate), "note")
     fakes = Parts(tmp_path, captions=(("red", "red cat"),))
-    drawing = await Drawer(Files(fakes.library, fakes.thumbnails, fakes.decoder)).draw(
+    drawing = await Drawer(ReplyFiles(fakes.library, fakes.thumbnails, fakes.decoder)).draw(
         replace(info, parts=(*info.parts, note)),
         drawing_words(presenter.words.translate),
         community="web",

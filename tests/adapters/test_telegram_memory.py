@@ -14,7 +14,7 @@ from telegram.error import NetworkError
 
 from bot.telegram.http import TooLongError, bounded_request
 from bot.telegram.limits import GroupBudget
-from bot.telegram.memory import Asked, TelegramMemory
+from bot.telegram.memory import AnsweredMessage, TelegramMemory
 from tests.fakes import FakeClock
 from tests.servers.telegram import TOKEN, TelegramServer
 
@@ -32,12 +32,12 @@ async def test_it_remembers_over_restarts_and_apart_for_each_bot(tmp_path: Path)
     memory = TelegramMemory(tmp_path / "memory.sqlite")
     await memory.open()
     await memory.keep_file_id(1, "aa", "file-1")
-    await memory.keep_asked(1, -5, 7, Asked(11, ("photo",)))
+    await memory.keep_asked(1, -5, 7, AnsweredMessage(11, ("photo",)))
     await memory.close()
     await memory.open()
     assert await _known(memory, ["aa", "bb"]) == {"aa": "file-1"}
     assert await _known(memory, ["aa"], bot=2) == {}
-    assert await memory.asked(1, -5, 7) == Asked(11, ("photo",))
+    assert await memory.asked(1, -5, 7) == AnsweredMessage(11, ("photo",))
     assert await memory.asked(2, -5, 7) is None
     assert await memory.asked(1, -6, 7) is None
     await memory.forget_file_ids(1, ["aa"])
@@ -64,11 +64,11 @@ async def test_what_nobody_uses_is_forgotten(tmp_path: Path) -> None:
     await memory.open()
     for sha256 in ("old", "shown"):
         await memory.keep_file_id(1, sha256, "file")
-    await memory.keep_asked(1, 5, 7, Asked(11))
+    await memory.keep_asked(1, 5, 7, AnsweredMessage(11))
     await memory.keep_shown(1, 5, {8: "picture", 9: "other"})
     now += 20 * 86_400
     assert await _known(memory, ["shown"]) == {"shown": "file"}
-    assert await memory.asked(1, 5, 7) == Asked(11)
+    assert await memory.asked(1, 5, 7) == AnsweredMessage(11)
     assert await memory.shown(1, 5, 9) == "other"
     now += 11 * 86_400
     assert await memory.asked(1, 5, 7) is None
@@ -85,10 +85,10 @@ async def test_a_person_is_described_and_forgotten(tmp_path: Path) -> None:
     path = tmp_path / "memory.sqlite"
     memory = TelegramMemory(path, now=lambda: 5.5)
     await memory.open()
-    await memory.keep_asked(1, -5, 7, Asked(11, ("AgAC-the-picture-of-eleven",)))
-    await memory.keep_asked(2, 11, 8, Asked(11, home=-5))
-    await memory.keep_asked(1, -5, 9, Asked(12))
-    await memory.keep_asked(1, -5, 10, Asked(-5))
+    await memory.keep_asked(1, -5, 7, AnsweredMessage(11, ("AgAC-the-picture-of-eleven",)))
+    await memory.keep_asked(2, 11, 8, AnsweredMessage(11, home=-5))
+    await memory.keep_asked(1, -5, 9, AnsweredMessage(12))
+    await memory.keep_asked(1, -5, 10, AnsweredMessage(-5))
     assert b"of-eleven" in _all_bytes(tmp_path)
     assert await memory.describe("telegram:11") == [
         {
@@ -105,8 +105,8 @@ async def test_a_person_is_described_and_forgotten(tmp_path: Path) -> None:
     assert await memory.forget("telegram:11") == 2
     assert await memory.describe("telegram:11") == []
     assert await memory.asked(1, -5, 7) is None
-    assert await memory.asked(1, -5, 9) == Asked(12)
-    assert await memory.asked(1, -5, 10) == Asked(-5)
+    assert await memory.asked(1, -5, 9) == AnsweredMessage(12)
+    assert await memory.asked(1, -5, 10) == AnsweredMessage(-5)
     assert b"of-eleven" not in _all_bytes(tmp_path)
     await memory.close()
 
@@ -130,9 +130,9 @@ async def test_the_file_of_an_earlier_version_is_used_on(tmp_path: Path) -> None
     for number in range(2):
         await memory.open()
         assert await _known(memory, ["aa"]) == {"aa": "file-1"}
-        assert await memory.asked(1, 5, 7) == Asked(11, ("photo",))
-        await memory.keep_asked(1, 5, 8 + number, Asked(11, home=-5))
-        assert await memory.asked(1, 5, 8 + number) == Asked(11, home=-5)
+        assert await memory.asked(1, 5, 7) == AnsweredMessage(11, ("photo",))
+        await memory.keep_asked(1, 5, 8 + number, AnsweredMessage(11, home=-5))
+        assert await memory.asked(1, 5, 8 + number) == AnsweredMessage(11, home=-5)
         await memory.close()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from bot.chat.admission import Admission
 from core.domain.errors import AskedTooSoon, TooManyRequests
-from core.domain.rate_limits import Limits, Quota
+from core.domain.rate_limits import Quota, RateLimiter
 from tests.fake_contributions import FakeCommunitySettings
 from tests.fakes import FakeClock
 
@@ -34,7 +34,7 @@ async def test_a_second_question_waits_for_the_pause_and_a_third_is_refused() ->
     """One may wait at a time, so that a flood of questions holds one place alone."""
     clock = FakeClock()
     pauses = Pauses(clock)
-    admission = Admission(Limits(Quota(), clock), FakeCommunitySettings(), sleep=pauses)
+    admission = Admission(RateLimiter(Quota(), clock), FakeCommunitySettings(), sleep=pauses)
     await admission.admit("ann", "text", community="telegram:1")
     second = asyncio.create_task(admission.admit("ann", "text", community="telegram:1"))
     await pauses.begun.wait()
@@ -50,7 +50,7 @@ async def test_what_nobody_asked_and_what_is_used_up_does_not_wait() -> None:
     """Photos of a channel are passed over; a used-up minute is told at once."""
     clock = FakeClock()
     pauses = Pauses(clock)
-    limits = Limits(Quota({"text": 3.0}, per_minute=1), clock)
+    limits = RateLimiter(Quota({"text": 3.0}, per_minute=1), clock)
     admission = Admission(limits, FakeCommunitySettings(), sleep=pauses)
     for unasked in (True, False):
         await admission.admit("ann", "text", community="web", unasked=unasked)
@@ -63,7 +63,7 @@ async def test_a_wait_that_is_given_up_leaves_the_place_free() -> None:
     """Whoever left is not counted, and may ask and wait again."""
     clock = FakeClock()
     pauses = Pauses(clock)
-    admission = Admission(Limits(Quota(), clock), FakeCommunitySettings(), sleep=pauses)
+    admission = Admission(RateLimiter(Quota(), clock), FakeCommunitySettings(), sleep=pauses)
     await admission.admit("ann", "text", community="web")
     left = asyncio.create_task(admission.admit("ann", "text", community="web"))
     await pauses.begun.wait()

@@ -25,7 +25,7 @@ from core.domain.errors import (
 from core.domain.types import Lane
 from core.search.service import Search
 from index.library.upload_files import UploadFiles
-from index.library.uploads import UploadRoom
+from index.library.uploads import UploadQuota
 from tests.fakes import FakeDecoder, FakeEncoder, picture_bytes
 from tests.galleries import Gallery, until
 
@@ -288,7 +288,7 @@ async def test_no_more_than_fits_from_all_chats_together(tmp_path: Path) -> None
     Each is refused before anything is decoded, and says which setting it is.
     """
     everybody = "telegram:-1 telegram:-2 telegram:-3"
-    gallery = Gallery(tmp_path, communities="*", room=UploadRoom(pictures_total=2))
+    gallery = Gallery(tmp_path, communities="*", room=UploadQuota(pictures_total=2))
     for seed, community in enumerate(everybody.split()[:2]):
         await gallery.post("red", seed, community=community, anyway=True)
     with pytest.raises(UploadsFull, match=r"max_pictures_total"):
@@ -296,8 +296,8 @@ async def test_no_more_than_fits_from_all_chats_together(tmp_path: Path) -> None
     taken = gallery.files.kept_bytes()
     assert taken > 0
     for room, named in (
-        (UploadRoom(bytes_total=taken), "max_total_mb"),
-        (UploadRoom(free_bytes=1 << 60), "min_free_mb"),
+        (UploadQuota(bytes_total=taken), "max_total_mb"),
+        (UploadQuota(free_bytes=1 << 60), "min_free_mb"),
     ):
         full = Gallery(tmp_path, communities="*", room=room)
         with pytest.raises(UploadsFull, match=named):

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from bot.doctor.doctor import Doctor
-from bot.doctor.findings import Finding, Verdict, failed, findings_of
+from bot.doctor.findings import Finding, Severity, failed, findings_of
 from config.files import config_file
 from config.settings import load
 from tests.checkpoints import tiny_dual
@@ -111,7 +111,7 @@ async def test_it_changes_nothing(gallery: Gallery) -> None:
 async def test_a_wrong_discord_token(gallery: Gallery, discord: Discord) -> None:
     """Discord refuses it: the remedy says where the right one is."""
     found = await the_one(gallery, discord={"token": _WRONG_DISCORD, "api_url": discord.api_url})
-    assert (found.check, found.verdict) == ("discord", Verdict.FAILED)
+    assert (found.check, found.verdict) == ("discord", Severity.FAILED)
     assert "DISCORD_TOKEN" in found.remedy
     assert "Reset Token" in found.remedy
 
@@ -123,7 +123,7 @@ async def test_a_missing_intent(gallery: Gallery, discord: Discord) -> None:
         gallery,
         discord={"token": DISCORD_TOKEN, "api_url": discord.api_url, "message_content": True},
     )
-    assert (found.check, found.verdict) == ("discord", Verdict.FAILED)
+    assert (found.check, found.verdict) == ("discord", Severity.FAILED)
     assert "Message Content Intent" in found.remedy
     # Where they do not promise it, nothing is missing.
     settings = {"token": DISCORD_TOKEN, "api_url": discord.api_url, "message_content": False}
@@ -134,7 +134,7 @@ async def test_a_bot_in_no_server_gets_its_invite(gallery: Gallery, discord: Dis
     """The remedy is the link that lets it in."""
     discord.gateway.servers.clear()
     found = await the_one(gallery, discord={"token": DISCORD_TOKEN, "api_url": discord.api_url})
-    assert found.verdict is Verdict.WARNING
+    assert found.verdict is Severity.WARNING
     assert f"client_id={APPLICATION}" in found.remedy
 
 
@@ -152,7 +152,7 @@ async def test_an_api_that_fails_is_not_a_wrong_token(gallery: Gallery, discord:
 async def test_an_unreachable_platform(gallery: Gallery, platform: str, token: str) -> None:
     """The host is named and what to check, the token in neither."""
     found = await the_one(gallery, **{platform: {"token": token, "api_url": _NOBODY}})
-    assert (found.check, found.verdict) == (platform, Verdict.FAILED)
+    assert (found.check, found.verdict) == (platform, Severity.FAILED)
     assert "127.0.0.1:9" in found.message
     assert f"{platform.upper()}_API_URL" in found.remedy
     assert token not in repr(found)
@@ -164,7 +164,7 @@ async def test_an_unreachable_platform(gallery: Gallery, platform: str, token: s
 async def test_a_wrong_telegram_token(gallery: Gallery, telegram: TelegramServer) -> None:
     """Telegram refuses it: the remedy says where the right one is."""
     found = await the_one(gallery, telegram={"token": _WRONG_TELEGRAM, "api_url": telegram.url})
-    assert (found.check, found.verdict) == ("telegram", Verdict.FAILED)
+    assert (found.check, found.verdict) == ("telegram", Severity.FAILED)
     assert "@BotFather" in found.remedy
     assert _WRONG_TELEGRAM not in repr(found)
 
@@ -173,7 +173,7 @@ async def test_privacy_mode(gallery: Gallery, telegram: TelegramServer) -> None:
     """The bot runs, but hears less than somebody may expect: a warning with the way out."""
     telegram.world.privacy = True
     found = await the_one(gallery, telegram={"token": TELEGRAM_TOKEN, "api_url": telegram.url})
-    assert (found.check, found.verdict) == ("telegram", Verdict.WARNING)
+    assert (found.check, found.verdict) == ("telegram", Severity.WARNING)
     assert "/setprivacy" in found.remedy
 
 
@@ -208,7 +208,7 @@ async def test_somebody_elses_webhook(gallery: Gallery, telegram: TelegramServer
 async def test_a_model_folder_that_is_missing(gallery: Gallery) -> None:
     """The folder and the way out are named."""
     found = await the_one(gallery, model="/nowhere/model")
-    assert (found.check, found.verdict) == ("model", Verdict.FAILED)
+    assert (found.check, found.verdict) == ("model", Severity.FAILED)
     assert "/nowhere/model" in found.message
     assert "TANGERINE_MODEL" in found.remedy
 
@@ -230,7 +230,7 @@ async def test_a_model_that_is_damaged(
     assert ill(await examine(gallery, model=str(folder))) == []
     damage(folder)
     found = await the_one(gallery, model=str(folder))
-    assert (found.check, found.verdict) == ("model", Verdict.FAILED)
+    assert (found.check, found.verdict) == ("model", Severity.FAILED)
     assert "TANGERINE_MODEL" in found.remedy
 
 
@@ -279,7 +279,7 @@ async def test_a_gpu_that_is_not_there(gallery: Gallery) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     found = await the_one(gallery, device="cuda")
-    assert (found.check, found.verdict) == ("device", Verdict.FAILED)
+    assert (found.check, found.verdict) == ("device", Severity.FAILED)
     assert "TANGERINE_DEVICE" in found.remedy
 
 
@@ -290,11 +290,11 @@ async def test_a_missing_gallery(gallery: Gallery) -> None:
     """The folder is named and what to check."""
     shutil.rmtree(gallery.pictures)
     found = await the_one(gallery)
-    assert (found.check, found.verdict) == ("collections", Verdict.FAILED)
+    assert (found.check, found.verdict) == ("collections", Severity.FAILED)
     assert str(gallery.pictures) in found.message
     assert "mounted" in found.remedy
     gallery.pictures.mkdir()
-    assert (await the_one(gallery)).verdict is Verdict.WARNING  # empty
+    assert (await the_one(gallery)).verdict is Severity.WARNING  # empty
     nothing_named = Doctor(load(data_dir=gallery.data, model="mini", web={"port": 0}))
     [found] = ill([finding async for finding in nothing_named.findings()])
     assert "TANGERINE_GALLERY" in found.remedy
@@ -338,7 +338,7 @@ async def test_a_damaged_index(gallery: Gallery) -> None:
     data[-1] ^= 1
     file.write_bytes(data)
     found = await the_one(gallery)
-    assert (found.check, found.verdict) == ("index", Verdict.FAILED)
+    assert (found.check, found.verdict) == ("index", Severity.FAILED)
     assert "damaged" in found.message
     assert "tangerine verify --repair" in found.remedy
 
@@ -351,7 +351,7 @@ async def test_a_damaged_catalogue(gallery: Gallery) -> None:
     data[4096:] = os.urandom(len(data) - 4096)
     file.write_bytes(data)
     found = await the_one(gallery)
-    assert (found.check, found.verdict) == ("index", Verdict.FAILED)
+    assert (found.check, found.verdict) == ("index", Severity.FAILED)
     assert "backup" in found.remedy
 
 
@@ -368,12 +368,12 @@ async def test_a_catalogue_of_another_version(gallery: Gallery) -> None:
         (present,) = connection.execute("SELECT version FROM schema_version").fetchone()
     set_version(present - 1)
     found = await the_one(gallery)
-    assert (found.check, found.verdict) == ("index", Verdict.WARNING)
+    assert (found.check, found.verdict) == ("index", Severity.WARNING)
     assert "Back" in found.remedy
     with closing(sqlite3.connect(file)) as connection:
         assert connection.execute("SELECT version FROM schema_version").fetchone() == (present - 1,)
     set_version(present + 1)
-    assert (await the_one(gallery)).verdict is Verdict.FAILED
+    assert (await the_one(gallery)).verdict is Severity.FAILED
 
 
 # Settings and the command itself

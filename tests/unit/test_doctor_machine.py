@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from bot.doctor.findings import Verdict
+from bot.doctor.findings import Severity
 from bot.doctor.machine import Address, check_address, check_data_folder
 from tests.examined import the_one
 from tests.galleries import Gallery
@@ -39,7 +39,7 @@ async def test_a_data_folder_that_cannot_be_written(
     (tmp_path / "file").write_text("no folder")
     folder = place.format(file=tmp_path / "file")
     found = await the_one(gallery, data_dir=folder)
-    assert (found.check, found.verdict) == ("data", Verdict.FAILED)
+    assert (found.check, found.verdict) == ("data", Severity.FAILED)
     assert "TANGERINE_DATA_DIR" in found.remedy
 
 
@@ -90,9 +90,9 @@ def test_room_is_measured_by_the_index(tmp_path: Path) -> None:
         check_data_folder(tmp_path, lambda _, free=free: free * 2**20)[0].verdict
         for free in (2047, 2048)
     ]
-    assert verdicts == [Verdict.FAILED, Verdict.OK]
+    assert verdicts == [Severity.FAILED, Severity.OK]
     (index / "vectors").unlink()
-    assert check_data_folder(tmp_path, lambda _: 500 * 2**20)[0].verdict is Verdict.WARNING
+    assert check_data_folder(tmp_path, lambda _: 500 * 2**20)[0].verdict is Severity.WARNING
 
 
 async def test_a_taken_port(gallery: Gallery) -> None:
@@ -103,7 +103,7 @@ async def test_a_taken_port(gallery: Gallery) -> None:
 
     async with await asyncio.start_server(hang_up, "127.0.0.1") as taken:
         found = await the_one(gallery, web={"port": taken.sockets[0].getsockname()[1]})
-    assert (found.check, found.verdict) == ("web", Verdict.FAILED)
+    assert (found.check, found.verdict) == ("web", Severity.FAILED)
     assert "TANGERINE_WEB_PORT" in found.remedy
 
 
@@ -121,7 +121,7 @@ async def test_a_port_of_our_own() -> None:
     address = Address("web", "127.0.0.1", runner.addresses[0][1], "web.port")
     [running] = await check_address(address)
     await runner.cleanup()
-    assert (running.verdict, "already" in running.message) == (Verdict.OK, True)
+    assert (running.verdict, "already" in running.message) == (Severity.OK, True)
     [free] = await check_address(address)
     assert "is free" in free.message
 
@@ -129,7 +129,7 @@ async def test_a_port_of_our_own() -> None:
 async def test_decoding_that_does_not_work(gallery: Gallery) -> None:
     """The processes that decode are started and tried, not believed in."""
     found = await the_one(gallery, pictures={"workers": 1, "max_megapixels": 1e-4})
-    assert (found.check, found.verdict) == ("pictures", Verdict.FAILED)
+    assert (found.check, found.verdict) == ("pictures", Severity.FAILED)
     assert "[pictures]" in found.remedy
 
 

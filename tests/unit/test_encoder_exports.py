@@ -13,10 +13,10 @@ from core.encoder import benchmark_cache as verdicts
 from core.encoder import exports as exports_module
 from core.encoder.benchmark_cache import Verdicts, verdict_key
 from core.encoder.exports import Exports
-from core.encoder.trials import EncoderChoice, Trial
+from core.encoder.trials import BackendTrial, EncoderChoice
 
 CHOICE = EncoderChoice(
-    "openvino", "int8", (Trial("openvino", "int8", 0.9991, 4.1, 4.5, 0.97),), ("onnx: no.",)
+    "openvino", "int8", (BackendTrial("openvino", "int8", 0.9991, 4.1, 4.5, 0.97),), ("onnx: no.",)
 )
 
 

@@ -17,7 +17,7 @@ from transformers.utils import logging
 
 from core.domain.errors import ModelUnavailable
 from core.encoder import load as encoder_module
-from core.encoder.build import Workshop
+from core.encoder.build import EncoderBuilder
 from core.encoder.hub import find_checkpoint
 from core.encoder.load import load_encoder
 from core.encoder.model import temperature
@@ -178,7 +178,7 @@ def test_a_model_that_overflows_in_half_precision_runs_in_single(
     assert "overflows" in refusal(folder, precision="float16").message
     # What "auto" means on a GPU, on the device that is here.
     preprocessing = read_preprocessing(folder)
-    workshop = Workshop(
+    workshop = EncoderBuilder(
         find_checkpoint(str(folder)),
         preprocessing,
         "0",

@@ -16,7 +16,7 @@ from core.encoder import build as backends
 from core.encoder import model as dual_model
 from core.encoder import trials
 from core.encoder.load import load_encoder
-from core.encoder.trials import CLOSE, EncoderChoice, Trial, compare, identify, probe_pixels
+from core.encoder.trials import CLOSE, BackendTrial, EncoderChoice, compare, identify, probe_pixels
 from tests.checkpoints import tiny_clip
 
 SPEC = PixelSpec(32, 24, "stretch")
@@ -110,7 +110,7 @@ def test_what_counts_as_close_and_fast(
     cosine: float, texts: float, pictures: float, *, close: bool, faster: bool
 ) -> None:
     """Both towers have to gain; 0.998 is the bar; what is no number is not close."""
-    trial = Trial("torch", "bfloat16", cosine, texts, pictures)
+    trial = BackendTrial("torch", "bfloat16", cosine, texts, pictures)
     assert (trial.close, trial.faster) == (close, faster)
 
 
@@ -126,19 +126,19 @@ def test_the_probe_is_pictures() -> None:
 @pytest.mark.parametrize(
     ("outcome", "precision"),
     [
-        (Trial("torch", "bfloat16", 0.9999, 1.7, 2.1), "bfloat16"),
-        (Trial("torch", "bfloat16", 0.9979, 1.7, 2.1), "float32"),
-        (Trial("torch", "bfloat16", 0.9999, 0.9, 2.1), "float32"),
+        (BackendTrial("torch", "bfloat16", 0.9999, 1.7, 2.1), "bfloat16"),
+        (BackendTrial("torch", "bfloat16", 0.9979, 1.7, 2.1), "float32"),
+        (BackendTrial("torch", "bfloat16", 0.9999, 0.9, 2.1), "float32"),
         (EncodingFailed("no usable vector"), "float32"),
     ],
     ids=["better", "too far", "slower", "no numbers"],
 )
 def test_auto_takes_what_the_probe_found_better(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, outcome: Trial | Exception, precision: str
+    folder: Path, monkeypatch: pytest.MonkeyPatch, outcome: BackendTrial | Exception, precision: str
 ) -> None:
     """Only where it is faster and close; the numbers are kept; the identity is the same."""
 
-    def told(*_: object) -> Trial:
+    def told(*_: object) -> BackendTrial:
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -189,5 +189,5 @@ def test_half_precision_that_strays_is_another_model(
 
 def test_each_precision_that_strays_is_its_own() -> None:
     """Two of them do not share an index either."""
-    far = [Trial("torch", precision, 0.9, 1, 1) for precision in ("bfloat16", "float16")]
+    far = [BackendTrial("torch", precision, 0.9, 1, 1) for precision in ("bfloat16", "float16")]
     assert len({"0", *(identify("0", trial) for trial in far)}) == 3

@@ -13,11 +13,14 @@ from core.encoder import build as backends
 from core.encoder.autotune import PLAIN, Selection
 from core.encoder.backends.base import BackendUnavailable
 from core.encoder.build import require, usable
-from core.encoder.trials import SearchCheck, Trial, Way
+from core.encoder.trials import BackendTrial, RuntimeConfig, SearchCheck
 
-OPENVINO, ONNX = Way("openvino", "float32"), Way("onnx", "float32")
-OPENVINO_HALF, TORCH_HALF = Way("openvino", "bfloat16"), Way("torch", "bfloat16")
-INT8 = Way("openvino", "int8")
+OPENVINO, ONNX = RuntimeConfig("openvino", "float32"), RuntimeConfig("onnx", "float32")
+OPENVINO_HALF, TORCH_HALF = (
+    RuntimeConfig("openvino", "bfloat16"),
+    RuntimeConfig("torch", "bfloat16"),
+)
+INT8 = RuntimeConfig("openvino", "int8")
 PRECISIONS = {
     "torch": ("float32", "bfloat16"),
     "openvino": ("float32", "bfloat16", "int8"),
@@ -28,12 +31,12 @@ PRECISIONS = {
 class Built:
     """An encoder that only knows how it runs."""
 
-    def __init__(self, way: Way) -> None:
+    def __init__(self, way: RuntimeConfig) -> None:
         self.backend, self.precision = way.backend, way.precision
-        self.trials: tuple[Trial, ...] = ()
+        self.trials: tuple[BackendTrial, ...] = ()
         self.refused: tuple[str, ...] = ()
 
-    def record(self, trials: Sequence[Trial], refused: Sequence[str] = ()) -> None:
+    def record(self, trials: Sequence[BackendTrial], refused: Sequence[str] = ()) -> None:
         """Keep what was measured."""
         self.trials, self.refused = tuple(trials), tuple(refused)
 
@@ -41,35 +44,35 @@ class Built:
 class Shop:
     """Builds encoders (``core.encoder.autotune.Builds``): of the ways that are ``told``."""
 
-    def __init__(self, told: Mapping[Way, tuple[float, float] | Exception]) -> None:
+    def __init__(self, told: Mapping[RuntimeConfig, tuple[float, float] | Exception]) -> None:
         self.told = told
-        self.kept: Way | None = None
+        self.kept: RuntimeConfig | None = None
 
     def precisions(self, backend: str) -> Sequence[str]:
         """As on a CPU that can do everything."""
         return PRECISIONS[backend]
 
-    def build(self, way: Way) -> Any:
+    def build(self, way: RuntimeConfig) -> Any:
         """An encoder, or the error that is told."""
         outcome = self.told.get(way)
         if isinstance(outcome, Exception):
             raise outcome
         return Built(way)
 
-    def forget_all_but(self, way: Way) -> None:
+    def forget_all_but(self, way: RuntimeConfig) -> None:
         """Note it."""
         self.kept = way
 
-    def trial(self, candidate: Any, _: Any, backend: str, precision: str) -> Trial:
+    def trial(self, candidate: Any, _: Any, backend: str, precision: str) -> BackendTrial:
         """The cosine and gain that are told."""
-        cosine, gain = self.told.get(Way(backend, precision), (1.0, 0.5))  # type: ignore[misc]  # no error: it was built
+        cosine, gain = self.told.get(RuntimeConfig(backend, precision), (1.0, 0.5))  # type: ignore[misc]  # no error: it was built
         assert (candidate.backend, candidate.precision) == (backend, precision)
-        return Trial(backend, precision, cosine, gain, gain)
+        return BackendTrial(backend, precision, cosine, gain, gain)
 
 
 def best(
     monkeypatch: pytest.MonkeyPatch,
-    told: Mapping[Way, tuple[float, float] | Exception],
+    told: Mapping[RuntimeConfig, tuple[float, float] | Exception],
     backend: str = "auto",
     precision: str = "auto",
     overlap: float | Exception | None = None,
@@ -88,14 +91,14 @@ def best(
 
     check = None if overlap is None else SearchCheck("pictures", looked)
     chosen: Any = Selection(shop, backend, precision, check).best()
-    assert shop.kept == Way(chosen.backend, chosen.precision)
+    assert shop.kept == RuntimeConfig(chosen.backend, chosen.precision)
     assert isinstance(chosen, Built)
     return chosen
 
 
-def way(chosen: Built) -> Way:
+def way(chosen: Built) -> RuntimeConfig:
     """How it runs."""
-    return Way(chosen.backend, chosen.precision)
+    return RuntimeConfig(chosen.backend, chosen.precision)
 
 
 @pytest.mark.parametrize(
@@ -117,15 +120,15 @@ def way(chosen: Built) -> Way:
 )
 def test_auto_takes_the_fastest_that_says_the_same(
     monkeypatch: pytest.MonkeyPatch,
-    told: Mapping[Way, tuple[float, float] | Exception],
-    wanted: Way,
+    told: Mapping[RuntimeConfig, tuple[float, float] | Exception],
+    wanted: RuntimeConfig,
 ) -> None:
     """0.998 for half precision, 0.9999 for float32; slower ones are no gain; failures no end."""
     chosen = best(monkeypatch, told)
     assert way(chosen) == wanted
     for each, outcome in told.items():
         failed = isinstance(outcome, Exception)
-        assert failed != any(Way(t.backend, t.precision) == each for t in chosen.trials)
+        assert failed != any(RuntimeConfig(t.backend, t.precision) == each for t in chosen.trials)
         if failed:
             assert f"{each}: no" in chosen.refused
 
@@ -149,7 +152,7 @@ def test_int8_has_to_find_the_same_pictures(
     cosine: float,
     overlap: float | Exception | None,
     precision: str,
-    wanted: Way,
+    wanted: RuntimeConfig,
     said: str | None,
 ) -> None:
     """95% of the results, on the pictures that are searched; unasked, the same index as well."""
@@ -164,7 +167,7 @@ def test_int8_has_to_find_the_same_pictures(
 
 def test_a_named_backend_is_taken_though_it_is_slower(monkeypatch: pytest.MonkeyPatch) -> None:
     """The operator may have reasons; of its precisions the fastest that says the same."""
-    told: dict[Way, tuple[float, float] | Exception] = {
+    told: dict[RuntimeConfig, tuple[float, float] | Exception] = {
         OPENVINO: (1.0, 0.8),
         OPENVINO_HALF: (0.99, 0.9),
         ONNX: (1.0, 5.0),
@@ -187,7 +190,7 @@ def test_a_model_that_a_backend_does_not_understand_runs_on_torch(
     [(0.9999, 0.9, OPENVINO_HALF), (0.9, 0.9, TORCH_HALF), (0.9, 0.9999, TORCH_HALF)],
 )
 def test_a_named_precision_is_taken_where_it_strays(
-    monkeypatch: pytest.MonkeyPatch, openvino: float, torch: float, wanted: Way
+    monkeypatch: pytest.MonkeyPatch, openvino: float, torch: float, wanted: RuntimeConfig
 ) -> None:
     """The closer backend; torch where none is close (it is another model to indexes then)."""
     told = {OPENVINO_HALF: (openvino, 2.0), TORCH_HALF: (torch, 1.5)}

@@ -7,11 +7,11 @@ from prometheus_client import generate_latest
 from bot.observability.metrics import Metrics
 from bot.protocol.json_views import encoder_lines, status_view
 from bot.protocol.ports import ModelCard
-from core.encoder.trials import EncoderChoice, Trial
+from core.encoder.trials import BackendTrial, EncoderChoice
 
 TRIALS = (
-    Trial("openvino", "bfloat16", 0.99993, 2.5, 2.4),
-    Trial("openvino", "int8", 0.9991, 4.1, 4.3, 0.912),
+    BackendTrial("openvino", "bfloat16", 0.99993, 2.5, 2.4),
+    BackendTrial("openvino", "int8", 0.9991, 4.1, 4.3, 0.912),
 )
 CHOICE = EncoderChoice("openvino", "bfloat16", TRIALS, ("openvino int8: it finds too little.",))
 

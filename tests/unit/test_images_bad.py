@@ -19,7 +19,7 @@ from core.domain.errors import (
     TooManyPixels,
 )
 from core.domain.types import DecodedPicture, PixelSpec
-from core.images.decode import Limits
+from core.images.decode import DecodeLimits
 from core.images.pool import DecodePool
 from core.images.worker import ToJpeg, ToPixels, perform
 from tests.bad_pictures import whole_files
@@ -179,7 +179,7 @@ async def test_memory_limit_fails_one_picture() -> None:
 def test_words_for_who_sent_it(source: bytes | Path, cause: str, monkeypatch: Any) -> None:
     """Each refusal names its cause in words and says what to do."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 2_000_000)  # no warning between
-    limits = Limits(max_bytes=1 << 16, max_pixels=1_000_000)
+    limits = DecodeLimits(max_bytes=1 << 16, max_pixels=1_000_000)
     for job in (ToPixels(source, limits, SPEC), ToJpeg(source, limits, 32, 80)):
         with pytest.raises(BadPicture, match=cause) as caught:
             perform(job)

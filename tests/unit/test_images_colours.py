@@ -8,13 +8,13 @@ from PIL import Image
 
 from core.domain.types import DecodedPicture, PixelSpec
 from core.images.colours import to_rgb
-from core.images.decode import Limits, Upright, read_picture, to_jpeg
+from core.images.decode import DecodeLimits, Upright, read_picture, to_jpeg
 from core.images.formats import FORMATS, foreign, sniff
 from core.images.resize import fit_pixels
 from core.images.worker import ToJpeg, ToPixels, perform
 from tests.pictures import GREEN, RED, SIZE, GoodPicture, encode, good_pictures, photo, scene
 
-LIMITS = Limits(max_bytes=None, max_pixels=1_000_000)
+LIMITS = DecodeLimits(max_bytes=None, max_pixels=1_000_000)
 SPEC = PixelSpec(32, 32, "crop", 32)
 
 

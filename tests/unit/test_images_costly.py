@@ -9,7 +9,7 @@ from PIL import Image
 
 from core.domain.errors import BadPicture, PictureTooComplex
 from core.domain.types import PixelSpec
-from core.images.decode import Limits
+from core.images.decode import DecodeLimits
 from core.images.effort import check_effort
 from core.images.pool import DecodePool
 from core.images.worker import ToPixels, perform
@@ -17,7 +17,7 @@ from tests.costly_pictures import COSTLY, grid, jpeg_scans
 from tests.pictures import encode, photo
 
 SPEC = PixelSpec(224, 224, "crop", 224)
-LIMITS = Limits(10 << 20, 50_000_000)
+LIMITS = DecodeLimits(10 << 20, 50_000_000)
 CHEAP = {"gif-comments", "gif-extensions", "tiff-tags", "tiff-loop", "heic-nested"}
 """Those whose decoders take little longer than reading the bytes does, or have bounds of their
 own."""

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from core.domain.types import DecodedPicture, PixelSpec
-from core.images.decode import Limits, read_picture
+from core.images.decode import DecodeLimits, read_picture
 from core.images.look import PLACEHOLDER_EDGE, placeholder_of
 from core.images.worker import ToPixels, perform
 from tests.pictures import encode
 
-LIMITS = Limits(None, 50_000_000)
+LIMITS = DecodeLimits(None, 50_000_000)
 SPEC = PixelSpec(32, 32, "crop", 32)
 NOON = 1_714_564_800.0
 """Noon of 1 May 2024 in UTC."""

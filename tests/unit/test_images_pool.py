@@ -25,7 +25,7 @@ from core.domain.errors import (
     TangerineError,
     TooManyRequests,
 )
-from core.domain.rate_limits import CHARGED_REQUESTS, Limits, Quota
+from core.domain.rate_limits import CHARGED_REQUESTS, Quota, RateLimiter
 from core.domain.types import PixelSpec
 from core.images.formats import FORMATS
 from core.images.pool import DecodePool
@@ -304,7 +304,7 @@ async def test_workers_end_with_their_parent() -> None:
     await until(lambda: all(gone(pid) for pid in pids))
 
 
-def admitted(limits: Limits, requester: str) -> contextvars.Context:
+def admitted(limits: RateLimiter, requester: str) -> contextvars.Context:
     """A context in which this person asks."""
     context = contextvars.copy_context()
     context.run(limits.admit, requester, "picture")
@@ -313,7 +313,7 @@ def admitted(limits: Limits, requester: str) -> contextvars.Context:
 
 async def test_one_person_holds_one_worker() -> None:
     """Whoever posts many slow pictures waits for the former one; somebody else does not."""
-    limits = Limits(Quota({}), FakeClock())
+    limits = RateLimiter(Quota({}), FakeClock())
     async with DecodePool(2, work=act) as pool:
         first = admitted(limits, "a")
         slow = [
@@ -331,7 +331,7 @@ async def test_one_person_holds_one_worker() -> None:
 
 async def test_a_person_goes_on_after_a_failure() -> None:
     """A picture that fails, or whose caller left, gives its turn to the next one."""
-    context = admitted(Limits(Quota({}), FakeClock()), "a")
+    context = admitted(RateLimiter(Quota({}), FakeClock()), "a")
     async with DecodePool(2, work=act) as pool:
         orders = [b"sleep 1", b"sleep 9", b"die", b"bug", PNG]
         tasks = [asyncio.create_task(pool.thumbnail(each, 8), context=context) for each in orders]
@@ -346,7 +346,7 @@ async def test_a_person_goes_on_after_a_failure() -> None:
 async def test_a_lost_worker_counts_for_the_quota() -> None:
     """A picture that is cut off counts as ten more requests, one that is refused as itself."""
     clock = FakeClock()
-    limits = Limits(Quota({}, per_minute=20), clock)
+    limits = RateLimiter(Quota({}, per_minute=20), clock)
     async with DecodePool(1, timeout_s=0.3, work=act) as pool:
         with pytest.raises(DecodingFailed):
             await asyncio.create_task(pool.thumbnail(b"hang", 1), context=admitted(limits, "a"))

@@ -15,14 +15,14 @@ from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 from core.domain.errors import BadPicture, TooManyPixels
 from core.domain.types import DecodedPicture, Pixels, PixelSpec
-from core.images.decode import Limits, read_picture, within
+from core.images.decode import DecodeLimits, read_picture, within
 from core.images.reduction import Reduction, covered
 from core.images.resize import fit_pixels, smallest_source
 from core.images.worker import ToJpeg, ToPixels, perform
 from tests.photographs import photograph
 from tests.pictures import encode, without_adobe_marker
 
-LIMITS = Limits(max_bytes=None, max_pixels=10_000_000)
+LIMITS = DecodeLimits(max_bytes=None, max_pixels=10_000_000)
 CLIP = PixelSpec(96, 96, "crop", shortest_edge=96)
 SPECS = {
     "clip": CLIP,
@@ -184,11 +184,11 @@ def test_a_filter_that_picks_pixels_gets_them_all() -> None:
 def test_the_budget_is_that_of_the_file() -> None:
     """A JPEG of too many pixels is refused by its full size, however small it would come out."""
     data = jpeg((1203, 805))
-    small = Limits(max_bytes=None, max_pixels=1203 * 805 - 1)
+    small = DecodeLimits(max_bytes=None, max_pixels=1203 * 805 - 1)
     for job in (ToPixels(data, small, CLIP), ToJpeg(data, small, 16, 80)):
         with pytest.raises(TooManyPixels, match=r"\(1203 x 805\)"):
             perform(job)
-    perform(ToPixels(data, Limits(None, 1203 * 805), CLIP))
+    perform(ToPixels(data, DecodeLimits(None, 1203 * 805), CLIP))
 
 
 @pytest.mark.parametrize("progressive", [False, True])

@@ -11,7 +11,7 @@ from PIL import Image
 from core.domain.types import ModelIdentity, PixelSpec, Vectors
 from core.encoder.known import KnownEncoder, KnownEncoders
 from core.encoder.lazy import LateEncoder
-from core.encoder.trials import EncoderChoice, Trial
+from core.encoder.trials import BackendTrial, EncoderChoice
 from core.images.pool import DecodePool
 
 _KNOWN = KnownEncoder(
@@ -20,7 +20,9 @@ _KNOWN = KnownEncoder(
     device="cpu",
     logit_scale=17.0,
     packs_texts=False,
-    choice=EncoderChoice("torch", "float32", (Trial("onnx", "float32", 1.0, 0.9, 0.8),), ("why",)),
+    choice=EncoderChoice(
+        "torch", "float32", (BackendTrial("onnx", "float32", 1.0, 0.9, 0.8),), ("why",)
+    ),
 )
 
 

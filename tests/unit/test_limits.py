@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from core.domain.errors import CommunityQuotaUsed, TooManyRequests
-from core.domain.rate_limits import Limits, Quota
+from core.domain.rate_limits import Quota, RateLimiter
 from tests.fakes import FakeClock
 
 
-def _refusal(limits: Limits, who: str = "ann", kind: str = "text") -> float:
+def _refusal(limits: RateLimiter, who: str = "ann", kind: str = "text") -> float:
     with pytest.raises(TooManyRequests) as refused:
         limits.admit(who, kind)
     assert refused.value.remedy.startswith("Try again in")
@@ -19,7 +19,7 @@ def _refusal(limits: Limits, who: str = "ann", kind: str = "text") -> float:
 def test_a_pause_follows_each_kind_of_request() -> None:
     """3 s after a text, 5 s after a picture; the refusal says how long is left."""
     clock = FakeClock()
-    limits = Limits(Quota(), clock)
+    limits = RateLimiter(Quota(), clock)
     limits.admit("ann", "text")
     clock.advance(1)
     assert _refusal(limits) == 2
@@ -32,7 +32,7 @@ def test_a_pause_follows_each_kind_of_request() -> None:
 def test_a_refused_request_costs_nothing() -> None:
     """Asking too early does not move the time at which one may ask."""
     clock = FakeClock()
-    limits = Limits(Quota(), clock)
+    limits = RateLimiter(Quota(), clock)
     limits.admit("ann", "text")
     for _ in range(10):
         _refusal(limits)
@@ -43,7 +43,7 @@ def test_a_refused_request_costs_nothing() -> None:
 def test_the_minute_and_the_day_slide() -> None:
     """The 4th request waits until the first of the minute is a minute old; days alike."""
     clock = FakeClock()
-    limits = Limits(Quota(cooldown_s={}, per_minute=3, per_day=5), clock)
+    limits = RateLimiter(Quota(cooldown_s={}, per_minute=3, per_day=5), clock)
     for _ in range(3):
         limits.admit("ann", "text")
         clock.advance(10)
@@ -58,14 +58,14 @@ def test_the_minute_and_the_day_slide() -> None:
 
 def test_no_quota_admits_everything() -> None:
     """Switched off, nothing is counted."""
-    limits = Limits(None, FakeClock())
+    limits = RateLimiter(None, FakeClock())
     for _ in range(1000):
         limits.admit("ann", "picture")
 
 
 def test_a_flood_of_names_stays_bounded() -> None:
     """Only so many requesters are remembered, the idle ones forgotten first."""
-    limits = Limits(Quota(), FakeClock(), remembered=10)
+    limits = RateLimiter(Quota(), FakeClock(), remembered=10)
     for number in range(100):
         limits.admit(f"user{number}", "text")
     assert len(limits._persons) == 10
@@ -75,7 +75,7 @@ def test_a_flood_of_names_stays_bounded() -> None:
 def test_a_community_has_a_quota_of_its_own() -> None:
     """Different people use it up together, and the refusal says that it is not theirs alone."""
     clock = FakeClock()
-    limits = Limits(Quota(), clock, community=Quota({}, per_minute=3, per_day=4))
+    limits = RateLimiter(Quota(), clock, community=Quota({}, per_minute=3, per_day=4))
     for number in range(3):
         limits.admit(f"user{number}", "text", community="discord:1")
         clock.advance(1)
@@ -93,7 +93,9 @@ def test_a_community_has_a_quota_of_its_own() -> None:
 def test_the_longer_wait_is_told() -> None:
     """Where both quotas are used up, whoever waits for the longer one is told whose it is."""
     clock = FakeClock()
-    limits = Limits(Quota({}, per_minute=1), clock, community=Quota({}, per_minute=0, per_day=1))
+    limits = RateLimiter(
+        Quota({}, per_minute=1), clock, community=Quota({}, per_minute=0, per_day=1)
+    )
     limits.admit("ann", "text", community="discord:1")
     with pytest.raises(CommunityQuotaUsed):
         limits.admit("ann", "text", community="discord:1")
@@ -107,7 +109,7 @@ def test_the_longer_wait_is_told() -> None:
 def test_a_refusal_counts_nowhere() -> None:
     """Whom the community's quota refuses has not used up anything of their own, nor reversed."""
     clock = FakeClock()
-    limits = Limits(Quota({}, per_minute=2), clock, community=Quota({}, per_minute=2))
+    limits = RateLimiter(Quota({}, per_minute=2), clock, community=Quota({}, per_minute=2))
     limits.admit("ann", "text", community="a")
     limits.admit("bob", "text", community="a")
     for _ in range(5):
@@ -124,7 +126,7 @@ def test_a_refusal_counts_nowhere() -> None:
 def test_administrators_are_counted_apart() -> None:
     """They wait after no request, up to a bound of their own, whatever they asked elsewhere."""
     clock = FakeClock()
-    limits = Limits(Quota(), clock, admin=Quota({}, per_minute=4))
+    limits = RateLimiter(Quota(), clock, admin=Quota({}, per_minute=4))
     limits.admit("ann", "picture")
     for _ in range(4):
         limits.admit("ann", "picture", community="discord:1", admin=True)
@@ -136,7 +138,7 @@ def test_administrators_are_counted_apart() -> None:
 def test_what_nobody_asked_stands_in_nobodys_way() -> None:
     """Photos that are answered unasked have their own pause and their own quotas."""
     clock = FakeClock()
-    limits = Limits(Quota(per_minute=2), clock, community=Quota({}, per_minute=2))
+    limits = RateLimiter(Quota(per_minute=2), clock, community=Quota({}, per_minute=2))
     limits.admit("ann", "picture", community="a", unasked=True)
     with pytest.raises(TooManyRequests):
         limits.admit("ann", "picture", community="a", unasked=True)
@@ -150,7 +152,7 @@ def test_what_nobody_asked_stands_in_nobodys_way() -> None:
 def test_a_communitys_pauses_count_there_alone() -> None:
     """A longer pause holds nobody up elsewhere, and none at all lifts the operator's."""
     clock = FakeClock()
-    limits = Limits(Quota(), clock)
+    limits = RateLimiter(Quota(), clock)
     slow, quick = {"text": 60.0}, {"text": 0.0, "picture": 0.0}
     limits.admit("ann", "text", community="slow", cooldown_s=slow)
     limits.admit("ann", "text", community="usual")
@@ -172,7 +174,7 @@ def test_an_address_has_half_whatever_names_it_takes() -> None:
     """New names bring no new quota: half of the community's is left to other addresses."""
     clock = FakeClock()
     quota = Quota({}, per_minute=2, per_day=0)
-    limits = Limits(quota, clock, community=Quota({}, per_minute=7, per_day=0))
+    limits = RateLimiter(quota, clock, community=Quota({}, per_minute=7, per_day=0))
     for number in range(4):
         limits.admit(f"web:{number}", "text", community="web", address="203.0.113.5")
     with pytest.raises(CommunityQuotaUsed):

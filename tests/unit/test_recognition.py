@@ -15,7 +15,7 @@ from core.domain.errors import Busy
 from core.domain.types import Band, DecodedPicture, Pixels, PixelSpec, SearchResult, Vectors
 from core.images.resize import fit_pixels
 from core.search.crop_matching import NEAREST, Posted, Recogniser
-from core.search.query_views import Way
+from core.search.query_views import ViewTransform
 from core.search.service import Search, SearchRules
 from tests.fake_collections import FakeLibrary, FakeSnapshot, FakeVectorIndex
 from tests.fakes import FakeDecoder, FakeEmbedder, FakeEncoder, unit
@@ -187,7 +187,7 @@ async def test_a_busy_decoder_costs_the_look_alone(gallery: Gallery) -> None:
 
 async def test_a_slow_decoder_costs_no_more_than_its_time(gallery: Gallery) -> None:
     """Out of time, nothing is recognised."""
-    posted = Posted(png(blobs(7).crop(PART)), Way(), axis(0.0))
+    posted = Posted(png(blobs(7).crop(PART)), ViewTransform(), axis(0.0))
 
     def look(timeout_s: float) -> Recogniser:
         library, decoder = gallery.library, gallery.decoder
@@ -202,7 +202,10 @@ async def test_a_slow_decoder_costs_no_more_than_its_time(gallery: Gallery) -> N
 async def test_a_wrong_view_is_no_harm(gallery: Gallery) -> None:
     """Where vectors prefer another view of a part, the part as it is is compared as well."""
     part = png(blobs(7).crop(PART))
-    plain, wrong = Posted(part, Way(), axis(0.0)), Posted(part, Way(turns=1), axis(3.0))
+    plain, wrong = (
+        Posted(part, ViewTransform(), axis(0.0)),
+        Posted(part, ViewTransform(turns=1), axis(3.0)),
+    )
     library, decoder = gallery.library, gallery.decoder
     recogniser = Recogniser(library.picture_file, decoder.decode)
     found = await recogniser.recognise([plain, wrong], gallery.snapshot, "web")
@@ -221,9 +224,18 @@ async def test_small_pictures_are_kept(gallery: Gallery) -> None:
 
 
 @pytest.mark.parametrize(
-    "way", [Way(turns=1), Way(turns=3), Way(turns=2), Way(share=0.7), Way(share=0.5)]
+    "way",
+    [
+        ViewTransform(turns=1),
+        ViewTransform(turns=3),
+        ViewTransform(turns=2),
+        ViewTransform(share=0.7),
+        ViewTransform(share=0.5),
+    ],
 )
-async def test_a_picture_is_compared_as_its_view_shows_it(gallery: Gallery, way: Way) -> None:
+async def test_a_picture_is_compared_as_its_view_shows_it(
+    gallery: Gallery, way: ViewTransform
+) -> None:
     """A view that undoes a turn, or the middle of a screen, is what is laid over the nearest."""
     image = blobs(5)
     if way.turns:
@@ -234,7 +246,7 @@ async def test_a_picture_is_compared_as_its_view_shows_it(gallery: Gallery, way:
         image = wide
     posted = Posted(png(image), way, axis(0.0))
     recogniser = Recogniser(gallery.library.picture_file, gallery.decoder.decode)
-    for views in ([posted], [Posted(posted.source, Way(), axis(0.0)), posted]):
+    for views in ([posted], [Posted(posted.source, ViewTransform(), axis(0.0)), posted]):
         found = await recogniser.recognise(views, gallery.snapshot, "web")
         assert found is not None
         assert (found.row, found.posted) == (5, posted)

@@ -17,7 +17,7 @@ from bot.protocol.requests import Request
 from bot.terminal.console import Terminal
 from config.settings import Settings, load
 from core.domain.errors import TangerineError
-from core.domain.rate_limits import Limits
+from core.domain.rate_limits import RateLimiter
 from tests.web.parts import Parts
 
 DISCORD, TELEGRAM = 5, 6
@@ -84,7 +84,7 @@ async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     await parts.close()
 
 
-def ask(limits: Limits, times: int) -> int:
+def ask(limits: RateLimiter, times: int) -> int:
     """How many of so many questions of one person are admitted."""
     admitted = 0
     for _ in range(times):

@@ -15,7 +15,7 @@ from core.search.calibration import calibrate
 from core.search.captions import caption_scale, told
 from core.search.lexical import CaptionWords, words_of
 from core.search.ordering import Standing, Standings, in_order
-from core.search.scoring import Judged, Ranking
+from core.search.scoring import Ranking, ScoredRows
 from core.search.service import Search
 from index.snapshots.overlaid import compose
 from index.snapshots.overlay import Overlay
@@ -290,7 +290,7 @@ def test_a_picture_without_caption_stands_where_a_silent_caption_does() -> None:
         said = told(snapshot, calibration.captions, query, "red")
         ranking = Ranking(query, calibration.text, 0.97, told=said)
         nearest = np.arange(len(captions), dtype=np.int64)
-        judged = Judged(snapshot, calibration, ranking, calibration.spread(query))
+        judged = ScoredRows(snapshot, calibration, ranking, calibration.spread(query))
         rows = {each.row for each in judged.lifted(nearest)}
         raised = set(said.rows[said.lifts > 0].tolist())
         lifted.append((said.silent > 0, rows == raised | {len(_PLAIN)}))

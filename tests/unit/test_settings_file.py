@@ -8,7 +8,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from bot.app.gallery import Chosen, as_called
+from bot.app.gallery import GalleryChoice, as_called
 from bot.cli.main import app
 from bot.engine.settings_record import is_record, write_record
 from bot.terminal.console import Terminal
@@ -122,7 +122,7 @@ def _demo(folder: Path) -> Path:
 
 async def _run(gallery: Path | None, terminal: Terminal) -> tuple[str, Path]:
     """What ``run --gallery`` or else ``run --demo`` shows: a collection and its folder."""
-    chosen = Chosen(None, gallery, terminal, demo=gallery is None)
+    chosen = GalleryChoice(None, gallery, terminal, demo=gallery is None)
     settings = await chosen.settings(load(gallery=gallery))
     await chosen.keep(settings)
     [collection] = settings.all_collections

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from core.domain.errors import ShuttingDown
 from core.domain.types import Vectors
-from core.search.coalescing import Lookup, Near, SharedSearches, nearest
+from core.search.coalescing import BatchedQuery, Near, QueryCoalescer, nearest
 from tests.fake_collections import FakeVectorIndex
 from tests.fakes import unit
 
@@ -39,9 +39,9 @@ class Counted(FakeVectorIndex):
         return super().search(queries, k)
 
 
-def looked_up(index: FakeVectorIndex, query: Vectors, k: int) -> Lookup[Near]:
+def looked_up(index: FakeVectorIndex, query: Vectors, k: int) -> BatchedQuery[Near]:
     """So many rows are wanted of an index."""
-    return Lookup(lambda queries: nearest(index, queries, k), (index, k), query)
+    return BatchedQuery(lambda queries: nearest(index, queries, k), (index, k), query)
 
 
 def rows_of(near: Sequence[Near]) -> list[list[int]]:
@@ -61,7 +61,7 @@ def test_everybody_has_the_answer_that_he_would_have_alone(asked: list[tuple[int
 
     async def ask() -> None:
         searches, one, two = (
-            SharedSearches(2),
+            QueryCoalescer(2),
             FakeVectorIndex(_VECTORS),
             FakeVectorIndex(_VECTORS[::-1]),
         )
@@ -77,7 +77,7 @@ def test_everybody_has_the_answer_that_he_would_have_alone(asked: list[tuple[int
 
 
 async def asked_while_busy(
-    searches: SharedSearches, index: Counted, k: int, vectors: Vectors
+    searches: QueryCoalescer, index: Counted, k: int, vectors: Vectors
 ) -> tuple[asyncio.Task[list[list[int]]], list[asyncio.Task[list[list[int]]]]]:
     """The first question, which the index keeps waiting, and those of vectors that came since."""
     first = asyncio.create_task(searches.answer([looked_up(index, _VECTORS[0], k)], rows_of))
@@ -95,7 +95,7 @@ async def test_those_who_come_while_all_are_busy_share_a_search() -> None:
     """The first is looked up at once; the others wait for it, and no more than a turn's."""
     index = Counted(_VECTORS)
     index.go_on.clear()
-    searches = SharedSearches(1)
+    searches = QueryCoalescer(1)
     first, others = await asked_while_busy(searches, index, 2, _VECTORS[1:21])
     index.go_on.set()
     assert await first == [alone(index, _VECTORS[0], 2)]
@@ -107,7 +107,7 @@ async def test_a_failure_is_that_of_the_one_who_caused_it() -> None:
     """A query that an index refuses, and a question that fails on what was found."""
     index = Counted(_VECTORS)
     index.refused = _VECTORS[1]
-    searches = SharedSearches(1)
+    searches = QueryCoalescer(1)
 
     def broken(_: Sequence[Near]) -> None:
         raise KeyError("mine")
@@ -128,7 +128,7 @@ async def test_whoever_leaves_is_not_looked_up() -> None:
     """The others of the turn have their answers, and nothing is left behind."""
     index = Counted(_VECTORS)
     index.go_on.clear()
-    searches = SharedSearches(1)
+    searches = QueryCoalescer(1)
     first, waiting = await asked_while_busy(searches, index, 1, _VECTORS[1:4])
     first.cancel()
     waiting[1].cancel()
@@ -143,7 +143,7 @@ async def test_whoever_leaves_is_not_looked_up() -> None:
 
 async def test_whoever_asks_again_at_once_is_answered() -> None:
     """A turn that has just ended is none that will look at him."""
-    searches = SharedSearches(1)
+    searches = QueryCoalescer(1)
     async with asyncio.timeout(10):
         for _ in range(5):
             assert await searches.answer([], rows_of) == []
@@ -152,7 +152,7 @@ async def test_whoever_asks_again_at_once_is_answered() -> None:
 async def test_at_the_end_nobody_is_left_waiting() -> None:
     """Where there is no thread any more, everybody is told so."""
     await asyncio.get_running_loop().shutdown_default_executor()
-    searches = SharedSearches(1)
+    searches = QueryCoalescer(1)
     asked = [searches.answer([], rows_of) for _ in range(20)]
     found = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(each) for each in found] == [ShuttingDown] * 20

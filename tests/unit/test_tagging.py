@@ -14,7 +14,7 @@ import pytest
 from bot.tasks.tags import read_labels
 from core.domain.errors import BadLabels, CatalogueError, SourceError, UnknownLabel
 from core.domain.types import Band, Hit, SearchResult
-from core.search.coalescing import SharedSearches
+from core.search.coalescing import QueryCoalescer
 from core.search.label_filter import Tagger
 from core.search.labels import (
     MAX_LABEL,
@@ -268,7 +268,7 @@ async def test_new_labels_hold_at_once() -> None:
 async def test_those_who_rank_together_look_at_the_labels_once() -> None:
     """And never at those from before their question; a failure is told to each of them."""
     labels = FakeLabels({"gallery": labelled("red")})
-    tagger, searches, snapshot = Tagger(labels), SharedSearches(1), FakeSnapshot.of(GALLERY)
+    tagger, searches, snapshot = Tagger(labels), QueryCoalescer(1), FakeSnapshot.of(GALLERY)
     go_on = threading.Event()
 
     def rank(found: Sequence[Any]) -> SearchResult:

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from core.domain.together import Together
+from core.domain.together import SingleFlight
 
 
 class Look:
@@ -42,7 +42,7 @@ def look() -> Look:
 
 async def test_who_comes_later_sees_what_has_changed_since(look: Look) -> None:
     """A look that is under way may be too old; those who wait share the next one."""
-    together = Together(look)
+    together = SingleFlight(look)
     early = asyncio.create_task(together("a"))
     await look.is_under_way()
     look.number = 1
@@ -56,7 +56,7 @@ async def test_who_comes_later_sees_what_has_changed_since(look: Look) -> None:
 
 async def test_other_keys_do_not_wait(look: Look) -> None:
     """Each key has looks of its own."""
-    together = Together(look)
+    together = SingleFlight(look)
     tasks = [asyncio.create_task(together(key)) for key in "ab"]
     await look.is_under_way(2)
     look.go_on.set()
@@ -65,7 +65,7 @@ async def test_other_keys_do_not_wait(look: Look) -> None:
 
 async def test_a_failure_is_told_to_all_and_forgotten(look: Look) -> None:
     """The next one looks again."""
-    together = Together(look)
+    together = SingleFlight(look)
     look.go_on.set()
     look.number = -1
     found = await asyncio.gather(*(together("a") for _ in range(3)), return_exceptions=True)
@@ -76,7 +76,7 @@ async def test_a_failure_is_told_to_all_and_forgotten(look: Look) -> None:
 
 async def test_whoever_leaves_takes_nothing_from_the_others(look: Look) -> None:
     """Neither from those who share his look, nor from those after it."""
-    together = Together(look)
+    together = SingleFlight(look)
     first = asyncio.create_task(together("a"))
     await look.is_under_way()
     leaving, staying = (asyncio.create_task(together("a")) for _ in range(2))
@@ -92,7 +92,7 @@ async def test_whoever_leaves_takes_nothing_from_the_others(look: Look) -> None:
 
 async def test_nobody_waits_for_a_look_that_was_given_up(look: Look) -> None:
     """As at the end of the event loop: all who wait learn of it, and the next one looks anew."""
-    together = Together(look)
+    together = SingleFlight(look)
     early = asyncio.create_task(together("a"))
     await look.is_under_way()
     late = asyncio.create_task(together("a"))

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from core.domain.types import Pixels
-from core.search.query_views import View, closest_view, views
+from core.search.query_views import ViewKind, closest_view, views
 from index.vectors.flat import FlatIndex
 from tests.fakes import unit
 
@@ -26,12 +26,12 @@ def picture(edge: int = 64) -> Pixels:
     ("kinds", "count"),
     [
         ((), 1),
-        ((View.TURNED,), 4),
-        ((View.INSIDE,), 3),
-        (tuple(View), 6),
+        ((ViewKind.TURNED,), 4),
+        ((ViewKind.INSIDE,), 3),
+        (tuple(ViewKind), 6),
     ],
 )
-def test_each_kind_costs_what_it_says(kinds: tuple[View, ...], count: int) -> None:
+def test_each_kind_costs_what_it_says(kinds: tuple[ViewKind, ...], count: int) -> None:
     """The picture itself comes first; all views have its size."""
     plain = picture()
     found = views(plain, kinds)
@@ -45,20 +45,20 @@ def test_each_kind_costs_what_it_says(kinds: tuple[View, ...], count: int) -> No
 def test_one_of_the_turned_views_is_the_picture_before_it_was_turned(turns: int) -> None:
     """Pixel for pixel."""
     plain = picture()
-    found = views(np.rot90(plain, turns), [View.TURNED])
+    found = views(np.rot90(plain, turns), [ViewKind.TURNED])
     assert sum(np.array_equal(view, plain) for view in found) == 1
 
 
 def test_a_picture_that_is_no_square_is_not_turned() -> None:
     """The encoder takes one size."""
-    assert len(views(picture()[:40], [View.TURNED])) == 1
+    assert len(views(picture()[:40], [ViewKind.TURNED])) == 1
 
 
 def test_the_middle_is_cut_out_and_enlarged() -> None:
     """Half of each edge, centred: what was outside is gone."""
     plain = np.zeros((100, 100, 3), dtype=np.uint8)
     plain[30:70, 30:70] = 255
-    _, seven_tenths, half = views(plain, [View.INSIDE])
+    _, seven_tenths, half = views(plain, [ViewKind.INSIDE])
     assert (seven_tenths > 128).mean() == pytest.approx((40 / 70) ** 2, abs=0.02)
     assert (half > 128).mean() == pytest.approx((40 / 50) ** 2, abs=0.02)
 

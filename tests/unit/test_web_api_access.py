@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from bot.web.adapter import WebOptions
-from bot.web.auth import COOKIE, Access
+from bot.web.auth import COOKIE, RequestGuard
 from core.domain.errors import SettingsError
 from tests.fakes import FakeClock
 from tests.web.parts import Parts, serving
@@ -140,7 +140,7 @@ async def test_logging_in_gives_a_cookie_that_holds_no_token(tmp_path: Path) -> 
 async def test_the_cookie_ends() -> None:
     """After seven days the token is asked for again."""
     now = [1_000_000.0]
-    access = Access(FakeClock(), host="127.0.0.1", token=TOKEN, now=lambda: now[0])
+    access = RequestGuard(FakeClock(), host="127.0.0.1", token=TOKEN, now=lambda: now[0])
     cookie = f"{1_000_000 + 7 * 86_400}." + access._proof(str(1_000_000 + 7 * 86_400))
     assert access._is_proof(cookie)
     now[0] += 7 * 86_400 + 1
@@ -226,8 +226,8 @@ def test_an_open_address_needs_a_token(host: str) -> None:
     """Nobody else's machine is served without a token: the start says what to set."""
     for token in (None, ""):
         with pytest.raises(SettingsError, match="TANGERINE_WEB_TOKEN"):
-            Access(FakeClock(), host=host, token=token)
-    Access(FakeClock(), host=host, token=TOKEN)
+            RequestGuard(FakeClock(), host=host, token=token)
+    RequestGuard(FakeClock(), host=host, token=TOKEN)
 
 
 async def _answered(url: str, *lines: bytes) -> int:

@@ -26,7 +26,7 @@ from bot.rendering.sheets import Sheets
 from bot.rendering.thumbnails import Thumbnails
 from bot.web.adapter import WebAdapter, WebOptions, WebParts
 from core.domain.errors import ReindexRunning
-from core.domain.rate_limits import ADMIN_QUOTA, COMMUNITY_QUOTA, Limits, Quota
+from core.domain.rate_limits import ADMIN_QUOTA, COMMUNITY_QUOTA, Quota, RateLimiter
 from core.domain.reindex_jobs import ReindexJobs
 from core.domain.types import Failure, Progress, ReindexReport
 from core.search.browse import Browser
@@ -163,7 +163,7 @@ class Parts:
         self.failures = Failures(self.metrics, log=self.log)
         self.presenters = languages().presenter
         self.presenter = self.presenters("en")
-        self.limits = Limits(
+        self.limits = RateLimiter(
             self.quota, self.clock, community=self.community_quota, admin=self.admin_quota
         )
         self.contributions = FakeContributions(

@@ -23,7 +23,7 @@ _QUIET_S = 3600.0
 _REMEMBERED = 10_000
 
 
-class Access:
+class AccessHandler:
     """Lets communities in, and tells those that are not how that is done.
 
     ``now`` gives seconds.
