@@ -14,7 +14,7 @@ from bot.console import Terminal
 from bot.engine import Engine
 from bot.health import IndexWatch, told_to_strangers
 from bot.jobs import ReindexJobs
-from bot.specs import collection_specs
+from bot.specs import collection_specs, name_rules
 from bot.watching import FolderWatch, WatchOptions
 from core.errors import TangerineError
 from core.ports import Contributions
@@ -22,7 +22,6 @@ from index.library import LOCAL
 from index.looks import StoredLooks
 from index.threads import finished_in_thread
 from index.thumbnail_store import ThumbnailStore
-from index.walk import CAPTION_SUFFIXES, PICTURE_SUFFIXES
 
 _log = structlog.get_logger("bot.background")
 
@@ -118,12 +117,7 @@ def watches(engine: Engine, jobs: ReindexJobs) -> Sequence[Coroutine[None, None,
         poll_s=watch.poll_s,
     )
     folders = {spec.name: spec.folder for spec in collection_specs(engine.settings)}
-    follower = FolderWatch(
-        jobs,
-        folders,
-        options,
-        suffixes=PICTURE_SUFFIXES | CAPTION_SUFFIXES,
-    )
+    follower = FolderWatch(jobs, folders, options, rules=name_rules(engine.settings))
     return (follower.run(),)
 
 

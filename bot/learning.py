@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bot.encoding import load_encoder_of, model_source
 from bot.engine import picture_decoder
+from bot.specs import name_rules
 from config.settings import Settings
 from core.course import Epoch, TrainingOptions
 from core.encoded_pairs import MIN_CAPTIONS, PairEncoder
@@ -62,7 +63,7 @@ class CaptionedFolder:
 @asynccontextmanager
 async def captioned_folder(folder: Path, settings: Settings) -> AsyncIterator[CaptionedFolder]:
     """The captioned pictures of a folder; raises SourceError where it has none."""
-    scan = await asyncio.to_thread(scan_folder, folder)
+    scan = await asyncio.to_thread(scan_folder, folder, rules=name_rules(settings))
     pairs = [
         (scan.folder / picture.path, caption)
         for picture in scan.pictures

@@ -74,7 +74,7 @@ def _trouble(settings: Settings, spec: CollectionSpec) -> SourceError | None:
     if not spec.folder.is_dir():
         return SourceError(f"{spec.folder} is a file, and no folder of pictures.", remedy=other)
     try:
-        if holds_pictures(spec.folder):
+        if holds_pictures(spec.folder, spec.rules):
             return None
     except SourceError as error:
         return error

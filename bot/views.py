@@ -176,7 +176,11 @@ def classify_view(result: Classification) -> Json:
 
 
 def reindex_view(report: ReindexReport) -> Json:
-    """Reindex: the counts, ``"failed": [{"path", "code", "reason"}]`` and ``"seconds"``."""
+    """Reindex: the counts, ``"failed": [{"path", "code", "reason"}]`` and ``"seconds"``.
+
+    Besides ``"left_out": {"unopened": {ending: files}, "no_pictures", "excluded": [path]}``.
+    """
+    left_out = report.left_out
     return {
         "collection": report.collection,
         "added": report.added,
@@ -185,6 +189,11 @@ def reindex_view(report: ReindexReport) -> Json:
         "unchanged": report.unchanged,
         "failed": failures_view(report.failed),
         "seconds": round(report.seconds, 3),
+        "left_out": {
+            "unopened": dict(left_out.unopened),
+            "no_pictures": left_out.no_pictures,
+            "excluded": list(left_out.excluded),
+        },
     }
 
 

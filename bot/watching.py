@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
+import stat
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -16,6 +16,7 @@ from watchfiles import Change, watch
 
 from bot.jobs import ReindexJobs
 from core.errors import ReindexRunning, TangerineError
+from index.file_names import NameRules, begins_like_picture, kind_of
 
 _log = structlog.get_logger("bot.watching")
 
@@ -81,9 +82,8 @@ class FolderWatch:
     """Reindexes a collection once its folder has changed, one run at a time.
 
     It starts no reindex beside one that is under way, whoever started that, and asks for none
-    in vain: what is hidden or can be neither picture nor caption is no change. Where the system
-    names what has changed, that alone is looked at.
-    ``suffixes`` are the ends of names, in lower case, that a file must have to be either.
+    in vain: what the ``rules`` leave out, or can be neither picture nor caption, is no change.
+    Where the system names what has changed, that alone is looked at.
     """
 
     def __init__(
@@ -92,12 +92,12 @@ class FolderWatch:
         folders: Mapping[str, Path],
         options: WatchOptions,
         *,
-        suffixes: frozenset[str],
+        rules: NameRules,
     ) -> None:
         self._jobs = jobs
         self._folders = folders
         self._options = options
-        self._suffixes = suffixes
+        self._rules = rules
 
     async def run(self) -> None:
         """Watch until cancelled; a defect of one folder does not stop the others."""
@@ -113,7 +113,7 @@ class FolderWatch:
                         name,
                         folder.absolute(),
                         self._options,
-                        suffixes=self._suffixes,
+                        rules=self._rules,
                         stop=stop,
                         changed=tell,
                     )
@@ -185,7 +185,7 @@ class _Watcher:
         folder: Path,
         options: WatchOptions,
         *,
-        suffixes: frozenset[str],
+        rules: NameRules,
         stop: threading.Event,
         changed: Callable[[frozenset[str] | None], object],
     ) -> None:
@@ -193,7 +193,7 @@ class _Watcher:
         self._name = name
         self._folder = folder
         self._options = options
-        self._suffixes = suffixes
+        self._seen = Seen(rules)
         self._stop = stop
         self._changed = changed
 
@@ -232,7 +232,7 @@ class _Watcher:
             poll_delay_ms=round(options.poll_s * 1000),
             ignore_permission_denied=True,
         ):
-            names = relevant(root, changes, self._suffixes)
+            names = self._seen.relevant(root, changes)
             # What came between the last scan and this watch, nobody has told.
             if fresh or names:
                 self._changed(None if fresh else names)
@@ -257,24 +257,48 @@ class _Watcher:
         self._stop.wait(self._options.poll_s)
 
 
-def relevant(
-    root: Path, changes: Iterable[tuple[Change, str]], suffixes: frozenset[str]
-) -> frozenset[str]:
-    """The changed paths below a folder, with ``/``, where a reindex could find something else.
+class Seen:
+    """Tells which changes of a folder are worth a look. Blocking."""
 
-    Files of these suffixes and folders count, hidden ones do not. Of a path that is gone nobody
-    knows whether it was a folder. Blocking.
-    """
-    found = set()
-    for change, path in changes:
-        below = Path(path).relative_to(root)
-        if any(part.startswith(".") for part in below.parts):
-            continue
-        suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122 - names may be unreadable
-        if suffix in suffixes or change is Change.deleted or Path(path).is_dir():
+    def __init__(self, rules: NameRules) -> None:
+        self._rules = rules
+        # Files whose names say nothing and that are no pictures, as a reindex knows: others
+        # write a log of such a name all day long.
+        self._no_pictures: set[Path] = set()
+
+    def relevant(self, root: Path, changes: Iterable[tuple[Change, str]]) -> frozenset[str]:
+        """The changed paths below a folder, with ``/``, where a reindex could find something else.
+
+        Files that may be pictures or captions and folders count, what the rules leave out does
+        not. Of a path that is gone nobody knows whether it was a folder.
+        """
+        found = set()
+        for change, path in changes:
+            there = Path(path)
             # The folder itself is "" and not ".": no name.
-            found.add(below.as_posix() if below.parts else "")
-    return frozenset(found)
+            below = there.relative_to(root).as_posix() if there != root else ""
+            if not self._rules.leaves_out_path(below) and self._counts(change, there):
+                found.add(below)
+        return frozenset(found)
+
+    def _counts(self, change: Change, path: Path) -> bool:
+        if change is Change.deleted or path.is_dir():
+            self._no_pictures.discard(path)
+            return True
+        kind = kind_of(path.name)
+        if kind != "unknown":
+            return kind != "other"
+        try:
+            picture = stat.S_ISREG(path.stat().st_mode) and begins_like_picture(path)
+        except OSError:
+            return True  # for a reindex to find out
+        if picture:
+            self._no_pictures.discard(path)
+            return True
+        # It may have been one until now.
+        known = path in self._no_pictures
+        self._no_pictures.add(path)
+        return not known
 
 
 def _place(folder: Path) -> tuple[int, int] | None:

@@ -15,6 +15,7 @@ from bot.findings import Finding, Verdict, failed
 from bot.init import Init, Known
 from bot.log_settings import configure_logs
 from bot.preflight import check_model
+from bot.specs import name_rules
 from config.files import config_file
 from config.settings import Settings, WrongSettingError, load
 from core.errors import SettingsError
@@ -49,13 +50,14 @@ def write_settings(
     """``tangerine init``."""
     terminal = Terminal(called=called(config))
     try:
-        known = _known(load(look=False, gallery=gallery, data_dir=data_dir, model=model), web_port)
+        settings = load(look=False, gallery=gallery, data_dir=data_dir, model=model)
+        rules = name_rules(settings)
         Init(
             terminal,
-            known,
+            _known(settings, web_port),
             asks=not yes,
             explained=_EXPLAINED.read_text(encoding="utf-8"),
-            count_pictures=lambda folder: len(walk(folder).pictures),
+            count_pictures=lambda folder: len(walk(folder, rules=rules).pictures),
             check_model=check_model,
         ).write(out)
     except SettingsError as error:

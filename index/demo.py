@@ -14,8 +14,8 @@ from pathlib import Path
 from core.errors import SourceError
 from index.caption_texts import tidy
 from index.drawn import draw_all
+from index.file_names import PICTURE_SUFFIXES
 from index.packages import fetch_debian, fetch_npm
-from index.walk import PICTURE_SUFFIXES
 
 STAMPS = "tuxpaint-stamps-default"
 """The Debian package with Tux Paint's stamps: about 700 drawn and photographed things."""

@@ -8,8 +8,15 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from index.file_names import (
+    CAPTION_SUFFIXES,
+    NameRules,
+    begins_like_picture,
+    kind_of,
+    suffix_of,
+)
 from index.sources import Scan, side_by_side, source_of, texts_beside
-from index.walk import CAPTION_SUFFIXES, PICTURE_SUFFIXES, Found, is_hidden, walk_below
+from index.walk import Found, walk_below
 
 _TEXT = ".txt"
 
@@ -29,6 +36,7 @@ class Named:
     """
 
     root: Path
+    rules: NameRules = NameRules()  # noqa: RUF009 - frozen
     pictures: dict[str, Found] = field(default_factory=dict)
     texts: set[str] = field(default_factory=set)
     paths: set[str] = field(default_factory=set)
@@ -61,11 +69,11 @@ class Named:
 
     def add(self, path: str) -> None:
         """Take in what is named. Raises NotAloneError, OSError."""
-        suffix = _suffix(path)
+        suffix = suffix_of(path)
+        if self.rules.leaves_out_path(path):
+            return
         if not path or suffix in CAPTION_SUFFIXES - {_TEXT}:
             raise NotAloneError  # a table speaks of any picture
-        if is_hidden(path):
-            return
         self._check_way(path)
         # What is there, or was, may be a folder whatever its name.
         self.folders.add(f"{path}/")
@@ -79,12 +87,12 @@ class Named:
             return
         if stat.S_ISDIR(status.st_mode):
             self._add_below(f"{path}/")
-        elif suffix in PICTURE_SUFFIXES:
+        elif kind_of(path) in {"picture", "unknown"}:
             self._take(path, status)
 
     def _add_below(self, prefix: str) -> None:
-        found = walk_below(self.root, prefix)
-        tables = [each for each in found.caption_files if _suffix(each) != _TEXT]
+        found = walk_below(self.root, prefix, self.rules)
+        tables = [each for each in found.caption_files if suffix_of(each) != _TEXT]
         if tables or found.failures or found.unreadable or found.linked:
             raise NotAloneError
         self.pictures |= {each.path: each for each in found.pictures}
@@ -92,7 +100,9 @@ class Named:
 
     def _look(self, path: str) -> None:
         status = self._status(path)
-        if status is not None and not stat.S_ISDIR(status.st_mode):
+        if status is None or stat.S_ISDIR(status.st_mode):
+            return
+        if not self.rules.leaves_out_path(path):
             self._take(path, status)
 
     def _look_at_text(self, path: str) -> None:
@@ -106,7 +116,15 @@ class Named:
     def _take(self, path: str, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):
             raise NotAloneError  # a link, or what a whole scan has to tell of
+        if kind_of(path) == "unknown" and not self._begins_like_picture(path):
+            return
         self.pictures[path] = Found(path, status.st_size, status.st_mtime_ns)
+
+    def _begins_like_picture(self, path: str) -> bool:
+        try:
+            return begins_like_picture(self.root / path)
+        except OSError:
+            return False  # as a walk passes it by
 
     def _status(self, path: str) -> os.stat_result | None:
         try:
@@ -127,13 +145,9 @@ class Named:
             raise NotAloneError from error
 
 
-def named_in(folder: Path, paths: Collection[str]) -> Named:
+def named_in(folder: Path, paths: Collection[str], rules: NameRules) -> Named:
     """What these paths below a folder stand for. Blocking. Raises NotAloneError, OSError."""
-    named = Named(folder.resolve(strict=True))
+    named = Named(folder.resolve(strict=True), rules)
     for path in paths:
         named.add(path)
     return named
-
-
-def _suffix(path: str) -> str:
-    return os.path.splitext(path)[1].lower()  # noqa: PTH122 - relative, with slashes

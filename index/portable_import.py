@@ -18,6 +18,7 @@ from core.errors import CatalogueError, ReindexRunning, SourceError
 from core.types import ModelIdentity, Progress
 from index.catalogue import Catalogue
 from index.durable import sync
+from index.file_names import begins_like_picture, kind_of
 from index.library import CollectionSpec
 from index.overlays import Overlays
 from index.portable import (
@@ -304,6 +305,8 @@ def _copied(root: Path, each: Kept, target: Path) -> Stamp:
         raise refused(f"{each.path} cannot be read ({error})") from error
     except CannotWriteError as error:
         raise error.error from error
+    if kind_of(each.path) == "unknown" and not begins_like_picture(target):
+        raise refused(f"{each.path} is no picture")
     return _stamp(target.stat(), each)
 
 

@@ -138,7 +138,8 @@ class ReindexRun:
         difference = plan(known.pictures, present, scan.unreadable)
         self._check_encoder(worker, difference.removed)
         # Renames are known only now; what was encoded is kept for the confirmed run.
-        self._guard.check(self._spec.folder, name, removed=len(difference.removed), known=total)
+        gone = self._gone(known, difference.removed)
+        self._guard.check(self._spec.folder, name, removed=gone, known=total)
         paths = frozenset(picture.path for picture in scan.pictures)
         changes = Changes(
             added=difference.added,
@@ -168,6 +169,7 @@ class ReindexRun:
             unchanged=max(0, before - len(difference.changed) - len(difference.removed)),
             failed=tuple(bad.failure for bad in failures),
             seconds=0.0,
+            left_out=scan.left_out,
         )
 
     async def _publish(
@@ -256,7 +258,7 @@ class ReindexRun:
                 loop.call_soon_threadsafe(self._tell, Progress("scan", count, 0))
 
         self._tell(Progress(stage="scan", done=0, total=0))
-        scan = await finished_in_thread(scan_folder, self._spec.folder, found)
+        scan = await finished_in_thread(scan_folder, self._spec.folder, found, self._spec.rules)
         self._tell(Progress(stage="scan", done=len(scan.pictures), total=0))
         return scan
 
@@ -327,7 +329,7 @@ class ReindexRun:
         )
 
     def _check_folder(self, known: Known, scan: Scan) -> None:
-        self._guard.check_scan(self._spec.folder, self._spec.name, known, scan)
+        self._guard.check_scan(self._spec.folder, self._spec.name, known, scan, self._spec.rules)
         hidden = tuple(scan.unreadable)
         if self._full and hidden and any(old.path.startswith(hidden) for old in known.pictures):
             # Their old vectors would be of no use beside the new ones.
@@ -336,6 +338,11 @@ class ReindexRun:
                 "Nothing was changed.",
                 remedy="Give this user the right to read it, then reindex again.",
             )
+
+    def _gone(self, known: Known, removed: Sequence[str]) -> int:
+        """How many of the removed pictures the rules do not leave out."""
+        ids, rules = frozenset(removed), self._spec.rules
+        return sum(old.id in ids and not rules.leaves_out_path(old.path) for old in known.pictures)
 
     def _check_encoder(self, worker: FileWorker, removed: tuple[str, ...]) -> None:
         broken = [each for each in worker.failed.values() if each.code == EncodingFailed.code]

@@ -12,6 +12,7 @@ from core.types import UPLOADED, Picture, Progress, ReindexReport
 from index.catalogue import Catalogue
 from index.communities import StoredSettings
 from index.contributions import ChatContributions
+from index.file_names import NameRules
 from index.grants import StoredGrants
 from index.layered import Generation
 from index.ledger import UploadRoom
@@ -57,12 +58,13 @@ class Gallery:
         room: UploadRoom | None = None,
         duplicate_cosine: float = 0.97,
         rules: IndexRules = IndexRules(),  # noqa: B008 - frozen
+        names: NameRules = NameRules(),  # noqa: B008 - frozen
     ) -> None:
         self.name = name
         self.pictures = home / "pictures"
         self.pictures.mkdir(parents=True, exist_ok=True)
         self.data = home / "data"
-        self.spec = CollectionSpec(name, self.pictures, frozenset(communities.split()))
+        self.spec = CollectionSpec(name, self.pictures, frozenset(communities.split()), rules=names)
         self.catalogue = Catalogue.open(self.data / "catalogue.sqlite")
         self.store = SnapshotStore(self.data / "index", self.catalogue, rules)
         self.now = 1_800_000_000.0
