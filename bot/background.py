@@ -16,8 +16,9 @@ from bot.health import IndexWatch, told_to_strangers
 from bot.jobs import ReindexJobs
 from bot.specs import collection_specs, name_rules
 from bot.watching import FolderWatch, WatchOptions
-from core.errors import TangerineError
+from core.errors import DecodingFailed, TangerineError
 from core.ports import Contributions
+from index.catalogue import Catalogue
 from index.library import LOCAL
 from index.looks import StoredLooks
 from index.threads import finished_in_thread
@@ -31,6 +32,9 @@ _SWEEP_EVERY_S = 60.0
 # Reindexes and uploads keep the looks of what they decode: the others are imports, and pictures
 # that an older version has indexed.
 _LOOKS_EVERY_S = 600.0
+
+# When is due what the machine's load may have caused (index.patience).
+_RETRY_EVERY_S = 1800.0
 
 # What another process changes of a community's settings, or of who may search what, holds here
 # this much later, at most.
@@ -118,7 +122,28 @@ def watches(engine: Engine, jobs: ReindexJobs) -> Sequence[Coroutine[None, None,
     )
     folders = {spec.name: spec.folder for spec in collection_specs(engine.settings)}
     follower = FolderWatch(jobs, folders, options, rules=name_rules(engine.settings))
-    return (follower.run(),)
+    return follower.run(), keep_retrying(engine.catalogue, jobs, tuple(folders))
+
+
+async def keep_retrying(
+    catalogue: Catalogue,
+    jobs: ReindexJobs,
+    collections: Sequence[str],
+    every_s: float = _RETRY_EVERY_S,
+) -> None:
+    """Try pictures again that ran out of time or memory, until cancelled; a reindex says which."""
+    while True:
+        await asyncio.sleep(every_s)
+        for name in collections:
+            try:
+                failed = await finished_in_thread(catalogue.failures, name)
+                paths = frozenset(each.path for each in failed if each.code == DecodingFailed.code)
+                if paths and name not in jobs.running():
+                    await asyncio.shield(jobs.start(name, full=False, paths=paths).task)
+            except TangerineError as error:
+                _log.warning("pictures were not tried again", collection=name, code=error.code)
+            except Exception:  # noqa: BLE001 - as above
+                _log.exception("pictures were not tried again", collection=name)
 
 
 async def index_all(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,7 @@ from bot.specs import collection_named, collection_specs, make_data_dir, operato
 from bot.telemetry import tracer_of
 from bot.timed import Stages, TimedDecoder, TimedEmbedder, TimedLibrary
 from config.settings import Settings
+from core import image_decoding
 from core.embedding import BatchedEmbedder
 from core.images import DecodePool
 from core.limits import Limits
@@ -38,6 +41,7 @@ from index.looks import StoredLooks
 from index.moderation import ChatModeration
 from index.moderation_judge import Judge
 from index.overlays import Overlays
+from index.patience import Circumstances
 from index.reindex import Reindexer
 from index.repair import Repaired, Repairer
 from index.store import SnapshotStore
@@ -219,6 +223,7 @@ async def open_engine(
             clock=clock,
             decoding=2 * settings.pictures.workers,
             max_removed_share=settings.index.max_removed_share,
+            circumstances=await asyncio.to_thread(circumstances_of, settings),
         )
         community_settings = await asyncio.to_thread(StoredSettings.open, overlays)
         contributions = ChatContributions(
@@ -303,3 +308,18 @@ def picture_decoder(settings: Settings, *, waits_for_pictures: bool = False) -> 
         max_pixels=int(pictures.max_megapixels * 1e6),
         waits_for_pictures=waits_for_pictures,
     )
+
+
+def circumstances_of(settings: Settings) -> Circumstances:
+    """What a refusal of :func:`picture_decoder` depends on beside the picture. Blocking."""
+    pictures = settings.pictures
+    bounds = (
+        *(pictures.timeout_s, pictures.memory_mb),
+        *(pictures.max_file_mb, pictures.max_megapixels),
+        *(version(package) for package in ("pillow", "pillow-heif")),
+    )
+    key = hashlib.sha256(repr(bounds).encode())
+    # No number of ours, which somebody would forget to count up with a better decoder.
+    for source in sorted(Path(image_decoding.__file__).parent.glob("*.py")):
+        key.update(source.read_bytes())
+    return Circumstances(key.hexdigest())

@@ -16,6 +16,7 @@ from index.growing import Growing
 from index.keeper import Keeper
 from index.library import CollectionSpec
 from index.overlays import Overlays
+from index.patience import Circumstances
 from index.plan import outcome, plan
 from index.records import BadFile, Changes, Known, Suspects
 from index.reindex_part import Place, ScanPart, place_of, scan_part
@@ -53,6 +54,7 @@ class ReindexRun:
         guard: RemovalGuard,
         suspects: Suspects,
         tell: Callable[[Progress], None],
+        circumstances: Circumstances,
         named: frozenset[str] | None = None,
         plain_place: Place | None = None,
     ) -> None:
@@ -73,6 +75,7 @@ class ReindexRun:
         self._guard = guard
         self._suspects = suspects
         self._tell = tell
+        self._circumstances = circumstances
         self._named = named
         # Whether not all of this folder was ever indexed, or what is known is of another one.
         self._first = self._elsewhere = False
@@ -292,6 +295,8 @@ class ReindexRun:
                 scan=scan,
                 known=frozenset(old.path for old in known.pictures),
             )
+        holds = self._circumstances.holds
+        bad = {} if self._full else {k: each for k, each in known.bad.items() if holds(each)}
         worker = FileWorker(
             embedder=self._embedder,
             decoder=self._decoder,
@@ -299,12 +304,14 @@ class ReindexRun:
             locate=chat.locate,
             encoded={key: size for key, size in encoded.items() if key not in suspects.pictures},
             texts=texts - suspects.texts,
-            bad={} if self._full else dict(known.bad),
+            bad=bad,
             decoding=self._decoding,
             in_flight=self._in_flight,
             on_done=self._told,
             recall=None if whole else vectors.recall,
             after_file=self._growing.after_file if self._growing is not None else None,
+            again={key: each for key, each in known.bad.items() if key not in bad},
+            circumstances=self._circumstances,
         )
         for picture in scan.pictures:
             stamp = known.stamps.get(picture.path)

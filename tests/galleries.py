@@ -20,6 +20,7 @@ from index.library import CollectionSpec, FolderLibrary
 from index.looks import StoredLooks
 from index.moderation import ChatModeration
 from index.overlays import Overlays
+from index.patience import Circumstances
 from index.reindex import Reindexer
 from index.store import SnapshotStore
 from index.tuning import IndexRules
@@ -59,6 +60,7 @@ class Gallery:
         duplicate_cosine: float = 0.97,
         rules: IndexRules = IndexRules(),  # noqa: B008 - frozen
         names: NameRules = NameRules(),  # noqa: B008 - frozen
+        circumstances: Circumstances = Circumstances(),  # noqa: B008 - frozen
     ) -> None:
         self.name = name
         self.pictures = home / "pictures"
@@ -91,6 +93,7 @@ class Gallery:
             decoder=self.decoder,
             clock=SystemClock(),
             in_flight=in_flight,
+            circumstances=circumstances,
         )
 
         self.settings = StoredSettings.open(self.overlays)
