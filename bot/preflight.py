@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot.doctor_model import HubUnreachableError, ask_hub
-from bot.specs import NO_GALLERY, collection_named, collection_specs
+from bot.specs import NO_GALLERY, collection_named, collection_specs, has_data
 from config.settings import Settings
 from core.checkpoint import local_checkpoint, names_folder
 from core.errors import ModelUnavailable, NotFound, SourceError
-from index.library import CollectionSpec, folder_gone
+from index.library import CollectionSpec, folder_gone, not_indexed
 from index.walk import holds_pictures
 
 _HUB_TIMEOUT_S = 3.0
@@ -42,13 +42,24 @@ def check_question(settings: Settings, collection: str | None) -> None:
     """Whether a question about a collection can be answered at all. Blocking.
 
     Raises NotFound where there is no such collection, SourceError where its folder is not
-    there, ModelUnavailable where there is no such model.
+    there, EmptyCollection, and ModelUnavailable where there is no such model.
     """
     spec = collection_named(settings, collection)
     if not spec.folder.is_dir() and not _has_uploads(settings, spec):
         raise folder_gone(spec, named=True)
+    check_indexed(settings, collection)
     if settings.model != "mini":
         local_checkpoint(settings.model)
+
+
+def check_indexed(settings: Settings, collection: str | None) -> None:
+    """Whether anything was ever indexed here: who only reads makes no data folder.
+
+    Raises NotFound where there is no such collection, else EmptyCollection. Blocking.
+    """
+    spec = collection_named(settings, collection)
+    if not has_data(settings.data_dir):
+        raise not_indexed(spec)
 
 
 def check_model(model: str) -> bool:

@@ -50,6 +50,17 @@ def operators(settings: Settings) -> frozenset[str]:
     )
 
 
+def has_data(folder: Path) -> bool:
+    """Whether there is a data folder; also where it cannot be looked at: who opens it says why."""
+    try:
+        folder.stat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def make_data_dir(folder: Path) -> None:
     """Make the data folder where it is missing. Raises SourceError."""
     try:

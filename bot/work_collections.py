@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from bot.console import Terminal
 from bot.engine import open_engine
+from bot.preflight import check_indexed
 from bot.specs import collection_named
 from bot.views import Json, failures_view, reindex_view
 from config.settings import Settings
@@ -32,6 +33,7 @@ async def export_collection(
     settings: Settings, terminal: Terminal, folder: Path, collection: str | None, *, json: bool
 ) -> int:
     """``tangerine export``."""
+    await asyncio.to_thread(check_indexed, settings, collection)
     spec = collection_named(settings, collection)
     report = await _told(terminal, spec, lambda tell: _export(settings, spec, folder, tell))
     if json:

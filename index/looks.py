@@ -90,7 +90,8 @@ class StoredLooks:
         """Make the looks that are missing, one after the other; how many there were.
 
         Nothing is encoded. A file that is no picture has an empty one; of a file that cannot be
-        read, or not within the bounds, there is none, until this is called again. Raises CatalogueError, ShuttingDown.
+        read, or not within the bounds, there is none, until this is called again. Raises
+        CatalogueError, ShuttingDown.
         """
         filled, after = 0, ""
         while waiting := await finished_in_thread(self._missing, after):
