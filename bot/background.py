@@ -19,6 +19,7 @@ from bot.watching import FolderWatch, WatchOptions
 from core.errors import DecodingFailed, TangerineError
 from core.ports import Contributions
 from index.catalogue import Catalogue
+from index.file_names import ChangeFilter
 from index.library import LOCAL
 from index.looks import StoredLooks
 from index.threads import finished_in_thread
@@ -121,7 +122,8 @@ def watches(engine: Engine, jobs: ReindexJobs) -> Sequence[Coroutine[None, None,
         poll_s=watch.poll_s,
     )
     folders = {spec.name: spec.folder for spec in collection_specs(engine.settings)}
-    follower = FolderWatch(jobs, folders, options, rules=name_rules(engine.settings))
+    changes = ChangeFilter(name_rules(engine.settings))
+    follower = FolderWatch(jobs, folders, options, counts=changes.counts)
     return follower.run(), keep_retrying(engine.catalogue, jobs, tuple(folders))
 
 

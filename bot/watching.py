@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import stat
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +15,6 @@ from watchfiles import Change, watch
 
 from bot.jobs import ReindexJobs
 from core.errors import ReindexRunning, TangerineError
-from index.file_names import NameRules, begins_like_picture, kind_of
 
 _log = structlog.get_logger("bot.watching")
 
@@ -46,6 +44,10 @@ class WatchOptions:
     pause_s: float = 10.0
     poll_s: float = 60.0
     check_s: float = 5.0
+
+
+Counts = Callable[[Path, str, bool], bool]
+"""``counts(root, path, gone)``: whether a change below a folder is worth a look. Blocking."""
 
 
 class _Pending:
@@ -82,8 +84,8 @@ class FolderWatch:
     """Reindexes a collection once its folder has changed, one run at a time.
 
     It starts no reindex beside one that is under way, whoever started that, and asks for none
-    in vain: what the ``rules`` leave out, or can be neither picture nor caption, is no change.
-    Where the system names what has changed, that alone is looked at.
+    in vain. Where the system names what has changed, that alone is looked at.
+    ``counts`` tells where a reindex could find something else.
     """
 
     def __init__(
@@ -92,12 +94,12 @@ class FolderWatch:
         folders: Mapping[str, Path],
         options: WatchOptions,
         *,
-        rules: NameRules,
+        counts: Counts,
     ) -> None:
         self._jobs = jobs
         self._folders = folders
         self._options = options
-        self._rules = rules
+        self._counts = counts
 
     async def run(self) -> None:
         """Watch until cancelled; a defect of one folder does not stop the others."""
@@ -113,7 +115,7 @@ class FolderWatch:
                         name,
                         folder.absolute(),
                         self._options,
-                        rules=self._rules,
+                        counts=self._counts,
                         stop=stop,
                         changed=tell,
                     )
@@ -185,7 +187,7 @@ class _Watcher:
         folder: Path,
         options: WatchOptions,
         *,
-        rules: NameRules,
+        counts: Counts,
         stop: threading.Event,
         changed: Callable[[frozenset[str] | None], object],
     ) -> None:
@@ -193,7 +195,7 @@ class _Watcher:
         self._name = name
         self._folder = folder
         self._options = options
-        self._seen = Seen(rules)
+        self._counts = counts
         self._stop = stop
         self._changed = changed
 
@@ -232,7 +234,7 @@ class _Watcher:
             poll_delay_ms=round(options.poll_s * 1000),
             ignore_permission_denied=True,
         ):
-            names = self._seen.relevant(root, changes)
+            names = relevant(root, changes, self._counts)
             # What came between the last scan and this watch, nobody has told.
             if fresh or names:
                 self._changed(None if fresh else names)
@@ -257,48 +259,15 @@ class _Watcher:
         self._stop.wait(self._options.poll_s)
 
 
-class Seen:
-    """Tells which changes of a folder are worth a look. Blocking."""
-
-    def __init__(self, rules: NameRules) -> None:
-        self._rules = rules
-        # Files whose names say nothing and that are no pictures, as a reindex knows: others
-        # write a log of such a name all day long.
-        self._no_pictures: set[Path] = set()
-
-    def relevant(self, root: Path, changes: Iterable[tuple[Change, str]]) -> frozenset[str]:
-        """The changed paths below a folder, with ``/``, where a reindex could find something else.
-
-        Files that may be pictures or captions and folders count, what the rules leave out does
-        not. Of a path that is gone nobody knows whether it was a folder.
-        """
-        found = set()
-        for change, path in changes:
-            there = Path(path)
-            # The folder itself is "" and not ".": no name.
-            below = there.relative_to(root).as_posix() if there != root else ""
-            if not self._rules.leaves_out_path(below) and self._counts(change, there):
-                found.add(below)
-        return frozenset(found)
-
-    def _counts(self, change: Change, path: Path) -> bool:
-        if change is Change.deleted or path.is_dir():
-            self._no_pictures.discard(path)
-            return True
-        kind = kind_of(path.name)
-        if kind != "unknown":
-            return kind != "other"
-        try:
-            picture = stat.S_ISREG(path.stat().st_mode) and begins_like_picture(path)
-        except OSError:
-            return True  # for a reindex to find out
-        if picture:
-            self._no_pictures.discard(path)
-            return True
-        # It may have been one until now.
-        known = path in self._no_pictures
-        self._no_pictures.add(path)
-        return not known
+def relevant(root: Path, changes: Iterable[tuple[Change, str]], counts: Counts) -> frozenset[str]:
+    """The changed paths below a folder, with ``/``, that count. Blocking."""
+    found = set()
+    for change, path in changes:
+        # The folder itself is "" and not ".": no name.
+        below = Path(path).relative_to(root).as_posix() if path != str(root) else ""
+        if counts(root, below, change is Change.deleted):
+            found.add(below)
+    return frozenset(found)
 
 
 def _place(folder: Path) -> tuple[int, int] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import re
+import stat
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
@@ -100,6 +101,43 @@ class NameRules:
     def leaves_out_path(self, path: str) -> bool:
         """Whether a relative path is passed by, for its name or that of a folder above."""
         return any(map(self.leaves_out, path.split("/")))
+
+
+class ChangeFilter:
+    """Tells which changes of a folder are worth a look."""
+
+    def __init__(self, rules: NameRules) -> None:
+        self._rules = rules
+        # Files whose names say nothing and that are no pictures, as a reindex knows: others
+        # write a log of such a name all day long.
+        self._no_pictures: set[Path] = set()
+
+    def counts(self, root: Path, path: str, gone: bool) -> bool:
+        """Whether a reindex could find something else for this change below a folder. Blocking.
+
+        What may be a picture or captions does, and a folder, nothing that the rules leave out.
+        Of a path that is ``gone`` nobody knows whether it was a folder.
+        """
+        there = root / path
+        if self._rules.leaves_out_path(path):
+            return False
+        if gone or there.is_dir():
+            self._no_pictures.discard(there)
+            return True
+        kind = kind_of(path)
+        if kind != "unknown":
+            return kind != "other"
+        try:
+            picture = stat.S_ISREG(there.stat().st_mode) and begins_like_picture(there)
+        except OSError:
+            return True  # for a reindex to find out
+        if picture:
+            self._no_pictures.discard(there)
+            return True
+        # It may have been one until now.
+        known = there in self._no_pictures
+        self._no_pictures.add(there)
+        return not known
 
 
 @lru_cache(maxsize=16)

@@ -15,10 +15,10 @@ from watchfiles import Change
 
 import bot.watching
 from bot.jobs import ReindexJobs
-from bot.watching import FolderWatch, Seen, WatchOptions
+from bot.watching import Counts, FolderWatch, WatchOptions, relevant
 from core.errors import CatalogueError
 from core.types import Lane, Progress, ReindexReport
-from index.file_names import NameRules
+from index.file_names import ChangeFilter, NameRules
 from tests.fakes import FakeEmbedder, picture_bytes
 from tests.galleries import Gallery
 
@@ -74,7 +74,9 @@ async def _watching(
 ) -> AsyncIterator[tuple[ReindexJobs, Runs]]:
     runs = Runs(gallery)
     jobs = ReindexJobs(runs, poll_s=0.005)
-    watch = FolderWatch(jobs, {gallery.name: gallery.pictures}, options, rules=RULES)
+    watch = FolderWatch(
+        jobs, {gallery.name: gallery.pictures}, options, counts=ChangeFilter(RULES).counts
+    )
     task = asyncio.create_task(watch.run())
     # A watch is there once it has told of a change; until then, changes may go unseen.
     probe = gallery.write("probe.txt", "0")
@@ -108,13 +110,12 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """What the system has told so far, and whether it counted as a change."""
     told: list[bool] = []
 
-    class Noted(Seen):
-        def relevant(self, root: Path, changes: Iterable[tuple[Change, str]]) -> frozenset[str]:
-            names = super().relevant(root, changes)
-            told.append(bool(names))
-            return names
+    def noted(root: Path, changes: Iterable[tuple[Change, str]], counts: Counts) -> frozenset[str]:
+        names = relevant(root, changes, counts)
+        told.append(bool(names))
+        return names
 
-    monkeypatch.setattr(bot.watching, "Seen", Noted)
+    monkeypatch.setattr(bot.watching, "relevant", noted)
     return told
 
 
@@ -276,13 +277,13 @@ async def test_where_the_system_watches_no_more_it_looks_itself(
 
 def test_what_counts_as_a_change(tmp_path: Path) -> None:
     """Pictures, captions and folders; nothing hidden or excluded, nothing that is no picture."""
-    seen = Seen(RULES)
+    changes = ChangeFilter(RULES)
     (tmp_path / "folder.d").mkdir()
     (tmp_path / "file.d").write_text("x")
 
     def counts(path: str, change: Change = Change.added) -> bool:
         there = os.path.join(tmp_path, path)  # noqa: PTH118 - as the system says it
-        found = seen.relevant(tmp_path, {(change, there)})
+        found = relevant(tmp_path, {(change, there)}, changes.counts)
         assert found <= {path}
         return bool(found)
 
@@ -295,16 +296,16 @@ def test_what_counts_as_a_change(tmp_path: Path) -> None:
     assert not counts("a.jpg.part")
     assert not counts(".a.jpg")
     assert not counts(".trash/a.jpg", Change.deleted)
-    assert seen.relevant(tmp_path, {(Change.modified, str(tmp_path))}) == {""}
+    assert relevant(tmp_path, {(Change.modified, str(tmp_path))}, changes.counts) == {""}
 
 
 def test_what_says_nothing_by_its_name_is_looked_into(tmp_path: Path) -> None:
     """A log without an ending that grows all day is looked at once, and again as a picture."""
-    seen, log = Seen(RULES), tmp_path / "log"
+    changes, log = ChangeFilter(RULES), tmp_path / "log"
 
     def counts(data: bytes) -> bool:
         log.write_bytes(data)
-        return bool(seen.relevant(tmp_path, {(Change.modified, str(log))}))
+        return changes.counts(tmp_path, log.name, False)
 
     assert counts(b"x"), "it may have been a picture until now"
     assert not counts(b"xy")
