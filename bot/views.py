@@ -178,10 +178,11 @@ def classify_view(result: Classification) -> Json:
 def reindex_view(report: ReindexReport) -> Json:
     """Reindex: the counts, ``"failed": [{"path", "code", "reason"}]`` and ``"seconds"``.
 
-    Besides ``"left_out": {"unopened": {ending: files}, "no_pictures", "excluded": [path]}``.
+    Where a folder holds other files, also
+    ``"left_out": {"unopened": {ending: files}, "no_pictures", "excluded": [path]}``.
     """
     left_out = report.left_out
-    return {
+    view: Json = {
         "collection": report.collection,
         "added": report.added,
         "changed": report.changed,
@@ -189,12 +190,14 @@ def reindex_view(report: ReindexReport) -> Json:
         "unchanged": report.unchanged,
         "failed": failures_view(report.failed),
         "seconds": round(report.seconds, 3),
-        "left_out": {
+    }
+    if left_out.files or left_out.excluded:
+        view["left_out"] = {
             "unopened": dict(left_out.unopened),
             "no_pictures": left_out.no_pictures,
             "excluded": list(left_out.excluded),
-        },
-    }
+        }
+    return view
 
 
 def failures_view(failed: Sequence[Failure]) -> list[Json]:

@@ -49,7 +49,7 @@ _OTHER_SUFFIXES = frozenset(
         *(".srf", ".srw", ".x3f"),
     }
 )
-"""What is not even opened: none of it can be read as a picture."""
+"""What is not even opened: none of it is a whole picture that can be read."""
 
 Kind = Literal["picture", "captions", "other", "unknown"]
 
