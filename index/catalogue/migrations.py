@@ -300,6 +300,19 @@ def _folders(connection: Connection) -> None:
     eighth.create_all(connection)
 
 
+def _tries(connection: Connection) -> None:
+    """Version 9: what each failure was tried under, when, and how often.
+
+    Nobody knows it of those that are there: they are all tried again, once.
+    """
+    for column in (
+        "tried_under VARCHAR(64) DEFAULT '' NOT NULL",
+        "tried_at FLOAT DEFAULT '0' NOT NULL",
+        "tries INTEGER DEFAULT '1' NOT NULL",
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE failures ADD COLUMN {column}")
+
+
 MIGRATIONS: Sequence[Migration] = (
     _first_schema,
     _overlays,
@@ -309,6 +322,7 @@ MIGRATIONS: Sequence[Migration] = (
     _grants,
     _imported,
     _folders,
+    _tries,
 )
 """The step at position ``n`` leads from version ``n`` to version ``n + 1``."""
 

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from core.domain.errors import SourceError
-from index.catalogue.walk import PICTURE_SUFFIXES
+from index.catalogue.file_names import PICTURE_SUFFIXES
 from index.demo.drawn import draw_all
 from index.demo.packages import fetch_debian, fetch_npm
 from index.indexing.caption_texts import tidy

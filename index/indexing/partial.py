@@ -48,7 +48,7 @@ def scan_part(
     Raises CatalogueError.
     """
     try:
-        named = named_in(spec.folder, paths)
+        named = named_in(spec.folder, paths, spec.rules)
         found = catalogue.known_at(spec.name, named.paths, named.folders | named.stems)
         scan = named.scan([picture.path for picture in found.known.pictures])
     except (NotAloneError, OSError):
