@@ -138,6 +138,8 @@ async def _serve(
         disk = DiskWatch(settings.data_dir)
 
         def unready() -> list[str]:
+            if stop.is_set():
+                return ["it is stopping"]
             apart = [reason for reason in (p.unready() for p in platforms) if reason]
             return [*engine.unready(), *disk.troubles(), *indexes.troubles(), *apart]
 

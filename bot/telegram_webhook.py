@@ -15,8 +15,9 @@ from aiohttp import web
 from telegram import Bot, Update, WebhookInfo
 from telegram.error import BadRequest, TelegramError
 
+from bot.http_connections import ConnectionLimits
 from bot.http_listener import Listener
-from bot.http_server import ConnectionLimits, Runner
+from bot.http_server import Runner
 from bot.kept_secrets import SECRET, kept_secret
 from bot.telegram_intake import ALLOWED_UPDATES, TelegramApp
 from bot.telegram_shares import Shares
@@ -92,12 +93,13 @@ class Webhook:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._checking
             self._checking = None
+        if self._runner is not None and self._listener is not None:
+            await self._listener.leave(self._runner)
+            await self._runner.cleanup()
+            self._runner = None
         if self._listener is not None:
             self._listener.close()
             self._listener = None
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
 
     def trouble(self) -> str | None:
         """Why no updates come in now, None where they do."""

@@ -14,8 +14,9 @@ from bot.admission import Admission
 from bot.commands import Commands
 from bot.community_presenter import OperatorDefaults
 from bot.failures import Failures
+from bot.http_connections import ConnectionLimits
 from bot.http_listener import Listener
-from bot.http_server import ConnectionLimits, Runner, refuse_encoded
+from bot.http_server import Runner, refuse_encoded
 from bot.kept_secrets import kept_secret
 from bot.ports import Counters, Readiness, Tracer
 from bot.presenter import Presenter
@@ -226,8 +227,13 @@ class WebAdapter:
         await listener.serve(runner)
 
     async def stop(self) -> None:
-        """Stop listening, let running requests end for ``drain_s`` seconds, then cut them."""
-        if self._runner is not None:
+        """Take no more connections, answer what is asked over those there are, end them.
+
+        What is not answered after ``drain_s`` seconds is cut.
+        """
+        listener = self._listener or self._own
+        if self._runner is not None and listener is not None:
+            await listener.leave(self._runner)
             await self._runner.cleanup()
             self._runner = None
         if self._own is not None:

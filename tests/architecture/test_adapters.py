@@ -55,7 +55,7 @@ _ROOTS = (
 _VALUES = frozenset({"config.addresses"})
 """What of those packages is no part of anything: pure functions."""
 
-_SERVERS = frozenset({"bot.http_listener", "bot.http_server"})
+_SERVERS = frozenset({"bot.http_connections", "bot.http_listener", "bot.http_server"})
 """What the web chat and Telegram's webhook are served by."""
 
 _CONCRETE = ("index", "config", "faiss", "torch", "transformers", "sqlalchemy", "core.images")
