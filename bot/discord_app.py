@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import discord
-import structlog
 import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
@@ -32,6 +31,7 @@ from bot.discord_work import Work
 from bot.failures import Failures
 from bot.presenter import Presenter
 from bot.roster import Roster
+from bot.supervision import EndedError, ended
 from bot.thumbnails import Thumbnails
 from core.errors import SettingsError, TangerineError, Unavailable
 from core.ports import Library, PictureDecoder
@@ -40,8 +40,8 @@ from core.ports import Library, PictureDecoder
 _BAD_TOKEN = 4004
 _BAD_INTENTS = frozenset({4013, 4014})
 _CLOSE_S = 5.0
-
-_log = structlog.get_logger("bot.discord")
+_NO_REASON = "Discord ended the connection."
+_START_AGAIN = "It is tried again by itself."
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,19 @@ class DiscordAdapter:
                 raise
             raise explained from error
 
+    async def ended(self) -> None:
+        """Wait until the library gives the connection up, and raise why."""
+        assert self._running is not None
+        try:
+            await ended({self._running})
+        except EndedError:
+            raise Unavailable(_NO_REASON, remedy=_START_AGAIN) from None
+        except Exception as error:
+            explained = _explained(error)
+            if explained is None:
+                raise
+            raise explained from error
+
     async def stop(self) -> None:
         """Answer what is under way, then leave. Does nothing where nothing was started."""
         if self._work is not None:
@@ -183,19 +196,19 @@ class DiscordAdapter:
         finally:
             connected.cancel()
         if running.done():
-            await running
-            raise Unavailable("Discord ended the connection.", remedy="Start again in a minute.")
+            if not running.cancelled():
+                await running
+            raise Unavailable(_NO_REASON, remedy=_START_AGAIN)
         running.add_done_callback(self._note_end)
 
     def _note_end(self, running: asyncio.Task[None]) -> None:
         if running.cancelled() or self._client is None or self._work is None:
             return
         error = running.exception()
-        if error is None:
-            return
-        explained = _explained(error) or error
-        self._ended = f"Discord ended the connection: {explained}"
-        _log.error("connection ended", error=type(error).__name__, reason=str(explained))
+        explained = _explained(error) if error is not None else None
+        # What nobody foresaw may quote what people wrote.
+        reason = explained or type(error).__name__
+        self._ended = f"{_NO_REASON} {reason}" if error is not None else _NO_REASON
 
 
 @contextmanager

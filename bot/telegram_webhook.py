@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import hmac
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from bot.http_connections import ConnectionLimits
 from bot.http_listener import Listener
 from bot.http_server import Runner
 from bot.kept_secrets import SECRET, kept_secret
+from bot.supervision import ended
 from bot.telegram_intake import ALLOWED_UPDATES, TelegramApp
 from bot.telegram_shares import Shares
 from core.errors import SettingsError, Unavailable
@@ -86,12 +86,16 @@ class Webhook:
             raise
         self._checking = asyncio.create_task(self._keep_checking(app.bot))
 
+    async def ended(self) -> None:
+        """Wait until nobody looks after the webhook any more, and raise why."""
+        assert self._checking is not None
+        await ended({self._checking})
+
     async def stop(self) -> None:
         """Take no more updates, and let those that are being read arrive."""
         if self._checking is not None:
             self._checking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._checking
+            await asyncio.wait({self._checking})
             self._checking = None
         if self._runner is not None and self._listener is not None:
             await self._listener.leave(self._runner)
@@ -184,7 +188,7 @@ class Webhook:
             return web.Response(status=400)
         try:
             update = Update.de_json(body, self._app.bot)
-        except (TypeError, ValueError, KeyError, AttributeError):
+        except Exception:  # noqa: BLE001 - whatever the library makes of it
             # Refused it would come again and again, and hold up all after it.
             self._log.error("dropped an update that cannot be read")
         else:

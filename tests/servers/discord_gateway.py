@@ -20,7 +20,8 @@ MESSAGE_CONTENT = 1 << 15
 class Gateway:
     """One session at a time. What is dispatched while nobody listens is kept for a resume.
 
-    ``allowed`` are the privileged intents that the developer portal grants the bot.
+    ``allowed`` are the privileged intents that the developer portal grants the bot, ``lacking``
+    the fields that READY comes without.
     """
 
     token: str
@@ -33,6 +34,7 @@ class Gateway:
     resumed: int = 0
     accepts: bool = True
     turned_away: int = 0
+    lacking: frozenset[str] = frozenset()
     _socket: web.WebSocketResponse | None = None
     _events: list[Json] = field(default_factory=list)
 
@@ -109,7 +111,7 @@ class Gateway:
             "application": {"id": str(APPLICATION), "flags": 0},
             "shard": data.get("shard", [0, 1]),
         }
-        await self.dispatch("READY", ready)
+        await self.dispatch("READY", {k: v for k, v in ready.items() if k not in self.lacking})
         for server in self.servers:
             if not server.outage:
                 await self.dispatch("GUILD_CREATE", server.payload)
