@@ -177,6 +177,13 @@ async def test_a_cut_gateway_is_told(life: Life) -> None:
     await life.until_ready()
 
 
+async def test_an_event_that_discords_library_cannot_read_is_told(life: Life) -> None:
+    """It costs the connection, not the platform: told with an id, and connected anew."""
+    await life.discord.gateway.dispatch("GUILD_CREATE", {"name": "no id"})
+    await life.until_unready("Discord ended unexpectedly (error ")
+    await life.until_ready()
+
+
 async def test_a_failing_poll_is_told(life: Life) -> None:
     """Telegram answers no poll any more, and then does again."""
     life.telegram.fail("getUpdates", *[Fault(502)] * 3)
