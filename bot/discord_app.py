@@ -143,6 +143,7 @@ class DiscordAdapter:
             await asyncio.wait({self._running})
         self._addresses.close()
         self._work = self._client = self._running = None
+        self._ended = None
 
     def unready(self) -> str | None:
         """Why Discord's users get no answer now; None where they do."""

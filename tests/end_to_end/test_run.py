@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from tests.pictures import bad_pictures
 from tests.program import Program
-from tests.running import Running, running
+from tests.running import ENDED_S, Running, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -129,14 +129,14 @@ async def test_sigterm_answers_what_is_in_flight_and_ends_with_0(server: Running
     await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
     server.process.send_signal(signal.SIGTERM)
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(ENDED_S):
         assert await server.process.wait() == 0
     assert {outcome[0] for outcome in outcomes if isinstance(outcome, tuple)} <= {200, 503}
     # Whoever knocked after the door was closed was refused, not left waiting.
     others = [outcome for outcome in outcomes if not isinstance(outcome, tuple)]
     assert all(isinstance(outcome, aiohttp.ClientConnectionError) for outcome in others), others
     assert len(others) < 64
-    assert psutil.wait_procs(processes, timeout=10)[1] == []
+    assert psutil.wait_procs(processes, timeout=ENDED_S)[1] == []
 
 
 async def test_a_taken_port_is_told(indexed: Program) -> None:

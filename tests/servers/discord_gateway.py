@@ -127,8 +127,11 @@ class Gateway:
         await self.dispatch("RESUMED", {"_trace": []})
 
 
-async def until(condition: Any, *, seconds: float = 10.0) -> None:
-    """Wait until the condition holds. Raises TimeoutError."""
+async def until(condition: Any, *, seconds: float = 60.0) -> None:
+    """Wait until the condition holds, far longer than a loaded machine takes for anything.
+
+    Raises TimeoutError.
+    """
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is waited for lies behind a network
             await asyncio.sleep(0.005)
