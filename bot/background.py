@@ -132,7 +132,7 @@ async def keep_fresh(shared: Shared, every_s: float = _FRESH_EVERY_S) -> None:
             failing = True
 
 
-def watches(engine: Engine, jobs: ReindexJobs) -> Sequence[Callable[[], Coroutine[Any, Any, None]]]:
+def watches(engine: Engine, jobs: ReindexJobs) -> Sequence[Work]:
     """What keeps the collections up to date with their folders from now on."""
     watch = engine.settings.watch
     if watch.mode == "off":

@@ -130,20 +130,21 @@ class DiscordAdapter:
 
     async def stop(self) -> None:
         """Answer what is under way, then leave. Does nothing where nothing was started."""
-        if self._work is not None:
-            await self._work.close(self._options.drain_s)
-        if self._client is not None:
-            with contextlib.suppress(TimeoutError):
-                # Closing waits for the other side, which may be dead.
-                async with asyncio.timeout(_CLOSE_S):
-                    await self._client.close()
-            await self._client.http.close()
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.wait({self._running})
-        self._addresses.close()
-        self._work = self._client = self._running = None
-        self._ended = None
+        try:
+            if self._work is not None:
+                await self._work.close(self._options.drain_s)
+            if self._client is not None:
+                with contextlib.suppress(TimeoutError):
+                    # Closing waits for the other side, which may be dead.
+                    async with asyncio.timeout(_CLOSE_S):
+                        await self._client.close()
+                await self._client.http.close()
+        finally:
+            if self._running is not None:
+                self._running.cancel()
+                await asyncio.wait({self._running})
+            self._addresses.close()
+            self._work = self._client = self._running = self._ended = None
 
     def unready(self) -> str | None:
         """Why Discord's users get no answer now; None where they do."""
@@ -249,7 +250,7 @@ def _explained(error: BaseException) -> TangerineError | None:
     if isinstance(error, (*DELIVERY_ERRORS, TimeoutError)):
         return Unavailable(
             f"Discord cannot be reached ({type(error).__name__}).",
-            remedy="Check the network and discordstatus.com, then start again.",
+            remedy="Check the network and discordstatus.com. It is tried again by itself.",
             retry_after=30.0,
         )
     return error if isinstance(error, TangerineError) else None

@@ -20,7 +20,7 @@ from tests.adapters.discord_parts import (
 )
 from tests.fakes import picture_bytes
 from tests.servers.discord_gateway import until
-from tests.servers.discord_rest import TOKEN_S
+from tests.servers.discord_rest import ACKNOWLEDGE_S, TOKEN_S
 from tests.servers.discord_store import Exchange
 from tests.servers.discord_world import Server
 from tests.web.parts import Parts
@@ -51,7 +51,7 @@ async def test_find_shows_the_right_pictures_with_caption_and_score(chat: Chat) 
         assert line in shown.text
         assert hit.picture.caption in alt
     assert exchange.acknowledged_s is not None
-    assert exchange.acknowledged_s < 1.0
+    assert exchange.acknowledged_s < ACKNOWLEDGE_S
 
 
 async def test_find_takes_every_option(chat: Chat) -> None:

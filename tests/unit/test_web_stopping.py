@@ -22,7 +22,7 @@ from tests.adapters.test_telegram_webhook import SECRET, hooked
 from tests.web.parts import Parts
 
 CALLERS = 64
-_PATIENCE_S = 30.0
+_PATIENCE_S = 60.0
 
 
 @dataclass
@@ -32,11 +32,11 @@ class Port:
     host: str
     port: int
     request: bytes
-    stop: Callable[[], Awaitable[None]]
+    stop: Callable[[], Awaitable[object]]
 
     @classmethod
     def of(
-        cls, url: str, stop: Callable[[], Awaitable[None]], *headers: str, method: str = "GET"
+        cls, url: str, stop: Callable[[], Awaitable[object]], *headers: str, method: str = "GET"
     ) -> Port:
         """The port of an address that is asked with this method."""
         parts = urlsplit(url)
