@@ -12,4 +12,5 @@ __all__ = [
     "languages",
     "parser",
     "parts",
+    "supervision",
 ]

@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import structlog
 from telegram import Update
-from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
 
 _CONNECTIONS = 64
@@ -84,7 +83,7 @@ class PollingRequest(HTTPXRequest):
         """See :meth:`telegram.request.BaseRequest.do_request`."""
         try:
             status, body = await super().do_request(*args, **kwargs)
-        except TelegramError:
+        except Exception:
             self.trouble = "Telegram cannot be reached"
             raise
         failed = f"Telegram answers with HTTP {status}"
@@ -95,8 +94,8 @@ class PollingRequest(HTTPXRequest):
         try:
             updates = json.loads(body)["result"]
             readable = [update if _can_be_read(update) else _emptied(update) for update in updates]
-        except (ValueError, TypeError, KeyError):
-            return body  # no list of updates: the library says so
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return body  # no list of updates with numbers: the library says so
         if readable == updates:
             return body
         self._log.error("dropped updates that cannot be read")
@@ -106,7 +105,7 @@ class PollingRequest(HTTPXRequest):
 def _can_be_read(update: dict[str, Any]) -> bool:
     try:
         Update.de_json(update, None)
-    except (TypeError, ValueError, KeyError, AttributeError):
+    except Exception:  # noqa: BLE001 - whatever the library makes of it
         return False
     return True
 
