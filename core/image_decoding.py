@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 from PIL import Image, ImageChops
 
 from core.errors import BadPicture, NotAPicture
+from core.image_bitfields import bitfields_of
 from core.image_colours import to_rgb
 from core.image_effort import check_effort
 from core.image_errors import (
@@ -209,6 +210,10 @@ def _loaded(
 def _load(
     name: str, file: BinaryIO, limits: Limits, at_least: Callable[[Size], Size] | None
 ) -> tuple[Image.Image, Reduction | None]:
+    bitfields = bitfields_of(file) if name == "BMP" else None
+    if bitfields is not None:
+        _check_pixels(bitfields.size, limits.max_pixels)
+        return bitfields.read(file), None
     file.seek(0)
     with Image.open(file, formats=[name]) as image:
         _check_pixels(image.size, limits.max_pixels)
