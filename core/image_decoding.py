@@ -40,7 +40,7 @@ from core.image_gamut import (
     to_srgb,
 )
 from core.image_look import taken_at
-from core.image_parts import with_end, without_ancillary
+from core.image_parts import with_end, with_one_association, without_ancillary
 from core.image_reduction import WHOLE, Reduction, Size, fill, turned_size
 from core.types import Taken
 
@@ -169,6 +169,8 @@ def _seen(name: str, file: BinaryIO, size: int) -> tuple[BinaryIO, Coding | None
         coding = coding_of_chunk(chunk)
     elif name in {"AVIF", "HEIF"}:
         coding = coding_of_file(file, size)
+    if name == "AVIF":
+        file = with_one_association(file, size)
     file.seek(0)
     return file, coding
 

@@ -34,8 +34,20 @@ _WHITE_NITS: Final = 203.0
 _PEAK_NITS: Final = 1000.0
 """BT.2408: white of paper, and the brightest that such pictures are made for, as a rule."""
 
-_NODES: Final = 33
-"""Of a table's edges. Between them colours are interpolated, which is off by a level of 255."""
+_HIGHLIGHTS: Final = (
+    (1.0, 0.5),
+    (1.344, 0.617),
+    (1.677, 0.694),
+    (2.088, 0.761),
+    (2.598, 0.823),
+    (3.229, 0.888),
+    (4.010, 0.947),
+    (_PEAK_NITS / _WHITE_NITS, 1.0),
+)
+"""Light, where 1 is the white of paper, and what Chromium shows of it: measured on grey."""
+
+_NODES: Final = 65
+"""Of a table's edges, the most that Pillow takes. Between them colours are interpolated."""
 
 _META_BYTES: Final = 1 << 20
 
@@ -90,8 +102,7 @@ def to_srgb(image: Image.Image, coding: Coding) -> Image.Image:
     """A picture in RGB or RGBA that is coded so, as sRGB; brighter than white is compressed."""
     if image.mode not in {"RGB", "RGBA"} or "transparency" in image.info:
         image = image.convert("RGBA")
-    table = ImageFilter.Color3DLUT(_NODES, _table(coding).tolist())
-    return image.filter(table)
+    return image.filter(_table(coding))
 
 
 def through_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
@@ -161,21 +172,26 @@ def _properties_of(item: int, data: bytes) -> list[int]:
 
 
 @cache
-def _table(coding: Coding) -> NDArray[np.float32]:
-    """sRGB, 0 to 1, of every node: [blue, green, red, 3]."""
+def _table(coding: Coding) -> ImageFilter.Color3DLUT:
+    """sRGB of every node."""
     steps = np.linspace(0, 1, _NODES)
     blue, green, red = np.meshgrid(steps, steps, steps, indexing="ij")
     light = _light(np.stack([red, green, blue], axis=-1), coding)
-    light = np.maximum(light @ _to_bt709(coding.primaries).T, 0)
-    # Reinhard's curve by the strongest channel, which keeps hues: the brightest becomes white.
     if coding.transfer in {_PQ, _HLG}:
-        peak = _PEAK_NITS / _WHITE_NITS
-        strongest = light.max(axis=-1, keepdims=True)
-        light *= (1 + strongest / peak**2) / (1 + strongest)
-    light = np.minimum(light, 1)
+        strongest = np.maximum(light.max(axis=-1, keepdims=True), 1e-9)  # by it, which keeps hues
+        light *= _mapped(strongest) / strongest
+    light = np.clip(light @ _to_bt709(coding.primaries).T, 0, 1)
     # IEC 61966-2-1.
     coded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-    return coded.astype(np.float32).reshape(-1)
+    return ImageFilter.Color3DLUT(_NODES, coded.reshape(-1).tolist())
+
+
+def _mapped(light: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Light on a screen without high range, as Chromium maps it.
+
+    Half as bright up to the white of paper; above, what is left of the screen is shared out.
+    """
+    return np.where(light <= 1, light / 2, np.interp(light, *np.array(_HIGHLIGHTS).T))
 
 
 def _light(samples: NDArray[np.float64], coding: Coding) -> NDArray[np.float64]:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
+from core.image_effort import boxes
+
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
@@ -21,6 +23,8 @@ _BUFFER: Final = 1 << 16
 _PIXELS: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
 _CHECKED: Final = frozenset({b"tRNS", b"eXIf", b"iCCP", b"cICP"})
 """Chunks that tell how pixels are shown; taken where their checksum is right."""
+
+_META_BYTES: Final = 1 << 20
 
 _CHECKED_BYTES: Final = 128 * 1024
 """No larger ones are taken: EXIF has less than 64 KiB, profiles of cameras and screens 4."""
@@ -88,8 +92,8 @@ def without_ancillary(file: BinaryIO, size: int) -> tuple[BinaryIO, bytes]:
     wrong with the chunks of pixels is left for the decoder to tell.
     """
     kept: list[Part] = []
-    exif, coding, dropped, behind_pixels = b"", b"", False, False
-    pixels = 0
+    exif, coding, dropped = b"", b"", False
+    colours: int | None = None  # where they begin among what is kept
     at = 8
     while at + 8 <= size:
         file.seek(at)
@@ -97,8 +101,8 @@ def without_ancillary(file: BinaryIO, size: int) -> tuple[BinaryIO, bytes]:
         whole = (at, min(12 + length, size - at))
         at += 12 + length
         if name in _PIXELS:
-            if name == b"IDAT" and not behind_pixels:
-                pixels, behind_pixels = len(kept), True
+            if colours is None and name in {b"PLTE", b"IDAT"}:
+                colours = len(kept)
             kept.append(whole)
             if name == b"IEND":
                 break
@@ -112,16 +116,60 @@ def without_ancillary(file: BinaryIO, size: int) -> tuple[BinaryIO, bytes]:
             continue
         if name == b"eXIf":
             exif = exif or _chunk(name, data)
+        elif colours is not None:
+            continue  # what they mean has to stand before them (5.6)
         elif name == b"cICP":
             coding = coding or data
-        elif not behind_pixels and _is_profile(data):
+        elif _is_profile(data):
             kept.append(whole)
     if not dropped:
         return file, b""
-    # In front of the pixels, wherever it stood.
-    if exif:
-        kept.insert(pixels, exif)
+    # Where every decoder looks for it, wherever it stood.
+    if exif and colours is not None:
+        kept.insert(colours, exif)
     return spliced(file, [(0, 8), *_joined(kept)]), coding
+
+
+def with_one_association(file: BinaryIO, size: int) -> BinaryIO:
+    """An AVIF with its ``ipma`` boxes of one kind as one; the file itself where there is one.
+
+    Some encoders write one for each item. ISO/IEC 23008-12, 9.3 forbids it and libavif refuses
+    it; browsers show such pictures. Nothing moves: what is saved becomes a free box.
+    """
+    try:
+        metas = [box for box in boxes(file, 0, size) if box[0] == b"meta"]
+        [(_, start, end)] = metas
+        [(_, start, end)] = [box for box in boxes(file, start + 4, end) if box[0] == b"iprp"]
+        if end - start > _META_BYTES:
+            return file
+        inner = list(boxes(file, start, end))
+    except (ValueError, struct.error):  # for the decoder to tell
+        return file
+    merged: dict[bytes, list[bytes]] = {}
+    others = b""
+    for name, inside, stop in inner:
+        file.seek(inside)
+        data = file.read(stop - inside)
+        if name == b"ipma" and len(data) >= 8:  # noqa: PLR2004 - version, flags and a count
+            merged.setdefault(data[:4], []).append(data[4:])
+        else:
+            others += _box(name, data)
+    if all(len(each) == 1 for each in merged.values()):
+        return file
+    for kind, several in merged.items():
+        count = sum(int.from_bytes(each[:4], "big") for each in several)
+        entries = b"".join(each[4:] for each in several)
+        others += _box(b"ipma", kind + struct.pack(">I", count) + entries)
+    whole = _box(b"iprp", others)
+    spare = end - (start - 8) - len(whole)
+    if spare < 8:  # noqa: PLR2004 - a box of its own
+        return file
+    whole += _box(b"free", bytes(spare - 8))
+    return spliced(file, [(0, start - 8), whole, (end, size - end)])
+
+
+def _box(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(data)) + name + data
 
 
 def _checked(file: BinaryIO, length: int, name: bytes) -> bytes | None:

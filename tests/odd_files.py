@@ -141,6 +141,9 @@ _PNG: list[Oddity] = [
     ("broken EXIF", _insert(b"eXIf", b"\xff" * 30)),
     ("EXIF that turns", _insert(b"eXIf", _EXIF[6:])),
     ("a late text with a wrong checksum", _insert(b"tEXt", b"a\0b", wrong=True, late=True)),
+    ("PQ", _insert(b"cICP", bytes((9, 16, 0, 1)))),
+    ("HLG with a wrong checksum", _insert(b"cICP", bytes((9, 18, 0, 1)), wrong=True)),
+    ("P3", _insert(b"cICP", bytes((12, 13, 0, 1)))),
     ("many small parts", _split_pixels),
     ("garbage behind", lambda rng, png: png + rng.bytes(50)),
     ("no end", lambda _, png: png[: png.rindex(b"IEND") - 4]),
@@ -152,7 +155,7 @@ def _png(rng: Rng) -> OddFile:
     colours = _drawing(rng, "L" if mode == "1" else "RGB" if mode == "P" else mode)
     image = colours.quantize(16) if mode == "P" else colours.convert(mode)
     name, data = _some(rng, encode(image, "PNG"), _PNG)
-    return OddFile(f"png {mode}: {name}", data, data, 1)
+    return OddFile(f"png {mode}: {name}", data, data, 2)
 
 
 # JPEG
@@ -346,6 +349,9 @@ def with_coding(avif: bytes, primaries: int, transfer: int) -> bytes:
     return avif[:at] + struct.pack(">HH", primaries, transfer) + avif[at + 4 :]
 
 
+_CODINGS = ((1, 13), (2, 2), (12, 13), (9, 13), (9, 16), (9, 18), (1, 16), (1, 8))
+"""Primaries and transfer by ITU-T H.273: sRGB, unknown, P3, BT.2020, PQ, HLG, linear."""
+
 _AVIF: list[Oddity] = [
     ("other brands", _brands(b"mif1", b"avif", b"miaf", b"MA1B", b"MA1A")),
     ("unknown brands", _brands(b"avif", b"abcd", b"mif1", b"miaf", b"efgh")),
@@ -361,6 +367,9 @@ def _avif(rng: Rng) -> OddFile:
         # All or nothing: of what lies between, Chromium and libavif see different degrees.
         image.putalpha(image.getchannel("A").point(lambda level: 255 * (level > 99)))
     icc = profile(BT2020) if rng.random() < 0.3 else None  # noqa: PLR2004
-    data = encode(image, "AVIF", quality=95, icc_profile=icc)
-    name, data = _some(rng, data, _AVIF)
-    return OddFile(f"avif {mode}{', BT.2020' if icc else ''}: {name}", data, data, 5)
+    name, data = _some(rng, encode(image, "AVIF", quality=95, icc_profile=icc), _AVIF)
+    coding = _CODINGS[int(rng.integers(0, len(_CODINGS)))]
+    if icc is None:
+        data = with_coding(data, *coding)
+    shown = "a profile of BT.2020" if icc else f"{coding=}"
+    return OddFile(f"avif {mode}, {shown}: {name}", data, data, 5)
