@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -24,6 +25,7 @@ from core.errors import (
     QueryTooLong,
     Unavailable,
 )
+from core.look_alikes import Comparison, LookAlikes
 from core.mixing import mix, wish
 from core.places import Ranking
 from core.ports import Embedder, Labels, Library, PictureDecoder, Snapshot
@@ -41,6 +43,9 @@ from core.types import (
     Vectors,
 )
 from core.views import View, Way, closest_view, views, ways
+
+_ROUNDS = 3
+"""Where near-duplicates turn out to be two, others come into sight: so often it is looked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ class Search:
         self._rules = rules or SearchRules()
         self._tagger = Tagger(labels)
         self._recogniser = Recogniser(library.picture_file, decoder.decode)
+        self._look_alikes = LookAlikes(library.picture_file, decoder.decode)
         self._searches = SharedSearches()
         # By snapshot, as communities may see a collection differently; gone with it.
         self._calibrations: WeakKeyDictionary[Snapshot, asyncio.Future[Calibration]] = (
@@ -139,7 +145,7 @@ class Search:
                 page = page_lookup(snapshot, calibration, query, k=k, offset=offset, in_words=True)
                 lookups.append(page)
 
-            def rank(found: Sequence[Any]) -> SearchResult:
+            def rank(found: Sequence[Any], comparison: Comparison) -> SearchResult:
                 ranking = Ranking(query, calibration.text, self._rules.duplicate_cosine)
                 if asked.text:
                     said = told(snapshot, calibration.captions, query, asked.text, found[0])
@@ -151,11 +157,18 @@ class Search:
                     ranking = without(ranking, vectors[-1], said, calibration)
                 seen = found[-1] if plain else None
                 page = self._page(
-                    snapshot, calibration, ranking, text=text, k=k, offset=offset, seen=seen
+                    snapshot,
+                    calibration,
+                    ranking,
+                    comparison,
+                    text=text,
+                    k=k,
+                    offset=offset,
+                    seen=seen,
                 )
                 return page if asked.text else listed(page)
 
-            return await self._searches.answer(*self._tagger.tagged(snapshot, lookups, rank))
+            return await self._answer(snapshot, lookups, rank, community)
 
     async def captioned(
         self, text: str, *, community: str, collection: str | None = None, k: int = 5
@@ -214,7 +227,7 @@ class Search:
                 else []
             )
 
-            def rank(found: Sequence[Any]) -> SearchResult:
+            def rank(found: Sequence[Any], comparison: Comparison) -> SearchResult:
                 ranking = Ranking(query, calibration.image, self._rules.duplicate_cosine)
                 if known is not None:
                     ranking = replace(ranking, recognised=known.row, agreement=known.agreement)
@@ -222,10 +235,17 @@ class Search:
                     ranking = self._refined(ranking, snapshot, calibration, wanted, asked)
                 seen = found[0] if found else None
                 return self._page(
-                    snapshot, calibration, ranking, text=words, k=k, offset=offset, seen=seen
+                    snapshot,
+                    calibration,
+                    ranking,
+                    comparison,
+                    text=words,
+                    k=k,
+                    offset=offset,
+                    seen=seen,
                 )
 
-            return await self._searches.answer(*self._tagger.tagged(snapshot, lookups, rank))
+            return await self._answer(snapshot, lookups, rank, community)
 
     async def more_like(
         self,
@@ -256,7 +276,7 @@ class Search:
             wanted = None if asked is None else await self._embedder.embed_text(asked)
             calibration = await self._calibrate(snapshot)
 
-            def rank(_: Sequence[Any]) -> SearchResult:
+            def rank(_: Sequence[Any], comparison: Comparison) -> SearchResult:
                 ranking = Ranking(
                     snapshot.picture_index.reconstruct(np.array([row]))[0],
                     calibration.image,
@@ -265,9 +285,11 @@ class Search:
                 )
                 if wanted is not None and asked is not None:
                     ranking = self._refined(ranking, snapshot, calibration, wanted, asked)
-                return self._page(snapshot, calibration, ranking, text=words, k=k, offset=offset)
+                return self._page(
+                    snapshot, calibration, ranking, comparison, text=words, k=k, offset=offset
+                )
 
-            return await self._searches.answer(*self._tagger.tagged(snapshot, (), rank))
+            return await self._answer(snapshot, (), rank, community)
 
     async def describe(
         self,
@@ -336,11 +358,29 @@ class Search:
         said = told(snapshot, calibration.captions, wanted, words)
         return replace(ranking, vector=mixture.vector, mixture=mixture, told=said)
 
+    async def _answer(
+        self,
+        snapshot: Snapshot,
+        lookups: Sequence[Lookup[Any]],
+        rank: Callable[[Sequence[Any], Comparison], SearchResult],
+        community: str,
+    ) -> SearchResult:
+        """What ``rank`` makes of the lookups; near-duplicates that are two are shown as two."""
+        comparison = self._look_alikes.comparison()
+        for _ in range(_ROUNDS):
+            page = await self._searches.answer(
+                *self._tagger.tagged(snapshot, lookups, partial(rank, comparison=comparison))
+            )
+            if not await comparison.look(community):
+                break
+        return page
+
     def _page(
         self,
         snapshot: Snapshot,
         calibration: Calibration,
         ranking: Ranking,
+        comparison: Comparison,
         *,
         text: str | None,
         k: int,
@@ -356,6 +396,7 @@ class Search:
             offset=offset,
             seen=seen,
             there=self._library.has_file,
+            same=comparison.taken_for_one,
         )
         so_far = self._so_far(snapshot)
         return page if so_far is None else replace(page, so_far=so_far)
