@@ -75,9 +75,7 @@ class Bitfields:
 def bitfields_of(file: BinaryIO) -> Bitfields | None:
     """What a BMP's header says, None where it is of another kind. Raises struct.error."""
     file.seek(0)
-    start, header, width, height, bits, compression = struct.unpack(
-        "<10xIIii2xHI", file.read(34)
-    )
+    start, header, width, height, bits, compression = struct.unpack("<10xIIii2xHI", file.read(34))
     if header < _INFO or compression not in {_BITFIELDS, _WITH_ALPHA} or bits not in {16, 32}:
         return None
     file.seek(54)

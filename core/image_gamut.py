@@ -236,4 +236,3 @@ def _probe() -> Image.Image:
     levels = (64, 128, 192)
     colours = [(r, g, b) for r in levels for g in levels for b in levels]
     return Image.fromarray(np.array([colours], dtype=np.uint8))
-

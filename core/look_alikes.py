@@ -114,9 +114,7 @@ class LookAlikes:
     async def look(self, one: Picture, other: Picture, community: str) -> bool:
         """Whether they are one; also where one cannot be read any more. Raises Busy."""
         first, second = await self._of(one, community), await self._of(other, community)
-        found = (
-            first is None or second is None or await asyncio.to_thread(same, first, second)
-        )
+        found = first is None or second is None or await asyncio.to_thread(same, first, second)
         if len(self._verdicts) >= _VERDICTS:
             self._verdicts.clear()
         self._verdicts[frozenset({one.sha256, other.sha256})] = found

@@ -120,8 +120,8 @@ class ReindexRun:
         self._whole = len(scan.pictures)
         since = run if self._full else 0
         vectors = RunVectors(self._catalogue, identity.fingerprint, name, since=since)
-        anew = whole and not self._full and await finished_in_thread(
-            vectors.look_again, known, scan
+        anew = (
+            whole and not self._full and await finished_in_thread(vectors.look_again, known, scan)
         )
         worker = await self._worker(run, known, scan, chat, vectors, whole=whole)
         # Where only some paths have changed, uploads have not.

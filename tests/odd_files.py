@@ -75,8 +75,11 @@ def _some(rng: Rng, data: bytes, oddities: list[Oddity], most: int = 3) -> tuple
 
 def chunk(name: bytes, data: bytes, *, wrong: bool = False) -> bytes:
     """A PNG's chunk; with a ``wrong`` checksum."""
-    return struct.pack(">I", len(data)) + name + data + struct.pack(
-        ">I", zlib.crc32(name + data) ^ wrong
+    return (
+        struct.pack(">I", len(data))
+        + name
+        + data
+        + struct.pack(">I", zlib.crc32(name + data) ^ wrong)
     )
 
 
@@ -165,7 +168,9 @@ def _segment(marker: int, data: bytes) -> Any:
     def put(rng: Rng, jpeg: bytes) -> bytes:
         # Behind SOI, or behind the first segment.
         at = 2 if rng.random() < 0.5 else 4 + int.from_bytes(jpeg[4:6], "big")  # noqa: PLR2004
-        return jpeg[:at] + bytes((0xFF, marker)) + struct.pack(">H", len(data) + 2) + data + jpeg[at:]
+        return (
+            jpeg[:at] + bytes((0xFF, marker)) + struct.pack(">H", len(data) + 2) + data + jpeg[at:]
+        )
 
     return put
 
@@ -244,10 +249,10 @@ def _gif(rng: Rng) -> OddFile:
     clear = int(rng.integers(0, 16)) if rng.random() < 0.5 else None  # noqa: PLR2004
     local = bool(rng.random() < 0.4)  # noqa: PLR2004
     end = (b";", b"", b";garbage")[int(rng.integers(0, 3))]
-    data = gif(
-        image, canvas, place, clear=clear, local=local, before=extensions[name], end=end
+    data = gif(image, canvas, place, clear=clear, local=local, before=extensions[name], end=end)
+    return OddFile(
+        f"gif {place} on {canvas}, clear {clear}, {local=}: {name}, {end!r}", data, data, 1
     )
-    return OddFile(f"gif {place} on {canvas}, clear {clear}, {local=}: {name}, {end!r}", data, data, 1)
 
 
 # BMP
@@ -336,9 +341,11 @@ def _brands(major: bytes, *others: bytes) -> Any:
         length = int.from_bytes(avif[:4], "big")
         box = b"ftyp" + major + bytes(4) + b"".join(others)
         # The places of everything behind it stay what they are.
-        return struct.pack(">I", len(box) + 4).join((b"", box)) + avif[length:] if (
-            len(box) + 4 == length
-        ) else avif
+        return (
+            struct.pack(">I", len(box) + 4).join((b"", box)) + avif[length:]
+            if (len(box) + 4 == length)
+            else avif
+        )
 
     return put
 

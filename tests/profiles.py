@@ -33,10 +33,7 @@ def profile(primaries: Primaries, gamma: float = 2.2, *, cicp: bytes = b"") -> b
         b"desc": b"mluc" + bytes(4) + struct.pack(">IIHHII", 1, 12, 0x656E, 0x5553, 2, 28) + b"\0x",
         b"cprt": b"mluc" + bytes(4) + struct.pack(">IIHHII", 1, 12, 0x656E, 0x5553, 2, 28) + b"\0x",
         b"wtpt": _xyz((0.9642, 1.0, 0.8249)),
-        **{
-            name + b"XYZ": _xyz(tuple(matrix[:, at]))
-            for at, name in enumerate((b"r", b"g", b"b"))
-        },
+        **{name + b"XYZ": _xyz(tuple(matrix[:, at])) for at, name in enumerate((b"r", b"g", b"b"))},
         **{name + b"TRC": curve for name in (b"r", b"g", b"b")},
     }
     if cicp:

@@ -71,8 +71,15 @@ def test_of_plain_pictures_colours_decide(colour: tuple[int, int, int], *, one: 
 
 
 def _picture(name: str) -> Picture:
-    return Picture(id=name, collection="c", path=f"{name}.png", caption="", sha256=name * 8,
-                   width=425, height=550)
+    return Picture(
+        id=name,
+        collection="c",
+        path=f"{name}.png",
+        caption="",
+        sha256=name * 8,
+        width=425,
+        height=550,
+    )
 
 
 class _Pages:
