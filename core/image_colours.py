@@ -36,7 +36,8 @@ def to_rgb(image: Image.Image, *, bits: int = _BITS) -> Image.Image:
     samples are scaled, not clipped; samples without a defined white (floating point beyond
     0 to 1, 32-bit or signed integers) are stretched from the darkest to the brightest.
     Colour profiles are ignored: the pictures that encoders learned from were read without
-    them, as transformers does to this day (for much wider ones see :mod:`core.image_gamut`). Changes ``image.info``. Raises ValueError for a mode without RGB.
+    them, as transformers does to this day (for much wider ones see :mod:`core.image_gamut`).
+    Changes ``image.info``. Raises ValueError for a mode without RGB.
     """
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         bits = _first_tag(image, _BITS_PER_SAMPLE, bits)

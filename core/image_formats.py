@@ -103,7 +103,7 @@ def sniff(head: bytes) -> str | None:
     return "HEIF" if brands & _HEIF_BRANDS else None
 
 
-def foreign(head: bytes) -> str | None:
+def foreign(head: bytes) -> str | None:  # noqa: PLR0911 - a return for each kind
     """Words for a file that is no accepted picture, as ``a PDF document``; None: unknown."""
     for signature, words in _FOREIGN:
         if head.startswith(signature):

@@ -173,7 +173,7 @@ def _properties_of(item: int, data: bytes) -> list[int]:
 
 @cache
 def _table(coding: Coding) -> ImageFilter.Color3DLUT:
-    """sRGB of every node."""
+    """SRGB of every node."""
     steps = np.linspace(0, 1, _NODES)
     blue, green, red = np.meshgrid(steps, steps, steps, indexing="ij")
     light = _light(np.stack([red, green, blue], axis=-1), coding)
@@ -182,7 +182,7 @@ def _table(coding: Coding) -> ImageFilter.Color3DLUT:
         light *= _mapped(strongest) / strongest
     light = np.clip(light @ _to_bt709(coding.primaries).T, 0, 1)
     # IEC 61966-2-1.
-    coded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    coded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)  # noqa: PLR2004
     return ImageFilter.Color3DLUT(_NODES, coded.reshape(-1).tolist())
 
 

@@ -145,7 +145,7 @@ class Search:
                 page = page_lookup(snapshot, calibration, query, k=k, offset=offset, in_words=True)
                 lookups.append(page)
 
-            def rank(found: Sequence[Any], comparison: Comparison) -> SearchResult:
+            def rank(comparison: Comparison, found: Sequence[Any]) -> SearchResult:
                 ranking = Ranking(query, calibration.text, self._rules.duplicate_cosine)
                 if asked.text:
                     said = told(snapshot, calibration.captions, query, asked.text, found[0])
@@ -227,7 +227,7 @@ class Search:
                 else []
             )
 
-            def rank(found: Sequence[Any], comparison: Comparison) -> SearchResult:
+            def rank(comparison: Comparison, found: Sequence[Any]) -> SearchResult:
                 ranking = Ranking(query, calibration.image, self._rules.duplicate_cosine)
                 if known is not None:
                     ranking = replace(ranking, recognised=known.row, agreement=known.agreement)
@@ -276,7 +276,7 @@ class Search:
             wanted = None if asked is None else await self._embedder.embed_text(asked)
             calibration = await self._calibrate(snapshot)
 
-            def rank(_: Sequence[Any], comparison: Comparison) -> SearchResult:
+            def rank(comparison: Comparison, _: Sequence[Any]) -> SearchResult:
                 ranking = Ranking(
                     snapshot.picture_index.reconstruct(np.array([row]))[0],
                     calibration.image,
@@ -362,14 +362,14 @@ class Search:
         self,
         snapshot: Snapshot,
         lookups: Sequence[Lookup[Any]],
-        rank: Callable[[Sequence[Any], Comparison], SearchResult],
+        rank: Callable[[Comparison, Sequence[Any]], SearchResult],
         community: str,
     ) -> SearchResult:
         """What ``rank`` makes of the lookups; near-duplicates that are two are shown as two."""
         comparison = self._look_alikes.comparison()
         for _ in range(_ROUNDS):
             page = await self._searches.answer(
-                *self._tagger.tagged(snapshot, lookups, partial(rank, comparison=comparison))
+                *self._tagger.tagged(snapshot, lookups, partial(rank, comparison))
             )
             if not await comparison.look(community):
                 break

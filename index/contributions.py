@@ -43,8 +43,8 @@ class ChatContributions:
     """The Contributions port: uploads as files and rows that lie over the collections.
 
     ``duplicate_cosine``: from there on a picture may be another one, which a look at their pixels
-    decides; ``room``: how much may be added. Work that has begun to write is finished also where the
-    caller is cancelled.
+    decides; ``room``: how much may be added. Work that has begun to write is finished also where
+    the caller is cancelled.
     """
 
     def __init__(

@@ -31,10 +31,10 @@ from sqlalchemy import (
     insert,
     inspect,
     select,
-    table,
     text,
     update,
 )
+from sqlalchemy import table as table_named
 
 from core.errors import CatalogueError
 from index.schema import schema_version
@@ -315,16 +315,18 @@ def _read_anew(connection: Connection) -> None:
     as_before = (".jpg", ".jpeg", ".jpe", ".jfif")
     changed = and_(*(~func.lower(column("path")).endswith(each) for each in as_before))
     connection.execute(
-        update(table("picture_vectors", column("run"), column("sha256"), column("imported_by")))
+        update(
+            table_named("picture_vectors", column("run"), column("sha256"), column("imported_by"))
+        )
         .where(
             column("imported_by") == "",
             column("sha256").in_(
-                select(column("sha256")).select_from(table("pictures")).where(changed)
+                select(column("sha256")).select_from(table_named("pictures")).where(changed)
             ),
         )
         .values(run=-1)
     )
-    connection.execute(update(table("failures", column("sha256"))).values(sha256=""))
+    connection.execute(update(table_named("failures", column("sha256"))).values(sha256=""))
 
 
 MIGRATIONS: Sequence[Migration] = (

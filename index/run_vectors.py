@@ -54,7 +54,7 @@ class RunVectors:
         old = of_any.keys() - counting.keys()
         if not old:
             return False
-        same = set()
+        same: set[str] = set()
         for picture in scan.pictures:
             stamp = known.stamps.get(picture.path)
             if (

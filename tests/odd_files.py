@@ -167,7 +167,7 @@ def _png(rng: Rng) -> OddFile:
 def _segment(marker: int, data: bytes) -> Any:
     def put(rng: Rng, jpeg: bytes) -> bytes:
         # Behind SOI, or behind the first segment.
-        at = 2 if rng.random() < 0.5 else 4 + int.from_bytes(jpeg[4:6], "big")  # noqa: PLR2004
+        at = 2 if rng.random() < 0.5 else 4 + int.from_bytes(jpeg[4:6], "big")
         return (
             jpeg[:at] + bytes((0xFF, marker)) + struct.pack(">H", len(data) + 2) + data + jpeg[at:]
         )
@@ -196,7 +196,7 @@ def _jpeg(rng: Rng) -> OddFile:
     mode = str(rng.choice(["RGB", "L"]))
     options = {
         "quality": int(rng.integers(60, 96)),
-        "progressive": bool(rng.random() < 0.5),  # noqa: PLR2004
+        "progressive": bool(rng.random() < 0.5),
         "restart_marker_rows": int(rng.integers(0, 3)),
     }
     name, whole = _some(rng, encode(_drawing(rng, mode), "JPEG", **options), _JPEG)
@@ -243,11 +243,11 @@ def _gif(rng: Rng) -> OddFile:
         "nothing": b"",
     }
     name = str(rng.choice(list(extensions)))
-    larger = bool(rng.random() < 0.6)  # noqa: PLR2004
+    larger = bool(rng.random() < 0.6)
     canvas = (SIZE[0] + 31, SIZE[1] + 17) if larger else SIZE
     place = (int(rng.integers(0, 31)), int(rng.integers(0, 17))) if larger else (0, 0)
-    clear = int(rng.integers(0, 16)) if rng.random() < 0.5 else None  # noqa: PLR2004
-    local = bool(rng.random() < 0.4)  # noqa: PLR2004
+    clear = int(rng.integers(0, 16)) if rng.random() < 0.5 else None
+    local = bool(rng.random() < 0.4)
     end = (b";", b"", b";garbage")[int(rng.integers(0, 3))]
     data = gif(image, canvas, place, clear=clear, local=local, before=extensions[name], end=end)
     return OddFile(
@@ -270,7 +270,7 @@ def bitmap(
             most = mask >> shift
             level = (samples[..., channel].astype(np.uint64) * most + 127) // 255
             words |= level << np.uint64(shift)
-    rows = words[::-1].astype("<u2" if bits == 16 else "<u4")  # noqa: PLR2004
+    rows = words[::-1].astype("<u2" if bits == 16 else "<u4")
     padding = -rows[0].nbytes % 4
     data = b"".join(row.tobytes() + bytes(padding) for row in rows)
     info = struct.pack("<IiiHHIIiiII", header, width, height, 1, bits, 3, len(data), 0, 0, 0, 0)
@@ -327,7 +327,7 @@ _WEBP: list[Oddity] = [
 
 def _webp(rng: Rng) -> OddFile:
     mode = str(rng.choice(["RGB", "RGBA"]))
-    lossless = bool(rng.random() < 0.5)  # noqa: PLR2004
+    lossless = bool(rng.random() < 0.5)
     data = encode(_drawing(rng, mode), "WEBP", lossless=lossless, quality=90)
     name, data = _some(rng, data, _WEBP)
     return OddFile(f"webp {mode}, {lossless=}: {name}", data, data, 3)
@@ -373,7 +373,7 @@ def _avif(rng: Rng) -> OddFile:
     if mode == "RGBA":
         # All or nothing: of what lies between, Chromium and libavif see different degrees.
         image.putalpha(image.getchannel("A").point(lambda level: 255 * (level > 99)))
-    icc = profile(BT2020) if rng.random() < 0.3 else None  # noqa: PLR2004
+    icc = profile(BT2020) if rng.random() < 0.3 else None
     name, data = _some(rng, encode(image, "AVIF", quality=95, icc_profile=icc), _AVIF)
     coding = _CODINGS[int(rng.integers(0, len(_CODINGS)))]
     if icc is None:

@@ -5,19 +5,45 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-import matplotlib
+import matplotlib as mpl
 from PIL import Image, ImageDraw, ImageFont
 
-_FONT = Path(matplotlib.__file__).parent / "mpl-data/fonts/ttf/DejaVuSans.ttf"
-_WORDS = (
-    "the of lease tenant shall pay rent landlord agreement month flour sugar butter oven bake "
-    "minutes add stir question answer marks explain compare figure table above student date number"
-).split()
+_FONT = Path(mpl.__file__).parent / "mpl-data/fonts/ttf/DejaVuSans.ttf"
+_WORDS = [
+    "the",
+    "lease",
+    "tenant",
+    "shall",
+    "pay",
+    "rent",
+    "landlord",
+    "agreement",
+    "month",
+    "flour",
+    "sugar",
+    "butter",
+    "oven",
+    "bake",
+    "minutes",
+    "add",
+    "stir",
+    "question",
+    "answer",
+    "marks",
+    "explain",
+    "compare",
+    "figure",
+    "table",
+    "above",
+    "student",
+    "date",
+    "number",
+]
 
 
 def page(seed: int, size: tuple[int, int] = (425, 550), letters: int = 9) -> Image.Image:
     """A page with a title and paragraphs, drawn from the seed."""
-    rng = random.Random(seed)  # noqa: S311 - nothing secret
+    rng = random.Random(seed)
     image = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(image)
     font = ImageFont.truetype(str(_FONT), letters)
