@@ -13,6 +13,7 @@ from PIL import Image
 
 from core.errors import Busy, DuplicatePicture, NotFound
 from core.look_alikes import LookAlikes, Seen, same
+from core.search import Search, SearchRules
 from core.types import DecodedPicture, Picture, PixelSpec
 from tests.fakes import FakeDecoder
 from tests.galleries import Gallery
@@ -143,3 +144,22 @@ async def test_a_page_with_other_words_is_added_at_once(tmp_path: Path) -> None:
         await add(page(2).resize((300, 388)))
     assert refused.value.picture.id == second.id
     assert not refused.value.exact
+
+
+async def test_pages_with_other_words_are_shown_each(tmp_path: Path) -> None:
+    """However close their vectors are; a copy of one is shown once."""
+    gallery = Gallery(tmp_path)
+    for name, image in {
+        "lease": page(1),
+        "recipe": page(2),
+        "exam": page(3),
+        "copy": page(3).resize((300, 388)),
+    }.items():
+        gallery.write(f"{name}.png", encode(image, "PNG"))
+    await gallery.reindex()
+    rules = SearchRules(duplicate_cosine=0.1)
+    search = Search(gallery.library, gallery.embedder, gallery.decoder, rules=rules)
+    found = await search.find("black words", community="web", k=10)
+    names = {hit.picture.path.removesuffix(".png") for hit in found.hits}
+    assert len(found.hits) == 3
+    assert {"lease", "recipe"} < names
