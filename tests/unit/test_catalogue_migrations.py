@@ -52,13 +52,13 @@ def test_version_1_keeps_everything(tmp_path: Path) -> None:
     old = open_database(file, migrations=MIGRATIONS[:1])
     rows = {
         "collections": ("c", 3, "one", "f" * 64, 2),
-        "pictures": ("aaaaaaaa", "c", "a.png", "1" * 64, 30, 20),
+        "pictures": ("aaaaaaaa", "c", "a.jpg", "1" * 64, 30, 20),
         "captions": ("aaaaaaaa", 0, "words", "2" * 64),
         "tombstones": ("bbbbbbbb", 1.5),
         "picture_vectors": ("1" * 64, "f" * 64, 1, 30, 20, b"\0\0\x80?\0\0\0\0"),
         "caption_vectors": ("2" * 64, "f" * 64, 1, b"\0\0\0\0\0\0\x80?"),
         "files": ("c", "a.png", 5, 6, "1" * 64),
-        "failures": (1, "c", "bad.png", "3" * 64, 7, 8, "damaged_picture", "torn"),
+        "failures": (1, "c", "bad.png", "", 7, 8, "damaged_picture", "torn"),
         "runs": (4, "c", "f" * 64, 0, 1.0, 2.0, 1, 1),
     }
     with old.write() as connection:
@@ -81,6 +81,33 @@ def test_version_1_keeps_everything(tmp_path: Path) -> None:
     with catalogue.contents("c") as contents:
         assert [picture.caption for picture in contents.pictures] == ["words"]
         assert [block.tolist() for block in contents.picture_vectors()] == [[[1.0, 0.0]]]
+    catalogue.close()
+
+
+def test_version_9_looks_again_at_what_is_read_otherwise(tmp_path: Path) -> None:
+    """Vectors of files but JPEGs count no more; refused files are not known by their bytes."""
+    file = tmp_path / "catalogue.sqlite"
+    old = open_database(file, migrations=MIGRATIONS[:8])
+    paths = ("a.png", "b.JPG", "c.gif", "d/e.jpeg")
+    with old.write() as connection:
+        for number, path in enumerate(paths):
+            content = f"{number}" * 64
+            picture = (f"{number:08}", "c", path, content, 3, 2)
+            connection.exec_driver_sql("INSERT INTO pictures VALUES (?, ?, ?, ?, ?, ?)", picture)
+            vector = (content, "f" * 64, 5, 3, 2, b"", "")
+            connection.exec_driver_sql(
+                "INSERT INTO picture_vectors VALUES (?, ?, ?, ?, ?, ?, ?)", vector
+            )
+        connection.exec_driver_sql(
+            "INSERT INTO failures VALUES (1, 'c', 'x.png', ?, 1, 1, 'damaged_picture', 'r')",
+            ("9" * 64,),
+        )
+    old.close()
+    catalogue = Catalogue.open(file)
+    counting = catalogue.encoded_pictures("f" * 64)
+    assert set(counting) == {"1" * 64, "3" * 64}
+    assert catalogue.known("c").bad == {}
+    assert [failure.path for failure in catalogue.failures("c")] == ["x.png"]
     catalogue.close()
 
 
