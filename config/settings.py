@@ -194,7 +194,10 @@ class SearchSection(_Section):
     results: int = Field(5, ge=1, le=10, description="results where no count is given")
     timeout_s: float = Field(15.0, gt=0, le=600, description="seconds")
     duplicate_cosine: float = Field(
-        0.97, gt=0, le=1, description="results at least this alike are shown as one"
+        0.97,
+        gt=0,
+        le=1,
+        description="results at least this alike, whose pixels agree, are shown as one",
     )
     text_weight: float = Field(
         0.5, ge=0, le=1, description="share of the text mixed with a picture"

@@ -23,6 +23,9 @@ from core.search.scoring import LIFTED_AMONG, Ranking, ScoredRows
 There = Callable[[Picture], bool]
 """Whether a picture's file is still where it was indexed. Blocking."""
 
+Same = Callable[[Picture, Picture], bool]
+"""Whether two pictures with nearly equal vectors are one (:mod:`core.search.look_alikes`)."""
+
 # How much of an excluded text is taken out of the query, in deviations of its own
 # scores for one of the query's: at 1 the exclusion would weigh as much as the wish.
 _EXCLUDE_WEIGHT = 0.5
@@ -87,6 +90,7 @@ def rank_page(
     offset: int,
     seen: NearestPictures | None = None,
     there: There | None = None,
+    same: Same | None = None,
 ) -> SearchResult:
     """Hits ``offset + 1`` to ``offset + k``, near-duplicates collapsed onto the best one.
 
@@ -94,6 +98,7 @@ def rank_page(
     (:mod:`core.search.captions`), and a better band before a worse one. ``seen``: what
     :func:`page_lookup` found for the ranking's vector, where somebody has looked already.
     ``there``: which pictures may be hits at all; asked of the hits that are counted off alone.
+    ``same``: which of two near-duplicates are one; None: all.
     """
     if seen is None:
         seen = page_lookup(
@@ -114,7 +119,7 @@ def rank_page(
         plain = judged.plain(rows, scores)
         ordered = in_order(plain, lifted, whole=whole, left_out=judged.left_out)
         found = _collapse(
-            snapshot, calibration, ranking, ordered, wanted=offset + k + 1, there=there
+            snapshot, calibration, ranking, ordered, wanted=offset + k + 1, there=there, same=same
         )
         if len(found) > offset + k or whole:
             break
@@ -259,9 +264,11 @@ def _collapse(
     *,
     wanted: int,
     there: There | None,
+    same: Same | None,
 ) -> list[ScoredRow]:
     """The first ``wanted`` of them without near-duplicates, or more; only such as are there."""
     shown = _Growing(len(ranking.vector))
+    pictures: list[Picture] = []
     seen = set(ranking.hidden)
     found: list[ScoredRow] = []
     read = _READ
@@ -269,22 +276,26 @@ def _collapse(
         read = min(2 * read, _MOST_READ)
         rows = np.array([each.row for each in several], dtype=np.int64)
         vectors = snapshot.picture_index.reconstruct(rows)
-        fresh = (vectors @ shown.rows.T).max(axis=1, initial=-1.0) < ranking.duplicate_cosine
-        alike = vectors @ vectors.T
+        above = vectors @ shown.rows.T >= ranking.duplicate_cosine
+        alike = vectors @ vectors.T >= ranking.duplicate_cosine
         kept: list[int] = []
         for place, each in enumerate(several):
             picture = snapshot.pictures[each.row]
-            if not fresh[place] or picture.sha256 in seen:
+            if picture.sha256 in seen:
+                continue
+            others = [pictures[number] for number in np.flatnonzero(above[place]).tolist()]
+            others += [snapshot.pictures[several[k].row] for k in kept if alike[place, k]]
+            if others and (same is None or any(same(other, picture) for other in others)):
                 continue
             if there is not None and not there(picture):
                 continue  # a copy of it may stand further below
-            fresh &= alike[place] < ranking.duplicate_cosine
             seen.add(picture.sha256)
             kept.append(place)
             found.append(each.found)
             if ranking.unwanted is None and len(found) == wanted:
                 return found
         shown.add(vectors[kept])
+        pictures += [snapshot.pictures[several[k].row] for k in kept]
     if ranking.unwanted is None:
         return found
     return _demote(found, shown.rows, ranking, ranking.unwanted, calibration)

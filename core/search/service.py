@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -36,6 +37,7 @@ from core.search.coalescing import BatchedQuery, QueryCoalescer
 from core.search.crop_matching import Posted, Recogniser
 from core.search.label_filter import Tagger, listed
 from core.search.labels import parse
+from core.search.look_alikes import Comparison, LookAlikes
 from core.search.mixed_query import mix, wish
 from core.search.ports import Labels
 from core.search.query_views import ViewKind, ViewTransform, closest_view, views, ways
@@ -49,6 +51,9 @@ from core.search.ranking import (
 )
 from core.search.scoring import Ranking
 from core.search.zero_shot import classify_vectors, prompts_of
+
+_ROUNDS = 3
+"""Where near-duplicates turn out to be two, others come into sight: so often it is looked again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,7 @@ class Search:
         self._rules = rules or SearchRules()
         self._tagger = Tagger(labels)
         self._recogniser = Recogniser(library.picture_file, decoder.decode)
+        self._look_alikes = LookAlikes(library.picture_file, decoder.decode)
         self._searches = QueryCoalescer()
         # By snapshot, as communities may see a collection differently; gone with it.
         self._calibrations: WeakKeyDictionary[Snapshot, asyncio.Future[Calibration]] = (
@@ -147,7 +153,7 @@ class Search:
                 page = page_lookup(snapshot, calibration, query, k=k, offset=offset, in_words=True)
                 lookups.append(page)
 
-            def rank(found: Sequence[Any]) -> SearchResult:
+            def rank(comparison: Comparison, found: Sequence[Any]) -> SearchResult:
                 ranking = Ranking(query, calibration.text, self._rules.duplicate_cosine)
                 if asked.text:
                     said = told(snapshot, calibration.captions, query, asked.text, found[0])
@@ -159,11 +165,18 @@ class Search:
                     ranking = without(ranking, vectors[-1], said, calibration)
                 seen = found[-1] if plain else None
                 page = self._page(
-                    snapshot, calibration, ranking, text=text, k=k, offset=offset, seen=seen
+                    snapshot,
+                    calibration,
+                    ranking,
+                    comparison,
+                    text=text,
+                    k=k,
+                    offset=offset,
+                    seen=seen,
                 )
                 return page if asked.text else listed(page)
 
-            return await self._searches.answer(*self._tagger.tagged(snapshot, lookups, rank))
+            return await self._answer(snapshot, lookups, rank, community)
 
     async def captioned(
         self, text: str, *, community: str, collection: str | None = None, k: int = 5
@@ -222,7 +235,7 @@ class Search:
                 else []
             )
 
-            def rank(found: Sequence[Any]) -> SearchResult:
+            def rank(comparison: Comparison, found: Sequence[Any]) -> SearchResult:
                 ranking = Ranking(query, calibration.image, self._rules.duplicate_cosine)
                 if known is not None:
                     ranking = replace(ranking, recognised=known.row, agreement=known.agreement)
@@ -230,10 +243,17 @@ class Search:
                     ranking = self._refined(ranking, snapshot, calibration, wanted, asked)
                 seen = found[0] if found else None
                 return self._page(
-                    snapshot, calibration, ranking, text=words, k=k, offset=offset, seen=seen
+                    snapshot,
+                    calibration,
+                    ranking,
+                    comparison,
+                    text=words,
+                    k=k,
+                    offset=offset,
+                    seen=seen,
                 )
 
-            return await self._searches.answer(*self._tagger.tagged(snapshot, lookups, rank))
+            return await self._answer(snapshot, lookups, rank, community)
 
     async def more_like(
         self,
@@ -264,7 +284,7 @@ class Search:
             wanted = None if asked is None else await self._embedder.embed_text(asked)
             calibration = await self._calibrate(snapshot)
 
-            def rank(_: Sequence[Any]) -> SearchResult:
+            def rank(comparison: Comparison, _: Sequence[Any]) -> SearchResult:
                 ranking = Ranking(
                     snapshot.picture_index.reconstruct(np.array([row]))[0],
                     calibration.image,
@@ -273,9 +293,11 @@ class Search:
                 )
                 if wanted is not None and asked is not None:
                     ranking = self._refined(ranking, snapshot, calibration, wanted, asked)
-                return self._page(snapshot, calibration, ranking, text=words, k=k, offset=offset)
+                return self._page(
+                    snapshot, calibration, ranking, comparison, text=words, k=k, offset=offset
+                )
 
-            return await self._searches.answer(*self._tagger.tagged(snapshot, (), rank))
+            return await self._answer(snapshot, (), rank, community)
 
     async def describe(
         self,
@@ -344,11 +366,29 @@ class Search:
         said = told(snapshot, calibration.captions, wanted, words)
         return replace(ranking, vector=mixture.vector, mixture=mixture, told=said)
 
+    async def _answer(
+        self,
+        snapshot: Snapshot,
+        lookups: Sequence[BatchedQuery[Any]],
+        rank: Callable[[Comparison, Sequence[Any]], SearchResult],
+        community: str,
+    ) -> SearchResult:
+        """What ``rank`` makes of the lookups; near-duplicates that are two are shown as two."""
+        comparison = self._look_alikes.comparison()
+        for _ in range(_ROUNDS):
+            page = await self._searches.answer(
+                *self._tagger.tagged(snapshot, lookups, partial(rank, comparison))
+            )
+            if not await comparison.look(community):
+                break
+        return page
+
     def _page(
         self,
         snapshot: Snapshot,
         calibration: Calibration,
         ranking: Ranking,
+        comparison: Comparison,
         *,
         text: str | None,
         k: int,
@@ -364,6 +404,7 @@ class Search:
             offset=offset,
             seen=seen,
             there=self._library.has_file,
+            same=comparison.taken_for_one,
         )
         so_far = self._so_far(snapshot)
         return page if so_far is None else replace(page, so_far=so_far)

@@ -24,12 +24,17 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
+    column,
     delete,
+    func,
     insert,
     inspect,
     select,
     text,
+    update,
 )
+from sqlalchemy import table as table_named
 
 from core.domain.errors import CatalogueError
 from index.catalogue.schema import schema_version
@@ -313,6 +318,28 @@ def _tries(connection: Connection) -> None:
         connection.exec_driver_sql(f"ALTER TABLE failures ADD COLUMN {column}")
 
 
+def _read_anew(connection: Connection) -> None:
+    """Version 10: what this version reads in another way is looked at again.
+
+    Vectors of files that may be among them get a run before the first (the next reindex tells
+    which are, :func:`core.images.changes.read_otherwise`). Refused files are tried again anyway.
+    """
+    as_before = (".jpg", ".jpeg", ".jpe", ".jfif")
+    changed = and_(*(~func.lower(column("path")).endswith(each) for each in as_before))
+    connection.execute(
+        update(
+            table_named("picture_vectors", column("run"), column("sha256"), column("imported_by"))
+        )
+        .where(
+            column("imported_by") == "",
+            column("sha256").in_(
+                select(column("sha256")).select_from(table_named("pictures")).where(changed)
+            ),
+        )
+        .values(run=-1)
+    )
+
+
 MIGRATIONS: Sequence[Migration] = (
     _first_schema,
     _overlays,
@@ -323,6 +350,7 @@ MIGRATIONS: Sequence[Migration] = (
     _imported,
     _folders,
     _tries,
+    _read_anew,
 )
 """The step at position ``n`` leads from version ``n`` to version ``n + 1``."""
 

@@ -123,6 +123,9 @@ class ReindexRun:
         self._whole = len(scan.pictures)
         since = run if self._full else 0
         vectors = RunVectors(self._catalogue, identity.fingerprint, name, since=since)
+        anew = (
+            whole and not self._full and await finished_in_thread(vectors.look_again, known, scan)
+        )
         worker = await self._worker(run, known, scan, chat, vectors, whole=whole)
         # Where only some paths have changed, uploads have not.
         added = chat.waiting(worker, await finished_in_thread(chat.fresh)) if whole else []
@@ -150,7 +153,7 @@ class ReindexRun:
             removed=difference.removed,
             failures=failures,
             paths=paths,
-            mended=bool(self._suspects),
+            mended=bool(self._suspects) or anew,
             vanished=frozenset(known.stamps.keys() - paths),
             # The vectors of another folder's pictures stay until the next run: whoever
             # mistook the folder goes back to it at no cost.
