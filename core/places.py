@@ -13,6 +13,7 @@ from core.captions import Told
 from core.mixed_bands import said
 from core.mixing import Mixture
 from core.ports import Snapshot
+from core.references import ReferenceThresholds
 from core.standings import PLACE, Standing, Standings
 from core.types import Band, Vectors
 
@@ -40,7 +41,7 @@ class Ranking:
     """
 
     vector: Vectors
-    thresholds: Thresholds
+    thresholds: Thresholds | ReferenceThresholds
     duplicate_cosine: float
     hidden: frozenset[str] = frozenset()
     told: Told | None = None
@@ -127,7 +128,7 @@ class Judged:
         if ranking.mixture is not None:
             # Whatever stands behind those that are looked at closely.
             return Standings(rows, exact, told, told, told, told, merits)
-        seen = ranking.thresholds.places(exact, merits)
+        seen = ranking.thresholds.cuts(middle, deviation).places(exact)
         if lifts is not None:
             merits += lifts
         bands = groups = np.minimum(seen, told)

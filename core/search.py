@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from core.bands import Calibration, calibrate
+from core.bands import Calibration, calibrate, refer
 from core.captions import lookup, told
 from core.classification import classify_vectors, prompts_of
 from core.errors import (
@@ -29,6 +29,7 @@ from core.places import Ranking
 from core.ports import Embedder, Labels, Library, PictureDecoder, Snapshot
 from core.ranking import Seen, captioned_hits, describe_page, page_lookup, rank_page, without
 from core.recognition import Posted, Recogniser
+from core.references import REFERENCES
 from core.shared_searches import Lookup, SharedSearches
 from core.tagged import Tagger, listed
 from core.tagging import parse
@@ -41,6 +42,8 @@ from core.types import (
     Vectors,
 )
 from core.views import View, Way, closest_view, views, ways
+
+_REFERENCES_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class Search:
         self._tagger = Tagger(labels)
         self._recogniser = Recogniser(library.picture_file, decoder.decode)
         self._searches = SharedSearches()
+        self._references: Vectors | None = None
         # By snapshot, as communities may see a collection differently; gone with it.
         self._calibrations: WeakKeyDictionary[Snapshot, asyncio.Future[Calibration]] = (
             WeakKeyDictionary()
@@ -404,9 +408,22 @@ class Search:
         known = self._calibrations.get(snapshot)
         if known is None or _failed(known):
             # One calibration a snapshot, however many searches arrive together.
-            known = asyncio.ensure_future(asyncio.to_thread(calibrate, snapshot))
+            known = asyncio.ensure_future(self._calibrated(snapshot))
             self._calibrations[snapshot] = known
         return known.result() if known.done() else await asyncio.shield(known)
+
+    async def _calibrated(self, snapshot: Snapshot) -> Calibration:
+        calibration = await asyncio.to_thread(calibrate, snapshot)
+        if calibration.learnt:
+            return calibration
+        if self._references is None:
+            rows: list[Vectors] = []
+            # Some at a time: questions that come meanwhile go between.
+            for start in range(0, len(REFERENCES), _REFERENCES_AT_ONCE):
+                some = REFERENCES[start : start + _REFERENCES_AT_ONCE]
+                rows += await self._embed_texts(some)
+            self._references = np.stack(rows)
+        return await asyncio.to_thread(refer, snapshot, calibration, self._references)
 
     def _clean(self, text: str) -> str:
         cleaned = " ".join(text.replace("\0", " ").split())
