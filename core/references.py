@@ -47,7 +47,7 @@ _MANY, _SHOWN_QUANTILE = 128, 0.05
 # Of everyday things, over bags of pictures (of which a tenth holds some by chance), and over
 # those that are nothing like the best one.
 _BAG, _BAGS = 10, 32
-_FAIR_IN_BAGS, _FAIR_AMONG_OTHERS = 0.96, 0.98
+_FAIR_IN_BAGS, _FAIR_AMONG_OTHERS = 0.95, 0.98
 _STRONG_IN_BAGS, _STRONG_AMONG_OTHERS = 0.985, 0.99
 _ALIKE_QUANTILE = 0.9
 # The variance of a median is that of a mean by this (normal distribution).
