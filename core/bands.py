@@ -50,6 +50,9 @@ _DEFAULT_STRONG_Z = 5.6
 # What the best picture of one unrelated query in five reaches, and of one in a hundred.
 _FAIR_QUANTILE = 0.8
 _STRONG_QUANTILE = 0.99
+# Beyond what the best unrelated picture, lifted by its caption, reaches in seven queries of ten, a
+# hit is shown with doubt.
+_DOUBT_QUANTILE = 0.7
 # Nineteen of twenty true matches reach the floor.
 _FLOOR_QUANTILE = 0.05
 # One standard deviation below the mean of a normal distribution.
@@ -94,7 +97,8 @@ class Calibration:
     ``sample``: up to 512 picture vectors, float32 [n, d], drawn with a fixed seed;
     ``text`` and ``image``: the thresholds for text and for picture queries; ``captions``:
     what the match of a caption is worth; ``mixed``: the thresholds for pictures with a text;
-    ``learnt``: captions told the thresholds, else :func:`refer` does better.
+    ``learnt``: captions told the thresholds, else :func:`refer` does better; ``doubt``: the
+    standard score, lifted by captions, from which a weak hit of a text is worth showing.
     """
 
     sample: Vectors
@@ -103,6 +107,7 @@ class Calibration:
     captions: CaptionScale
     mixed: MixedThresholds = field(default_factory=MixedThresholds)
     learnt: bool = True
+    doubt: float = np.inf
 
     def spreads(self, queries: Vectors) -> list[tuple[float, float]]:
         """Median and lower deviation of the cosines of each query, float32 [n, d]."""
@@ -168,8 +173,18 @@ def calibrate(snapshot: Snapshot, *, seed: int = 0) -> Calibration:
     )
     if fitting < _ENOUGH_FIT:
         return Calibration(sample, _DEFAULT, _DEFAULT, scale, learnt=False)
+    merits = (texts @ pictures.T - moments[0][:, None]) / moments[1][:, None]
+    merits += _lifts(scale, texts, related)
+    doubt = np.quantile(np.where(unrelated, merits, 0).max(axis=1), _DOUBT_QUANTILE)
     mixed = _mixed(texts, pictures, sample, scale, unrelated)
-    return Calibration(sample, text, image, scale, mixed)
+    return Calibration(sample, text, image, scale, mixed, doubt=float(doubt))
+
+
+def _lifts(scale: CaptionScale, texts: Vectors, related: Vectors) -> NDArray[np.float32]:
+    """What each of these captions lifts as an answer to each as a question: [n, n]."""
+    matches = np.stack(list(map(scale.matches, scale.averages(texts).tolist(), related)))
+    lifts: NDArray[np.float32] = np.where(matches >= scale.least, scale.lift(matches), 0)
+    return lifts
 
 
 def refer(
@@ -222,8 +237,7 @@ def _mixed(
     middle, deviation = _moments(texts @ sample.T)
     words = (texts @ pictures.T - middle[:, None]) / deviation[:, None]
     related = texts @ texts.T
-    matches = np.stack(list(map(scale.matches, scale.averages(texts).tolist(), related)))
-    lifts = np.where(matches >= scale.least, scale.lift(matches), 0)
+    lifts = _lifts(scale, texts, related)
     mixes = np.arange(len(texts))
     # What belongs together by chance is no noise.
     mixes = mixes[unrelated[mixes, other]]
@@ -234,7 +248,7 @@ def _mixed(
     alike = among >= np.quantile(among, _UNRELATED_QUANTILE)
     return mixed_thresholds(
         looks[mixes].astype(np.float64),
-        said(words.astype(np.float64), lifts)[other[mixes]],
+        said(words.astype(np.float64), lifts.astype(np.float64))[other[mixes]],
         (alike | ~unrelated)[mixes],
         ~unrelated[other[mixes]],
         itself[mixes] | (itself | (related >= ALIKE))[other[mixes]],

@@ -122,7 +122,8 @@ def photographs(cache: Path, half: int) -> list[tuple[str, ...]]:
 
     every, right, known = _pictures(model, cache)
     references, asked = texts(REFERENCES), texts([query for query, _, _ in QUERIES])
-    noise = texts([*(NONSENSE if half else NONSENSE_TO_CHOOSE), *ABSENT[half::2]])
+    nonsense = texts(NONSENSE if half else NONSENSE_TO_CHOOSE)
+    absent = texts(ABSENT[half::2])
     rng = np.random.default_rng(half)
     rows = []
     for size, times in FOLDERS:
@@ -136,7 +137,7 @@ def photographs(cache: Path, half: int) -> list[tuple[str, ...]]:
                 # Of the largest folder nobody knows all that is in it.
                 if found.any() or pool == known:
                     there.ask(asked[query], found if found.any() else None, count)
-            for vector in noise:
+            for vector in (*nonsense, *(absent if pool == known else ())):
                 there.ask(vector, None, count)
         rows.append(("mini", str(size), *count.cells()))
     return rows
