@@ -137,20 +137,29 @@ def calibrate(snapshot: Snapshot, *, seed: int = 0) -> Calibration:
     other picture stands for the match. ``fair`` is what noise reaches in one query of
     five, ``strong`` in one of a hundred; ``floor`` is the cosine that nineteen of twenty
     true matches reach, ``sure`` the one that noise reaches in one query of a hundred.
-    Equal captions count once.
+    Where most captions are equal to others, each counts once.
     """
     rng = np.random.default_rng(seed)
     index = snapshot.picture_index
     rows = _draw(rng, len(index), _SAMPLED_PICTURES)
     sample = index.reconstruct(rows)
     told = snapshot.caption_index
-    captions = _different(snapshot, _draw(rng, len(told), _SAMPLED_QUERIES))
+    drawn = _draw(rng, len(told), _SAMPLED_QUERIES)
     caption_sample = told.reconstruct(_draw(rng, len(told), _SAMPLED_CAPTIONS))
     captioned = len(np.unique(snapshot.owners))
     without = 1 - captioned / max(len(snapshot.pictures), 1)
+    captions = _different(snapshot, drawn)
     if len(captions) < _ENOUGH_QUERIES:
+        fitting = 1.0
+        if len(drawn) >= _ENOUGH_QUERIES:
+            # Captions that repeat may still say what is in their pictures, or not.
+            texts = told.reconstruct(drawn)
+            owners = np.array([snapshot.captions[row][1] for row in drawn], dtype=np.int64)
+            middle, deviation = _moments(texts @ sample.T)
+            matches = (texts * index.reconstruct(owners)).sum(axis=1)
+            fitting = fits((matches - middle) / deviation)
         none = np.empty(0, dtype=np.float32)
-        scale = caption_scale(caption_sample, none, fitting=1.0, without=without)
+        scale = caption_scale(caption_sample, none, fitting=fitting, without=without)
         return Calibration(sample, _DEFAULT, _DEFAULT, scale, learnt=False)
     texts = told.reconstruct(captions)
     owners = np.array([snapshot.captions[row][1] for row in captions], dtype=np.int64)
@@ -204,10 +213,15 @@ def refer(
 
 
 def _different(snapshot: Snapshot, drawn: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Of the captions in these rows one of each; where some repeat, of further ones too."""
+    """The captions to learn from: those drawn where most differ, else one of each.
+
+    Where many repeat, of further ones than were drawn.
+    """
     captions = snapshot.captions
     kept = _firsts(captions, drawn)
-    if len(kept) < len(drawn) < len(captions):
+    if len(kept) >= max(_ENOUGH_QUERIES, len(drawn) / 2):
+        return drawn
+    if len(drawn) < len(captions):
         rng = np.random.default_rng(len(captions))
         further = _draw(rng, len(captions), _LOOKED_THROUGH)
         kept = _firsts(captions, np.concatenate([kept, further]))[: len(drawn)]

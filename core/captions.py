@@ -171,11 +171,10 @@ def caption_scale(
 
     """
     start, fair, strong = _DEFAULT_START, _DEFAULT_FAIR, _DEFAULT_STRONG
-    trust = 1.0
     if len(noise):
         quantiles = np.quantile(noise, [_START_QUANTILE, _FAIR_QUANTILE, _STRONG_QUANTILE])
         start, fair, strong = np.clip(quantiles, _LEAST, _MOST).tolist()
-        trust = (fitting - _FITS_BY_CHANCE) / (_FITS_ENOUGH - _FITS_BY_CHANCE)
+    trust = (fitting - _FITS_BY_CHANCE) / (_FITS_ENOUGH - _FITS_BY_CHANCE)
     trust = min(1.0, max(0.0, trust)) * (1 - without) ** 2
     return CaptionScale(sample, start, fair, strong, trust, complete=without == 0)
 
