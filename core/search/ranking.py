@@ -136,9 +136,21 @@ def rank_page(
         offset=offset,
         has_more=len(found) > offset + k,
         close_match=any(f.band is not Band.WEAK for f in found[:k]),
+        doubtful=bool(found) and _doubtful(calibration, ranking, found[0], seen.spread),
         strong=bands[Band.STRONG],
         fair=bands[Band.FAIR],
     )
+
+
+def _doubtful(
+    calibration: Calibration, ranking: Ranking, best: ScoredRow, spread: tuple[float, float]
+) -> bool:
+    """Whether the best hit is weak, but stands out of noise."""
+    if best.band is not Band.WEAK or ranking.mixture is not None:
+        return False
+    if ranking.told is not None and best.merit - ranking.told.silent >= calibration.doubt:
+        return True
+    return best.score >= ranking.thresholds.cuts(*spread).doubt
 
 
 def _matches(

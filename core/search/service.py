@@ -31,7 +31,7 @@ from core.domain.types import (
     SoFar,
     Vectors,
 )
-from core.search.calibration import Calibration, calibrate
+from core.search.calibration import Calibration, calibrate, refer
 from core.search.captions import lookup, told
 from core.search.coalescing import BatchedQuery, QueryCoalescer
 from core.search.crop_matching import Posted, Recogniser
@@ -49,11 +49,13 @@ from core.search.ranking import (
     rank_page,
     without,
 )
+from core.search.references import REFERENCES
 from core.search.scoring import Ranking
 from core.search.zero_shot import classify_vectors, prompts_of
 
 _ROUNDS = 3
 """Where near-duplicates turn out to be two, others come into sight: so often it is looked again."""
+_REFERENCES_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class Search:
         self._recogniser = Recogniser(library.picture_file, decoder.decode)
         self._look_alikes = LookAlikes(library.picture_file, decoder.decode)
         self._searches = QueryCoalescer()
+        self._references: Vectors | None = None
         # By snapshot, as communities may see a collection differently; gone with it.
         self._calibrations: WeakKeyDictionary[Snapshot, asyncio.Future[Calibration]] = (
             WeakKeyDictionary()
@@ -453,9 +456,22 @@ class Search:
         known = self._calibrations.get(snapshot)
         if known is None or _failed(known):
             # One calibration a snapshot, however many searches arrive together.
-            known = asyncio.ensure_future(asyncio.to_thread(calibrate, snapshot))
+            known = asyncio.ensure_future(self._calibrated(snapshot))
             self._calibrations[snapshot] = known
         return known.result() if known.done() else await asyncio.shield(known)
+
+    async def _calibrated(self, snapshot: Snapshot) -> Calibration:
+        calibration = await asyncio.to_thread(calibrate, snapshot)
+        if calibration.learnt:
+            return calibration
+        if self._references is None:
+            rows: list[Vectors] = []
+            # Some at a time: questions that come meanwhile go between.
+            for start in range(0, len(REFERENCES), _REFERENCES_AT_ONCE):
+                some = REFERENCES[start : start + _REFERENCES_AT_ONCE]
+                rows += await self._embed_texts(some)
+            self._references = np.stack(rows)
+        return await asyncio.to_thread(refer, snapshot, calibration, self._references)
 
     def _clean(self, text: str) -> str:
         cleaned = " ".join(text.replace("\0", " ").split())

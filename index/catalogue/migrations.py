@@ -310,12 +310,12 @@ def _tries(connection: Connection) -> None:
 
     Nobody knows it of those that are there: they are all tried again, once.
     """
-    for column in (
+    for added in (
         "tried_under VARCHAR(64) DEFAULT '' NOT NULL",
         "tried_at FLOAT DEFAULT '0' NOT NULL",
         "tries INTEGER DEFAULT '1' NOT NULL",
     ):
-        connection.exec_driver_sql(f"ALTER TABLE failures ADD COLUMN {column}")
+        connection.exec_driver_sql(f"ALTER TABLE failures ADD COLUMN {added}")
 
 
 def _read_anew(connection: Connection) -> None:
