@@ -15,6 +15,7 @@ from bot.doctor_discord import PERMISSIONS, DiscordRefusedError, ask_discord, in
 from bot.doctor_telegram import TelegramRefusedError, ask_telegram
 from bot.findings import Finding
 from bot.init_file import Value, already_there, settings_text, write_private
+from bot.parsing import split_list
 from bot.record import is_record
 from config.files import NAME
 from config.settings import known_kinds
@@ -178,7 +179,7 @@ class Init:
         self._terminal.note(_COMMUNITIES)
         while True:
             answer = self._ask("Who may search", usual)
-            named = tuple(dict.fromkeys(each.strip() for each in answer.split(",") if each.strip()))
+            named = tuple(dict.fromkeys(split_list(answer)))
             try:
                 return list(known_kinds(named))
             except ValueError as error:

@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler
 from bot.admission import Admission
 from bot.community_presenter import OperatorDefaults
 from bot.definitions import MAX_COUNT
+from bot.parsing import split_list
 from bot.ports import Counters
 from bot.views import classify_view, describe_view, grid_view
 from bot.web_forms import Form, Forms, whole_number
@@ -122,8 +123,7 @@ class ApiRoutes:
         await self._admit(request, "classify", "picture")
         async with self._forms.read(request) as form:
             written = ",".join(form.fields.get("labels", ()))
-            labels = [label.strip() for label in written.split(",") if label.strip()]
-            result = await self._search.classify(_picture(form), labels)
+            result = await self._search.classify(_picture(form), split_list(written))
         return web.json_response(classify_view(result))
 
     def _timed(self, handler: Handler) -> Handler:
