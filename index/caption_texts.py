@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from index.encodings import SAMPLE, legacy_encoding, marked_encoding, mostly_utf8
+
 MAX_CAPTION = 2000
 """Characters of a caption that are kept: far beyond the 77 tokens or so that a text tower
 reads, and little enough for a chat to show."""
@@ -61,7 +63,7 @@ def parse_text(text: str) -> TextCaption:
 
 
 def read_text(path: Path) -> TextCaption:
-    """The caption in a text file: UTF-8, UTF-16 with a mark, else Windows' Latin.
+    """The caption in a text file, of whatever encoding.
 
     Raises OSError.
     """
@@ -84,15 +86,16 @@ def _whole_characters(data: bytes) -> bytes:
 
 
 def decode(data: bytes) -> str:
-    """Text of an unknown encoding. Never fails: every byte is something in Latin-1."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "replace")
-    for encoding in ("utf-8-sig", "cp1252"):
+    """Text of an unknown encoding. Never fails: what is in none has marks of replacement."""
+    encoding = marked_encoding(data[:SAMPLE])
+    if encoding is None:
         try:
-            return data.decode(encoding)
+            return data.decode()
         except UnicodeDecodeError:
-            continue
-    return data.decode("latin-1")
+            # A line that is damaged takes nothing from the others.
+            damaged = mostly_utf8(data.splitlines())
+            encoding = "utf-8" if damaged else legacy_encoding(data[:SAMPLE])
+    return data.decode(encoding, "replace")
 
 
 # What cameras, phones and programs call a picture when nobody named it.

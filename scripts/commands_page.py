@@ -43,7 +43,7 @@ commands with a field for each option; elsewhere options are written behind the 
 `/find fruit --count 3 --exclude apple`, or as Discord shows them, `/find fruit count: 3`. What a
 command does not understand is said; nothing is passed over. Words without a command are a
 `/find`, a picture without words is a `/similar`. Lists take the commas and semicolons of any
-keyboard: `/classify cat、dog，horse`.
+keyboard: `/classify cat、dog、horse`.
 
 Answers come in the language of whoever asks: English, Portuguese, Spanish, German or
 Japanese. Names of commands and options are the same in every language.

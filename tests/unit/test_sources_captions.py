@@ -116,6 +116,15 @@ def test_every_usual_encoding_is_read(tmp_path: Path, encoding: str) -> None:
     assert read_text(file).caption == "Ein süßer Käse €"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "cp1250", "cp1252"])
+def test_a_text_tells_its_encoding(encoding: str) -> None:
+    """Captions beside pictures are as short as rows of a table, and as old."""
+    assert decode("größer".encode(encoding)) == "größer"
+    assert decode("猫が寝ている".encode("cp932")) == "猫が寝ている"
+    assert decode("Красный зонтик".encode("cp1251")) == "Красный зонтик"
+    assert decode("fine\nsüß\ngröß".encode() + b"\nb\xe4d\n").splitlines()[1] == "süß"
+
+
 @given(st.binary(max_size=300))
 def test_any_bytes_are_some_text(data: bytes) -> None:
     """No sequence of bytes makes reading a caption fail."""
