@@ -273,6 +273,40 @@ def test_names_from_other_systems_are_understood(tmp_path: Path) -> None:
     assert [failure.path for failure in scan.failures] == ["TWIN.png"], "two answer to it"
 
 
+def test_a_text_is_found_by_the_same_rule(tmp_path: Path) -> None:
+    """Composed beside decomposed letters (macOS), another case (Windows); the exact name first."""
+    scan = _gallery(
+        tmp_path,
+        *("cafe\u0301.png", "Garten.JPG", "Löwe.png", "twin.png", "Twin.png", "two.png"),
+        café__txt="a cup",
+        garten__txt="a garden",
+        LÖWE__PNG__TXT="a lion",
+        twin__txt="small",
+        TWO__txt="one text",
+        Two__txt="another",
+    )
+    assert _captions(scan) == {
+        "cafe\u0301.png": ("a cup",),
+        "Garten.JPG": ("a garden",),
+        "Löwe.png": ("a lion",),
+        "twin.png": ("small",),
+        "Twin.png": ("Twin",),
+        "two.png": ("two",),
+    }
+    assert ["case alone" in failure.reason for failure in scan.failures] == [True], "two answer"
+
+
+def test_names_that_a_folder_repeats_are_no_captions(tmp_path: Path) -> None:
+    """Folders are told apart, and what is written about a picture counts all the same."""
+    names = [f"Zorblax 2024-05-01 10.10.{second}.png" for second in range(10, 20)]
+    scan = _gallery(tmp_path, *names, "other/Zorblax 2024-05-01 10.10.10.png")
+    captions = _captions(scan)
+    assert captions.pop("other/Zorblax 2024-05-01 10.10.10.png") == ("Zorblax",)
+    assert set(captions.values()) == {()}
+    (tmp_path / names[0].replace(".png", ".txt")).write_text("a cat")
+    assert _captions(scan_folder(tmp_path))[names[0]] == ("a cat",)
+
+
 def test_a_link_inside_is_followed(tmp_path: Path) -> None:
     """A row may name a picture through a link that stays inside."""
     (tmp_path / "real").mkdir()
