@@ -59,6 +59,13 @@ def plain_text(text: str, knows: Knows = lambda _: True) -> str:
     return said or " ".join(_names(letters)) or letters
 
 
+def folded(text: str) -> str:
+    """The form in which names and words are equal that differ in case or Unicode form alone."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
 def _ordinary(character: str) -> str:
     code = ord(character)
     for first, last in _LETTERS:

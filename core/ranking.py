@@ -15,6 +15,7 @@ from core.bands import Calibration
 from core.captions import Told
 from core.chosen_rows import ChosenRows
 from core.places import LIFTED_AMONG, Judged, Ranking
+from core.plain_text import folded
 from core.ports import Snapshot, VectorIndex
 from core.shared_searches import Lookup, Near, nearest
 from core.standings import Found, Standing, cosine, in_order
@@ -198,11 +199,11 @@ def captioned_hits(
 
     They are in no order of their matches. ``there``: as in :func:`rank_page`.
     """
-    wanted = words.casefold()
+    wanted = folded(words)
     holding = (
         row
         for row in range(len(snapshot.pictures) - 1, -1, -1)
-        if wanted in snapshot.pictures[row].caption.casefold()
+        if wanted in folded(snapshot.pictures[row].caption)
         and (there is None or there(snapshot.pictures[row]))
     )
     rows = np.array(list(islice(holding, k)), dtype=np.int64)
@@ -234,7 +235,7 @@ def describe_page(
             if len(best) >= k:
                 break
             caption, owner = snapshot.captions[row]
-            said = caption.casefold()
+            said = folded(caption)
             if said not in best and (there is None or there(snapshot.pictures[owner])):
                 best[said] = int(row), float(score)
         if len(best) >= k or fetch >= len(index):

@@ -11,6 +11,7 @@ from core.groups import group
 from core.mapping import vectors_of
 from core.offered import MAX_GROUPS
 from core.once import OncePerSnapshot
+from core.plain_text import folded
 from core.ports import Labels, Library, Snapshot
 from core.search import Search
 from core.types import Band, SearchResult
@@ -68,7 +69,7 @@ class Topics:
                 seen.add(best)
         kept: dict[str, str] = {}
         for topic in topics:
-            kept.setdefault(topic.casefold(), topic)
+            kept.setdefault(folded(topic), topic)
         return tuple(kept.values())[:MAX_TOPICS]
 
     async def _said(self, snapshot: Snapshot) -> list[str]:
@@ -106,5 +107,5 @@ class Topics:
 
 
 def _is_said(word: str, result: SearchResult) -> bool:
-    sure = (hit.picture.caption.casefold() for hit in result.hits if hit.band is not Band.WEAK)
-    return sum(word.casefold() in caption for caption in sure) >= _SAID
+    sure = (folded(hit.picture.caption) for hit in result.hits if hit.band is not Band.WEAK)
+    return sum(folded(word) in caption for caption in sure) >= _SAID

@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from core.plain_text import folded
 from index.encodings import SAMPLE, legacy_encoding, marked_encoding, mostly_utf8
 from index.program_names import (
     EDITS,
@@ -162,11 +163,6 @@ def repeated_captions(paths: Iterable[str]) -> frozenset[str]:
         for said, count in counted.items()
         if said and count >= least and own.isdisjoint(word.rstrip("s") for word in said.split())
     }
-
-
-def folded(text: str) -> str:
-    """The form in which names are equal that differ in case or Unicode form alone."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
 def caption_from_name(path: str, repeated: AbstractSet[str] = frozenset()) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from index.caption_texts import folded, repeated_captions
+from core.plain_text import folded
+from index.caption_texts import repeated_captions
 from index.sources import Scan, folder_of, side_by_side, source_of, texts_beside
 from index.walk import CAPTION_SUFFIXES, PICTURE_SUFFIXES, Found, is_hidden, walk_below
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from core.errors import CaptionWithoutPicture, SourceError
+from core.plain_text import folded
 from core.types import Failure
 from index.caption_tables import Row, Table, read_table
 from index.caption_texts import (
     caption_from_name,
-    folded,
     read_text,
     repeated_captions,
     tidy,

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.plain_text import plain_text
+from core.plain_text import folded, plain_text
+from core.tagging import tidy_labels
 from core.tokens import TextTokens
 from tests.vocabularies import bert_tokenizer, clip_tokenizer
 
@@ -92,3 +93,10 @@ def test_bert_is_given_no_unknown_symbol(tmp_path: Path) -> None:
     tokens = TextTokens.load(tmp_path, None)
     plain, *others = tokens.tokenize(["a dog", "a dog🐯", "✨ a dog ✨", "a ｄｏｇ"])
     assert all(other["input_ids"] == plain["input_ids"] for other in others)
+
+
+def test_names_are_equal_in_any_case_and_form() -> None:
+    """Composed or decomposed, in capitals or not: one rule for files, labels and words."""
+    assert folded("Cafe\u0301") == folded("CAF\u00c9") == "caf\u00e9"
+    assert folded("STRASSE") == folded("Straße")
+    assert tidy_labels(["Caf\u00e9", "cafe\u0301", "tea"]) == ("Caf\u00e9", "tea")
