@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from core.plain_text import folded
@@ -124,12 +125,12 @@ _SEPARATORS = re.compile(r"[\s_+.,;@()\[\]{}~-]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORDS = re.compile(r"[^\W_]+(?:['\u2019][^\W\d_]+)*")
 _COUNTED = re.compile(r"([^\W\d_]{3,})\d+")
-
-
 _DIGITS = str.maketrans(dict.fromkeys("123456789", "0"))
 
 _TIMES = 5
-"""Pictures with the same words and a time or identifier each: nobody types these."""
+_FEW = 2
+"""Pictures with the same words and a time or identifier each: nobody types these, and few programs
+fill a folder. Classes of a data set, which may have identifiers, are more."""
 
 _COUNTERS = 20
 _NEARLY_ALL = 0.9
@@ -148,21 +149,34 @@ def repeated_captions(paths: Iterable[str]) -> frozenset[str]:
     )
     timed: Counter[str] = Counter()
     counted: Counter[str] = Counter()
-    own: set[str] = set()
     for (path, has_counter), count in alike.items():
-        place = PurePosixPath(path)
-        has_time = is_timed(place.stem)
-        if has_counter or has_time:
-            said = folded(caption_from_name(path))
+        said, has_time = _kind_of(path)
+        if said and (has_counter or has_time):
             counted[said] += count
             timed[said] += count if has_time else 0
-        own.update(folded(word).rstrip("s") for word in _telling(place.parent.name))
-    least = max(_COUNTERS, _NEARLY_ALL * alike.total())
-    return frozenset(said for said, count in timed.items() if said and count >= _TIMES) | {
-        said
-        for said, count in counted.items()
-        if said and count >= least and own.isdisjoint(word.rstrip("s") for word in said.split())
+    own = {
+        folded(word).rstrip("s")
+        for folder in {PurePosixPath(path).parent.name for path, _ in alike}
+        for word in _telling(folder)
     }
+
+    def programs(counts: Counter[str], least: float) -> frozenset[str]:
+        return frozenset(
+            said
+            for said, count in counts.items()
+            if count >= least and own.isdisjoint(word.rstrip("s") for word in said.split())
+        )
+
+    by_time = programs(timed, _TIMES)
+    by_counter = programs(counted, max(_COUNTERS, _NEARLY_ALL * alike.total()))
+    return by_time | by_counter if len(by_time) <= _FEW else by_counter
+
+
+@lru_cache(maxsize=1 << 16)
+def _kind_of(path: str) -> tuple[str, bool]:
+    """The words of a name, folded, and whether there is a time or an identifier beside them."""
+    said = folded(caption_from_name(path))
+    return said, bool(said) and is_timed(PurePosixPath(path).stem)
 
 
 def caption_from_name(path: str, repeated: AbstractSet[str] = frozenset()) -> str:
@@ -172,6 +186,8 @@ def caption_from_name(path: str, repeated: AbstractSet[str] = frozenset()) -> st
     what programs called others of its folder (:func:`repeated_captions`).
     """
     stem = unicodedata.normalize("NFC", PurePosixPath(path).stem)
+    if _HEX.fullmatch(stem):
+        return ""
     caption = _said(without_stamps(stem))
     if repeated and folded(caption).translate(_DIGITS) in repeated:
         return "" if is_counted(stem) or is_timed(stem) else caption

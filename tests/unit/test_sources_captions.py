@@ -153,6 +153,10 @@ def test_words_beside_times_or_identifiers_are_a_programs() -> None:
     for stem in ("Zorblax 2024-05-01 10.10.{:02}", "zorblax-{:010}", "Zorblax_202405{:02}_101010"):
         assert _alike([f"a/{stem.format(count)}.png" for count in range(1, 5)]) != {""}
         assert _alike([f"a/{stem.format(count)}.png" for count in range(1, 6)]) == {""}
+    ids = [f"{count:010}" for count in range(9)]
+    assert _alike([f"tigers/tiger_{each}.png" for each in ids]) == {"tiger"}, "its folder says so"
+    classes = {"tiger", "lion", "lynx"}
+    assert _alike([f"{name}_{each}.png" for name in classes for each in ids]) == classes
     assert _alike([f"2024-05-01 birthday cake {count}.png" for count in range(30)]) == {
         "birthday cake"
     }
