@@ -52,8 +52,8 @@ senza titolo | zonder titel | bez názvu | bez nazwy | bez tytułu | без на
 _GENERIC: Final = """
 img imgp imag dsc dscn dscf pict pic pxl mvimg vid pano cimg sam sdc gopr gp gh dji mg p hpim kif wp
 fb received snapchat screenshot screen shot scan image images photo photos picture pictures whatsapp
-telegram untitled unnamed unknown download downloads at am pm wa frame temp tmp output render file
-attachment fullsizerender spoiler clipboard clip noname default
+telegram untitled unnamed unknown download downloads at am pm wa temp tmp output render
+attachment fullsizerender spoiler clipboard noname
 bild bilder foto fotos fotografie grafik datei anhang unbenannt zwischenablage
 imagen imágenes imagem imagens immagine immagini afbeelding afbeeldingen bilde bilder billede
 billeder kuva kuvat valokuva obraz obrazy zdjęcie zdjęcia obrázek obrázky obrázok fotka kép fénykép
@@ -142,8 +142,12 @@ _RANDOM: Final = 8
 _RUNS_OF_A_WORD: Final = 3
 """Runs of letters and of digits that words have at most: "iphone14pro"."""
 
-_CHANGES: Final = 0.55
+_CHANGES: Final = 0.7
 """Runs of capitals, small letters and digits for each character: "OrangeSlice2Go" has 0.5."""
+
+_WORD: Final = 5
+_VOWEL: Final = re.compile("[aeiouy]", re.IGNORECASE)
+"""Letters in a row with a vowel among them that no identifier is likely to have."""
 
 
 def without_stamps(stem: str) -> str:
@@ -163,12 +167,15 @@ def is_random(chunk: str) -> bool:
     kinds = "".join("0" if c.isdigit() else "a" if c.islower() else "A" for c in chunk)
     runs = len(re.findall(r"(.)\1*", kinds.casefold()))
     if "0" in kinds:
-        changes = len(re.findall(r"(.)\1*", kinds))
-        return runs > _RUNS_OF_A_WORD or changes > _CHANGES * len(chunk)
+        if len(re.findall(r"(.)\1*", kinds)) > _CHANGES * len(chunk):
+            return True
+        longest = max(re.findall("[a-z]*", chunk, re.IGNORECASE), key=len)
+        is_word = len(longest) >= _WORD and bool(_VOWEL.search(longest))
+        return runs > _RUNS_OF_A_WORD and not is_word
     capitals = len(re.findall("A+", kinds))
     if 3 * capitals > len(chunk):
         return True
-    return not re.search("[aeiouy]", chunk, re.IGNORECASE)
+    return not _VOWEL.search(chunk)
 
 
 def is_timed(stem: str) -> bool:

@@ -133,6 +133,8 @@ def test_a_program_names_nothing(stem: str) -> None:
         ("20240501 birthday cake", "birthday cake"),
         ("PXL_20240501_101010123 birthday cake", "birthday cake"),
         ("iphone14pro case", "iphone14pro case"),
+        ("OrangeSlice2Go", "Orange Slice2Go"),
+        ("frame", "frame"),
         ("wallpaper1920x1080", "wallpaper1920x1080"),
         ("strengths and rhythms", "strengths and rhythms"),
         ("cat.png", "cat"),
