@@ -20,7 +20,7 @@ from index.caption_texts import (
 )
 from index.walk import Found, inside, walk
 
-_SEVERAL = "Several texts differ in case alone. Name one as the picture, or remove the others."
+_SEVERAL = "Several names differ in case alone. Name this text exactly as its picture."
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,20 +147,23 @@ def side_by_side(
 
     ``pictures`` are all that lie in their folders. Names are compared as a table's are: a text
     whose name differs in case or Unicode form is a picture's where no other picture has that
-    name exactly, and only one such text is there.
+    name exactly, and only one such text and one such picture are there.
     """
     texts = {path for path in caption_files if path.lower().endswith(".txt")}
     failures: list[Failure] = []
     read: dict[str, str] = {}
+    pictures = tuple(pictures)
     alike = _unclaimed(texts, pictures) if texts else {}
+    owners = _owners(alike, pictures) if alike else {}
+    unclear: set[str] = set()
     for picture, written in captions.items():
         candidate = next((text for text in texts_beside(picture) if text in texts), None)
         if candidate is None and alike:
             beside = {_place_of(text) for text in texts_beside(picture)}
             near = sorted(text for place in beside for text in alike.get(place, ()))
-            if len(near) > 1:
-                failures.append(Failure(near[0], SourceError.code, _SEVERAL))
-            candidate = near[0] if len(near) == 1 else None
+            if len(near) == 1 and len(owners[_place_of(near[0])]) == 1:
+                candidate = near[0]
+            unclear.update(near[:1] if candidate is None else ())
         if candidate is None:
             continue
         try:
@@ -172,7 +175,21 @@ def side_by_side(
             )
             read[candidate] = ""
         written.append(read[candidate])
+    failures.extend(Failure(text, SourceError.code, _SEVERAL) for text in sorted(unclear))
     return failures
+
+
+def _owners(
+    alike: Mapping[tuple[str, str], list[str]], pictures: Iterable[str]
+) -> dict[tuple[str, str], set[str]]:
+    """The names, without their ends, of the pictures that texts may belong to."""
+    owners: dict[tuple[str, str], set[str]] = {}
+    for picture in pictures:
+        stem = os.path.splitext(picture)[0]  # noqa: PTH122 - relative, with slashes
+        for place in {_place_of(text) for text in texts_beside(picture)}:
+            if place in alike:
+                owners.setdefault(place, set()).add(stem)
+    return owners
 
 
 def _unclaimed(

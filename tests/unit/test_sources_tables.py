@@ -278,12 +278,14 @@ def test_a_text_is_found_by_the_same_rule(tmp_path: Path) -> None:
     scan = _gallery(
         tmp_path,
         *("cafe\u0301.png", "Garten.JPG", "Löwe.png", "twin.png", "Twin.png", "two.png"),
+        *("aB.png", "Ab.png"),
         café__txt="a cup",
         garten__txt="a garden",
         LÖWE__PNG__TXT="a lion",
         twin__txt="small",
         TWO__txt="one text",
         Two__txt="another",
+        AB__txt="of two pictures",
     )
     assert _captions(scan) == {
         "cafe\u0301.png": ("a cup",),
@@ -292,8 +294,11 @@ def test_a_text_is_found_by_the_same_rule(tmp_path: Path) -> None:
         "twin.png": ("small",),
         "Twin.png": ("Twin",),
         "two.png": ("two",),
+        "aB.png": ("a B",),
+        "Ab.png": ("Ab",),
     }
-    assert ["case alone" in failure.reason for failure in scan.failures] == [True], "two answer"
+    assert all("case alone" in failure.reason for failure in scan.failures)
+    assert [failure.path for failure in scan.failures] == ["AB.txt", "TWO.txt"]
 
 
 def test_names_that_a_folder_repeats_are_no_captions(tmp_path: Path) -> None:
