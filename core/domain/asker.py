@@ -17,4 +17,4 @@ class Asker:
 
 
 asked_by: Final[ContextVar[Asker | None]] = ContextVar("asked_by", default=None)
-"""Set by :meth:`core.domain.rate_limits.RateLimiter.admit`. None: the operator."""
+"""Set by :meth:`core.domain.rate_limits.RateLimiter.admit` for the task; None: the operator's work."""

@@ -272,7 +272,7 @@ async def test_thumbnail_has_at_least_a_pixel() -> None:
 
 ORPHANED = """
 import asyncio
-from core.images import DecodePool
+from core.images.pool import DecodePool
 from tests.picture_work import act
 
 async def main():
