@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.domain.plain_text import folded
 from core.domain.ports import Snapshot, VectorIndex
 from core.domain.types import Band, CaptionHit, DescribeResult, Hit, Picture, SearchResult, Vectors
 from core.search.calibration import Calibration
@@ -219,11 +220,11 @@ def captioned_hits(
 
     They are in no order of their matches. ``there``: as in :func:`rank_page`.
     """
-    wanted = words.casefold()
+    wanted = folded(words)
     holding = (
         row
         for row in range(len(snapshot.pictures) - 1, -1, -1)
-        if wanted in snapshot.pictures[row].caption.casefold()
+        if wanted in folded(snapshot.pictures[row].caption)
         and (there is None or there(snapshot.pictures[row]))
     )
     rows = np.array(list(islice(holding, k)), dtype=np.int64)
@@ -255,7 +256,7 @@ def describe_page(
             if len(best) >= k:
                 break
             caption, owner = snapshot.captions[row]
-            said = caption.casefold()
+            said = folded(caption)
             if said not in best and (there is None or there(snapshot.pictures[owner])):
                 best[said] = int(row), float(score)
         if len(best) >= k or fetch >= len(index):

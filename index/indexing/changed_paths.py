@@ -1,13 +1,15 @@
-"""What a folder holds at a few named paths: a scan that takes as long as they are many."""
+"""What a folder holds at a few named paths: only names are looked at beside them."""
 
 from __future__ import annotations
 
 import os
 import stat
 from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from core.domain.plain_text import folded
 from index.catalogue.file_names import (
     CAPTION_SUFFIXES,
     NameRules,
@@ -16,13 +18,22 @@ from index.catalogue.file_names import (
     suffix_of,
 )
 from index.catalogue.walk import FoundFile, walk_below
-from index.indexing.scan import Scan, side_by_side, source_of, texts_beside
+from index.indexing.caption_texts import repeated_captions
+from index.indexing.scan import Scan, folder_of, side_by_side, source_of, texts_beside
 
 _TEXT = ".txt"
 
 
 class NotAloneError(Exception):
     """What is named cannot be looked at alone: only a whole scan tells what has changed."""
+
+
+@dataclass(slots=True)
+class _Beside:
+    """The paths of all pictures and texts of one folder."""
+
+    pictures: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -56,16 +67,69 @@ class ChangedPaths:
             for text in texts_beside(picture):
                 if text not in self.texts:
                     self._look_at_text(text)
-        failures = side_by_side(self.root, sorted(self.texts), captions)
-        if failures:
+        places = {folder_of(path) for path in {*captions, *self.paths}}
+        beside = {place: self._beside(place) for place in places}
+        for place, each in beside.items():
+            self._check_names(place, each, captions)
+        texts = self.texts.union(*(each.texts for each in beside.values()))
+        pictures = [path for each in beside.values() for path in each.pictures]
+        if side_by_side(self.root, sorted(texts), captions, pictures):
             raise NotAloneError
+        repeated = {place: self._repeated(place, each) for place, each in beside.items()}
         return Scan(
             folder=self.root,
-            pictures=tuple(source_of(self.pictures[p], texts) for p, texts in captions.items()),
+            pictures=tuple(
+                source_of(self.pictures[path], written, repeated[folder_of(path)])
+                for path, written in captions.items()
+            ),
             failures=(),
             unreadable=(),
             plain=True,
         )
+
+    def _beside(self, place: str) -> _Beside:
+        """The pictures and texts of one folder, none where it is gone."""
+        found = _Beside()
+        try:
+            with os.scandir(self.root / place) as entries:
+                for entry in entries:
+                    path = place + entry.name
+                    if self.rules.leaves_out(entry.name) or entry.is_dir(follow_symlinks=False):
+                        continue
+                    kind = kind_of(entry.name)
+                    if kind == "unknown" and self._begins_like_picture(path):
+                        kind = "picture"
+                    if kind == "picture":
+                        found.pictures.append(path)
+                    elif suffix_of(entry.name) == _TEXT:
+                        if entry.is_symlink():
+                            raise NotAloneError
+                        found.texts.append(path)
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        return found
+
+    def _check_names(self, place: str, beside: _Beside, captions: Collection[str]) -> None:
+        """What is named may give or take a text to nobody whose name differs in case alone."""
+        stems = {_stem(path) for path in self.paths if folder_of(path) == place}
+        alike = {folded(stem) for stem in stems}
+        for picture in beside.pictures:
+            stem = _stem(picture)
+            if picture not in captions and stem not in stems and folded(stem) in alike:
+                raise NotAloneError
+
+    def _repeated(self, place: str, beside: _Beside) -> AbstractSet[str]:
+        """What programs called pictures of one folder, where the named ones change it for none."""
+        now = repeated_captions(beside.pictures)
+        named = {path for path in {*self.paths, *self.pictures} if folder_of(path) == place}
+        old = [path for path in beside.pictures if path not in named]
+        gone = [
+            path for path in named - {*beside.pictures} if kind_of(path) in {"picture", "unknown"}
+        ]
+        for before in (old, [*old, *gone], [*beside.pictures, *gone]):
+            if repeated_captions(before) != now:
+                raise NotAloneError
+        return now
 
     def add(self, path: str) -> None:
         """Take in what is named. Raises NotAloneError, OSError."""
@@ -151,3 +215,7 @@ def named_in(folder: Path, paths: Collection[str], rules: NameRules) -> ChangedP
     for path in paths:
         named.add(path)
     return named
+
+
+def _stem(path: str) -> str:
+    return os.path.splitext(path)[0]  # noqa: PTH122 - relative, with slashes
