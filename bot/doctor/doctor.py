@@ -28,7 +28,6 @@ from index.catalogue.catalogue import Catalogue
 from index.catalogue.integrity import refuse_lost, remedy
 from index.catalogue.migrations import MIGRATIONS
 from index.catalogue.walk import walk
-from index.catalogue.write_ahead import refuse_torn_log
 from index.library.library import CollectionSpec
 from index.maintenance.verify import verify_index
 from index.snapshots.store import SnapshotStore
@@ -222,7 +221,6 @@ def _in_catalogue(settings: Settings) -> Findings:
     file = settings.data_dir / "catalogue.sqlite"
     try:
         refuse_lost(file)
-        refuse_torn_log(file)
         return _of_catalogue(settings, file)
     except TangerineError as error:
         return [failed("index", error.message, error.remedy)]

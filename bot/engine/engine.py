@@ -153,12 +153,9 @@ class Engine:
 
 
 @asynccontextmanager
-async def open_engine(
-    settings: Settings, *, take_torn_log: bool = False, need: Need = "all"
-) -> AsyncIterator[Engine]:
+async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterator[Engine]:
     """Load the model, open the catalogue and start the workers; stop all in reverse order.
 
-    ``take_torn_log`` goes on without the latest changes where their log is damaged;
     ``need`` says what is encoded for sure; the rest is loaded and started when it is needed.
 
     Raises ModelUnavailable, CatalogueError, SettingsError.
@@ -169,9 +166,7 @@ async def open_engine(
     async with AsyncExitStack() as stack:
         tracer = await stack.enter_async_context(tracer_of(settings.logs.traces_url))
         stages = Stages(metrics.stage, tracer)
-        catalogue = await asyncio.to_thread(
-            Catalogue.open, settings.data_dir / "catalogue.sqlite", take_torn_log=take_torn_log
-        )
+        catalogue = await asyncio.to_thread(Catalogue.open, settings.data_dir / "catalogue.sqlite")
         stack.push_async_callback(asyncio.to_thread, catalogue.close)
         decoder = await stack.enter_async_context(
             picture_decoder(settings, waits_for_pictures=need != "all")

@@ -78,8 +78,7 @@ async def _on_engine(
         await asyncio.to_thread(check_question, settings, arguments.get("collection"))
     # Before the task begins, as the time of a search is bounded.
     need: Need = "all" if arguments.get("image") else "texts" if name == "find" else "nothing"
-    # Only who repairs goes on without what a damaged log held.
-    async with open_engine(settings, take_torn_log=name == "repair", need=need) as engine:
+    async with open_engine(settings, need=need) as engine:
         return await task(engine, terminal, **arguments)
 
 

@@ -13,6 +13,5 @@ __all__ = [
     "rows",
     "schema",
     "walk",
-    "write_ahead",
     "writes",
 ]

@@ -47,20 +47,13 @@ class Catalogue:
         self._now = now
 
     @classmethod
-    def open(
-        cls,
-        location: Path | str,
-        *,
-        busy_seconds: float = BUSY_SECONDS,
-        take_torn_log: bool = False,
-    ) -> Catalogue:
+    def open(cls, location: Path | str, *, busy_seconds: float = BUSY_SECONDS) -> Catalogue:
         """The catalogue at a path (SQLite) or an SQLAlchemy URL, made where there was none.
 
-        ``take_torn_log`` goes on without the latest changes where their log is damaged.
         Raises CatalogueError, also where a newer version of the program has written it, and
         where it is damaged or lost.
         """
-        return cls(open_database(location, busy_seconds=busy_seconds, take_torn_log=take_torn_log))
+        return cls(open_database(location, busy_seconds=busy_seconds))
 
     @property
     def database(self) -> Database:

@@ -21,7 +21,6 @@ from index.catalogue.integrity import (
     remedy,
 )
 from index.catalogue.migrations import MIGRATIONS, Migration, migrate, version_of
-from index.catalogue.write_ahead import refuse_torn_log
 
 _WRITE = "tangerine_write"
 
@@ -198,13 +197,11 @@ def open_database(
     *,
     busy_seconds: float = BUSY_SECONDS,
     migrations: Sequence[Migration] = MIGRATIONS,
-    take_torn_log: bool = False,
 ) -> Database:
     """Open the database at a path (SQLite) or an SQLAlchemy URL and migrate it.
 
     The folder of a path is made where it is missing, and so is the database, unless what is
-    beside it tells that there was one. ``take_torn_log`` goes on without the latest changes
-    where their log is damaged. Raises CatalogueError.
+    beside it tells that there was one. Raises CatalogueError.
     """
     file: Path | None = None
     if isinstance(location, Path):
@@ -216,8 +213,6 @@ def open_database(
                 remedy="Point TANGERINE_DATA_DIR at a folder that may be written.",
             ) from error
         refuse_lost(location)
-        if not take_torn_log:
-            refuse_torn_log(location)
         refuse_damaged(location)
         url = URL.create("sqlite", database=str(location))
         where, file = str(location), location
