@@ -26,7 +26,7 @@ from core.domain.errors import SourceError, TangerineError
 from core.images.sandbox import Isolation
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.integrity import refuse_lost, remedy
-from index.catalogue.migrations import MIGRATIONS
+from index.catalogue.migrations import NEWEST
 from index.catalogue.walk import walk
 from index.library.library import CollectionSpec
 from index.maintenance.verify import verify_index
@@ -233,13 +233,13 @@ def _of_catalogue(settings: Settings, file: Path) -> Findings:
         version = _schema_version(file)
     except sqlite3.Error as error:
         return [failed("index", f"The catalogue {file} cannot be read ({error}).", remedy(file))]
-    if version < len(MIGRATIONS):
+    if version < NEWEST:
         return [
             warning(
                 "index",
                 f"The catalogue was written by an older version (schema {version}); the next "
                 "start brings it to schema "
-                f"{len(MIGRATIONS)}, and the older version cannot read it then.",
+                f"{NEWEST}, and the older version cannot read it then.",
                 f"Back {settings.data_dir} up before you start.",
             )
         ]

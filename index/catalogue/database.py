@@ -20,7 +20,7 @@ from index.catalogue.integrity import (
     refuse_lost,
     remedy,
 )
-from index.catalogue.migrations import MIGRATIONS, Migration, migrate, version_of
+from index.catalogue.migrations import migrate, version_of
 
 _WRITE = "tangerine_write"
 
@@ -121,10 +121,10 @@ class Database:
         with self.read() as connection:
             return version_of(connection) > 0
 
-    def migrate(self, migrations: Sequence[Migration] = MIGRATIONS) -> int:
-        """Bring the schema to the newest version and return it."""
+    def migrate(self) -> None:
+        """Bring the schema to the newest version."""
         with self._explained():
-            return migrate(self._writing, migrations)
+            migrate(self._writing)
 
     def check(self) -> None:
         """Read the whole database and see that it is one. Raises CatalogueError.
@@ -196,7 +196,6 @@ def open_database(
     location: Path | str,
     *,
     busy_seconds: float = BUSY_SECONDS,
-    migrations: Sequence[Migration] = MIGRATIONS,
 ) -> Database:
     """Open the database at a path (SQLite) or an SQLAlchemy URL and migrate it.
 
@@ -229,7 +228,7 @@ def open_database(
     try:
         if file is not None:
             refuse_blank(file, has_schema=database.has_schema())
-        database.migrate(migrations)
+        database.migrate()
     except BaseException:
         database.close()
         raise

@@ -1,6 +1,6 @@
 """The catalogue's tables as the newest schema version has them.
 
-:mod:`index.catalogue.migrations` builds them step by step; a test keeps both equal.
+:mod:`index.catalogue.migrations` brings older databases here; a test keeps both equal.
 """
 
 from __future__ import annotations
