@@ -80,7 +80,6 @@ class KnownAnswers:
         self._found: dict[int, tuple[NDArray[np.float32], NDArray[np.int64]]] = {}
         self._all = queries
         self.kind, self.recall, self.save = index.kind, index.recall, index.save
-        self.stored = index.stored
 
     def __len__(self) -> int:
         return len(self._index)

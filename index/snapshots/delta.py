@@ -118,11 +118,6 @@ class LayeredSnapshot(ComposedSnapshot):
         self.picture_index = LayeredIndex(base.picture_index, self.picture_index)
         self.caption_index = LayeredIndex(base.caption_index, self.caption_index)
 
-    @property
-    def damaged(self) -> bool:
-        """Whether a part of the base's files was found damaged since it was opened."""
-        return self.base.damaged
-
     def write(self, folder: Path, base: BaseGeneration) -> Manifest:
         """Write the changes to a folder, synced, and return the manifest over this base.
 

@@ -88,8 +88,7 @@ class Generations:
     ) -> Generation:
         """The generation of this manifest, over a ``base`` where that is known already.
 
-        Vectors in files of more than ``at_once`` bytes are compared with their checksums when
-        they are used.
+        Of mapped vectors with more than ``at_once`` bytes, only the size is compared.
         Raises DamagedGenerationError where a file is missing, torn or not what it says.
         """
         if base is None or manifest.base is None:
