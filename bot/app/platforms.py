@@ -23,8 +23,6 @@ from core.domain.errors import SettingsError, Unavailable
 
 
 class Adapter(Protocol):
-    """What connects to a platform."""
-
     async def start(self) -> None:
         """Connect. Raises SettingsError for good, Unavailable for now."""
 
@@ -75,11 +73,9 @@ class Platform:
         return self._name.lower()
 
     def start(self) -> None:
-        """Begin to connect."""
         self._starting = asyncio.create_task(self._keep_starting(), name=self._name)
 
     async def stop(self) -> None:
-        """Stop connecting, or disconnect."""
         if self._starting is not None:
             self._starting.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -119,7 +115,6 @@ def telegram_memory(settings: Settings) -> TelegramMemory | None:
 
 
 def platforms_of(engine: Engine, chat: ChatParts, terminal: Terminal) -> list[Platform]:
-    """A platform for each token in the settings."""
     found = []
     if engine.settings.discord.token:
         found.append(Platform("Discord", _discord(engine, chat), terminal))

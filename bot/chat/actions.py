@@ -133,7 +133,6 @@ class TextMemory:
         return kept.text if kept is not None else None
 
     async def describe(self, requester: str) -> list[dict[str, object]]:
-        """The texts that are kept for buttons of this person."""
         return [
             {"question": kept.text} for kept in self._texts.values() if requester in kept.people
         ]

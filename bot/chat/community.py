@@ -29,7 +29,6 @@ class CommunityRules:
         self._changing = asyncio.Lock()
 
     def count(self, community: str) -> int:
-        """Results where no number is asked for."""
         return self._store.of(community).count or self._defaults.count
 
     def shows_weak(self, community: str) -> bool:

@@ -46,8 +46,6 @@ _log = structlog.get_logger("bot.discord")
 
 @dataclass(frozen=True, slots=True)
 class DiscordParts:
-    """What stands behind the adapter."""
-
     commands: Commands
     library: Library
     thumbnails: Thumbnails

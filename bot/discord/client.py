@@ -23,8 +23,6 @@ _log = structlog.get_logger("bot.discord")
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """Who gets the events."""
-
     answers: InteractionAnswers
     messages: Messages
     guilds: Guilds
@@ -73,7 +71,6 @@ class DiscordClient(discord.AutoShardedClient):
 
     @property
     def down(self) -> int:
-        """How many shards are not connected."""
         return max((self.shard_count or 1) - len(self._up), 0)
 
     async def launch_shard(
@@ -112,11 +109,9 @@ class DiscordClient(discord.AutoShardedClient):
         await self._ours.guilds.left(guild.id)
 
     async def on_shard_connect(self, shard_id: int) -> None:
-        """Note that a shard is there."""
         self._note_up(shard_id)
 
     async def on_shard_resumed(self, shard_id: int) -> None:
-        """Note that a shard is there again."""
         self._note_up(shard_id)
 
     async def on_shard_disconnect(self, shard_id: int) -> None:

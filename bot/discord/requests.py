@@ -36,7 +36,6 @@ class MemberRights:
     roster: Roster = field(default_factory=Roster)
 
     def administers(self, somebody: _Somebody, permissions: discord.Permissions) -> bool:
-        """Whether somebody with these permissions is an administrator."""
         manages = permissions.manage_guild or permissions.administrator
         return manages or self.operates(somebody)
 
@@ -45,7 +44,6 @@ class MemberRights:
         return _among(somebody, self.roster.admins)
 
     def adds(self, somebody: _Somebody) -> bool:
-        """Whether somebody may add pictures, administrator or not."""
         return _among(somebody, self.roster.adders)
 
 

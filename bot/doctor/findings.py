@@ -31,7 +31,6 @@ class Finding:
     remedy: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Its fields."""
         return {**asdict(self), "verdict": self.verdict.value}
 
 

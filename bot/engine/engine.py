@@ -102,7 +102,6 @@ class Engine:
     clock: Clock
 
     def model_card(self) -> ModelCard:
-        """What is told of the model."""
         identity = self.encoder.identity
         return ModelCard(
             self.settings.model, identity.dimension, self.encoder.device, self.encoder.choice

@@ -55,7 +55,6 @@ class CaptionedFolder:
         return asyncio.run_coroutine_threadsafe(every(), self._loop).result()
 
     def note_bad(self, source: Path, error: BadPicture) -> None:
-        """Remember a picture that was left out."""
         self.bad[source] = str(error)
 
 
@@ -191,7 +190,6 @@ async def encode_folder(
 
 
 def _features(settings: Settings) -> Path:
-    """Where features of frozen towers are kept."""
     return settings.data_dir / "training"
 
 

@@ -95,6 +95,5 @@ class Listener:
             await asyncio.sleep(0)
 
     def close(self) -> None:
-        """Give the address back."""
         for taken in self._sockets:
             taken.close()

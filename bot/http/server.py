@@ -170,8 +170,6 @@ class _Crowd:
 
 
 class _Server(web.Server):
-    """Makes connections that keep the limits."""
-
     def __init__(
         self, made: web.Server, limits: ConnectionLimits, *, handler_cancellation: bool
     ) -> None:

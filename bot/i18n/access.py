@@ -36,29 +36,24 @@ class AccessWords:
         )
 
     def allowed(self, collection: str) -> str:
-        """The community is let in."""
         return self._("This chat may now search “{collection}”. See /help.").format(
             collection=collection
         )
 
     def already(self, collection: str) -> str:
-        """It was before."""
         return self._("This chat may search “{collection}” already.").format(collection=collection)
 
     def withdrawn(self, collection: str) -> str:
-        """It is let out."""
         return self._("This chat may no longer search “{collection}”.").format(
             collection=collection
         )
 
     def in_settings(self, collection: str) -> str:
-        """It stays in."""
         return self._(
             "The settings let this chat search “{collection}”. The operator changes that there."
         ).format(collection=collection)
 
     def never(self, collection: str) -> str:
-        """It was not in."""
         return self._("This chat could not search “{collection}” anyway.").format(
             collection=collection
         )

@@ -16,7 +16,6 @@ class ContributionWords:
         self._formats = formats
 
     def added(self, collection: str) -> str:
-        """Stands above a picture that was added."""
         return self._("Added to “{collection}”").format(collection=collection)
 
     def holds(self, collection: str, count: int) -> str:
@@ -40,7 +39,6 @@ class ContributionWords:
         return self._("You sent {count} pictures; this adds the first one.").format(count=count)
 
     def picture_id(self, picture_id: str) -> str:
-        """A picture's id, where a score would stand."""
         # Words: the id by which a picture can be named.
         return self._("id {id}").format(id=picture_id)
 
@@ -67,7 +65,6 @@ class ContributionWords:
         return self._("Which one is to be removed? Nearest to “{words}”").format(words=words)
 
     def removed(self, collection: str, caption: str, picture_id: str) -> str:
-        """Said of a picture that was taken out."""
         return self._("Removed from “{collection}”: {caption} (id {id}).").format(
             collection=collection, caption=caption.rstrip(" ."), id=picture_id
         )
@@ -89,7 +86,6 @@ class ContributionWords:
         return self._("Back in “{collection}”").format(collection=collection)
 
     def button_undo(self) -> str:
-        """Takes back what was just done."""
         return self._("Undo")
 
     def button_add_anyway(self) -> str:
@@ -97,5 +93,4 @@ class ContributionWords:
         return self._("Add anyway")
 
     def button_remove(self, number: int) -> str:
-        """Removes one of the pictures that are shown."""
         return self._("Remove #{number}").format(number=number)

@@ -87,7 +87,6 @@ class Words:
         }[found_by]
 
     def band(self, band: Band) -> str:
-        """A band in one word."""
         return {
             Band.STRONG: self._("strong"),
             Band.FAIR: self._("fair"),
@@ -105,7 +104,6 @@ class Words:
         )
 
     def found(self, query: str, exclude: str, first: int, last: int) -> str:
-        """The heading of a page of a find."""
         if exclude:
             text = self._("Matches {first}–{last} for “{query}” without “{exclude}”")  # noqa: RUF001
         else:
@@ -127,11 +125,9 @@ class Words:
         )
 
     def no_close_match(self) -> str:
-        """Said instead of weak matches."""
         return self._("No close match. The nearest pictures are only weakly related.")
 
     def no_hits(self) -> str:
-        """Said where a page is empty."""
         return self._("No further pictures.")
 
     def shown_anyway(self) -> str:
@@ -139,11 +135,9 @@ class Words:
         return self._("These matches are weak.")
 
     def first_picture_only(self, count: int) -> str:
-        """Said where an album was posted."""
         return self._("You sent {count} pictures; this answers the first one.").format(count=count)
 
     def described(self) -> str:
-        """The heading of a describe."""
         return self._("Closest captions in the collection")
 
     def matched_not_written(self) -> str:
@@ -155,7 +149,6 @@ class Words:
         return self._("This collection has no captions to compare with.")
 
     def classified(self) -> str:
-        """The heading of a classify."""
         return self._("How well each label fits")
 
     def none_fits(self) -> str:
@@ -169,21 +162,17 @@ class Words:
     # -- buttons ---------------------------------------------------------------------
 
     def button_next(self, count: int) -> str:
-        """Shows the following page."""
         return self._n("Next {count}", "Next {count}", count).format(count=count)
 
     def button_more_like(self, number: int) -> str:
-        """Shows pictures like one of the page."""
         return self._("More like #{number}").format(number=number)
 
     def button_show_weak(self) -> str:
-        """Shows matches although they are weak."""
         return self._("Show anyway")
 
     # -- reindex and status ----------------------------------------------------------
 
     def progress(self, collection: str, progress: Progress) -> str:
-        """How far a reindex has come."""
         if progress.stage == "scan":
             text = self._("Reading the folder of “{collection}”: {done} files so far")
         elif progress.stage == "commit":
@@ -224,7 +213,6 @@ class Words:
         ).format(total=self.formats.whole(total))
 
     def indexed(self, report: ReindexReport) -> str:
-        """What a reindex changed."""
         return self._(
             "“{collection}” is up to date after {seconds} s: {added} added, {changed} changed, "
             "{removed} removed, {unchanged} unchanged."
@@ -257,22 +245,18 @@ class Words:
         return failure.reason if self._english or words is None else words[0]
 
     def and_more(self, count: int) -> str:
-        """How many lines were left out."""
         return self._("… and {count} more.").format(count=count)
 
     def pictures(self, count: int) -> str:
-        """A number of pictures."""
         number = self.formats.whole(count)
         return self._n("{count} picture", "{count} pictures", count).format(count=number)
 
     def model_row(self, name: str, dimension: int, device: str) -> tuple[str, str]:
-        """The model as a line of the status."""
         return self._("Model"), self._("{name}, {dimension} dimensions, on {device}").format(
             name=name, dimension=dimension, device=device
         )
 
     def collection_row(self, status: CollectionStatus) -> tuple[str, str]:
-        """A collection as a line of the status."""
         captions = self._n("{count} caption", "{count} captions", status.captions)
         return status.name, self._("{pictures}, {captions}, {index}, generation {n}").format(
             pictures=self.pictures(status.pictures),
@@ -284,7 +268,6 @@ class Words:
     # -- help ------------------------------------------------------------------------
 
     def usage(self, command: CommandDefinition) -> str:
-        """One line that shows how a command is written."""
         return usage(command, self._)
 
     def help_row(self, command: CommandDefinition, *, fields: bool) -> tuple[str, str]:
@@ -307,7 +290,6 @@ class Words:
         return option_summaries(self._)[option.name]
 
     def welcome(self) -> str:
-        """The first words of the help."""
         return self._("Describe a picture in your own words, or send one to find others like it.")
 
     def your_id(self, own_id: str) -> str:
@@ -315,7 +297,6 @@ class Words:
         return self._("Your id here: {id}").format(id=own_id)
 
     def try_these(self) -> str:
-        """Stands above examples."""
         return self._("For example:")
 
     def generic_examples(self) -> tuple[str, ...]:

@@ -18,15 +18,12 @@ class ModerationWords:
         self._formats = formats
 
     def heading(self) -> str:
-        """Stands above the criteria."""
         return self._("What I hold back here")
 
     def no_criteria(self) -> str:
-        """Said where there are none."""
         return self._("There are no criteria here, so nothing is held back.")
 
     def how_to_add(self, example: str) -> str:
-        """How a criterion is tried and added."""
         return self._("Try a criterion before you add it, as: {example}").format(example=example)
 
     def criterion(self, criterion: Criterion) -> tuple[str, str]:
@@ -39,7 +36,6 @@ class ModerationWords:
         return f"“{criterion.text}”", value
 
     def strictness(self, strictness: Strictness) -> str:
-        """How little of a criterion is enough."""
         return {
             Strictness.LOW: self._("low strictness"),
             Strictness.NORMAL: self._("normal strictness"),
@@ -55,7 +51,6 @@ class ModerationWords:
         ).format(count=self._formats.whole(count))
 
     def added(self, criterion: str, count: int) -> str:
-        """Said of a criterion that holds pictures from now on."""
         return self._n(
             "“{criterion}” holds {count} picture now, and those to come.",
             "“{criterion}” holds {count} pictures now, and those to come.",
@@ -63,13 +58,11 @@ class ModerationWords:
         ).format(criterion=criterion, count=self._formats.whole(count))
 
     def dropped(self, criterion: str) -> str:
-        """Said of a criterion that was given up."""
         return self._(
             "“{criterion}” holds nothing any more. What you removed under it stays hidden."
         ).format(criterion=criterion)
 
     def tested(self, criterion: str, collection: str) -> str:
-        """Stands above what a criterion would hold."""
         return self._("What “{criterion}” would hold in “{collection}”").format(
             criterion=criterion, collection=collection
         )
@@ -96,23 +89,19 @@ class ModerationWords:
         return self._("These meet it most:")
 
     def only_tested(self, example: str) -> str:
-        """Said below a test."""
         return self._("Nothing was held by this test. To hold them: {example}").format(
             example=example
         )
 
     def review(self, first: int, last: int, total: int) -> str:
-        """Stands above held pictures."""
         return self._("Held pictures {first}–{last} of {total}").format(  # noqa: RUF001 - a range
             first=first, last=last, total=self._formats.whole(total)
         )
 
     def only_here(self) -> str:
-        """Who sees held pictures."""
         return self._("Nobody sees them anywhere else until you approve them.")
 
     def reason(self, reason: Reason) -> str:
-        """Why a picture is held."""
         number = self._formats.decimal(reason.score, 2)
         if reason.criterion == NEAR_DUPLICATE:
             return self._("like one you removed, {score}").format(score=number)
@@ -125,13 +114,11 @@ class ModerationWords:
         )
 
     def approved(self, caption: str, picture_id: str) -> str:
-        """Said of a picture that is shown again."""
         return self._("Approved and shown again: {caption} (id {id}).").format(
             caption=caption.rstrip(" ."), id=picture_id
         )
 
     def hidden(self, caption: str, picture_id: str) -> str:
-        """Said of a picture that nobody sees any more."""
         return self._("Removed from every answer here: {caption} (id {id}).").format(
             caption=caption.rstrip(" ."), id=picture_id
         )
@@ -151,21 +138,16 @@ class ModerationWords:
         return self._("Your picture was kept, but an administrator has to approve it first.")
 
     def button_approve(self, number: int) -> str:
-        """Shows one of the pictures again."""
         return self._("Approve #{number}").format(number=number)
 
     def button_hide(self, number: int) -> str:
-        """Hides one of the pictures for good."""
         return self._("Remove #{number}").format(number=number)
 
     def button_next(self) -> str:
-        """The next held pictures."""
         return self._("More held pictures")
 
     def button_review(self) -> str:
-        """The held pictures that are left."""
         return self._("Review what is held")
 
     def button_undo(self) -> str:
-        """Takes a decision back."""
         return self._("Undo")

@@ -17,7 +17,6 @@ class PrivacyWords:
         self._formats = formats
 
     def heading(self) -> str:
-        """Stands above what is kept."""
         return self._("What I keep about you")
 
     def uploads(self, count: int) -> tuple[str, str]:
@@ -70,7 +69,6 @@ class PrivacyWords:
         return self._("/privacy export sends you all of it; /privacy delete deletes it for good.")
 
     def exported(self) -> str:
-        """Stands above the files of an export."""
         return self._("All that I keep about you")
 
     def left_out(self, count: int) -> str:
@@ -84,9 +82,7 @@ class PrivacyWords:
         ).format(count=self._formats.whole(count))
 
     def deleted(self) -> str:
-        """Stands above what was deleted."""
         return self._("Deleted for good")
 
     def nothing_deleted(self) -> str:
-        """Said where nothing was kept."""
         return self._("There was nothing to delete.")

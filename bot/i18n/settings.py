@@ -16,29 +16,23 @@ class CommunityWords:
         self._formats = formats
 
     def heading(self) -> str:
-        """Stands above the settings."""
         return self._("How I answer here")
 
     def saved(self) -> str:
-        """Said after a change."""
         return self._("Saved.")
 
     def how_to_change(self, example: str) -> str:
-        """How numbers are changed."""
         return self._("Change the numbers with the command, as: {example}").format(example=example)
 
     def photos(self, *, answered: bool) -> tuple[str, str]:
-        """Whether every photo of the channel is answered."""
         value = self._("every one is answered") if answered else self._("answered when I am asked")
         return self._("Photos in this channel"), value
 
     def weak(self, *, shown: bool) -> tuple[str, str]:
-        """Whether weak matches are shown at once."""
         value = self._("shown at once") if shown else self._("shown when asked for")
         return self._("Weak matches"), value
 
     def count(self, count: int, *, own: bool) -> tuple[str, str]:
-        """How many results there are where no number is asked for."""
         return self._("Results"), self._value(self._formats.whole(count), own=own)
 
     def text_cooldown(self, seconds: float | None, *, own: bool) -> tuple[str, str]:
@@ -50,17 +44,14 @@ class CommunityWords:
         return self._("Pause after a picture"), self._pause(seconds, own=own)
 
     def button_photos(self, *, answer: bool) -> str:
-        """Turns the answers to every photo of the channel on or off."""
         if answer:
             return self._("Answer every photo here")
         return self._("Answer photos only when asked")
 
     def button_weak(self, *, show: bool) -> str:
-        """Turns weak matches on or off."""
         return self._("Show weak matches") if show else self._("Hide weak matches")
 
     def button_defaults(self) -> str:
-        """Gives up the community's own numbers."""
         return self._("Back to the operator's numbers")
 
     def _pause(self, seconds: float | None, *, own: bool) -> str:

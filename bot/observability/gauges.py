@@ -118,7 +118,6 @@ class Observer:
         gauges.reindexing(observed.reindexing())
 
     async def measure(self) -> None:
-        """What is on disk."""
         observed = self._observed
         statuses = await observed.collections()
         sizes = await asyncio.to_thread(observed.sizes)

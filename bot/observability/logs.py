@@ -106,7 +106,6 @@ class Redactor:
         self._pattern = re.compile("|".join([*parts, _TOKEN.pattern]))
 
     def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-        """Return the event without secrets."""
         del logger, method
         return {key: self._clean(value) for key, value in event.items()}
 

@@ -17,8 +17,6 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 class Metrics:
-    """The counters of one process, in a registry of their own."""
-
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._connected: dict[str, bool] = {}
@@ -86,15 +84,12 @@ class Metrics:
         self._states = _States(self.registry)
 
     def request(self, platform: str, command: str) -> None:
-        """Count one request."""
         self._requests_of(platform, command).inc()
 
     def error(self, code: str) -> None:
-        """Count one error that was told to a user."""
         self._errors.labels(code).inc()
 
     def batch(self, record: BatchRecord) -> None:
-        """Note one run of the encoder."""
         labels = ("text" if record.group is str else "picture", record.lane.value)
         self._batch_size.labels(*labels).observe(record.size)
         self._batch_seconds.labels(*labels).observe(record.seconds)
@@ -127,7 +122,6 @@ class Metrics:
         self._stage_seconds_of(stage).observe(seconds)
 
     def collection(self, name: str, pictures: int) -> None:
-        """Note the size of a collection."""
         self._states.pictures.labels(name).set(pictures)
 
     def connection(self, platform: str, *, connected: bool) -> None:
@@ -142,7 +136,6 @@ class Metrics:
             self._connected[platform] = connected
 
     def ready(self, *, ready: bool) -> None:
-        """Note what /readyz says."""
         self._states.ready.set(ready)
 
     def batcher(self, health: BatcherHealth) -> None:
@@ -151,13 +144,11 @@ class Metrics:
         self._states.restarts.labels("encoder").set(health.restarts)
 
     def decoders(self, stats: Decoders) -> None:
-        """Note the processes that decode."""
         self._states.decoders.set(stats.alive)
         self._states.decoders_waiting.set(stats.waiting)
         self._states.restarts.labels("decoder").set(stats.restarts)
 
     def reindexing(self, running: Mapping[str, Progress]) -> None:
-        """Note how far each reindex under way has come."""
         self._states.reindexed.clear()
         for name, progress in running.items():
             share = progress.done / progress.total if progress.total else 0.0

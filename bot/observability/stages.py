@@ -53,36 +53,28 @@ class TimedLibrary:
 
     @property
     def names(self) -> Sequence[str]:
-        """See the port."""
         return self._library.names
 
     def shares(self, collection: str, community: str) -> bool:
-        """See the port."""
         return self._library.shares(collection, community)
 
     def visible(self, community: str) -> Sequence[str]:
-        """See the port."""
         return self._library.visible(community)
 
     async def open(self, collection: str | None, community: str) -> Snapshot:
-        """See the port."""
         with self._stages.timed("open"):
             return await self._library.open(collection, community)
 
     async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
-        """See the port."""
         return await self._library.picture_file(picture_id, community)
 
     def has_file(self, picture: Picture) -> bool:
-        """See the port."""
         return self._library.has_file(picture)
 
     def expected(self, collection: str) -> int | None:
-        """See the port."""
         return self._library.expected(collection)
 
     async def status(self, community: str) -> Sequence[CollectionStatus]:
-        """See the port."""
         return await self._library.status(community)
 
 
@@ -94,12 +86,10 @@ class TimedDecoder:
         self._stages = stages
 
     async def decode(self, source: bytes | Path, spec: PixelSpec) -> DecodedPicture:
-        """See the port."""
         with self._stages.timed("decode"):
             return await self._decoder.decode(source, spec)
 
     async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
-        """See the port."""
         return await self._decoder.thumbnail(source, edge)
 
 
@@ -112,20 +102,16 @@ class TimedEmbedder:
 
     @property
     def identity(self) -> ModelIdentity:
-        """See the port."""
         return self._embedder.identity
 
     @property
     def pixel_spec(self) -> PixelSpec:
-        """See the port."""
         return self._embedder.pixel_spec
 
     async def embed_text(self, text: str, *, lane: Lane = Lane.CHAT) -> Vectors:
-        """See the port."""
         with self._stages.timed("embed"):
             return await self._embedder.embed_text(text, lane=lane)
 
     async def embed_pixels(self, pixels: NDArray[np.uint8], *, lane: Lane = Lane.CHAT) -> Vectors:
-        """See the port."""
         with self._stages.timed("embed"):
             return await self._embedder.embed_pixels(pixels, lane=lane)

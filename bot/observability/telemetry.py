@@ -56,7 +56,6 @@ class OpenTelemetryTracer:
 
     @contextmanager
     def span(self, name: str, **attributes: str | int) -> Iterator[Span]:
-        """See the port."""
         request = current_request()
         told = attributes if request is None else attributes | {"request": request}
         # What an exception says may hold what somebody asked: its code is told instead.
@@ -77,11 +76,9 @@ class _Told:
         self._failure = failure
 
     def tell(self, **attributes: str | int) -> None:
-        """See the port."""
         self._span.set_attributes(attributes)
 
     def failed(self, code: str) -> None:
-        """See the port."""
         self._span.set_status(self._failure(code))
 
 

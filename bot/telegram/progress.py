@@ -44,7 +44,6 @@ class Background:
             self._log.warning("could not finish", error=type(error).__name__)
 
     async def stop(self) -> None:
-        """Cancel all and wait for their end."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

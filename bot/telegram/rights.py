@@ -99,5 +99,4 @@ class Rights:
             ) from error
 
     def forget(self, chat_id: int, user_id: int) -> None:
-        """Somebody's rights have changed."""
         self._refused.pop((chat_id, user_id), None)

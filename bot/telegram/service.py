@@ -24,8 +24,6 @@ from bot.telegram.rights import Rights
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The parts that answers are made of."""
-
     bot: Bot
     commands: Commands
     failures: Failures
@@ -39,7 +37,6 @@ class Service:
     privacy: PrivacyMode
 
     def explain(self, error: Exception, locale: str, *, asked: tuple[str, ...] = ()) -> Reply:
-        """An exception of ours as a reply."""
         presenter = self.presenters(locale)
         info = self.failures.explain(error, presenter.words, asked=asked, platform=PLATFORM)
         return presenter.failed(info)

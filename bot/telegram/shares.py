@@ -48,7 +48,6 @@ class Shares(BaseUpdateProcessor):
         """Nothing is to be given back."""
 
     async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
-        """See the library: called once for each update."""
         try:
             async with AsyncExitStack() as stack:
                 # The person first: who waits for a share of a chat takes nothing from others.

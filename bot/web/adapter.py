@@ -61,8 +61,6 @@ class WebOptions:
 
 @dataclass(frozen=True, slots=True)
 class WebParts:
-    """What the web adapter is made of."""
-
     commands: Commands
     search: Search
     library: Library

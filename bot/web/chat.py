@@ -53,7 +53,6 @@ class ChatRoutes:
         self._pages: dict[str, bytes] = {}
 
     def add_to(self, app: web.Application) -> None:
-        """Register the routes."""
         app.router.add_get("/", self.page)
         app.router.add_get("/p/{id}", self.page)
         app.router.add_get("/static/{name}", self.static)

@@ -26,7 +26,6 @@ class Documents:
         )
 
     def add_to(self, app: web.Application) -> None:
-        """Register the route."""
         app.router.add_get("/api/documents/{key}", self.fetch)
 
     def offer(self, document: Document, request: web.Request) -> str:

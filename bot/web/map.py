@@ -45,7 +45,6 @@ class MapRoutes:
         self._admin = admin
 
     def add_to(self, app: web.Application) -> None:
-        """Register the routes."""
         app.router.add_get("/api/map", self.map)
         app.router.add_get("/api/map/{id}", self.like)
 

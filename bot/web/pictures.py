@@ -54,7 +54,6 @@ class PictureRoutes:
         self._thumbnails = thumbnails
 
     def add_to(self, app: web.Application) -> None:
-        """Register the routes."""
         app.router.add_get("/pictures/{id}", self.picture)
         app.router.add_get("/pictures/{id}/thumbnail", self.thumbnail)
 

@@ -120,7 +120,6 @@ class BatchedEmbedder:
 
     @property
     def identity(self) -> ModelIdentity:
-        """Name, fingerprint and dimension of the model."""
         return self._encoder.identity
 
     @property
@@ -130,7 +129,6 @@ class BatchedEmbedder:
 
     @property
     def health(self) -> BatcherHealth:
-        """The state of the batchers as one, for readiness checks."""
         return BatcherHealth.of([batcher.health for batcher in self._batchers])
 
     async def embed_text(self, text: str, *, lane: Lane = Lane.CHAT) -> Vectors:

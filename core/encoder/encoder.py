@@ -71,7 +71,6 @@ class TransformersEncoder:
 
     @property
     def identity(self) -> ModelIdentity:
-        """Name, fingerprint and dimension of the model."""
         return self._identity
 
     @property
@@ -111,7 +110,6 @@ class TransformersEncoder:
 
     @property
     def choice(self) -> EncoderChoice:
-        """How it runs, and what was measured before that was decided."""
         return self._choice
 
     @property

@@ -47,12 +47,10 @@ class LateEncoder:
 
     @property
     def identity(self) -> ModelIdentity:
-        """Name, fingerprint and dimension of the model."""
         return self._known.identity
 
     @property
     def pixel_spec(self) -> PixelSpec:
-        """The size and fit of pictures."""
         return self._known.pixel_spec
 
     @property
@@ -62,7 +60,6 @@ class LateEncoder:
 
     @property
     def device(self) -> str:
-        """Where it runs."""
         return self._known.device
 
     @property
@@ -72,7 +69,6 @@ class LateEncoder:
 
     @property
     def choice(self) -> EncoderChoice:
-        """How it runs, and what was measured before that was decided."""
         return self._known.choice
 
     def prepare_texts(self) -> None:

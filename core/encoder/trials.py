@@ -140,7 +140,6 @@ class EncoderChoice:
 
     @property
     def trial(self) -> BackendTrial | None:
-        """The one of the way that was taken."""
         ours = (self.backend, self.precision)
         return next((t for t in self.trials if (t.backend, t.precision) == ours), None)
 

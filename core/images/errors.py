@@ -91,7 +91,6 @@ def too_many_pixels(found: str, limit: int) -> TooManyPixels:
 
 
 def unreadable_file(error: Exception) -> BadPicture:
-    """The error for a file that the system does not open."""
     reason = getattr(error, "strerror", None) or str(error)
     return BadPicture(
         f"The file cannot be opened: {reason[:1].lower()}{reason[1:]}.",

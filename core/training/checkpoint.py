@@ -79,12 +79,10 @@ class StateFile:
         return loaded
 
     def remove(self) -> None:
-        """Remove it, as after the training has come to its end."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def heads_state(heads: Heads) -> dict[str, Any]:
-    """The heads as tensors and numbers."""
     return {
         "image": _head_state(heads.image),
         "text": _head_state(heads.text),

@@ -80,7 +80,6 @@ class PairVectors:
     kept: Sequence[int]
 
     def evaluation(self) -> Evaluation:
-        """Recalls and similarities."""
         return evaluate_vectors(self.images, self.texts, self.caption_of)
 
     def histograms(self, edges: NDArray[np.float64]) -> tuple[Labels, Labels]:

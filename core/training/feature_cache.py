@@ -69,11 +69,9 @@ class FeatureCache:
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
         self._connection.close()
 
     def has(self, space: str, keys: Sequence[str]) -> bool:
-        """Whether all of these are kept."""
         return len(self._found(space, keys)) == len(set(keys))
 
     def read(self, space: str, keys: Sequence[str]) -> Rows:

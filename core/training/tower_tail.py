@@ -140,7 +140,6 @@ class CachedTail:
 
     @property
     def parameters(self) -> Sequence[Tensor]:
-        """What is trained."""
         return self._tail.parameters
 
     def __call__(self, rows: Tensor) -> Tensor:

@@ -153,7 +153,6 @@ class HeadTrainer:
         )
 
     def step(self) -> float:
-        """One batch; returns its loss."""
         data, settings = self._data, self._settings
         count = min(settings.batch, len(data.views))
         items = data.weights.multinomial(count, generator=self._generator)

@@ -61,7 +61,6 @@ class Catalogue:
         return self._database
 
     def close(self) -> None:
-        """Close the database; the catalogue is of no use afterwards."""
         self._database.close()
 
     # What there is
@@ -80,7 +79,6 @@ class Catalogue:
         return int(found) if found is not None else 0
 
     def counts(self, collection: str) -> tuple[int, int]:
-        """How many pictures and how many captions the collection has."""
         mine = pictures.c.collection == collection
         with self._database.read() as connection:
             of_pictures = connection.execute(
@@ -94,7 +92,6 @@ class Catalogue:
         return int(of_pictures), int(of_captions)
 
     def failures(self, collection: str) -> tuple[Failure, ...]:
-        """What could not be indexed, by path."""
         with self._database.read() as connection:
             rows = connection.execute(
                 select(failures.c.path, failures.c.code, failures.c.reason)

@@ -91,7 +91,6 @@ class Contents:
 
     @cached_property
     def generation(self) -> int:
-        """The generation of this view."""
         found = self._connection.execute(
             select(collections.c.generation).where(collections.c.name == self.collection)
         ).scalar()
@@ -128,7 +127,6 @@ class Contents:
 
     @property
     def count(self) -> int:
-        """How many pictures there are."""
         mine = pictures.c.collection == self.collection
         counted = select(func.count()).select_from(pictures).where(mine)
         return int(self._connection.execute(counted).scalar_one())

@@ -177,7 +177,6 @@ class Database:
                 connection.close()
 
     def close(self) -> None:
-        """Close every connection that is not in use."""
         self._engine.dispose()
 
     @contextmanager

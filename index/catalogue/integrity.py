@@ -77,14 +77,12 @@ def refuse_damaged(file: Path) -> None:
 
 
 def damaged(file: Path, verdict: str) -> CatalogueDamaged:
-    """The error for a catalogue of which SQLite says that it is not whole."""
     return CatalogueDamaged(
         f"The catalogue is damaged: {verdict.splitlines()[-1]} ({file})", remedy=remedy(file)
     )
 
 
 def lost(file: Path) -> CatalogueDamaged:
-    """The error for a catalogue of which only what was made from it is left."""
     state = "is empty" if file.exists() else "is missing"
     return CatalogueDamaged(
         f"The catalogue {state} ({file}), though there are indexes or uploads beside it.",

@@ -82,7 +82,6 @@ def delete_where_in(
     values: Iterable[str],
     *conditions: ColumnElement[bool],
 ) -> None:
-    """Delete the rows whose column holds one of these values."""
     for chunk in chunks(values):
         connection.execute(delete(column.table).where(column.in_(chunk), *conditions))
 
@@ -103,7 +102,6 @@ def captions_of(connection: Connection, collection: str) -> dict[str, list[str]]
 def insert_pictures(
     connection: Connection, collection: str, rows: Sequence[IndexedPicture]
 ) -> None:
-    """Insert pictures with their captions."""
     insert_all(
         connection,
         pictures,
@@ -140,7 +138,6 @@ def put_looks(connection: Connection, found: Mapping[str, Look]) -> None:
 
 
 def failure_row(collection: str, bad: BadFile) -> dict[str, Any]:
-    """The row of a failure."""
     return {
         "collection": collection,
         "path": bad.failure.path,

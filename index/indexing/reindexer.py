@@ -68,7 +68,6 @@ class Reindexer:
         self._plain: dict[str, Place] = {}
 
     def running(self) -> Mapping[str, Progress]:
-        """The progress of each collection that is being reindexed by this process."""
         return dict(self._running)
 
     async def reindex(

@@ -48,8 +48,6 @@ class WatchOptions:
 
 
 class _PendingChanges:
-    """What has changed in a folder and is not indexed yet."""
-
     def __init__(self) -> None:
         self.there = asyncio.Event()
         self._names: frozenset[str] | None = frozenset()

@@ -78,15 +78,12 @@ class StoredGrants:
 
     @property
     def operators(self) -> frozenset[str]:
-        """The operators' own chats with the bot."""
         return self._operators
 
     def change_operators(self, communities: Collection[str]) -> None:
-        """Let others hold from now on."""
         self._operators = frozenset(communities)
 
     def of(self, collection: str) -> Mapping[str, Origin]:
-        """See the port. The same object until something changes; from memory, any thread."""
         return self._held.get(collection, _NOBODY)
 
     def all(self) -> Sequence[Grant]:

@@ -108,7 +108,6 @@ class FolderLibrary:
 
     @property
     def names(self) -> Sequence[str]:
-        """Names of all collections, the default one first."""
         return tuple(self._specs)
 
     def spec_of(self, name: str) -> CollectionSpec:
@@ -192,12 +191,10 @@ class FolderLibrary:
         return view
 
     def expected(self, collection: str) -> int | None:
-        """See the port."""
         _, made = self._made.get(collection, (0, None))
         return None if made is None else made.expected
 
     def has_file(self, picture: Picture) -> bool:
-        """See the port: one question to the system, as it is asked for every hit."""
         spec = self._specs[picture.collection]
         if picture.path.startswith(UPLOADED):
             file = self._overlays.files.find(spec.name, picture.id)
@@ -224,7 +221,6 @@ class FolderLibrary:
         )
 
     async def status(self, community: str) -> Sequence[CollectionStatus]:
-        """The state of every collection that this community may search."""
         return [
             await asyncio.to_thread(self._status, self.spec_of(name), community)
             for name in self.visible(community)

@@ -67,7 +67,6 @@ def moderation_revision(connection: Connection) -> int:
 
 
 def criteria_of(connection: Connection, community: str) -> tuple[Criterion, ...]:
-    """The criteria of a community, the oldest first."""
     table = moderation_criteria
     rows = connection.execute(
         select(table).where(table.c.community == community).order_by(table.c.added_at, table.c.key)
@@ -111,7 +110,6 @@ def texts_without_meaning(connection: Connection, fingerprint: str) -> list[str]
 
 
 def keep_meaning(connection: Connection, text: str, fingerprint: str, meaning: Meaning) -> None:
-    """Keep what a text means to a model."""
     rows = np.vstack([meaning.direction, meaning.words, meaning.everyday])
     row = {"text": text, "fingerprint": fingerprint, "meaning": pack(rows.reshape(-1))}
     replace(connection, moderation_meanings, ("text", "fingerprint"), [row])

@@ -45,12 +45,10 @@ class Overlays:
 
     @property
     def files(self) -> UploadFiles:
-        """The files of uploads."""
         return self._files
 
     @property
     def now(self) -> float:
-        """Seconds since the epoch."""
         return self._now()
 
     @contextmanager

@@ -106,7 +106,6 @@ class ThumbnailStore:
                 self._clean(connection)
 
     def contents(self) -> set[str]:
-        """The contents (SHA-256) that there are thumbnails of."""
         found: set[str] = set()
         with self._working() as connection:
             if connection is not None:

@@ -51,13 +51,11 @@ class Delta:
 
     @classmethod
     def none(cls, base: IndexSnapshot) -> Delta:
-        """The base as it is."""
         empty = np.empty((0, base.identity.dimension), dtype=np.float32)
         nothing = np.empty(0, dtype=np.int64)
         return cls(nothing, (), empty, (), empty, base.silent)
 
     def __len__(self) -> int:
-        """How many changes there are."""
         return len(self.removed) + len(self.pictures)
 
     def then(self, base: IndexSnapshot, contents: Contents, changes: Changes) -> Delta:
@@ -190,7 +188,6 @@ def layers_of(generation: Generation) -> tuple[IndexSnapshot, Delta]:
 
 
 def _entry(picture: Picture) -> Sequence[str | int]:
-    """A picture as the file of rows holds it."""
     each = picture
     return each.id, each.path, each.caption, each.sha256, each.width, each.height
 

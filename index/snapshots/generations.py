@@ -128,7 +128,6 @@ class Generations:
                 entry.unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Delete every generation."""
         (self._home / NAME).unlink(missing_ok=True)
         for entry in self._home.iterdir():
             if entry.is_dir():

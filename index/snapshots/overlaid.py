@@ -19,16 +19,12 @@ from index.vectors.filtered import ComposedIndex, Survivors
 
 
 class IdentifiedSnapshot(Snapshot, Protocol):
-    """A snapshot that says which model it is searched with."""
-
     @property
     def identity(self) -> ModelIdentity:
         """The model of the vectors."""
 
 
 class OverlayBase(IdentifiedSnapshot, Protocol):
-    """What changes may be laid over."""
-
     @property
     def caption_words(self) -> CountedWords:
         """The captions by their words."""

@@ -25,8 +25,6 @@ _ATTEMPTS = 5
 
 @dataclass
 class _Slot:
-    """What this process holds of one collection."""
-
     files: Generations
     loading: threading.Lock = field(default_factory=threading.Lock)
     snapshot: Generation | None = None

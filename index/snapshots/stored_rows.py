@@ -53,7 +53,6 @@ class StoredPictures(MadeRows[Picture]):
 
     @classmethod
     def of(cls, collection: str, pictures: Sequence[Picture]) -> Self:
-        """The rows of these pictures."""
         texts = Texts.of(
             chain.from_iterable(
                 (each.id, each.path, each.caption, each.sha256) for each in pictures
@@ -137,7 +136,6 @@ class StoredCaptions(MadeRows[tuple[str, int]]):
 
     @classmethod
     def of(cls, captions: Iterable[tuple[str, int]]) -> Self:
-        """The rows of these captions."""
         captions = list(captions)
         starts, data = Texts.of(text for text, _ in captions).arrays
         return cls((starts, np.array([row for _, row in captions], dtype=np.int64), data))

@@ -54,7 +54,6 @@ class Held:
 
     @property
     def ids(self) -> list[str]:
-        """Those of all pictures."""
         return [each.id for each in self.pictures] + [each.id for each in self.uploads]
 
 

@@ -69,7 +69,6 @@ class VectorSample:
 
     @property
     def fingerprint(self) -> str:
-        """That of the model whose vectors can be compared."""
         return self._embedder.identity.fingerprint
 
     def claims(

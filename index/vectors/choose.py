@@ -19,8 +19,6 @@ from index.vectors.tuning import IndexRules, compact, seconds_of_a_query
 
 
 class KnownIndex(VectorIndex, Protocol):
-    """A vector index of which is known how it finds, and how much."""
-
     @property
     def kind(self) -> str:
         """The name of the engine in manifests and in ``tangerine status``."""
@@ -31,8 +29,6 @@ class KnownIndex(VectorIndex, Protocol):
 
 
 class StoredIndex(KnownIndex, Protocol):
-    """A vector index that can be written to a file."""
-
     def save(self, path: Path) -> None:
         """Write the index to a file, and what else it needs beside it. Raises OSError."""
 

@@ -41,7 +41,6 @@ class Survivors:
         return rows - np.searchsorted(self.removed, rows).astype(np.int64)
 
     def left(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which of these rows of the base are left."""
         return ~np.isin(rows, self.removed)
 
     def old_row(self, row: int) -> int:

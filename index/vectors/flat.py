@@ -67,7 +67,6 @@ class FlatIndex:
 
     @property
     def dimension(self) -> int:
-        """The length of every vector."""
         return int(self._vectors.shape[1])
 
     def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

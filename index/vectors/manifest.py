@@ -109,7 +109,6 @@ class Manifest:
 
     @property
     def own(self) -> GenerationFiles:
-        """The files of this very generation."""
         return GenerationFiles(self.folder, self.files)
 
     @property

@@ -92,12 +92,10 @@ class CompactIndex:
 
     @property
     def codes(self) -> Codes:
-        """The codes."""
         return self._codes
 
     @property
     def dimension(self) -> int:
-        """The length of every vector."""
         return int(self._vectors.shape[1])
 
     @property

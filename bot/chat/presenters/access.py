@@ -22,21 +22,16 @@ class AccessPresenter:
         return Reply(parts, private=True, error=error)
 
     def allowed(self, collection: str) -> Reply:
-        """The community is let in."""
         return Reply((Text(self._words.allowed(collection)),))
 
     def already(self, collection: str) -> Reply:
-        """It was before."""
         return Reply((Text(self._words.already(collection)),))
 
     def withdrawn(self, collection: str) -> Reply:
-        """It is let out."""
         return Reply((Text(self._words.withdrawn(collection)),))
 
     def in_settings(self, collection: str) -> Reply:
-        """It stays in, since the settings say so."""
         return Reply((Text(self._words.in_settings(collection)),))
 
     def never(self, collection: str) -> Reply:
-        """It was not in."""
         return Reply((Text(self._words.never(collection)),))

@@ -8,7 +8,6 @@ from core.domain.types import Band, CaptionHit, Hit, Picture
 
 
 def hit_card(words: Words, hit: Hit) -> PictureCard:
-    """A hit with its rank, its match and its band."""
     picture = hit.picture
     caption = words.caption(picture.caption, picture.path)
     score_text = words.score(hit.match, hit.band, hit.found_by, hit.tag)
@@ -26,7 +25,6 @@ def hit_card(words: Words, hit: Hit) -> PictureCard:
 
 
 def caption_line(words: Words, hit: CaptionHit) -> CaptionLine:
-    """A caption that matches, with the picture that carries it."""
     score_text = words.score(hit.score)
     return CaptionLine(
         number=hit.rank,

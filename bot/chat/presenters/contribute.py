@@ -70,6 +70,5 @@ class ContributionPresenter:
         return Reply(tuple(parts), (Button("restore", self._words.button_undo(), undo),))
 
     def restored(self, picture: Picture) -> Reply:
-        """A picture that is there again."""
         heading = Text(self._words.restored(picture.collection), "heading")
         return Reply((heading, Pictures((lone_card(self._all, picture),))))

@@ -62,11 +62,9 @@ class ModerationPresenter:
         return self._private(parts, self._review(waiting, review))
 
     def dropped(self, criterion: Criterion) -> Reply:
-        """A criterion that was given up."""
         return self._private([Text(self._words.dropped(criterion.text))], ())
 
     def tested(self, trial: Trial) -> Reply:
-        """What a criterion would hold."""
         reasons = [
             HeldPicture(picture, (Reason(trial.criterion, score),)) for picture, score in trial.best
         ]
@@ -81,7 +79,6 @@ class ModerationPresenter:
         return self._private(parts, ())
 
     def review(self, page: HeldPage, actions: ReviewActions) -> Reply:
-        """Held pictures with a button for each decision."""
         if not page.pictures:
             return self._private([Text(self._words.waiting(0))], ())
         first, last = page.offset + 1, page.offset + len(page.pictures)

@@ -44,7 +44,6 @@ class PrivacyPresenter:
         return Reply((*parts, *documents), private=True)
 
     def deleted(self, data: PersonalData, remembered: int, *, kept_days: int) -> Reply:
-        """What was deleted."""
         if not (data.uploads or data.removals or remembered):
             return Reply((Text(self._words.nothing_deleted()),), private=True)
         heading = Text(self._words.deleted(), "heading")

@@ -199,7 +199,6 @@ class Presenter:
         )
 
     def status(self, model: ModelCard, collections: Sequence[CollectionStatus]) -> Reply:
-        """The model and each collection that the community may search."""
         rows = [self.words.model_row(model.name, model.dimension, model.place)]
         rows += [self.words.collection_row(collection) for collection in collections]
         return Reply((Facts(tuple(rows)),), private=True)
@@ -214,7 +213,6 @@ class Presenter:
         return Reply((text, self.bar(collection, progress)), job=job)
 
     def bar(self, collection: str, progress: Progress) -> ProgressBar:
-        """The progress of a reindex as a bar."""
         return ProgressBar(
             collection, progress.done, progress.total, self.words.progress(collection, progress)
         )

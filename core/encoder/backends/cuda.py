@@ -92,7 +92,6 @@ class CudaTowers:
         self.precision = str(model.dtype).removeprefix("torch.")
 
     def texts(self, inputs: Inputs) -> torch.Tensor:
-        """Start on the vectors of n texts."""
         with torch.inference_mode():
             found: torch.Tensor
             if self._clip_texts and self._clip and self._clip.packing.knows(inputs):
@@ -105,7 +104,6 @@ class CudaTowers:
         return found
 
     def pictures(self, pixels: PixelBatch) -> torch.Tensor:
-        """Start on the vectors of n pictures."""
         with torch.inference_mode():
             found: torch.Tensor = self._pictures(pixels)
         return found
