@@ -17,7 +17,7 @@ from bot.engine.reload import quotas, search_rules
 from bot.engine.specs import collection_named, collection_specs, make_data_dir, operators
 from bot.observability.health import folder_bytes, serving_troubles
 from bot.observability.metrics import Metrics
-from bot.observability.stages import Stages, TimedDecoder, TimedEmbedder, TimedLibrary
+from bot.observability.stages import Stages
 from bot.observability.telemetry import tracer_of
 from bot.protocol.ports import ModelCard, Tracer
 from config.settings import Settings
@@ -230,9 +230,9 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
         labels = StoredLabels(overlays, embedder)
         await labels.prepare()
         search = Search(
-            TimedLibrary(library, stages),
-            TimedEmbedder(embedder, stages),
-            TimedDecoder(decoder, stages),
+            stages.around(library, open="open"),
+            stages.around(embedder, embed_text="embed", embed_pixels="embed"),
+            stages.around(decoder, decode="decode"),
             logit_scale=encoder.logit_scale,
             rules=search_rules(settings),
             labels=labels,
