@@ -16,8 +16,14 @@ from pydantic import SecretStr
 from bot.doctor.access import check_access
 from bot.doctor.discord import check_discord
 from bot.doctor.findings import Check, Finding, Findings, failed, findings_of, fine, warning
-from bot.doctor.machine import Address, check_address, check_data_folder, check_secrets
-from bot.doctor.model import check_device, check_model
+from bot.doctor.machine import (
+    Address,
+    check_address,
+    check_data_folder,
+    check_device,
+    check_model,
+    check_secrets,
+)
 from bot.doctor.telegram import check_telegram
 from bot.engine.engine import picture_decoder
 from bot.engine.specs import NO_GALLERY, collection_specs

@@ -18,13 +18,11 @@ from core.domain.errors import EncodingFailed, TangerineError
 from core.domain.ports import PictureDecoder
 from core.domain.threads import finished_in_thread
 from core.domain.types import UPLOADED, Picture, PixelBatch, PixelSpec, Vectors
-from core.encoder.agreement import overlap
 from core.encoder.benchmark_cache import verdict_key
 from core.encoder.hub import local_checkpoint
-from core.encoder.known import KnownEncoder, KnownEncoders, signature
-from core.encoder.lazy import LateEncoder, Questions
+from core.encoder.lazy import KnownEncoder, KnownEncoders, LateEncoder, Questions, signature
 from core.encoder.mini.assemble import mini_folder, mini_place
-from core.encoder.trials import Encodes, SearchCheck
+from core.encoder.trials import Encodes, SearchCheck, overlap
 from index.catalogue.catalogue import Catalogue
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from bot.engine.specs import collection_named, collection_specs, make_data_dir, 
 from bot.observability.health import folder_bytes, serving_troubles
 from bot.observability.metrics import Metrics
 from bot.observability.stages import Stages
-from bot.observability.telemetry import tracer_of
+from bot.observability.tracing import tracer_of
 from bot.protocol.ports import ModelCard, Tracer
 from config.settings import Settings
 from core.domain.ports import Clock

@@ -19,26 +19,23 @@ from bot.chat.failures import Failures
 from bot.chat.presenters.search import Presenter
 from bot.rendering.sheets import Sheets
 from bot.rendering.thumbnails import Thumbnails
-from bot.telegram.albums import Albums
 from bot.telegram.answers import MessageAnswers
 from bot.telegram.buttons import Buttons
-from bot.telegram.chats import Chats
+from bot.telegram.chats import Chats, PrivacyMode
 from bot.telegram.drawing import ReplySender
 from bot.telegram.files import MAX_DOWNLOAD, FileFetcher
-from bot.telegram.http import PollingRequest, bounded_request
+from bot.telegram.http import Intake, Polling, PollingRequest, TelegramApp, bounded_request
 from bot.telegram.inline import Inline
-from bot.telegram.intake import Intake, Polling, TelegramApp
 from bot.telegram.limits import PAUSES_S, GroupBudget, GroupTurns, PatientLimiter
 from bot.telegram.memory import TelegramMemory
 from bot.telegram.menus import publish_menus
 from bot.telegram.photos import Photos
-from bot.telegram.privacy_mode import PrivacyMode
 from bot.telegram.progress import Background, Following
 from bot.telegram.rights import Rights
 from bot.telegram.sending import Sending
 from bot.telegram.service import Service
 from bot.telegram.shares import Shares
-from bot.telegram.updates import Updates
+from bot.telegram.updates import Albums, Updates
 from bot.telegram.webhook import Webhook, WebhookOptions
 from core.domain.errors import SettingsError, Unavailable
 from core.domain.ports import Clock, Library

@@ -11,7 +11,7 @@ import structlog
 from telegram import Update
 from telegram.ext import BaseUpdateProcessor
 
-from bot.chat.fair_share import Lines
+from bot.chat.admission import Lines
 
 # Tasks of the library that stand in lines. Each line is bounded, so that it takes hundreds of
 # flooded chats to come this far.

@@ -18,7 +18,7 @@ from telegram.error import BadRequest, TelegramError
 from bot.http.listener import Listener
 from bot.http.secrets import SECRET, kept_secret
 from bot.http.server import ConnectionLimits, Runner
-from bot.telegram.intake import ALLOWED_UPDATES, TelegramApp
+from bot.telegram.http import ALLOWED_UPDATES, TelegramApp
 from bot.telegram.shares import Shares
 from core.domain.errors import SettingsError, Unavailable
 

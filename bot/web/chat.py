@@ -15,9 +15,9 @@ from bot.protocol.replies import Reply
 from bot.protocol.requests import InMemory, Request
 from bot.web.api import COMMUNITY, PLATFORM
 from bot.web.auth import RequestGuard
-from bot.web.documents import Documents
 from bot.web.forms import Forms
 from bot.web.page import StaticFiles, tagged, wanted_language
+from bot.web.pictures import Documents
 from bot.web.replies import progress_json, reply_json
 from bot.web.sessions import requester
 from core.domain.ports import Library

@@ -14,11 +14,10 @@ from index.catalogue.catalogue import Catalogue
 from index.catalogue.folders import MadeOf, is_moved, name_of
 from index.catalogue.records import BadFile, Changes, IndexState, Suspects
 from index.indexing.batch_writer import Keeper
-from index.indexing.deletion_guard import RemovalGuard
+from index.indexing.changed_paths import Place, ScanPart, place_of, scan_part
 from index.indexing.encode import FileWorker
 from index.indexing.growing import Growing
-from index.indexing.partial import Place, ScanPart, place_of, scan_part
-from index.indexing.plan import outcome, plan
+from index.indexing.plan import RemovalGuard, outcome, plan
 from index.indexing.scan import Scan, SourcePicture, scan_folder
 from index.indexing.uploads import UploadPass
 from index.indexing.vector_cache import RunVectors

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from core.domain.types import Picture
 from index.snapshots.columns import Texts, map_arrays, write_arrays
-from index.snapshots.lazy_rows import MadeRows
+from index.snapshots.joined import MadeRows
 
 _TEXTS = 4
 """Of each picture: id, path, caption, SHA-256, beside each other, as they are read together."""

@@ -6,6 +6,5 @@ __all__ = [
     "filtered",
     "flat",
     "manifest",
-    "mapped",
     "tuning",
 ]

@@ -9,8 +9,7 @@ import numpy as np
 from PIL import Image
 
 from core.domain.types import ModelIdentity, PixelSpec, Vectors
-from core.encoder.known import KnownEncoder, KnownEncoders
-from core.encoder.lazy import LateEncoder
+from core.encoder.lazy import KnownEncoder, KnownEncoders, LateEncoder
 from core.encoder.trials import BackendTrial, EncoderChoice
 from core.images.pool import DecodePool
 

@@ -20,9 +20,8 @@ from core.encoder.load import load_encoder
 from core.images.resize import fit_pixels
 from core.training.base_model import FrozenTowers
 from core.training.evaluation import evaluate
-from core.training.heads import Head, Heads, ridge, rms
+from core.training.heads import Head, Heads, contrastive_loss, mse_loss, near_duplicates, ridge, rms
 from core.training.loop import Course, Material
-from core.training.losses import contrastive_loss, mse_loss, near_duplicates
 from core.training.train import Epoch, TrainingOptions, TrainingReport, train
 from core.training.trainer import HeadSettings, HeadTrainer, Loss, TrainingSet
 from tests.checkpoints import tiny_align, tiny_clip, tiny_dual, tiny_siglip

@@ -15,9 +15,9 @@ from core.domain.errors import DamagedPicture, ModelUnavailable, SourceError
 from core.domain.types import PixelSpec
 from core.encoder.load import load_encoder
 from core.training.base_model import FrozenTowers
+from core.training.checkpoint import RECORD, picture_key, read_record
 from core.training.evaluation import evaluate
 from core.training.feature_cache import FeatureCache
-from core.training.record import RECORD, picture_key, read_record
 from core.training.train import Epoch, TrainingOptions, TrainingReport, train
 from core.training.trainer import Loss
 from tests.checkpoints import tiny_align, tiny_clip, tiny_dual, tiny_mini, tiny_siglip
