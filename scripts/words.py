@@ -18,7 +18,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCALES = ROOT / "bot" / "locales"
+LOCALES = ROOT / "bot" / "i18n" / "locales"
 TEMPLATE = LOCALES / "tangerine.pot"
 
 _KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "_n": (1, 2)}

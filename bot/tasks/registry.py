@@ -18,20 +18,20 @@ Task = Callable[..., Awaitable[int]]
 """``task(engine, terminal, **arguments)``: shows what it finds; its result is the exit code."""
 
 _TASKS: Mapping[str, tuple[str, str]] = {
-    "find": ("work_search", "find"),
-    "similar": ("work_search", "similar"),
-    "describe": ("work_search", "describe"),
-    "classify": ("work_search", "classify"),
-    "reindex": ("work_index", "reindex"),
-    "status": ("work_status", "status"),
-    "repair": ("work_verify", "repair"),
-    "map": ("work_map", "draw_map"),
-    "tag": ("work_tags", "tag"),
-    "clear-tags": ("work_tags", "clear_tags"),
-    "moderate-list": ("work_moderation", "list_criteria"),
-    "moderate-add": ("work_moderation", "add_criterion"),
-    "moderate-remove": ("work_moderation", "remove_criterion"),
-    "moderate-test": ("work_moderation", "try_criterion"),
+    "find": ("search", "find"),
+    "similar": ("search", "similar"),
+    "describe": ("search", "describe"),
+    "classify": ("search", "classify"),
+    "reindex": ("reindex", "reindex"),
+    "status": ("status", "status"),
+    "repair": ("verify", "repair"),
+    "map": ("map", "draw_map"),
+    "tag": ("tags", "tag"),
+    "clear-tags": ("tags", "clear_tags"),
+    "moderate-list": ("moderation", "list_criteria"),
+    "moderate-add": ("moderation", "add_criterion"),
+    "moderate-remove": ("moderation", "remove_criterion"),
+    "moderate-test": ("moderation", "try_criterion"),
 }
 """Module and function: a command imports its own and no other one."""
 
@@ -39,8 +39,8 @@ _QUESTIONS = frozenset({"find", "similar", "describe"})
 """What needs a folder to be there, and a model: looked at before either takes any time."""
 
 _STORED: Mapping[str, tuple[str, str]] = {
-    "status": ("work_status", "stored_status"),
-    "verify": ("work_verify", "verify"),
+    "status": ("status", "stored_status"),
+    "verify": ("verify", "verify"),
 }
 """What tells of the data folder alone: given the settings in place of an engine, and no model."""
 
@@ -84,5 +84,5 @@ async def _on_engine(
 
 def _function(place: tuple[str, str]) -> Task:
     module, name = place
-    function: Task = getattr(importlib.import_module(f"bot.{module}"), name)
+    function: Task = getattr(importlib.import_module(f"bot.tasks.{module}"), name)
     return function

@@ -3,6 +3,9 @@
 Linux only, by what its kernel offers to every user: no_new_privs, Landlock and a seccomp filter.
 Elsewhere, and where a kernel or a container withholds one of them, :func:`confine` says what is
 missing, and the process goes on with the rest.
+
+Both are written down here with ctypes: without rules Landlock is two system calls, and libseccomp
+would be a library that not every machine has, for numbers that each processor has fixed for good.
 """
 
 from __future__ import annotations

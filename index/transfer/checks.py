@@ -25,8 +25,8 @@ from index.transfer.format import (
     REMOVALS,
     VECTORS,
     VERSION,
+    ExportManifest,
     Kept,
-    Manifest,
     PictureEntry,
     RemovalEntry,
     UploadEntry,
@@ -108,7 +108,7 @@ def read_blocks(root: Path, what: Held) -> Iterator[Block]:
                 yield Block(caption_vectors, caption_vectors.c.text_hash, hashes, vectors)
 
 
-def _manifest(source: Path, root: Path) -> Manifest:
+def _manifest(source: Path, root: Path) -> ExportManifest:
     try:
         with opened(root, MANIFEST, links=False) as stream:
             text = stream.read(_MAX_MANIFEST)
@@ -127,7 +127,7 @@ def _manifest(source: Path, root: Path) -> Manifest:
             remedy="Update Tangerine, then import it again.",
         )
     try:
-        return Manifest.model_validate_json(text)
+        return ExportManifest.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         raise refused(f"{MANIFEST}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None

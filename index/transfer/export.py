@@ -28,8 +28,8 @@ from index.transfer.format import (
     CannotReadError,
     CannotWriteError,
     DifferentContentError,
+    ExportManifest,
     Kept,
-    Manifest,
     ModelEntry,
     PictureEntry,
     Tell,
@@ -157,7 +157,7 @@ class Exporter:
             text = "".join(f"{label}\n" for label in what.labels)
             (here / LABELS).write_text(text, encoding="utf-8")
             files = (*FILES, LABELS)
-        manifest = Manifest(
+        manifest = ExportManifest(
             format=FORMAT,
             version=VERSION,
             collection=name,

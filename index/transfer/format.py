@@ -154,7 +154,7 @@ class ModelEntry(_Entry):
     dimension: Annotated[int, Field(ge=1, le=65_536)]
 
 
-class Manifest(_Entry):
+class ExportManifest(_Entry):
     """``tangerine.json``: ``files`` holds the SHA-256 of all that it vouches for."""
 
     format: Literal["tangerine collection"]
