@@ -8,7 +8,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Hashable
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -110,12 +109,7 @@ class BatchedEmbedder:
             await batcher.__aenter__()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await asyncio.gather(*(batcher.close() for batcher in self._batchers))
 
     @property

@@ -95,7 +95,7 @@ class FolderLibrary:
         self._catalogue = catalogue
         self._store = store
         self._overlays = overlays
-        self._views = Views(store, overlays, judge)
+        self.views = Views(store, overlays, judge)
         self._looks = SingleFlight(self._look)
         self._about_to_begin = awaited
         # What each collection is made of, as of a generation, and how its folder is called.
@@ -205,11 +205,6 @@ class FolderLibrary:
         except (OSError, ValueError):
             return False
 
-    @property
-    def views(self) -> Views:
-        """What each community sees, for moderation to look behind."""
-        return self._views
-
     async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
         """A visible picture and its file. Raises NotFound, the same words for every cause."""
         for name in self.visible(community):
@@ -239,7 +234,7 @@ class FolderLibrary:
 
     def _look(self, which: tuple[str, Viewpoint]) -> _VisibleCollection:
         name, viewpoint = which
-        view = self._views.current(name, viewpoint)
+        view = self.views.current(name, viewpoint)
         made = self._made_of(name, view)
         there = True
         if view is not None:
@@ -282,7 +277,7 @@ class FolderLibrary:
     def _find(
         self, spec: CollectionSpec, picture_id: str, community: str
     ) -> tuple[Picture, Path] | None:
-        view = self._views.current(spec.name, spec.viewpoint(community))
+        view = self.views.current(spec.name, spec.viewpoint(community))
         row = view.row_of(picture_id) if view is not None else None
         return None if view is None or row is None else self.file_of(view.pictures[row])
 
@@ -293,8 +288,8 @@ class FolderLibrary:
             viewpoint = self.spec_of(name).viewpoint(community)
             if not picture_ids or not self._moderated(viewpoint):
                 continue
-            bare = self._views.bare(name, viewpoint)
-            view = self._views.current(name, viewpoint)
+            bare = self.views.bare(name, viewpoint)
+            view = self.views.current(name, viewpoint)
             found |= {
                 each
                 for each in picture_ids
@@ -357,7 +352,7 @@ class FolderLibrary:
     def _shown(self, collection: str, viewpoint: Viewpoint) -> tuple[int, int]:
         """How many pictures and captions are left of what is moderated."""
         try:
-            view = self._views.current(collection, viewpoint)
+            view = self.views.current(collection, viewpoint)
         except ModelMismatch:
             return 0, 0  # nothing is shown until the criteria are encoded
         return (0, 0) if view is None else (len(view.pictures), len(view.captions))

@@ -59,7 +59,7 @@ class CompactIndex:
         """``codes``: those of the ``vectors``, [n, d]. Raises ValueError for those of others."""
         if codes.shape != vectors.shape:
             raise ValueError(f"{codes.shape[0]} codes for {len(vectors)} vectors")
-        self._codes = codes
+        self.codes = codes
         self._vectors = vectors
         self.tuned = tuned
 
@@ -80,7 +80,7 @@ class CompactIndex:
 
     def save(self, path: Path) -> None:
         """Write the codes to ``path``, the rest beside it. Raises OSError."""
-        self._codes.write(path)
+        self.codes.write(path)
         path.with_suffix(TUNING).write_text(json.dumps(asdict(self.tuned)), encoding="utf-8")
         write_vectors(path.with_suffix(VECTORS), self._vectors)
         # From now on this file is the one that is read, and the temporary one goes: the same
@@ -89,10 +89,6 @@ class CompactIndex:
 
     def __len__(self) -> int:
         return len(self._vectors)
-
-    @property
-    def codes(self) -> Codes:
-        return self._codes
 
     @property
     def dimension(self) -> int:
@@ -135,7 +131,7 @@ class CompactIndex:
             return nearest(self._vectors, queries, k)
         # The more candidates, the more lists they are in.
         lists = -(-self.tuned.lists * wanted // self.tuned.candidates)
-        rough, candidates = self._codes.rated(queries, wanted, lists)
+        rough, candidates = self.codes.rated(queries, wanted, lists)
         # Each with a bit that says whether it is rated as the last one, then by row.
         keyed = np.sort(2 * candidates + (rough == rough[:, -1:]), axis=1)
         candidates, last = np.maximum(keyed >> 1, 0), keyed & 1
