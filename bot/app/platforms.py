@@ -69,7 +69,6 @@ class Platform:
 
     @property
     def name(self) -> str:
-        """What it is called in a label, as ``discord``."""
         return self._name.lower()
 
     def start(self) -> None:
@@ -83,7 +82,6 @@ class Platform:
         await self._adapter.stop()
 
     def unready(self) -> str | None:
-        """Why nobody gets an answer there now, None where they do."""
         return self._failure or self._adapter.unready()
 
     async def _keep_starting(self) -> None:

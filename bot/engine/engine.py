@@ -57,7 +57,6 @@ class SystemClock:
     """The real clock (``core.domain.ports.Clock``)."""
 
     def monotonic(self) -> float:
-        """Seconds that never go backwards."""
         return time.monotonic()
 
 

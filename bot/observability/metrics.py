@@ -125,7 +125,6 @@ class Metrics:
         self._states.pictures.labels(name).set(pictures)
 
     def connection(self, platform: str, *, connected: bool) -> None:
-        """Note whether a platform is connected; each time it comes back is counted."""
         states, before = self._states, self._connected.get(platform)
         states.connected.labels(platform).set(connected)
         reconnects = states.reconnects.labels(platform)  # 0 is worth a line, too
@@ -139,7 +138,6 @@ class Metrics:
         self._states.ready.set(ready)
 
     def batcher(self, health: BatcherHealth) -> None:
-        """Note the encoder's queue."""
         self._states.queue.set(health.queued)
         self._states.restarts.labels("encoder").set(health.restarts)
 
@@ -155,7 +153,6 @@ class Metrics:
             self._states.reindexed.labels(name).set(share)
 
     def index(self, status: CollectionStatus, *, size: int, age_s: float | None) -> None:
-        """Note a collection: bytes of its index, seconds since its last reindex ended."""
         states = self._states
         states.pictures.labels(status.name).set(status.pictures)
         states.captions.labels(status.name).set(status.captions)
@@ -166,7 +163,6 @@ class Metrics:
             states.index_age.labels(status.name).set(age_s)
 
     def render(self) -> bytes:
-        """Everything in Prometheus' text format, UTF-8."""
         return generate_latest(self.registry)
 
 

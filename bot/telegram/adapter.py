@@ -157,7 +157,6 @@ class TelegramAdapter:
         await self._close()
 
     def unready(self) -> str | None:
-        """Why no updates come in now, None where they do."""
         trouble = self._intake.trouble() if self._app is not None else "not connected"
         if trouble is None and self._shares.full:
             trouble = f"all {self._options.at_once} answers at a time are taken"

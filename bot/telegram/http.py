@@ -161,7 +161,6 @@ class Polling:
             await app.updater.stop()
 
     def trouble(self) -> str | None:
-        """Why no updates come in now, None where they do."""
         if self._app is None or self._app.updater is None or not self._app.updater.running:
             return "not connected"
         return self._request.trouble

@@ -100,7 +100,6 @@ class Webhook:
             self._runner = None
 
     def trouble(self) -> str | None:
-        """Why no updates come in now, None where they do."""
         return self._trouble if self._runner is not None else "not connected"
 
     @property

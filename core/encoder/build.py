@@ -125,7 +125,6 @@ class EncoderBuilder:
         return self._load("float32")
 
     def precisions(self, backend: str) -> tuple[str, ...]:
-        """What may gain there and is worth a try, float32 first."""
         if backend == "onnx":
             return ("float32",)
         if not gains_from_bfloat16(self.network):

@@ -118,7 +118,6 @@ class BatchedEmbedder:
 
     @property
     def pixel_spec(self) -> PixelSpec:
-        """The size and fit of the pictures that :meth:`embed_pixels` takes."""
         return self._encoder.pixel_spec
 
     @property

@@ -137,7 +137,6 @@ class LateEncoder:
             self._loaded()
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, float32 [n, d]. Raises EncodingFailed, ModelUnavailable."""
         with self._loading:
             questions = self._few() if self._whole is None and len(texts) <= _FEW else None
         if questions is not None:

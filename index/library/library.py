@@ -131,7 +131,6 @@ class FolderLibrary:
         return self.spec_of(collection).shared_by(community)
 
     def visible(self, community: str) -> Sequence[str]:
-        """Names of the collections that this community may search, the default one first."""
         return tuple(name for name in self._specs if self.spec_of(name).visible_to(community))
 
     def spec(self, collection: str | None, community: str) -> CollectionSpec:
@@ -164,12 +163,6 @@ class FolderLibrary:
         return (await self._seen(spec, community)).view
 
     async def open(self, collection: str | None, community: str) -> IdentifiedSnapshot:
-        """The current snapshot; None names the community's default collection.
-
-        Raises NotFound where the collection does not exist or this community may not
-        search it (the same words for both), CommunityUnknown, EmptyCollection, BeingIndexed,
-        SourceError (its folder is not there), ModelMismatch, CatalogueError.
-        """
         spec = self.spec(collection, community)
         seen = await self._seen(spec, community)
         if not seen.folder_there:
@@ -206,7 +199,6 @@ class FolderLibrary:
             return False
 
     async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
-        """A visible picture and its file. Raises NotFound, the same words for every cause."""
         for name in self.visible(community):
             found = await asyncio.to_thread(self._find, self.spec_of(name), picture_id, community)
             if found is not None:

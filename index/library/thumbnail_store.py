@@ -68,7 +68,6 @@ class ThumbnailStore:
             self._connection = None
 
     def get(self, sha256: str, edge: int) -> bytes | None:
-        """The JPEG, None where there is none."""
         key = sha256, edge
         row = None
         with self._working() as connection:

@@ -90,7 +90,6 @@ class ComposedSnapshot:
         return None if old is None else self._survivors.new_row(old)
 
     def rows_of(self, contents: Collection[str]) -> NDArray[np.int64]:
-        """The rows of the pictures with these contents (SHA-256), ascending: int64 [n]."""
         old = self._base.rows_of(contents)
         left = len(self._survivors)
         mine = [left + n for n, each in enumerate(self._extra) if each.sha256 in contents]

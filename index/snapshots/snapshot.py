@@ -65,7 +65,6 @@ class IndexSnapshot:
         return self.pictures.row_of(picture_id)
 
     def rows_of(self, contents: Collection[str]) -> NDArray[np.int64]:
-        """The rows of the pictures with these contents (SHA-256), ascending: int64 [n]."""
         return self.pictures.rows_of(contents)
 
     @property

@@ -70,16 +70,10 @@ class FlatIndex:
         return int(self._vectors.shape[1])
 
     def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The ``min(k, len)`` best rows of each query, best first: scores and row numbers.
-
-        ``queries``: float32 [n, dimension], rows of length 1. Scores lie in [-1, 1]; equal
-        ones keep the lower row first. Raises ValueError for another shape.
-        """
         queries = check_queries(queries, self.dimension)
         return nearest(self._vectors, queries, max(0, min(k, len(self))))
 
     def reconstruct(self, rows: NDArray[np.int64]) -> Vectors:
-        """The stored vectors of these rows: float32 [n, dimension]. Raises IndexError."""
         return self._vectors[checked_rows(rows)]
 
 

@@ -100,11 +100,6 @@ class CompactIndex:
         return self.tuned.recall
 
     def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The ``min(k, len)`` best rows of each query, best first: scores and row numbers.
-
-        ``queries``: float32 [n, dimension], rows of length 1. Scores lie in [-1, 1]; equal
-        ones keep the lower row first. Raises ValueError for another shape.
-        """
         queries = check_queries(queries, self.dimension)
         k = max(0, min(k, len(self)))
         wanted = max(self.tuned.candidates, _PER_HIT * k)
@@ -120,7 +115,6 @@ class CompactIndex:
         return scores, rows
 
     def reconstruct(self, rows: NDArray[np.int64]) -> Vectors:
-        """The stored vectors of these rows: float32 [n, dimension]. Raises IndexError."""
         return self._vectors[checked_rows(rows)]
 
     def _some(
