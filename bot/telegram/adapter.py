@@ -21,7 +21,7 @@ from bot.rendering.sheets import Sheets
 from bot.rendering.thumbnails import Thumbnails
 from bot.telegram.answers import MessageAnswers
 from bot.telegram.buttons import Buttons
-from bot.telegram.chats import Chats, PrivacyMode
+from bot.telegram.chats import Chats, PrivacyMode, Rights
 from bot.telegram.drawing import ReplySender
 from bot.telegram.files import MAX_DOWNLOAD, FileFetcher
 from bot.telegram.http import Intake, Polling, PollingRequest, TelegramApp, bounded_request
@@ -31,11 +31,9 @@ from bot.telegram.memory import TelegramMemory
 from bot.telegram.menus import publish_menus
 from bot.telegram.photos import Photos
 from bot.telegram.progress import Background, Following
-from bot.telegram.rights import Rights
 from bot.telegram.sending import Sending
 from bot.telegram.service import Service
-from bot.telegram.shares import Shares
-from bot.telegram.updates import Albums, Updates
+from bot.telegram.updates import Albums, Shares, Updates
 from bot.telegram.webhook import Webhook, WebhookOptions
 from core.domain.errors import SettingsError, Unavailable
 from core.domain.ports import Clock, Library
@@ -67,7 +65,7 @@ class TelegramOptions:
     ``<url>/file/bot<token>/<path>``. ``max_bytes`` bounds a posted picture. ``roster``
     names users. ``languages`` (ISO 639-1) get menus of their own. With a
     ``webhook`` Telegram calls us, else it is polled. ``at_once`` updates are answered at the
-    same time, of each person and chat a share (:mod:`bot.telegram.shares`); the others wait.
+    same time, of each person and chat a share (:mod:`bot.telegram.updates`); the others wait.
     ``drain_s`` is how long a stop waits
     for answers under way. The rest are pauses in seconds: after the last picture of an
     album, before an inline query counts as asked, between two edits of a progress (None:

@@ -13,13 +13,12 @@ from bot.chat.failures import Failures
 from bot.chat.presenters.search import Presenter
 from bot.protocol.replies import Reply
 from bot.protocol.requests import Request
-from bot.telegram.chats import PrivacyMode
+from bot.telegram.chats import PrivacyMode, Rights
 from bot.telegram.drawing import ReplySender
 from bot.telegram.files import FileFetcher
 from bot.telegram.memory import AnsweredMessage, TelegramMemory
 from bot.telegram.messages import PLATFORM, Place
 from bot.telegram.progress import Background, Following
-from bot.telegram.rights import Rights
 
 
 @dataclass(frozen=True, slots=True)

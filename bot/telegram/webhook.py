@@ -19,7 +19,7 @@ from bot.http.listener import Listener
 from bot.http.secrets import SECRET, kept_secret
 from bot.http.server import ConnectionLimits, Runner
 from bot.telegram.http import ALLOWED_UPDATES, TelegramApp
-from bot.telegram.shares import Shares
+from bot.telegram.updates import Shares
 from core.domain.errors import SettingsError, Unavailable
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the name of a header
