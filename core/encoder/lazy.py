@@ -5,20 +5,15 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from core.domain.types import ModelIdentity, PixelBatch, PixelSpec, Vectors
-from core.encoder.benchmark_cache import choice_of, keep_newest
 from core.encoder.hub import Checkpoint
 from core.encoder.trials import EncoderChoice
 
 if TYPE_CHECKING:
     from core.encoder.encoder import TransformersEncoder
-
-_KEPT = 32
-"""Files of a kilobyte each; older ones go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,34 +26,6 @@ class KnownEncoder:
     logit_scale: float
     packs_texts: bool
     choice: EncoderChoice
-
-
-class KnownEncoders:
-    """Encoders by key, one file each, below ``folder``. Damaged files count as missing."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def find(self, key: str) -> KnownEncoder | None:
-        """What was told of it then; None where nothing was."""
-        try:
-            told = json.loads((self._folder / f"{key}.json").read_bytes())
-            spec = told["pixel_spec"]
-            scale_to = spec["scale_to"]
-            return KnownEncoder(
-                identity=ModelIdentity(**told["identity"]),
-                pixel_spec=PixelSpec(**{**spec, "scale_to": scale_to and tuple(scale_to)}),
-                device=str(told["device"]),
-                logit_scale=float(told["logit_scale"]),
-                packs_texts=bool(told["packs_texts"]),
-                choice=choice_of(told["choice"]),
-            )
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
-
-    def keep(self, key: str, known: KnownEncoder) -> None:
-        """Remember it; a folder that cannot be written costs later commands their time."""
-        keep_newest(self._folder / f"{key}.json", asdict(known), _KEPT)
 
 
 def signature(checkpoint: Checkpoint) -> str:
