@@ -4,16 +4,32 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from bot.observability.gauges import Decoders
 from core.domain.types import CollectionStatus, Progress
 from core.encoder.batch_records import BatcherHealth, BatchRecord
 from core.encoder.trials import EncoderChoice
 
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Decoders(Protocol):
+    """The processes that decode (:class:`core.images.pool.DecodeStats`)."""
+
+    @property
+    def alive(self) -> int:
+        """How many can take a picture, or have one."""
+
+    @property
+    def waiting(self) -> int:
+        """Callers that wait for one."""
+
+    @property
+    def restarts(self) -> int:
+        """How often one was replaced."""
 
 
 class Metrics:
@@ -125,6 +141,7 @@ class Metrics:
         self._states.pictures.labels(name).set(pictures)
 
     def connection(self, platform: str, *, connected: bool) -> None:
+        """Note whether a platform is connected; each time it comes back is counted."""
         states, before = self._states, self._connected.get(platform)
         states.connected.labels(platform).set(connected)
         reconnects = states.reconnects.labels(platform)  # 0 is worth a line, too
@@ -153,6 +170,7 @@ class Metrics:
             self._states.reindexed.labels(name).set(share)
 
     def index(self, status: CollectionStatus, *, size: int, age_s: float | None) -> None:
+        """Note a collection: bytes of its index, seconds since its last reindex ended."""
         states = self._states
         states.pictures.labels(status.name).set(status.pictures)
         states.captions.labels(status.name).set(status.captions)
