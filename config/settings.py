@@ -76,6 +76,15 @@ def _listed(value: Any) -> Any:
     return tuple(name.strip() for name in value.split(",") if name.strip())
 
 
+def _names_only(value: tuple[str, ...]) -> tuple[str, ...]:
+    for name in value:
+        if not name or "/" in name:
+            raise ValueError(
+                f"{name!r} is no name; write the name of a file or folder, without what lies above"
+            )
+    return value
+
+
 def known_kinds(value: tuple[str, ...]) -> tuple[str, ...]:
     """The same communities. Raises ValueError for one that no platform has."""
     for community in value:
@@ -146,6 +155,16 @@ class PictureSettings(_Section):
 class Index(_Section):
     """How collections follow their folders."""
 
+    exclude: Annotated[
+        tuple[str, ...], BeforeValidator(_listed), AfterValidator(_names_only), NoDecode
+    ] = Field(
+        (
+            *("#recycle", "@Recycle", "$RECYCLE.BIN", "RECYCLER", "lost+found"),
+            *("#snapshot", "@Recently-Snapshot", "~snapshot", "System Volume Information"),
+            *("@eaDir", "@__thumb", "__MACOSX", "._*"),
+        ),
+        description="names of files and folders that are left out; * and ? as in a shell",
+    )
     max_removed_share: float = Field(
         0.5,
         ge=0,

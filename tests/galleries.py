@@ -10,7 +10,9 @@ from bot.engine.engine import SystemClock
 from core.domain.errors import EmptyCollection
 from core.domain.types import UPLOADED, Picture, Progress, ReindexReport
 from index.catalogue.catalogue import Catalogue
+from index.catalogue.file_names import NameRules
 from index.indexing.contributions import ChatContributions
+from index.indexing.patience import Circumstances
 from index.indexing.reindexer import Reindexer
 from index.library.community_settings import StoredSettings
 from index.library.grants import StoredGrants
@@ -57,12 +59,14 @@ class Gallery:
         room: UploadQuota | None = None,
         duplicate_cosine: float = 0.97,
         rules: IndexRules = IndexRules(),  # noqa: B008 - frozen
+        names: NameRules = NameRules(),  # noqa: B008 - frozen
+        circumstances: Circumstances = Circumstances(),  # noqa: B008 - frozen
     ) -> None:
         self.name = name
         self.pictures = home / "pictures"
         self.pictures.mkdir(parents=True, exist_ok=True)
         self.data = home / "data"
-        self.spec = CollectionSpec(name, self.pictures, frozenset(communities.split()))
+        self.spec = CollectionSpec(name, self.pictures, frozenset(communities.split()), rules=names)
         self.catalogue = Catalogue.open(self.data / "catalogue.sqlite")
         self.store = SnapshotStore(self.data / "index", self.catalogue, rules)
         self.now = 1_800_000_000.0
@@ -89,6 +93,7 @@ class Gallery:
             decoder=self.decoder,
             clock=SystemClock(),
             in_flight=in_flight,
+            circumstances=circumstances,
         )
 
         self.settings = StoredSettings.open(self.overlays)

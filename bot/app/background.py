@@ -11,14 +11,15 @@ from typing import Any, Protocol
 import structlog
 
 from bot.engine.engine import Engine
-from bot.engine.specs import collection_specs
+from bot.engine.specs import collection_specs, name_rules
 from bot.observability.health import IndexWatch, told_to_strangers
 from bot.terminal.console import Terminal
-from core.domain.errors import TangerineError
+from core.domain.errors import DecodingFailed, TangerineError
 from core.domain.ports import Contributions
 from core.domain.reindex_jobs import ReindexJobs
 from core.domain.threads import finished_in_thread
-from index.catalogue.walk import CAPTION_SUFFIXES, PICTURE_SUFFIXES
+from index.catalogue.catalogue import Catalogue
+from index.catalogue.file_names import ChangeFilter
 from index.indexing.watch import FolderWatch, WatchOptions
 from index.library.library import LOCAL
 from index.library.looks import StoredLooks
@@ -32,6 +33,9 @@ _SWEEP_EVERY_S = 60.0
 # Reindexes and uploads keep the looks of what they decode: the others are imports, and pictures
 # that an older version has indexed.
 _LOOKS_EVERY_S = 600.0
+
+# When is due what the machine's load may have caused (index.patience).
+_RETRY_EVERY_S = 1800.0
 
 # What another process changes of a community's settings, or of who may search what, holds here
 # this much later, at most.
@@ -115,13 +119,30 @@ def watches(engine: Engine, jobs: ReindexJobs) -> Sequence[Coroutine[None, None,
         poll_s=watch.poll_s,
     )
     folders = {spec.name: spec.folder for spec in collection_specs(engine.settings)}
-    follower = FolderWatch(
-        jobs,
-        folders,
-        options,
-        suffixes=PICTURE_SUFFIXES | CAPTION_SUFFIXES,
-    )
-    return (follower.run(),)
+    changes = ChangeFilter(name_rules(engine.settings))
+    follower = FolderWatch(jobs, folders, options, counts=changes.counts)
+    return follower.run(), keep_retrying(engine.catalogue, jobs, tuple(folders))
+
+
+async def keep_retrying(
+    catalogue: Catalogue,
+    jobs: ReindexJobs,
+    collections: Sequence[str],
+    every_s: float = _RETRY_EVERY_S,
+) -> None:
+    """Try pictures again that ran out of time or memory, until cancelled; a reindex says which."""
+    while True:
+        await asyncio.sleep(every_s)
+        for name in collections:
+            try:
+                failed = await finished_in_thread(catalogue.failures, name)
+                paths = frozenset(each.path for each in failed if each.code == DecodingFailed.code)
+                if paths and name not in jobs.running():
+                    await asyncio.shield(jobs.start(name, full=False, paths=paths).task)
+            except TangerineError as error:
+                _log.warning("pictures were not tried again", collection=name, code=error.code)
+            except Exception:  # noqa: BLE001 - as above
+                _log.exception("pictures were not tried again", collection=name)
 
 
 async def index_all(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from cachetools import TTLCache
 
-from core.domain.errors import TooManyRequests, WrongCode
+from core.domain.errors import NoCode, TooManyRequests, WrongCode
 
 LASTS_S = 3600.0
 """How long a code can be redeemed, in seconds: time enough to make a group and write to it."""
@@ -43,8 +43,15 @@ class Claims:
     def redeem(self, typed: str, requester: str) -> str:
         """Take a code, so that nobody can use it again; what :meth:`give_back` wants.
 
-        Raises WrongCode where it is none that holds now, TooManyRequests.
+        Raises NoCode where nothing is typed, WrongCode where it is none that holds now,
+        TooManyRequests.
         """
+        given = "".join(letter for letter in typed.upper() if letter.isalnum()).encode()
+        if not given:
+            raise NoCode(
+                "There is no code behind the command.",
+                remedy="Type the code that the operator sees behind it: /claim ABCD-EFGH-JKMN",
+            )
         wrong = self._wrong.get(requester, 0)
         if wrong >= _WRONG:
             raise TooManyRequests(
@@ -52,7 +59,6 @@ class Claims:
                 remedy="Try again in ten minutes.",
                 retry_after=_PAUSE_S,
             )
-        given = "".join(letter for letter in typed.upper() if letter.isalnum()).encode()
         now = self._clock()
         right = [
             code

@@ -24,8 +24,8 @@ _MIB = 2**20
 _CHUNK = 64 * 1024
 # Discord knows no type for these, though they are pictures (a phone's HEIC, for one).
 _SUFFIXES = (
-    *(".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg"),
-    *(".jpg", ".png", ".tif", ".tiff", ".webp"),
+    *(".apng", ".avif", ".avifs", ".bmp", ".dib", ".gif", ".heic", ".heics", ".heif", ".heifs"),
+    *(".hif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"),
 )
 _STICKERS = frozenset(
     {

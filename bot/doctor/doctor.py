@@ -209,7 +209,7 @@ def _revealed(secret: SecretStr | None) -> str | None:
 
 def _in_folder(spec: CollectionSpec) -> Findings:
     try:
-        pictures = len(walk(spec.folder).pictures)
+        pictures = len(walk(spec.folder, rules=spec.rules).pictures)
     except SourceError as error:
         return [failed("collections", f"{spec.name}: {error.message}", error.remedy)]
     if not pictures:

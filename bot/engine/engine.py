@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,11 +26,13 @@ from config.settings import Settings
 from core.domain.ports import Clock
 from core.domain.rate_limits import RateLimiter
 from core.encoder.embedder import BatchedEmbedder
+from core.images import decode as image_decoding
 from core.images.pool import DecodePool
 from core.search.service import Search
 from index.catalogue.catalogue import Catalogue
 from index.demo.gallery import demo_gallery
 from index.indexing.contributions import ChatContributions
+from index.indexing.patience import Circumstances
 from index.indexing.reindexer import Reindexer
 from index.library.community_settings import StoredSettings
 from index.library.grants import StoredGrants
@@ -212,6 +216,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             clock=clock,
             decoding=2 * settings.pictures.workers,
             max_removed_share=settings.index.max_removed_share,
+            circumstances=await asyncio.to_thread(circumstances_of, settings),
         )
         community_settings = await asyncio.to_thread(StoredSettings.open, overlays)
         contributions = ChatContributions(
@@ -296,3 +301,18 @@ def picture_decoder(settings: Settings, *, waits_for_pictures: bool = False) -> 
         max_pixels=int(pictures.max_megapixels * 1e6),
         waits_for_pictures=waits_for_pictures,
     )
+
+
+def circumstances_of(settings: Settings) -> Circumstances:
+    """What a refusal of :func:`picture_decoder` depends on beside the picture. Blocking."""
+    pictures = settings.pictures
+    bounds = (
+        *(pictures.timeout_s, pictures.memory_mb),
+        *(pictures.max_file_mb, pictures.max_megapixels),
+        *(version(package) for package in ("pillow", "pillow-heif")),
+    )
+    key = hashlib.sha256(repr(bounds).encode())
+    # No number of ours, which somebody would forget to count up with a better decoder.
+    for source in sorted(Path(image_decoding.__file__).parent.glob("*.py")):
+        key.update(source.read_bytes())
+    return Circumstances(key.hexdigest())

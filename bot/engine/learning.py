@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bot.engine.encoder import load_encoder_of, model_source
 from bot.engine.engine import picture_decoder
+from bot.engine.specs import name_rules
 from config.settings import Settings
 from core.domain.errors import BadPicture, NoHead, SourceError
 from core.domain.types import Pixels, PixelSpec
@@ -61,7 +62,7 @@ class CaptionedFolder:
 @asynccontextmanager
 async def captioned_folder(folder: Path, settings: Settings) -> AsyncIterator[CaptionedFolder]:
     """The captioned pictures of a folder; raises SourceError where it has none."""
-    scan = await asyncio.to_thread(scan_folder, folder)
+    scan = await asyncio.to_thread(scan_folder, folder, rules=name_rules(settings))
     pairs = [
         (scan.folder / picture.path, caption)
         for picture in scan.pictures

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.engine.specs import NO_GALLERY, collection_named, collection_specs
+from bot.engine.specs import NO_GALLERY, collection_named, collection_specs, has_data
 from config.settings import Settings
 from core.domain.errors import ModelUnavailable, NotFound, SourceError
 from core.encoder.hub import local_checkpoint, names_folder
 from core.encoder.hub_check import HubUnreachableError, ask_hub
 from index.catalogue.walk import holds_pictures
-from index.library.library import CollectionSpec, folder_gone
+from index.library.library import CollectionSpec, folder_gone, not_indexed
 
 _HUB_TIMEOUT_S = 3.0
 """Long enough for a hub that answers at all: a start must not wait for one that does not."""
@@ -42,13 +42,24 @@ def check_question(settings: Settings, collection: str | None) -> None:
     """Whether a question about a collection can be answered at all. Blocking.
 
     Raises NotFound where there is no such collection, SourceError where its folder is not
-    there, ModelUnavailable where there is no such model.
+    there, EmptyCollection, and ModelUnavailable where there is no such model.
     """
     spec = collection_named(settings, collection)
     if not spec.folder.is_dir() and not _has_uploads(settings, spec):
         raise folder_gone(spec, named=True)
+    check_indexed(settings, collection)
     if settings.model != "mini":
         local_checkpoint(settings.model)
+
+
+def check_indexed(settings: Settings, collection: str | None) -> None:
+    """Whether anything was ever indexed here: who only reads makes no data folder.
+
+    Raises NotFound where there is no such collection, else EmptyCollection. Blocking.
+    """
+    spec = collection_named(settings, collection)
+    if not has_data(settings.data_dir):
+        raise not_indexed(spec)
 
 
 def check_model(model: str) -> bool:
@@ -74,7 +85,7 @@ def _trouble(settings: Settings, spec: CollectionSpec) -> SourceError | None:
     if not spec.folder.is_dir():
         return SourceError(f"{spec.folder} is a file, and no folder of pictures.", remedy=other)
     try:
-        if holds_pictures(spec.folder):
+        if holds_pictures(spec.folder, spec.rules):
             return None
     except SourceError as error:
         return error

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from config.settings import Settings
 from core.domain.errors import NotFound, SourceError
+from index.catalogue.file_names import NameRules
 from index.library.library import CollectionSpec
 
 NO_GALLERY = "Set TANGERINE_GALLERY to a folder of pictures."
@@ -15,10 +16,16 @@ NO_GALLERY = "Set TANGERINE_GALLERY to a folder of pictures."
 
 def collection_specs(settings: Settings) -> tuple[CollectionSpec, ...]:
     """The collections of the settings, the default one first."""
+    rules = name_rules(settings)
     return tuple(
-        CollectionSpec(c.name, c.folder.expanduser(), frozenset(c.communities), c.is_named)
+        CollectionSpec(c.name, c.folder.expanduser(), frozenset(c.communities), c.is_named, rules)
         for c in settings.all_collections
     )
+
+
+def name_rules(settings: Settings) -> NameRules:
+    """Which files of a folder are passed by."""
+    return NameRules(settings.index.exclude)
 
 
 def collection_named(settings: Settings, name: str | None) -> CollectionSpec:
@@ -41,6 +48,17 @@ def operators(settings: Settings) -> frozenset[str]:
         {f"discord:dm:{each}" for each in settings.discord.admins}
         | {f"telegram:{each}" for each in settings.telegram.admins if each > 0}
     )
+
+
+def has_data(folder: Path) -> bool:
+    """Whether there is a data folder; also where it cannot be looked at: who opens it says why."""
+    try:
+        folder.stat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def make_data_dir(folder: Path) -> None:

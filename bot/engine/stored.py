@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from bot.engine.specs import collection_specs, make_data_dir, operators
+from bot.engine.specs import collection_specs, has_data, make_data_dir, operators
 from config.settings import Settings
 from index.catalogue.catalogue import Catalogue
 from index.library.grants import StoredGrants
@@ -30,14 +32,28 @@ class Stored:
 
 
 @asynccontextmanager
-async def open_stored(settings: Settings) -> AsyncIterator[Stored]:
-    """Open the catalogue. Raises CatalogueError, SourceError."""
-    make_data_dir(settings.data_dir)
-    catalogue = await asyncio.to_thread(Catalogue.open, settings.data_dir / "catalogue.sqlite")
+async def open_stored(settings: Settings, *, writes: bool = False) -> AsyncIterator[Stored]:
+    """Open the catalogue; who only reads leaves no folder behind where there was none.
+
+    Raises CatalogueError, SourceError.
+    """
+    with ExitStack() as stack:
+        home = settings.data_dir
+        if writes or has_data(home):
+            make_data_dir(home)
+        else:
+            home = Path(stack.enter_context(TemporaryDirectory(prefix="tangerine-")))
+        async with _opened(settings, home) as stored:
+            yield stored
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, home: Path) -> AsyncIterator[Stored]:
+    catalogue = await asyncio.to_thread(Catalogue.open, home / "catalogue.sqlite")
     try:
         specs = collection_specs(settings)
-        store = SnapshotStore(settings.data_dir / "index", catalogue)
-        overlays = Overlays(catalogue.database, UploadFiles(settings.data_dir / "uploads"))
+        store = SnapshotStore(home / "index", catalogue)
+        overlays = Overlays(catalogue.database, UploadFiles(home / "uploads"))
         named = [spec.name for spec in specs if spec.is_named]
         grants = await asyncio.to_thread(StoredGrants.open, overlays, named=named)
         grants.change_operators(operators(settings))

@@ -30,6 +30,11 @@ def error_words(_: Translate) -> Mapping[str, tuple[str, str]]:
             _("Ask without “label:”."),
         ),
         "expired_button": (_("This button has expired."), _("Ask again to get a new one.")),
+        "no_code": (
+            _("There is no code behind the command."),
+            # Words: a command that is typed so.
+            _("Type the code that the operator sees behind it: /claim ABCD-EFGH-JKMN"),
+        ),
         "bad_setting": (
             _("That value is not possible here."),
             _("See /help for what is."),

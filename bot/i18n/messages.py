@@ -239,6 +239,12 @@ class Words:
             count,
         ).format(count=count)
 
+    def left_out(self, count: int) -> str:
+        """How many files of a folder were not taken for pictures."""
+        return self._n(
+            "{count} other file is no picture.", "{count} other files are no pictures.", count
+        ).format(count=self.formats.whole(count))
+
     def failure(self, failure: Failure) -> str:
         """Why a picture could not be read: as raised in English, by code elsewhere."""
         words = error_words(self._).get(failure.code)

@@ -176,8 +176,13 @@ def classify_view(result: Classification) -> Json:
 
 
 def reindex_view(report: ReindexReport) -> Json:
-    """Reindex: the counts, ``"failed": [{"path", "code", "reason"}]`` and ``"seconds"``."""
-    return {
+    """Reindex: the counts, ``"failed": [{"path", "code", "reason"}]`` and ``"seconds"``.
+
+    Where a folder holds other files, also
+    ``"left_out": {"unopened": {ending: files}, "no_pictures", "excluded": [path]}``.
+    """
+    left_out = report.left_out
+    view: Json = {
         "collection": report.collection,
         "added": report.added,
         "changed": report.changed,
@@ -186,6 +191,13 @@ def reindex_view(report: ReindexReport) -> Json:
         "failed": failures_view(report.failed),
         "seconds": round(report.seconds, 3),
     }
+    if left_out.files or left_out.excluded:
+        view["left_out"] = {
+            "unopened": dict(left_out.unopened),
+            "no_pictures": left_out.no_pictures,
+            "excluded": list(left_out.excluded),
+        }
+    return view
 
 
 def failures_view(failed: Sequence[Failure]) -> list[Json]:

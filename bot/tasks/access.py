@@ -49,7 +49,7 @@ async def allow(
             "chat that is not let in; '*', for everybody, is written in the settings alone.",
         )
     name = collection_named(settings, collection).name
-    async with open_stored(settings) as stored:
+    async with open_stored(settings, writes=True) as stored:
         new = await stored.grants.grant(name, community, "command line")
     terminal.note(
         f"{community} may search {name} from now on."
@@ -64,7 +64,7 @@ async def withdraw(
 ) -> int:
     """Let it search no longer. Raises BadSetting where the settings do, NotFound where nobody."""
     spec = collection_named(settings, collection)
-    async with open_stored(settings) as stored:
+    async with open_stored(settings, writes=True) as stored:
         gone = await stored.grants.revoke(spec.name, community)
     if community in spec.communities or EVERYBODY in spec.communities:
         raise BadSetting(

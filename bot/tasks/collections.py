@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from bot.engine.engine import open_engine
+from bot.engine.preflight import check_indexed
 from bot.engine.specs import collection_named
 from bot.protocol.json_views import Json, failures_view, reindex_view
 from bot.terminal.console import Terminal
@@ -32,6 +33,7 @@ async def export_collection(
     settings: Settings, terminal: Terminal, folder: Path, collection: str | None, *, json: bool
 ) -> int:
     """``tangerine export``."""
+    await asyncio.to_thread(check_indexed, settings, collection)
     spec = collection_named(settings, collection)
     report = await _told(terminal, spec, lambda tell: _export(settings, spec, folder, tell))
     if json:

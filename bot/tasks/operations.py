@@ -12,6 +12,7 @@ from bot.doctor.doctor import Doctor
 from bot.doctor.findings import Finding, Severity, failed
 from bot.doctor.init import Init, InitAnswers
 from bot.engine.preflight import check_model
+from bot.engine.specs import name_rules
 from bot.observability.logs import configure_logs
 from bot.terminal.console import Terminal
 from bot.terminal.invocation import called
@@ -49,13 +50,14 @@ def write_settings(
     """``tangerine init``."""
     terminal = Terminal(called=called(config))
     try:
-        known = _known(load(look=False, gallery=gallery, data_dir=data_dir, model=model), web_port)
+        settings = load(look=False, gallery=gallery, data_dir=data_dir, model=model)
+        rules = name_rules(settings)
         Init(
             terminal,
-            known,
+            _known(settings, web_port),
             asks=not yes,
             explained=_EXPLAINED.read_text(encoding="utf-8"),
-            count_pictures=lambda folder: len(walk(folder).pictures),
+            count_pictures=lambda folder: len(walk(folder, rules=rules).pictures),
             check_model=check_model,
         ).write(out)
     except SettingsError as error:

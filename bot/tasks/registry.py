@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import importlib
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from bot.engine.specs import has_data
 from bot.terminal.console import Terminal
 from config.settings import Settings
 from core.domain.errors import CatalogueError
@@ -37,6 +41,12 @@ _TASKS: Mapping[str, tuple[str, str]] = {
 
 _QUESTIONS = frozenset({"find", "similar", "describe"})
 """What needs a folder to be there, and a model: looked at before either takes any time."""
+
+_INDEXED = frozenset({"map", "tag", "clear-tags"})
+"""What needs something indexed, and says so before it makes a data folder."""
+
+_READ = frozenset({"moderate-list"})
+"""What shows an empty list where there is no data folder, and makes none."""
 
 _STORED: Mapping[str, tuple[str, str]] = {
     "status": ("status", "stored_status"),
@@ -76,10 +86,18 @@ async def _on_engine(
         from bot.engine.preflight import check_question  # noqa: PLC0415 - as in _TASKS
 
         await asyncio.to_thread(check_question, settings, arguments.get("collection"))
+    elif name in _INDEXED:
+        from bot.engine.preflight import check_indexed  # noqa: PLC0415 - as in _TASKS
+
+        await asyncio.to_thread(check_indexed, settings, arguments.get("collection"))
     # Before the task begins, as the time of a search is bounded.
     need: Need = "all" if arguments.get("image") else "texts" if name == "find" else "nothing"
-    async with open_engine(settings, need=need) as engine:
-        return await task(engine, terminal, **arguments)
+    with ExitStack() as stack:
+        if name in _READ and not has_data(settings.data_dir):
+            scratch = stack.enter_context(TemporaryDirectory(prefix="tangerine-"))
+            settings = settings.model_copy(update={"data_dir": Path(scratch)})
+        async with open_engine(settings, need=need) as engine:
+            return await task(engine, terminal, **arguments)
 
 
 def _function(place: tuple[str, str]) -> Task:

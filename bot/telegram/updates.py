@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -148,6 +148,44 @@ _MOST_UPDATES = 10_000
 _log = structlog.get_logger("telegram")
 
 
+class Tally:
+    """Tells of what happens once at once, then how often it did, every ``every_s`` seconds.
+
+    A flood is one line a minute, and not one line each time. Call it on the event loop.
+    """
+
+    def __init__(self, tell: Callable[[int], object], every_s: float = 60.0) -> None:
+        """``tell`` is called with the number of times since it was called last."""
+        self._tell = tell
+        self._every_s = every_s
+        self._count = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self) -> None:
+        """It happened."""
+        self._count += 1
+        if self._timer is None:
+            self._told()
+
+    def close(self) -> None:
+        """Tell what was not told yet."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._count:
+            self._tell(self._count)
+        self._count = 0
+
+    def _told(self) -> None:
+        self.close()
+        self._timer = asyncio.get_running_loop().call_later(self._every_s, self._next)
+
+    def _next(self) -> None:
+        self._timer = None
+        if self._count:
+            self._told()
+
+
 class Shares(BaseUpdateProcessor):
     """Answers ``at_once`` updates at the same time: ``share`` of a chat, half of it a person's.
 
@@ -156,13 +194,22 @@ class Shares(BaseUpdateProcessor):
     nobody waits for it any more.
     """
 
-    def __init__(self, at_once: int, *, share: int = 16, line: int = 48) -> None:
+    def __init__(
+        self, at_once: int, *, share: int = 16, line: int = 48, told_every_s: float = 60.0
+    ) -> None:
+        """``told_every_s``: seconds from one line of the log about dropped updates to the next."""
         super().__init__(max(_MOST_UPDATES, at_once))
         self._at_once = at_once
         self._persons = Lines(share // 2, longest=line)
         self._chats = Lines(share, longest=line)
         self._taken = 0
         self._hands = asyncio.Semaphore(at_once)
+        self._dropped = Tally(
+            lambda count: _log.warning(
+                "updates dropped", count=count, reason="one chat or person sends too many"
+            ),
+            told_every_s,
+        )
 
     @property
     def full(self) -> bool:
@@ -173,7 +220,8 @@ class Shares(BaseUpdateProcessor):
         """Nothing is to be prepared."""
 
     async def shutdown(self) -> None:
-        """Nothing is to be given back."""
+        """Tell of the last that were dropped."""
+        self._dropped.close()
 
     async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
         try:
@@ -182,7 +230,7 @@ class Shares(BaseUpdateProcessor):
                 for lines, name in self._lines_of(update):
                     turn = stack.enter_context(lines.stand(name))
                     if turn is None:
-                        _log.warning("update dropped", reason="one chat or person sends too many")
+                        self._dropped.add()
                         return
                     await stack.enter_async_context(turn)
                 await stack.enter_async_context(self._hand())

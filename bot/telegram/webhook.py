@@ -19,7 +19,7 @@ from bot.http.listener import Listener
 from bot.http.secrets import SECRET, kept_secret
 from bot.http.server import ConnectionLimits, Runner
 from bot.telegram.http import ALLOWED_UPDATES, TelegramApp
-from bot.telegram.updates import Shares
+from bot.telegram.updates import Shares, Tally
 from core.domain.errors import SettingsError, Unavailable
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the name of a header
@@ -68,6 +68,9 @@ class Webhook:
         self._checking: asyncio.Task[None] | None = None
         self._trouble: str | None = "the webhook is not set"
         self._log = structlog.get_logger("telegram")
+        self._unreadable = Tally(
+            lambda count: self._log.error("dropped updates that cannot be read", count=count)
+        )
 
     async def start(self, app: TelegramApp) -> None:
         """Listen and set the webhook.
@@ -98,6 +101,7 @@ class Webhook:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        self._unreadable.close()
 
     def trouble(self) -> str | None:
         return self._trouble if self._runner is not None else "not connected"
@@ -183,7 +187,7 @@ class Webhook:
             update = Update.de_json(body, self._app.bot)
         except (TypeError, ValueError, KeyError, AttributeError):
             # Refused it would come again and again, and hold up all after it.
-            self._log.error("dropped an update that cannot be read")
+            self._unreadable.add()
         else:
             await self._app.update_queue.put(update)
         return web.Response()

@@ -35,6 +35,7 @@ from core.domain.types import (
     DescribeResult,
     Failure,
     FoundBy,
+    LeftOut,
     Progress,
     ReindexReport,
     SearchResult,
@@ -52,6 +53,7 @@ _STAGES = {
 # Where there is no terminal, a line at each tenth is enough for a log.
 _PLAIN_STEPS = 10
 _FAILURES_SHOWN = 20
+_ENDINGS_SHOWN = 5
 _ALONE: Mapping[FoundBy | None, str] = {
     FoundBy.PICTURE: "its picture",
     FoundBy.CAPTION: "its caption",
@@ -179,11 +181,28 @@ class Terminal:
             soft_wrap=True,
         )
         self.failures(report.unread)
+        self.left_out(report.left_out)
         if report.unmatched:
             self.out.print(
                 f"{len(report.unmatched)} rows of caption tables name no picture:", soft_wrap=True
             )
             self.failures(report.unmatched)
+
+    def left_out(self, left_out: LeftOut) -> None:
+        """Print what of a folder was not taken for pictures; nothing where there is none."""
+        endings = [suffix or "no ending" for suffix, _ in left_out.unopened[:_ENDINGS_SHOWN]]
+        if left_out.files:
+            names = f", as {', '.join(endings)}" if endings else ""
+            self.out.print(
+                f"  {left_out.files} other files are no pictures{escape(names)}", soft_wrap=True
+            )
+        if left_out.excluded:
+            shown = ", ".join(left_out.excluded[:_ENDINGS_SHOWN])
+            more = ", …" if len(left_out.excluded) > _ENDINGS_SHOWN else ""
+            self.out.print(
+                f"  {len(left_out.excluded)} left out by index.exclude: {escape(shown)}{more}",
+                soft_wrap=True,
+            )
 
     def failures(self, failed: Sequence[Failure]) -> None:
         for failure in failed[:_FAILURES_SHOWN]:

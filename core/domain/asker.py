@@ -17,4 +17,4 @@ class Asker:
 
 
 asked_by: Final[ContextVar[Asker | None]] = ContextVar("asked_by", default=None)
-"""Set by :meth:`core.domain.rate_limits.RateLimiter.admit`. None: the operator."""
+"""Set by ``RateLimiter.admit`` for the task that goes on. None: the operator's own work."""

@@ -9,6 +9,7 @@
     │   ├── BadCount              k or another number is out of range
     │   ├── BadLabels             too few or too many labels
     │   ├── UnknownLabel          a label that the collection was not tagged with
+    │   ├── NoCode                /claim without a one-time code
     │   ├── BadSetting            a community's setting with a value that it cannot have
     │   ├── ExpiredButton         a button whose state is no longer known
     │   ├── DuplicatePicture      the collection has this picture already
@@ -130,6 +131,12 @@ class UnknownLabel(InvalidRequest):
     def __init__(self, message: str, *, known: tuple[str, ...] = (), remedy: str = "") -> None:
         super().__init__(message, remedy=remedy)
         self.known = known
+
+
+class NoCode(InvalidRequest):
+    """A one-time code is asked for, and none was given."""
+
+    code = "no_code"
 
 
 class BadSetting(InvalidRequest):

@@ -237,10 +237,30 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """What lies in a folder and was not taken for a picture, hidden files aside.
+
+    ``unopened`` files by the end of their names, which says what else they are, the most
+    frequent first; ``no_pictures``: files of other names whose first bytes are no picture's;
+    ``excluded``: paths of files and folders that the settings leave out.
+    """
+
+    unopened: tuple[tuple[str, int], ...] = ()
+    no_pictures: int = 0
+    excluded: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> int:
+        """How many files were taken for none."""
+        return self.no_pictures + sum(count for _, count in self.unopened)
+
+
+@dataclass(frozen=True, slots=True)
 class ReindexReport:
     """What one reindex changed; ``seconds`` is wall-clock time.
 
-    ``failed`` holds files that cannot be read, and rows of caption tables without a picture.
+    ``failed`` holds files that cannot be read, and rows of caption tables without a picture;
+    ``left_out`` is empty where only some paths were looked at.
     """
 
     collection: str
@@ -250,6 +270,7 @@ class ReindexReport:
     unchanged: int
     failed: tuple[Failure, ...]
     seconds: float
+    left_out: LeftOut = LeftOut()
 
     @property
     def unread(self) -> tuple[Failure, ...]:

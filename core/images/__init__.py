@@ -1,3 +1,9 @@
 """Untrusted bytes become bounded RGB pixels, in confined worker processes."""
 
-__all__ = ["formats", "pool", "resize", "sandbox"]
+__all__ = [
+    "decode",
+    "formats",
+    "pool",
+    "resize",
+    "sandbox",
+]

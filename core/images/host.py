@@ -56,8 +56,6 @@ def main() -> None:
     work: Callable[[Job], object] = getattr(importlib.import_module(module), name)
     os.chdir("/")
     os.nice(_NICENESS)
-    # Ctrl-C reaches every process of a terminal; it is the program's business.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     configure_decoders(options["max_pixels"])
     gc.freeze()  # what is there now is shared with the workers, and stays
     workers: set[int] = set()
@@ -69,7 +67,10 @@ def main() -> None:
         if what == FORK:
             pid = _fork(control, descriptors[0], work, options["memory_bytes"])
             workers.add(pid)
-            control.sendall(STARTED.pack(pid))
+            try:
+                control.sendall(STARTED.pack(pid))
+            except OSError:
+                break  # the program has ended, or does not want it any more
         elif number in workers:
             workers.remove(number)
             _end(number)

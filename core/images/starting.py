@@ -16,8 +16,12 @@ from core.domain.errors import TangerineError
 from core.images.host import END, FORK, ORDER, STARTED
 from core.images.worker import Job, perform
 
+# The first that it does: such a signal reaches all processes of a terminal or a service, and is
+# the program's business. Workers inherit it.
 _START: Final = """
-import json, sys
+import json, signal, sys
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
 sys.path[:] = json.loads(sys.argv.pop())
 from core.images.host import main
 main()
@@ -127,6 +131,7 @@ def _started(
             *("-c", _START, str(control.fileno()), options, json.dumps(path)),
         ],
         pass_fds=(control.fileno(),),
+        process_group=0,  # until then, Ctrl-C and what a shell sends reach only the program
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         env={

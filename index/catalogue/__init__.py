@@ -4,6 +4,7 @@ __all__ = [
     "catalogue",
     "contents",
     "database",
+    "file_names",
     "folders",
     "hashing",
     "ids",

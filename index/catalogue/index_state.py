@@ -139,7 +139,11 @@ def _failures(connection: Connection, collection: str) -> tuple[BadFile, ...]:
         select(failures).where(failures.c.collection == collection).order_by(failures.c.id)
     )
     return tuple(
-        BadFile(Failure(row.path, row.code, row.reason), row.sha256, row.size, row.mtime_ns)
+        BadFile(
+            Failure(row.path, row.code, row.reason),
+            *(row.sha256, row.size, row.mtime_ns),
+            *(row.tried_under, row.tried_at, row.tries),
+        )
         for row in rows
     )
 

@@ -18,7 +18,7 @@ from index.catalogue.schema import collections, grants, metadata, schema_version
 
 Migration = Callable[[Connection], None]
 
-NEWEST = 8
+NEWEST = 9
 """The version of :mod:`index.catalogue.schema`."""
 
 
@@ -44,7 +44,20 @@ def _imported_by(connection: Connection) -> None:
         )
 
 
-STEPS: Mapping[int, Migration] = MappingProxyType({6: _keep_open, 7: _imported_by})
+def _tries(connection: Connection) -> None:
+    """Version 9: what each failure was tried under, when, and how often.
+
+    Nobody knows it of those that are there: they are all tried again, once.
+    """
+    for column in (
+        "tried_under VARCHAR(64) DEFAULT '' NOT NULL",
+        "tried_at FLOAT DEFAULT '0' NOT NULL",
+        "tries INTEGER DEFAULT '1' NOT NULL",
+    ):
+        connection.exec_driver_sql(f"ALTER TABLE failures ADD COLUMN {column}")
+
+
+STEPS: Mapping[int, Migration] = MappingProxyType({6: _keep_open, 7: _imported_by, 9: _tries})
 
 
 def version_of(connection: Connection) -> int:

@@ -51,14 +51,19 @@ class IndexedPicture:
 class BadFile:
     """A failure with the bytes that failed.
 
-    ``sha256`` is empty where the bytes are not to blame (a missing file, an encoder that
-    failed): such a file is tried again every time, others once they have changed.
+    ``sha256`` is empty where the bytes are not to blame (a missing file, an encoder that failed):
+    such a file is tried again every time. Others are once they have changed, and when
+    :class:`index.indexing.patience.Circumstances` say so: ``tried_under`` is their key at the last
+    of ``tries`` under it, at ``tried_at`` (seconds since the epoch).
     """
 
     failure: Failure
     sha256: str = ""
     size: int = 0
     mtime_ns: int = 0
+    tried_under: str = ""
+    tried_at: float = 0.0
+    tries: int = 1
 
 
 @dataclass(frozen=True, slots=True)

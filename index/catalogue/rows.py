@@ -146,6 +146,9 @@ def failure_row(collection: str, bad: BadFile) -> dict[str, Any]:
         "mtime_ns": bad.mtime_ns,
         "code": bad.failure.code,
         "reason": bad.failure.reason,
+        "tried_under": bad.tried_under,
+        "tried_at": bad.tried_at,
+        "tries": bad.tries,
     }
 
 

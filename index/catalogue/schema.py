@@ -141,6 +141,10 @@ failures = Table(
     Column("mtime_ns", BigInteger, nullable=False),
     Column("code", String(64), nullable=False),
     Column("reason", Text, nullable=False),
+    # The bounds and decoders that it failed under, when it did last, and how often.
+    Column("tried_under", String(64), nullable=False, server_default=""),
+    Column("tried_at", Float, nullable=False, server_default="0"),
+    Column("tries", Integer, nullable=False, server_default="1"),
     Index("ix_failures_collection_path", "collection", "path"),
 )
 

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.domain.errors import SourceError
-from core.domain.types import Failure
+from core.domain.types import Failure, LeftOut
+from index.catalogue.file_names import NameRules, begins_like_picture, kind_of, suffix_of
 
-PICTURE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
-)
-"""What counts as a picture, by the end of its name in lower case."""
-
-CAPTION_SUFFIXES = frozenset({".csv", ".jsonl", ".txt"})
-"""What may hold captions."""
-
-# Copies that other systems leave beside the pictures: archives made on a Mac, thumbnails of
-# a Synology NAS.
-_FOREIGN_FOLDERS = frozenset({"__MACOSX", "@eaDir"})
+_RULES = NameRules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +31,7 @@ class Walk:
 
     ``unreadable`` are folders that could not be looked into, relative, ending in ``/``:
     what they hold is unknown, not gone. ``linked``: some files are links to others.
+    ``left_out`` is what was there besides.
     """
 
     pictures: tuple[FoundFile, ...]
@@ -46,6 +39,7 @@ class Walk:
     failures: tuple[Failure, ...]
     unreadable: tuple[str, ...]
     linked: bool = False
+    left_out: LeftOut = LeftOut()  # noqa: RUF009 - frozen
 
 
 def inside(folder: Path, path: Path) -> bool:
@@ -57,22 +51,27 @@ def inside(folder: Path, path: Path) -> bool:
         return False
 
 
-def holds_pictures(folder: Path) -> bool:
+def holds_pictures(folder: Path, rules: NameRules = _RULES) -> bool:
     """Whether there is any picture under a folder; looks no further than to the first ones.
 
     Raises SourceError where the folder itself is unreadable.
     """
-    return _Walker(_root_of(folder), lambda _count: None).finds_any()
+    return _Walker(_root_of(folder), rules).finds_any()
 
 
-def walk(folder: Path, on_found: Callable[[int], None] = lambda _count: None) -> Walk:
+def walk(
+    folder: Path,
+    on_found: Callable[[int], None] = lambda _count: None,
+    rules: NameRules = _RULES,
+) -> Walk:
     """The pictures and caption files under a folder.
 
-    Links to files inside are followed, links to folders inside are not (their pictures are
+    A name may tell that a file is a picture, captions or neither; of all others the first bytes
+    do. Links to files inside are followed, links to folders inside are not (their pictures are
     found where they are), links that lead outside are failures. ``on_found`` is told the
     number of pictures so far. Raises SourceError where the folder itself is unreadable.
     """
-    return _Walker(_root_of(folder), on_found).run()
+    return _Walker(_root_of(folder), rules, on_found).run()
 
 
 def _root_of(folder: Path) -> Path:
@@ -88,25 +87,26 @@ def _root_of(folder: Path) -> Path:
     return root
 
 
-def walk_below(root: Path, prefix: str) -> Walk:
+def walk_below(root: Path, prefix: str, rules: NameRules = _RULES) -> Walk:
     """The same of one folder below a resolved one; its path ends in ``/``."""
-    return _Walker(root, lambda _count: None).run(prefix)
-
-
-def is_hidden(path: str) -> bool:
-    """Whether a walk passes this relative path by, by its name or that of a folder above."""
-    return any(part.startswith(".") or part in _FOREIGN_FOLDERS for part in path.split("/"))
+    return _Walker(root, rules).run(prefix)
 
 
 class _Walker:
-    def __init__(self, root: Path, on_found: Callable[[int], None]) -> None:
+    def __init__(
+        self, root: Path, rules: NameRules, on_found: Callable[[int], None] = lambda _count: None
+    ) -> None:
         self._root = root
+        self._rules = rules
         self._on_found = on_found
         self._pictures: list[FoundFile] = []
         self._caption_files: list[str] = []
         self._failures: list[Failure] = []
         self._unreadable: list[str] = []
         self._linked = False
+        self._unopened: Counter[str] = Counter()
+        self._no_pictures = 0
+        self._excluded: set[str] = set()
 
     def finds_any(self) -> bool:
         waiting = [""]
@@ -124,6 +124,11 @@ class _Walker:
             failures=tuple(sorted(self._failures, key=lambda failure: failure.path)),
             unreadable=tuple(sorted(self._unreadable)),
             linked=self._linked,
+            left_out=LeftOut(
+                unopened=tuple(self._unopened.most_common()),
+                no_pictures=self._no_pictures,
+                excluded=tuple(sorted(self._excluded)),
+            ),
         )
 
     def _folder(self, prefix: str) -> Iterator[str]:
@@ -138,41 +143,66 @@ class _Walker:
 
     def _entry(self, prefix: str, entry: os.DirEntry[str]) -> Iterator[str]:
         path = prefix + entry.name
-        suffix = os.path.splitext(entry.name)[1].lower()  # noqa: PTH122 - names may be unreadable
-        if entry.name.startswith(".") or entry.name in _FOREIGN_FOLDERS:
+        if self._rules.leaves_out(entry.name):
+            if not entry.name.startswith("."):
+                self._excluded.add(_shown(path))
             return
         try:
-            if entry.is_symlink() and not self._follow(path, entry, suffix):
+            if entry.is_symlink() and not self._follow(path, entry):
                 return
-            if entry.is_dir():
-                if self._readable_name(path):
-                    yield f"{path}/"
-                return
-            if suffix not in PICTURE_SUFFIXES | CAPTION_SUFFIXES or not self._readable_name(path):
-                return
-            status = entry.stat()
+            if not entry.is_dir():
+                self._file(path, entry)
+            elif self._readable_name(path):
+                yield f"{path}/"
         except FileNotFoundError:
             return  # removed while we looked
         except OSError as error:
             self._fail(path, f"The file cannot be read ({error.strerror}).")
+
+    def _file(self, path: str, entry: os.DirEntry[str]) -> None:
+        kind = kind_of(entry.name)
+        if kind == "other":
+            self._pass_by(path)
             return
-        if not stat.S_ISREG(status.st_mode):
+        status = entry.stat()
+        regular = stat.S_ISREG(status.st_mode)
+        if kind == "unknown" and not (regular and self._begins_like_picture(entry, status)):
+            return
+        if not self._readable_name(path):
+            return
+        if not regular:
             self._fail(path, "This is no ordinary file.")
-        elif suffix in PICTURE_SUFFIXES:
+        elif kind == "captions":
+            self._caption_files.append(path)
+        else:
             self._pictures.append(FoundFile(path, status.st_size, status.st_mtime_ns))
             self._on_found(len(self._pictures))
-        else:
-            self._caption_files.append(path)
 
-    def _follow(self, path: str, entry: os.DirEntry[str], suffix: str) -> bool:
+    def _begins_like_picture(self, entry: os.DirEntry[str], status: os.stat_result) -> bool:
+        try:
+            found = bool(status.st_size) and begins_like_picture(entry.path)
+        except FileNotFoundError:
+            raise
+        except OSError:
+            self._pass_by(entry.name)
+            return False
+        self._no_pictures += not found
+        return found
+
+    def _pass_by(self, path: str) -> None:
+        self._unopened[_shown(suffix_of(path))] += 1
+
+    def _follow(self, path: str, entry: os.DirEntry[str]) -> bool:
         """Whether a link is to be taken like what it points to."""
         if inside(self._root, Path(entry.path)):
             if entry.is_dir():
                 return False
             self._linked = True
             return True
-        if suffix in PICTURE_SUFFIXES | CAPTION_SUFFIXES or entry.is_dir():
+        if kind_of(path) in {"picture", "captions"} or entry.is_dir():
             self._fail(path, "This link leads out of the folder. Copy the pictures into it.")
+        else:
+            self._pass_by(path)
         return False
 
     def _readable_name(self, path: str) -> bool:
@@ -184,5 +214,8 @@ class _Walker:
         return True
 
     def _fail(self, path: str, reason: str) -> None:
-        shown = path.encode("utf-8", "backslashreplace").decode()
-        self._failures.append(Failure(path=shown, code=SourceError.code, reason=reason))
+        self._failures.append(Failure(path=_shown(path), code=SourceError.code, reason=reason))
+
+
+def _shown(path: str) -> str:
+    return path.encode("utf-8", "backslashreplace").decode()

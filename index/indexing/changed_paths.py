@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from index.catalogue.catalogue import Catalogue
-from index.catalogue.records import BadFile, IndexState
-from index.catalogue.walk import (
+from index.catalogue.file_names import (
     CAPTION_SUFFIXES,
-    PICTURE_SUFFIXES,
-    FoundFile,
-    is_hidden,
-    walk_below,
+    NameRules,
+    begins_like_picture,
+    kind_of,
+    suffix_of,
 )
+from index.catalogue.records import BadFile, IndexState
+from index.catalogue.walk import FoundFile, walk_below
 from index.indexing.scan import Scan, side_by_side, source_of, texts_beside
 from index.library.library import CollectionSpec
 
@@ -38,6 +39,7 @@ class ChangedPaths:
     """
 
     root: Path
+    rules: NameRules = NameRules()  # noqa: RUF009 - frozen
     pictures: dict[str, FoundFile] = field(default_factory=dict)
     texts: set[str] = field(default_factory=set)
     paths: set[str] = field(default_factory=set)
@@ -70,11 +72,11 @@ class ChangedPaths:
 
     def add(self, path: str) -> None:
         """Take in what is named. Raises NotAloneError, OSError."""
-        suffix = _suffix(path)
+        suffix = suffix_of(path)
+        if self.rules.leaves_out_path(path):
+            return
         if not path or suffix in CAPTION_SUFFIXES - {_TEXT}:
             raise NotAloneError  # a table speaks of any picture
-        if is_hidden(path):
-            return
         self._check_way(path)
         # What is there, or was, may be a folder whatever its name.
         self.folders.add(f"{path}/")
@@ -88,12 +90,12 @@ class ChangedPaths:
             return
         if stat.S_ISDIR(status.st_mode):
             self._add_below(f"{path}/")
-        elif suffix in PICTURE_SUFFIXES:
+        elif kind_of(path) in {"picture", "unknown"}:
             self._take(path, status)
 
     def _add_below(self, prefix: str) -> None:
-        found = walk_below(self.root, prefix)
-        tables = [each for each in found.caption_files if _suffix(each) != _TEXT]
+        found = walk_below(self.root, prefix, self.rules)
+        tables = [each for each in found.caption_files if suffix_of(each) != _TEXT]
         if tables or found.failures or found.unreadable or found.linked:
             raise NotAloneError
         self.pictures |= {each.path: each for each in found.pictures}
@@ -101,7 +103,9 @@ class ChangedPaths:
 
     def _look(self, path: str) -> None:
         status = self._status(path)
-        if status is not None and not stat.S_ISDIR(status.st_mode):
+        if status is None or stat.S_ISDIR(status.st_mode):
+            return
+        if not self.rules.leaves_out_path(path):
             self._take(path, status)
 
     def _look_at_text(self, path: str) -> None:
@@ -115,7 +119,15 @@ class ChangedPaths:
     def _take(self, path: str, status: os.stat_result) -> None:
         if not stat.S_ISREG(status.st_mode):
             raise NotAloneError  # a link, or what a whole scan has to tell of
+        if kind_of(path) == "unknown" and not self._begins_like_picture(path):
+            return
         self.pictures[path] = FoundFile(path, status.st_size, status.st_mtime_ns)
+
+    def _begins_like_picture(self, path: str) -> bool:
+        try:
+            return begins_like_picture(self.root / path)
+        except OSError:
+            return False  # as a walk passes it by
 
     def _status(self, path: str) -> os.stat_result | None:
         try:
@@ -136,16 +148,12 @@ class ChangedPaths:
             raise NotAloneError from error
 
 
-def named_in(folder: Path, paths: Collection[str]) -> ChangedPaths:
+def named_in(folder: Path, paths: Collection[str], rules: NameRules) -> ChangedPaths:
     """What these paths below a folder stand for. Blocking. Raises NotAloneError, OSError."""
-    named = ChangedPaths(folder.resolve(strict=True))
+    named = ChangedPaths(folder.resolve(strict=True), rules)
     for path in paths:
         named.add(path)
     return named
-
-
-def _suffix(path: str) -> str:
-    return os.path.splitext(path)[1].lower()  # noqa: PTH122 - relative, with slashes
 
 
 Place = tuple[int, int]
@@ -184,7 +192,7 @@ def scan_part(
     Raises CatalogueError.
     """
     try:
-        named = named_in(spec.folder, paths)
+        named = named_in(spec.folder, paths, spec.rules)
         found = catalogue.known_at(spec.name, named.paths, named.folders | named.stems)
         scan = named.scan([picture.path for picture in found.known.pictures])
     except (NotAloneError, OSError):

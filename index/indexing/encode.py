@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from core.domain.types import UPLOADED, DecodedPicture, Failure, Lane, Look, Vec
 from index.catalogue.hashing import ChangingFileError, Content, is_unchanged, read_content
 from index.catalogue.records import BadFile, CaptionVector, PictureVector, Stamp, text_hash
 from index.indexing.batch_writer import Keeper
-from index.indexing.patience import patiently
+from index.indexing.patience import Circumstances, patiently
 from index.indexing.scan import SourcePicture
 
 _SETTLED_NS = 2_000_000_000
@@ -51,7 +52,8 @@ class FileWorker:
     and so the pixels in memory. ``on_done`` is told how many files are done, of how many.
     ``recall`` tells of contents that are not among ``encoded`` whether they have a vector all
     the same, and the size of the picture; it may block. ``after_file`` follows each file that
-    is through, with the numbers of ``on_done``.
+    is through, with the numbers of ``on_done``. ``again`` are contents that were refused before
+    and are tried once more, under these ``circumstances``.
     """
 
     def __init__(
@@ -69,6 +71,8 @@ class FileWorker:
         on_done: Callable[[int, int], None],
         recall: Callable[[str], tuple[int, int] | None] | None = None,
         after_file: Callable[[FileWorker, int, int], Awaitable[None]] | None = None,
+        again: Mapping[str, BadFile] = MappingProxyType({}),
+        circumstances: Circumstances = Circumstances(),  # noqa: B008 - frozen
     ) -> None:
         self._embedder = embedder
         self._decoder = decoder
@@ -82,6 +86,8 @@ class FileWorker:
         self._on_done = on_done
         self._recall = recall
         self._after_file = after_file
+        self._again = again
+        self._circumstances = circumstances
         self.contents: dict[str, str] = {}
         """SHA-256 of every file that could be read, by path."""
         self.failed: dict[str, Failure] = {}
@@ -224,18 +230,22 @@ class FileWorker:
         return checked(await patiently(call), self._embedder.identity.dimension)
 
     def _refuse(self, picture: SourcePicture, content: Content, error: BadPicture) -> None:
-        bad = BadFile(
-            failure=Failure(path=picture.path, code=error.code, reason=str(error)),
-            sha256=content.sha256,
-            size=content.size,
-            mtime_ns=content.mtime_ns,
+        before = self._again.get(content.sha256)
+        bad = self._circumstances.tried(
+            BadFile(
+                failure=Failure(path=picture.path, code=error.code, reason=str(error)),
+                sha256=content.sha256,
+                size=content.size,
+                mtime_ns=content.mtime_ns,
+            ),
+            before,
         )
         self.bad[content.sha256] = bad
         self._keeper.failure(bad)
-        if isinstance(error, DecodingFailed):
-            self._count_failure(str(error))
-        else:
+        if not isinstance(error, DecodingFailed):
             self._streak = 0
+        elif before is None:  # what failed before says nothing about the machinery now
+            self._count_failure(str(error))
 
     def _fail(self, picture: SourcePicture, code: str, reason: str) -> None:
         self.failed[picture.path] = Failure(path=picture.path, code=code, reason=reason)

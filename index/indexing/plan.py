@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from core.domain.errors import RemovalsUnconfirmed, SettingsError
 from core.domain.types import Failure
+from index.catalogue.file_names import NameRules
 from index.catalogue.records import BadFile, IndexedPicture, IndexState, NewPicture
 from index.indexing.encode import FileWorker
 from index.indexing.scan import Scan
@@ -152,10 +153,13 @@ class RemovalGuard:
                 f"A share of removed pictures cannot be {self.share}.", remedy="Use 0 to 1."
             )
 
-    def check_scan(self, folder: Path, collection: str, known: IndexState, scan: Scan) -> None:
+    def check_scan(
+        self, folder: Path, collection: str, known: IndexState, scan: Scan, rules: NameRules
+    ) -> None:
         """Refuse before any work where the names alone tell that too many are gone.
 
-        Each new name may be a picture that was only renamed. Raises RemovalsUnconfirmed.
+        Each new name may be a picture that was only renamed; what the rules leave out now is
+        still there. Raises RemovalsUnconfirmed.
         """
         if known.pictures and not scan.pictures and not self.confirmed:
             raise RemovalsUnconfirmed(
@@ -166,7 +170,11 @@ class RemovalGuard:
         before = {picture.path for picture in known.pictures}
         now = {picture.path for picture in scan.pictures}
         hidden = tuple(scan.unreadable)
-        gone = [path for path in before - now if not (hidden and path.startswith(hidden))]
+        gone = [
+            path
+            for path in before - now
+            if not (hidden and path.startswith(hidden)) and not rules.leaves_out_path(path)
+        ]
         self.check(folder, collection, removed=len(gone) - len(now - before), known=len(before))
 
     def check(self, folder: Path, collection: str, *, removed: int, known: int) -> None:

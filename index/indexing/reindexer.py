@@ -15,6 +15,7 @@ from core.domain.types import Progress, ReindexReport
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.records import Suspects
 from index.indexing.changed_paths import Place
+from index.indexing.patience import Circumstances
 from index.indexing.plan import SHARE, RemovalGuard
 from index.indexing.run import ReindexRun
 from index.library.library import CollectionSpec
@@ -36,7 +37,8 @@ class Reindexer:
     ``decoding`` is the number of pictures decoded at once, best twice the decoder's
     workers: each of them then has its next picture waiting. ``max_removed_share`` of a
     folder's pictures may be gone at once without a confirmation, from 0 to 1; raises
-    SettingsError for another number.
+    SettingsError for another number. ``circumstances`` say which refused pictures are tried
+    again.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Reindexer:
         decoding: int = 4,
         in_flight: int = IN_FLIGHT,
         max_removed_share: float = SHARE,
+        circumstances: Circumstances = Circumstances(),  # noqa: B008 - frozen
     ) -> None:
         self._specs = {spec.name: spec for spec in specs}
         self._catalogue = catalogue
@@ -63,6 +66,7 @@ class Reindexer:
         self._decoding = decoding
         self._in_flight = in_flight
         self._guard = RemovalGuard(max_removed_share)
+        self._circumstances = circumstances
         self._running: dict[str, Progress] = {}
         # The folders that were plain when they were looked at last, and that look succeeded.
         self._plain: dict[str, Place] = {}
@@ -132,6 +136,7 @@ class Reindexer:
                     guard=replace(self._guard, confirmed=confirm_removals),
                     suspects=suspects,
                     tell=tell,
+                    circumstances=self._circumstances,
                     named=paths,
                     # Where it fails, nobody knows what it has missed.
                     plain_place=self._plain.pop(collection, None),

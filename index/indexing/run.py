@@ -17,6 +17,7 @@ from index.indexing.batch_writer import Keeper
 from index.indexing.changed_paths import Place, ScanPart, place_of, scan_part
 from index.indexing.encode import FileWorker
 from index.indexing.growing import Growing
+from index.indexing.patience import Circumstances
 from index.indexing.plan import RemovalGuard, outcome, plan
 from index.indexing.scan import Scan, SourcePicture, scan_folder
 from index.indexing.uploads import UploadPass
@@ -52,6 +53,7 @@ class ReindexRun:
         guard: RemovalGuard,
         suspects: Suspects,
         tell: Callable[[Progress], None],
+        circumstances: Circumstances,
         named: frozenset[str] | None = None,
         plain_place: Place | None = None,
     ) -> None:
@@ -72,6 +74,7 @@ class ReindexRun:
         self._guard = guard
         self._suspects = suspects
         self._tell = tell
+        self._circumstances = circumstances
         self._named = named
         # Whether not all of this folder was ever indexed, or what is known is of another one.
         self._first = self._elsewhere = False
@@ -137,7 +140,8 @@ class ReindexRun:
         difference = plan(known.pictures, present, scan.unreadable)
         self._check_encoder(worker, difference.removed)
         # Renames are known only now; what was encoded is kept for the confirmed run.
-        self._guard.check(self._spec.folder, name, removed=len(difference.removed), known=total)
+        gone = self._gone(known, difference.removed)
+        self._guard.check(self._spec.folder, name, removed=gone, known=total)
         paths = frozenset(picture.path for picture in scan.pictures)
         changes = Changes(
             added=difference.added,
@@ -167,6 +171,7 @@ class ReindexRun:
             unchanged=max(0, before - len(difference.changed) - len(difference.removed)),
             failed=tuple(bad.failure for bad in failures),
             seconds=0.0,
+            left_out=scan.left_out,
         )
 
     async def _publish(
@@ -255,7 +260,7 @@ class ReindexRun:
                 loop.call_soon_threadsafe(self._tell, Progress("scan", count, 0))
 
         self._tell(Progress(stage="scan", done=0, total=0))
-        scan = await finished_in_thread(scan_folder, self._spec.folder, found)
+        scan = await finished_in_thread(scan_folder, self._spec.folder, found, self._spec.rules)
         self._tell(Progress(stage="scan", done=len(scan.pictures), total=0))
         return scan
 
@@ -289,6 +294,8 @@ class ReindexRun:
                 scan=scan,
                 known=frozenset(old.path for old in known.pictures),
             )
+        holds = self._circumstances.holds
+        bad = {} if self._full else {k: each for k, each in known.bad.items() if holds(each)}
         worker = FileWorker(
             embedder=self._embedder,
             decoder=self._decoder,
@@ -296,12 +303,14 @@ class ReindexRun:
             locate=chat.locate,
             encoded={key: size for key, size in encoded.items() if key not in suspects.pictures},
             texts=texts - suspects.texts,
-            bad={} if self._full else dict(known.bad),
+            bad=bad,
             decoding=self._decoding,
             in_flight=self._in_flight,
             on_done=self._told,
             recall=None if whole else vectors.recall,
             after_file=self._growing.after_file if self._growing is not None else None,
+            again={key: each for key, each in known.bad.items() if key not in bad},
+            circumstances=self._circumstances,
         )
         for picture in scan.pictures:
             stamp = known.stamps.get(picture.path)
@@ -326,7 +335,7 @@ class ReindexRun:
         )
 
     def _check_folder(self, known: IndexState, scan: Scan) -> None:
-        self._guard.check_scan(self._spec.folder, self._spec.name, known, scan)
+        self._guard.check_scan(self._spec.folder, self._spec.name, known, scan, self._spec.rules)
         hidden = tuple(scan.unreadable)
         if self._full and hidden and any(old.path.startswith(hidden) for old in known.pictures):
             # Their old vectors would be of no use beside the new ones.
@@ -335,6 +344,11 @@ class ReindexRun:
                 "Nothing was changed.",
                 remedy="Give this user the right to read it, then reindex again.",
             )
+
+    def _gone(self, known: IndexState, removed: Sequence[str]) -> int:
+        """How many of the removed pictures the rules do not leave out."""
+        ids, rules = frozenset(removed), self._spec.rules
+        return sum(old.id in ids and not rules.leaves_out_path(old.path) for old in known.pictures)
 
     def _check_encoder(self, worker: FileWorker, removed: tuple[str, ...]) -> None:
         broken = [each for each in worker.failed.values() if each.code == EncodingFailed.code]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from core.domain.errors import CaptionWithoutPicture, SourceError
-from core.domain.types import Failure
+from core.domain.types import Failure, LeftOut
+from index.catalogue.file_names import NameRules
 from index.catalogue.walk import FoundFile, inside, walk
 from index.indexing.caption_tables import Row, Table, read_table
 from index.indexing.caption_texts import caption_from_name, read_text, tidy
@@ -32,6 +33,7 @@ class Scan:
     ``folder`` is resolved. ``unreadable`` are folders below it, ending in ``/``, of which
     nobody knows what they hold. ``plain``: what is to be known of a picture lies in its own
     file and in those beside it, so that others need no look where these have changed.
+    ``left_out`` is what the folder holds besides.
     """
 
     folder: Path
@@ -39,18 +41,24 @@ class Scan:
     failures: tuple[Failure, ...]
     unreadable: tuple[str, ...]
     plain: bool = False
+    left_out: LeftOut = LeftOut()  # noqa: RUF009 - frozen
 
 
-def scan_folder(folder: Path, on_found: Callable[[int], None] = lambda _count: None) -> Scan:
+def scan_folder(
+    folder: Path,
+    on_found: Callable[[int], None] = lambda _count: None,
+    rules: NameRules = NameRules(),  # noqa: B008 - frozen
+) -> Scan:
     """The pictures under a folder with their captions. Blocking.
 
     Captions come from ``captions.csv`` or any CSV with the columns ``image,description``,
     then from ``metadata.csv`` and ``metadata.jsonl`` (``file_name,text``), then from a
     ``.txt`` beside the picture; where none of them has one, from the cleaned file name.
-    What is wrong with one file never stops the others. ``on_found`` is told the number of
-    pictures so far. Raises SourceError where the folder itself cannot be read.
+    What is wrong with one file never stops the others. ``rules`` say what is passed by.
+    ``on_found`` is told the number of pictures so far. Raises SourceError where the folder
+    itself cannot be read.
     """
-    walked = walk(folder, on_found)
+    walked = walk(folder, on_found, rules)
     root = folder.resolve()
     names = _Names(root, walked.pictures)
     captions: dict[str, list[str]] = {found.path: [] for found in walked.pictures}
@@ -66,6 +74,7 @@ def scan_folder(folder: Path, on_found: Callable[[int], None] = lambda _count: N
         failures=tuple(sorted(failures, key=lambda failure: failure.path)),
         unreadable=walked.unreadable,
         plain=not (tables or walked.linked or walked.unreadable),
+        left_out=walked.left_out,
     )
 
 

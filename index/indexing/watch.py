@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -47,6 +46,10 @@ class WatchOptions:
     check_s: float = 5.0
 
 
+Counts = Callable[[Path, str, bool], bool]
+"""``counts(root, path, gone)``: whether a change below a folder is worth a look. Blocking."""
+
+
 class _PendingChanges:
     def __init__(self) -> None:
         self.there = asyncio.Event()
@@ -79,9 +82,8 @@ class FolderWatch:
     """Reindexes a collection once its folder has changed, one run at a time.
 
     It starts no reindex beside one that is under way, whoever started that, and asks for none
-    in vain: what is hidden or can be neither picture nor caption is no change. Where the system
-    names what has changed, that alone is looked at.
-    ``suffixes`` are the ends of names, in lower case, that a file must have to be either.
+    in vain. Where the system names what has changed, that alone is looked at.
+    ``counts`` tells where a reindex could find something else.
     """
 
     def __init__(
@@ -90,12 +92,12 @@ class FolderWatch:
         folders: Mapping[str, Path],
         options: WatchOptions,
         *,
-        suffixes: frozenset[str],
+        counts: Counts,
     ) -> None:
         self._jobs = jobs
         self._folders = folders
         self._options = options
-        self._suffixes = suffixes
+        self._counts = counts
 
     async def run(self) -> None:
         """Watch until cancelled; a defect of one folder does not stop the others."""
@@ -111,7 +113,7 @@ class FolderWatch:
                         name,
                         folder.absolute(),
                         self._options,
-                        suffixes=self._suffixes,
+                        counts=self._counts,
                         stop=stop,
                         changed=tell,
                     )
@@ -183,7 +185,7 @@ class _Watcher:
         folder: Path,
         options: WatchOptions,
         *,
-        suffixes: frozenset[str],
+        counts: Counts,
         stop: threading.Event,
         changed: Callable[[frozenset[str] | None], object],
     ) -> None:
@@ -191,7 +193,7 @@ class _Watcher:
         self._name = name
         self._folder = folder
         self._options = options
-        self._suffixes = suffixes
+        self._counts = counts
         self._stop = stop
         self._changed = changed
 
@@ -230,7 +232,7 @@ class _Watcher:
             poll_delay_ms=round(options.poll_s * 1000),
             ignore_permission_denied=True,
         ):
-            names = relevant(root, changes, self._suffixes)
+            names = relevant(root, changes, self._counts)
             # What came between the last scan and this watch, nobody has told.
             if fresh or names:
                 self._changed(None if fresh else names)
@@ -255,23 +257,14 @@ class _Watcher:
         self._stop.wait(self._options.poll_s)
 
 
-def relevant(
-    root: Path, changes: Iterable[tuple[Change, str]], suffixes: frozenset[str]
-) -> frozenset[str]:
-    """The changed paths below a folder, with ``/``, where a reindex could find something else.
-
-    Files of these suffixes and folders count, hidden ones do not. Of a path that is gone nobody
-    knows whether it was a folder. Blocking.
-    """
+def relevant(root: Path, changes: Iterable[tuple[Change, str]], counts: Counts) -> frozenset[str]:
+    """The changed paths below a folder, with ``/``, that count. Blocking."""
     found = set()
     for change, path in changes:
-        below = Path(path).relative_to(root)
-        if any(part.startswith(".") for part in below.parts):
-            continue
-        suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122 - names may be unreadable
-        if suffix in suffixes or change is Change.deleted or Path(path).is_dir():
-            # The folder itself is "" and not ".": no name.
-            found.add(below.as_posix() if below.parts else "")
+        # The folder itself is "" and not ".": no name.
+        below = Path(path).relative_to(root).as_posix() if path != str(root) else ""
+        if counts(root, below, change is Change.deleted):
+            found.add(below)
     return frozenset(found)
 
 

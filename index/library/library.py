@@ -64,6 +64,14 @@ def being_indexed(total: int) -> BeingIndexed:
     return BeingIndexed(f"Indexing has begun{far}.", remedy="Ask again in a moment.", total=total)
 
 
+def not_indexed(spec: CollectionSpec) -> EmptyCollection:
+    """The error for a collection of which nothing was ever indexed."""
+    return EmptyCollection(
+        f"Nothing is indexed yet in {spec.name!r}.",
+        remedy=f"Run: tangerine reindex --collection {spec.name}",
+    )
+
+
 class FolderLibrary:
     """The Library port over folders of pictures; every blocking step runs in a thread.
 
@@ -172,10 +180,7 @@ class FolderLibrary:
             if await asyncio.to_thread(self._awaited, spec.name):
                 raise being_indexed(self.expected(spec.name) or 0)
             if view is None:
-                raise EmptyCollection(
-                    f"Nothing is indexed yet in {spec.name!r}.",
-                    remedy=f"Run: tangerine reindex --collection {spec.name}",
-                )
+                raise not_indexed(spec)
             raise EmptyCollection(
                 f"There are no pictures in {spec.name!r}.",
                 remedy="Put pictures into its folder, then run: "

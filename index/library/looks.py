@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import ColumnElement, Select, Table, and_, func, literal, select, union_all
 
-from core.domain.errors import BadPicture
+from core.domain.errors import BadPicture, DecodingFailed, PictureTooLarge, TooManyPixels
 from core.domain.ports import PictureDecoder
 from core.domain.threads import finished_in_thread
 from core.domain.types import UPLOADED, ByDate, Look, Picture, PixelSpec
@@ -88,7 +88,8 @@ class StoredLooks:
         """Make the looks that are missing, one after the other; how many there were.
 
         Nothing is encoded. A file that is no picture has an empty one; of a file that cannot be
-        read there is none, until this is called again. Raises CatalogueError, ShuttingDown.
+        read, or not within the bounds, there is none, until this is called again. Raises
+        CatalogueError, ShuttingDown.
         """
         filled, after = 0, ""
         while waiting := await finished_in_thread(self._missing, after):
@@ -111,10 +112,10 @@ class StoredLooks:
             return None
         try:
             decoded = await self._decoder.decode(located[1], _SMALL)
+        except (DecodingFailed, PictureTooLarge, TooManyPixels, OSError):
+            return None  # the machine's load or a setting may be to blame
         except BadPicture:
             return Look(date=date)
-        except OSError:
-            return None
         return Look(decoded.placeholder, date if decoded.taken is None else decoded.taken.here())
 
     def _missing(self, after: str) -> list[tuple[Picture, float | None]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from core.domain.errors import SettingsError
 from core.domain.types import Origin
 from core.search.moderation import community_of, is_person
+from index.catalogue.file_names import NameRules
 from index.snapshots.overlay import Viewpoint
 
 EVERYBODY = "*"
@@ -30,13 +31,15 @@ class CollectionSpec:
 
     ``communities`` may search it: ``web``, ``discord:<guild>``, ``telegram:<chat>``, or
     ``*`` for all. ``is_named``: somebody has written them down, rather than left it to the
-    default. The name becomes a folder's name; raises SettingsError where it cannot.
+    default. ``rules`` say which files of the folder are passed by. The name becomes a folder's
+    name; raises SettingsError where it cannot.
     """
 
     name: str
     folder: Path
     communities: frozenset[str]
     is_named: bool = True
+    rules: NameRules = NameRules()  # noqa: RUF009 - frozen
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -56,7 +56,7 @@ def verify_collection(
 def _files(catalogue: Catalogue, spec: CollectionSpec) -> Iterator[Difference]:
     known = catalogue.known(spec.name)
     try:
-        scan = scan_folder(spec.folder)
+        scan = scan_folder(spec.folder, rules=spec.rules)
     except SourceError as error:
         yield Difference(spec.name, Fault.FOLDER, error.message.rstrip("."), error.remedy)
         return

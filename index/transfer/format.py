@@ -30,8 +30,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from core.domain.errors import SourceError
 from core.domain.types import UPLOADED, Progress
+from index.catalogue.file_names import kind_of
 from index.catalogue.ids import ALPHABET, LENGTH
-from index.catalogue.walk import PICTURE_SUFFIXES, inside
+from index.catalogue.walk import inside
 from index.indexing.caption_texts import MAX_CAPTION, tidy
 
 MANIFEST = "tangerine.json"
@@ -89,8 +90,8 @@ def _relative(path: str) -> str:
     plain = "/".join(parts) == path and parts and not any(part.startswith(".") for part in parts)
     if not plain or path.startswith("/") or "\0" in path:
         raise ValueError("a path leads to a picture below the folder")
-    if PurePosixPath(path).suffix.lower() not in PICTURE_SUFFIXES:
-        raise ValueError("a path ends as a picture's does, in .jpg or .png or the like")
+    if kind_of(path) not in {"picture", "unknown"}:
+        raise ValueError("a path ends as a picture's may, in .jpg or .png or the like")
     path.encode()  # a lone surrogate is a ValueError, too
     return path
 

@@ -17,6 +17,7 @@ from sqlalchemy import delete
 from core.domain.errors import CatalogueError, ReindexRunning, SourceError
 from core.domain.types import ModelIdentity, Progress
 from index.catalogue.catalogue import Catalogue
+from index.catalogue.file_names import begins_like_picture, kind_of
 from index.catalogue.records import Stamp, text_hash
 from index.catalogue.schema import caption_vectors, picture_vectors, runs
 from index.library.labels import TAGS
@@ -304,6 +305,8 @@ def _copied(root: Path, each: Kept, target: Path) -> Stamp:
         raise refused(f"{each.path} cannot be read ({error})") from error
     except CannotWriteError as error:
         raise error.error from error
+    if kind_of(each.path) == "unknown" and not begins_like_picture(target):
+        raise refused(f"{each.path} is no picture")
     return _stamp(target.stat(), each)
 
 

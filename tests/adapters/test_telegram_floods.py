@@ -8,8 +8,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from bot.telegram.updates import Tally
 from tests.adapters.telegram_parts import ADA, BEN, EVE, GROUP, Talk, talking
+from tests.galleries import until
 from tests.servers.telegram import Fault
 
 FLOOD = 300
@@ -88,3 +91,34 @@ async def test_readiness_tells_of_taken_hands(tmp_path: Path) -> None:
         talk.parts.embedder.gate.set()
         await talk.answers(2)
         await talk.server.until(lambda: talk.adapter.unready() is None)
+
+
+async def test_a_flood_is_two_lines_of_the_log(tmp_path: Path) -> None:
+    """The first that is dropped is told at once, all others together: nobody fills a disk so."""
+    with capture_logs() as logs:
+        async with talking(tmp_path, drain_s=0.2) as talk:
+            talk.parts.embedder.gate.clear()
+            await _flood(talk, EVE, "/find red")
+            await _answered(talk, ADA, ADA)
+            talk.parts.embedder.gate.set()
+    counts = [each["count"] for each in logs if each["event"] == "updates dropped"]
+    assert counts[0] == 1
+    assert len(counts) == 2
+    assert FLOOD - 100 < sum(counts) < FLOOD
+
+
+async def test_a_tally_tells_at_once_and_then_together() -> None:
+    """What happens while it is quiet comes with the next line, or with the end."""
+    told: list[int] = []
+    tally = Tally(told.append, every_s=0.01)
+    for _ in range(5):
+        tally.add()
+    assert told == [1]
+    await until(lambda: len(told) > 1)
+    assert told == [1, 4]
+    tally.close()
+    tally.close()
+    for _ in range(3):
+        tally.add()
+    tally.close()
+    assert told == [1, 4, 1, 2]

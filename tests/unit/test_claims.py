@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.chat.claims import LASTS_S, Claims
-from core.domain.errors import TooManyRequests, WrongCode
+from core.domain.errors import NoCode, TooManyRequests, WrongCode
 from tests.fakes import FakeClock
 
 
@@ -24,8 +24,6 @@ def claims(clock: FakeClock) -> Claims:
 def test_a_code_is_right_once(claims: Claims) -> None:
     """As it is typed does not matter; whoever comes second is told that it was used."""
     code = claims.issue()
-    with pytest.raises(WrongCode):
-        claims.redeem("", "telegram:2")
     claims.redeem(f" {code.lower().replace('-', ' ')}\n", "telegram:1")
     with pytest.raises(WrongCode, match="was used"):
         claims.redeem(code, "telegram:1")
@@ -52,6 +50,15 @@ def test_who_guesses_is_not_listened_to(claims: Claims, clock: FakeClock) -> Non
     taken = claims.redeem(code, "telegram:11")
     claims.give_back(taken)
     clock.now += 601
+    claims.redeem(code, "telegram:13")
+
+
+def test_no_code_is_no_wrong_code(claims: Claims) -> None:
+    """Whoever types the command alone is told what belongs behind it, and has guessed nothing."""
+    code = claims.issue()
+    for typed in ("", "  ", "-", "…", "\n") * 2:
+        with pytest.raises(NoCode, match="/claim ABCD"):
+            claims.redeem(typed, "telegram:13")
     claims.redeem(code, "telegram:13")
 
 

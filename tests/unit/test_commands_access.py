@@ -154,6 +154,9 @@ async def test_the_settings_have_the_last_word(parts: Parts) -> None:
 async def test_a_code_lets_one_chat_in(parts: Parts) -> None:
     """Whoever has it, once; a failure to write it down leaves it good."""
     code = parts.claims.issue()
+    for _ in range(6):
+        alone = await parts.commands.handle(asked("/claim"))
+        assert alone.error.code == "no_code"
     wrong = await parts.commands.handle(asked("/claim 2222-2222-2222"))
     assert wrong.error.code == "wrong_code"
     assert not shows(await parts.commands.handle(asked("/find red")))

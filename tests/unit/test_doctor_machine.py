@@ -46,7 +46,7 @@ async def test_a_data_folder_that_cannot_be_written(
 _LOOK = """
 import sys
 from pathlib import Path
-from bot.doctor_machine import check_data_folder
+from bot.doctor.machine import check_data_folder
 [found] = check_data_folder(Path(sys.argv[1]))
 print(found.verdict, found.message, found.remedy, sep="|")
 """
@@ -135,7 +135,7 @@ async def test_decoding_that_does_not_work(gallery: Gallery) -> None:
 
 _STARVE = """
 import asyncio, os, subprocess, sys, tempfile
-from bot.doctor import Doctor
+from bot.doctor.doctor import Doctor
 from config.settings import Settings
 
 def look(*mounts):

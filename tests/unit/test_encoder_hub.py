@@ -28,8 +28,8 @@ LOAD = """
 import sys, time
 connections = []
 sys.addaudithook(lambda event, args: event == "socket.connect" and connections.append(args[1]))
-from core.encoder import load_encoder
-from core.errors import ModelUnavailable
+from core.encoder.load import load_encoder
+from core.domain.errors import ModelUnavailable
 start = time.monotonic()
 try:
     encoder = load_encoder(sys.argv[1], device="cpu", threads=1)

@@ -25,7 +25,7 @@ _WELL = BatcherHealth(alive=True, restarts=0, restarted_ago=None, running_for=No
 _LOOK = """
 import sys
 from pathlib import Path
-from bot.health import disk_trouble
+from bot.observability.health import disk_trouble
 print(disk_trouble(Path(sys.argv[1])))
 """
 

@@ -4,8 +4,10 @@ import asyncio
 import contextvars
 import gc
 import io
+import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -28,6 +30,7 @@ from core.domain.errors import (
 from core.domain.rate_limits import CHARGED_REQUESTS, Quota, RateLimiter
 from core.domain.types import PixelSpec
 from core.images.formats import FORMATS
+from core.images.host import FORK, ORDER
 from core.images.pool import DecodePool
 from tests.fakes import FakeClock
 from tests.picture_work import act
@@ -223,15 +226,41 @@ async def test_too_much_waiting_is_turned_away_at_once() -> None:
         await pool.decode(PNG, SPEC)
 
 
-async def test_interrupt_is_the_parents_business() -> None:
-    """Ctrl-C reaches every process of a terminal; workers go on until they are told."""
+async def test_a_stop_is_the_programs_business() -> None:
+    """Ctrl-C reaches every process of a terminal, SIGTERM every one of a service.
+
+    The host of the workers and they themselves go on until they are told.
+    """
     async with DecodePool(1, work=act) as pool:
         running = asyncio.create_task(pool.thumbnail(b"sleep 0.5", 1))
         await until(lambda: pool.stats().busy == 1)
-        await asyncio.sleep(0.1)
-        os.kill(pool.stats().pids[0], signal.SIGINT)
+        [worker] = pool.stats().pids
+        host = psutil.Process(worker).ppid()
+        assert os.getpgid(host) == os.getpgid(worker) == host != os.getpgrp()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.killpg(host, number)
         assert await running == b"slept"
         assert pool.stats().restarts == 0
+        assert pool.stats().pids == (worker,)
+
+
+async def test_a_host_that_is_not_wanted_any_more_ends_quietly() -> None:
+    """Where the program closes its end while a worker is being started, nobody is told."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        options = {"memory_bytes": 1 << 30, "max_pixels": 1, "work": "core.images.worker:perform"}
+        host = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", "from core.images.host import main; main()"),
+            *(str(theirs.fileno()), json.dumps(options)),
+            pass_fds=[theirs.fileno()],
+            stderr=asyncio.subprocess.PIPE,
+            cwd=Path(__file__).parents[2],
+        )
+    one, other = socket.socketpair()
+    with one, other, ours:
+        socket.send_fds(ours, [ORDER.pack(FORK, 0)], [other.fileno()])
+    _, told = await host.communicate()
+    assert (host.returncode, told) == (0, b"")
 
 
 async def test_workers_load_little() -> None:
@@ -272,7 +301,8 @@ async def test_thumbnail_has_at_least_a_pixel() -> None:
 
 ORPHANED = """
 import asyncio
-from core.images import DecodePool
+from core.images.host import FORK, ORDER
+from core.images.pool import DecodePool
 from tests.picture_work import act
 
 async def main():

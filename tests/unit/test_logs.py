@@ -38,7 +38,7 @@ def test_a_traceback_holds_no_token() -> None:
     """Exceptions of libraries are cleaned too, in the logs of the standard library as well."""
     program = f"""
 import logging, structlog
-from bot.logs import configure
+from bot.observability.logs import configure
 configure("debug", "json", ["hush-hush"])
 for log in (logging.getLogger("some.library"), structlog.get_logger()):
     try:
@@ -60,7 +60,7 @@ def _written_at(terminal: int) -> str:
     """What a program whose standard output and error are pipes logs, beside this input."""
     program = """
 import structlog
-from bot.logs import configure
+from bot.observability.logs import configure
 configure("info", "auto")
 structlog.get_logger().info("ready")
 """
@@ -85,7 +85,7 @@ def test_a_request_that_cannot_be_parsed_is_not_logged() -> None:
     program = """
 import asyncio
 from aiohttp import web
-from bot.logs import configure
+from bot.observability.logs import configure
 
 async def main():
     configure("debug", "json")

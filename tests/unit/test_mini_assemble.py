@@ -120,7 +120,7 @@ def test_two_processes_may_assemble_at_once(tmp_path: Path) -> None:
     """Both get the same whole folder, and nothing else is left behind."""
     program = (
         "import sys, pathlib\n"
-        "from core.mini.assemble import mini_folder\n"
+        "from core.encoder.mini.assemble import mini_folder\n"
         "print(mini_folder(pathlib.Path(sys.argv[1])))"
     )
     command = [sys.executable, "-c", program, str(tmp_path)]

@@ -252,7 +252,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from tests.galleries import Gallery
 from tests.portable_parts import export, take
-from index.portable_import import Importer
+from index.transfer.import_ import Importer
 
 home, folder, kind, when = Path(sys.argv[2]), Path(sys.argv[3]), sys.argv[4], sys.argv[5]
 def die(*_, **__):
@@ -264,8 +264,8 @@ gallery = Gallery(home)
 if when == "commit":
     Importer._commit = die
 if when == "manifest":
-    import index.portable_export
-    index.portable_export.write_durably = die
+    import index.transfer.export
+    index.transfer.export.write_durably = die
 (export if kind == "export" else take)(gallery, folder, tell)
 """
 

@@ -25,7 +25,7 @@ _ROOT = Path(__file__).parents[2]
 _SCRIPT = """
 import json, sys
 from typer.testing import CliRunner
-from bot.cli import app
+from bot.cli.main import app
 for arguments, environment in json.load(sys.stdin):
     done = CliRunner().invoke(app, arguments, env=environment)
     print(json.dumps([done.exit_code, done.stderr, "torch" in sys.modules]))

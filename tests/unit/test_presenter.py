@@ -35,6 +35,7 @@ from core.domain.types import (
     FoundBy,
     Hit,
     LabelScore,
+    LeftOut,
     Picture,
     Progress,
     ReindexReport,
@@ -211,7 +212,9 @@ def test_captions_without_a_picture_are_no_unread_files() -> None:
         Failure("bad.png", "damaged_picture", "It is damaged."),
         *(Failure(f"{n}.png", "caption_without_picture", "No such picture.") for n in range(138)),
     )
-    reply = PRESENTER.indexed(ReindexReport("stamps", 3, 0, 0, 0, failed, 2.14))
+    left_out = LeftOut(((".mp4", 3),))
+    reply = PRESENTER.indexed(ReindexReport("stamps", 3, 0, 0, 0, failed, 2.14, left_out))
+    assert reply.parts[-1] == Text("3 other files are no pictures.", "note")
     assert "1 file could not be read" in text_of(reply)
     assert "138 captions belong to no picture" in text_of(reply)
 

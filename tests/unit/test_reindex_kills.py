@@ -23,7 +23,7 @@ _ROOT = Path(__file__).parents[2]
 _PROGRAM = """
 import asyncio, sys
 from pathlib import Path
-from index.tuning import IndexRules
+from index.vectors.tuning import IndexRules
 from tests.fakes import FakeEmbedder
 from tests.galleries import LAYERED, Gallery
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from core.domain.errors import RemovalsUnconfirmed, SourceError
+from index.catalogue.file_names import NameRules
 from index.catalogue.schema import picture_vectors
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery
@@ -24,7 +25,7 @@ _SETTLED = (1, 1)
 @pytest.fixture
 async def gallery(tmp_path: Path) -> Gallery:
     """Three pictures, one of them in a folder, indexed; whole."""
-    gallery = Gallery(tmp_path)
+    gallery = Gallery(tmp_path, names=NameRules(("#recycle",)))
     gallery.add("red.png", "red", 1)
     gallery.add("sub/blue.png", "blue", 2, caption="the sea")
     gallery.add("green.png", "green", 3)
@@ -283,3 +284,23 @@ def test_whatever_happens_a_whole_reindex_finds_nothing_left(
         gallery.close()
 
     asyncio.run(run())
+
+
+async def test_named_paths_follow_the_rules_of_a_whole_look(gallery: Gallery) -> None:
+    """Content decides where a name says nothing, excluded names are passed by, by both alike."""
+    gallery.write("scan", picture_bytes("pink", 4))
+    gallery.write("scan.txt", "a flamingo")
+    gallery.write("notes", "no picture")
+    gallery.write("film.mp4", picture_bytes("pink", 5))
+    gallery.add("#Recycle/old.png", "pink", 6)
+    gallery.write("new/holiday", picture_bytes("pink", 7))
+    named = ("scan", "scan.txt", "notes", "film.mp4", "#Recycle", "#Recycle/old.png", "new")
+    assert await _is_alone(gallery, *named)
+    assert gallery.shown().keys() >= {"scan", "new/holiday"}
+    assert gallery.shown()["scan"] == "a flamingo"
+    assert gallery.shown().keys().isdisjoint({"notes", "film.mp4", "#Recycle/old.png"})
+    await _nothing_is_left(gallery)
+    gallery.write("scan", "no picture any more")
+    await gallery.reindex(paths=["scan"])
+    assert "scan" not in gallery.shown()
+    await _nothing_is_left(gallery)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import RemovalsUnconfirmed, SettingsError, SourceError
+from index.catalogue.file_names import NameRules
 from index.indexing.plan import LEAST, RemovalGuard
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery
@@ -171,3 +172,15 @@ async def test_a_folder_that_may_only_be_read_is_indexed(tmp_path: Path) -> None
     assert [entry.stat().st_mtime_ns for entry in entries] == before
     assert sorted(gallery.pictures.iterdir()) == entries[1:]
     assert (gallery.pictures / "00.png").read_bytes() == picture_bytes("red", 0)
+
+
+async def test_what_the_settings_leave_out_now_goes_without_asking(tmp_path: Path) -> None:
+    """An operator who excludes a folder means it; the other pictures count as before."""
+    gallery = await _indexed(tmp_path, 10)
+    for number in range(30):
+        gallery.add(f"#recycle/{number}.png", "green", 100 + number)
+    await gallery.reindex()
+    gallery = Gallery(tmp_path, names=NameRules(("#recycle",)))
+    report = await gallery.reindex()
+    assert (report.removed, report.unchanged) == (30, 10)
+    assert report.left_out.excluded == ("#recycle",)

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from config.settings import Settings
 from core.domain.errors import SourceError
-from index.catalogue.walk import PICTURE_SUFFIXES, inside
+from core.domain.types import LeftOut
+from index.catalogue.file_names import PICTURE_SUFFIXES, NameRules
+from index.catalogue.walk import inside
 from index.indexing.scan import scan_folder
+from tests.fakes import picture_bytes
 
 
 def _touch(folder: Path, *paths: str) -> None:
@@ -25,7 +29,7 @@ def _paths(folder: Path) -> list[str]:
 
 
 def test_pictures_by_their_suffix(tmp_path: Path) -> None:
-    """Every picture suffix counts in any case; other files are passed over in silence."""
+    """Every picture suffix counts in any case; other files are no failures."""
     _touch(tmp_path, *(f"x{suffix}" for suffix in PICTURE_SUFFIXES), "X.JPG", "Y.Heic")
     _touch(tmp_path, "notes.txt", "film.mp4", "script.svg", "archive.zip", "no-suffix", "png")
     scan = scan_folder(tmp_path)
@@ -40,10 +44,69 @@ def test_the_order_is_fixed(tmp_path: Path) -> None:
     assert _paths(tmp_path) == sorted(names)
 
 
-def test_hidden_and_foreign_files_are_skipped(tmp_path: Path) -> None:
-    """What is hidden, and what other systems leave behind, is nobody's picture."""
-    _touch(tmp_path, ".x.png", ".thumbs/x.png", "__MACOSX/x.png", "@eaDir/x.png", "seen.png")
+def test_hidden_files_are_skipped(tmp_path: Path) -> None:
+    """What is hidden is nobody's picture, whatever the settings say."""
+    _touch(tmp_path, ".x.png", "._seen.png", ".thumbs/x.png", "seen.png")
     assert _paths(tmp_path) == ["seen.png"]
+
+
+def test_content_decides_where_the_name_tells_nothing(tmp_path: Path) -> None:
+    """A picture of any name or none is found, and no other file of such a name."""
+    picture = picture_bytes("red")
+    for name in ("holiday", "photo.of a cat", "scan.0001", "image.php", "IMG_1.JPG_large"):
+        (tmp_path / name).write_bytes(picture)
+    for name in ("README", "notes.xyz", "empty"):
+        (tmp_path / name).write_text("BM no picture" if name != "empty" else "")
+    scan = scan_folder(tmp_path)
+    assert [found.path for found in scan.pictures] == [
+        *("IMG_1.JPG_large", "holiday", "image.php", "photo.of a cat", "scan.0001")
+    ]
+    assert scan.left_out == LeftOut(no_pictures=3)
+    assert scan.failures == ()
+
+
+def test_what_is_not_looked_at_is_counted(tmp_path: Path) -> None:
+    """Names that say something else save the look, and each of them is counted by its end."""
+    for name in ("a.mp4", "b.MP4", "c.mov", "d.jpg.part", "e.jpg~", "f.nef"):
+        (tmp_path / name).write_bytes(picture_bytes("red"))
+    _touch(tmp_path, "a.png", "a.txt", "sub/g.mp4")
+    left_out = scan_folder(tmp_path).left_out
+    assert left_out.unopened[0] == (".mp4", 3)
+    assert dict(left_out.unopened) == {
+        ".mp4": 3,
+        ".mov": 1,
+        ".part": 1,
+        ".jpg~": 1,
+        ".nef": 1,
+    }
+    assert left_out.files == 7
+
+
+def test_excluded_names_are_left_out_and_named(tmp_path: Path) -> None:
+    """A name of the list is passed by in any case and composition, with all below it."""
+    rules = NameRules(("#recycle", "$RECYCLE.BIN", "@eaDir", "*_thumb.*", "Geló\u0308scht"))
+    left_out = ["#Recycle", "$Recycle.Bin", "sub/@eaDir", "sub/a_thumb.jpg", "gel\u00f3\u0308scht"]
+    for name in left_out:
+        _touch(tmp_path, name if name.endswith(".jpg") else f"{name}/deep/x.png")
+    _touch(tmp_path, "sub/seen.png", "recycle/seen.png", "eaDir.png")
+    scan = scan_folder(tmp_path, rules=rules)
+    assert [found.path for found in scan.pictures] == [
+        *("eaDir.png", "recycle/seen.png", "sub/seen.png")
+    ]
+    assert scan.left_out.excluded == tuple(sorted(left_out))
+    assert all(map(rules.leaves_out_path, (f"{name}/x.png" for name in left_out)))
+
+
+def test_deleted_pictures_are_left_out_by_default(tmp_path: Path) -> None:
+    """What systems and NAS keep of deleted pictures, older states and thumbnails is not found."""
+    for name in (
+        *("#recycle", "@Recycle", "$RECYCLE.BIN", "@Recently-Snapshot", "#snapshot"),
+        *("@__thumb", "lost+found", "@eaDir", "__MACOSX", ".Trash-1000"),
+    ):
+        _touch(tmp_path, f"{name}/x.png", f"sub/{name}/holiday/y.jpg")
+    _touch(tmp_path, "sub/._seen.png", "sub/seen.png")
+    scan = scan_folder(tmp_path, rules=NameRules(Settings().index.exclude))
+    assert [found.path for found in scan.pictures] == ["sub/seen.png"]
 
 
 def test_size_and_time_are_those_of_the_file(tmp_path: Path) -> None:
@@ -103,6 +166,7 @@ def listener(tmp_path: Path) -> Iterator[None]:
     os.mkfifo(tmp_path / "pipe.png")
     with socket.socket(socket.AF_UNIX) as bound:
         bound.bind(str(tmp_path / "socket.jpg"))
+        os.mkfifo(tmp_path / "pipe")
         yield
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,12 +17,12 @@ import index.indexing.watch
 from core.domain.errors import CatalogueError
 from core.domain.reindex_jobs import ReindexJobs
 from core.domain.types import Lane, Progress, ReindexReport
-from index.catalogue.walk import CAPTION_SUFFIXES, PICTURE_SUFFIXES
-from index.indexing.watch import FolderWatch, WatchOptions, relevant
+from index.catalogue.file_names import ChangeFilter, NameRules
+from index.indexing.watch import Counts, FolderWatch, WatchOptions, relevant
 from tests.fakes import FakeEmbedder, picture_bytes
 from tests.galleries import Gallery
 
-SUFFIXES = PICTURE_SUFFIXES | CAPTION_SUFFIXES
+RULES = NameRules(("#recycle",))
 QUICK = WatchOptions(settle_s=0.02, pause_s=0.0, check_s=0.05, poll_s=0.05)
 
 
@@ -74,7 +74,9 @@ async def _watching(
 ) -> AsyncIterator[tuple[ReindexJobs, Runs]]:
     runs = Runs(gallery)
     jobs = ReindexJobs(runs, poll_s=0.005)
-    watch = FolderWatch(jobs, {gallery.name: gallery.pictures}, options, suffixes=SUFFIXES)
+    watch = FolderWatch(
+        jobs, {gallery.name: gallery.pictures}, options, counts=ChangeFilter(RULES).counts
+    )
     task = asyncio.create_task(watch.run())
     # A watch is there once it has told of a change; until then, changes may go unseen.
     probe = gallery.write("probe.txt", "0")
@@ -96,7 +98,7 @@ async def _watching(
 @pytest.fixture
 async def gallery(tmp_path: Path) -> Gallery:
     """Two pictures, indexed."""
-    gallery = Gallery(tmp_path)
+    gallery = Gallery(tmp_path, names=RULES)
     gallery.add("red.png", "red", 1)
     gallery.add("sub/blue.png", "blue", 2)
     await gallery.reindex()
@@ -108,10 +110,8 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """What the system has told so far, and whether it counted as a change."""
     told: list[bool] = []
 
-    def noted(
-        root: Path, changes: set[tuple[Change, str]], suffixes: frozenset[str]
-    ) -> frozenset[str]:
-        names = relevant(root, changes, suffixes)
+    def noted(root: Path, changes: Iterable[tuple[Change, str]], counts: Counts) -> frozenset[str]:
+        names = relevant(root, changes, counts)
         told.append(bool(names))
         return names
 
@@ -137,6 +137,10 @@ async def test_changes_are_found_without_being_asked_for(gallery: Gallery, polli
         await _until(lambda: "other/blue.png" in gallery.shown())
         gallery.add("other/new/pink.png", "pink", 4)
         await _until(lambda: "other/new/pink.png" in gallery.shown())
+        gallery.add("#recycle/purple.png", "purple", 5)
+        gallery.write("scan", picture_bytes("pink", 4))
+        await _until(lambda: "scan" in gallery.shown())
+        assert "#recycle/purple.png" not in gallery.shown()
     assert gallery.embedder.pictures_encoded == 4
 
 
@@ -272,13 +276,14 @@ async def test_where_the_system_watches_no_more_it_looks_itself(
 
 
 def test_what_counts_as_a_change(tmp_path: Path) -> None:
-    """Pictures, captions and folders; nothing hidden, nothing that cannot be indexed."""
+    """Pictures, captions and folders; nothing hidden or excluded, nothing that is no picture."""
+    changes = ChangeFilter(RULES)
     (tmp_path / "folder.d").mkdir()
     (tmp_path / "file.d").write_text("x")
 
     def counts(path: str, change: Change = Change.added) -> bool:
         there = os.path.join(tmp_path, path)  # noqa: PTH118 - as the system says it
-        found = relevant(tmp_path, {(change, there)}, SUFFIXES)
+        found = relevant(tmp_path, {(change, there)}, changes.counts)
         assert found <= {path}
         return bool(found)
 
@@ -286,8 +291,25 @@ def test_what_counts_as_a_change(tmp_path: Path) -> None:
     assert counts("sub/captions.csv", Change.modified)
     assert counts("folder.d")
     assert counts("gone.d", Change.deleted)
-    assert not counts("file.d")
+    assert not counts("#Recycle/a.jpg")
+    assert not counts("film.mp4")
     assert not counts("a.jpg.part")
     assert not counts(".a.jpg")
     assert not counts(".trash/a.jpg", Change.deleted)
-    assert relevant(tmp_path, {(Change.modified, str(tmp_path))}, SUFFIXES) == {""}
+    assert relevant(tmp_path, {(Change.modified, str(tmp_path))}, changes.counts) == {""}
+
+
+def test_what_says_nothing_by_its_name_is_looked_into(tmp_path: Path) -> None:
+    """A log without an ending that grows all day is looked at once, and again as a picture."""
+    changes, log = ChangeFilter(RULES), tmp_path / "log"
+
+    def counts(data: bytes) -> bool:
+        log.write_bytes(data)
+        return changes.counts(tmp_path, log.name, False)
+
+    assert counts(b"x"), "it may have been a picture until now"
+    assert not counts(b"xy")
+    assert counts(picture_bytes("red"))
+    assert counts(picture_bytes("blue"))
+    assert counts(b"x")
+    assert not counts(b"xy")

@@ -78,7 +78,7 @@ class AccessHandler:
         return presenter.access.allowed(name)
 
     async def claim(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
-        """Let the community in for the code. Raises WrongCode, TooManyRequests, CatalogueError."""
+        """Let the community in for the code. Raises NoCode, WrongCode and their kin."""
         names = self._library.names
         if self._library.shares(names[0], request.community):
             return presenter.access.already(names[0])

@@ -225,6 +225,8 @@ class Presenter:
         if report.unmatched:
             heading = self.words.unmatched(len(report.unmatched))
             parts += self._failures(heading, report.unmatched)
+        if report.left_out.files:
+            parts.append(Text(self.words.left_out(report.left_out.files), "note"))
         return Reply(tuple(parts))
 
     def being_indexed(self, total: int) -> Reply:

@@ -117,7 +117,7 @@ _WARM_UP = 2
 
 
 class CudaRecorder:
-    """Records CUDA graphs that share one pool of memory (see :mod:`.cuda_graphs`)."""
+    """Records CUDA graphs that share one pool of memory."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
