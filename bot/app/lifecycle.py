@@ -129,7 +129,6 @@ class ServiceManager:
         return cls(environment.get("NOTIFY_SOCKET"), watchdog_s=seconds or None)
 
     def ready(self) -> None:
-        """Say that the model is loaded and the adapters are started."""
         self._send("READY=1")
 
     def stopping(self) -> None:

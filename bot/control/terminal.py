@@ -75,7 +75,6 @@ class RemoteTerminal(Terminal):
         self._frames = frames
 
     def save(self, path: Path, data: bytes) -> None:
-        """Have a file written where the command runs."""
         self._frames.put({"file": str(path), "data": base64.b64encode(data).decode()})
 
 

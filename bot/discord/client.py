@@ -140,11 +140,9 @@ class DiscordClient(discord.AutoShardedClient):
             await self._ours.answers.button(interaction)
 
     async def on_ready(self) -> None:
-        """Note which servers the bot is in, now that all shards have said so."""
         await self._ours.guilds.present([guild.id for guild in self.guilds])
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
-        """Note that somebody let the bot into a server."""
         await self._ours.guilds.joined(guild.id)
 
     async def on_guild_available(self, guild: discord.Guild) -> None:

@@ -15,8 +15,6 @@ FAILED_CHECK_REMEDY = "Report this as a defect, with the line above."
 
 
 class Severity(StrEnum):
-    """How bad it is: a warning lets the bot run, a failure does not."""
-
     OK = "ok"
     WARNING = "warning"
     FAILED = "failed"

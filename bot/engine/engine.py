@@ -150,7 +150,6 @@ class Engine:
         return {name: at for name, at in ended.items() if at is not None}
 
     def unready(self) -> Sequence[str]:
-        """The reasons why questions cannot be answered now."""
         return serving_troubles(self.embedder.health, decoding=self.decoder.healthy())
 
 
@@ -279,7 +278,6 @@ async def fetch_demo(settings: Settings, on_step: Callable[[str], None]) -> Path
 
 
 def upload_room(settings: Settings) -> UploadQuota:
-    """How much people may add in chat."""
     uploads = settings.uploads
     return UploadQuota(
         pictures=uploads.max_pictures,

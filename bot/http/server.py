@@ -148,7 +148,6 @@ class _Crowd:
             del self._all[address]
 
     def wait(self, connection: _Connection, address: str) -> None:
-        """Note that it is the client's turn."""
         if connection in self._all.get(address, ()):
             self._waiting[address].setdefault(connection)
 
@@ -230,7 +229,6 @@ class _Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def attend(self) -> None:
-        """Note that a request is being answered."""
         self._stop_timer()
         self._crowd.attend(self, self._address)
 

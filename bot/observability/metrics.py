@@ -116,11 +116,9 @@ class Metrics:
             self._batch_failures.labels(*labels).inc()
 
     def cache_lookup(self, hit: bool) -> None:
-        """Note whether a query's vector was in the cache."""
         self._cache_of("hit" if hit else "miss").inc()
 
     def answered(self, platform: str, seconds: float) -> None:
-        """Note how long a request took."""
         self._request_seconds_of(platform).observe(seconds)
 
     def encoder(self, choice: EncoderChoice) -> None:
@@ -134,7 +132,6 @@ class Metrics:
             states.encoder_gain.labels(kind).set(gain or 1.0)
 
     def stage(self, stage: str, seconds: float) -> None:
-        """Note how long a stage of a search took."""
         self._stage_seconds_of(stage).observe(seconds)
 
     def collection(self, name: str, pictures: int) -> None:

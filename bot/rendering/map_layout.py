@@ -44,7 +44,6 @@ class Box:
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
     def overlaps(self, other: Box) -> bool:
-        """Whether the two share a pixel."""
         return (
             self.left < other.right
             and other.left < self.right

@@ -25,8 +25,6 @@ _PRIVATE_STEP_S = 1.5
 
 
 class Background:
-    """Tasks that nobody awaits, ended together."""
-
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._log = structlog.get_logger("telegram")

@@ -89,7 +89,6 @@ class Webhook:
         self._checking = asyncio.create_task(self._keep_checking(app.bot))
 
     async def stop(self) -> None:
-        """Take no more updates, and let those that are being read arrive."""
         if self._checking is not None:
             self._checking.cancel()
             with contextlib.suppress(asyncio.CancelledError):

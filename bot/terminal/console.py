@@ -173,7 +173,6 @@ class Terminal:
             self.note("None of these labels fits the picture well.")
 
     def report(self, report: ReindexReport) -> None:
-        """Print what a reindex changed, and what failed with its reason."""
         self.out.print(
             f"{escape(report.collection)}: {report.added} added, {report.changed} changed, "
             f"{report.removed} removed, {report.unchanged} unchanged, "

@@ -29,8 +29,6 @@ _DIGITS = 5
 
 
 class MapRoutes:
-    """Serves what a map shows, and what a picture of it leads to."""
-
     def __init__(
         self,
         commands: Commands,

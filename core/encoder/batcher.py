@@ -148,7 +148,6 @@ class MicroBatcher(Generic[T, R]):
 
     @property
     def health(self) -> BatcherHealth:
-        """The state of the worker, for readiness checks."""
         now = self._now()
         return BatcherHealth(
             alive=self._worker is not None and not self._worker.done(),

@@ -80,7 +80,6 @@ class LateEncoder:
 
     @property
     def logit_scale(self) -> float:
-        """The factor on cosines that the model was trained with."""
         return self._known.logit_scale
 
     @property
@@ -89,7 +88,6 @@ class LateEncoder:
 
     @property
     def packs_texts(self) -> bool:
-        """Whether texts of any lengths are as cheap together."""
         return self._known.packs_texts
 
     @property

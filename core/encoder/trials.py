@@ -106,7 +106,6 @@ class BackendTrial:
 
     @property
     def faster(self) -> bool:
-        """Whether both towers gain."""
         return min(self.texts, self.pictures) > 1
 
     @property

@@ -149,7 +149,6 @@ class DecodePool:
         return next((slot.isolation for slot in self._slots if slot.isolation), None)
 
     def stats(self) -> DecodeStats:
-        """Counts since the start, and the state of the workers now."""
         alive = [slot for slot in self._slots if slot.alive]
         return DecodeStats(
             workers=len(self._slots),

@@ -62,7 +62,6 @@ class TowerTail:
 
     @property
     def parameters(self) -> list[Tensor]:
-        """The weights of the blocks, always in the same order."""
         return [weight for block in self._last for weight in block.parameters()]
 
     def record(self, values: Tensor) -> Tensor:

@@ -96,7 +96,6 @@ class Catalogue:
             return tuple(Failure(path=row.path, code=row.code, reason=row.reason) for row in rows)
 
     def known(self, collection: str) -> IndexState:
-        """Everything that a reindex compares the folder with."""
         with self.database.read() as connection:
             return known_of(connection, collection)
 
@@ -159,7 +158,6 @@ class Catalogue:
 
     @contextmanager
     def contents(self, collection: str) -> Iterator[Contents]:
-        """One consistent view of a collection, to build an index from."""
         with self.database.read() as connection:
             yield Contents(connection, collection)
 

@@ -122,7 +122,6 @@ class Database:
             return version_of(connection) > 0
 
     def migrate(self) -> None:
-        """Bring the schema to the newest version."""
         with self._explained():
             migrate(self._writing)
 

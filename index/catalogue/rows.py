@@ -87,7 +87,6 @@ def delete_where_in(
 
 
 def captions_of(connection: Connection, collection: str) -> dict[str, list[str]]:
-    """The captions of each picture of a collection in their order, by the picture's id."""
     texts: dict[str, list[str]] = {}
     for picture_id, text in connection.execute(
         select(captions.c.picture_id, captions.c.text)
@@ -129,7 +128,6 @@ def insert_pictures(
 
 
 def put_looks(connection: Connection, found: Mapping[str, Look]) -> None:
-    """Keep the looks of these contents (SHA-256) in place of what was known of them."""
     rows = [
         {"sha256": sha256, "placeholder": look.placeholder, "date": look.date}
         for sha256, look in found.items()

@@ -177,7 +177,6 @@ class ReindexRun:
     async def _publish(
         self, known: IndexState, changes: Changes, generation: int, *, whole: bool
     ) -> None:
-        """Let everybody search the catalogue's state."""
         name = self._spec.name
         if whole or changes.searchable:
             if not await finished_in_thread(self._store.is_current, name, generation):

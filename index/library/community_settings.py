@@ -100,7 +100,6 @@ def all_settings(connection: Connection) -> dict[str, CommunitySettings]:
 
 
 def keep_settings(connection: Connection, community: str, settings: CommunitySettings) -> None:
-    """Store these settings in place of the community's earlier ones."""
     row = {"community": community, "settings": _format(settings)}
     replace_rows(connection, community_settings, ("community",), [row])
 

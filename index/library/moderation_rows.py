@@ -185,7 +185,6 @@ def keep_verdict(
     model: ModelIdentity,
     now: float,
 ) -> None:
-    """Keep what was decided about a content under these criteria, in place of what was."""
     rows = [
         {
             "community": community,
@@ -204,7 +203,6 @@ def keep_verdict(
 def forget_verdict(
     connection: Connection, community: str, sha256: str, keys: Collection[str]
 ) -> None:
-    """Take back what was decided about a content under these criteria."""
     table = moderation_decisions
     connection.execute(
         delete(table).where(
@@ -216,7 +214,6 @@ def forget_verdict(
 
 
 def decisions_on(connection: Connection, community: str, key: str) -> Mapping[str, bool]:
-    """For each content decided under this criterion, whether it was approved."""
     table = moderation_decisions
     rows = connection.execute(
         select(table.c.sha256, table.c.approved).where(
@@ -227,7 +224,6 @@ def decisions_on(connection: Connection, community: str, key: str) -> Mapping[st
 
 
 def purge_moderation(connection: Connection, community: str) -> None:
-    """Delete a community's criteria and decisions."""
     for table in (moderation_criteria, moderation_decisions):
         connection.execute(delete(table).where(table.c.community == community))
     drop_unused_meanings(connection)

@@ -123,7 +123,6 @@ def overlay_of(
 
 
 def counts_of(connection: Connection, collection: str, viewpoint: Viewpoint) -> tuple[int, int]:
-    """How many pictures and how many captions this community sees."""
     mine = and_(pictures.c.collection == collection, ~hidden(viewpoint))
     model = select(collections.c.model_fingerprint).where(collections.c.name == collection)
     encoded = exists().where(

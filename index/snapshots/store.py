@@ -182,7 +182,6 @@ class SnapshotStore:
         self._slot(collection).files.discard()
 
     def is_current(self, collection: str, generation: int) -> bool:
-        """Whether the manifest names this generation and its files are as they were written."""
         return self._slot(collection).files.is_current(generation)
 
     def manifest(self, collection: str) -> Manifest | None:

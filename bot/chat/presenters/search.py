@@ -218,7 +218,6 @@ class Presenter:
         )
 
     def indexed(self, report: ReindexReport) -> Reply:
-        """What a reindex changed and which pictures it could not read."""
         parts: list[Part] = [Text(self.words.indexed(report))]
         if report.unread:
             parts += self._failures(self.words.unread(len(report.unread)), report.unread)
