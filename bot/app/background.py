@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
 
+from bot.chat.failures import new_incident, places_of
+from bot.chat.supervision import PAUSES, Pauses
 from bot.engine.engine import Engine
 from bot.engine.specs import collection_specs, name_rules
 from bot.observability.health import IndexWatch, told_to_strangers
@@ -42,16 +44,41 @@ _RETRY_EVERY_S = 1800.0
 _FRESH_EVERY_S = 1.0
 
 
-async def in_background(stack: AsyncExitStack, work: Coroutine[Any, Any, None]) -> None:
-    """Do this beside everything else, until the stack is closed."""
-    task = asyncio.create_task(work)
+Work = Callable[[], Coroutine[Any, Any, None]]
+
+
+async def in_background(stack: AsyncExitStack, work: Work, pauses: Pauses = PAUSES) -> None:
+    """Do this beside everything else, until the stack is closed or it is done.
+
+    Where it ends in an error, that is logged with an id, and it is begun again after a pause.
+    """
+    task = asyncio.create_task(_until_done(work, pauses))
 
     async def end() -> None:
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait({task})
 
     stack.push_async_callback(end)
+
+
+async def _until_done(work: Work, pauses: Pauses) -> None:
+    failures = 0
+    while True:
+        try:
+            await work()
+        except Exception as error:  # noqa: BLE001 - one defect must not end it for good
+            failures += 1
+            # Its words may quote what people wrote; the places say what a report needs.
+            _log.error(
+                "background work failed",
+                incident=new_incident(),
+                work=getattr(getattr(work, "func", work), "__qualname__", ""),
+                error=type(error).__name__,
+                traceback=places_of(error),
+            )
+        else:
+            return
+        await asyncio.sleep(pauses.after(failures))
 
 
 async def keep_sweeping(contributions: Contributions, every_s: float = _SWEEP_EVERY_S) -> None:
@@ -108,7 +135,7 @@ async def keep_fresh(shared: Shared, every_s: float = _FRESH_EVERY_S) -> None:
             failing = True
 
 
-def watches(engine: Engine, jobs: ReindexJobs) -> Sequence[Coroutine[None, None, None]]:
+def watches(engine: Engine, jobs: ReindexJobs) -> Sequence[Work]:
     watch = engine.settings.watch
     if watch.mode == "off":
         return ()
@@ -121,7 +148,7 @@ def watches(engine: Engine, jobs: ReindexJobs) -> Sequence[Coroutine[None, None,
     folders = {spec.name: spec.folder for spec in collection_specs(engine.settings)}
     changes = ChangeFilter(name_rules(engine.settings))
     follower = FolderWatch(jobs, folders, options, counts=changes.counts)
-    return follower.run(), keep_retrying(engine.catalogue, jobs, tuple(folders))
+    return follower.run, partial(keep_retrying, engine.catalogue, jobs, tuple(folders))
 
 
 async def keep_retrying(
@@ -141,8 +168,6 @@ async def keep_retrying(
                     await asyncio.shield(jobs.start(name, full=False, paths=paths).task)
             except TangerineError as error:
                 _log.warning("pictures were not tried again", collection=name, code=error.code)
-            except Exception:  # noqa: BLE001 - as above
-                _log.exception("pictures were not tried again", collection=name)
 
 
 async def index_all(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,21 +13,25 @@ from bot.chat.admission import Admission
 from bot.chat.commands import Commands
 from bot.chat.failures import Failures
 from bot.chat.presenters.search import Presenter
+from bot.chat.supervision import PAUSES, Pauses
 from bot.engine.engine import Engine
 from bot.rendering.sheets import Sheets
 from bot.rendering.thumbnails import Thumbnails
 from bot.telegram.memory import TelegramMemory
 from bot.terminal.console import Terminal
 from config.settings import Settings
-from core.domain.errors import SettingsError, Unavailable
+from core.domain.errors import SettingsError, TangerineError
 
 
 class Adapter(Protocol):
     async def start(self) -> None:
-        """Connect. Raises SettingsError for good, Unavailable for now."""
+        """Connect. Raises SettingsError until somebody acts, Unavailable for now."""
+
+    async def ended(self) -> None:
+        """Wait until what :meth:`start` began ends by itself, and raise why."""
 
     async def stop(self) -> None:
-        """Answer what is under way and leave."""
+        """Answer what is under way and leave; nothing where nothing runs."""
 
     def unready(self) -> str | None:
         """Why nobody gets an answer now, None where they do."""
@@ -55,54 +59,112 @@ class ChatParts:
 
 
 class Platform:
-    """An adapter that is started in the background, and again while it is out of reach.
+    """An adapter that is kept running in the background: whatever ends it, it is started again.
 
-    A platform that cannot be reached, or refuses its token, never stops the others.
+    A platform that cannot be reached, refuses its token, or sends what its library does not
+    expect, never stops the others, nor the program.
     """
 
-    def __init__(self, name: str, adapter: Adapter, terminal: Terminal) -> None:
+    def __init__(
+        self,
+        name: str,
+        adapter: Adapter,
+        terminal: Terminal,
+        failures: Failures,
+        *,
+        pauses: Pauses = PAUSES,
+    ) -> None:
         self._name = name
         self._adapter = adapter
         self._terminal = terminal
+        self._failures = failures
+        self._pauses = pauses
         self._failure: str | None = None
-        self._starting: asyncio.Task[None] | None = None
+        self._told: object = None
+        self._running: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
 
     @property
     def name(self) -> str:
         return self._name.lower()
 
     def start(self) -> None:
-        self._starting = asyncio.create_task(self._keep_starting(), name=self._name)
+        self._running = asyncio.create_task(self._keep_running(), name=self._name)
 
     async def stop(self) -> None:
-        if self._starting is not None:
-            self._starting.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._starting
-        await self._adapter.stop()
+        """Stop connecting, or disconnect. Raises nothing."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait({self._running})
+        await self._leave()
 
     def unready(self) -> str | None:
         return self._failure or self._adapter.unready()
 
-    async def _keep_starting(self) -> None:
+    async def _keep_running(self) -> None:
+        clock = asyncio.get_running_loop().time
+        failures = 0
         while True:
+            connected_at = float("inf")
+            failures += 1
             try:
                 await self._adapter.start()
-            except SettingsError as error:
-                self._tell(error)
-                return
-            except Unavailable as error:
-                self._tell(error)
-                await asyncio.sleep(error.retry_after)
-            else:
-                self._failure = None
+                connected_at = clock()
+                self._failure = self._told = None
                 self._terminal.note(f"{self._name}: connected")
-                return
+                await self._adapter.ended()
+            except asyncio.CancelledError as error:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                pause_s = self._explain(error, failures)  # not ours: something inside gave up
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is told and tried again
+                pause_s = self._explain(error, failures)
+            await self._leave()
+            if clock() - connected_at > self._pauses.longest_s:
+                failures = 0
+            await asyncio.sleep(pause_s)
 
-    def _tell(self, error: SettingsError | Unavailable) -> None:
-        if self._failure != error.message:
-            self._terminal.error(error.message, error.remedy)
-        self._failure = error.message
+    def _explain(self, error: BaseException, failures: int) -> float:
+        """Tell once why it does not run; seconds until it is tried again."""
+        pause_s = self._pauses.after(failures)
+        if isinstance(error, TangerineError):
+            if self._told != error.message:
+                self._terminal.error(error.message, error.remedy)
+            self._failure = self._told = error.message
+            if isinstance(error, SettingsError):
+                return self._pauses.longest_s  # it takes somebody who changes something
+            return max(pause_s, getattr(error, "retry_after", 0.0))
+        place = (type(error), _place_of(error))
+        if self._told != place:
+            incident = self._failures.incident(error, platform=self.name)
+            self._failure = f"{self._name} ended unexpectedly (error {incident})"
+            self._terminal.error(
+                f"{self._failure}: {type(error).__name__}. It is tried again in {pause_s:.0f} s, "
+                "then after longer pauses; the log has the place under this number."
+            )
+        self._told = place
+        return pause_s
+
+    async def _leave(self) -> None:
+        # A task of its own: a stop that comes meanwhile waits for it instead of cutting it off.
+        if self._leaving is None:
+            self._leaving = asyncio.create_task(self._adapter.stop())
+        await asyncio.wait({self._leaving})
+        leaving, self._leaving = self._leaving, None
+        error = None if leaving.cancelled() else leaving.exception()
+        if error is not None:
+            incident = self._failures.incident(error, platform=self.name)
+            self._terminal.error(
+                f"{self._name} could not be left in order (error {incident}): "
+                f"{type(error).__name__}. Nothing is lost by it."
+            )
+
+
+def _place_of(error: BaseException) -> tuple[str, int] | None:
+    """The file and line that an exception comes from."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return (frames[-1].filename, frames[-1].lineno or 0) if frames else None
 
 
 def telegram_memory(settings: Settings) -> TelegramMemory | None:
@@ -115,9 +177,9 @@ def telegram_memory(settings: Settings) -> TelegramMemory | None:
 def platforms_of(engine: Engine, chat: ChatParts, terminal: Terminal) -> list[Platform]:
     found = []
     if engine.settings.discord.token:
-        found.append(Platform("Discord", _discord(engine, chat), terminal))
+        found.append(Platform("Discord", _discord(engine, chat), terminal, chat.failures))
     if engine.settings.telegram.token:
-        found.append(Platform("Telegram", _telegram(engine, chat), terminal))
+        found.append(Platform("Telegram", _telegram(engine, chat), terminal, chat.failures))
     return found
 
 

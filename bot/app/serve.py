@@ -8,10 +8,12 @@ import os
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from functools import partial
 
 import structlog
 
 from bot.app.background import (
+    Work,
     in_background,
     index_all,
     keep_fresh,
@@ -111,7 +113,7 @@ async def _serve(
             terminal.error(trouble.message, trouble.remedy)
         await keep(settings)
         starting = Starting(settings, terminal)
-        await in_background(meanwhile, manager.keep_alive(starting.unready))
+        await in_background(meanwhile, partial(manager.keep_alive, starting.unready))
         engine = await starting.engine(stack, stop)
         if engine is None:
             return
@@ -136,6 +138,8 @@ async def _serve(
         disk = DiskWatch(settings.data_dir)
 
         def unready() -> list[str]:
+            if stop.is_set():
+                return ["it is stopping"]
             apart = [reason for reason in (p.unready() for p in platforms) if reason]
             return [*engine.unready(), *disk.troubles(), *indexes.troubles(), *apart]
 
@@ -165,19 +169,20 @@ async def _serve(
         await meanwhile.aclose()
         tell_who_is_let_in(engine, claims, terminal, on_terminal=sys.stderr.isatty())
         async with AsyncExitStack() as background:
-            for work in (
-                disk.watch(),
-                observer.observe(),
-                manager.keep_alive(unready),
-                keep_sweeping(engine.contributions),
-                keep_looks(engine.looks, engine.thumbnails),
-                keep_fresh(engine.community_settings),
-                keep_fresh(engine.grants),
-                reloading.serve(hung_up),
-                indexes.watch(),
-                index_all(engine, jobs, terminal, indexes),
+            works: tuple[Work, ...] = (
+                disk.watch,
+                observer.observe,
+                partial(manager.keep_alive, unready),
+                partial(keep_sweeping, engine.contributions),
+                partial(keep_looks, engine.looks, engine.thumbnails),
+                partial(keep_fresh, engine.community_settings),
+                partial(keep_fresh, engine.grants),
+                partial(reloading.serve, hung_up),
+                indexes.watch,
+                partial(index_all, engine, jobs, terminal, indexes),
                 *watches(engine, jobs),
-            ):
+            )
+            for work in works:
                 await in_background(background, work)
             settle()
             manager.ready()

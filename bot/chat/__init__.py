@@ -11,4 +11,5 @@ __all__ = [
     "languages",
     "parser",
     "parts",
+    "supervision",
 ]

@@ -17,6 +17,16 @@ from core.domain.errors import TangerineError, Unavailable
 _HIDDEN = "[asked]"
 
 
+def new_incident() -> str:
+    """A short id, by which what is told and what is logged belong together."""
+    return secrets.token_hex(4)
+
+
+def places_of(error: BaseException) -> str:
+    """The places that an exception came through, without its own words."""
+    return "".join(traceback.format_tb(error.__traceback__))
+
+
 class Failures:
     """Explains exceptions. What was asked never reaches the log, only where it went wrong.
 
@@ -48,11 +58,24 @@ class Failures:
             message, remedy = words.error(error)
             retry_after = error.retry_after if isinstance(error, Unavailable) else None
             return ErrorInfo(error.code, self._told(message), self._told(remedy), retry_after)
-        incident = secrets.token_hex(4)
-        self._counters.error("internal")
         trace = "".join(traceback.format_exception(error))
         for text in sorted(filter(None, asked), key=len, reverse=True):
             trace = trace.replace(text, _HIDDEN)
+        incident = self._log_incident(error, trace, context)
+        message, remedy = words.incident(incident)
+        return ErrorInfo("internal", message, remedy, None, incident)
+
+    def incident(self, error: BaseException, **context: str) -> str:
+        """The short id under which the log has what ended a work that nobody asked for.
+
+        It is counted, and logged by the places that it came through: its own words may quote
+        what people wrote.
+        """
+        return self._log_incident(error, places_of(error), context)
+
+    def _log_incident(self, error: BaseException, trace: str, context: dict[str, str]) -> str:
+        incident = new_incident()
+        self._counters.error("internal")
         self._log.error(
             "unexpected error",
             incident=incident,
@@ -60,5 +83,4 @@ class Failures:
             traceback=trace,
             **context,
         )
-        message, remedy = words.incident(incident)
-        return ErrorInfo("internal", message, remedy, None, incident)
+        return incident

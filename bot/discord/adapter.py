@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import discord
-import structlog
 import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
@@ -19,6 +18,7 @@ from bot.chat.access_list import Roster
 from bot.chat.commands import Commands
 from bot.chat.failures import Failures
 from bot.chat.presenters.search import Presenter
+from bot.chat.supervision import EndedError, ended
 from bot.discord.answers import AnswerRules, InteractionAnswers
 from bot.discord.attachments import FetchBounds
 from bot.discord.client import DiscordClient, Guilds, Handlers
@@ -38,8 +38,8 @@ from core.domain.ports import Library, PictureDecoder
 _BAD_TOKEN = 4004
 _BAD_INTENTS = frozenset({4013, 4014})
 _CLOSE_S = 5.0
-
-_log = structlog.get_logger("bot.discord")
+_NO_REASON = "Discord ended the connection."
+_START_AGAIN = "It is tried again by itself."
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,21 +111,36 @@ class DiscordAdapter:
                 raise
             raise explained from error
 
+    async def ended(self) -> None:
+        """Wait until the library gives the connection up, and raise why."""
+        assert self._running is not None
+        try:
+            await ended({self._running})
+        except EndedError:
+            raise Unavailable(_NO_REASON, remedy=_START_AGAIN) from None
+        except Exception as error:
+            explained = _explained(error)
+            if explained is None:
+                raise
+            raise explained from error
+
     async def stop(self) -> None:
         """Answer what is under way, then leave. Does nothing where nothing was started."""
-        if self._work is not None:
-            await self._work.close(self._options.drain_s)
-        if self._client is not None:
-            with contextlib.suppress(TimeoutError):
-                # Closing waits for the other side, which may be dead.
-                async with asyncio.timeout(_CLOSE_S):
-                    await self._client.close()
-            await self._client.http.close()
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.wait({self._running})
-        self._addresses.close()
-        self._work = self._client = self._running = None
+        try:
+            if self._work is not None:
+                await self._work.close(self._options.drain_s)
+            if self._client is not None:
+                with contextlib.suppress(TimeoutError):
+                    # Closing waits for the other side, which may be dead.
+                    async with asyncio.timeout(_CLOSE_S):
+                        await self._client.close()
+                await self._client.http.close()
+        finally:
+            if self._running is not None:
+                self._running.cancel()
+                await asyncio.wait({self._running})
+            self._addresses.close()
+            self._work = self._client = self._running = self._ended = None
 
     def unready(self) -> str | None:
         """Why Discord's users get no answer now; None where they do."""
@@ -179,19 +194,19 @@ class DiscordAdapter:
         finally:
             connected.cancel()
         if running.done():
-            await running
-            raise Unavailable("Discord ended the connection.", remedy="Start again in a minute.")
+            if not running.cancelled():
+                await running
+            raise Unavailable(_NO_REASON, remedy=_START_AGAIN)
         running.add_done_callback(self._note_end)
 
     def _note_end(self, running: asyncio.Task[None]) -> None:
         if running.cancelled() or self._client is None or self._work is None:
             return
         error = running.exception()
-        if error is None:
-            return
-        explained = _explained(error) or error
-        self._ended = f"Discord ended the connection: {explained}"
-        _log.error("connection ended", error=type(error).__name__, reason=str(explained))
+        explained = _explained(error) if error is not None else None
+        # What nobody foresaw may quote what people wrote.
+        reason = explained or type(error).__name__
+        self._ended = f"{_NO_REASON} {reason}" if error is not None else _NO_REASON
 
 
 @contextmanager
@@ -231,7 +246,7 @@ def _explained(error: BaseException) -> TangerineError | None:
     if isinstance(error, (*DELIVERY_ERRORS, TimeoutError)):
         return Unavailable(
             f"Discord cannot be reached ({type(error).__name__}).",
-            remedy="Check the network and discordstatus.com, then start again.",
+            remedy="Check the network and discordstatus.com. It is tried again by itself.",
             retry_after=30.0,
         )
     return error if isinstance(error, TangerineError) else None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Self
 
 from aiohttp import web
@@ -20,11 +21,18 @@ def _other(port: int) -> int:
     return port + 1 if port < _LAST_PORT else port - 1
 
 
+def _in_line(listening: socket.socket) -> Iterator[socket.socket]:
+    """Those who have connected and were not taken yet."""
+    with contextlib.suppress(OSError):  # nobody any more
+        while True:
+            yield listening.accept()[0]
+
+
 class Listener:
-    """An address that connections reach from :meth:`open` to :meth:`close`.
+    """An address that connections reach from :meth:`open` until :meth:`close`.
 
     A server that takes over from another one gets copies of the same sockets, so that no
-    connection is refused between them.
+    connection is refused between them. The last one that leaves closes the address.
     """
 
     def __init__(self, host: str, sockets: Sequence[socket.socket]) -> None:
@@ -83,16 +91,30 @@ class Listener:
     async def leave(self, runner: web.AppRunner) -> None:
         """Let a server take no more connections; its cleanup is to follow.
 
+        Where no other one serves here, whoever is in line goes to it still, and the address is
+        closed: from then on connections are refused.
+
         asyncio loses a connection that is taken in the very turn of the loop in which the
         server is closed, and whoever made it waits for ever
         (https://github.com/python/cpython/issues/109564).
         """
         loop = asyncio.get_running_loop()
-        for copy in self._copies.pop(runner, ()):
+        copies = self._copies.pop(runner, [])
+        for copy in copies:
             loop.remove_reader(copy)
         # One turn in which what was taken gets its transport, one in which the server has it.
         for _ in range(2):
             await asyncio.sleep(0)
+        if self._copies or not copies:
+            return
+        # The system resets what stands in line before a socket that is closed.
+        in_line = [taken for copy in copies for taken in _in_line(copy)]
+        self.close()
+        for site in runner.sites:
+            await site.stop()
+        assert runner.server is not None
+        for taken in in_line:
+            await loop.connect_accepted_socket(runner.server, taken)
 
     def close(self) -> None:
         for taken in self._sockets:

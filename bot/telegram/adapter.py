@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ from bot.chat.access_list import Roster
 from bot.chat.commands import Commands
 from bot.chat.failures import Failures
 from bot.chat.presenters.search import Presenter
+from bot.chat.supervision import ended
 from bot.rendering.sheets import Sheets
 from bot.rendering.thumbnails import Thumbnails
 from bot.telegram.answers import MessageAnswers
@@ -24,8 +26,9 @@ from bot.telegram.buttons import Buttons
 from bot.telegram.chats import Chats, PrivacyMode, Rights
 from bot.telegram.drawing import ReplySender
 from bot.telegram.files import MAX_DOWNLOAD, FileFetcher
-from bot.telegram.http import Intake, Polling, PollingRequest, TelegramApp, bounded_request
+from bot.telegram.http import PollingRequest, bounded_request
 from bot.telegram.inline import Inline
+from bot.telegram.intake import Intake, Polling, TelegramApp, refused_token
 from bot.telegram.limits import PAUSES_S, GroupBudget, GroupTurns, PatientLimiter
 from bot.telegram.memory import TelegramMemory
 from bot.telegram.menus import publish_menus
@@ -35,7 +38,7 @@ from bot.telegram.sending import Sending
 from bot.telegram.service import Service
 from bot.telegram.updates import Albums, Shares, Updates
 from bot.telegram.webhook import Webhook, WebhookOptions
-from core.domain.errors import SettingsError, Unavailable
+from core.domain.errors import Unavailable
 from core.domain.ports import Clock, Library
 
 PUBLIC_API = "https://api.telegram.org"
@@ -101,6 +104,7 @@ class TelegramAdapter:
         self._intake: Intake = Webhook(webhook) if webhook else Polling(self._polling)
         self._app: TelegramApp | None = None
         self._updates: Updates | None = None
+        self._handing_on: set[asyncio.Task[Any]] = set()
         self._shares = Shares(self._options.at_once)
         self._log = structlog.get_logger("telegram")
 
@@ -117,12 +121,8 @@ class TelegramAdapter:
             app = self._application()
             await self._connect(app)
         except InvalidToken:
-            # The library's own words quote the token.
             await self._close()
-            raise SettingsError(
-                "TELEGRAM_TOKEN: Telegram refuses this token.",
-                remedy="Copy it from @BotFather once more, or unset it.",
-            ) from None
+            raise refused_token() from None
         except TelegramError as error:
             await self._close()
             host = urlsplit(self._options.api_url).netloc or self._options.api_url
@@ -135,24 +135,36 @@ class TelegramAdapter:
             await self._close()
             raise
         self._app = app
+        # The library tells nobody where the task ends that hands updates on.
+        name = f"Application:{app.bot.id}:update_fetcher"
+        self._handing_on = {task for task in asyncio.all_tasks() if task.get_name() == name}
         self._background.start(self._publish_menus(app.bot))
         self._background.start(self._keep_pruning())
+
+    async def ended(self) -> None:
+        """Wait until no more updates come in, or none is handed on, and raise why."""
+        taking = asyncio.create_task(self._intake.ended())
+        try:
+            await ended({taking, *self._handing_on})
+        finally:
+            taking.cancel()
 
     async def stop(self) -> None:
         """Take no more updates, finish the answers under way, disconnect. Twice is fine."""
         app, updates, self._app = self._app, self._updates, None
         if app is None or updates is None:
             return
-        await self._intake.stop()
-        # The library hands on all that was accepted, and waits for the answers.
-        stopping = asyncio.create_task(app.stop())
-        await asyncio.wait({stopping}, timeout=self._options.drain_s)
-        if not stopping.done():
-            await updates.give_up()
-        await stopping
-        await self._background.stop()
-        await app.shutdown()
-        await self._close()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._close)
+            stack.push_async_callback(app.shutdown)
+            stack.push_async_callback(self._background.stop)
+            await self._intake.stop()
+            # The library hands on all that was accepted, and waits for the answers.
+            stopping = asyncio.create_task(app.stop())
+            await asyncio.wait({stopping}, timeout=self._options.drain_s)
+            if not stopping.done():
+                await updates.give_up()
+            await stopping
 
     def unready(self) -> str | None:
         trouble = self._intake.trouble() if self._app is not None else "not connected"
@@ -191,7 +203,10 @@ class TelegramAdapter:
     async def _keep_pruning(self) -> None:
         while True:
             await asyncio.sleep(_PRUNE_EVERY_S)
-            await self._parts.memory.prune()
+            try:
+                await self._parts.memory.prune()
+            except Exception as error:  # noqa: BLE001 - a full disk has room again in an hour
+                self._log.warning("not pruned", error=type(error).__name__)
 
     def _application(self) -> TelegramApp:
         options = self._options
@@ -207,6 +222,7 @@ class TelegramAdapter:
             .rate_limiter(limiter)
             .concurrent_updates(self._shares)
             .job_queue(None)
+            .updater(None)
             .build()
         )
         updates = self._updates = self._put_together(app.bot, limiter)

@@ -155,7 +155,7 @@ class PatientLimiter(AIORateLimiter):
             try:
                 return await callback(*args, **kwargs)
             except RetryAfter as error:
-                wait = _seconds(error)
+                wait = seconds_of(error)
                 if not left or wait > self._longest_s:
                     raise
                 # A tenth more: Telegram rounds, and a call that is too early costs another wait.
@@ -171,7 +171,8 @@ class PatientLimiter(AIORateLimiter):
             await asyncio.sleep(wait)
 
 
-def _seconds(error: RetryAfter) -> float:
+def seconds_of(error: RetryAfter) -> float:
+    """How long Telegram wants a bot to wait."""
     # A timedelta in the library's next version, a number of seconds until then.
     wait = error.retry_after
     return wait.total_seconds() if isinstance(wait, timedelta) else float(wait)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import hmac
 from dataclasses import dataclass
@@ -15,10 +14,12 @@ from aiohttp import web
 from telegram import Bot, Update, WebhookInfo
 from telegram.error import BadRequest, TelegramError
 
+from bot.chat.supervision import ended
+from bot.http.connections import ConnectionLimits
 from bot.http.listener import Listener
 from bot.http.secrets import SECRET, kept_secret
-from bot.http.server import ConnectionLimits, Runner
-from bot.telegram.http import ALLOWED_UPDATES, TelegramApp
+from bot.http.server import Runner
+from bot.telegram.intake import ALLOWED_UPDATES, TelegramApp
 from bot.telegram.updates import Shares, Tally
 from core.domain.errors import SettingsError, Unavailable
 
@@ -88,18 +89,23 @@ class Webhook:
             raise
         self._checking = asyncio.create_task(self._keep_checking(app.bot))
 
+    async def ended(self) -> None:
+        """Wait until nobody looks after the webhook any more, and raise why."""
+        assert self._checking is not None
+        await ended({self._checking})
+
     async def stop(self) -> None:
         if self._checking is not None:
             self._checking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._checking
+            await asyncio.wait({self._checking})
             self._checking = None
+        if self._runner is not None and self._listener is not None:
+            await self._listener.leave(self._runner)
+            await self._runner.cleanup()
+            self._runner = None
         if self._listener is not None:
             self._listener.close()
             self._listener = None
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
         self._unreadable.close()
 
     def trouble(self) -> str | None:
@@ -184,7 +190,7 @@ class Webhook:
             return web.Response(status=400)
         try:
             update = Update.de_json(body, self._app.bot)
-        except (TypeError, ValueError, KeyError, AttributeError):
+        except Exception:  # noqa: BLE001 - whatever the library makes of it
             # Refused it would come again and again, and hold up all after it.
             self._unreadable.add()
         else:

@@ -15,9 +15,10 @@ from bot.chat.commands import Commands
 from bot.chat.failures import Failures
 from bot.chat.presenters.search import Presenter
 from bot.chat.presenters.settings import OperatorDefaults
+from bot.http.connections import ConnectionLimits
 from bot.http.listener import Listener
 from bot.http.secrets import kept_secret
-from bot.http.server import ConnectionLimits, Runner, refuse_encoded
+from bot.http.server import Runner, refuse_encoded
 from bot.observability.tracing import NoTracer
 from bot.protocol.ports import Counters, Readiness, Tracer
 from bot.rendering.thumbnails import Thumbnails
@@ -223,8 +224,13 @@ class WebAdapter:
         await listener.serve(runner)
 
     async def stop(self) -> None:
-        """Stop listening, let running requests end for ``drain_s`` seconds, then cut them."""
-        if self._runner is not None:
+        """Take no more connections, answer what is asked over those there are, end them.
+
+        What is not answered after ``drain_s`` seconds is cut.
+        """
+        listener = self._listener or self._own
+        if self._runner is not None and listener is not None:
+            await listener.leave(self._runner)
             await self._runner.cleanup()
             self._runner = None
         if self._own is not None:

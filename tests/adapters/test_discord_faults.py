@@ -18,7 +18,7 @@ from tests.adapters.discord_parts import (
 )
 from tests.fakes import picture_bytes
 from tests.servers.discord_gateway import until
-from tests.servers.discord_rest import Fault
+from tests.servers.discord_rest import ACKNOWLEDGE_S, Fault
 from tests.servers.discord_shown import Shown
 from tests.servers.discord_world import APPLICATION, Person
 from tests.web.parts import Parts
@@ -205,7 +205,10 @@ async def test_stopping_tells_those_who_wait(tmp_path: Path) -> None:
 
 
 async def test_two_hundred_questions_at_once_are_acknowledged_in_time(tmp_path: Path) -> None:
-    """While a reindex runs, ten people ask: each is acknowledged within a second and answered."""
+    """While a reindex runs, ten people ask: each is acknowledged in Discord's time, and answered.
+
+    The server refuses what comes later, and with it the answer.
+    """
     async with chatting(Parts(tmp_path)) as chat:
         await chat.discord.slash(ADMIN, chat.server, "reindex")
         options = {"query": "red", "count": 1}
@@ -217,7 +220,7 @@ async def test_two_hundred_questions_at_once_are_acknowledged_in_time(tmp_path: 
         assert all(len(shown.pictures) == 1 for shown in answers)
         slowest = max(e.acknowledged_s or 9.0 for e in asked)
         print(f"200 finds: slowest acknowledgement {slowest:.3f} s")
-        assert slowest < 1.0
+        assert slowest < ACKNOWLEDGE_S
 
 
 async def _similar(chat: Chat, picture: tuple[str, bytes]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -180,10 +179,9 @@ async def test_a_deleted_question_is_answered_all_the_same(chat: Chat) -> None:
 
 async def test_a_slow_typing_sign_delays_no_answer(chat: Chat) -> None:
     """It is a courtesy: the answer does not wait for it."""
-    chat.discord.rest.faults.append(Fault(r"POST .*/typing", stall_s=5.0))
+    chat.discord.rest.faults.append(Fault(r"POST .*/typing", stall_s=600.0))
     await chat.discord.say(ANA, chat.server, f"{ME} red")
-    async with asyncio.timeout(2.0):
-        assert (await chat.discord.replied(chat.server.channel)).pictures
+    assert (await chat.discord.replied(chat.server.channel)).pictures
 
 
 async def test_without_the_right_to_read_history(chat: Chat) -> None:

@@ -53,12 +53,12 @@ async def test_an_unreachable_server_can_be_tried_again(tmp_path: Path) -> None:
 
 async def test_stopping_finishes_the_answers_under_way(tmp_path: Path) -> None:
     """What was asked before the stop is answered; what takes too long is given up."""
-    async with talking(tmp_path, drain_s=1.0) as talk:
+    async with talking(tmp_path, drain_s=60.0) as talk:
         talk.parts.embedder.gate.clear()
         await talk.server.say(ADA, ADA, "/find red --count 1")
         await talk.server.until(lambda: talk.parts.embedder.lanes["chat"])
         stopping = asyncio.create_task(talk.adapter.stop())
-        await asyncio.sleep(0.1)
+        await talk.server.until(lambda: talk.adapter.unready() is not None)
         talk.parts.embedder.gate.set()
         await stopping
         assert len(talk.sent) == 1
@@ -66,7 +66,7 @@ async def test_stopping_finishes_the_answers_under_way(tmp_path: Path) -> None:
         talk.parts.embedder.gate.clear()
         await talk.server.say(ADA, ADA, "/find red --count 1")
         await talk.server.until(lambda: talk.parts.embedder.lanes["chat"])
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(60):
             await talk.adapter.stop()
         assert talk.sent == []
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tests.program import Program
-from tests.running import Running, running
+from tests.running import ENDED_S, Running, running
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -90,7 +90,7 @@ async def test_pictures_come_and_go_and_stay(new_program: Callable[[], Program])
         settings = await chat(server, "/settings count 2")
         await chat(server, action=action(settings, "set"))
         server.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(ENDED_S):
             assert await server.process.wait() == 0
         assert not any("rainbow" in line for line in server.lines)
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tests.program import Program
-from tests.running import Running, running
+from tests.running import ENDED_S, Running, running
 from tests.servers.discord_gateway import until
 from tests.servers.discord_people import TOKEN, Discord, discord_with
 from tests.servers.discord_store import Exchange
@@ -127,5 +127,5 @@ async def test_all_are_acknowledged_within_a_second_under_load(
         assert any(b.slowest_s < ACKNOWLEDGED_S and b.beside_reindex for b in bursts)
 
         started.process.terminate()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(ENDED_S):
             assert await started.process.wait() == 0

@@ -103,13 +103,13 @@ async def test_a_dead_worker_of_a_batcher_is_told_and_replaced(doomed: Doomed, k
     assert (await doomed.ask(kind))[0] == 200
     died = await doomed.running.metric("tangerine_worker_restarts")
     (doomed.orders / kind).touch()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(_TOLD_S):
         status, answer = await doomed.ask(kind)
     assert (status, answer["error"]["code"]) == (500, "encoding_failed")
     await doomed.until(503, "the encoder's queue died")
     assert [(await doomed.ask(each))[0] for each in ("text", "picture")] == [200, 200]
     await doomed.until(200)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(_TOLD_S):
         while await doomed.running.metric("tangerine_worker_restarts") != died + 1:  # noqa: ASYNC110 - no event
             await asyncio.sleep(0.05)
 

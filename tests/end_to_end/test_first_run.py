@@ -23,6 +23,7 @@ from bot.engine.settings_record import write_private
 from config.settings import load
 from core.domain.errors import SettingsError
 from tests.program import Done, Program
+from tests.running import ENDED_S
 from tests.servers.discord_people import TOKEN as DISCORD_TOKEN
 from tests.servers.discord_people import Discord, discord_with
 from tests.servers.discord_world import APPLICATION, Person, Server
@@ -118,7 +119,7 @@ async def test_the_guide_leads_to_the_first_answer(
             assert "/claim" not in screen.shown
             await _answered(discord, telegram, question)
             screen.process.send_signal(signal.SIGINT)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(ENDED_S):
                 assert await screen.process.wait() == 0
 
 

@@ -13,6 +13,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import pytest
 import pytest_asyncio
 
 from tests.program import Program
-from tests.running import Running, running
+from tests.running import ENDED_S, Running, running
 from tests.servers.discord_people import Discord, discord_with
 from tests.servers.discord_world import Server
 from tests.servers.telegram import Fault, TelegramServer
@@ -161,9 +162,13 @@ async def test_settings_are_read_anew(life: Life) -> None:
 
 async def test_the_watchdog_is_told_in_time(life: Life) -> None:
     """Within two seconds, again and again, with the state in words."""
-    before = len(life.told)
-    async with asyncio.timeout(10):
-        while sum("WATCHDOG=1" in told for told in life.told[before:]) < 2:  # noqa: ASYNC110 - no event
+    clock = asyncio.get_running_loop().time
+    before, times = len(life.told), list[float]()
+    async with asyncio.timeout(_TOLD_S):
+        # A loaded machine may hold one up, but not each of them.
+        while not any(later - earlier < 2.0 for earlier, later in pairwise(times)):
+            told = sum("WATCHDOG=1" in each for each in life.told[before:])
+            times += [clock()] * (told - len(times))
             await asyncio.sleep(0.05)
     assert life.told[-1] == "WATCHDOG=1\nSTATUS=Answering."
 
@@ -174,6 +179,13 @@ async def test_a_cut_gateway_is_told(life: Life) -> None:
     life.discord.gateway.cut()
     await life.until_unready("Discord")
     life.discord.gateway.accepts = True
+    await life.until_ready()
+
+
+async def test_an_event_that_discords_library_cannot_read_is_told(life: Life) -> None:
+    """It costs the connection, not the platform: told with an id, and connected anew."""
+    await life.discord.gateway.dispatch("GUILD_CREATE", {"name": "no id"})
+    await life.until_unready("Discord ended unexpectedly (error ")
     await life.until_ready()
 
 
@@ -246,7 +258,7 @@ async def test_a_killed_program_starts_again_where_it_was(life: Life) -> None:
         assert await again.get("/readyz") == (200, {"ready": True})
         assert await _found(again) == before
         again.process.terminate()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(ENDED_S):
             assert await again.process.wait() == 0
     assert (await asyncio.to_thread(program, "verify")).code == 0
 
@@ -279,16 +291,14 @@ async def test_a_second_sigterm_ends_it_at_once(indexed: Program) -> None:
             await started.wait_for(lambda: started.said("Ready:"))
             writer = await _half_a_question(started)
             await started.get("/healthz")
-            process, loop = started.process, asyncio.get_running_loop()
-            asked = loop.time()
+            process = started.process
             while process.returncode is None:
                 process.send_signal(signal.SIGTERM)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(0.2):
                         await process.wait()
+            # Once it has waited for the request, it ends with 0.
             assert process.returncode == 1
-            # The request alone would have held it for five seconds.
-            assert loop.time() - asked < 4
             writer.close()
             told: list[str] = []
             with contextlib.suppress(BlockingIOError):
@@ -324,5 +334,5 @@ async def test_a_missing_model_is_told_and_waited_for(indexed: Program, tmp_path
     async with running(indexed, **settings | {"TANGERINE_MODEL": f"{missing}s"}) as started:
         await started.wait_until_said("tried again")
         started.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(ENDED_S):
             assert await started.process.wait() == 0

@@ -14,7 +14,8 @@ import pytest_asyncio
 
 from tests.pictures import bad_pictures
 from tests.program import Program
-from tests.running import Running, running
+from tests.running import ENDED_S, Running, running
+from tests.unit.test_web_stopping import Caller, Port
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -121,22 +122,29 @@ async def test_no_question_is_in_the_log(server: Running) -> None:
 
 
 async def test_sigterm_answers_what_is_in_flight_and_ends_with_0(server: Running) -> None:
-    """Under 64 callers no request stays unanswered, and the workers are gone."""
+    """Under 64 callers no request stays unanswered, and the workers are gone.
+
+    64 others ask one thing after the other, each over one connection: none of them is reset.
+    """
     processes = server.processes()
+    port = Port.of(f"{server.url}/healthz", server.process.wait)
+    keepers = [await Caller.at(port) for _ in range(64)]
+    asking = [asyncio.create_task(each.keep_asking(port.request)) for each in keepers]
     calls = [
         asyncio.create_task(server.get("/api/find", q=f"question {n}", k=1)) for n in range(64)
     ]
     await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
     server.process.send_signal(signal.SIGTERM)
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
-    async with asyncio.timeout(20):
+    assert await asyncio.gather(*asking, return_exceptions=True) == [None] * 64
+    async with asyncio.timeout(ENDED_S):
         assert await server.process.wait() == 0
     assert {outcome[0] for outcome in outcomes if isinstance(outcome, tuple)} <= {200, 503}
     # Whoever knocked after the door was closed was refused, not left waiting.
     others = [outcome for outcome in outcomes if not isinstance(outcome, tuple)]
     assert all(isinstance(outcome, aiohttp.ClientConnectionError) for outcome in others), others
     assert len(others) < 64
-    assert psutil.wait_procs(processes, timeout=10)[1] == []
+    assert psutil.wait_procs(processes, timeout=ENDED_S)[1] == []
 
 
 async def test_a_taken_port_is_told(indexed: Program) -> None:

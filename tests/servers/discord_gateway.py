@@ -20,7 +20,8 @@ MESSAGE_CONTENT = 1 << 15
 class Gateway:
     """One session at a time. What is dispatched while nobody listens is kept for a resume.
 
-    ``allowed`` are the privileged intents that the developer portal grants the bot.
+    ``allowed`` are the privileged intents that the developer portal grants the bot, ``lacking``
+    the fields that READY comes without.
     """
 
     token: str
@@ -33,6 +34,7 @@ class Gateway:
     resumed: int = 0
     accepts: bool = True
     turned_away: int = 0
+    lacking: frozenset[str] = frozenset()
     _socket: web.WebSocketResponse | None = None
     _events: list[Json] = field(default_factory=list)
 
@@ -109,7 +111,7 @@ class Gateway:
             "application": {"id": str(APPLICATION), "flags": 0},
             "shard": data.get("shard", [0, 1]),
         }
-        await self.dispatch("READY", ready)
+        await self.dispatch("READY", {k: v for k, v in ready.items() if k not in self.lacking})
         for server in self.servers:
             if not server.outage:
                 await self.dispatch("GUILD_CREATE", server.payload)
@@ -125,8 +127,11 @@ class Gateway:
         await self.dispatch("RESUMED", {"_trace": []})
 
 
-async def until(condition: Any, *, seconds: float = 10.0) -> None:
-    """Wait until the condition holds. Raises TimeoutError."""
+async def until(condition: Any, *, seconds: float = 60.0) -> None:
+    """Wait until the condition holds, far longer than a loaded machine takes for anything.
+
+    Raises TimeoutError.
+    """
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is waited for lies behind a network
             await asyncio.sleep(0.005)

@@ -73,8 +73,8 @@ class TelegramServer(People):
         """Let the next calls of a method go wrong, one fault each."""
         self.faults.setdefault(method, deque()).extend(faults)
 
-    async def until(self, condition: Callable[[], object], seconds: float = 10.0) -> None:
-        """Wait until this holds."""
+    async def until(self, condition: Callable[[], object], seconds: float = 60.0) -> None:
+        """Wait until this holds, far longer than a loaded machine takes for anything."""
         async with asyncio.timeout(seconds):
             while not condition():  # noqa: ASYNC110 - it has no event for all of these
                 await asyncio.sleep(0.01)

@@ -41,16 +41,19 @@ class Fault:
     """What goes wrong with the next call of a method.
 
     ``status`` 0 resets the connection; ``after`` lets the call happen first, so that only
-    its answer is lost.
+    its answer is lost. ``answer`` is what is answered instead of the Bot API's own words.
     """
 
     status: int
     retry_after: int = 0
     after: bool = False
+    answer: Json | None = None
 
     @property
     def body(self) -> Json:
         """What is answered."""
+        if self.answer is not None:
+            return self.answer
         body: Json = {"ok": False, "error_code": self.status, "description": "It failed"}
         if self.retry_after:
             body["parameters"] = {"retry_after": self.retry_after}

@@ -100,8 +100,8 @@ async def test_no_connection_is_lost_when_servers_change(turns: int) -> None:
     clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(5)]
     for _ in range(turns):
         await asyncio.sleep(0)
-    await first.stop()
     await second.start()
+    await first.stop()
     for client in clients:
         reader, writer = await asyncio.open_connection(sock=client)
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")

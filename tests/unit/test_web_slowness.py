@@ -11,7 +11,7 @@ from pathlib import Path
 
 import aiohttp
 
-from bot.http.server import ConnectionLimits
+from bot.http.connections import ConnectionLimits
 from bot.web.adapter import WebOptions
 from tests.attacks import Target, received, slow_form
 from tests.fakes import picture_bytes
