@@ -9,14 +9,10 @@ from __future__ import annotations
 import gettext
 
 from bot.i18n.access import AccessWords
-from bot.i18n.contribute import ContributionWords
 from bot.i18n.errors import error_words
 from bot.i18n.formats import Formats
 from bot.i18n.map import MapWords
 from bot.i18n.menus import call, command_summaries, flags, option_summaries, usage
-from bot.i18n.moderate import ModerationWords
-from bot.i18n.privacy import PrivacyWords
-from bot.i18n.settings import CommunityWords
 from bot.protocol.definitions import CommandDefinition, Option
 from bot.protocol.json_views import engine_of
 from core.domain.errors import (
@@ -40,14 +36,10 @@ class Words:
         self.locale = locale
         self._english = locale.partition("-")[0] == "en"
         self.formats = Formats(locale)
-        self._ = translations.gettext
-        self._n = translations.ngettext
-        self.contributions = ContributionWords(translations, self.formats)
+        self._ = self.gettext = translations.gettext
+        self._n = self.ngettext = translations.ngettext
         self.access = AccessWords(translations)
-        self.community = CommunityWords(translations, self.formats)
         self.map = MapWords(translations, self.formats)
-        self.moderation = ModerationWords(translations, self.formats)
-        self.privacy = PrivacyWords(translations, self.formats)
 
     def translate(self, sentence: str) -> str:
         """The sentence in this language, for tables of words that live elsewhere."""

@@ -22,7 +22,7 @@ _SIZES_EVERY_S = 15.0
 _log = structlog.get_logger("bot.observing")
 
 
-class Connection(Protocol):
+class ObservedPlatform(Protocol):
     """A platform, as far as it is observed."""
 
     @property
@@ -37,7 +37,7 @@ class Connection(Protocol):
 class Observed:
     """What is looked at. ``sizes`` are bytes on disk, ``reindexed`` seconds since the epoch."""
 
-    connections: Sequence[Connection]
+    connections: Sequence[ObservedPlatform]
     readiness: Readiness
     batcher: Callable[[], BatcherHealth]
     decoders: Callable[[], Decoders]

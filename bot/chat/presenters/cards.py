@@ -42,7 +42,9 @@ def lone_card(words: Words, picture: Picture, score: float | None = None) -> Pic
     ``score`` is its cosine with the picture that was sent, where that is another one.
     """
     caption = words.caption(picture.caption, picture.path)
-    name = words.contributions.picture_id(picture.id)
+    _ = words.gettext
+    # Words: the id by which a picture can be named.
+    name = _("id {id}").format(id=picture.id)
     return PictureCard(
         number=1,
         id=picture.id,
@@ -51,7 +53,7 @@ def lone_card(words: Words, picture: Picture, score: float | None = None) -> Pic
         score=1.0 if score is None else score,
         band=Band.STRONG,
         score_text=name if score is None else f"{words.score(score)} · {name}",
-        alt=words.contributions.alt(caption, picture.id),
+        alt=_("Picture: {caption}, id {id}.").format(caption=caption, id=picture.id),
         width=picture.width,
         height=picture.height,
     )
