@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import gettext
 
-from bot.i18n.access import AccessWords
 from bot.i18n.errors import error_words
 from bot.i18n.formats import Formats
 from bot.i18n.map import MapWords
 from bot.i18n.menus import call, command_summaries, flags, option_summaries, usage
 from bot.protocol.definitions import CommandDefinition, Option
-from bot.protocol.json_views import engine_of
 from core.domain.errors import (
     CommunityUnknown,
     ReindexRunning,
@@ -22,7 +20,7 @@ from core.domain.errors import (
     Unavailable,
     UnknownLabel,
 )
-from core.domain.types import Band, CollectionStatus, Failure, FoundBy, Progress, ReindexReport
+from core.domain.types import Band, Failure, FoundBy, Progress, ReindexReport
 from core.search.labels import NAMED
 
 
@@ -38,7 +36,6 @@ class Words:
         self.formats = Formats(locale)
         self._ = self.gettext = translations.gettext
         self._n = self.ngettext = translations.ngettext
-        self.access = AccessWords(translations)
         self.map = MapWords(translations, self.formats)
 
     def translate(self, sentence: str) -> str:
@@ -131,25 +128,6 @@ class Words:
 
     def described(self) -> str:
         return self._("Closest captions in the collection")
-
-    def matched_not_written(self) -> str:
-        """How describing works, so that nobody takes it for more."""
-        return self._("These captions were written for other pictures and match yours.")
-
-    def no_captions(self) -> str:
-        """Said where the collection holds no captions."""
-        return self._("This collection has no captions to compare with.")
-
-    def classified(self) -> str:
-        return self._("How well each label fits")
-
-    def none_fits(self) -> str:
-        """Said where even the best label is weak."""
-        return self._("None of these labels fits well.")
-
-    def share(self, probability: float) -> str:
-        """A label's share of all labels, as a number."""
-        return self.formats.decimal(probability, 2)
 
     # -- buttons ---------------------------------------------------------------------
 
@@ -249,20 +227,6 @@ class Words:
         number = self.formats.whole(count)
         return self._n("{count} picture", "{count} pictures", count).format(count=number)
 
-    def model_row(self, name: str, dimension: int, device: str) -> tuple[str, str]:
-        return self._("Model"), self._("{name}, {dimension} dimensions, on {device}").format(
-            name=name, dimension=dimension, device=device
-        )
-
-    def collection_row(self, status: CollectionStatus) -> tuple[str, str]:
-        captions = self._n("{count} caption", "{count} captions", status.captions)
-        return status.name, self._("{pictures}, {captions}, {index}, generation {n}").format(
-            pictures=self.pictures(status.pictures),
-            captions=captions.format(count=self.formats.whole(status.captions)),
-            index=engine_of(status),
-            n=status.generation,
-        )
-
     # -- help ------------------------------------------------------------------------
 
     def usage(self, command: CommandDefinition) -> str:
@@ -287,16 +251,6 @@ class Words:
         """What an option means, at most 100 characters: Discord's bound."""
         return option_summaries(self._)[option.name]
 
-    def welcome(self) -> str:
-        return self._("Describe a picture in your own words, or send one to find others like it.")
-
-    def your_id(self, own_id: str) -> str:
-        """The id of whoever asks, for the operator's settings."""
-        return self._("Your id here: {id}").format(id=own_id)
-
-    def try_these(self) -> str:
-        return self._("For example:")
-
     def generic_examples(self) -> tuple[str, ...]:
         """What to ask where the collection has no captions to learn from."""
         # Words: questions that are sent to the model. Most models read English alone: keep them.
@@ -313,7 +267,12 @@ class Words:
             names = ", ".join(error.known[:NAMED])
             remedy = self._("There are: {labels}").format(labels=names)
         if isinstance(error, CommunityUnknown) and error.community:
-            return self.access.unknown(error.community)
+            return (
+                self._("This chat may not search any pictures yet."),
+                self._("The operator allows it with: {line}").format(
+                    line=f"tangerine allow {error.community}"
+                ),
+            )
         if self._english and not error.for_operator:
             return error.message or cause, error.remedy or remedy
         # One second is the default of errors that do not know how long; a reindex has no end
