@@ -57,6 +57,7 @@ _DEMO = "demo"
 _MIB = 2**20
 
 
+_COMMAS = re.compile("[,;\u3001\uff0c\uff1b\u060c\u061b\uff64]")
 _SHORTEST_TOKEN = 16
 _MAKING_ONE = "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
@@ -70,10 +71,10 @@ class _Section(BaseModel):
 
 
 def _listed(value: Any) -> Any:
-    # An environment variable holds one text: names separated by commas.
+    # An environment variable holds one text: names separated by commas, of any keyboard.
     if not isinstance(value, str):
         return value
-    return tuple(name.strip() for name in value.split(",") if name.strip())
+    return tuple(name.strip() for name in _COMMAS.split(value) if name.strip())
 
 
 def _names_only(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -194,7 +195,10 @@ class SearchSection(_Section):
     results: int = Field(5, ge=1, le=10, description="results where no count is given")
     timeout_s: float = Field(15.0, gt=0, le=600, description="seconds")
     duplicate_cosine: float = Field(
-        0.97, gt=0, le=1, description="results at least this alike are shown as one"
+        0.97,
+        gt=0,
+        le=1,
+        description="results at least this alike, whose pixels agree, are shown as one",
     )
     text_weight: float = Field(
         0.5, ge=0, le=1, description="share of the text mixed with a picture"

@@ -40,8 +40,10 @@ _HEAD = """# Commands
 
 The same commands on Discord, on Telegram and in the web chat. On Discord they are slash
 commands with a field for each option; elsewhere options are written behind the command:
-`/find fruit --count 3 --exclude apple`. Words without a command are a `/find`, a picture
-without words is a `/similar`.
+`/find fruit --count 3 --exclude apple`, or as Discord shows them, `/find fruit count: 3`. What a
+command does not understand is said; nothing is passed over. Words without a command are a
+`/find`, a picture without words is a `/similar`. Lists take the commas and semicolons of any
+keyboard: `/classify cat、dog、horse`.
 
 Answers come in the language of whoever asks: English, Portuguese, Spanish, German or
 Japanese. Names of commands and options are the same in every language.
@@ -119,7 +121,7 @@ def _takes(option: Option) -> str:
         "collection": "a name; Discord completes it",
         "label": "a label of [`tangerine tag`](classify.md); Discord completes it",
         "picture_id": "a picture's id, or words that describe it; Discord completes them",
-        "flag": "yes or no; written, the bare `--" + option.name + "`",
+        "flag": f"yes or no; written, `--{option.name}` alone is yes",
     }[option.kind]
 
 

@@ -9,6 +9,7 @@ from itertools import islice
 from bot.chat.presenters.search import Presenter
 from bot.protocol.requests import Request
 from core.domain.errors import BeingIndexed, EmptyCollection, NotFound, SourceError, TangerineError
+from core.domain.plain_text import folded
 from core.domain.ports import Library, Snapshot
 from core.search.ports import Moderation
 from core.search.service import Search
@@ -72,7 +73,7 @@ class Choices:
         known = [each.text for each in await self._moderation.criteria(request.community)]
         typed = " ".join(start.split())
         found = _with(start, known)
-        if typed and typed.casefold() not in (each.casefold() for each in known):
+        if typed and folded(typed) not in (folded(each) for each in known):
             found = (*found[: MOST - 1], typed)
         return found
 
@@ -86,7 +87,7 @@ class Choices:
                 snapshot = await self._library.open(name, request.community)
             except TangerineError:
                 continue  # nothing indexed yet, or by another model: the others may do
-            matching = self._matching(snapshot, start.casefold().strip(), presenter)
+            matching = self._matching(snapshot, folded(start).strip(), presenter)
             found += await asyncio.to_thread(list, islice(matching, MOST))
             if len(found) >= MOST:
                 break
@@ -108,12 +109,12 @@ class Choices:
         # The last rows are the pictures that came last.
         for picture in reversed(snapshot.pictures):
             caption = presenter.words.caption(picture.caption, picture.path)
-            if start in caption.casefold() or picture.id.startswith(start):
+            if start in folded(caption) or picture.id.startswith(start):
                 room = LONGEST - len(picture.id) - 3
                 short = caption if len(caption) <= room else f"{caption[: room - 1]}…"
                 yield f"{short} · {picture.id}", picture.id
 
 
 def _with(start: str, names: Iterable[str]) -> tuple[str, ...]:
-    wanted = start.casefold().strip()
-    return tuple(islice((name for name in names if wanted in name.casefold()), MOST))
+    wanted = folded(start).strip()
+    return tuple(islice((name for name in names if wanted in folded(name)), MOST))

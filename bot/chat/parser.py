@@ -12,15 +12,24 @@ from core.domain.errors import BadCount, BadSetting, InvalidRequest
 
 OptionValue = str | int | bool | tuple[str, ...]
 
-_COMMAND = re.compile(r"/(\w+)(?:@\w+)?(?=\s|$)")
+# Keyboards of Japanese and Chinese have slash, hyphen, colon and equals sign in full width.
+_GIVEN = "=:\uff1d\uff1a"
+_COMMAND = re.compile(r"[/\uff0f](\w+)(?:@\w+)?(?=\s|$)")
 # Phones turn two hyphens into one long dash.
 _OPTION = re.compile(
-    r"(?:(?<=\s)|^)(?:(--|—|–)(?=\w)([\w-]+)|-k)(?:=|\s|$)"  # noqa: RUF001 - long dashes
+    rf"(?:(?<=\s)|^)(?:(--|\uff0d\uff0d|\u2014|\u2013)(?=\w)([\w-]+)|-k)(?:[{_GIVEN}]|\s|$)"
 )
-# Where no option takes the remaining words, two hyphens may be left out.
-_BARE = re.compile(r"(?<!\S)\w+(?=[\s=])")
-_LABELS = re.compile(r"[,;\n]")
+# Two hyphens may be left out before a colon, as Discord shows options ("count: 3"), ...
+_NAMED = re.compile(r"(?<!\S)(\w+)[:\uff1a]")
+# ... and, where nothing takes the remaining words, altogether.
+_BARE = re.compile(rf"(?<!\S)\w+(?=[\s{_GIVEN}]|$)")
+_PARTS = ",;\u3001\uff0c\uff1b\u060c\u061b\uff64"
+_LIST = re.compile(rf"[{_PARTS}\n]")
 _SHORT = {"k": "count"}
+_SWITCH = {
+    **dict.fromkeys(("yes", "on", "true", "1"), True),
+    **dict.fromkeys(("no", "off", "false", "0"), False),
+}
 _QUOTES = {'"': '"', "'": "'", "“": "”", "„": "“", "«": "»"}
 
 
@@ -54,11 +63,17 @@ class Invocation:
         return value if isinstance(value, tuple) else ()
 
 
-def parse(request: Request) -> Invocation:
-    """The command of a request. Raises InvalidRequest and BadCount.
+def split_list(text: str) -> tuple[str, ...]:
+    """What people part by commas, semicolons or lines, those of any keyboard; none is empty."""
+    return tuple(part.strip() for part in _LIST.split(text) if part.strip())
 
-    Without a command, a picture is a similar (mixed with the text, where there is one), a
-    text alone a find, and nothing at all a help.
+
+def parse(request: Request) -> Invocation:
+    """The command of a request. Raises InvalidRequest, BadCount and BadSetting.
+
+    Nothing that was written is passed over: what belongs to no option is an error. Without a
+    command, a picture is a similar (mixed with the text, where there is one), a text alone a
+    find, and nothing at all a help.
     """
     if request.command is not None:
         return _typed(request.command, request.options)
@@ -68,7 +83,14 @@ def parse(request: Request) -> Invocation:
         # A slash that starts no word is part of the question: "/ or \\".
         name = "similar" if request.asked_pictures else "find" if text else "help"
         return _written(_known(name), text)
-    return _written(_known(match[1]), text[match.end() :])
+    command, words = _known(match[1]), text[match.end() :]
+    if match[1].lower() in command.aliases:
+        words = ""  # a link into Telegram puts a word of its own behind /start
+    if command.rest is None and not command.takes_picture:
+        words = _BARE.sub(lambda word: _marked(command, word[0]), words)
+    else:
+        words = _NAMED.sub(lambda word: _marked(command, word[1], word[0]), words)
+    return _written(command, words)
 
 
 def _known(name: str) -> CommandDefinition:
@@ -97,39 +119,54 @@ def _sound(text: str) -> str:
 
 
 def _written(command: CommandDefinition, text: str) -> Invocation:
-    if command.rest is None and not command.takes_picture:
-        text = _BARE.sub(lambda word: _marked(command, word[0]), text)
     marks = [mark for mark in _OPTION.finditer(text) if _is_option(command, mark)]
     rest = [text[: marks[0].start()] if marks else text]
     values: dict[str, OptionValue] = {}
     for index, mark in enumerate(marks):
         option = _option(command, mark[2] or "k")
         end = marks[index + 1].start() if index + 1 < len(marks) else len(text)
-        words = text[mark.end() : end]
-        if option.kind == "flag":
+        words = text[mark.end() : end].strip()
+        if option.rest:
+            rest.extend(_quoted(words))
+        elif option.kind == "flag" and not mark[0].endswith(tuple(_GIVEN)):
             values[option.name] = True
             rest.append(words)
-        elif option.kind in {"count", "number", "choice"}:
-            first, _, following = words.strip().replace("\n", " ").partition(" ")
+        elif option.kind in {"flag", "count", "number", "choice"}:
+            first, following = _first(words.lstrip(f"{_GIVEN} "))
             values[option.name] = _value(option, first)
             rest.append(following)
         else:
-            words, others = _quoted(words.strip())
+            words, others = _quoted(words)
             values[option.name] = _value(option, words)
             rest.append(others)
-    words = "\n".join(part.strip() for part in rest if part.strip())
+    words = "\n".join(part.strip() for part in rest if part.strip(f"{_PARTS} \n\t"))
     leading = command.leading
     if leading is not None and leading.name not in values and words:
-        first, _, words = words.replace("\n", " ").partition(" ")
+        first, words = _first(words)
         values[leading.name] = _value(leading, first)
     if command.rest is not None and words:
         values[command.rest.name] = _value(command.rest, words)
+    elif words:
+        raise InvalidRequest(
+            f"/{command.name} does not understand “{words[:64]}”.", remedy=_options_of(command)
+        )
     return Invocation(command, values)
 
 
-def _marked(command: CommandDefinition, word: str) -> str:
+def _first(words: str) -> tuple[str, str]:
+    """The first word, and what stands behind it and its comma."""
+    first, _, following = words.replace("\n", " ").partition(" ")
+    return first.rstrip(_PARTS), following
+
+
+def _marked(command: CommandDefinition, word: str, written: str = "") -> str:
+    """An option's name with its hyphens, as ``written`` where it is none."""
     option = command.option(word.lower())
-    return word if option is None or option.kind == "flag" else f"--{word}"
+    if option is None or option.kind in {"picture", "label"}:
+        return written or word  # a question asks for a label by "label:" itself
+    if not written:
+        return word if option.kind == "flag" else f"--{word}"
+    return f"--{word}:"
 
 
 def _is_option(command: CommandDefinition, mark: re.Match[str]) -> bool:
@@ -148,18 +185,23 @@ def _option(command: CommandDefinition, name: str) -> Option:
     name = name.lower()
     option = command.option(_SHORT.get(name, name))
     if option is None or option.kind == "picture":
-        names = [f"--{o.name}" for o in command.options if o.kind != "picture" and not o.rest]
         raise InvalidRequest(
-            f"/{command.name} has no option --{name[:32]}.",
-            remedy=f"It has: {', '.join(names)}." if names else "It takes none.",
+            f"/{command.name} has no option --{name[:32]}.", remedy=_options_of(command)
         )
     return option
+
+
+def _options_of(command: CommandDefinition) -> str:
+    names = [f"--{o.name}" for o in command.options if o.kind != "picture" and not o.rest]
+    return f"It has: {', '.join(names)}." if names else "It takes none."
 
 
 def _value(option: Option, text: str) -> OptionValue:
     text = text.strip()
     if option.kind == "labels":
-        return tuple(label.strip() for label in _LABELS.split(text) if label.strip())
+        return split_list(text)
+    if option.kind == "flag":
+        return _switch(option, text)
     if option.kind == "choice":
         return _choice(option, text)
     if option.kind not in {"count", "number"}:
@@ -179,6 +221,15 @@ def _value(option: Option, text: str) -> OptionValue:
             raise BadCount(f"{number} results cannot be shown.", remedy=f"Ask for {bounds}.")
         raise BadSetting(f"{option.name} cannot be {number}.", remedy=f"Give {bounds}.")
     return number
+
+
+def _switch(option: Option, text: str) -> bool:
+    given = _SWITCH.get(text.lower())
+    if given is None:
+        raise BadSetting(
+            f"{option.name} cannot be “{text[:32]}”.", remedy="Choose one of: yes, no."
+        )
+    return given
 
 
 def _choice(option: Option, text: str) -> str:

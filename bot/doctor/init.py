@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import typer
 
+from bot.chat.parser import split_list
 from bot.doctor.discord import PERMISSIONS, DiscordRefusedError, ask_discord, invite_link
 from bot.doctor.findings import Finding
 from bot.doctor.telegram import TelegramRefusedError, ask_telegram
@@ -177,7 +178,7 @@ class Init:
         self._terminal.note(_COMMUNITIES)
         while True:
             answer = self._ask("Who may search", usual)
-            named = tuple(dict.fromkeys(each.strip() for each in answer.split(",") if each.strip()))
+            named = tuple(dict.fromkeys(split_list(answer)))
             try:
                 return list(known_kinds(named))
             except ValueError as error:

@@ -123,6 +123,10 @@ class Words:
         """Stands above weak matches that were asked for."""
         return self._("These matches are weak.")
 
+    def doubtful(self) -> str:
+        """Stands above weak matches of which the first may be right."""
+        return self._("Not sure: no picture matches clearly. The first ones may be what you mean.")
+
     def first_picture_only(self, count: int) -> str:
         return self._("You sent {count} pictures; this answers the first one.").format(count=count)
 

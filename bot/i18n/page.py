@@ -23,6 +23,7 @@ def page_words(_: Translate) -> Mapping[str, str]:
         "close_matches": _("Close matches: {n}"),
         "so_far": _("{searched} of {total} pictures so far; the others are being indexed."),
         "no_close": _("No close match. These come nearest:"),
+        "doubtful": _("Not sure. The first ones may be what you mean:"),
         "less_likely": _("Less likely from here"),
         "nothing_found": _("Nothing was found."),
         "nothing_found_text": _("Try other words, or drop a photo to find others like it."),

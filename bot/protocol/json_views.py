@@ -116,11 +116,13 @@ def grid_view(result: SearchResult, looks: Sequence[Look]) -> Json:
 
     :func:`search_view` with each hit's look, and ``"strong"``, ``"fair"`` and ``"more"``: how
     many hits of these bands there are from the first one on up to the last one here, and whether
-    others follow.
+    others follow. ``"doubtful"``: true where none is close, but the first may be right.
     """
     view = search_view(result)
     for shown, hit, look in zip(view["hits"], result.hits, looks, strict=True):
         shown.update(look_view(hit.picture, look))
+    if result.doubtful:
+        view["doubtful"] = True
     return {**view, "strong": result.strong, "fair": result.fair, "more": result.has_more}
 
 

@@ -16,6 +16,7 @@ from core.domain.errors import SourceError
 from core.domain.ports import Snapshot
 from core.domain.types import Picture, Progress
 from core.search.labels import NONE, LabelSet, Tags, tidy_labels
+from index.indexing.caption_texts import decode
 from index.library.library import LOCAL
 
 if TYPE_CHECKING:
@@ -91,13 +92,14 @@ def read_labels(file: Path) -> list[str]:
     try:
         if file.stat().st_size > _MAX_BYTES:
             raise SourceError(f"{file} is too large.", remedy="Give one label a line.")
-        return file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise SourceError(f"{file} is not UTF-8.", remedy="Save it as UTF-8.") from error
+        text = decode(file.read_bytes())
     except OSError as error:
         raise SourceError(
             f"{file} cannot be read: {error.strerror}.", remedy="Name another file."
         ) from error
+    if "\ufffd" in text or "\0" in text:
+        raise SourceError(f"{file} is not UTF-8.", remedy="Save it as UTF-8.")
+    return text.splitlines()
 
 
 def _table_of(snapshot: Snapshot, known: LabelSet, tags: Tags) -> bytes:

@@ -122,7 +122,9 @@ class Terminal:
         if not result.hits:
             self.note("No picture was found.")
             return
-        if not result.close_match:
+        if result.doubtful:
+            self.note("Not sure; the first of these may be what you mean:")
+        elif not result.close_match:
             self.note("No close match; these are the nearest pictures:")
         by = any(hit.found_by in _ALONE for hit in result.hits)
         tagged = any(hit.tag for hit in result.hits)

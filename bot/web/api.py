@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from bot.chat.admission import Admission
+from bot.chat.parser import split_list
 from bot.chat.presenters.settings import OperatorDefaults
 from bot.protocol.definitions import MAX_COUNT
 from bot.protocol.json_views import classify_view, describe_view, grid_view
@@ -121,8 +122,7 @@ class ApiRoutes:
         await self._admit(request, "classify", "picture")
         async with self._forms.read(request) as form:
             written = ",".join(form.fields.get("labels", ()))
-            labels = [label.strip() for label in written.split(",") if label.strip()]
-            result = await self._search.classify(_picture(form), labels)
+            result = await self._search.classify(_picture(form), split_list(written))
         return web.json_response(classify_view(result))
 
     def _timed(self, handler: Handler) -> Handler:

@@ -5,6 +5,7 @@ __all__ = [
     "choices",
     "errors",
     "once",
+    "plain_text",
     "ports",
     "rate_limits",
     "reindex_jobs",

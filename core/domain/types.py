@@ -297,10 +297,11 @@ class SearchResult:
 
     ``query`` is the text that was asked, None for a picture alone; ``offset`` the number
     of hits before this page; ``has_more`` whether another page follows; ``close_match``
-    is False when every hit of the first page is weak. ``strong`` and ``fair``: how many hits
-    of these bands there are up to the end of this page; where they are fewer than all of
-    those, there are no others, but for a text mixed with a picture. ``so_far``: how much was
-    searched, where the collection is being indexed for the first time.
+    is False when every hit of the first page is weak; ``doubtful`` where the best one is, but
+    stands out of what has nothing to do with any picture: it may be right. ``strong`` and
+    ``fair``: how many hits of these bands there are up to the end of this page; where they are
+    fewer than all of those, there are no others, but for a text mixed with a picture.
+    ``so_far``: how much was searched, where the collection is being indexed for the first time.
     """
 
     query: str | None
@@ -312,6 +313,7 @@ class SearchResult:
     strong: int = 0
     fair: int = 0
     so_far: SoFar | None = None
+    doubtful: bool = False
 
 
 @dataclass(frozen=True, slots=True)

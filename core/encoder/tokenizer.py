@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.domain.errors import ModelUnavailable
+from core.domain.plain_text import plain_text
 from core.encoder.hub import first_line
 
 Row = Mapping[str, Sequence[int]]
@@ -71,12 +72,15 @@ class TextTokens:
 
     def tokenize(self, texts: Sequence[str]) -> list[Row]:
         """The rows of ``texts``, in order, unpadded, each at most ``max_length`` long."""
-        # Half a surrogate pair (a cut emoji) is no Unicode text; tokenizers reject it.
-        clean = [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+        clean = [plain_text(text, self._knows) for text in texts]
         encoded = self._tokenizer(clean, truncation=True, max_length=self.max_length)
         return [
             {name: values[row] for name, values in encoded.items()} for row in range(len(clean))
         ]
+
+    def _knows(self, text: str) -> bool:
+        unknown = self._tokenizer.unk_token_id
+        return unknown not in self._tokenizer(text, add_special_tokens=False)["input_ids"]
 
     def shared_length(self, rows: Sequence[Row], step: int = 1) -> int:
         """The longest row's length, rounded up to a multiple of ``step`` within the limit."""

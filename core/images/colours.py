@@ -1,4 +1,4 @@
-"""Every colour mode that Pillow reads, as 8-bit RGB on white."""
+"""Every colour mode that Pillow reads, as 8-bit RGB, on a background that it is seen on."""
 
 from __future__ import annotations
 
@@ -6,9 +6,18 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageChops, ImageCms, TiffImagePlugin
+from PIL import GifImagePlugin, Image, ImageChops, ImageCms, TiffImagePlugin
 
 _WHITE: Final = (255, 255, 255)
+_DARK: Final = (32, 32, 32)
+"""What chats in their dark design lie on, about."""
+
+_LIGHT: Final = 48
+"""A drawing is light where its colours are no further from white, on average, in the channel
+that tells most: lemon yellow is not."""
+
+_LOOKED_AT: Final = 256
+"""Pixels of each edge by which that is judged: as many as an encoder sees."""
 
 # TIFF 6.0, section 8: tag numbers and values.
 _BITS_PER_SAMPLE: Final = 258
@@ -21,17 +30,19 @@ _BITS: Final = 8
 
 
 def to_rgb(image: Image.Image, *, bits: int = _BITS) -> Image.Image:
-    """The loaded picture in mode RGB, whatever is transparent laid on white.
+    """The loaded picture in mode RGB, laid on white where it is transparent, or on a dark grey.
 
     ``bits`` is the size of one sample in the file, where Pillow does not tell (PNG). 16-bit
     samples are scaled, not clipped; samples without a defined white (floating point beyond
     0 to 1, 32-bit or signed integers) are stretched from the darkest to the brightest.
     Colour profiles are ignored: the pictures that encoders learned from were read without
-    them, as transformers does to this day, and a profile parser is one more door for
-    strangers' bytes. Changes ``image.info``. Raises ValueError for a mode without RGB.
+    them, as transformers does to this day (for much wider ones see :mod:`core.images.gamut`).
+    Changes ``image.info``. Raises ValueError for a mode without RGB.
     """
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         bits = _first_tag(image, _BITS_PER_SAMPLE, bits)
+    elif isinstance(image, GifImagePlugin.GifImageFile):
+        image = _whole_canvas(image)
     if image.mode.startswith("I;16"):
         image = _from_16_bits(image, bits)
     elif image.mode in ("I", "F"):
@@ -45,16 +56,44 @@ def to_rgb(image: Image.Image, *, bits: int = _BITS) -> Image.Image:
     _scale_transparent_colour(image, bits)
     if image.info.get("transparency") is None and not {"A", "a"} & set(image.getbands()):
         return image if image.mode == "RGB" else image.convert("RGB")
-    return _on_white(image)
+    return on_background(image)
 
 
-def _on_white(image: Image.Image) -> Image.Image:
+def on_background(image: Image.Image) -> Image.Image:
+    """A picture with transparency as RGB, laid on white, or on a dark grey where it is light.
+
+    White drawings, as stickers and logos for dark chats, would be one white picture otherwise.
+    """
     if image.mode == "La":
         image = image.convert("LA")
     rgba = image if image.mode == "RGBA" else image.convert("RGBA")
-    white = Image.new("RGB", rgba.size, _WHITE)
-    white.paste(rgba, mask=rgba)
-    return white
+    laid = Image.new("RGB", rgba.size, _DARK if _is_light(rgba) else _WHITE)
+    laid.paste(rgba, mask=rgba)
+    return laid
+
+
+def _is_light(rgba: Image.Image) -> bool:
+    """Whether what is drawn would hardly be seen on white; its opaque parts count most."""
+    size = (min(rgba.width, _LOOKED_AT), min(rgba.height, _LOOKED_AT))
+    small = np.asarray(rgba.resize(size, Image.Resampling.BOX)).reshape(-1, 4)
+    weights = small[:, 3].astype(np.float32)
+    if weights.min() == 255 or not weights.any():  # noqa: PLR2004 - opaque: nothing lies behind it
+        return False
+    away = 255 - small[:, :3].min(axis=1)
+    return float(np.average(away, weights=weights)) < _LIGHT
+
+
+def _whole_canvas(image: GifImagePlugin.GifImageFile) -> Image.Image:
+    """The first frame where it stands, nothing around it (GIF89a, 18: nobody fills that).
+
+    Pillow fills it with a colour of the palette.
+    """
+    frame = image.dispose_extent
+    if frame is None or frame == (0, 0, *image.size):
+        return image
+    canvas = Image.new("RGBA", image.size, (0, 0, 0, 0))
+    canvas.paste(image.convert("RGBA").crop(frame), frame[:2])
+    return canvas
 
 
 def _scale_transparent_colour(image: Image.Image, bits: int) -> None:

@@ -15,13 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 from core.domain.errors import BadPicture, NotAPicture
 from core.domain.types import Taken
+from core.images.bitfields import bitfields_of
 from core.images.colours import to_rgb
 from core.images.effort import check_effort
 from core.images.errors import (
+    cut_short,
     damaged,
     not_a_picture,
     out_of_memory,
@@ -30,7 +32,16 @@ from core.images.errors import (
     unreadable_file,
 )
 from core.images.formats import ACCEPTED, HEAD_BYTES, ends_early, sample_bits, sniff
+from core.images.gamut import (
+    Coding,
+    coding_of_chunk,
+    coding_of_file,
+    coding_of_profile,
+    through_profile,
+    to_srgb,
+)
 from core.images.look import taken_at
+from core.images.parts import with_end, with_one_association, without_ancillary
 from core.images.reduction import WHOLE, Reduction, Size, fill, turned_size
 
 if TYPE_CHECKING:
@@ -53,6 +64,10 @@ Pillow's pieces of 64 KiB it takes 5 % longer."""
 
 _BUFFER: Final = 1 << 16
 """Bytes of a file that are read at a time where a decoder wants only a few."""
+
+_JPEG_END: Final = b"\xff\xd9"
+_NO_END: Final = bytes(151 * number % 255 for number in range(1, 1021))
+"""Something else than an end: a decoder that lacks data takes it for them."""
 
 _PROFILE_BYTES: Final = 128 * 1024
 """Larger colour profiles are not passed on: those of cameras and screens have under 4 KiB."""
@@ -118,23 +133,13 @@ def read_picture(
         if name is None:
             raise not_a_picture(head)
         check_effort(name, file, size)
-        file.seek(0)
         try:
-            with Image.open(file, formats=[name]) as image:
-                _check_pixels(image.size, limits.max_pixels)
-                reduction = None
-                if name == "JPEG":
-                    image.decodermaxblock = _READ_AT_ONCE
-                    if at_least is not None:
-                        reduction = _reduce(image, at_least)
-                image.load()
-                # A HEIF file may turn out larger than its header said.
-                _check_pixels(image.size, limits.max_pixels)
-                orientation = _orientation(image)
-                profile = _rgb_profile(image)
-                taken = taken_at(image)
-                # Once loaded, its pixels outlive the file.
-                rgb = to_rgb(image, bits=sample_bits(name, head))
+            seen, coding = _seen(name, file, size)
+            image, reduction = _loaded(name, seen, size, limits, at_least)
+            orientation = _orientation(image)
+            taken = taken_at(image)
+            image, profile = _shown(image, coding)
+            rgb = to_rgb(image, bits=sample_bits(name, head))
         except BadPicture:
             raise
         except Image.DecompressionBombError:
@@ -153,6 +158,89 @@ def read_picture(
         None if reduction is None else reduction.turned(orientation),
         taken,
     )
+
+
+def _seen(name: str, file: BinaryIO, size: int) -> tuple[BinaryIO, Coding | None]:
+    """The file as its decoder is to see it, and what it says of its samples."""
+    coding = None
+    if name == "PNG":
+        file, chunk = without_ancillary(file, size)
+        coding = coding_of_chunk(chunk)
+    elif name in {"AVIF", "HEIF"}:
+        coding = coding_of_file(file, size)
+    if name == "AVIF":
+        file = with_one_association(file, size)
+    file.seek(0)
+    return file, coding
+
+
+def _loaded(
+    name: str,
+    file: BinaryIO,
+    size: int,
+    limits: DecodeLimits,
+    at_least: Callable[[Size], Size] | None,
+) -> tuple[Image.Image, Reduction | None]:
+    """The first picture with its pixels, and how it was reduced.
+
+    A JPEG may lack its end, but none of its picture. Raises DamagedPicture, which says how much
+    is missing, and whatever decoders raise.
+    """
+    try:
+        return _load(name, file, limits, at_least)
+    except OSError as error:
+        if name != "JPEG" or "truncated" not in str(error):
+            raise
+        try:
+            file.seek(size - 1)
+            size -= file.read(1) == _JPEG_END[:1]  # half of an end, or of another mark
+            image, reduction = _load(name, with_end(file, size, _JPEG_END), limits, at_least)
+            other, _ = _load(name, with_end(file, size, _NO_END + _JPEG_END), limits, at_least)
+        except BadPicture:
+            raise
+        except Exception:  # noqa: BLE001 - the first one tells more
+            raise error from None
+    # Where the decoder goes on to read what follows, something is missing before it.
+    cut = ImageChops.difference(image, other).getbbox()
+    if cut is None:
+        return image, reduction
+    # In passes over the whole picture it is only less sharp.
+    raise cut_short(name, None if "progressive" in image.info else 1 - cut[1] / image.height)
+
+
+def _load(
+    name: str, file: BinaryIO, limits: DecodeLimits, at_least: Callable[[Size], Size] | None
+) -> tuple[Image.Image, Reduction | None]:
+    bitfields = bitfields_of(file) if name == "BMP" else None
+    if bitfields is not None:
+        _check_pixels(bitfields.size, limits.max_pixels)
+        return bitfields.read(file), None
+    file.seek(0)
+    with Image.open(file, formats=[name]) as image:
+        _check_pixels(image.size, limits.max_pixels)
+        reduction = None
+        if name == "JPEG":
+            image.decodermaxblock = _READ_AT_ONCE
+            if at_least is not None:
+                reduction = _reduce(image, at_least)
+        image.load()
+        # A HEIF file may turn out larger than its header said.
+        _check_pixels(image.size, limits.max_pixels)
+        # Once loaded, its pixels outlive the file.
+        return image, reduction
+
+
+def _shown(image: Image.Image, coding: Coding | None) -> tuple[Image.Image, bytes]:
+    """The loaded picture in colours that a screen shows, and the profile of what it is now in.
+
+    Changed is only what would be pale or dull otherwise: high dynamic range, and wide gamuts.
+    """
+    profile = _rgb_profile(image)
+    coding = coding or coding_of_profile(profile)
+    if coding is not None and not coding.plain:
+        return to_srgb(image, coding), b""
+    converted = through_profile(image, profile) if profile else None
+    return (image, profile) if converted is None else (converted, b"")
 
 
 def within(size: Size, edge: int) -> Size:

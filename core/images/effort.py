@@ -184,7 +184,7 @@ def _tiff(file: BinaryIO, size: int) -> None:
             _refuse("TIFF", "strips or tiles", _TIFF_PARTS)
 
 
-def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+def boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """Type, start and end of what is inside of each box (ISO/IEC 14496-12, 4.2)."""
     for _ in range(_BOXES):
         if start + 8 > end:
@@ -203,10 +203,10 @@ def _boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, i
 
 def _heif(file: BinaryIO, size: int) -> None:
     """ISO/IEC 14496-12, 8.11.6: the items of the file, tiles of a grid among them."""
-    for name, start, end in _boxes(file, 0, size):
+    for name, start, end in boxes(file, 0, size):
         if name != b"meta":
             continue
-        for inner, here, _ in _boxes(file, start + 4, end):
+        for inner, here, _ in boxes(file, start + 4, end):
             if inner == b"iinf":
                 file.seek(here)
                 head = file.read(8)

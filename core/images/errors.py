@@ -64,11 +64,17 @@ def damaged(name: str, error: Exception, *, early: bool) -> BadPicture:
         return out_of_memory()
     shown = _SHOWN_NAMES.get(name, name)
     if early or isinstance(error, EOFError) or "truncated" in words or "end of file" in words:
-        return DamagedPicture(
-            f"This {shown} file ends too early: a part of it is missing.", remedy=_SEND_AGAIN
-        )
+        return cut_short(shown, None)
     return DamagedPicture(
         f"This {shown} file is damaged or of a kind that cannot be read.", remedy=_RESAVE
+    )
+
+
+def cut_short(shown: str, missing: float | None) -> DamagedPicture:
+    """The error for a file that lacks this share of its picture, None where nobody can tell."""
+    part = "a part" if missing is None else f"about {max(1, round(100 * missing))} %"
+    return DamagedPicture(
+        f"This {shown} file ends too early: {part} of it is missing.", remedy=_SEND_AGAIN
     )
 
 

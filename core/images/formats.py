@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from typing import Final
 
@@ -30,9 +31,16 @@ _BMP_HEADER_SIZES: Final = frozenset({12, 40, 52, 56, 64, 108, 124})
 
 # Brands of ISO/IEC 23008-12 (HEIF) and of the AV1 image format; "mif1" and "msf1" say only
 # that it is a picture in such a box, so the more telling brands are looked for first.
-_AVIF_BRANDS: Final = frozenset({b"avif", b"avis"})
+_AVIF_BRANDS: Final = frozenset({b"avif", b"avis", b"MA1A", b"MA1B"})
 _HEIF_BRANDS: Final = frozenset(
     {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+)
+
+# Pictures in such a box that no decoder here reads: a header of few bytes ("mini"), others'
+# codecs (VVC, EVC, JPEG, JPEG 2000, none), and what has but the box's own brand.
+_MINI_BRAND: Final = b"mif3"
+_BOXED: Final = frozenset(
+    {b"mif2", b"vvic", b"vvis", b"evbi", b"evmi", b"jpeg", b"jpgs", b"j2ki", b"j2is", b"unif"}
 )
 
 # What people send by mistake; words for "This is ..., which is not accepted here."
@@ -53,7 +61,19 @@ _FOREIGN: Final = (
     (b"\xff\x0a", "a JPEG XL picture"),
     (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
     (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
+    (b"\0\0\2\0", "a cursor file"),
+    (b"II\xbc", "a JPEG XR picture"),
+    (b"#?RADIANCE", "a Radiance HDR picture"),
+    (b"v/1\1", "an OpenEXR picture"),
+    (b"farbfeld", "a farbfeld picture"),
+    (b"qoif", "a QOI picture"),
 )
+
+# PBM, PGM, PPM, PAM and PFM, of which the second letter tells which, and white space follows.
+_PNM: Final = re.compile(rb"P[1-7Ff][ \t\r\n]")
+
+# What follows "ftyp" in JPEG 2000's and QuickTime's kin.
+_JPEG_2000_BRANDS: Final = frozenset({b"jp2 ", b"jpx ", b"jpm ", b"jph ", b"mjp2"})
 _MARKUP: Final = (
     (b"<svg", "an SVG drawing"),
     (b"<!doctype html", "a web page"),
@@ -75,17 +95,29 @@ def sniff(head: bytes) -> str | None:
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADER_SIZES:
         return "BMP"
     brands = _brands(head)
+    # Its boxes are others, whatever else it says it is.
+    if head[8:12] == _MINI_BRAND:
+        return None
     if brands & _AVIF_BRANDS:
         return "AVIF"
     return "HEIF" if brands & _HEIF_BRANDS else None
 
 
-def foreign(head: bytes) -> str | None:
+def foreign(head: bytes) -> str | None:  # noqa: PLR0911 - a return for each kind
     """Words for a file that is no accepted picture, as ``a PDF document``; None: unknown."""
     for signature, words in _FOREIGN:
         if head.startswith(signature):
             return words
-    if _brands(head) or (head[:4] == b"RIFF" and head[8:12] == b"AVI "):
+    if _PNM.match(head):
+        return "a PNM picture (PBM, PGM, PPM or PAM)"
+    brands = _brands(head)
+    if brands & _JPEG_2000_BRANDS:
+        return "a JPEG 2000 picture"
+    if _MINI_BRAND in brands:
+        return "an AVIF or HEIC picture with a minimized header (mif3)"
+    if brands & _BOXED:
+        return "a HEIF picture of a kind that few programs write"
+    if brands or (head[:4] == b"RIFF" and head[8:12] == b"AVI "):
         return "a video"
     text = head.lower()
     return next((words for mark, words in _MARKUP if mark in text), None)

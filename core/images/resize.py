@@ -14,10 +14,9 @@ import numpy as np
 from PIL import Image
 
 from core.domain.types import Pixels, PixelSpec
+from core.images.colours import on_background
 from core.images.padding import padded
 from core.images.reduction import Reduction, Size, Spare, covered, fill, inside
-
-_WHITE = (255, 255, 255)
 
 _WHOLE_SCALED_PIXELS = 1 << 26
 """Scaled pictures up to this size are made whole: 64 Mi pixels are 256 MiB in Pillow."""
@@ -32,15 +31,13 @@ _FILTER_SUPPORT = 3
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Mode RGB, with whatever is transparent laid on white.
+    """Mode RGB, with whatever is transparent laid on a background that it is seen on.
 
     Takes any mode that Pillow converts to RGB; pictures of 16 bits a channel have to be
     scaled to 8 bits before, since Pillow clips them.
     """
     if "A" in image.getbands() or image.info.get("transparency") is not None:
-        rgba = image.convert("RGBA")
-        background = Image.new("RGBA", rgba.size, (*_WHITE, 255))
-        return Image.alpha_composite(background, rgba).convert("RGB")
+        return on_background(image)
     return image if image.mode == "RGB" else image.convert("RGB")
 
 

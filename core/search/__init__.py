@@ -5,6 +5,7 @@ __all__ = [
     "clusters",
     "labels",
     "lexical",
+    "look_alikes",
     "map",
     "moderation",
     "ports",

@@ -5,7 +5,9 @@ between queries (openai/CLIP#405), so a fixed cutoff fails. What carries over is
 score stands out: a query is scored against a fixed sample of the collection, and a hit is
 judged by its standard score (z) in that distribution. How far chance alone carries a score
 is learnt from the collection's own captions: for each, the best picture among those whose
-captions have nothing to do with it.
+captions have nothing to do with it. Where captions are few, all alike, or do not fit their
+pictures, they teach nothing: then texts that the program brings along tell
+(:mod:`core.search.references`).
 
 The deviation is measured on the lower side, from the median down to the 16th percentile (one
 standard deviation of a normal distribution): a query that fits a tenth of the collection,
@@ -16,7 +18,8 @@ with the ordinary standard deviation and 71% with the interquartile range.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,20 +29,30 @@ from core.domain.types import Band, Vectors
 from core.search.captions import ALIKE, CaptionScale, caption_scale, fits, unrelated_matches
 from core.search.mixed_calibration import MixedThresholds, mixed_thresholds, said
 from core.search.quantiles import quantile
+from core.search.references import Cuts, ReferenceThresholds, reference_thresholds
 
 # Every query is compared with them: each hundred costs it some microseconds. Of 512 the lower
 # quantile is known to 0.07 deviations, of 256 the middle, which is all that captions need, to 0.08.
 _SAMPLED_PICTURES = 512
 _SAMPLED_CAPTIONS = 256
 _SAMPLED_QUERIES = 256
-# Fewer captions than this tell too little; the defaults below are what one unrelated query
-# in ten, and one in a hundred, reaches with the embedded model over the Tux Paint stamps.
+# Of captions that repeat, as many more are looked at.
+_LOOKED_THROUGH = 2048
+# Fewer different captions than this tell too little, and so do such of which fewer than this
+# share fit their own pictures (7% of random ones do); the defaults below are what one unrelated
+# query in ten, and one in a hundred, reaches with the embedded model over the Tux Paint stamps.
 _ENOUGH_QUERIES = 30
+_ENOUGH_FIT = 0.2
+# The best of these stands for the best of all where references are asked.
+_REFERRED_PICTURES = 4096
 _DEFAULT_FAIR_Z = 4.3
 _DEFAULT_STRONG_Z = 5.6
 # What the best picture of one unrelated query in five reaches, and of one in a hundred.
 _FAIR_QUANTILE = 0.8
 _STRONG_QUANTILE = 0.99
+# Beyond what the best unrelated picture, lifted by its caption, reaches in seven queries of ten, a
+# hit is shown with doubt.
+_DOUBT_QUANTILE = 0.7
 # Nineteen of twenty true matches reach the floor.
 _FLOOR_QUANTILE = 0.05
 # One standard deviation below the mean of a normal distribution.
@@ -68,11 +81,13 @@ class Thresholds:
     floor: float = -1.0
     sure: float = 1.1
 
-    def places(self, scores: NDArray[np.float64], z: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Of each cosine with its standard score, the place of its band in ``BEST_FIRST``: [n]."""
-        weak = (scores < self.floor) | ((z < self.fair) & (scores < self.sure))
-        found: NDArray[np.int64] = np.where(weak, 2, np.where(z >= self.strong, 0, 1))
-        return found
+    def cuts(self, middle: float, deviation: float) -> Cuts:
+        """The cuts of a query whose cosines have this median and lower deviation."""
+        fair = max(self.floor, min(middle + self.fair * deviation, self.sure))
+        return Cuts(fair, fair, max(fair, middle + self.strong * deviation))
+
+
+_DEFAULT = Thresholds(_DEFAULT_FAIR_Z, _DEFAULT_STRONG_Z)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,14 +96,18 @@ class Calibration:
 
     ``sample``: up to 512 picture vectors, float32 [n, d], drawn with a fixed seed;
     ``text`` and ``image``: the thresholds for text and for picture queries; ``captions``:
-    what the match of a caption is worth; ``mixed``: the thresholds for pictures with a text.
+    what the match of a caption is worth; ``mixed``: the thresholds for pictures with a text;
+    ``learnt``: captions told the thresholds, else :func:`refer` does better; ``doubt``: the
+    standard score, lifted by captions, from which a weak hit of a text is worth showing.
     """
 
     sample: Vectors
-    text: Thresholds
+    text: Thresholds | ReferenceThresholds
     image: Thresholds
     captions: CaptionScale
     mixed: MixedThresholds = field(default_factory=MixedThresholds)
+    learnt: bool = True
+    doubt: float = np.inf
 
     def spreads(self, queries: Vectors) -> list[tuple[float, float]]:
         """Median and lower deviation of the cosines of each query, float32 [n, d]."""
@@ -100,13 +119,14 @@ class Calibration:
         return self.spreads(query[None])[0]
 
     def bands(
-        self, query: Vectors, scores: NDArray[np.float32], thresholds: Thresholds
+        self,
+        query: Vectors,
+        scores: NDArray[np.float32],
+        thresholds: Thresholds | ReferenceThresholds,
     ) -> list[Band]:
         """The band of each score of this query, a unit vector of shape [d]."""
-        middle, deviation = self.spread(query)
-        exact = scores.astype(np.float64)
-        places = thresholds.places(exact, (exact - middle) / deviation)
-        return [BEST_FIRST[place] for place in places.tolist()]
+        cuts = thresholds.cuts(*self.spread(query))
+        return [BEST_FIRST[place] for place in cuts.places(scores.astype(np.float64)).tolist()]
 
 
 def calibrate(snapshot: Snapshot, *, seed: int = 0) -> Calibration:
@@ -117,21 +137,30 @@ def calibrate(snapshot: Snapshot, *, seed: int = 0) -> Calibration:
     other picture stands for the match. ``fair`` is what noise reaches in one query of
     five, ``strong`` in one of a hundred; ``floor`` is the cosine that nineteen of twenty
     true matches reach, ``sure`` the one that noise reaches in one query of a hundred.
+    Where most captions are equal to others, each counts once.
     """
     rng = np.random.default_rng(seed)
     index = snapshot.picture_index
     rows = _draw(rng, len(index), _SAMPLED_PICTURES)
     sample = index.reconstruct(rows)
     told = snapshot.caption_index
-    captions = _draw(rng, len(told), _SAMPLED_QUERIES)
+    drawn = _draw(rng, len(told), _SAMPLED_QUERIES)
     caption_sample = told.reconstruct(_draw(rng, len(told), _SAMPLED_CAPTIONS))
     captioned = len(np.unique(snapshot.owners))
     without = 1 - captioned / max(len(snapshot.pictures), 1)
+    captions = _different(snapshot, drawn)
     if len(captions) < _ENOUGH_QUERIES:
-        default = Thresholds(_DEFAULT_FAIR_Z, _DEFAULT_STRONG_Z)
+        fitting = 1.0
+        if len(drawn) >= _ENOUGH_QUERIES:
+            # Captions that repeat may still say what is in their pictures, or not.
+            texts = told.reconstruct(drawn)
+            owners = np.array([snapshot.captions[row][1] for row in drawn], dtype=np.int64)
+            middle, deviation = _moments(texts @ sample.T)
+            matches = (texts * index.reconstruct(owners)).sum(axis=1)
+            fitting = fits((matches - middle) / deviation)
         none = np.empty(0, dtype=np.float32)
-        scale = caption_scale(caption_sample, none, fitting=1.0, without=without)
-        return Calibration(sample, default, default, scale)
+        scale = caption_scale(caption_sample, none, fitting=fitting, without=without)
+        return Calibration(sample, _DEFAULT, _DEFAULT, scale, learnt=False)
     texts = told.reconstruct(captions)
     owners = np.array([snapshot.captions[row][1] for row in captions], dtype=np.int64)
     pictures = index.reconstruct(owners)
@@ -140,6 +169,7 @@ def calibrate(snapshot: Snapshot, *, seed: int = 0) -> Calibration:
     np.fill_diagonal(unrelated, val=False)
     matches = (texts * pictures).sum(axis=1)
     moments = _moments(texts @ sample.T)
+    fitting = fits((matches - moments[0]) / moments[1])
     text = _thresholds(texts @ pictures.T, moments, matches, unrelated)
     among = pictures @ pictures.T
     nearest = np.where(np.eye(len(owners), dtype=bool), -1.0, among).max(axis=1)
@@ -147,11 +177,62 @@ def calibrate(snapshot: Snapshot, *, seed: int = 0) -> Calibration:
     scale = caption_scale(
         caption_sample,
         unrelated_matches(texts, among < np.quantile(among, _UNRELATED_QUANTILE), caption_sample),
-        fitting=fits((matches - moments[0]) / moments[1]),
+        fitting=fitting,
         without=without,
     )
+    if fitting < _ENOUGH_FIT:
+        return Calibration(sample, _DEFAULT, _DEFAULT, scale, learnt=False)
+    merits = (texts @ pictures.T - moments[0][:, None]) / moments[1][:, None]
+    merits += _lifts(scale, texts, related)
+    doubt = np.quantile(np.where(unrelated, merits, 0).max(axis=1), _DOUBT_QUANTILE)
     mixed = _mixed(texts, pictures, sample, scale, unrelated)
-    return Calibration(sample, text, image, scale, mixed)
+    return Calibration(sample, text, image, scale, mixed, doubt=float(doubt))
+
+
+def _lifts(scale: CaptionScale, texts: Vectors, related: Vectors) -> NDArray[np.float32]:
+    """What each of these captions lifts as an answer to each as a question: [n, n]."""
+    matches = np.stack(list(map(scale.matches, scale.averages(texts).tolist(), related)))
+    lifts: NDArray[np.float32] = np.where(matches >= scale.least, scale.lift(matches), 0)
+    return lifts
+
+
+def refer(
+    snapshot: Snapshot, calibration: Calibration, references: Vectors, *, seed: int = 0
+) -> Calibration:
+    """The same with the thresholds for texts that references tell; costs some 20 ms. Blocking.
+
+    ``references``: the vectors of :data:`core.search.references.REFERENCES`, float32 [m, d].
+    """
+    index = snapshot.picture_index
+    if not len(index):
+        return calibration
+    rows = _draw(np.random.default_rng(seed), len(index), _REFERRED_PICTURES)
+    middles, _ = _moments(references @ calibration.sample.T)
+    text = reference_thresholds(index.reconstruct(rows), middles, references, seed=seed)
+    return replace(calibration, text=text)
+
+
+def _different(snapshot: Snapshot, drawn: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The captions to learn from: those drawn where most differ, else one of each.
+
+    Where many repeat, of further ones than were drawn.
+    """
+    captions = snapshot.captions
+    kept = _firsts(captions, drawn)
+    if len(kept) >= max(_ENOUGH_QUERIES, len(drawn) / 2):
+        return drawn
+    if len(drawn) < len(captions):
+        rng = np.random.default_rng(len(captions))
+        further = _draw(rng, len(captions), _LOOKED_THROUGH)
+        kept = _firsts(captions, np.concatenate([kept, further]))[: len(drawn)]
+    return kept
+
+
+def _firsts(captions: Sequence[tuple[str, int]], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    firsts: dict[str, int] = {}
+    for row in rows.tolist():
+        firsts.setdefault(captions[row][0].casefold(), row)
+    return np.array(list(firsts.values()), dtype=np.int64)
 
 
 def _mixed(
@@ -170,8 +251,7 @@ def _mixed(
     middle, deviation = _moments(texts @ sample.T)
     words = (texts @ pictures.T - middle[:, None]) / deviation[:, None]
     related = texts @ texts.T
-    matches = np.stack(list(map(scale.matches, scale.averages(texts).tolist(), related)))
-    lifts = np.where(matches >= scale.least, scale.lift(matches), 0)
+    lifts = _lifts(scale, texts, related)
     mixes = np.arange(len(texts))
     # What belongs together by chance is no noise.
     mixes = mixes[unrelated[mixes, other]]
@@ -182,7 +262,7 @@ def _mixed(
     alike = among >= np.quantile(among, _UNRELATED_QUANTILE)
     return mixed_thresholds(
         looks[mixes].astype(np.float64),
-        said(words.astype(np.float64), lifts)[other[mixes]],
+        said(words.astype(np.float64), lifts.astype(np.float64))[other[mixes]],
         (alike | ~unrelated)[mixes],
         ~unrelated[other[mixes]],
         itself[mixes] | (itself | (related >= ALIKE))[other[mixes]],

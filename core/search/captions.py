@@ -6,7 +6,7 @@ caption of this collection (0) to the very same words (1): the *match*. Shared w
 to it (see :mod:`core.search.lexical`). How far unrelated captions come is learnt from the
 collection: captions whose pictures are nothing like each other.
 
-A match beyond what a quarter of queries find among unrelated captions lifts its picture, so far
+A match beyond what a tenth of queries find among unrelated captions lifts its picture, so far
 that exact words win over any picture. A picture without a caption must not fall behind for that:
 it stands where a caption stands that says neither yes nor no. The rarer captions are, and the less
 they fit their own pictures ("holiday 2019"), the less does it count that one says nothing of the
@@ -45,7 +45,7 @@ _LIFT = 16.0
 """Deviations of picture scores that a whole match is worth. From 12 to 20, paraphrases found first
 rise by three points on the stamps; 16 is within two of that, and pictures still order the rest."""
 
-_START_QUANTILE, _FAIR_QUANTILE, _STRONG_QUANTILE = 0.25, 0.8, 0.99
+_START_QUANTILE, _FAIR_QUANTILE, _STRONG_QUANTILE = 0.1, 0.8, 0.99
 """Of what the best unrelated caption reaches: where lifting begins, and the bands as in
 :mod:`core.search.calibration`."""
 
@@ -171,11 +171,10 @@ def caption_scale(
 
     """
     start, fair, strong = _DEFAULT_START, _DEFAULT_FAIR, _DEFAULT_STRONG
-    trust = 1.0
     if len(noise):
         quantiles = np.quantile(noise, [_START_QUANTILE, _FAIR_QUANTILE, _STRONG_QUANTILE])
         start, fair, strong = np.clip(quantiles, _LEAST, _MOST).tolist()
-        trust = (fitting - _FITS_BY_CHANCE) / (_FITS_ENOUGH - _FITS_BY_CHANCE)
+    trust = (fitting - _FITS_BY_CHANCE) / (_FITS_ENOUGH - _FITS_BY_CHANCE)
     trust = min(1.0, max(0.0, trust)) * (1 - without) ** 2
     return CaptionScale(sample, start, fair, strong, trust, complete=without == 0)
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.domain.errors import BadLabels, UnknownLabel
+from core.domain.plain_text import folded
 from core.domain.types import Vectors
 from core.search.zero_shot import FITS_Z, everyday_of, label_means, prompts_of, stands_out
 
@@ -103,10 +104,10 @@ class LabelSet:
 
     def places_of(self, asked: Iterable[str]) -> tuple[int, ...]:
         """The places of these labels, in any case. Raises UnknownLabel, which names all."""
-        known = {label.casefold(): place for place, label in enumerate(self.labels)}
+        known = {folded(label): place for place, label in enumerate(self.labels)}
         places = []
         for label in asked:
-            place = known.get(label.casefold())
+            place = known.get(folded(label))
             if place is None:
                 raise unknown(label, self.labels)
             places.append(place)
@@ -171,7 +172,7 @@ def tidy_labels(lines: Iterable[str]) -> tuple[str, ...]:
     labels: dict[str, str] = {}
     for label in tidied:
         if label:
-            labels.setdefault(label.casefold(), label)
+            labels.setdefault(folded(label), label)
     if not 1 <= len(labels) <= MAX_LABELS:
         raise BadLabels(
             f"{len(labels)} different labels were given.",

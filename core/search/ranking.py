@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.domain.plain_text import folded
 from core.domain.ports import Snapshot, VectorIndex
 from core.domain.types import Band, CaptionHit, DescribeResult, Hit, Picture, SearchResult, Vectors
 from core.search.calibration import Calibration
@@ -22,6 +23,9 @@ from core.search.scoring import LIFTED_AMONG, Ranking, ScoredRows
 
 There = Callable[[Picture], bool]
 """Whether a picture's file is still where it was indexed. Blocking."""
+
+Same = Callable[[Picture, Picture], bool]
+"""Whether two pictures with nearly equal vectors are one (:mod:`core.search.look_alikes`)."""
 
 # How much of an excluded text is taken out of the query, in deviations of its own
 # scores for one of the query's: at 1 the exclusion would weigh as much as the wish.
@@ -87,6 +91,7 @@ def rank_page(
     offset: int,
     seen: NearestPictures | None = None,
     there: There | None = None,
+    same: Same | None = None,
 ) -> SearchResult:
     """Hits ``offset + 1`` to ``offset + k``, near-duplicates collapsed onto the best one.
 
@@ -94,6 +99,7 @@ def rank_page(
     (:mod:`core.search.captions`), and a better band before a worse one. ``seen``: what
     :func:`page_lookup` found for the ranking's vector, where somebody has looked already.
     ``there``: which pictures may be hits at all; asked of the hits that are counted off alone.
+    ``same``: which of two near-duplicates are one; None: all.
     """
     if seen is None:
         seen = page_lookup(
@@ -114,7 +120,7 @@ def rank_page(
         plain = judged.plain(rows, scores)
         ordered = in_order(plain, lifted, whole=whole, left_out=judged.left_out)
         found = _collapse(
-            snapshot, calibration, ranking, ordered, wanted=offset + k + 1, there=there
+            snapshot, calibration, ranking, ordered, wanted=offset + k + 1, there=there, same=same
         )
         if len(found) > offset + k or whole:
             break
@@ -131,9 +137,21 @@ def rank_page(
         offset=offset,
         has_more=len(found) > offset + k,
         close_match=any(f.band is not Band.WEAK for f in found[:k]),
+        doubtful=bool(found) and _doubtful(calibration, ranking, found[0], seen.spread),
         strong=bands[Band.STRONG],
         fair=bands[Band.FAIR],
     )
+
+
+def _doubtful(
+    calibration: Calibration, ranking: Ranking, best: ScoredRow, spread: tuple[float, float]
+) -> bool:
+    """Whether the best hit is weak, but stands out of noise."""
+    if best.band is not Band.WEAK or ranking.mixture is not None:
+        return False
+    if ranking.told is not None and best.merit - ranking.told.silent >= calibration.doubt:
+        return True
+    return best.score >= ranking.thresholds.cuts(*spread).doubt
 
 
 def _matches(
@@ -202,11 +220,11 @@ def captioned_hits(
 
     They are in no order of their matches. ``there``: as in :func:`rank_page`.
     """
-    wanted = words.casefold()
+    wanted = folded(words)
     holding = (
         row
         for row in range(len(snapshot.pictures) - 1, -1, -1)
-        if wanted in snapshot.pictures[row].caption.casefold()
+        if wanted in folded(snapshot.pictures[row].caption)
         and (there is None or there(snapshot.pictures[row]))
     )
     rows = np.array(list(islice(holding, k)), dtype=np.int64)
@@ -238,7 +256,7 @@ def describe_page(
             if len(best) >= k:
                 break
             caption, owner = snapshot.captions[row]
-            said = caption.casefold()
+            said = folded(caption)
             if said not in best and (there is None or there(snapshot.pictures[owner])):
                 best[said] = int(row), float(score)
         if len(best) >= k or fetch >= len(index):
@@ -259,9 +277,11 @@ def _collapse(
     *,
     wanted: int,
     there: There | None,
+    same: Same | None,
 ) -> list[ScoredRow]:
     """The first ``wanted`` of them without near-duplicates, or more; only such as are there."""
     shown = _Growing(len(ranking.vector))
+    pictures: list[Picture] = []
     seen = set(ranking.hidden)
     found: list[ScoredRow] = []
     read = _READ
@@ -269,22 +289,26 @@ def _collapse(
         read = min(2 * read, _MOST_READ)
         rows = np.array([each.row for each in several], dtype=np.int64)
         vectors = snapshot.picture_index.reconstruct(rows)
-        fresh = (vectors @ shown.rows.T).max(axis=1, initial=-1.0) < ranking.duplicate_cosine
-        alike = vectors @ vectors.T
+        above = vectors @ shown.rows.T >= ranking.duplicate_cosine
+        alike = vectors @ vectors.T >= ranking.duplicate_cosine
         kept: list[int] = []
         for place, each in enumerate(several):
             picture = snapshot.pictures[each.row]
-            if not fresh[place] or picture.sha256 in seen:
+            if picture.sha256 in seen:
+                continue
+            others = [pictures[number] for number in np.flatnonzero(above[place]).tolist()]
+            others += [snapshot.pictures[several[k].row] for k in kept if alike[place, k]]
+            if others and (same is None or any(same(other, picture) for other in others)):
                 continue
             if there is not None and not there(picture):
                 continue  # a copy of it may stand further below
-            fresh &= alike[place] < ranking.duplicate_cosine
             seen.add(picture.sha256)
             kept.append(place)
             found.append(each.found)
             if ranking.unwanted is None and len(found) == wanted:
                 return found
         shown.add(vectors[kept])
+        pictures += [snapshot.pictures[several[k].row] for k in kept]
     if ranking.unwanted is None:
         return found
     return _demote(found, shown.rows, ranking, ranking.unwanted, calibration)

@@ -15,6 +15,7 @@ from core.search.captions import CaptionEvidence
 from core.search.mixed_calibration import said
 from core.search.mixed_query import Mixture
 from core.search.ordering import PLACE, Standing, Standings
+from core.search.references import ReferenceThresholds
 
 LIFTED_AMONG = 256
 """Pictures among which those without a caption are lifted to where a silent caption stands, and
@@ -40,7 +41,7 @@ class Ranking:
     """
 
     vector: Vectors
-    thresholds: Thresholds
+    thresholds: Thresholds | ReferenceThresholds
     duplicate_cosine: float
     hidden: frozenset[str] = frozenset()
     told: CaptionEvidence | None = None
@@ -127,7 +128,7 @@ class ScoredRows:
         if ranking.mixture is not None:
             # Whatever stands behind those that are looked at closely.
             return Standings(rows, exact, told, told, told, told, merits)
-        seen = ranking.thresholds.places(exact, merits)
+        seen = ranking.thresholds.cuts(middle, deviation).places(exact)
         if lifts is not None:
             merits += lifts
         bands = groups = np.minimum(seen, told)

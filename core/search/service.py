@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -30,12 +31,13 @@ from core.domain.types import (
     SoFar,
     Vectors,
 )
-from core.search.calibration import Calibration, calibrate
+from core.search.calibration import Calibration, calibrate, refer
 from core.search.captions import lookup, told
 from core.search.coalescing import BatchedQuery, QueryCoalescer
 from core.search.crop_matching import Posted, Recogniser
 from core.search.label_filter import Tagger, listed
 from core.search.labels import parse
+from core.search.look_alikes import Comparison, LookAlikes
 from core.search.mixed_query import mix, wish
 from core.search.ports import Labels
 from core.search.query_views import ViewKind, ViewTransform, closest_view, views, ways
@@ -47,8 +49,13 @@ from core.search.ranking import (
     rank_page,
     without,
 )
+from core.search.references import REFERENCES
 from core.search.scoring import Ranking
 from core.search.zero_shot import classify_vectors, prompts_of
+
+_ROUNDS = 3
+"""Where near-duplicates turn out to be two, others come into sight: so often it is looked again."""
+_REFERENCES_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +107,9 @@ class Search:
         self._rules = rules or SearchRules()
         self._tagger = Tagger(labels)
         self._recogniser = Recogniser(library.picture_file, decoder.decode)
+        self._look_alikes = LookAlikes(library.picture_file, decoder.decode)
         self._searches = QueryCoalescer()
+        self._references: Vectors | None = None
         # By snapshot, as communities may see a collection differently; gone with it.
         self._calibrations: WeakKeyDictionary[Snapshot, asyncio.Future[Calibration]] = (
             WeakKeyDictionary()
@@ -147,7 +156,7 @@ class Search:
                 page = page_lookup(snapshot, calibration, query, k=k, offset=offset, in_words=True)
                 lookups.append(page)
 
-            def rank(found: Sequence[Any]) -> SearchResult:
+            def rank(comparison: Comparison, found: Sequence[Any]) -> SearchResult:
                 ranking = Ranking(query, calibration.text, self._rules.duplicate_cosine)
                 if asked.text:
                     said = told(snapshot, calibration.captions, query, asked.text, found[0])
@@ -159,11 +168,18 @@ class Search:
                     ranking = without(ranking, vectors[-1], said, calibration)
                 seen = found[-1] if plain else None
                 page = self._page(
-                    snapshot, calibration, ranking, text=text, k=k, offset=offset, seen=seen
+                    snapshot,
+                    calibration,
+                    ranking,
+                    comparison,
+                    text=text,
+                    k=k,
+                    offset=offset,
+                    seen=seen,
                 )
                 return page if asked.text else listed(page)
 
-            return await self._searches.answer(*self._tagger.tagged(snapshot, lookups, rank))
+            return await self._answer(snapshot, lookups, rank, community)
 
     async def captioned(
         self, text: str, *, community: str, collection: str | None = None, k: int = 5
@@ -222,7 +238,7 @@ class Search:
                 else []
             )
 
-            def rank(found: Sequence[Any]) -> SearchResult:
+            def rank(comparison: Comparison, found: Sequence[Any]) -> SearchResult:
                 ranking = Ranking(query, calibration.image, self._rules.duplicate_cosine)
                 if known is not None:
                     ranking = replace(ranking, recognised=known.row, agreement=known.agreement)
@@ -230,10 +246,17 @@ class Search:
                     ranking = self._refined(ranking, snapshot, calibration, wanted, asked)
                 seen = found[0] if found else None
                 return self._page(
-                    snapshot, calibration, ranking, text=words, k=k, offset=offset, seen=seen
+                    snapshot,
+                    calibration,
+                    ranking,
+                    comparison,
+                    text=words,
+                    k=k,
+                    offset=offset,
+                    seen=seen,
                 )
 
-            return await self._searches.answer(*self._tagger.tagged(snapshot, lookups, rank))
+            return await self._answer(snapshot, lookups, rank, community)
 
     async def more_like(
         self,
@@ -264,7 +287,7 @@ class Search:
             wanted = None if asked is None else await self._embedder.embed_text(asked)
             calibration = await self._calibrate(snapshot)
 
-            def rank(_: Sequence[Any]) -> SearchResult:
+            def rank(comparison: Comparison, _: Sequence[Any]) -> SearchResult:
                 ranking = Ranking(
                     snapshot.picture_index.reconstruct(np.array([row]))[0],
                     calibration.image,
@@ -273,9 +296,11 @@ class Search:
                 )
                 if wanted is not None and asked is not None:
                     ranking = self._refined(ranking, snapshot, calibration, wanted, asked)
-                return self._page(snapshot, calibration, ranking, text=words, k=k, offset=offset)
+                return self._page(
+                    snapshot, calibration, ranking, comparison, text=words, k=k, offset=offset
+                )
 
-            return await self._searches.answer(*self._tagger.tagged(snapshot, (), rank))
+            return await self._answer(snapshot, (), rank, community)
 
     async def describe(
         self,
@@ -344,11 +369,29 @@ class Search:
         said = told(snapshot, calibration.captions, wanted, words)
         return replace(ranking, vector=mixture.vector, mixture=mixture, told=said)
 
+    async def _answer(
+        self,
+        snapshot: Snapshot,
+        lookups: Sequence[BatchedQuery[Any]],
+        rank: Callable[[Comparison, Sequence[Any]], SearchResult],
+        community: str,
+    ) -> SearchResult:
+        """What ``rank`` makes of the lookups; near-duplicates that are two are shown as two."""
+        comparison = self._look_alikes.comparison()
+        for _ in range(_ROUNDS):
+            page = await self._searches.answer(
+                *self._tagger.tagged(snapshot, lookups, partial(rank, comparison))
+            )
+            if not await comparison.look(community):
+                break
+        return page
+
     def _page(
         self,
         snapshot: Snapshot,
         calibration: Calibration,
         ranking: Ranking,
+        comparison: Comparison,
         *,
         text: str | None,
         k: int,
@@ -364,6 +407,7 @@ class Search:
             offset=offset,
             seen=seen,
             there=self._library.has_file,
+            same=comparison.taken_for_one,
         )
         so_far = self._so_far(snapshot)
         return page if so_far is None else replace(page, so_far=so_far)
@@ -412,9 +456,22 @@ class Search:
         known = self._calibrations.get(snapshot)
         if known is None or _failed(known):
             # One calibration a snapshot, however many searches arrive together.
-            known = asyncio.ensure_future(asyncio.to_thread(calibrate, snapshot))
+            known = asyncio.ensure_future(self._calibrated(snapshot))
             self._calibrations[snapshot] = known
         return known.result() if known.done() else await asyncio.shield(known)
+
+    async def _calibrated(self, snapshot: Snapshot) -> Calibration:
+        calibration = await asyncio.to_thread(calibrate, snapshot)
+        if calibration.learnt:
+            return calibration
+        if self._references is None:
+            rows: list[Vectors] = []
+            # Some at a time: questions that come meanwhile go between.
+            for start in range(0, len(REFERENCES), _REFERENCES_AT_ONCE):
+                some = REFERENCES[start : start + _REFERENCES_AT_ONCE]
+                rows += await self._embed_texts(some)
+            self._references = np.stack(rows)
+        return await asyncio.to_thread(refer, snapshot, calibration, self._references)
 
     def _clean(self, text: str) -> str:
         cleaned = " ".join(text.replace("\0", " ").split())

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from core.domain.choices import MAX_GROUPS
 from core.domain.errors import TangerineError
 from core.domain.once import OncePerSnapshot
+from core.domain.plain_text import folded
 from core.domain.ports import Library, Snapshot
 from core.domain.types import Band, SearchResult
 from core.search.clusters import group
@@ -69,7 +70,7 @@ class Topics:
                 seen.add(best)
         kept: dict[str, str] = {}
         for topic in topics:
-            kept.setdefault(topic.casefold(), topic)
+            kept.setdefault(folded(topic), topic)
         return tuple(kept.values())[:MAX_TOPICS]
 
     async def _said(self, snapshot: Snapshot) -> list[str]:
@@ -107,5 +108,5 @@ class Topics:
 
 
 def _is_said(word: str, result: SearchResult) -> bool:
-    sure = (hit.picture.caption.casefold() for hit in result.hits if hit.band is not Band.WEAK)
-    return sum(word.casefold() in caption for caption in sure) >= _SAID
+    sure = (folded(hit.picture.caption) for hit in result.hits if hit.band is not Band.WEAK)
+    return sum(folded(word) in caption for caption in sure) >= _SAID

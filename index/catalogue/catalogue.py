@@ -22,7 +22,7 @@ from index.catalogue.database import BUSY_SECONDS, Database, open_database
 from index.catalogue.folders import MadeOf, made_of, put_in, put_made_of, take_out
 from index.catalogue.index_state import KnownPart, known_at, known_of
 from index.catalogue.records import Batch, Changes, IndexState, NewPicture, RunProgress, text_hash
-from index.catalogue.rows import restricted
+from index.catalogue.rows import chunks, restricted
 from index.catalogue.schema import (
     caption_vectors,
     captions,
@@ -155,6 +155,21 @@ class Catalogue:
                 for each in restricted(query, table.c.text_hash, among)
                 for (key,) in connection.execute(each).all()
             }
+
+    def keep_vectors(self, fingerprint: str, contents: Iterable[str]) -> None:
+        """Let what this model made of these contents count, whatever run it was made by."""
+        table = picture_vectors
+        with self.database.write() as connection:
+            for chunk in chunks(contents):
+                connection.execute(
+                    update(table)
+                    .where(
+                        table.c.fingerprint == fingerprint,
+                        table.c.sha256.in_(chunk),
+                        table.c.run < 0,
+                    )
+                    .values(run=0)
+                )
 
     @contextmanager
     def contents(self, collection: str) -> Iterator[Contents]:

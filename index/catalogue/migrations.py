@@ -11,14 +11,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from sqlalchemy import Connection, Engine, delete, insert, inspect, select
+from sqlalchemy import Connection, Engine, and_, delete, func, insert, inspect, select, update
 
 from core.domain.errors import CatalogueError
-from index.catalogue.schema import collections, grants, metadata, schema_version
+from index.catalogue.schema import (
+    collections,
+    grants,
+    metadata,
+    picture_vectors,
+    pictures,
+    schema_version,
+)
 
 Migration = Callable[[Connection], None]
 
-NEWEST = 9
+NEWEST = 10
 """The version of :mod:`index.catalogue.schema`."""
 
 
@@ -49,15 +56,35 @@ def _tries(connection: Connection) -> None:
 
     Nobody knows it of those that are there: they are all tried again, once.
     """
-    for column in (
+    for added in (
         "tried_under VARCHAR(64) DEFAULT '' NOT NULL",
         "tried_at FLOAT DEFAULT '0' NOT NULL",
         "tries INTEGER DEFAULT '1' NOT NULL",
     ):
-        connection.exec_driver_sql(f"ALTER TABLE failures ADD COLUMN {column}")
+        connection.exec_driver_sql(f"ALTER TABLE failures ADD COLUMN {added}")
 
 
-STEPS: Mapping[int, Migration] = MappingProxyType({6: _keep_open, 7: _imported_by, 9: _tries})
+def _read_anew(connection: Connection) -> None:
+    """Version 10: what this version reads in another way is looked at again.
+
+    Vectors of files that may be among them get a run before the first (the next reindex tells
+    which are, :func:`core.images.changes.read_otherwise`). Refused files are tried again anyway.
+    """
+    as_before = (".jpg", ".jpeg", ".jpe", ".jfif")
+    changed = and_(*(~func.lower(pictures.c.path).endswith(each) for each in as_before))
+    connection.execute(
+        update(picture_vectors)
+        .where(
+            picture_vectors.c.imported_by == "",
+            picture_vectors.c.sha256.in_(select(pictures.c.sha256).where(changed)),
+        )
+        .values(run=-1)
+    )
+
+
+STEPS: Mapping[int, Migration] = MappingProxyType(
+    {6: _keep_open, 7: _imported_by, 9: _tries, 10: _read_anew}
+)
 
 
 def version_of(connection: Connection) -> int:

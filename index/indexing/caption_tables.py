@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import json
+import re
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import TextIO
 
 from core.domain.errors import SourceError
 from core.domain.types import Failure
+from index.catalogue.file_names import kind_of
 from index.indexing.caption_texts import tidy
+from index.indexing.encodings import SAMPLE, legacy_encoding, marked_encoding, mostly_utf8
 
 _PICTURE_COLUMNS = ("image", "file_name", "filename", "file", "path")
 _CAPTION_COLUMNS = ("description", "text", "caption")
 _DELIMITERS = (",", ";", "\t")
+_SEPARATOR = re.compile(r"\s*\"?sep=([,;|\t])\"?[\s,;|]*", re.IGNORECASE)
+_DAMAGED = re.compile("[\udc80-\udcff]")
+"""Bytes that are nothing in the file's encoding, as surrogateescape keeps them."""
+
+_OTHER_ENCODING = "it is not in the encoding of the other lines. Save the file as UTF-8."
+
+_LONGEST = 200
+"""Lines of one caption in quotation marks: where it has more, a mark is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,39 +105,124 @@ def _csv(
     path: Path, pictures: Sequence[str], captions: Sequence[str], *, required: bool
 ) -> Iterator[Row | _Wrong]:
     with _open(path) as file:
-        header = file.readline()
-        file.seek(0)
-        columns = _columns(header, pictures, captions)
+        lines = _Lines(file)
+        columns = _columns(lines, pictures, captions)
         if columns is None:
             if required:
                 wanted = f"{pictures[0]} and {captions[0]} (or file_name and text)"
                 yield _Wrong(1, f"the columns {wanted} are wanted.")
             return
-        delimiter, picture_at, caption_at = columns
-        reader = csv.reader(file, delimiter=delimiter, strict=True)
-        next(reader)
-        while True:
+        for line, text in lines:
+            yield from _row(columns, lines, line, text)
+
+
+def _row(columns: _Columns, lines: _Lines, line: int, text: str) -> Iterator[Row | _Wrong]:
+    """The row that begins with this line, nothing for a blank one."""
+    try:
+        fields, text = _record(columns, lines, text)
+    except csv.Error as error:
+        yield _Wrong(line, f"it is no valid CSV ({error}).")
+        return
+    while len(fields) > columns.count and not fields[-1].strip():
+        fields.pop()
+    if not any(field.strip() for field in fields):
+        return
+    if len(fields) > columns.count and columns.caption == columns.count - 1:
+        unquoted = columns.delimiter.join(fields[columns.caption :])
+        # What was in quotation marks does not stand in the row as it was read.
+        if text.rstrip().rstrip(columns.delimiter).endswith(unquoted.rstrip()):
+            fields[columns.caption] = unquoted
+        del fields[columns.count :]
+    if len(fields) <= max(columns.picture, columns.caption):
+        yield _Wrong(line, "it has too few columns.")
+    elif len(fields) > columns.count:
+        yield _Wrong(line, "it has too many columns. Put the caption in quotation marks.")
+    elif _DAMAGED.search(text):
+        yield _Wrong(line, _OTHER_ENCODING)
+    else:
+        yield Row(line, fields[columns.picture].strip(), tidy(fields[columns.caption]))
+
+
+def _record(columns: _Columns, lines: _Lines, text: str) -> tuple[list[str], str]:
+    """The fields of a row that begins with this line, and all its text. Raises csv.Error.
+
+    A quotation mark that nothing closes takes no row behind it along: a line that is a row by
+    itself ends the search for the end of a field.
+    """
+    try:
+        return columns.fields(text), text
+    except csv.Error:
+        if text.count('"') % 2 == 0:
+            raise
+    taken: list[str] = []
+    for _, following in islice(lines, _LONGEST):
+        taken.append(following)
+        if columns.is_row(following):
+            break
+        if following.count('"') % 2:
+            whole = text + "".join(taken)
             try:
-                fields = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                # The reader starts afresh with the next line.
-                yield _Wrong(reader.line_num, f"it is no valid CSV ({error}).")
-                continue
-            if not any(field.strip() for field in fields):
-                continue
-            if len(fields) <= max(picture_at, caption_at):
-                yield _Wrong(reader.line_num, "it has too few columns.")
-                continue
-            yield Row(reader.line_num, fields[picture_at].strip(), tidy(fields[caption_at]))
+                return columns.fields(whole), whole
+            except csv.Error:
+                break
+    lines.give_back(taken)
+    raise csv.Error("a quotation mark is not closed")
 
 
-def _columns(
-    header: str, pictures: Sequence[str], captions: Sequence[str]
-) -> tuple[str, int, int] | None:
-    """Delimiter, and the places of picture and caption."""
-    for delimiter in _DELIMITERS:
+class _Lines:
+    """The lines of a file with their numbers, from 1; some may be given back."""
+
+    def __init__(self, file: Iterable[str]) -> None:
+        self._file = iter(file)
+        self._waiting: deque[str] = deque()
+        self._number = 0
+
+    def __iter__(self) -> Iterator[tuple[int, str]]:
+        return self
+
+    def __next__(self) -> tuple[int, str]:
+        line = self._waiting.popleft() if self._waiting else next(self._file)
+        self._number += 1
+        return self._number, line
+
+    def give_back(self, lines: Sequence[str]) -> None:
+        """Have these lines, the last that were read, read again."""
+        self._waiting.extendleft(reversed(lines))
+        self._number -= len(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """How a table is laid out: ``count`` columns, and the places of picture and caption."""
+
+    delimiter: str
+    count: int
+    picture: int
+    caption: int
+
+    def fields(self, text: str) -> list[str]:
+        """The fields of one row. Raises csv.Error."""
+        return next(csv.reader([text], delimiter=self.delimiter, strict=True), [])
+
+    def is_row(self, text: str) -> bool:
+        """Whether a line is a row by itself, which names a picture."""
+        try:
+            fields = self.fields(text)
+        except csv.Error:
+            return False
+        name = fields[self.picture] if len(fields) >= self.count else ""
+        return kind_of(name.strip()) == "picture"
+
+
+def _columns(lines: _Lines, pictures: Sequence[str], captions: Sequence[str]) -> _Columns | None:
+    """The layout that the header tells, behind a line ``sep=;`` as Excel writes it."""
+    written = (text for _, text in lines if text.strip())
+    header = next(written, "")
+    delimiters: Sequence[str] = _DELIMITERS
+    if told := _SEPARATOR.fullmatch(header):
+        delimiters = (told[1],)
+        header = next(written, "")
+    for delimiter in delimiters:
         try:
             names = next(csv.reader([header], delimiter=delimiter), [])
         except csv.Error:
@@ -134,7 +231,9 @@ def _columns(
         picture = _first(names, pictures)
         caption = _first(names, captions)
         if picture is not None and caption is not None:
-            return delimiter, picture, caption
+            while not names[-1]:
+                names.pop()
+            return _Columns(delimiter, len(names), picture, caption)
     return None
 
 
@@ -146,6 +245,9 @@ def _json_lines(path: Path) -> Iterator[Row | _Wrong]:
     with _open(path) as file:
         for line, text in enumerate(file, start=1):
             if not text.strip():
+                continue
+            if _DAMAGED.search(text):
+                yield _Wrong(line, _OTHER_ENCODING)
                 continue
             try:
                 document = json.loads(text)
@@ -162,23 +264,23 @@ def _json_lines(path: Path) -> Iterator[Row | _Wrong]:
 
 
 def _open(path: Path) -> TextIO:
-    """The file as text: UTF-8, UTF-16 with a mark, else Windows' Latin."""
+    """The file as text, of whatever encoding; bytes that are nothing in it are lone surrogates."""
     with path.open("rb") as file:
-        if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
-            return path.open(encoding="utf-16", errors="replace", newline="")
-    for encoding in ("utf-8-sig", "cp1252"):
-        if _decodes(path, encoding):
-            return path.open(encoding=encoding, newline="")
-    return path.open(encoding="latin-1", newline="")
+        encoding = marked_encoding(file.read(SAMPLE))
+    if encoding is None:
+        encoding = _unmarked(path)
+    errors = "replace" if encoding.startswith("utf-16") else "surrogateescape"
+    return path.open(encoding=encoding, errors=errors, newline="")
 
 
-def _decodes(path: Path, encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)()
+def _unmarked(path: Path) -> str:
+    beyond: list[bytes] = []
+    size = 0
     with path.open("rb") as file:
-        try:
-            while chunk := file.read(1 << 20):
-                decoder.decode(chunk)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return False
-    return True
+        for line in file:
+            if not line.isascii() and size < SAMPLE:
+                beyond.append(line)
+                size += len(line)
+    if mostly_utf8(beyond):
+        return "utf-8"
+    return legacy_encoding(b"".join(beyond)[:SAMPLE]) if beyond else "utf-8"

@@ -4,9 +4,24 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
+
+from core.domain.plain_text import folded
+from index.indexing.encodings import SAMPLE, legacy_encoding, marked_encoding, mostly_utf8
+from index.indexing.program_names import (
+    EDITS,
+    GENERIC,
+    behind_program,
+    is_counted,
+    is_random,
+    is_timed,
+    without_stamps,
+)
 
 MAX_CAPTION = 2000
 """Characters of a caption that are kept: far beyond the 77 tokens or so that a text tower
@@ -61,7 +76,7 @@ def parse_text(text: str) -> TextCaption:
 
 
 def read_text(path: Path) -> TextCaption:
-    """The caption in a text file: UTF-8, UTF-16 with a mark, else Windows' Latin.
+    """The caption in a text file, of whatever encoding.
 
     Raises OSError.
     """
@@ -84,24 +99,18 @@ def _whole_characters(data: bytes) -> bytes:
 
 
 def decode(data: bytes) -> str:
-    """Text of an unknown encoding. Never fails: every byte is something in Latin-1."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return data.decode("utf-16", "replace")
-    for encoding in ("utf-8-sig", "cp1252"):
+    """Text of an unknown encoding. Never fails: what is in none has marks of replacement."""
+    encoding = marked_encoding(data[:SAMPLE])
+    if encoding is None:
         try:
-            return data.decode(encoding)
+            return data.decode()
         except UnicodeDecodeError:
-            continue
-    return data.decode("latin-1")
+            # A line that is damaged takes nothing from the others.
+            damaged = mostly_utf8(data.splitlines())
+            encoding = "utf-8" if damaged else legacy_encoding(data[:SAMPLE])
+    return data.decode(encoding, "replace")
 
 
-# What cameras, phones and programs call a picture when nobody named it.
-_CAMERA = re.compile(
-    r"(img|imgp|imag|dsc|dscn|dscf|pict|pic|pxl|mvimg|vid|pano|cimg|sam|sdc|gopr|gp|gh|dji|mg|p"
-    r"|hpim|kif|wp|fb|received|snapchat|screenshot|screen|shot|bildschirmfoto|scan|images?"
-    r"|photos?|pictures?|whatsapp|telegram|untitled|unnamed|download|at|am|pm|wa|copy|kopie)",
-    re.IGNORECASE,
-)
 # Those that say nothing even beside a telling word, and what cameras put behind them.
 _PREFIX = re.compile(
     r"(img|imgp|imag|dsc|dscn|dscf|pxl|mvimg|pano|cimg|gopr|dji|hpim|mg)", re.IGNORECASE
@@ -109,35 +118,90 @@ _PREFIX = re.compile(
 _MODE = re.compile(
     r"(night|portrait|cover|burst|edited|hdr|raw|mp|cr\d|nef|arw|dng)", re.IGNORECASE
 )
-_COPY = re.compile(r"(copy|kopie)", re.IGNORECASE)
 # Code points, hashes: five or more hexadecimal digits, two of them decimal ("facade" is none).
 _HEX = re.compile(r"(?=(?:.*\d){2})[0-9a-f]{5,}", re.IGNORECASE)
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SIZE = re.compile(r"(\d+x\d+|\d+x|\d+(px|mp|dpi))", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[\s_+.,;@()\[\]{}~-]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _WORDS = re.compile(r"[^\W_]+(?:['\u2019][^\W\d_]+)*")
 _COUNTED = re.compile(r"([^\W\d_]{3,})\d+")
+_DIGITS = str.maketrans(dict.fromkeys("123456789", "0"))
+
+_TIMES = 5
+_FEW = 2
+"""Pictures with the same words and a time or identifier each: nobody types these, and few programs
+fill a folder. Classes of a data set, which may have identifiers, are more."""
+
+_COUNTERS = 20
+_NEARLY_ALL = 0.9
+"""Pictures with the same words and a long counter each, and their share of a folder."""
 
 
-def caption_from_name(path: str) -> str:
+def repeated_captions(paths: Iterable[str]) -> frozenset[str]:
+    """What programs called the pictures of one folder, as :func:`caption_from_name` wants it.
+
+    Recognised without knowing the program: the same words beside times or identifiers, or
+    beside counters on nearly all pictures. What the folder's own name says is left to them.
+    """
+    # Digits make no difference to the words: each kind of name is read once.
+    alike = Counter(
+        (path.translate(_DIGITS), is_counted(path.rpartition("/")[2])) for path in paths
+    )
+    timed: Counter[str] = Counter()
+    counted: Counter[str] = Counter()
+    for (path, has_counter), count in alike.items():
+        said, has_time = _kind_of(path)
+        if said and (has_counter or has_time):
+            counted[said] += count
+            timed[said] += count if has_time else 0
+    own = {
+        folded(word).rstrip("s")
+        for folder in {PurePosixPath(path).parent.name for path, _ in alike}
+        for word in _telling(folder)
+    }
+
+    def programs(counts: Counter[str], least: float) -> frozenset[str]:
+        return frozenset(
+            said
+            for said, count in counts.items()
+            if count >= least and own.isdisjoint(word.rstrip("s") for word in said.split())
+        )
+
+    by_time = programs(timed, _TIMES)
+    by_counter = programs(counted, max(_COUNTERS, _NEARLY_ALL * alike.total()))
+    return by_time | by_counter if len(by_time) <= _FEW else by_counter
+
+
+@lru_cache(maxsize=1 << 16)
+def _kind_of(path: str) -> tuple[str, bool]:
+    """The words of a name, folded, and whether there is a time or an identifier beside them."""
+    said = folded(caption_from_name(path))
+    return said, bool(said) and is_timed(PurePosixPath(path).stem)
+
+
+def caption_from_name(path: str, repeated: AbstractSet[str] = frozenset()) -> str:
     """What the name of a picture says, empty where a camera or a program named it.
 
-    ``orange-slice_02.png`` says "orange slice", ``IMG_2041.jpg`` says nothing.
+    ``orange-slice_02.png`` says "orange slice", ``IMG_2041.jpg`` says nothing. ``repeated``:
+    what programs called others of its folder (:func:`repeated_captions`).
     """
-    stem = _UUID.sub(" ", unicodedata.normalize("NFC", PurePosixPath(path).stem))
-    words: list[str] = []
-    for chunk in _SEPARATORS.split(stem):
-        if not chunk or _SIZE.fullmatch(chunk) or _HEX.fullmatch(chunk):
-            continue
-        parts = [chunk] if _CAMERA.fullmatch(chunk) else _CAMEL.sub(" ", chunk).split()
-        for part in parts:
-            words.extend(_words_of(part))
-    if all(_CAMERA.fullmatch(word) for word in words):
+    stem = unicodedata.normalize("NFC", PurePosixPath(path).stem)
+    if _HEX.fullmatch(stem):
+        return ""
+    caption = _said(without_stamps(stem))
+    if repeated and folded(caption).translate(_DIGITS) in repeated:
+        return "" if is_counted(stem) or is_timed(stem) else caption
+    return caption
+
+
+def _said(stem: str) -> str:
+    behind = behind_program(stem)
+    words = _telling(stem if behind is None else behind)
+    if all(_is_generic(word) for word in words):
         return ""
     if _PREFIX.fullmatch(words[0]):
         words = [word for word in words[1:] if not _MODE.fullmatch(word)]
-    if words and _COPY.fullmatch(words[-1]):
+    while words and words[-1].casefold() in EDITS:
         words.pop()
     caption = tidy(" ".join(words))
     if len(caption) == 1 and caption.isascii():
@@ -145,14 +209,31 @@ def caption_from_name(path: str) -> str:
     return caption.lower() if caption.isupper() else caption
 
 
+def _telling(stem: str) -> list[str]:
+    """The words of a name, without counters, sizes and identifiers."""
+    words: list[str] = []
+    for chunk in _SEPARATORS.split(stem):
+        if not chunk or _SIZE.fullmatch(chunk) or _HEX.fullmatch(chunk) or is_random(chunk):
+            continue
+        parts = [chunk] if _is_generic(chunk) else _CAMEL.sub(" ", chunk).split()
+        for part in parts:
+            words.extend(_words_of(part))
+    return words
+
+
+def _is_generic(word: str) -> bool:
+    folded = word.casefold()
+    return folded in GENERIC or folded in EDITS
+
+
 def _words_of(part: str) -> list[str]:
     words: list[str] = []
     for word in _WORDS.findall(part):
         counted = _COUNTED.fullmatch(word)
         plain = counted[1] if counted else word
-        bare = plain.rstrip("0123456789")
+        bare = plain.strip("0123456789")
         if not any(character.isalpha() for character in plain):
             continue
         # "P1010023" and "WA0007" are counters, "mp3" and "h2o" are words.
-        words.append(bare if _CAMERA.fullmatch(bare) and bare != plain else plain)
+        words.append(bare if bare != plain and _is_generic(bare) else plain)
     return words

@@ -1,14 +1,15 @@
-"""The part of a folder that was named, and what is known of it: what a small reindex compares."""
+"""What a folder holds at a few named paths: only names are looked at beside them."""
 
 from __future__ import annotations
 
 import os
 import stat
 from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from index.catalogue.catalogue import Catalogue
+from core.domain.plain_text import folded
 from index.catalogue.file_names import (
     CAPTION_SUFFIXES,
     NameRules,
@@ -16,16 +17,23 @@ from index.catalogue.file_names import (
     kind_of,
     suffix_of,
 )
-from index.catalogue.records import BadFile, IndexState
 from index.catalogue.walk import FoundFile, walk_below
-from index.indexing.scan import Scan, side_by_side, source_of, texts_beside
-from index.library.library import CollectionSpec
+from index.indexing.caption_texts import repeated_captions
+from index.indexing.scan import Scan, folder_of, side_by_side, source_of, texts_beside
 
 _TEXT = ".txt"
 
 
 class NotAloneError(Exception):
     """What is named cannot be looked at alone: only a whole scan tells what has changed."""
+
+
+@dataclass(slots=True)
+class _Beside:
+    """The paths of all pictures and texts of one folder."""
+
+    pictures: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -59,16 +67,69 @@ class ChangedPaths:
             for text in texts_beside(picture):
                 if text not in self.texts:
                     self._look_at_text(text)
-        failures = side_by_side(self.root, sorted(self.texts), captions)
-        if failures:
+        places = {folder_of(path) for path in {*captions, *self.paths}}
+        beside = {place: self._beside(place) for place in places}
+        for place, each in beside.items():
+            self._check_names(place, each, captions)
+        texts = self.texts.union(*(each.texts for each in beside.values()))
+        pictures = [path for each in beside.values() for path in each.pictures]
+        if side_by_side(self.root, sorted(texts), captions, pictures):
             raise NotAloneError
+        repeated = {place: self._repeated(place, each) for place, each in beside.items()}
         return Scan(
             folder=self.root,
-            pictures=tuple(source_of(self.pictures[p], texts) for p, texts in captions.items()),
+            pictures=tuple(
+                source_of(self.pictures[path], written, repeated[folder_of(path)])
+                for path, written in captions.items()
+            ),
             failures=(),
             unreadable=(),
             plain=True,
         )
+
+    def _beside(self, place: str) -> _Beside:
+        """The pictures and texts of one folder, none where it is gone."""
+        found = _Beside()
+        try:
+            with os.scandir(self.root / place) as entries:
+                for entry in entries:
+                    path = place + entry.name
+                    if self.rules.leaves_out(entry.name) or entry.is_dir(follow_symlinks=False):
+                        continue
+                    kind = kind_of(entry.name)
+                    if kind == "unknown" and self._begins_like_picture(path):
+                        kind = "picture"
+                    if kind == "picture":
+                        found.pictures.append(path)
+                    elif suffix_of(entry.name) == _TEXT:
+                        if entry.is_symlink():
+                            raise NotAloneError
+                        found.texts.append(path)
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        return found
+
+    def _check_names(self, place: str, beside: _Beside, captions: Collection[str]) -> None:
+        """What is named may give or take a text to nobody whose name differs in case alone."""
+        stems = {_stem(path) for path in self.paths if folder_of(path) == place}
+        alike = {folded(stem) for stem in stems}
+        for picture in beside.pictures:
+            stem = _stem(picture)
+            if picture not in captions and stem not in stems and folded(stem) in alike:
+                raise NotAloneError
+
+    def _repeated(self, place: str, beside: _Beside) -> AbstractSet[str]:
+        """What programs called pictures of one folder, where the named ones change it for none."""
+        now = repeated_captions(beside.pictures)
+        named = {path for path in {*self.paths, *self.pictures} if folder_of(path) == place}
+        old = [path for path in beside.pictures if path not in named]
+        gone = [
+            path for path in named - {*beside.pictures} if kind_of(path) in {"picture", "unknown"}
+        ]
+        for before in (old, [*old, *gone], [*beside.pictures, *gone]):
+            if repeated_captions(before) != now:
+                raise NotAloneError
+        return now
 
     def add(self, path: str) -> None:
         """Take in what is named. Raises NotAloneError, OSError."""
@@ -156,61 +217,5 @@ def named_in(folder: Path, paths: Collection[str], rules: NameRules) -> ChangedP
     return named
 
 
-Place = tuple[int, int]
-"""Which folder it is that lies somewhere: its device and its number there."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScanPart:
-    """Some paths: what the folder has there, and what the catalogue.
-
-    ``total``: the pictures of the whole collection; ``failures``: those of other paths.
-    """
-
-    scan: Scan
-    known: IndexState
-    total: int
-    failures: tuple[BadFile, ...]
-
-
-def place_of(folder: Path) -> Place | None:
-    """Which folder lies there now, None where there is none. Blocking."""
-    try:
-        found = folder.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def scan_part(
-    catalogue: Catalogue, spec: CollectionSpec, paths: Collection[str]
-) -> ScanPart | None:
-    """What lies at these paths below the folder, and what is known of them. Blocking.
-
-    None where only a look at everything can tell: captions that may speak of any picture,
-    links, what cannot be read, a folder that is gone, or in which nothing known would be left.
-    Raises CatalogueError.
-    """
-    try:
-        named = named_in(spec.folder, paths, spec.rules)
-        found = catalogue.known_at(spec.name, named.paths, named.folders | named.stems)
-        scan = named.scan([picture.path for picture in found.known.pictures])
-    except (NotAloneError, OSError):
-        return None
-    known = found.known
-    if known.identity is None or (known.pictures and len(known.pictures) == found.total):
-        # All of it: whether that may be forgotten is for a whole reindex to say.
-        return None
-    folders = tuple(named.folders)
-    looked_at = {picture.path for picture in known.pictures} | named.paths | named.texts
-    looked_at |= {picture.path for picture in scan.pictures} | {*paths}
-    return ScanPart(
-        scan,
-        known,
-        found.total,
-        tuple(
-            bad
-            for bad in found.failures
-            if bad.failure.path not in looked_at and not bad.failure.path.startswith(folders)
-        ),
-    )
+def _stem(path: str) -> str:
+    return os.path.splitext(path)[0]  # noqa: PTH122 - relative, with slashes

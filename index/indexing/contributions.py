@@ -17,6 +17,7 @@ from core.domain.errors import (
 from core.domain.ports import Embedder, PictureDecoder
 from core.domain.threads import finished_in_thread
 from core.domain.types import PersonalData, Picture
+from core.search.look_alikes import LookAlikes
 from index.indexing.caption_texts import tidy
 from index.indexing.encode import checked
 from index.library.community_settings import StoredSettings
@@ -31,6 +32,9 @@ from index.snapshots.overlay import NewUpload
 MAX_CAPTION = 500
 """Characters of a caption: several sentences, and what every platform can show."""
 
+_NEAREST = 8
+"""Pictures that are compared with a new one: many pages of text are as close as each other."""
+
 KEPT_EDGE = 2048
 """Pixels of the longer edge of what is kept: a full screen, about 1 MB at most."""
 
@@ -38,9 +42,9 @@ KEPT_EDGE = 2048
 class ChatContributions:
     """The Contributions port: uploads as files and rows that lie over the collections.
 
-    ``duplicate_cosine``: from there on a picture counts as nearly the same as another one;
-    ``room``: how much may be added. Work that has begun to write is finished also where the
-    caller is cancelled.
+    ``duplicate_cosine``: from there on a picture may be another one, which a look at their pixels
+    decides; ``room``: how much may be added. Work that has begun to write is finished also where
+    the caller is cancelled.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class ChatContributions:
         self._decoder = decoder
         self._settings = settings
         self._duplicate_cosine = duplicate_cosine
+        self._look_alikes = LookAlikes(library.picture_file, decoder.decode)
         # Comparing and keeping are one step, so that of two pictures that are nearly the
         # same and come at the same moment, the second one is compared with the first.
         self._adding = asyncio.Lock()
@@ -235,14 +240,18 @@ class ChatContributions:
         view = await self._library.view(spec, community)
         if view is None or not view.pictures:
             return
-        score, nearest = await asyncio.to_thread(_nearest, view, new)
-        if score >= self._duplicate_cosine:
-            raise duplicate(nearest, score, exact=False)
+        found = await asyncio.to_thread(_nearest, view, new, self._duplicate_cosine)
+        shown = found and await self._look_alikes.posted(new.jpeg, [*found], community)
+        if shown:
+            raise duplicate(shown, found[shown], exact=False)
 
 
-def _nearest(view: IdentifiedSnapshot, new: NewUpload) -> tuple[float, Picture]:
-    scores, rows = view.picture_index.search(new.vector[None], 1)
-    return float(scores[0, 0]), view.pictures[int(rows[0, 0])]
+def _nearest(view: IdentifiedSnapshot, new: NewUpload, at_least: float) -> dict[Picture, float]:
+    """The pictures whose vectors are so close, the closest first, and how close they are."""
+    count = min(_NEAREST, len(view.pictures))
+    scores, rows = view.picture_index.search(new.vector[None], count)
+    near = zip(rows[0].tolist(), scores[0].tolist(), strict=True)
+    return {view.pictures[row]: score for row, score in near if score >= at_least}
 
 
 def _no_such_picture() -> NotFound:

@@ -14,7 +14,7 @@ from core.domain.threads import finished_in_thread
 from core.domain.types import Progress, ReindexReport
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.records import Suspects
-from index.indexing.changed_paths import Place
+from index.indexing.partial import Place
 from index.indexing.patience import Circumstances
 from index.indexing.plan import SHARE, RemovalGuard
 from index.indexing.run import ReindexRun

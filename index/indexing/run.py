@@ -14,9 +14,9 @@ from index.catalogue.catalogue import Catalogue
 from index.catalogue.folders import MadeOf, is_moved, name_of
 from index.catalogue.records import BadFile, Changes, IndexState, Suspects
 from index.indexing.batch_writer import Keeper
-from index.indexing.changed_paths import Place, ScanPart, place_of, scan_part
 from index.indexing.encode import FileWorker
 from index.indexing.growing import Growing
+from index.indexing.partial import Place, ScanPart, place_of, scan_part
 from index.indexing.patience import Circumstances
 from index.indexing.plan import RemovalGuard, outcome, plan
 from index.indexing.scan import Scan, SourcePicture, scan_folder
@@ -122,6 +122,9 @@ class ReindexRun:
         self._whole = len(scan.pictures)
         since = run if self._full else 0
         vectors = RunVectors(self._catalogue, identity.fingerprint, name, since=since)
+        anew = (
+            whole and not self._full and await finished_in_thread(vectors.look_again, known, scan)
+        )
         worker = await self._worker(run, known, scan, chat, vectors, whole=whole)
         # Where only some paths have changed, uploads have not.
         added = chat.waiting(worker, await finished_in_thread(chat.fresh)) if whole else []
@@ -149,7 +152,7 @@ class ReindexRun:
             removed=difference.removed,
             failures=failures,
             paths=paths,
-            mended=bool(self._suspects),
+            mended=bool(self._suspects) or anew,
             vanished=frozenset(known.stamps.keys() - paths),
             # The vectors of another folder's pictures stay until the next run: whoever
             # mistook the folder goes back to it at no cost.

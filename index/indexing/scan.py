@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import os
-import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from core.domain.errors import CaptionWithoutPicture, SourceError
+from core.domain.plain_text import folded
 from core.domain.types import Failure, LeftOut
 from index.catalogue.file_names import NameRules
 from index.catalogue.walk import FoundFile, inside, walk
 from index.indexing.caption_tables import Row, Table, read_table
-from index.indexing.caption_texts import caption_from_name, read_text, tidy
+from index.indexing.caption_texts import (
+    caption_from_name,
+    read_text,
+    repeated_captions,
+    tidy,
+)
+
+_SEVERAL = "Several names differ in case alone. Name this text exactly as its picture."
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +75,17 @@ def scan_folder(
     for table in tables:
         failures.extend(table.failures)
         failures.extend(_take(table, names, captions))
-    failures.extend(side_by_side(root, walked.caption_files, captions))
+    failures.extend(side_by_side(root, walked.caption_files, captions, captions))
+    folders: dict[str, list[str]] = {}
+    for path in captions:
+        folders.setdefault(folder_of(path), []).append(path)
+    repeated = {folder: repeated_captions(paths) for folder, paths in folders.items()}
     return Scan(
         folder=root,
-        pictures=tuple(source_of(found, captions[found.path]) for found in walked.pictures),
+        pictures=tuple(
+            source_of(found, captions[found.path], repeated[folder_of(found.path)])
+            for found in walked.pictures
+        ),
         failures=tuple(sorted(failures, key=lambda failure: failure.path)),
         unreadable=walked.unreadable,
         plain=not (tables or walked.linked or walked.unreadable),
@@ -78,15 +93,21 @@ def scan_folder(
     )
 
 
-def source_of(found: FoundFile, written: Sequence[str]) -> SourcePicture:
-    """A picture with what is written about it, or what its name says where nothing is."""
-    captions = _captions_of(found.path, written)
+def source_of(
+    found: FoundFile, written: Sequence[str], repeated: AbstractSet[str] = frozenset()
+) -> SourcePicture:
+    """A picture with what is written about it, or what its name says where nothing is.
+
+    ``repeated``: what programs called pictures of its folder.
+    """
+    texts = [text for text in written if text] or [caption_from_name(found.path, repeated)]
+    captions = tuple(dict.fromkeys(text for text in texts if text))
     return SourcePicture(found.path, found.size, found.mtime_ns, captions)
 
 
-def _captions_of(path: str, written: Sequence[str]) -> tuple[str, ...]:
-    texts = [text for text in written if text] or [caption_from_name(path)]
-    return tuple(dict.fromkeys(text for text in texts if text))
+def folder_of(path: str) -> str:
+    """The folder of a relative path, ending in ``/``; empty for the root."""
+    return path[: path.rfind("/") + 1]
 
 
 def _tables(root: Path, caption_files: Sequence[str]) -> list[Table]:
@@ -126,27 +147,74 @@ def texts_beside(picture: str) -> Sequence[str]:
 
 
 def side_by_side(
-    root: Path, caption_files: Sequence[str], captions: Mapping[str, list[str]]
+    root: Path,
+    caption_files: Iterable[str],
+    captions: Mapping[str, list[str]],
+    pictures: Iterable[str],
 ) -> list[Failure]:
-    """Captions from ``x.txt`` (or ``x.png.txt``) beside ``x.png``."""
+    """Captions from ``x.txt`` (or ``x.png.txt``) beside ``x.png``.
+
+    ``pictures`` are all that lie in their folders. Names are compared as a table's are: a text
+    whose name differs in case or Unicode form is a picture's where no other picture has that
+    name exactly, and only one such text and one such picture are there.
+    """
     texts = {path for path in caption_files if path.lower().endswith(".txt")}
     failures: list[Failure] = []
     read: dict[str, str] = {}
+    pictures = tuple(pictures)
+    alike = _unclaimed(texts, pictures) if texts else {}
+    owners = _owners(alike, pictures) if alike else {}
+    unclear: set[str] = set()
     for picture, written in captions.items():
-        for candidate in texts_beside(picture):
-            if candidate not in texts:
-                continue
-            try:
-                if candidate not in read:
-                    read[candidate] = read_text(root / candidate).caption
-            except OSError as error:
-                failures.append(
-                    Failure(candidate, SourceError.code, f"Cannot be read ({error.strerror}).")
-                )
-                read[candidate] = ""
-            written.append(read[candidate])
-            break
+        candidate = next((text for text in texts_beside(picture) if text in texts), None)
+        if candidate is None and alike:
+            beside = {_place_of(text) for text in texts_beside(picture)}
+            near = sorted(text for place in beside for text in alike.get(place, ()))
+            if len(near) == 1 and len(owners[_place_of(near[0])]) == 1:
+                candidate = near[0]
+            unclear.update(near[:1] if candidate is None else ())
+        if candidate is None:
+            continue
+        try:
+            if candidate not in read:
+                read[candidate] = read_text(root / candidate).caption
+        except OSError as error:
+            failures.append(
+                Failure(candidate, SourceError.code, f"Cannot be read ({error.strerror}).")
+            )
+            read[candidate] = ""
+        written.append(read[candidate])
+    failures.extend(Failure(text, SourceError.code, _SEVERAL) for text in sorted(unclear))
     return failures
+
+
+def _owners(
+    alike: Mapping[tuple[str, str], list[str]], pictures: Iterable[str]
+) -> dict[tuple[str, str], set[str]]:
+    """The names, without their ends, of the pictures that texts may belong to."""
+    owners: dict[tuple[str, str], set[str]] = {}
+    for picture in pictures:
+        stem = os.path.splitext(picture)[0]  # noqa: PTH122 - relative, with slashes
+        for place in {_place_of(text) for text in texts_beside(picture)}:
+            if place in alike:
+                owners.setdefault(place, set()).add(stem)
+    return owners
+
+
+def _unclaimed(
+    texts: AbstractSet[str], pictures: Iterable[str]
+) -> dict[tuple[str, str], list[str]]:
+    """The texts that are no picture's by their exact name, by their folder and folded name."""
+    claimed = {text for picture in pictures for text in texts_beside(picture)}
+    alike: dict[tuple[str, str], list[str]] = {}
+    for text in texts - claimed:
+        alike.setdefault(_place_of(text), []).append(text)
+    return alike
+
+
+def _place_of(path: str) -> tuple[str, str]:
+    folder = folder_of(path)
+    return folder, folded(path[len(folder) :])
 
 
 class _Names:
@@ -162,7 +230,7 @@ class _Names:
         self._paths = frozenset(found.path for found in pictures)
         self._alike: dict[str, list[str]] = {}
         for path in sorted(self._paths):
-            self._alike.setdefault(_folded(path), []).append(path)
+            self._alike.setdefault(folded(path), []).append(path)
 
     def plainly(self, table: str, row: Row) -> str | None:
         """The same path where a table beside the folders names it as it is: nearly always."""
@@ -185,7 +253,7 @@ class _Names:
                 raise SourceError("The path leads out of the folder.")
             if path in self._paths:
                 return path
-            alike = self._alike.get(_folded(path), [])
+            alike = self._alike.get(folded(path), [])
             if len(alike) == 1:
                 return alike[0]
             if linked := self._through_links(path):
@@ -201,7 +269,3 @@ class _Names:
         except (OSError, RuntimeError):
             return None
         return resolved if resolved in self._paths else None
-
-
-def _folded(path: str) -> str:
-    return unicodedata.normalize("NFC", path).casefold()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from core.domain.threads import finished_in_thread
+from core.images.changes import read_otherwise
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.records import IndexedPicture, IndexState, text_hash
 from index.indexing.encode import FileWorker
@@ -37,6 +38,33 @@ class RunVectors:
         contents = {old.sha256 for old in known.pictures}
         contents |= {stamp.sha256 for stamp in known.stamps.values()}
         return await self._of(contents, _used(scan.pictures, {})[1])
+
+    def look_again(self, known: IndexState, scan: Scan) -> bool:
+        """Let those that earlier versions made count where this one reads the file as they did.
+
+        Whether there are others, whose pictures are then encoded anew. Blocking.
+        """
+        of_any, counting = (
+            self._catalogue.encoded_pictures(
+                self._model, collection=self._collection, since_run=since
+            )
+            for since in (-1, 0)
+        )
+        old = of_any.keys() - counting.keys()
+        if not old:
+            return False
+        same: set[str] = set()
+        for picture in scan.pictures:
+            stamp = known.stamps.get(picture.path)
+            if (
+                stamp is not None
+                and stamp.sha256 in old - same
+                and (stamp.size, stamp.mtime_ns) == (picture.size, picture.mtime_ns)
+                and not read_otherwise(scan.folder / picture.path)
+            ):
+                same.add(stamp.sha256)
+        self._catalogue.keep_vectors(self._model, same)
+        return any(picture.sha256 in old - same for picture in known.pictures)
 
     def recall(self, sha256: str) -> tuple[int, int] | None:
         """The size of the picture whose content has a vector, None where it has none. Blocking."""

@@ -144,7 +144,7 @@ def test_version_1_keeps_everything(tmp_path: Path) -> None:
     file = tmp_path / "catalogue.sqlite"
     rows = {
         "collections": ("c", 3, "one", "f" * 64, 2),
-        "pictures": ("aaaaaaaa", "c", "a.png", "1" * 64, 30, 20),
+        "pictures": ("aaaaaaaa", "c", "a.jpg", "1" * 64, 30, 20),
         "captions": ("aaaaaaaa", 0, "words", "2" * 64),
         "tombstones": ("bbbbbbbb", 1.5),
         "picture_vectors": ("1" * 64, "f" * 64, 1, 30, 20, b"\0\0\x80?\0\0\0\0"),
@@ -175,6 +175,28 @@ def test_version_1_keeps_everything(tmp_path: Path) -> None:
     with catalogue.contents("c") as contents:
         assert [picture.caption for picture in contents.pictures] == ["words"]
         assert [block.tolist() for block in contents.picture_vectors()] == [[[1.0, 0.0]]]
+    catalogue.close()
+
+
+def test_version_10_looks_again_at_what_is_read_otherwise(tmp_path: Path) -> None:
+    """Vectors of files but JPEGs count no more."""
+    file = tmp_path / "catalogue.sqlite"
+    old = open_database(file)
+    paths = ("a.png", "b.JPG", "c.gif", "d/e.jpeg")
+    with old.write() as connection:
+        for number, path in enumerate(paths):
+            content = f"{number}" * 64
+            picture = (f"{number:08}", "c", path, content, 3, 2)
+            connection.exec_driver_sql("INSERT INTO pictures VALUES (?, ?, ?, ?, ?, ?)", picture)
+            vector = (content, "f" * 64, 5, 3, 2, b"", "")
+            connection.exec_driver_sql(
+                "INSERT INTO picture_vectors VALUES (?, ?, ?, ?, ?, ?, ?)", vector
+            )
+        connection.execute(text("UPDATE schema_version SET version = 9"))
+    old.close()
+    catalogue = Catalogue.open(file)
+    counting = catalogue.encoded_pictures("f" * 64)
+    assert set(counting) == {"1" * 64, "3" * 64}
     catalogue.close()
 
 

@@ -108,6 +108,9 @@ async def test_members_are_refused(parts: Parts, text: str) -> None:
         ("remove unicorn", "not_found"),
         (f"add {'x' * 101}", BadSetting.code),
         ("add cat --strictness extreme", BadSetting.code),
+        ("list weapon", "invalid_request"),
+        ("remove cat --age", "invalid_request"),
+        ("test cat --strictness high", "invalid_request"),
     ],
 )
 async def test_what_cannot_be_done_is_told(parts: Parts, text: str, code: str) -> None:

@@ -1,5 +1,7 @@
 """From what was written to a command with checked options."""
 
+# ruff: noqa: RUF001 - full-width letters and commas are what is tested
+
 from __future__ import annotations
 
 import re
@@ -8,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.chat.parser import parse
-from bot.protocol.definitions import COMMANDS
+from bot.chat.parser import parse, split_list
+from bot.protocol.definitions import COMMANDS, CommandDefinition
 from bot.protocol.requests import InMemory, Request
 from core.domain.errors import BadCount, BadSetting, InvalidRequest, TangerineError
 
@@ -58,8 +60,38 @@ def parsed(text: str, **values: object) -> tuple[str, dict[str, object]]:
         ("/settings", "settings", {}),
         ("/privacy Export", "privacy", {"action": "export"}),
         ("/privacy --action delete", "privacy", {"action": "delete"}),
-        ("/describe count of monte cristo", "describe", {}),
+        ("/settings photos: on", "settings", {"photos": "on"}),
+        ("/settings photos:on, count: 3", "settings", {"photos": "on", "count": 3}),
+        ("/settings count : 3 weak = hide", "settings", {"count": 3, "weak": "hide"}),
+        ("／settings photos：on　count＝3", "settings", {"photos": "on", "count": 3}),
+        ("/settings --photos: off", "settings", {"photos": "off"}),
+        (
+            "/find a cat count: 3 private: yes",
+            "find",
+            {"query": "a cat", "count": 3, "private": True},
+        ),
+        ("/find query: a cat exclude: a dog", "find", {"query": "a cat", "exclude": "a dog"}),
+        ("/find a cat --private=no", "find", {"query": "a cat", "private": False}),
+        ("/find label:shoe red", "find", {"query": "label:shoe red"}),
+        ("/find a sign: no entry", "find", {"query": "a sign: no entry"}),
+        ("a sign count: 3", "find", {"query": "a sign count: 3"}),
+        ("/find count of monte cristo", "find", {"query": "count of monte cristo"}),
+        ("/describe count: 3", "describe", {"count": 3}),
+        (
+            "/reindex collection: stamps full: no",
+            "reindex",
+            {"collection": "stamps", "full": False},
+        ),
+        ("/moderation action: add weapon", "moderation", {"action": "add", "criterion": "weapon"}),
+        ("/privacy action: delete", "privacy", {"action": "delete"}),
+        (
+            "/classify labels: cat、dog，horse；fish",
+            "classify",
+            {"labels": ("cat", "dog", "horse", "fish")},
+        ),
+        ("/classify قطة، كلب؛ حصان", "classify", {"labels": ("قطة", "كلب", "حصان")}),
         ("/start", "help", {}),
+        ("/start from_a_link", "help", {}),
         ("", "help", {}),
     ],
 )
@@ -92,6 +124,10 @@ def test_counts_are_bounded(text: str) -> None:
         ("/settings --picture_cooldown -1", "picture_cooldown cannot be -1. Give 0 to 3600."),
         ("/settings --picture_cooldown soon", "“soon” is not a number"),
         ("/privacy everything", "Choose one of: info, export, delete."),
+        ("/settings photos: maybe", "photos cannot be “maybe”. Choose one of: on, off."),
+        ("/settings photos", "photos cannot be “”. Choose one of: on, off."),
+        ("/find a cat private: maybe", "private cannot be “maybe”. Choose one of: yes, no."),
+        ("/moderation words", "action cannot be “words”"),
     ],
 )
 def test_values_that_do_not_exist_are_refused(text: str, reason: str) -> None:
@@ -111,6 +147,38 @@ def test_what_is_unknown_is_named_with_what_there_is() -> None:
         parse(request("/help --me"))
     with pytest.raises(InvalidRequest, match="no option --picture"):
         parse(request("/similar --picture x"))
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("/settings photo: on", "“photo: on”. It has: --photos, --weak"),
+        ("/settings photos on please", "“please”. It has: --photos"),
+        ("/settings everything", "“everything”"),
+        ("/status now", "“now”. It takes none."),
+        ("/help me", "“me”. It takes none."),
+        ("/describe what is this", "“what is this”. It has: --count"),
+        ("/describe --count 3 cats", "“cats”"),
+    ],
+)
+def test_what_is_not_understood_is_said(text: str, named: str) -> None:
+    """Words that no option takes are an error that names them, not passed over."""
+    with pytest.raises(InvalidRequest) as refused:
+        parse(request(text))
+    assert f"does not understand {named}" in str(refused.value)
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each.rest is None])
+def test_no_command_passes_over_words(command: CommandDefinition) -> None:
+    """Every command that takes no words says so."""
+    with pytest.raises(InvalidRequest, match="does not understand “surplus words”"):
+        parse(request(f"/{command.name} surplus words"))
+
+
+def test_lists_are_parted_by_the_commas_of_any_keyboard() -> None:
+    """Japanese, Chinese and Arabic commas and semicolons part what ours do."""
+    for comma in ",;、，；،؛､\n":
+        assert split_list(f" one {comma} two {comma}{comma}") == ("one", "two")
 
 
 def test_a_platforms_own_options_are_checked_alike() -> None:

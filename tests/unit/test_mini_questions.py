@@ -18,6 +18,8 @@ _TEXTS = (
     "dog",
     "An old map of the harbour, drawn by hand, with ships, towers and a compass in a corner",
     "日本 ünïcode \ud83d",
+    "tiger🐯",
+    "🐯",
     "word " * 400,
     "",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gettext
 import string
+from dataclasses import replace
 
 import pytest
 
@@ -134,6 +135,14 @@ def test_weak_matches_are_hidden_until_asked_for() -> None:
     shown = PRESENTER.matches(weak, "Heading", navigation(2), weak=True)
     assert len(part(shown, Pictures).cards) == 2
     assert "These matches are weak." in text_of(shown)
+
+
+def test_weak_matches_that_stand_out_are_shown_with_doubt() -> None:
+    """The best one may be right: it is shown at once, and the reply says that it is not sure."""
+    doubtful = replace(result(Band.WEAK, Band.WEAK, close=False), doubtful=True)
+    reply = PRESENTER.matches(doubtful, "Heading", navigation(2))
+    assert any(isinstance(part, Pictures) for part in reply.parts)
+    assert "Not sure" in text_of(reply)
 
 
 def test_an_empty_last_page_says_so() -> None:

@@ -47,6 +47,7 @@ def test_every_page_has_the_places_that_its_recipe_fills() -> None:
         ("training.md", ("losses on stamps", "losses on Fashion-MNIST")),
         ("damaged.md", ("strengths", "views")),
         ("fashion.md", ("by class",)),
+        ("scores.md", ("without captions",)),
         ("classify.md", ("stamps", "clothes", "zero-shot")),
     ):
         text = (docs / page).read_text(encoding="utf-8")

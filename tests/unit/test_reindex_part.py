@@ -160,6 +160,33 @@ async def test_what_concerns_others_is_looked_for_everywhere(
     await _nothing_is_left(gallery)
 
 
+async def test_names_that_become_a_programs_are_looked_at_together(gallery: Gallery) -> None:
+    """The fifth of them takes the captions of the first four, and gives them back."""
+    names = [f"Zorblax 100000000{number}.png" for number in range(5)]
+    for number, name in enumerate(names[:4]):
+        gallery.add(name, "white", 10 + number)
+        await gallery.reindex(paths=[name])
+    assert gallery.shown()[names[0]] == "Zorblax"
+    gallery.add(names[4], "white", 20)
+    await gallery.reindex(paths=[names[4]])
+    assert {gallery.shown()[name] for name in names} == {""}
+    (gallery.pictures / names[1]).unlink()
+    await gallery.reindex(paths=[names[1]])
+    assert gallery.shown()[names[0]] == "Zorblax"
+    await _nothing_is_left(gallery)
+
+
+async def test_a_text_of_another_case_is_looked_for_everywhere(gallery: Gallery) -> None:
+    """It speaks of a picture that was not named, until one takes it by its exact name."""
+    gallery.write("RED.txt", "a tomato")
+    await gallery.reindex(paths=["RED.txt"])
+    assert gallery.shown()["red.png"] == "a tomato"
+    gallery.add("RED.png", "white", 9)
+    await gallery.reindex(paths=["RED.png"])
+    assert (gallery.shown()["red.png"], gallery.shown()["RED.png"]) == ("red", "a tomato")
+    await _nothing_is_left(gallery)
+
+
 async def test_where_tables_or_links_are_known_everything_is_looked_at(gallery: Gallery) -> None:
     """A new picture may be one that a table named in vain before."""
     gallery.write("captions.csv", "image,description\nnew.png,a flamingo\n")
@@ -222,7 +249,10 @@ async def test_too_many_that_are_gone_have_to_be_confirmed(gallery: Gallery, lef
     assert len(gallery.shown()) == left
 
 
-_NAMES = ("a.png", "b.png", "f/a.png", "f/c.png", "f/g/b.png", "a.txt", "f/c.png.txt", "f/g")
+_NAMES = (
+    *("a.png", "b.png", "f/a.png", "f/c.png", "f/g/b.png", "a.txt", "f/c.png.txt", "f/g"),
+    *("A.png", "A.TXT", "F/C.png.txt", "Zorblax 1000000009.png"),
+)
 _STEPS = st.lists(
     st.tuples(
         st.sampled_from(["add", "remove", "move", "copy"]),
@@ -272,6 +302,8 @@ def test_whatever_happens_a_whole_reindex_finds_nothing_left(
         gallery = Gallery(tmp_path_factory.mktemp("gallery"))
         for number in range(3):
             gallery.add(f"kept{number}.png", "blue", 50 + number)
+        for number in range(4):
+            gallery.add(f"Zorblax 100000000{number}.png", "green", 60 + number)
         await gallery.reindex()
         seed = 0
         for together in steps:

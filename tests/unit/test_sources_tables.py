@@ -70,6 +70,101 @@ def test_tables_in_every_usual_encoding(tmp_path: Path, encoding: str) -> None:
     assert _captions(scan) == {"a.png": ("süße Äpfel",)}
 
 
+@pytest.mark.parametrize(
+    ("encoding", "caption"),
+    [
+        ("cp932", "夏祭りの夜に花火を見る人々"),
+        ("cp932", "猫が寝ている"),
+        ("gbk", "一只猫在睡觉"),
+        ("gb18030", "夏天的夜晚看烟花的人们"),
+        ("big5", "一隻貓在睡覺"),
+        ("euc_kr", "고양이가 자고 있다"),
+        ("euc_jp", "赤い傘を持った女性"),
+        ("cp1251", "Кошка спит"),
+        ("koi8_r", "Люди смотрят салют летней ночью"),
+        ("cp1250", "Příliš žluťoučký kůň"),
+        ("cp1250", "Żółta łódka"),
+        ("cp1252", "O cão não está só"),
+        ("cp1253", "Η γάτα κοιμάται"),  # noqa: RUF001 - Greek
+        ("cp1256", "قطة نائمة على الأريكة"),
+        ("utf-16-le", "猫が寝ている"),
+        ("utf-16-be", "Кошка спит"),
+    ],
+)
+def test_tables_from_before_unicode(tmp_path: Path, encoding: str, caption: str) -> None:
+    """One row is enough to tell what Windows or an old Unix saved it in; UTF-16 needs no mark."""
+    content = f"image,description\r\na.png,{caption}\r\nb.png,plain\r\n".encode(encoding)
+    scan = _gallery(tmp_path, "a.png", "b.png", captions__csv=content)
+    assert _captions(scan) == {"a.png": (caption,), "b.png": ("plain",)}
+    assert scan.failures == ()
+
+
+def test_a_damaged_row_spoils_no_other(tmp_path: Path) -> None:
+    """Where the rest of a table is UTF-8, a row that is not is named, and the rest is read."""
+    rows = ["image,description", "a.png,süße Äpfel", "b.png,größer", "c.png,\udce4rger", "d.png,Öl"]
+    scan = _gallery(
+        tmp_path,
+        *("a.png", "b.png", "c.png", "d.png"),
+        captions__csv="\n".join(rows).encode(errors="surrogateescape"),
+    )
+    captions = _captions(scan)
+    assert (captions["a.png"], captions["b.png"], captions["d.png"]) == (
+        ("süße Äpfel",),
+        ("größer",),
+        ("Öl",),
+    )
+    assert [failure.reason[:7] for failure in scan.failures] == ["Line 4:"]
+
+
+@pytest.mark.parametrize("separator", [";", ",", "\t", "|"])
+def test_excels_own_first_line(tmp_path: Path, separator: str) -> None:
+    """``sep=;`` tells the delimiter, and is neither header nor row."""
+    rows = [
+        f"sep={separator}",
+        f"image{separator}description",
+        f"a.png{separator}a red, ripe apple",
+    ]
+    if separator == ",":
+        rows[2] = 'a.png,"a red, ripe apple"'
+    scan = _gallery(tmp_path, "a.png", captions__csv="\ufeff" + "\r\n".join(rows))
+    assert _captions(scan) == {"a.png": ("a red, ripe apple",)}
+    assert scan.failures == ()
+
+
+def test_an_open_quotation_mark_swallows_no_row(tmp_path: Path) -> None:
+    """The row is named with its number; those behind it, quoted ones too, are read."""
+    rows = [
+        *("image,description", 'a.png,"open', "b.png,two", 'c.png,"three, quoted"'),
+        *('d.png,"of two\nlines"', 'e.png,a 5" nail', 'f.png,"open again', "g.png,last"),
+    ]
+    pictures = [f"{letter}.png" for letter in "abcdefg"]
+    scan = _gallery(tmp_path, *pictures, captions__csv="\n".join(rows))
+    captions = _captions(scan)
+    assert captions["b.png"] == ("two",)
+    assert captions["c.png"] == ("three, quoted",)
+    assert captions["d.png"] == ("of two lines",)
+    assert captions["e.png"] == ('a 5" nail',)
+    assert captions["g.png"] == ("last",)
+    assert [failure.reason.partition(":")[0] for failure in scan.failures] == ["Line 2", "Line 8"]
+    assert "quotation mark is not closed" in scan.failures[0].reason
+
+
+def test_commas_that_nobody_quoted(tmp_path: Path) -> None:
+    """The last column takes them; elsewhere the row is named, since they may part columns."""
+    scan = _gallery(
+        tmp_path,
+        *("a.png", "b.png", "c.png"),
+        captions__csv="image,description\na.png,red, round, and ripe\n"
+        'b.png,"red, round",surplus\nc.png,plain,,\n',
+        middle__csv="image,description,year\na.png,red, round,1999\nb.png,fine,2000\n",
+    )
+    captions = _captions(scan)
+    assert captions["a.png"] == ("red, round, and ripe",)
+    assert captions["b.png"] == ("red, round", "fine")
+    assert captions["c.png"] == ("plain",)
+    assert [(each.path, each.reason[:7]) for each in scan.failures] == [("middle.csv", "Line 2:")]
+
+
 def test_any_csv_with_the_header_counts(tmp_path: Path) -> None:
     """Any CSV in the folder with the columns counts, others and those below do not."""
     table = "image,description\na.png,yes\n"
@@ -176,6 +271,45 @@ def test_names_from_other_systems_are_understood(tmp_path: Path) -> None:
     assert captions["café.png"] == ("b",)
     assert captions["twin.png"] == ("d",)
     assert [failure.path for failure in scan.failures] == ["TWIN.png"], "two answer to it"
+
+
+def test_a_text_is_found_by_the_same_rule(tmp_path: Path) -> None:
+    """Composed beside decomposed letters (macOS), another case (Windows); the exact name first."""
+    scan = _gallery(
+        tmp_path,
+        *("cafe\u0301.png", "Garten.JPG", "Löwe.png", "twin.png", "Twin.png", "two.png"),
+        *("aB.png", "Ab.png"),
+        café__txt="a cup",
+        garten__txt="a garden",
+        LÖWE__PNG__TXT="a lion",
+        twin__txt="small",
+        TWO__txt="one text",
+        Two__txt="another",
+        AB__txt="of two pictures",
+    )
+    assert _captions(scan) == {
+        "cafe\u0301.png": ("a cup",),
+        "Garten.JPG": ("a garden",),
+        "Löwe.png": ("a lion",),
+        "twin.png": ("small",),
+        "Twin.png": ("Twin",),
+        "two.png": ("two",),
+        "aB.png": ("a B",),
+        "Ab.png": ("Ab",),
+    }
+    assert all("case alone" in failure.reason for failure in scan.failures)
+    assert [failure.path for failure in scan.failures] == ["AB.txt", "TWO.txt"]
+
+
+def test_names_that_a_folder_repeats_are_no_captions(tmp_path: Path) -> None:
+    """Folders are told apart, and what is written about a picture counts all the same."""
+    names = [f"Zorblax 2024-05-01 10.10.{second}.png" for second in range(10, 20)]
+    scan = _gallery(tmp_path, *names, "other/Zorblax 2024-05-01 10.10.10.png")
+    captions = _captions(scan)
+    assert captions.pop("other/Zorblax 2024-05-01 10.10.10.png") == ("Zorblax",)
+    assert set(captions.values()) == {()}
+    (tmp_path / names[0].replace(".png", ".txt")).write_text("a cat")
+    assert _captions(scan_folder(tmp_path))[names[0]] == ("a cat",)
 
 
 def test_a_link_inside_is_followed(tmp_path: Path) -> None:

@@ -14,12 +14,19 @@ from bot.protocol.replies import Pictures, Reply
 from bot.protocol.requests import Request
 from bot.rendering.sheets import Sheets
 from core.domain.choices import Strictness
-from core.domain.errors import EmptyQuery, Forbidden
+from core.domain.errors import EmptyQuery, Forbidden, InvalidRequest
 from core.search.moderation import Criterion
 from core.search.ports import Moderation
 
 PAGE = 6
 """Held pictures of one page: two rows of a contact sheet."""
+
+_TAKES = {
+    "add": ("criterion", "strictness", "age"),
+    "remove": ("criterion",),
+    "test": ("criterion", "collection"),
+}
+"""The options beside the action that each action reads; others read none."""
 
 _DECISIONS: dict[Kind, bool | None] = {"approve": True, "hide": False, "reconsider": None}
 
@@ -48,9 +55,14 @@ class Moderating:
             "test": self._test,
             "review": self._first_page,
         }
-        return await calls.get(invocation.text("action"), self._list)(
-            invocation, request, presenter
-        )
+        action = invocation.text("action") or "list"
+        surplus = sorted(invocation.options.keys() - {"action", *_TAKES.get(action, ())})
+        if surplus:
+            raise InvalidRequest(
+                f"/moderation {action} takes no {surplus[0]}.",
+                remedy=f"Leave out {', '.join(surplus)}, or choose another action.",
+            )
+        return await calls.get(action, self._list)(invocation, request, presenter)
 
     async def review(self, action: Action, request: Request, presenter: Presenter) -> Reply:
         """A page of held pictures. Raises Forbidden and what the port raises."""

@@ -85,12 +85,13 @@ class Presenter:
     ) -> Reply:
         """A page of hits with its buttons; weak ones only where ``weak`` asks for them.
 
-        When no hit of the first page is close, it says so and offers to show them anyway.
+        When no hit of the first page is close, it says so and offers to show them anyway; where
+        the best one may be right all the same, they are shown with a word of doubt.
         """
         aside = (*self._so_far(result.so_far), *(Text(note, "note") for note in notes))
         if not result.hits:
             return Reply((*aside, Text(self.words.no_hits())))
-        if not result.close_match and not weak:
+        if not result.close_match and not result.doubtful and not weak:
             show = Button(
                 "show_weak",
                 self.words.button_show_weak(),
@@ -100,7 +101,8 @@ class Presenter:
             return Reply((*aside, Text(self.words.no_close_match())), (show,))
         parts: list[Part] = [Text(heading, "heading"), *aside]
         if all(hit.band is Band.WEAK for hit in result.hits):
-            parts.append(Text(self.words.shown_anyway(), "note"))
+            doubt = self.words.doubtful() if result.doubtful else self.words.shown_anyway()
+            parts.append(Text(doubt, "note"))
         parts.append(Pictures(tuple(hit_card(self.words, hit) for hit in result.hits)))
         buttons = [
             Button("more_like", self.words.button_more_like(hit.rank), action, subject=hit.rank)

@@ -128,7 +128,7 @@ export class Gallery {
     if (!length) {
       this.tell(say("nothing_found") + soFar);
       notice({ title: say("nothing_found"), text: say("nothing_found_text") });
-    } else if (!source.close) this.tell(say("no_close") + soFar);
+    } else if (!source.close) this.tell(say(source.doubtful ? "doubtful" : "no_close") + soFar);
     else {
       const more = source.line === Infinity ? "+" : "";
       this.tell(say("close_matches", { n: `${source.close}${more}` }) + soFar);

@@ -90,6 +90,7 @@ export class Answer extends Source {
     this.ask = ask;
     this.offset = 0;
     this.close = 0;
+    this.doubtful = false;
     this.soFar = null;
   }
 
@@ -98,6 +99,7 @@ export class Answer extends Source {
     this.offset += body.hits.length;
     this.take(body.hits);
     this.close = (body.strong ?? 0) + (body.fair ?? 0);
+    this.doubtful ||= body.doubtful === true;
     // How much was searched, while the collection is indexed for the first time.
     this.soFar = body.so_far ?? null;
     this.done = !body.more || !body.hits.length || this.offset > FURTHEST;

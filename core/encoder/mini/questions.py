@@ -28,6 +28,7 @@ from torch.nn.functional import (
     scaled_dot_product_attention,
 )
 
+from core.domain.plain_text import plain_text
 from core.domain.types import Vectors
 from core.encoder.mini.towers import MAX_TOKENS
 
@@ -54,6 +55,7 @@ class MiniQuestions:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.enable_truncation(MAX_TOKENS)
         self._tokenizer.no_padding()
+        self._unknown = self._tokenizer.token_to_id("[UNK]")
         self._weights: Any = safe_open(folder / "model.safetensors", framework="pt")
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
@@ -64,9 +66,7 @@ class MiniQuestions:
         return vectors
 
     def _vector(self, text: str) -> torch.Tensor:
-        # Half a surrogate pair is no Unicode text, which tokenizers reject (core.tokens).
-        clean = text.encode("utf-8", "replace").decode("utf-8")
-        ids = torch.tensor(self._tokenizer.encode(clean).ids)
+        ids = torch.tensor(self._tokenizer.encode(plain_text(text, self._knows)).ids)
         values = self._embedded(ids)
         for layer in range(self._layers):
             values = self._block(values, f"{_TOWER}encoder.layer.{layer}.")
@@ -75,6 +75,9 @@ class MiniQuestions:
         meaning = normalize(linear(pooled, head), dim=1)
         whole = pad(pad(self._scale * meaning, (0, self._look)), (0, 1), value=self._hub)
         return normalize(whole, dim=1)
+
+    def _knows(self, text: str) -> bool:
+        return self._unknown not in self._tokenizer.encode(text, add_special_tokens=False).ids
 
     def _embedded(self, ids: torch.Tensor) -> torch.Tensor:
         names = f"{_TOWER}embeddings."

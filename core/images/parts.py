@@ -1,0 +1,213 @@
+"""A file as its decoder gets to see it: without parts that are no pixels, or with an end."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
+
+from core.images.effort import boxes
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+Part = tuple[int, int] | bytes
+"""Bytes of the file, by their start and length, or bytes of ours."""
+
+_BUFFER: Final = 1 << 16
+
+_PIXELS: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
+_CHECKED: Final = frozenset({b"tRNS", b"eXIf", b"iCCP", b"cICP"})
+"""Chunks that tell how pixels are shown; taken where their checksum is right."""
+
+_META_BYTES: Final = 1 << 20
+
+_CHECKED_BYTES: Final = 128 * 1024
+"""No larger ones are taken: EXIF has less than 64 KiB, profiles of cameras and screens 4."""
+
+
+class _Spliced(io.RawIOBase):
+    """Parts of a file, one behind the other."""
+
+    def __init__(self, file: BinaryIO, parts: Sequence[Part]) -> None:
+        self._file = file
+        self._parts = parts
+        lengths = (len(part) if isinstance(part, bytes) else part[1] for part in parts)
+        self._starts = list(accumulate(lengths, initial=0))
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        if self._at >= self._starts[-1]:
+            return 0
+        view = memoryview(buffer).cast("B")
+        number = bisect_right(self._starts, self._at) - 1
+        inside = self._at - self._starts[number]
+        wanted = min(len(view), self._starts[number + 1] - self._at)
+        part = self._parts[number]
+        if isinstance(part, bytes):
+            data = part[inside : inside + wanted]
+        else:
+            self._file.seek(part[0] + inside)
+            data = self._file.read(wanted)
+        view[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._starts[-1]}[whence]
+        if start + offset < 0:
+            raise ValueError("a place before the file")
+        self._at = start + offset
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+
+def spliced(file: BinaryIO, parts: Sequence[Part]) -> BinaryIO:
+    """These parts of the file as a file. Of one that turns out shorter, only what is there."""
+    return cast("BinaryIO", io.BufferedReader(_Spliced(file, parts), _BUFFER))
+
+
+def with_end(file: BinaryIO, size: int, more: bytes) -> BinaryIO:
+    """The file with these bytes behind it."""
+    return spliced(file, [(0, size), more])
+
+
+def without_ancillary(  # noqa: C901 - a line for each kind of chunk
+    file: BinaryIO, size: int
+) -> tuple[BinaryIO, bytes]:
+    """A PNG with what its pixels need, EXIF and colour profile alone; and its cICP, or nothing.
+
+    A text that is too long or whose checksum is wrong is no reason to refuse the picture beside
+    it (PNG, third edition, 13.1: decoders go on after an error in an ancillary chunk). What is
+    wrong with the chunks of pixels is left for the decoder to tell.
+    """
+    kept: list[Part] = []
+    exif, coding, dropped = b"", b"", False
+    colours: int | None = None  # where they begin among what is kept
+    at = 8
+    while at + 8 <= size:
+        file.seek(at)
+        length, name = struct.unpack(">I4s", file.read(8))
+        whole = (at, min(12 + length, size - at))
+        at += 12 + length
+        if name in _PIXELS:
+            if colours is None and name in {b"PLTE", b"IDAT"}:
+                colours = len(kept)
+            kept.append(whole)
+            if name == b"IEND":
+                break
+            continue
+        data = _checked(file, length, name)
+        if name == b"tRNS" and data is not None:
+            kept.append(whole)
+            continue
+        dropped = True
+        if data is None:
+            continue
+        if name == b"eXIf":
+            exif = exif or _chunk(name, data)
+        elif colours is not None:
+            continue  # what they mean has to stand before them (5.6)
+        elif name == b"cICP":
+            coding = coding or data
+        elif _is_profile(data):
+            kept.append(whole)
+    if not dropped:
+        return file, b""
+    # Where every decoder looks for it, wherever it stood.
+    if exif and colours is not None:
+        kept.insert(colours, exif)
+    return spliced(file, [(0, 8), *_joined(kept)]), coding
+
+
+def with_one_association(file: BinaryIO, size: int) -> BinaryIO:
+    """An AVIF with its ``ipma`` boxes of one kind as one; the file itself where there is one.
+
+    Some encoders write one for each item. ISO/IEC 23008-12, 9.3 forbids it and libavif refuses
+    it; browsers show such pictures. Nothing moves: what is saved becomes a free box.
+    """
+    try:
+        metas = [box for box in boxes(file, 0, size) if box[0] == b"meta"]
+        [(_, start, end)] = metas
+        [(_, start, end)] = [box for box in boxes(file, start + 4, end) if box[0] == b"iprp"]
+        if end - start > _META_BYTES:
+            return file
+        inner = list(boxes(file, start, end))
+    except (ValueError, struct.error):  # for the decoder to tell
+        return file
+    merged: dict[bytes, list[bytes]] = {}
+    others = b""
+    for name, inside, stop in inner:
+        file.seek(inside)
+        data = file.read(stop - inside)
+        if name == b"ipma" and len(data) >= 8:  # noqa: PLR2004 - version, flags and a count
+            merged.setdefault(data[:4], []).append(data[4:])
+        else:
+            others += _box(name, data)
+    if all(len(each) == 1 for each in merged.values()):
+        return file
+    for kind, several in merged.items():
+        count = sum(int.from_bytes(each[:4], "big") for each in several)
+        entries = b"".join(each[4:] for each in several)
+        others += _box(b"ipma", kind + struct.pack(">I", count) + entries)
+    whole = _box(b"iprp", others)
+    spare = end - (start - 8) - len(whole)
+    if spare < 8:  # noqa: PLR2004 - a box of its own
+        return file
+    whole += _box(b"free", bytes(spare - 8))
+    return spliced(file, [(0, start - 8), whole, (end, size - end)])
+
+
+def _box(name: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(data)) + name + data
+
+
+def _checked(file: BinaryIO, length: int, name: bytes) -> bytes | None:
+    """What is in a chunk, if it is one that is taken, and as it was written."""
+    if name not in _CHECKED or length > _CHECKED_BYTES:
+        return None
+    data = file.read(length)
+    same = file.read(4) == struct.pack(">I", zlib.crc32(name + data))
+    return data if same else None
+
+
+def _is_profile(data: bytes) -> bool:
+    """Whether the content of an iCCP chunk is a profile of a usual size (PNG, 11.3.2.3)."""
+    name, _, packed = data.partition(b"\0")
+    if not 0 < len(name) < 80 or packed[:1] != b"\0":  # noqa: PLR2004 - see above
+        return False
+    unpacking = zlib.decompressobj()
+    try:
+        unpacking.decompress(packed[1:], _CHECKED_BYTES)
+    except zlib.error:
+        return False
+    return unpacking.eof
+
+
+def _chunk(name: bytes, data: bytes) -> bytes:
+    checksum = struct.pack(">I", zlib.crc32(name + data))
+    return struct.pack(">I", len(data)) + name + data + checksum
+
+
+def _joined(parts: Sequence[Part]) -> list[Part]:
+    """The same parts, those that follow each other in the file as one."""
+    joined: list[Part] = []
+    for part in parts:
+        last = joined[-1] if joined else b""
+        if isinstance(part, tuple) and isinstance(last, tuple) and sum(last) == part[0]:
+            joined[-1] = (last[0], last[1] + part[1])
+        else:
+            joined.append(part)
+    return joined
