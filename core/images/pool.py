@@ -28,12 +28,8 @@ from core.images.slot import WorkerSlot
 from core.images.starting import WorkerHost
 from core.images.worker import Job, ToJpeg, ToPixels, perform
 
-BROWSER_EDGE: Final = 2048
-"""Edge of what is shown in place of a file that browsers cannot: enough for a full screen."""
-
 _MIB: Final = 1 << 20
 _THUMBNAIL_QUALITY: Final = 82
-_BROWSER_QUALITY: Final = 90
 _STOP_SECONDS: Final = 10.0
 _WATCH_SECONDS: Final = 1.0
 
@@ -130,14 +126,10 @@ class DecodePool:
 
     async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
         """A JPEG within ``edge`` x ``edge`` pixels, without metadata. Raises as decode does."""
-        return await self._jpeg(source, edge, _THUMBNAIL_QUALITY)
-
-    async def to_browser(self, source: bytes | Path, edge: int = BROWSER_EDGE) -> bytes:
-        """A JPEG for browsers that cannot show the file itself, as HEIC or TIFF.
-
-        Within ``edge`` x ``edge`` pixels, on white, without metadata. Raises as decode does.
-        """
-        return await self._jpeg(source, edge, _BROWSER_QUALITY)
+        if edge < 1:
+            raise ValueError("edge must be at least 1 pixel")
+        job = ToJpeg(source, self._limits(source), edge, _THUMBNAIL_QUALITY)
+        return cast("bytes", await self._done(job))
 
     def healthy(self) -> bool:
         """Whether pictures are being decoded: open, and a worker alive or not needed yet."""
@@ -190,11 +182,6 @@ class DecodePool:
         for slot in self._slots:
             slot.end()
         await self._host.stop()
-
-    async def _jpeg(self, source: bytes | Path, edge: int, quality: int) -> bytes:
-        if edge < 1:
-            raise ValueError("edge must be at least 1 pixel")
-        return cast("bytes", await self._done(ToJpeg(source, self._limits(source), edge, quality)))
 
     def _limits(self, source: bytes | Path) -> DecodeLimits:
         if isinstance(source, Path):
