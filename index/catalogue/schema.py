@@ -229,7 +229,7 @@ grants = Table(
     metadata,
     Column("collection", String(64), primary_key=True),
     Column("community", Text, primary_key=True),
-    # See index.grants.Origin. Nobody is named.
+    # See index.library.grants.Origin. Nobody is named.
     Column("origin", String(16), nullable=False),
     Column("granted_at", Float, nullable=False),
 )
