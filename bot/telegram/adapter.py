@@ -36,7 +36,8 @@ from bot.telegram.photos import Photos
 from bot.telegram.progress import Background, Following
 from bot.telegram.sending import Sending
 from bot.telegram.service import Service
-from bot.telegram.updates import Albums, Shares, Updates
+from bot.telegram.shares import Shares
+from bot.telegram.updates import Albums, Updates
 from bot.telegram.webhook import Webhook, WebhookOptions
 from core.domain.errors import Unavailable
 from core.domain.ports import Clock, Library

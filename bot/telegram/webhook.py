@@ -20,7 +20,7 @@ from bot.http.listener import Listener
 from bot.http.secrets import SECRET, kept_secret
 from bot.http.server import Runner
 from bot.telegram.intake import ALLOWED_UPDATES, TelegramApp
-from bot.telegram.updates import Shares, Tally
+from bot.telegram.shares import Shares, Tally
 from core.domain.errors import SettingsError, Unavailable
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the name of a header

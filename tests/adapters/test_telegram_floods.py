@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from bot.telegram.updates import Tally
+from bot.telegram.shares import Tally
 from tests.adapters.telegram_parts import ADA, BEN, EVE, GROUP, Talk, talking
 from tests.galleries import until
 from tests.servers.telegram import Fault
