@@ -32,7 +32,7 @@ from bench.http_stages import stages
 from bot.app.serve import settle
 from bot.engine.blas import one_core_for_each_product
 from bot.observability.logs import configure
-from bot.observability.stages import Stages, TimedEmbedder, TimedLibrary
+from bot.observability.stages import Stages
 from bot.web.adapter import WebAdapter, WebOptions
 from core.domain.ports import Library, Snapshot, WordIndex
 from core.domain.types import CollectionStatus, Picture, PixelBatch, PixelSpec, Vectors
@@ -80,7 +80,6 @@ class KnownAnswers:
         self._found: dict[int, tuple[NDArray[np.float32], NDArray[np.int64]]] = {}
         self._all = queries
         self.kind, self.recall, self.save = index.kind, index.recall, index.save
-        self.stored = index.stored
 
     def __len__(self) -> int:
         return len(self._index)
@@ -178,8 +177,8 @@ async def serve(home: Path, scratch: Path) -> None:
             parts = Parts(scratch)
             timed = Stages(parts.metrics.stage, parts.tracer)
             parts.search = search = Search(
-                TimedLibrary(each, timed),
-                TimedEmbedder(embedder, timed),
+                timed.around(each, open="open"),
+                timed.around(embedder, embed_text="embed", embed_pixels="embed"),
                 FakeDecoder(),
                 labels=labels,
             )

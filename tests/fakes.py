@@ -8,8 +8,6 @@ different red pictures are alike (cosine about 0.92) without being near-duplicat
 Fakes of whole collections: ``tests/fake_collections.py``.
 """
 
-# ruff: noqa: D102 - the ports in core/domain/ports.py document these methods
-
 from __future__ import annotations
 
 import asyncio

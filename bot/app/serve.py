@@ -21,10 +21,8 @@ from bot.app.background import (
     keep_sweeping,
     watches,
 )
+from bot.app.lifecycle import ServiceManager, Starting, asked_by_hangup, stop_on_signals
 from bot.app.platforms import ChatParts, platforms_of, telegram_memory
-from bot.app.service_manager import ServiceManager
-from bot.app.shutdown import asked_by_hangup, stop_on_signals
-from bot.app.startup import Starting
 from bot.chat.actions import ActionCodec, TextMemory
 from bot.chat.admission import Admission
 from bot.chat.claims import Claims
@@ -44,7 +42,7 @@ from bot.http.listener import Listener
 from bot.http.server import raise_descriptor_limit
 from bot.observability.gauges import Observed, Observer
 from bot.observability.health import DiskWatch, IndexWatch, serving_details
-from bot.observability.log_settings import configure_logs
+from bot.observability.logs import configure_logs
 from bot.protocol.ports import Readiness
 from bot.rendering.sheets import Sheets
 from bot.rendering.thumbnails import Thumbnails

@@ -119,7 +119,6 @@ class TextMemory:
         self._texts: TTLCache[tuple[str, str], _Kept] = TTLCache(capacity, ttl_s, clock.monotonic)
 
     def keep(self, community: str, text: str, requester: str) -> str:
-        """A short key under which the text is found again; equal texts share one."""
         digest = hashlib.blake2b(text.encode(), digest_size=9).digest()
         key = base64.urlsafe_b64encode(digest).decode()
         known = self._texts.get((community, key))
@@ -128,12 +127,10 @@ class TextMemory:
         return key
 
     def recall(self, community: str, key: str) -> str | None:
-        """The text, None where it was forgotten or belongs to another community."""
         kept = self._texts.get((community, key))
         return kept.text if kept is not None else None
 
     async def describe(self, requester: str) -> list[dict[str, object]]:
-        """The texts that are kept for buttons of this person."""
         return [
             {"question": kept.text} for kept in self._texts.values() if requester in kept.people
         ]

@@ -29,15 +29,12 @@ class CommunityRules:
         self._changing = asyncio.Lock()
 
     def count(self, community: str) -> int:
-        """Results where no number is asked for."""
         return self._store.of(community).count or self._defaults.count
 
     def shows_weak(self, community: str) -> bool:
-        """Whether weak matches are shown without asking."""
         return self._store.of(community).show_weak
 
     def answers_photos(self, request: Request) -> bool:
-        """Whether every photo is answered in the request's channel."""
         return _channel(request) in self._store.of(request.community).photo_channels
 
     async def settings(

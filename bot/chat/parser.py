@@ -46,11 +46,9 @@ class Invocation:
         return value if isinstance(value, str) else ""
 
     def flag(self, name: str) -> bool:
-        """Whether a flag was given."""
         return self.options.get(name) is True
 
     def count(self, default: int) -> int:
-        """The number of results asked for."""
         value = self.options.get("count", default)
         return value if isinstance(value, int) else default
 
@@ -61,7 +59,6 @@ class Invocation:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels asked for."""
         value = self.options.get("labels", ())
         return value if isinstance(value, tuple) else ()
 

@@ -21,15 +21,13 @@ from bot.chat.presenters.search import Presenter
 from bot.chat.supervision import EndedError, ended
 from bot.discord.answers import AnswerRules, InteractionAnswers
 from bot.discord.attachments import FetchBounds
-from bot.discord.client import DiscordClient, Handlers
+from bot.discord.client import DiscordClient, Guilds, Handlers
 from bot.discord.delivery import Delivery
 from bot.discord.drawing import Drawer
 from bot.discord.files import ReplyFiles
-from bot.discord.guilds import Guilds
 from bot.discord.in_flight import Work
-from bot.discord.locales import Locales
 from bot.discord.messages import Messages
-from bot.discord.requests import MemberRights
+from bot.discord.requests import Locales, MemberRights
 from bot.discord.sync import sync_commands
 from bot.discord.targets import DELIVERY_ERRORS
 from bot.rendering.thumbnails import Thumbnails
@@ -46,8 +44,6 @@ _START_AGAIN = "It is tried again by itself."
 
 @dataclass(frozen=True, slots=True)
 class DiscordParts:
-    """What stands behind the adapter."""
-
     commands: Commands
     library: Library
     thumbnails: Thumbnails

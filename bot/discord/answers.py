@@ -14,8 +14,7 @@ from bot.discord.buttons import button_parts
 from bot.discord.delivery import Delivery, PendingAnswer
 from bot.discord.in_flight import Work
 from bot.discord.interactions import InteractionTarget
-from bot.discord.locales import Locales
-from bot.discord.requests import MemberRights, interaction_request
+from bot.discord.requests import Locales, MemberRights, interaction_request
 from bot.discord.targets import DELIVERY_ERRORS
 from bot.i18n.discord import intent_words
 from bot.protocol.definitions import find_command

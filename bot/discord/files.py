@@ -50,8 +50,6 @@ class FileUpload:
 
 
 class ReplyFiles:
-    """Fetches and shrinks what goes up with a reply."""
-
     def __init__(self, library: Library, thumbnails: Thumbnails, decoder: PictureDecoder) -> None:
         self._library = library
         self._thumbnails = thumbnails

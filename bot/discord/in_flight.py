@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from cachetools import LRUCache
 
-from bot.chat.fair_share import Lines
+from bot.chat.admission import Lines
 from bot.discord.attachments import PostedPicture
 from bot.discord.delivery import Delivery, PendingAnswer
 from bot.protocol.replies import ProgressBar, Reply

@@ -11,8 +11,7 @@ from bot.discord.answers import AnswerRules
 from bot.discord.attachments import PostedPicture, pictures_of
 from bot.discord.delivery import PendingAnswer
 from bot.discord.in_flight import Work
-from bot.discord.locales import Locales
-from bot.discord.requests import addressed_text, message_request
+from bot.discord.requests import Locales, addressed_text, message_request
 from bot.discord.targets import MessageTarget
 
 

@@ -155,7 +155,6 @@ class IndexWatch:
         self._failures[name] = reason
 
     async def look(self, name: str) -> None:
-        """Look at a collection now."""
         # One after the other: what was seen first must not be told last.
         async with self._looking[name]:
             trouble = await self._trouble(name)

@@ -77,7 +77,6 @@ class Thumbnails:
             task.exception()
 
     async def close(self) -> None:
-        """Cancel what is being made, and end what is being stored."""
         tasks = list(self._under_way.values())
         for task in tasks:
             task.cancel()

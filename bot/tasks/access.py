@@ -18,7 +18,6 @@ _COMMUNITY = re.compile(r"web|discord:(dm:)?[0-9]+|telegram:-?[0-9]+")
 
 
 async def list_communities(settings: Settings, terminal: Terminal, *, json: bool) -> int:
-    """Say who may search which collection, and by what."""
     async with open_stored(settings) as stored:
         found = [
             (spec.name, community, how)

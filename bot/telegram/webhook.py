@@ -95,7 +95,6 @@ class Webhook:
         await ended({self._checking})
 
     async def stop(self) -> None:
-        """Take no more updates, and let those that are being read arrive."""
         if self._checking is not None:
             self._checking.cancel()
             await asyncio.wait({self._checking})
@@ -110,7 +109,6 @@ class Webhook:
         self._unreadable.close()
 
     def trouble(self) -> str | None:
-        """Why no updates come in now, None where they do."""
         return self._trouble if self._runner is not None else "not connected"
 
     @property

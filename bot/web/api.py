@@ -53,7 +53,6 @@ class ApiRoutes:
         self._admin = admin
 
     def add_to(self, app: web.Application) -> None:
-        """Register the routes."""
         app.router.add_get("/api/find", self._timed(self.find))
         app.router.add_post("/api/similar", self._timed(self.similar))
         app.router.add_get("/api/pictures/{id}/similar", self._timed(self.like))

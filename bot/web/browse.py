@@ -27,7 +27,6 @@ class BrowsingRoutes:
         self._counters = counters
 
     def add_to(self, app: web.Application) -> None:
-        """Register the routes."""
         app.router.add_get("/api/pictures", self.pictures)
         app.router.add_get("/api/pictures/{id}", self.picture)
 

@@ -69,7 +69,6 @@ class _Windows:
         )
 
     def count(self, bucket: _Bucket, now: float) -> None:
-        """Note a request."""
         times = self._times.get(bucket)
         if times is None:
             times = self._times[bucket] = deque()

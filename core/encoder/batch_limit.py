@@ -45,7 +45,6 @@ class BatchLimit:
         self.size = max(1, items // 2)
 
     def succeeded(self) -> None:
-        """A batch went through."""
         self._successes += 1
         if self.size < self._most and self._successes >= _RECOVERY:
             self._successes = 0

@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from core.domain.errors import Busy, EncodingFailed, ShuttingDown
@@ -117,12 +116,7 @@ class MicroBatcher(Generic[T, R]):
         self._start_worker()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def submit(self, item: T, *, lane: Lane = Lane.CHAT) -> R:
@@ -154,7 +148,6 @@ class MicroBatcher(Generic[T, R]):
 
     @property
     def health(self) -> BatcherHealth:
-        """The state of the worker, for readiness checks."""
         now = self._now()
         return BatcherHealth(
             alive=self._worker is not None and not self._worker.done(),

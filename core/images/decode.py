@@ -89,7 +89,6 @@ class OpenFile:
     size: int
 
     def close(self) -> None:
-        """Give the descriptor back."""
         os.close(self.descriptor)
 
 

@@ -36,14 +36,12 @@ def out_of_memory() -> DecodingFailed:
 
 
 def out_of_time(seconds: float) -> DecodingFailed:
-    """The error for a picture that takes longer than a worker may."""
     return DecodingFailed(
         f"This picture takes longer than {seconds:.3g} seconds to decode.", remedy=_RESAVE
     )
 
 
 def worker_died() -> DecodingFailed:
-    """The error for a picture whose worker came to an end under it."""
     return DecodingFailed("The decoder broke down over this picture.", remedy=_RESAVE)
 
 
@@ -97,7 +95,6 @@ def too_many_pixels(found: str, limit: int) -> TooManyPixels:
 
 
 def unreadable_file(error: Exception) -> BadPicture:
-    """The error for a file that the system does not open."""
     reason = getattr(error, "strerror", None) or str(error)
     return BadPicture(
         f"The file cannot be opened: {reason[:1].lower()}{reason[1:]}.",

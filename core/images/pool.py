@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Any, Final, Self, cast
 
 import structlog
@@ -28,12 +28,8 @@ from core.images.slot import WorkerSlot
 from core.images.starting import WorkerHost
 from core.images.worker import Job, ToJpeg, ToPixels, perform
 
-BROWSER_EDGE: Final = 2048
-"""Edge of what is shown in place of a file that browsers cannot: enough for a full screen."""
-
 _MIB: Final = 1 << 20
 _THUMBNAIL_QUALITY: Final = 82
-_BROWSER_QUALITY: Final = 90
 _STOP_SECONDS: Final = 10.0
 _WATCH_SECONDS: Final = 1.0
 
@@ -115,12 +111,7 @@ class DecodePool:
             await self._begin()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def decode(self, source: bytes | Path, spec: PixelSpec) -> DecodedPicture:
@@ -135,14 +126,10 @@ class DecodePool:
 
     async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
         """A JPEG within ``edge`` x ``edge`` pixels, without metadata. Raises as decode does."""
-        return await self._jpeg(source, edge, _THUMBNAIL_QUALITY)
-
-    async def to_browser(self, source: bytes | Path, edge: int = BROWSER_EDGE) -> bytes:
-        """A JPEG for browsers that cannot show the file itself, as HEIC or TIFF.
-
-        Within ``edge`` x ``edge`` pixels, on white, without metadata. Raises as decode does.
-        """
-        return await self._jpeg(source, edge, _BROWSER_QUALITY)
+        if edge < 1:
+            raise ValueError("edge must be at least 1 pixel")
+        job = ToJpeg(source, self._limits(source), edge, _THUMBNAIL_QUALITY)
+        return cast("bytes", await self._done(job))
 
     def healthy(self) -> bool:
         """Whether pictures are being decoded: open, and a worker alive or not needed yet."""
@@ -154,7 +141,6 @@ class DecodePool:
         return next((slot.isolation for slot in self._slots if slot.isolation), None)
 
     def stats(self) -> DecodeStats:
-        """Counts since the start, and the state of the workers now."""
         alive = [slot for slot in self._slots if slot.alive]
         return DecodeStats(
             workers=len(self._slots),
@@ -196,11 +182,6 @@ class DecodePool:
         for slot in self._slots:
             slot.end()
         await self._host.stop()
-
-    async def _jpeg(self, source: bytes | Path, edge: int, quality: int) -> bytes:
-        if edge < 1:
-            raise ValueError("edge must be at least 1 pixel")
-        return cast("bytes", await self._done(ToJpeg(source, self._limits(source), edge, quality)))
 
     def _limits(self, source: bytes | Path) -> DecodeLimits:
         if isinstance(source, Path):

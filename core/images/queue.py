@@ -30,7 +30,6 @@ class SlotQueue:
         self.waiting = 0
 
     def give(self, slot: WorkerSlot) -> None:
-        """Offer a worker that is free."""
         self._idle.put_nowait(slot)
 
     async def take(self, size: int, requester: str = "") -> tuple[WorkerSlot, Callable[[], None]]:

@@ -263,7 +263,6 @@ class WorkerSlot:
         self._log.warning("picture worker lost", pid=self.pid, restarts=self.restarts)
 
     def end(self) -> None:
-        """End the worker, whatever it is doing."""
         channel, self._channel = self._channel, None
         self._jobs = 0
         if channel is not None:

@@ -90,7 +90,6 @@ class WorkerHost:
                 self._close()
 
     async def stop(self) -> None:
-        """End every worker and the host."""
         self._close()
         await self._ended()
 

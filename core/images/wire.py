@@ -65,7 +65,6 @@ class Header:
     taken: Taken | None = None
 
     def pack(self) -> bytes:
-        """As it is sent."""
         return HEADER.pack(
             self.kind,
             self.name.encode("ascii"),

@@ -14,9 +14,9 @@ from core.domain.threads import finished_in_thread
 from core.domain.types import Progress, ReindexReport
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.records import Suspects
-from index.indexing.deletion_guard import SHARE, RemovalGuard
 from index.indexing.partial import Place
 from index.indexing.patience import Circumstances
+from index.indexing.plan import SHARE, RemovalGuard
 from index.indexing.run import ReindexRun
 from index.library.library import CollectionSpec
 from index.library.overlay import Overlays
@@ -72,7 +72,6 @@ class Reindexer:
         self._plain: dict[str, Place] = {}
 
     def running(self) -> Mapping[str, Progress]:
-        """The progress of each collection that is being reindexed by this process."""
         return dict(self._running)
 
     async def reindex(
@@ -95,7 +94,7 @@ class Reindexer:
         ``paths`` are those below the folder, with ``/``, that alone have changed since a run of
         this reindexer, folders among them: then it takes as long as they are many. The whole
         folder is looked at all the same where these cannot be understood alone
-        (:func:`index.indexing.partial.scan_part`), or where it is another one than before.
+        (:func:`index.indexing.changed_paths.scan_part`), or where it is another one than before.
 
         Where more pictures are gone than may be without asking, or all of them, nothing is
         removed, added or changed without ``confirm_removals``; what was encoded until that

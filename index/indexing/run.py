@@ -14,12 +14,11 @@ from index.catalogue.catalogue import Catalogue
 from index.catalogue.folders import MadeOf, is_moved, name_of
 from index.catalogue.records import BadFile, Changes, IndexState, Suspects
 from index.indexing.batch_writer import Keeper
-from index.indexing.deletion_guard import RemovalGuard
 from index.indexing.encode import FileWorker
 from index.indexing.growing import Growing
 from index.indexing.partial import Place, ScanPart, place_of, scan_part
 from index.indexing.patience import Circumstances
-from index.indexing.plan import outcome, plan
+from index.indexing.plan import RemovalGuard, outcome, plan
 from index.indexing.scan import Scan, SourcePicture, scan_folder
 from index.indexing.uploads import UploadPass
 from index.indexing.vector_cache import RunVectors
@@ -181,7 +180,6 @@ class ReindexRun:
     async def _publish(
         self, known: IndexState, changes: Changes, generation: int, *, whole: bool
     ) -> None:
-        """Let everybody search the catalogue's state."""
         name = self._spec.name
         if whole or changes.searchable:
             if not await finished_in_thread(self._store.is_current, name, generation):

@@ -103,7 +103,7 @@ class FolderLibrary:
         self._catalogue = catalogue
         self._store = store
         self._overlays = overlays
-        self._views = Views(store, overlays, judge)
+        self.views = Views(store, overlays, judge)
         self._looks = SingleFlight(self._look)
         self._about_to_begin = awaited
         # What each collection is made of, as of a generation, and how its folder is called.
@@ -116,7 +116,6 @@ class FolderLibrary:
 
     @property
     def names(self) -> Sequence[str]:
-        """Names of all collections, the default one first."""
         return tuple(self._specs)
 
     def spec_of(self, name: str) -> CollectionSpec:
@@ -140,7 +139,6 @@ class FolderLibrary:
         return self.spec_of(collection).shared_by(community)
 
     def visible(self, community: str) -> Sequence[str]:
-        """Names of the collections that this community may search, the default one first."""
         return tuple(name for name in self._specs if self.spec_of(name).visible_to(community))
 
     def spec(self, collection: str | None, community: str) -> CollectionSpec:
@@ -173,12 +171,6 @@ class FolderLibrary:
         return (await self._seen(spec, community)).view
 
     async def open(self, collection: str | None, community: str) -> IdentifiedSnapshot:
-        """The current snapshot; None names the community's default collection.
-
-        Raises NotFound where the collection does not exist or this community may not
-        search it (the same words for both), CommunityUnknown, EmptyCollection, BeingIndexed,
-        SourceError (its folder is not there), ModelMismatch, CatalogueError.
-        """
         spec = self.spec(collection, community)
         seen = await self._seen(spec, community)
         if not seen.folder_there:
@@ -197,12 +189,10 @@ class FolderLibrary:
         return view
 
     def expected(self, collection: str) -> int | None:
-        """See the port."""
         _, made = self._made.get(collection, (0, None))
         return None if made is None else made.expected
 
     def has_file(self, picture: Picture) -> bool:
-        """See the port: one question to the system, as it is asked for every hit."""
         spec = self._specs[picture.collection]
         if picture.path.startswith(UPLOADED):
             file = self._overlays.files.find(spec.name, picture.id)
@@ -213,13 +203,7 @@ class FolderLibrary:
         except (OSError, ValueError):
             return False
 
-    @property
-    def views(self) -> Views:
-        """What each community sees, for moderation to look behind."""
-        return self._views
-
     async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
-        """A visible picture and its file. Raises NotFound, the same words for every cause."""
         for name in self.visible(community):
             found = await asyncio.to_thread(self._find, self.spec_of(name), picture_id, community)
             if found is not None:
@@ -229,7 +213,6 @@ class FolderLibrary:
         )
 
     async def status(self, community: str) -> Sequence[CollectionStatus]:
-        """The state of every collection that this community may search."""
         return [
             await asyncio.to_thread(self._status, self.spec_of(name), community)
             for name in self.visible(community)
@@ -248,7 +231,7 @@ class FolderLibrary:
 
     def _look(self, which: tuple[str, Viewpoint]) -> _VisibleCollection:
         name, viewpoint = which
-        view = self._views.current(name, viewpoint)
+        view = self.views.current(name, viewpoint)
         made = self._made_of(name, view)
         there = True
         if view is not None:
@@ -291,7 +274,7 @@ class FolderLibrary:
     def _find(
         self, spec: CollectionSpec, picture_id: str, community: str
     ) -> tuple[Picture, Path] | None:
-        view = self._views.current(spec.name, spec.viewpoint(community))
+        view = self.views.current(spec.name, spec.viewpoint(community))
         row = view.row_of(picture_id) if view is not None else None
         return None if view is None or row is None else self.file_of(view.pictures[row])
 
@@ -302,8 +285,8 @@ class FolderLibrary:
             viewpoint = self.spec_of(name).viewpoint(community)
             if not picture_ids or not self._moderated(viewpoint):
                 continue
-            bare = self._views.bare(name, viewpoint)
-            view = self._views.current(name, viewpoint)
+            bare = self.views.bare(name, viewpoint)
+            view = self.views.current(name, viewpoint)
             found |= {
                 each
                 for each in picture_ids
@@ -366,7 +349,7 @@ class FolderLibrary:
     def _shown(self, collection: str, viewpoint: Viewpoint) -> tuple[int, int]:
         """How many pictures and captions are left of what is moderated."""
         try:
-            view = self._views.current(collection, viewpoint)
+            view = self.views.current(collection, viewpoint)
         except ModelMismatch:
             return 0, 0  # nothing is shown until the criteria are encoded
         return (0, 0) if view is None else (len(view.pictures), len(view.captions))

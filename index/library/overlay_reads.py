@@ -123,7 +123,6 @@ def overlay_of(
 
 
 def counts_of(connection: Connection, collection: str, viewpoint: Viewpoint) -> tuple[int, int]:
-    """How many pictures and how many captions this community sees."""
     mine = and_(pictures.c.collection == collection, ~hidden(viewpoint))
     model = select(collections.c.model_fingerprint).where(collections.c.name == collection)
     encoded = exists().where(
@@ -217,27 +216,6 @@ def kept_uploads(connection: Connection, *conditions: ColumnElement[bool]) -> Se
         )
         for row in rows
     ]
-
-
-def encoded_uploads(connection: Connection, collection: str, fingerprint: str) -> set[str]:
-    """The ids of the collection's uploads that this model has encoded, with their captions.
-
-    Vectors that another collection imported do not count.
-    """
-    picture = exists().where(
-        picture_vectors.c.sha256 == uploads.c.sha256,
-        picture_vectors.c.fingerprint == fingerprint,
-        picture_vectors.c.imported_by.in_(("", collection)),
-    )
-    words = exists().where(
-        caption_vectors.c.text_hash == uploads.c.text_hash,
-        caption_vectors.c.fingerprint == fingerprint,
-        caption_vectors.c.imported_by.in_(("", collection)),
-    )
-    query = select(uploads.c.id).where(
-        uploads.c.collection == collection, picture, or_(words, uploads.c.text_hash == "")
-    )
-    return set(connection.execute(query).scalars())
 
 
 def picture_of(row: Row[Any]) -> Picture:

@@ -49,7 +49,6 @@ class CollectionSpec:
             )
 
     def visible_to(self, viewer: str) -> bool:
-        """Whether this community may search the collection."""
         community, _ = community_of(viewer)
         return community == LOCAL or not self.communities.isdisjoint({EVERYBODY, community})
 

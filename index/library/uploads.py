@@ -153,7 +153,6 @@ class UploadRepository:
         return back.picture
 
     def personal(self, requester: str) -> PersonalData:
-        """What is kept of a person."""
         with self._overlays.read() as connection:
             mine = kept_uploads(connection, uploads.c.uploader == requester)
             return PersonalData(

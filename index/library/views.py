@@ -69,13 +69,11 @@ class _Views:
             return self._composed.get(seen.key)
 
     def of(self, key: str, revisions: tuple[int, ...]) -> _Composed | None:
-        """The view that these changes made, if it is known."""
         with self._guard:
             found = self._composed.get(key)
         return found if found is not None and found.revisions == revisions else None
 
     def keep(self, community: str, seen: _CachedView, composed: _Composed) -> None:
-        """Remember what a community sees."""
         with self._guard:
             self._seen[community] = seen
             self._composed[seen.key] = composed

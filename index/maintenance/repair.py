@@ -30,14 +30,11 @@ _BY_UPKEEP = frozenset({Fault.UPLOAD_STRAY, Fault.UPLOAD_PLACE, Fault.UPLOAD_MAR
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """What a repair did: the differences that are gone, and those that are left."""
-
     mended: tuple[Difference, ...] = ()
     left: tuple[Difference, ...] = ()
 
     @classmethod
     def all(cls, parts: Iterable[Repaired]) -> Repaired:
-        """What several repairs did together."""
         parts = list(parts)
         return cls(
             mended=tuple(each for part in parts for each in part.mended),

@@ -102,5 +102,4 @@ class Overlay:
 
 
 def upload_path(picture_id: str) -> str:
-    """The path of an upload as its collection has it."""
     return f"{UPLOADED}{picture_id}.jpg"

@@ -69,11 +69,11 @@ async def test_64_callers_get_their_own_pictures() -> None:
         assert picture.pixels.shape == (32, 32, 3)
 
 
-async def test_to_browser_shows_what_browsers_cannot() -> None:
+async def test_thumbnails_show_what_browsers_cannot() -> None:
     """HEIC and TIFF come out as JPEG within the edge."""
     async with DecodePool(1) as pool:
         for format_ in ("HEIF", "TIFF"):
-            shown = await pool.to_browser(encode(scene((300, 200)), format_), edge=150)
+            shown = await pool.thumbnail(encode(scene((300, 200)), format_), 150)
             with Image.open(io.BytesIO(shown), formats=["JPEG"]) as image:
                 assert image.size == (150, 100)
         with Image.open(io.BytesIO(await pool.thumbnail(PNG, 24))) as image:

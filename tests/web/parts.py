@@ -19,7 +19,7 @@ from bot.chat.languages import Languages
 from bot.chat.parts import CommandParts
 from bot.chat.presenters.settings import OperatorDefaults
 from bot.observability.metrics import Metrics
-from bot.observability.stages import Stages, TimedDecoder, TimedEmbedder, TimedLibrary
+from bot.observability.stages import Stages
 from bot.observability.tracing import NoTracer
 from bot.protocol.ports import ModelCard, PersonalMemory, Tracer
 from bot.rendering.sheets import Sheets
@@ -153,9 +153,9 @@ class Parts:
         self.metrics = Metrics()
         stages = Stages(self.metrics.stage, self.tracer)
         self.search = Search(
-            TimedLibrary(self.library, stages),
-            TimedEmbedder(self.embedder, stages),
-            TimedDecoder(self.decoder, stages),
+            stages.around(self.library, open="open"),
+            stages.around(self.embedder, embed_text="embed", embed_pixels="embed"),
+            stages.around(self.decoder, decode="decode"),
             labels=self.labels,
         )
         self.thumbnails = Thumbnails(self.decoder)

@@ -81,7 +81,6 @@ class Indexing:
         return presenter.indexed(job.task.result())
 
     def running(self, request: Request) -> dict[str, Progress]:
-        """The reindexes under way."""
         visible = set(self._library.visible(request.community))
         return {name: p for name, p in self._jobs.running().items() if name in visible}
 
