@@ -11,13 +11,6 @@ class AccessWords:
     def __init__(self, translations: gettext.NullTranslations) -> None:
         self._ = translations.gettext
 
-    def unknown(self, community: str) -> tuple[str, str]:
-        """Cause and remedy where a community may search nothing."""
-        return (
-            self._("This chat may not search any pictures yet."),
-            self._("The operator allows it with: {line}").format(line=_command(community)),
-        )
-
     def ways_in(self, community: str) -> tuple[tuple[str, str], ...]:
         """The community's name, and what whoever runs the bot does with it."""
         return (

@@ -50,7 +50,6 @@ class UploadMemory:
                 raise
             raise Busy(
                 "Too many pictures are being sent at once, and yours came slowly.",
-                remedy="Try again in a moment.",
                 retry_after=_AGAIN_S,
             ) from None
         finally:
