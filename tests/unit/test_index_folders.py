@@ -169,7 +169,7 @@ async def test_it_is_searched_while_it_is_indexed_for_the_first_time(tmp_path: P
     assert report.added == 120
     grown = sorted(set(seen))
     assert grown[0] == 0
-    assert len(grown) > 3, grown
+    assert len(grown) > 2, grown  # nothing, a part, more of it
     assert grown[1] >= 20  # fewer would make any picture a strong match
     assert gallery.verify() == []
     result = await search.find("number 3", community="web")
