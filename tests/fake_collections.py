@@ -186,14 +186,12 @@ class FakeLibrary:
         names = self.visible(community)
         if not names:
             place, _ = community_of(community)
-            raise CommunityUnknown(
-                "Nobody has let it in.", remedy="Ask the operator.", community=place
-            )
+            raise CommunityUnknown(community=place)
         name = collection if collection is not None else next(iter(names), None)
         if name is None or name not in names:
-            raise NotFound("There is no such collection here.", remedy="Leave out its name.")
+            raise NotFound("There is no such collection here.")
         if not self.snapshots[name].pictures:
-            raise EmptyCollection("Nothing is indexed yet.", remedy="Run: tangerine reindex")
+            raise EmptyCollection(collection=name)
         shown = without(self.snapshots[name], self.hidden(community))
         if not shown.pictures:
             raise EmptyCollection("There are no pictures.", remedy="Run: tangerine reindex")

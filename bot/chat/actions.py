@@ -177,16 +177,16 @@ class ActionCodec:
         """The action again. Raises ExpiredButton where it is forgotten or not ours."""
         shape = _SHAPE.fullmatch(data)
         if shape is None:
-            raise expired()
+            raise ExpiredButton
         letter, count, offset, weak, private, kept, payload = shape.groups()
         if kept:
             recalled = self._memory.recall(community, payload)
             if recalled is None:
-                raise expired()
+                raise ExpiredButton
             payload = recalled
         fields = [_unescape(field) for field in payload.split("|")]
         if len(fields) > _FIELDS:
-            raise expired()
+            raise ExpiredButton
         text, exclude, collection = fields + [""] * (_FIELDS - len(fields))
         return Action(
             kind=_KINDS[letter],
@@ -198,11 +198,6 @@ class ActionCodec:
             weak=bool(weak),
             private=bool(private),
         )
-
-
-def expired() -> ExpiredButton:
-    """The error of a button whose action is forgotten, or was never ours."""
-    return ExpiredButton("This button has expired.", remedy="Ask again to get a new one.")
 
 
 def _escape(text: str) -> str:

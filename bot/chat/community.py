@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from bot.chat.actions import Action, ActionCodec, expired
+from bot.chat.actions import Action, ActionCodec
 from bot.chat.parser import Invocation
 from bot.chat.presenters.search import Presenter
 from bot.chat.presenters.settings import OperatorDefaults
 from bot.protocol.replies import Reply
 from bot.protocol.requests import Request
-from core.domain.errors import BadSetting, Forbidden
+from core.domain.errors import BadSetting, ExpiredButton, Forbidden
 from core.domain.ports import CommunitySettingsStore
 from core.domain.types import CommunitySettings
 
@@ -75,9 +75,7 @@ class CommunityRules:
     async def change(self, action: Action, request: Request, presenter: Presenter) -> Reply:
         """Do what a button of the settings says. Raises Forbidden and ExpiredButton."""
         if not request.is_admin:
-            raise Forbidden(
-                "Only administrators may change settings here.", remedy="Ask one of them."
-            )
+            raise Forbidden("Only administrators may use /{command} here.", command="settings")
         async with self._changing:
             settings = self._store.of(request.community)
             match action.text:
@@ -91,7 +89,7 @@ class CommunityRules:
                         settings, count=None, text_cooldown_s=None, picture_cooldown_s=None
                     )
                 case _:
-                    raise expired()
+                    raise ExpiredButton
             await self._store.save(request.community, settings)
         return self._shown(request, presenter)
 

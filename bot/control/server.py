@@ -151,7 +151,7 @@ class _Command:
             with contextlib.suppress(asyncio.CancelledError):
                 await work
             if not left.done():
-                stopping = ShuttingDown("The bot is stopping.", remedy="Try again in a moment.")
+                stopping = ShuttingDown()
                 terminal.error(stopping.message, stopping.remedy)
                 await asyncio.sleep(0)  # frames arrive in the next turn of the loop
                 for frame in frames.rest():

@@ -31,7 +31,7 @@ from bot.discord.requests import Locales, MemberRights
 from bot.discord.sync import sync_commands
 from bot.discord.targets import DELIVERY_ERRORS
 from bot.rendering.thumbnails import Thumbnails
-from core.domain.errors import SettingsError, TangerineError, Unavailable
+from core.domain.errors import PlatformUnreachable, SettingsError, TangerineError
 from core.domain.ports import Library, PictureDecoder
 
 # Close codes of the gateway (developers' reference, "Gateway Close Event Codes").
@@ -96,7 +96,7 @@ class DiscordAdapter:
         """Log in and connect; returns once every shard is connected.
 
         From then on, the library itself reconnects. Raises SettingsError for a wrong token,
-        Unavailable where Discord cannot be reached.
+        PlatformUnreachable where Discord cannot be reached.
         """
         self._ended = None
         self._client = self._make()
@@ -117,7 +117,7 @@ class DiscordAdapter:
         try:
             await ended({self._running})
         except EndedError:
-            raise Unavailable(_NO_REASON, remedy=_START_AGAIN) from None
+            raise PlatformUnreachable(_NO_REASON, remedy=_START_AGAIN) from None
         except Exception as error:
             explained = _explained(error)
             if explained is None:
@@ -196,7 +196,7 @@ class DiscordAdapter:
         if running.done():
             if not running.cancelled():
                 await running
-            raise Unavailable(_NO_REASON, remedy=_START_AGAIN)
+            raise PlatformUnreachable(_NO_REASON, remedy=_START_AGAIN)
         running.add_done_callback(self._note_end)
 
     def _note_end(self, running: asyncio.Task[None]) -> None:
@@ -244,7 +244,7 @@ def _explained(error: BaseException) -> TangerineError | None:
             "(Bot, Privileged Gateway Intents), or set discord.message_content = false.",
         )
     if isinstance(error, (*DELIVERY_ERRORS, TimeoutError)):
-        return Unavailable(
+        return PlatformUnreachable(
             f"Discord cannot be reached ({type(error).__name__}).",
             remedy="Check the network and discordstatus.com. It is tried again by itself.",
             retry_after=30.0,

@@ -100,10 +100,7 @@ class InteractionAnswers:
             return
         press = button_parts(interaction.custom_id or "")
         if press is None:
-            expired = ExpiredButton(
-                "This button has expired.", remedy="Ask again to get a new one."
-            )
-            await self.refuse(interaction, expired)
+            await self.refuse(interaction, ExpiredButton())
             return
         if press.caller != interaction.user.id:
             foreign = Forbidden(

@@ -105,9 +105,7 @@ class Delivery:
                 await asked.target.show(await self.draw(asked, reply))
                 drawn_at = time.monotonic()
         except asyncio.CancelledError:
-            stopped = ShuttingDown(
-                "The server is stopping.", remedy="The reindex goes on when it is started again."
-            )
+            stopped = ShuttingDown(remedy="The reindex goes on when it is started again.")
             with contextlib.suppress(*DELIVERY_ERRORS):
                 reply = self.failed(stopped, asked.request)
                 await asked.target.show(await self.draw(asked, reply))
@@ -145,7 +143,7 @@ class Delivery:
                 remedy="Ask an administrator to let me send messages and attach files there.",
             )
         elif isinstance(error, DELIVERY_ERRORS):
-            told = Unavailable("Discord did not take the answer.", remedy="Try again in a moment.")
+            told = Unavailable("Discord did not take the answer.")
         try:
             drawing = await self.draw(asked, self.failed(told, asked.request))
             closed = reply.private and reply.error is None

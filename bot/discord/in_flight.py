@@ -67,7 +67,7 @@ class Work:
         turn: asyncio.Semaphore,
     ) -> None:
         """Draw what ``answer`` gives, in a task that has :meth:`begun`; say why where it fails."""
-        stopping = ShuttingDown("The server is stopping.", remedy="Try again in a minute.")
+        stopping = ShuttingDown()
         try:
             async with turn:
                 if self._stopping:

@@ -26,7 +26,7 @@ from bot.doctor.machine import (
 )
 from bot.doctor.telegram import check_telegram
 from bot.engine.engine import picture_decoder
-from bot.engine.specs import NO_GALLERY, collection_specs
+from bot.engine.specs import collection_specs
 from config.settings import Settings
 from core.domain.errors import SourceError, TangerineError
 from core.images.sandbox import Isolation
@@ -127,7 +127,13 @@ class Doctor:
     async def _collections(self) -> Findings:
         specs = collection_specs(self._settings)
         if not specs:
-            return [failed("collections", "There is no collection to search.", NO_GALLERY)]
+            return [
+                failed(
+                    "collections",
+                    "There is no collection to search.",
+                    "Set TANGERINE_GALLERY to a folder of pictures.",
+                )
+            ]
         return [
             finding
             for spec in specs

@@ -8,20 +8,12 @@ from __future__ import annotations
 
 import gettext
 
-from bot.i18n.errors import error_words
 from bot.i18n.formats import Formats
 from bot.i18n.map import MapWords
 from bot.i18n.menus import call, command_summaries, flags, option_summaries, usage
 from bot.protocol.definitions import CommandDefinition, Option
-from core.domain.errors import (
-    CommunityUnknown,
-    ReindexRunning,
-    TangerineError,
-    Unavailable,
-    UnknownLabel,
-)
+from core.domain.errors import GENERAL_WORDS, Facts, TangerineError, filled
 from core.domain.types import Band, Failure, FoundBy, Progress, ReindexReport
-from core.search.labels import NAMED
 
 
 class Words:
@@ -178,14 +170,6 @@ class Words:
             "{searched} of {total} pictures so far; the others are being indexed."
         ).format(searched=self.formats.whole(searched), total=self.formats.whole(total))
 
-    def being_indexed(self, total: int) -> str:
-        """Nothing can be searched yet; ``total`` 0: nobody has counted the pictures."""
-        if not total:
-            return self._("Indexing has begun. Ask again in a moment.")
-        return self._(
-            "Indexing has begun: 0 of {total} pictures so far. Ask again in a moment."
-        ).format(total=self.formats.whole(total))
-
     def indexed(self, report: ReindexReport) -> str:
         return self._(
             "“{collection}” is up to date after {seconds} s: {added} added, {changed} changed, "
@@ -221,8 +205,8 @@ class Words:
 
     def failure(self, failure: Failure) -> str:
         """Why a picture could not be read: as raised in English, by code elsewhere."""
-        words = error_words(self._).get(failure.code)
-        return failure.reason if self._english or words is None else words[0]
+        words = GENERAL_WORDS.get(failure.code)
+        return failure.reason if self._english or words is None else self._(words[0])
 
     def and_more(self, count: int) -> str:
         return self._("… and {count} more.").format(count=count)
@@ -263,36 +247,12 @@ class Words:
     # -- errors ----------------------------------------------------------------------
 
     def error(self, error: TangerineError) -> tuple[str, str]:
-        """Cause and remedy: as raised where the language is English, by code elsewhere."""
-        table = error_words(self._)
-        cause, remedy = table.get(error.code, table["internal"])
-        if isinstance(error, UnknownLabel) and error.known:
-            # Elsewhere remedies are general; here only the names help.
-            names = ", ".join(error.known[:NAMED])
-            remedy = self._("There are: {labels}").format(labels=names)
-        if isinstance(error, CommunityUnknown) and error.community:
-            return (
-                self._("This chat may not search any pictures yet."),
-                self._("The operator allows it with: {line}").format(
-                    line=f"tangerine allow {error.community}"
-                ),
-            )
-        if self._english and not error.for_operator:
-            return error.message or cause, error.remedy or remedy
-        # One second is the default of errors that do not know how long; a reindex has no end
-        # that anybody could name.
-        if (
-            isinstance(error, Unavailable)
-            and error.retry_after > 1
-            and not isinstance(error, ReindexRunning)
-        ):
-            remedy = self.retry(error.retry_after)
-        return cause, remedy
+        """Cause and remedy, in general words where the rest is the operator's business."""
+        cause, remedy = error.general if error.for_operator else error.sentences
+        return self._filled(cause, error.facts), self._filled(remedy, error.facts)
 
-    def retry(self, seconds: float) -> str:
-        """When to try again, counted from now."""
-        # Words: {when} reads as “in 3 seconds”, inflected by the language's own rules.
-        return self._("Try again {when}.").format(when=self.formats.until(seconds))
+    def _filled(self, sentence: str, facts: Facts) -> str:
+        return filled(self._(sentence), facts, self.formats.fact)
 
     def incident(self, incident: str) -> tuple[str, str]:
         """An error that nobody foresaw, with the id under which the log has it."""

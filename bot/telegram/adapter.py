@@ -39,7 +39,7 @@ from bot.telegram.service import Service
 from bot.telegram.shares import Shares
 from bot.telegram.updates import Albums, Updates
 from bot.telegram.webhook import Webhook, WebhookOptions
-from core.domain.errors import Unavailable
+from core.domain.errors import PlatformUnreachable
 from core.domain.ports import Clock, Library
 
 PUBLIC_API = "https://api.telegram.org"
@@ -113,7 +113,7 @@ class TelegramAdapter:
         """Connect, publish the menus and take updates in; lost connections are rebuilt.
 
         Raises SettingsError where Telegram refuses the token or a setting cannot be used,
-        and Unavailable where it cannot be reached; then it may be called again.
+        and PlatformUnreachable where it is out of reach; then it may be called again.
         """
         if self._app is not None:
             raise RuntimeError("the adapter runs already")
@@ -127,7 +127,7 @@ class TelegramAdapter:
         except TelegramError as error:
             await self._close()
             host = urlsplit(self._options.api_url).netloc or self._options.api_url
-            raise Unavailable(
+            raise PlatformUnreachable(
                 f"Telegram cannot be reached at {host} ({type(error).__name__}).",
                 remedy="Check the network and TELEGRAM_API_URL.",
                 retry_after=10.0,

@@ -99,7 +99,6 @@ class Rights:
         except TelegramError as error:
             raise Unavailable(
                 "Telegram does not say who administers this chat.",
-                remedy="Try again in a moment.",
                 retry_after=5.0,
             ) from error
 

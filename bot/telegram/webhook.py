@@ -21,7 +21,7 @@ from bot.http.secrets import SECRET, kept_secret
 from bot.http.server import Runner
 from bot.telegram.intake import ALLOWED_UPDATES, TelegramApp
 from bot.telegram.shares import Shares, Tally
-from core.domain.errors import SettingsError, Unavailable
+from core.domain.errors import PlatformUnreachable, SettingsError, Unavailable
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the name of a header
 """Where Telegram sends the secret (Bot API, "setWebhook")."""
@@ -163,7 +163,7 @@ class Webhook:
             )
         except BadRequest as error:
             # Its host may be unknown for the moment only, so this is tried again.
-            raise Unavailable(
+            raise PlatformUnreachable(
                 f"Telegram refuses telegram.webhook_url: {error.message}.",
                 remedy="It must be an https address, on port 443, 80, 88 or 8443, that the "
                 "whole internet reaches.",

@@ -161,5 +161,5 @@ class ApiRoutes:
 
 def _picture(form: Form) -> bytes:
     if not form.pictures:
-        raise NoPicture("There is no picture.", remedy="Send one in the field image.")
+        raise NoPicture(remedy="Send one in the field image.")
     return form.pictures[0]

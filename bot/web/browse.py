@@ -65,6 +65,6 @@ def _file(path: Path) -> tuple[int, str | None]:
         file.close()
     except OSError:
         raise NotFound(
-            "The file of that picture is gone.", remedy="Reindex the collection."
+            "The file of that picture is gone.", remedy="Ask an administrator to reindex."
         ) from None
     return size, sniff(head)

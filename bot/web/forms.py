@@ -56,7 +56,6 @@ class UploadMemory:
                 raise
             raise Busy(
                 "Too many pictures are being sent at once, and yours came slowly.",
-                remedy="Try again in a moment.",
                 retry_after=_AGAIN_S,
             ) from None
         finally:
@@ -193,7 +192,9 @@ class Forms:
                     fields.setdefault(part.name or "", []).append(data.decode())
         except _UNREADABLE:
             raise _malformed() from None
-        raise InvalidRequest("The form has too many fields.", remedy=f"Send up to {_PARTS}.")
+        raise InvalidRequest(
+            "The form has too many fields.", remedy="Send up to {limit}.", limit=_PARTS
+        )
 
     async def _part(self, part: BodyPartReader, room: int, upload: FormUpload) -> bytes:
         data = bytearray()
@@ -206,7 +207,7 @@ class Forms:
 
     def _too_large(self) -> PictureTooLarge:
         return PictureTooLarge(
-            f"That is more than {self._max_bytes / 2**20:g} MiB.", remedy="Send a smaller picture."
+            "That picture is larger than {limit} MiB.", limit=self._max_bytes / 2**20
         )
 
 
@@ -216,10 +217,16 @@ def whole_number(text: str, *, name: str, default: int, low: int, high: int) -> 
     if not text:
         return default
     digits = text.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit() and len(digits) < 10):  # noqa: PLR2004
-        raise BadCount(f"{name} is not a number.", remedy=f"Give one from {low} to {high}.")
-    if not low <= int(text) <= high:
-        raise BadCount(f"{name} = {text} is out of range.", remedy=f"Give {low} to {high}.")
+    is_number = digits.isascii() and digits.isdigit() and len(digits) < 10  # noqa: PLR2004
+    if not (is_number and low <= int(text) <= high):
+        raise BadCount(
+            "{option} cannot be “{text}”.",
+            remedy="Give {low} to {high}.",
+            option=name,
+            text=text[:32],
+            low=low,
+            high=high,
+        )
     return int(text)
 
 

@@ -84,7 +84,7 @@ class PictureRoutes:
             file, head, size = await asyncio.to_thread(opened, path)
         except OSError:
             raise NotFound(
-                "The file of that picture is gone.", remedy="Reindex the collection."
+                "The file of that picture is gone.", remedy="Ask an administrator to reindex."
             ) from None
         try:
             media_type = browser_type(head)
@@ -103,7 +103,7 @@ class PictureRoutes:
                 left -= len(chunk)
                 await response.write(chunk)
             if left:
-                raise NotFound("The file of that picture was cut short.", remedy="Ask again.")
+                raise NotFound("The file of that picture was cut short.", remedy="Try again.")
             await response.write_eof()
             return response
         finally:
@@ -147,7 +147,9 @@ def _edge(text: str) -> int:
     edge = next((each for each in THUMBNAIL_EDGES if str(each) == text.strip()), None)
     if edge is None:
         allowed = ", ".join(map(str, THUMBNAIL_EDGES))
-        raise BadCount("There are no thumbnails of that size.", remedy=f"edge is one of {allowed}.")
+        raise BadCount(
+            "There are no thumbnails of that size.", remedy="Choose one of: {names}.", names=allowed
+        )
     return edge
 
 

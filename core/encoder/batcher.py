@@ -127,7 +127,7 @@ class MicroBatcher(Generic[T, R]):
         is dropped before the backend is called.
         """
         if self._closing or self._worker is None:
-            raise ShuttingDown("Tangerine is stopping.", remedy="Try again in a minute.")
+            raise ShuttingDown
         queue = self._lanes[lane]
         if len(queue) >= self._max_queue:
             self._drop_abandoned(queue)
@@ -135,7 +135,7 @@ class MicroBatcher(Generic[T, R]):
             wait = max(1.0, round(self._seconds_per_item * len(queue)))
             raise Busy(
                 "Too many searches are waiting.",
-                remedy=f"Try again in {wait:.0f} s.",
+                remedy="Try again {when}.",
                 retry_after=wait,
             )
         answer = asyncio.get_running_loop().create_future()
@@ -170,7 +170,7 @@ class MicroBatcher(Generic[T, R]):
             with contextlib.suppress(asyncio.CancelledError):
                 await self._worker
             self._worker = None
-        error = ShuttingDown("Tangerine is stopping.", remedy="Try again in a minute.")
+        error = ShuttingDown()
         for queue in self._lanes.values():
             self._fail(queue, error)
             queue.clear()
@@ -298,8 +298,10 @@ class MicroBatcher(Generic[T, R]):
             ) from error
         if len(results) != len(items):
             raise EncodingFailed(
-                f"The encoder returned {len(results)} vectors for {len(items)} items.",
+                "The encoder returned {got} vectors for {count} items.",
                 remedy="This is a defect of the model's code: please report it.",
+                got=len(results),
+                count=len(items),
             )
         return results
 

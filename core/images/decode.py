@@ -143,7 +143,7 @@ def read_picture(
         except BadPicture:
             raise
         except Image.DecompressionBombError:
-            raise too_many_pixels("too many pixels", limits.max_pixels) from None
+            raise too_many_pixels(limits.max_pixels) from None
         except MemoryError:
             raise out_of_memory() from None
         # Decoders raise whatever their authors did not foresee (OSError, SyntaxError,
@@ -280,8 +280,7 @@ def to_jpeg(picture: Upright, edge: int, quality: int) -> bytes:
 def _check_pixels(size: tuple[int, int], limit: int) -> None:
     width, height = size
     if width * height > limit:
-        found = f"{width * height / 1e6:.4g} megapixels ({width} x {height})"
-        raise too_many_pixels(found, limit)
+        raise too_many_pixels(limit, size)
 
 
 def _reduce(image: Image.Image, at_least: Callable[[Size], Size]) -> Reduction | None:
@@ -399,7 +398,8 @@ def _check_regular(status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise NotAPicture(
             "This is a folder, a pipe or a device, not a file.",
-            remedy=f"Name a {ACCEPTED} file.",
+            remedy="Send one of these: {formats}.",
+            formats=ACCEPTED,
         )
 
 

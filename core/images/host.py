@@ -124,7 +124,7 @@ def _result(work: Callable[[Job], object], job: Job) -> tuple[Header, *tuple[_Pa
     try:
         result = work(job)
     except TangerineError as error:
-        text = f"{error.message}\0{error.remedy}".encode(errors="replace")[:MAX_TEXT]
+        text = json.dumps([*error.sentences, error.facts]).encode()[:MAX_TEXT]
         return Header(Kind.REFUSED, len(text), error.code), text
     except Exception:  # noqa: BLE001 - a bug of ours, told to who asked
         return _bug(traceback.format_exc())

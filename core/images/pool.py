@@ -18,11 +18,11 @@ from typing import Any, Final, Self, cast
 import structlog
 
 from core.domain.asker import Asker, asked_by
-from core.domain.errors import DecodingFailed, TangerineError
+from core.domain.errors import DecodingFailed, ShuttingDown, TangerineError
 from core.domain.types import DecodedPicture, PixelSpec
 from core.images.decode import DecodeLimits
 from core.images.errors import too_many_bytes
-from core.images.queue import SlotQueue, shutting_down
+from core.images.queue import SlotQueue
 from core.images.sandbox import Isolation
 from core.images.slot import WorkerSlot
 from core.images.starting import WorkerHost
@@ -209,7 +209,7 @@ class DecodePool:
         except asyncio.CancelledError:
             caller = asyncio.current_task()
             if task.cancelled() and caller is not None and not caller.cancelling():
-                raise shutting_down() from None
+                raise ShuttingDown from None
             raise
 
     async def _run(self, slot: WorkerSlot, job: Job, asker: Asker | None) -> object:

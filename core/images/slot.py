@@ -54,6 +54,8 @@ _REFUSALS: Final[Mapping[str, type[BadPicture]]] = MappingProxyType(
 )
 """All that a worker may say of a picture, by the code of the error."""
 
+_LARGEST_FACT: Final = 1e15
+
 _FILE_BYTES_PER_PIXEL: Final = 8
 _FILE_BYTES: Final = 1 << 20
 """A file of so many pixels has at most this many bytes each, and these."""
@@ -195,10 +197,11 @@ class WorkerSlot:
             )
         text = body.decode(errors="replace")
         if header.kind is Kind.REFUSED:
-            message, _, remedy = (
-                "".join(c for c in part if c.isprintable()) for part in text.partition("\0")
-            )
-            raise _REFUSALS[header.name](message, remedy=remedy)
+            try:
+                refusal = _refusal(_REFUSALS[header.name], *json.loads(text))
+            except (ValueError, TypeError, AttributeError) as error:
+                raise worker_died() from error
+            raise refusal
         # Not a picture's fault but a bug of ours; the one who asked gets an answer.
         self._log.error("picture worker failed", traceback=text)
         raise worker_died()
@@ -268,3 +271,20 @@ class WorkerSlot:
         if channel is not None:
             channel.close()
             self._host.end(self.pid)
+
+
+def _refusal(
+    kind: type[BadPicture], cause: object, remedy: object, facts: dict[str, object]
+) -> BadPicture:
+    error = kind(_printable(cause), remedy=_printable(remedy))
+    error.facts = {
+        name: fact
+        if isinstance(fact, int | float) and abs(fact) < _LARGEST_FACT
+        else _printable(fact)
+        for name, fact in facts.items()
+    }
+    return error
+
+
+def _printable(text: object) -> str:
+    return "".join(c for c in str(text) if c.isprintable())

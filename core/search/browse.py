@@ -83,7 +83,7 @@ class Browser:
         CatalogueError.
         """
         if not 1 <= limit <= MAX_LIMIT:
-            raise BadCount(f"limit = {limit} is out of range.", remedy=f"Give 1 to {MAX_LIMIT}.")
+            raise BadCount(number=limit, low=1, high=MAX_LIMIT)
         place = _Place.read(after) if after else None
         snapshot = await self._library.open(collection, community)
         name = snapshot.collection
@@ -105,9 +105,7 @@ class Browser:
     def _detail(self, snapshot: Snapshot, picture: Picture, path: Path) -> Detail:
         row = snapshot.row_of(picture.id)
         if row is None:
-            raise NotFound(
-                "There is no such picture here.", remedy="It may have been removed; search again."
-            )
+            raise NotFound("There is no such picture here.")
         mine = np.flatnonzero(snapshot.owners == row).tolist()
         texts = [picture.caption, *(snapshot.captions[each][0] for each in mine)]
         known = None if self._labels is None else self._labels.of(snapshot.collection)

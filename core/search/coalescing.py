@@ -112,7 +112,7 @@ class QueryCoalescer:
                 await self._take_turn(_taken(self._waiting))
         except BaseException:
             # No thread any more, or the end of the event loop: nobody is left waiting.
-            stopping = ShuttingDown("Tangerine is stopping.", remedy="Try again in a minute.")
+            stopping = ShuttingDown()
             while self._waiting:
                 _tell(self._waiting.popleft(), stopping)
             raise

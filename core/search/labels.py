@@ -175,19 +175,25 @@ def tidy_labels(lines: Iterable[str]) -> tuple[str, ...]:
             labels.setdefault(folded(label), label)
     if not 1 <= len(labels) <= MAX_LABELS:
         raise BadLabels(
-            f"{len(labels)} different labels were given.",
-            remedy=f"Give 1 to {MAX_LABELS}, one a line.",
+            "{count} different labels were given.",
+            remedy="Give 1 to {limit}, one a line.",
+            count=len(labels),
+            limit=MAX_LABELS,
         )
     for label in labels.values():
         if len(label) > MAX_LABEL:
             raise BadLabels(
-                f"The label “{label[:MAX_LABEL]}…” is {len(label)} characters long.",
-                remedy=f"Use at most {MAX_LABEL}: one or two words work best.",
+                "The label “{label}…” is {length} characters long.",
+                remedy="Use at most {limit}: one or two words work best.",
+                label=label[:MAX_LABEL],
+                length=len(label),
+                limit=MAX_LABEL,
             )
         if not _ANY_QUOTE.isdisjoint(label):
             raise BadLabels(
-                f"The label “{label}” has a quotation mark, so nobody could ask for it.",
+                "The label “{label}” has a quotation mark, so nobody could ask for it.",
                 remedy="Leave the quotation mark out.",
+                label=label,
             )
     return tuple(labels.values())
 
@@ -197,13 +203,14 @@ def unknown(label: str, known: tuple[str, ...]) -> UnknownLabel:
     if not known:
         return UnknownLabel(
             "The pictures here have no labels.",
-            known=(),
             remedy="Ask without label:, or have the operator run: tangerine tag",
         )
-    names = ", ".join(known[:NAMED])
-    more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
     return UnknownLabel(
-        f"There is no label “{label[:MAX_LABEL]}” here.",
-        known=known,
-        remedy=f"There are: {names}{more}.",
+        "There is no label “{label}” here.",
+        remedy="There are: {names}."
+        if len(known) <= NAMED
+        else "There are: {names}, and {more} more.",
+        label=label[:MAX_LABEL],
+        names=", ".join(known[:NAMED]),
+        more=len(known) - NAMED,
     )

@@ -152,8 +152,10 @@ def tidy_criterion(text: str) -> str:
         raise BadSetting("The criterion has no words.", remedy="Try: /moderation add weapon")
     if len(line) > MAX_CRITERION:
         raise BadSetting(
-            f"A criterion of {len(line)} characters is too long.",
-            remedy=f"Use at most {MAX_CRITERION}: one or two words work best.",
+            "A criterion of {length} characters is too long.",
+            remedy="Use at most {limit}: one or two words work best.",
+            length=len(line),
+            limit=MAX_CRITERION,
         )
     return line
 

@@ -279,10 +279,7 @@ class Search:
             snapshot = await self._library.open(picture.collection, community)
             row = snapshot.row_of(picture_id)
             if row is None:
-                raise NotFound(
-                    "That picture is not in the collection any more.",
-                    remedy="Search again.",
-                )
+                raise NotFound("There is no such picture here.")
             asked = None if words is None else wish(words)
             wanted = None if asked is None else await self._embedder.embed_text(asked)
             calibration = await self._calibrate(snapshot)
@@ -330,8 +327,9 @@ class Search:
         names = list(dict.fromkeys(" ".join(label.split()) for label in labels))
         if not 2 <= len(names) <= 20 or "" in names:  # noqa: PLR2004 - the docstring's bounds
             raise BadLabels(
-                f"{len(names)} different labels were given.",
+                "{count} different labels were given.",
                 remedy="Give 2 to 20, such as: cat, dog, horse.",
+                count=len(names),
             )
         for name in names:
             self._clean(name)
@@ -476,23 +474,20 @@ class Search:
     def _clean(self, text: str) -> str:
         cleaned = " ".join(text.replace("\0", " ").split())
         if not cleaned:
-            raise EmptyQuery("There are no words to search for.", remedy="Try: /find orange fruits")
+            raise EmptyQuery
         if len(cleaned) > self._rules.max_query:
-            raise QueryTooLong(
-                f"That is {len(cleaned)} characters long.",
-                remedy=f"Use at most {self._rules.max_query}.",
-            )
+            raise QueryTooLong(length=len(cleaned), limit=self._rules.max_query)
         return cleaned
 
     def _check_page(self, k: int, offset: int) -> None:
         if not 1 <= k <= self._rules.max_k:
-            raise BadCount(
-                f"{k} results cannot be shown.", remedy=f"Ask for 1 to {self._rules.max_k}."
-            )
+            raise BadCount(number=k, low=1, high=self._rules.max_k)
         if not 0 <= offset <= self._rules.max_offset:
             raise BadCount(
-                f"There is no page that starts at result {offset}.",
-                remedy=f"Page from 0 to {self._rules.max_offset}.",
+                "There is no page that starts at result {offset}.",
+                remedy="Page from 0 to {limit}.",
+                offset=offset,
+                limit=self._rules.max_offset,
             )
 
     @asynccontextmanager
@@ -502,9 +497,7 @@ class Search:
                 yield
         except TimeoutError:
             raise Unavailable(
-                f"The search took longer than {self._rules.timeout_s:g} s.",
-                remedy="Try again in a moment.",
-                retry_after=5,
+                "That took longer than {seconds} s.", retry_after=5, seconds=self._rules.timeout_s
             ) from None
 
 

@@ -107,8 +107,10 @@ class Reindexer:
         spec = self._specs.get(collection)
         if spec is None:
             raise NotFound(
-                f"There is no collection {collection!r}.",
-                remedy=f"There are: {', '.join(self._specs) or 'none'}.",
+                "There is no collection “{collection}”.",
+                remedy="There are: {names}.",
+                collection=collection,
+                names=", ".join(self._specs) or "none",
             )
         if collection in self._running:
             raise _running(collection, self._running[collection])
@@ -167,9 +169,12 @@ class Reindexer:
 
 
 def _running(collection: str, progress: Progress) -> ReindexRunning:
-    how_far = f": {progress.done} of {progress.total} pictures are done" if progress.total else ""
     return ReindexRunning(
-        f"{collection!r} is being reindexed already{how_far}.",
-        remedy="Wait until it has finished.",
+        "“{collection}” is being indexed already: {done} of {total} pictures are done."
+        if progress.total
+        else "",
         retry_after=_RETRY_SECONDS,
+        collection=collection,
+        done=progress.done,
+        total=progress.total,
     )

@@ -58,20 +58,6 @@ def folder_gone(spec: CollectionSpec, *, named: bool) -> SourceError:
     )
 
 
-def being_indexed(total: int) -> BeingIndexed:
-    """The error for a collection of which nothing can be searched yet."""
-    far = f": 0 of {total} pictures so far" if total else ""
-    return BeingIndexed(f"Indexing has begun{far}.", remedy="Ask again in a moment.", total=total)
-
-
-def not_indexed(spec: CollectionSpec) -> EmptyCollection:
-    """The error for a collection of which nothing was ever indexed."""
-    return EmptyCollection(
-        f"Nothing is indexed yet in {spec.name!r}.",
-        remedy=f"Run: tangerine reindex --collection {spec.name}",
-    )
-
-
 class FolderLibrary:
     """The Library port over folders of pictures; every blocking step runs in a thread.
 
@@ -150,11 +136,7 @@ class FolderLibrary:
         names = self.visible(community)
         if not names:
             place, _ = community_of(community)
-            raise CommunityUnknown(
-                "This place may not search any pictures yet.",
-                community=place,
-                remedy=f"The operator allows it with: tangerine allow {place}",
-            )
+            raise CommunityUnknown(community=place)
         name = names[0] if collection is None else collection
         if name not in names:
             raise NotFound(
@@ -178,13 +160,17 @@ class FolderLibrary:
         view = seen.view
         if view is None or not view.pictures:
             if await asyncio.to_thread(self._awaited, spec.name):
-                raise being_indexed(self.expected(spec.name) or 0)
+                total = self.expected(spec.name) or 0
+                raise BeingIndexed(
+                    "Indexing has begun: 0 of {total} pictures so far." if total else "",
+                    retry_after=2.0,
+                    total=total,
+                )
             if view is None:
-                raise not_indexed(spec)
+                raise EmptyCollection(collection=spec.name)
             raise EmptyCollection(
-                f"There are no pictures in {spec.name!r}.",
-                remedy="Put pictures into its folder, then run: "
-                f"tangerine reindex --collection {spec.name}",
+                "There are no pictures in “{collection}”.",
+                collection=spec.name,
             )
         return view
 
@@ -208,9 +194,7 @@ class FolderLibrary:
             found = await asyncio.to_thread(self._find, self.spec_of(name), picture_id, community)
             if found is not None:
                 return found
-        raise NotFound(
-            "There is no such picture here.", remedy="It may have been removed; search again."
-        )
+        raise NotFound("There is no such picture here.")
 
     async def status(self, community: str) -> Sequence[CollectionStatus]:
         return [
@@ -260,16 +244,7 @@ class FolderLibrary:
     def _check_model(self, snapshot: IdentifiedSnapshot) -> None:
         mine = self._identity
         if mine is not None and mine.fingerprint != snapshot.identity.fingerprint:
-            before = f"The collection {snapshot.collection!r} was indexed with the model"
-            again = f"tangerine reindex --full --collection {snapshot.collection}"
-            if mine.name == snapshot.identity.name:
-                raise ModelMismatch(
-                    f"{before} {mine.name!r} as it was before an update.", remedy=f"Run: {again}"
-                )
-            raise ModelMismatch(
-                f"{before} {snapshot.identity.name!r}, but {mine.name!r} is loaded.",
-                remedy=f"Start with that model, or run: {again}",
-            )
+            raise ModelMismatch.between(snapshot.collection, snapshot.identity.name, mine.name)
 
     def _find(
         self, spec: CollectionSpec, picture_id: str, community: str

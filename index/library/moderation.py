@@ -163,8 +163,9 @@ class ChatModeration:
             others = {each.key for each in criteria_of(change.connection, community)}
             if len(others - {criterion.key}) >= MAX_CRITERIA:
                 raise BadSetting(
-                    f"There are {len(others)} criteria here, and no more may be.",
+                    "There are {count} criteria here, and no more may be.",
                     remedy="Remove one with: /moderation remove",
+                    count=len(others),
                 )
             fingerprint = self._embedder.identity.fingerprint
             keep_criterion(change.connection, community, criterion, change.now)
@@ -226,10 +227,7 @@ class ChatModeration:
         viewpoint = spec.viewpoint(community)
         found = self._library.views.scored(spec.name, viewpoint, text, meaning)
         if found is None or not len(found[1]):
-            raise EmptyCollection(
-                f"There are no pictures in {spec.name!r}.",
-                remedy=f"Run: tangerine reindex --collection {spec.name}",
-            )
+            raise EmptyCollection("There are no pictures in “{collection}”.", collection=spec.name)
         return found
 
     def _decide(self, picture_id: str, community: str, *, approve: bool | None) -> Picture:
@@ -298,6 +296,4 @@ def _decided_keys(
 
 
 def _gone() -> NotFound:
-    return NotFound(
-        "There is no such picture here.", remedy="It may have been removed; see: /moderation review"
-    )
+    return NotFound("There is no such picture here.", remedy="See what is: /moderation review")

@@ -136,10 +136,9 @@ def rules_of(
         if packed is None:
             # Nothing is shown until somebody can say what it shows.
             raise ModelMismatch(
-                "The criteria of moderation are not encoded by the model of "
-                f"{collection!r}, {model.name!r}.",
-                remedy="Restart with that model, or run: "
-                f"tangerine reindex --full --collection {collection}",
+                "The criteria of moderation are not encoded by the model “{loaded}”.",
+                collection=collection,
+                loaded=model.name,
             )
         found.append((criterion, _meaning(packed, model.dimension)))
     approved: dict[str, set[str]] = defaultdict(set)

@@ -115,10 +115,7 @@ class Repairer:
                 if not self._store.commit(collection):
                     self._store.discard(collection)
         except Timeout:
-            raise ReindexRunning(
-                f"{collection!r} is being reindexed at the moment.",
-                remedy="Wait until it has finished, then repair again.",
-            ) from None
+            raise ReindexRunning(collection=collection) from None
 
 
 def _suspects(differences: Sequence[Difference]) -> Suspects:

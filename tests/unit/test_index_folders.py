@@ -230,7 +230,7 @@ async def test_before_the_first_commit_it_is_told_to_ask_again(tmp_path: Path) -
     await until(lambda: gallery.embedder.lanes[Lane.BULK] > 0)
     with pytest.raises(BeingIndexed) as early:
         await library.open(None, "web")
-    assert early.value.total == 1
+    assert early.value.facts["total"] == 1
     gallery.embedder.gate.set()
     await indexing
     assert len((await library.open(None, "web")).pictures) == 1

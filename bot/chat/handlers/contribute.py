@@ -66,7 +66,7 @@ class Contributing:
         NoPicture where the picture is gone, and what the port raises but DuplicatePicture.
         """
         if not (request.is_admin or request.may_add):
-            raise Forbidden("You may not add pictures here.", remedy="Ask an administrator to.")
+            raise Forbidden("You may not add pictures here.")
         if not request.asked_pictures:
             raise NoPicture("The picture is not here any more.", remedy="Send it again.")
         try:
@@ -219,9 +219,7 @@ class Contributing:
     @staticmethod
     def _check_admin(request: Request) -> None:
         if not request.is_admin:
-            raise Forbidden(
-                "Only administrators may remove pictures here.", remedy="Ask one of them."
-            )
+            raise Forbidden("Only administrators may use /{command} here.", command="remove")
 
 
 def _by_match(hit: Hit) -> float:

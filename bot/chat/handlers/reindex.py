@@ -99,8 +99,6 @@ class Indexing:
         left = self._asked.get(collection, -math.inf) + self._cooldown_s - now
         if left > 0:
             raise TooManyRequests(
-                f"{collection!r} was reindexed a moment ago.",
-                remedy=f"Try again in {math.ceil(left / 60)} minutes.",
-                retry_after=left,
+                "“{collection}” was indexed a moment ago.", retry_after=left, collection=collection
             )
         self._asked[collection] = now

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.chat.actions import Action, ActionCodec, expired
+from bot.chat.actions import Action, ActionCodec
 from bot.chat.community import CommunityRules
 from bot.chat.parser import Invocation
 from bot.chat.presenters.search import Navigation, Presenter, keep_private
@@ -13,7 +13,7 @@ from bot.protocol.definitions import MAX_COUNT
 from bot.protocol.replies import CaptionList, LabelBars, Pictures, Reply
 from bot.protocol.requests import Request
 from bot.rendering.sheets import Sheets
-from core.domain.errors import InvalidRequest, NoPicture
+from core.domain.errors import ExpiredButton, InvalidRequest, NoPicture
 from core.domain.ports import Library
 from core.domain.types import Band, SearchResult
 from core.search.labels import among
@@ -120,14 +120,14 @@ class Searching:
 
     async def _page(self, action: Action, request: Request, presenter: Presenter) -> Reply:
         if not 1 <= action.count <= MAX_COUNT:
-            raise expired()
+            raise ExpiredButton
         if action.kind == "find":
             return await self._find(action, request, presenter)
         if action.kind == "similar":
             return await self._similar(action, request, presenter)
         if action.kind == "more_like":
             return await self._more_like(action, request, presenter)
-        raise expired()
+        raise ExpiredButton
 
     def _count(self, invocation: Invocation, request: Request) -> int:
         return invocation.count(self._rules.count(request.community))
@@ -151,10 +151,7 @@ class Searching:
 
     async def _similar(self, action: Action, request: Request, presenter: Presenter) -> Reply:
         if not request.asked_pictures:
-            raise NoPicture(
-                "The picture that you asked about is not here any more.",
-                remedy="Send it again.",
-            )
+            raise NoPicture("The picture is not here any more.", remedy="Send it again.")
         picture = await request.asked_pictures[0].read()
         result = await self._search.similar(
             picture,

@@ -30,6 +30,7 @@ from bot.protocol.replies import (
     Reply,
     Text,
 )
+from core.domain.errors import BeingIndexed
 from core.domain.types import (
     Band,
     Classification,
@@ -250,9 +251,9 @@ class Presenter:
             parts.append(Text(self.words.left_out(report.left_out.files), "note"))
         return Reply(tuple(parts))
 
-    def being_indexed(self, total: int) -> Reply:
-        """The answer while nothing can be searched yet; ``total`` 0: not counted yet."""
-        return Reply((Text(self.words.being_indexed(total)),))
+    def being_indexed(self, begun: BeingIndexed) -> Reply:
+        """The answer while nothing can be searched yet."""
+        return Reply((Text(" ".join(self.words.error(begun))),))
 
     def _so_far(self, so_far: SoFar | None) -> tuple[Text, ...]:
         if so_far is None:
