@@ -149,6 +149,10 @@ class LibraryOfKnownAnswers:
         self._library.has_file(picture)
         return True
 
+    def file_of(self, picture: Picture) -> Path | None:
+        """See the port."""
+        return self._library.file_of(picture)
+
     def expected(self, collection: str) -> int | None:
         """See the port."""
         return self._library.expected(collection)

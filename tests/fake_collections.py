@@ -163,6 +163,9 @@ class FakeLibrary:
     def has_file(self, picture: Picture) -> bool:
         return picture.id not in self.gone
 
+    def file_of(self, picture: Picture) -> Path | None:
+        return self.files.get(picture.id)
+
     def expected(self, collection: str) -> int | None:
         del collection
         return self.expecting

@@ -20,6 +20,7 @@ from bot.observability.metrics import Metrics
 from bot.observability.stages import Stages, TimedDecoder, TimedEmbedder, TimedLibrary
 from bot.observability.telemetry import tracer_of
 from bot.protocol.ports import ModelCard, Tracer
+from bot.rendering.thumbnails import Thumbnails
 from config.settings import Settings
 from core.domain.ports import Clock
 from core.domain.rate_limits import RateLimiter
@@ -92,7 +93,8 @@ class Engine:
     moderation: ChatModeration
     labels: StoredLabels
     looks: StoredLooks
-    thumbnails: ThumbnailStore
+    thumbnails: Thumbnails
+    thumbnail_store: ThumbnailStore
     community_settings: StoredSettings
     grants: StoredGrants
     search: Search
@@ -235,6 +237,13 @@ async def open_engine(
         await moderation.prepare()
         labels = StoredLabels(overlays, embedder)
         await labels.prepare()
+        # Opened by whoever serves pictures.
+        thumbnail_store = ThumbnailStore(
+            settings.data_dir / "thumbnails.sqlite", int(settings.pictures.thumbnails_mb * _MIB)
+        )
+        stack.push_async_callback(asyncio.to_thread, thumbnail_store.close)
+        thumbnails = Thumbnails(decoder, store=thumbnail_store)
+        stack.push_async_callback(thumbnails.close)
         search = Search(
             TimedLibrary(library, stages),
             TimedEmbedder(embedder, stages),
@@ -242,12 +251,8 @@ async def open_engine(
             logit_scale=encoder.logit_scale,
             rules=search_rules(settings),
             labels=labels,
+            thumbnails=thumbnails,
         )
-        # Opened by whoever serves pictures.
-        thumbnails = ThumbnailStore(
-            settings.data_dir / "thumbnails.sqlite", int(settings.pictures.thumbnails_mb * _MIB)
-        )
-        stack.push_async_callback(asyncio.to_thread, thumbnails.close)
         yield Engine(
             settings=settings,
             encoder=encoder,
@@ -264,6 +269,7 @@ async def open_engine(
             labels=labels,
             looks=StoredLooks(overlays, library, decoder),
             thumbnails=thumbnails,
+            thumbnail_store=thumbnail_store,
             community_settings=community_settings,
             grants=grants,
             search=search,

@@ -77,6 +77,10 @@ class TimedLibrary:
         """See the port."""
         return self._library.has_file(picture)
 
+    def file_of(self, picture: Picture) -> Path | None:
+        """See the port."""
+        return self._library.file_of(picture)
+
     def expected(self, collection: str) -> int | None:
         """See the port."""
         return self._library.expected(collection)
@@ -93,10 +97,12 @@ class TimedDecoder:
         self._decoder = decoder
         self._stages = stages
 
-    async def decode(self, source: bytes | Path, spec: PixelSpec) -> DecodedPicture:
+    async def decode(
+        self, source: bytes | Path, spec: PixelSpec, *, preview: int = 0
+    ) -> DecodedPicture:
         """See the port."""
         with self._stages.timed("decode"):
-            return await self._decoder.decode(source, spec)
+            return await self._decoder.decode(source, spec, preview=preview)
 
     async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
         """See the port."""

@@ -65,8 +65,13 @@ class Encoder(Protocol):
 class PictureDecoder(Protocol):
     """Turns untrusted bytes into pixels, outside this process."""
 
-    async def decode(self, source: bytes | Path, spec: PixelSpec) -> DecodedPicture:
-        """Pixels of the spec's size. Raises BadPicture and its kin, Busy, ShuttingDown."""
+    async def decode(
+        self, source: bytes | Path, spec: PixelSpec, *, preview: int = 0
+    ) -> DecodedPicture:
+        """Pixels of the spec's size. Raises BadPicture and its kin, Busy, ShuttingDown.
+
+        ``preview``: pixels of the longer edge of the preview that comes along; 0 for none.
+        """
 
     async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
         """A JPEG no larger than ``edge`` x ``edge`` pixels. Raises BadPicture and its kin."""
@@ -190,6 +195,12 @@ class Library(Protocol):
 
     def has_file(self, picture: Picture) -> bool:
         """Whether the file of a picture is where it was indexed; else it is no hit. Blocking."""
+
+    def file_of(self, picture: Picture) -> Path | None:
+        """The file of a picture of a snapshot that :meth:`open` gave; None where it is gone.
+
+        Blocking.
+        """
 
     def expected(self, collection: str) -> int | None:
         """How many pictures a collection has that is being indexed for the first time.

@@ -24,8 +24,10 @@ from core.domain.errors import (
 from core.domain.ports import Embedder, Library, PictureDecoder, Snapshot
 from core.domain.types import (
     Classification,
+    DecodedPicture,
     DescribeResult,
     Hit,
+    Picture,
     SearchResult,
     SoFar,
     Vectors,
@@ -33,11 +35,11 @@ from core.domain.types import (
 from core.search.calibration import Calibration, calibrate
 from core.search.captions import lookup, told
 from core.search.coalescing import BatchedQuery, QueryCoalescer
-from core.search.crop_matching import Posted, Recogniser
+from core.search.crop_matching import LOOKED_AT_EDGE, PostedView, Recogniser
 from core.search.label_filter import Tagger, listed
 from core.search.labels import parse
 from core.search.mixed_query import mix, wish
-from core.search.ports import Labels
+from core.search.ports import THUMBNAIL_EDGE, Labels, ThumbnailSource
 from core.search.query_views import ViewKind, ViewTransform, closest_view, views, ways
 from core.search.ranking import (
     NearestPictures,
@@ -92,14 +94,22 @@ class Search:
         logit_scale: float = 100.0,
         rules: SearchRules | None = None,
         labels: Labels | None = None,
+        thumbnails: ThumbnailSource | None = None,
     ) -> None:
+        """``thumbnails``: what others have made of the pictures; None makes them anew."""
+
+        async def thumbnail(picture: Picture, path: Path) -> bytes:
+            if thumbnails is None:
+                return await decoder.thumbnail(path, THUMBNAIL_EDGE)
+            return await thumbnails.get(picture.sha256, path, THUMBNAIL_EDGE)
+
         self._library = library
         self._embedder = embedder
         self._decoder = decoder
         self._logit_scale = logit_scale
         self._rules = rules or SearchRules()
         self._tagger = Tagger(labels)
-        self._recogniser = Recogniser(library.picture_file, decoder.decode)
+        self._recogniser = Recogniser(library.file_of, thumbnail)
         self._searches = QueryCoalescer()
         # By snapshot, as communities may see a collection differently; gone with it.
         self._calibrations: WeakKeyDictionary[Snapshot, asyncio.Future[Calibration]] = (
@@ -192,6 +202,7 @@ class Search:
         k: int = 5,
         offset: int = 0,
         text: str | None = None,
+        preview: int = 0,
     ) -> SearchResult:
         """Pictures that look like this one, or like this one changed by a text.
 
@@ -199,7 +210,9 @@ class Search:
         way: the views that would undo it are tried too, and the search goes with the closest;
         one of the nearest whose pixels show the picture, or a part of it, comes first. With a
         text, captions count as in :meth:`find`, words that only lead in to it ("but") do not, and
-        the picture itself is no answer.
+        the picture itself is no answer. ``preview``: pixels of the longer edge of the preview of
+        the posted picture in the result, or more; 0 for whatever the search needs itself. The
+        picture is decoded once, and the index is asked for it and for its further views once each.
 
         Raises QueryTooLong, BadCount, and BadPicture and its kin.
         """
@@ -207,33 +220,31 @@ class Search:
         self._check_page(k, offset)
         async with self._in_time():
             snapshot = await self._library.open(collection, community)
-            seen, sure = await self._embed_query(picture, snapshot)
+            decoded = await self._decoder.decode(
+                picture, self._embedder.pixel_spec, preview=max(preview, LOOKED_AT_EDGE)
+            )
+            calibration = await self._calibrate(snapshot)
+            seen, sure = await self._views_of(decoded, snapshot, calibration, k=k, offset=offset)
             known = None
-            if words is None and not sure:
-                known = await self._recogniser.recognise(seen, snapshot, community)
-            query = (seen[-1] if known is None else known.posted).vector
+            if words is None and not sure and decoded.preview is not None:
+                known = await self._recogniser.recognise(decoded.preview, seen, snapshot)
+            view = seen[-1] if known is None else known.view
             asked = None if words is None else wish(words)
             wanted = None if asked is None else await self._embedder.embed_text(asked)
-            calibration = await self._calibrate(snapshot)
 
-            lookups = (
-                [page_lookup(snapshot, calibration, query, k=k, offset=offset, in_words=False)]
-                if words is None
-                else []
-            )
-
-            def rank(found: Sequence[Any]) -> SearchResult:
-                ranking = Ranking(query, calibration.image, self._rules.duplicate_cosine)
+            def rank(_: Sequence[Any]) -> SearchResult:
+                ranking = Ranking(view.vector, calibration.image, self._rules.duplicate_cosine)
                 if known is not None:
                     ranking = replace(ranking, recognised=known.row, agreement=known.agreement)
                 if wanted is not None and asked is not None:
                     ranking = self._refined(ranking, snapshot, calibration, wanted, asked)
-                seen = found[0] if found else None
-                return self._page(
-                    snapshot, calibration, ranking, text=words, k=k, offset=offset, seen=seen
+                nearest = view.nearest if words is None else None
+                page = self._page(
+                    snapshot, calibration, ranking, text=words, k=k, offset=offset, seen=nearest
                 )
+                return replace(page, preview=decoded.preview)
 
-            return await self._searches.answer(*self._tagger.tagged(snapshot, lookups, rank))
+            return await self._searches.answer(*self._tagger.tagged(snapshot, (), rank))
 
     async def more_like(
         self,
@@ -284,18 +295,23 @@ class Search:
         community: str,
         collection: str | None = None,
         k: int = 5,
+        preview: int = 0,
     ) -> DescribeResult:
         """Stored captions that match a picture: found, not generated.
 
-        Raises BadCount, and BadPicture and its kin.
+        ``preview``: pixels of the longer edge of the preview of the posted picture in the result,
+        0 for none. Raises BadCount, and BadPicture and its kin.
         """
         self._check_page(k, 0)
         async with self._in_time():
             snapshot = await self._library.open(collection, community)
-            query = await self._embed_picture(picture)
+            decoded = await self._decoder.decode(
+                picture, self._embedder.pixel_spec, preview=preview
+            )
+            query = await self._embedder.embed_pixels(decoded.pixels)
             there = self._library.has_file
             found = await asyncio.to_thread(describe_page, snapshot, query, k, there)
-            return replace(found, so_far=self._so_far(snapshot))
+            return replace(found, so_far=self._so_far(snapshot), preview=decoded.preview)
 
     async def classify(self, picture: bytes | Path, labels: Sequence[str]) -> Classification:
         """Which of these labels fits a picture, without training (zero-shot).
@@ -372,32 +388,44 @@ class Search:
         expected, searched = self._library.expected(snapshot.collection), len(snapshot.pictures)
         return None if expected is None or expected <= searched else SoFar(searched, expected)
 
-    async def _embed_query(
-        self, picture: bytes | Path, snapshot: Snapshot
-    ) -> tuple[tuple[Posted, ...], bool]:
+    async def _views_of(
+        self,
+        decoded: DecodedPicture,
+        snapshot: Snapshot,
+        calibration: Calibration,
+        *,
+        k: int,
+        offset: int,
+    ) -> tuple[tuple[PostedView, ...], bool]:
         """A picture as it is, and the view of it that finds something much closer, if one does.
 
         And whether it found something so close that there is nothing to doubt.
         """
-        decoded = await self._decoder.decode(picture, self._embedder.pixel_spec)
+
+        async def found(
+            transforms: Sequence[ViewTransform], vectors: Sequence[Vectors]
+        ) -> list[PostedView]:
+            lookups = [
+                page_lookup(snapshot, calibration, vector, k=k, offset=offset, in_words=False)
+                for vector in vectors
+            ]
+            nearest = await self._searches.answer(lookups, list)
+            return list(map(PostedView, transforms, vectors, nearest))
+
         plain = await self._embedder.embed_pixels(decoded.pixels)
-        posted = Posted(picture, ViewTransform(), plain)
-        index = snapshot.picture_index
-        scores, _ = await asyncio.to_thread(index.search, plain[None], 1)
-        if scores.size == 0 or scores[0, 0] >= self._rules.sure_cosine:
+        [posted] = await found([ViewTransform()], [plain])
+        if _closest(posted) >= self._rules.sure_cosine:
             return (posted,), True
-        further = (await asyncio.to_thread(views, decoded.pixels, tuple(ViewKind)))[1:]
+        kinds = tuple(ViewKind)
+        height, width = decoded.pixels.shape[:2]
+        further = (await asyncio.to_thread(views, decoded.pixels, kinds))[1:]
         try:
             vectors = await asyncio.gather(*(self._embedder.embed_pixels(v) for v in further))
         except Busy:
             return (posted,), False  # an answer without them is better than none
-        seen = np.stack([plain, *vectors])
-        chosen = await asyncio.to_thread(closest_view, index, seen)
-        if chosen == 0:
-            return (posted,), False
-        height, width = decoded.pixels.shape[:2]
-        way = ways(tuple(ViewKind), square=height == width)[chosen]
-        return (posted, Posted(picture, way, seen[chosen])), False
+        seen = [posted, *await found(ways(kinds, square=height == width)[1:], vectors)]
+        chosen = closest_view(list(map(_closest, seen)))
+        return ((posted, seen[chosen]) if chosen else (posted,)), False
 
     async def _embed_texts(self, texts: Sequence[str]) -> Sequence[Vectors]:
         if len(texts) == 1:
@@ -449,6 +477,11 @@ class Search:
                 remedy="Try again in a moment.",
                 retry_after=5,
             ) from None
+
+
+def _closest(view: PostedView) -> float:
+    """The best cosine that a view finds; 1 where there is nothing to find."""
+    return float(view.nearest.near.scores.max(initial=-1.0)) if len(view.nearest.near.rows) else 1.0
 
 
 def _failed(future: asyncio.Future[Calibration]) -> bool:

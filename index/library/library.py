@@ -288,7 +288,9 @@ class FolderLibrary:
     ) -> tuple[Picture, Path] | None:
         view = self._views.current(spec.name, spec.viewpoint(community))
         row = view.row_of(picture_id) if view is not None else None
-        return None if view is None or row is None else self.file_of(view.pictures[row])
+        picture = None if view is None or row is None else view.pictures[row]
+        file = None if picture is None else self.file_of(picture)
+        return None if picture is None or file is None else (picture, file)
 
     def hidden(self, picture_ids: Collection[str], community: str) -> frozenset[str]:
         """Those of these pictures that moderation alone keeps from the community. Blocking."""
@@ -308,12 +310,12 @@ class FolderLibrary:
             }
         return frozenset(found)
 
-    def file_of(self, picture: Picture) -> tuple[Picture, Path] | None:
-        """A picture with its file, whoever may see it; None where that is gone. Blocking."""
+    def file_of(self, picture: Picture) -> Path | None:
+        """See the port: whoever may see the picture."""
         spec = self._specs[picture.collection]
         if picture.path.startswith(UPLOADED):
             file = self._overlays.files.find(spec.name, picture.id)
-            return (picture, file) if file.is_file() else None
+            return file if file.is_file() else None
         try:
             folder = spec.folder.resolve(strict=True)
             file = folder / picture.path
@@ -322,7 +324,7 @@ class FolderLibrary:
                 return None
         except OSError:
             return None
-        return picture, file.resolve()
+        return file.resolve()
 
     def _status(self, spec: CollectionSpec, community: str) -> CollectionStatus:
         name = spec.name

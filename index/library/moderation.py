@@ -276,13 +276,17 @@ class ChatModeration:
     def _file(self, picture_id: str, community: str) -> tuple[Picture, Path] | None:
         for held in self._waiting(community):
             if held.picture.id == picture_id:
-                return self._library.file_of(held.picture)
+                return self._located(held.picture)
         for spec in self._specs(community):
             view = self._library.views.bare(spec.name, spec.viewpoint(community))
             row = view.row_of(picture_id) if view is not None else None
             if view is not None and row is not None:
-                return self._library.file_of(view.pictures[row])
+                return self._located(view.pictures[row])
         return None
+
+    def _located(self, picture: Picture) -> tuple[Picture, Path] | None:
+        file = self._library.file_of(picture)
+        return None if file is None else (picture, file)
 
 
 def _decided_keys(

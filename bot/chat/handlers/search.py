@@ -12,10 +12,11 @@ from bot.chat.presenters.search import Navigation, Presenter, keep_private
 from bot.protocol.definitions import MAX_COUNT
 from bot.protocol.replies import CaptionList, LabelBars, Pictures, Reply
 from bot.protocol.requests import Request
+from bot.rendering.contact_sheet import QUERY_TILE
 from bot.rendering.sheets import Sheets
 from core.domain.errors import InvalidRequest, NoPicture
 from core.domain.ports import Library
-from core.domain.types import Band, SearchResult
+from core.domain.types import Band, Pixels, SearchResult
 from core.search.labels import among
 from core.search.service import Search
 
@@ -76,13 +77,14 @@ class Searching:
             community=request.viewer,
             collection=invocation.text("collection") or None,
             k=self._count(invocation, request),
+            preview=_preview(request),
         )
         reply = presenter.captions(result, notes=self._notes(request, presenter))
         captions = next((part for part in reply.parts if isinstance(part, CaptionList)), None)
         if not request.drawings or captions is None:
             return reply
         sheet = await self._sheets.captions_sheet(
-            picture, presenter.words.described(), captions, request.viewer
+            result.preview, presenter.words.described(), captions, request.viewer
         )
         return replace(reply, parts=(*reply.parts, sheet))
 
@@ -108,7 +110,9 @@ class Searching:
         """
         picture = await request.asked_pictures[0].read()
         action = Action("similar", count=self._rules.count(request.community))
-        result = await self._search.similar(picture, community=request.viewer, k=action.count)
+        result = await self._search.similar(
+            picture, community=request.viewer, k=action.count, preview=_preview(request)
+        )
         close = tuple(hit for hit in result.hits if hit.band is not Band.WEAK)
         if not close:
             return Reply()
@@ -116,7 +120,7 @@ class Searching:
         result = replace(result, hits=close, has_more=more)
         heading = presenter.words.similar("", *_range(result))
         reply = self._matches(result, heading, action, request, presenter)
-        return await self._with_sheet(reply, picture, heading, request)
+        return await self._with_sheet(reply, result.preview, heading, request)
 
     async def _page(self, action: Action, request: Request, presenter: Presenter) -> Reply:
         if not 1 <= action.count <= MAX_COUNT:
@@ -163,10 +167,11 @@ class Searching:
             k=action.count,
             offset=action.offset,
             text=action.text or None,
+            preview=_preview(request),
         )
         heading = presenter.words.similar(action.text, *_range(result))
         reply = self._matches(result, heading, action, request, presenter)
-        return await self._with_sheet(reply, picture, heading, request)
+        return await self._with_sheet(reply, result.preview, heading, request)
 
     async def _more_like(self, action: Action, request: Request, presenter: Presenter) -> Reply:
         result = await self._search.more_like(
@@ -206,7 +211,7 @@ class Searching:
         return presenter.matches(result, heading, navigation, weak=weak, notes=notes)
 
     async def _with_sheet(
-        self, reply: Reply, query: bytes | str, label: str, request: Request
+        self, reply: Reply, query: Pixels | str | None, label: str, request: Request
     ) -> Reply:
         pictures = next((part for part in reply.parts if isinstance(part, Pictures)), None)
         if not request.drawings or pictures is None:
@@ -221,6 +226,11 @@ def by_photo(invocation: Invocation, request: Request) -> bool:
     The photo of a message that it replies to may be a mere answer: there its words are meant.
     """
     return invocation.command.name == "find" and bool(request.pictures)
+
+
+def _preview(request: Request) -> int:
+    """Pixels of what a contact sheet shows of the posted picture, 0 where none is drawn."""
+    return QUERY_TILE if request.drawings else 0
 
 
 def _range(result: SearchResult) -> tuple[int, int]:
