@@ -17,6 +17,7 @@ from bot.rendering.thumbnails import Thumbnails
 from core.domain.errors import TangerineError
 from core.domain.ports import Library, PictureDecoder
 from core.domain.types import Picture
+from core.domain.viewer import Viewer
 
 REQUEST_LIMIT = 24 * 2**20
 """Bytes of all files of one message: Discord takes 25 MiB a request, texts included."""
@@ -60,7 +61,7 @@ class ReplyFiles:
         self._decoder = decoder
 
     async def gallery(
-        self, cards: Sequence[PictureCard], community: str, *, limit: int, room: int
+        self, cards: Sequence[PictureCard], community: Viewer | str, *, limit: int, room: int
     ) -> dict[str, FileUpload]:
         """JPEGs by the pictures' ids, each of at most ``limit`` bytes and ``room`` in all.
 
@@ -93,7 +94,9 @@ class ReplyFiles:
             return None
         return FileUpload(f"{QUERY}.jpg", jpeg) if len(jpeg) <= limit else None
 
-    async def _located(self, picture_id: str, community: str) -> tuple[Picture, Path] | None:
+    async def _located(
+        self, picture_id: str, community: Viewer | str
+    ) -> tuple[Picture, Path] | None:
         try:
             return await self._library.picture_file(picture_id, community)
         except TangerineError:

@@ -21,6 +21,7 @@ from core.domain.types import (
     PixelSpec,
     Vectors,
 )
+from core.domain.viewer import Viewer
 
 Observe = Callable[[str, float], None]
 """Gets the name of a stage and its seconds, whether it succeeded or raised."""
@@ -56,20 +57,20 @@ class TimedLibrary:
         """See the port."""
         return self._library.names
 
-    def shares(self, collection: str, community: str) -> bool:
+    def shares(self, collection: str, community: Viewer | str) -> bool:
         """See the port."""
         return self._library.shares(collection, community)
 
-    def visible(self, community: str) -> Sequence[str]:
+    def visible(self, community: Viewer | str) -> Sequence[str]:
         """See the port."""
         return self._library.visible(community)
 
-    async def open(self, collection: str | None, community: str) -> Snapshot:
+    async def open(self, collection: str | None, community: Viewer | str) -> Snapshot:
         """See the port."""
         with self._stages.timed("open"):
             return await self._library.open(collection, community)
 
-    async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
+    async def picture_file(self, picture_id: str, community: Viewer | str) -> tuple[Picture, Path]:
         """See the port."""
         return await self._library.picture_file(picture_id, community)
 
@@ -85,7 +86,7 @@ class TimedLibrary:
         """See the port."""
         return self._library.expected(collection)
 
-    async def status(self, community: str) -> Sequence[CollectionStatus]:
+    async def status(self, community: Viewer | str) -> Sequence[CollectionStatus]:
         """See the port."""
         return await self._library.status(community)
 

@@ -12,6 +12,7 @@ from bot.rendering.thumbnails import Thumbnails
 from core.domain.errors import TangerineError
 from core.domain.ports import Library
 from core.domain.types import Picture, Pixels
+from core.domain.viewer import Viewer
 from core.search.ports import THUMBNAIL_EDGE
 
 Locate = Callable[[str], Awaitable[tuple[Picture, Path]]]
@@ -32,7 +33,7 @@ class Sheets:
         self._painter = painter or Painter()
 
     async def contact_sheet(
-        self, query: Pixels | str | None, label: str, pictures: Pictures, community: str
+        self, query: Pixels | str | None, label: str, pictures: Pictures, community: Viewer | str
     ) -> ContactSheet:
         """The query (a posted picture, or a picture's id) beside the hits.
 
@@ -68,7 +69,7 @@ class Sheets:
         return ContactSheet(png, " ".join(card.alt for card in pictures.cards))
 
     async def captions_sheet(
-        self, query: Pixels | None, label: str, captions: CaptionList, community: str
+        self, query: Pixels | None, label: str, captions: CaptionList, community: Viewer | str
     ) -> ContactSheet:
         """The described picture beside those that carry the captions.
 
@@ -89,7 +90,7 @@ class Sheets:
         png = await asyncio.to_thread(self._painter.label_bars, bars.bars)
         return LabelBars(bars.bars, bars.alt, png)
 
-    async def thumbnail(self, picture_id: str, community: str) -> bytes | None:
+    async def thumbnail(self, picture_id: str, community: Viewer | str) -> bytes | None:
         """A JPEG of at most 320 x 320 pixels, None where the community may not see it."""
         try:
             picture, path = await self._library.picture_file(picture_id, community)

@@ -11,4 +11,5 @@ __all__ = [
     "threads",
     "together",
     "types",
+    "viewer",
 ]

@@ -30,6 +30,7 @@ from core.domain.types import (
     ReindexReport,
     Vectors,
 )
+from core.domain.viewer import Viewer
 
 
 class Encoder(Protocol):
@@ -171,17 +172,17 @@ class Library(Protocol):
     def names(self) -> Sequence[str]:
         """Names of all collections, the default one first. For the operator's eyes."""
 
-    def visible(self, community: str) -> Sequence[str]:
+    def visible(self, community: Viewer | str) -> Sequence[str]:
         """Names of the collections that this community may search, the default one first."""
 
-    def shares(self, collection: str, community: str) -> bool:
+    def shares(self, collection: str, community: Viewer | str) -> bool:
         """Whether the community acts there for all who share the collection.
 
         True where the settings or a grant name it, and for the operator's console and web
         chat; False for a stranger in a collection that is open to everybody.
         """
 
-    async def open(self, collection: str | None, community: str) -> Snapshot:
+    async def open(self, collection: str | None, community: Viewer | str) -> Snapshot:
         """The current snapshot; None names the community's default collection.
 
         Raises NotFound where the collection does not exist or this community may not
@@ -190,7 +191,7 @@ class Library(Protocol):
         ModelMismatch.
         """
 
-    async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
+    async def picture_file(self, picture_id: str, community: Viewer | str) -> tuple[Picture, Path]:
         """A visible picture and its file. Raises NotFound."""
 
     def has_file(self, picture: Picture) -> bool:
@@ -208,7 +209,7 @@ class Library(Protocol):
         None once all of them can be searched. From memory, as it was at the last :meth:`open`.
         """
 
-    async def status(self, community: str) -> Sequence[CollectionStatus]:
+    async def status(self, community: Viewer | str) -> Sequence[CollectionStatus]:
         """The state of every collection that this community may search."""
 
 

@@ -32,6 +32,7 @@ from core.domain.types import (
     SoFar,
     Vectors,
 )
+from core.domain.viewer import Viewer
 from core.search.calibration import Calibration, calibrate
 from core.search.captions import lookup, told
 from core.search.coalescing import BatchedQuery, QueryCoalescer
@@ -124,7 +125,7 @@ class Search:
         self,
         text: str,
         *,
-        community: str,
+        community: Viewer | str,
         collection: str | None = None,
         k: int = 5,
         offset: int = 0,
@@ -176,7 +177,7 @@ class Search:
             return await self._searches.answer(*self._tagger.tagged(snapshot, lookups, rank))
 
     async def captioned(
-        self, text: str, *, community: str, collection: str | None = None, k: int = 5
+        self, text: str, *, community: Viewer | str, collection: str | None = None, k: int = 5
     ) -> tuple[Hit, ...]:
         """Pictures whose shown caption holds this text, in any case, the newest first.
 
@@ -197,7 +198,7 @@ class Search:
         self,
         picture: bytes | Path,
         *,
-        community: str,
+        community: Viewer | str,
         collection: str | None = None,
         k: int = 5,
         offset: int = 0,
@@ -250,7 +251,7 @@ class Search:
         self,
         picture_id: str,
         *,
-        community: str,
+        community: Viewer | str,
         k: int = 5,
         offset: int = 0,
         text: str | None = None,
@@ -292,7 +293,7 @@ class Search:
         self,
         picture: bytes | Path,
         *,
-        community: str,
+        community: Viewer | str,
         collection: str | None = None,
         k: int = 5,
         preview: int = 0,
@@ -332,7 +333,9 @@ class Search:
             vectors = await asyncio.gather(*(self._embedder.embed_text(p) for p in prompts))
             return classify_vectors(query, names, vectors, self._logit_scale)
 
-    async def labels(self, *, community: str, collection: str | None = None) -> tuple[str, ...]:
+    async def labels(
+        self, *, community: Viewer | str, collection: str | None = None
+    ) -> tuple[str, ...]:
         """The labels that the pictures of a collection are tagged with; empty for none."""
         return await self._tagger.labels(await self._library.open(collection, community))
 

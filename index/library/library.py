@@ -18,7 +18,7 @@ from core.domain.errors import (
 )
 from core.domain.together import SingleFlight
 from core.domain.types import UPLOADED, CollectionStatus, ModelIdentity, Picture
-from core.search.moderation import community_of
+from core.domain.viewer import Viewer
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.folders import MadeOf, is_moved, name_of
 from index.catalogue.walk import inside
@@ -127,15 +127,15 @@ class FolderLibrary:
         """Names of the collections for which the settings name this community."""
         return tuple(name for name, spec in self._specs.items() if community in spec.communities)
 
-    def shares(self, collection: str, community: str) -> bool:
+    def shares(self, collection: str, community: Viewer | str) -> bool:
         """See :meth:`core.domain.ports.Library.shares`."""
         return self.spec_of(collection).shared_by(community)
 
-    def visible(self, community: str) -> Sequence[str]:
+    def visible(self, community: Viewer | str) -> Sequence[str]:
         """Names of the collections that this community may search, the default one first."""
         return tuple(name for name in self._specs if self.spec_of(name).visible_to(community))
 
-    def spec(self, collection: str | None, community: str) -> CollectionSpec:
+    def spec(self, collection: str | None, community: Viewer | str) -> CollectionSpec:
         """The collection that this community means; None names its default one.
 
         Raises NotFound where it does not exist or this community may not search it (the
@@ -143,7 +143,7 @@ class FolderLibrary:
         """
         names = self.visible(community)
         if not names:
-            place, _ = community_of(community)
+            place = Viewer.of(community).community
             raise CommunityUnknown(
                 "This place may not search any pictures yet.",
                 community=place,
@@ -157,14 +157,16 @@ class FolderLibrary:
             )
         return self.spec_of(name)
 
-    async def view(self, spec: CollectionSpec, community: str) -> IdentifiedSnapshot | None:
+    async def view(
+        self, spec: CollectionSpec, community: Viewer | str
+    ) -> IdentifiedSnapshot | None:
         """What the community sees of it; None where nothing was ever indexed or added.
 
         Raises ModelMismatch, CatalogueError.
         """
         return (await self._seen(spec, community)).view
 
-    async def open(self, collection: str | None, community: str) -> IdentifiedSnapshot:
+    async def open(self, collection: str | None, community: Viewer | str) -> IdentifiedSnapshot:
         """The current snapshot; None names the community's default collection.
 
         Raises NotFound where the collection does not exist or this community may not
@@ -174,7 +176,7 @@ class FolderLibrary:
         spec = self.spec(collection, community)
         seen = await self._seen(spec, community)
         if not seen.folder_there:
-            raise folder_gone(spec, named=community == LOCAL)
+            raise folder_gone(spec, named=Viewer.of(community).community == LOCAL)
         view = seen.view
         if view is None or not view.pictures:
             if await asyncio.to_thread(self._awaited, spec.name):
@@ -213,7 +215,7 @@ class FolderLibrary:
         """What each community sees, for moderation to look behind."""
         return self._views
 
-    async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
+    async def picture_file(self, picture_id: str, community: Viewer | str) -> tuple[Picture, Path]:
         """A visible picture and its file. Raises NotFound, the same words for every cause."""
         for name in self.visible(community):
             found = await asyncio.to_thread(self._find, self.spec_of(name), picture_id, community)
@@ -223,7 +225,7 @@ class FolderLibrary:
             "There is no such picture here.", remedy="It may have been removed; search again."
         )
 
-    async def status(self, community: str) -> Sequence[CollectionStatus]:
+    async def status(self, community: Viewer | str) -> Sequence[CollectionStatus]:
         """The state of every collection that this community may search."""
         return [
             await asyncio.to_thread(self._status, self.spec_of(name), community)
@@ -235,7 +237,7 @@ class FolderLibrary:
         begun = self._catalogue.unfinished_run(name) is not None and self._store.is_written(name)
         return begun or self._about_to_begin(name)
 
-    async def _seen(self, spec: CollectionSpec, community: str) -> _VisibleCollection:
+    async def _seen(self, spec: CollectionSpec, community: Viewer | str) -> _VisibleCollection:
         seen = await self._looks((spec.name, spec.viewpoint(community)))
         if seen.view is not None:
             self._check_model(seen.view)
@@ -284,7 +286,7 @@ class FolderLibrary:
             )
 
     def _find(
-        self, spec: CollectionSpec, picture_id: str, community: str
+        self, spec: CollectionSpec, picture_id: str, community: Viewer | str
     ) -> tuple[Picture, Path] | None:
         view = self._views.current(spec.name, spec.viewpoint(community))
         row = view.row_of(picture_id) if view is not None else None
@@ -292,7 +294,7 @@ class FolderLibrary:
         file = None if picture is None else self.file_of(picture)
         return None if picture is None or file is None else (picture, file)
 
-    def hidden(self, picture_ids: Collection[str], community: str) -> frozenset[str]:
+    def hidden(self, picture_ids: Collection[str], community: Viewer | str) -> frozenset[str]:
         """Those of these pictures that moderation alone keeps from the community. Blocking."""
         found: set[str] = set()
         for name in self.visible(community):
@@ -326,7 +328,7 @@ class FolderLibrary:
             return None
         return file.resolve()
 
-    def _status(self, spec: CollectionSpec, community: str) -> CollectionStatus:
+    def _status(self, spec: CollectionSpec, community: Viewer | str) -> CollectionStatus:
         name = spec.name
         generation, made = self._catalogue.generation(name), self._catalogue.made_of(name)
         viewpoint = spec.viewpoint(community)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.domain.types import Picture, Vectors
+from core.domain.viewer import Viewer
 from core.search.service import SearchRules
 from tests.adapters.telegram_parts import ADA, SMALL, talking
 from tests.fake_collections import FakeLibrary, FakeVectorIndex
@@ -43,7 +44,7 @@ class CountingLibrary(FakeLibrary):
         self.index = CountingIndex(whole.picture_index.vectors)
         self.snapshots["gallery"] = replace(whole, picture_index=self.index)
 
-    async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
+    async def picture_file(self, picture_id: str, community: Viewer | str) -> tuple[Picture, Path]:
         """See the port."""
         self.looked_up[picture_id] += 1
         return await super().picture_file(picture_id, community)
