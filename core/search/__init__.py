@@ -9,6 +9,7 @@ __all__ = [
     "moderation",
     "ports",
     "projection",
+    "query",
     "service",
     "topics",
 ]

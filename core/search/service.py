@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,12 +35,13 @@ from core.domain.types import (
 from core.domain.viewer import Viewer
 from core.search.calibration import Calibration, calibrate
 from core.search.captions import lookup, told
-from core.search.coalescing import BatchedQuery, QueryCoalescer
+from core.search.coalescing import QueryCoalescer
 from core.search.crop_matching import LOOKED_AT_EDGE, PostedView, Recogniser
-from core.search.label_filter import Tagger, listed
-from core.search.labels import parse
+from core.search.label_filter import Tagger, listed, with_tags
 from core.search.mixed_query import mix, wish
+from core.search.plan import SearchFindings, SearchPlan
 from core.search.ports import THUMBNAIL_EDGE, Labels, ThumbnailSource
+from core.search.query import SearchQuery
 from core.search.query_views import ViewKind, ViewTransform, closest_view, views, ways
 from core.search.ranking import (
     NearestPictures,
@@ -123,58 +124,61 @@ class Search:
 
     async def find(
         self,
-        text: str,
+        query: SearchQuery | str,
         *,
         community: Viewer | str,
         collection: str | None = None,
         k: int = 5,
         offset: int = 0,
-        exclude: str | None = None,
     ) -> SearchResult:
         """Pictures that a sentence describes, by themselves or by their captions, best first.
 
-        ``exclude`` is subtracted from the query, and what matches it stands below the rest.
-        ``label:shoe`` within the text leaves the pictures alone that are tagged so; without
-        further words all of them come, those that the label fits best first.
-        Raises EmptyQuery, QueryTooLong, BadCount, UnknownLabel.
+        A plain text is searched for as it is. What is excluded is subtracted from the text, and
+        what matches it stands below the rest. Of labels without words all pictures come, those
+        that the labels fit best first. Raises EmptyQuery, QueryTooLong, BadCount, UnknownLabel.
         """
-        text = self._clean(text)
-        asked = parse(text)
-        unwanted = self._clean(exclude) if exclude and exclude.strip() else None
+        asked = SearchQuery(query) if isinstance(query, str) else query
+        shown = self._clean(asked.shown)
+        words = self._clean(asked.text) if asked.text else ""
+        unwanted = self._clean(asked.exclude) if asked.exclude.strip() else None
         self._check_page(k, offset)
         async with self._in_time():
             snapshot = await self._library.open(collection, community)
             chosen = await self._tagger.choose(snapshot, asked.labels)
-            vectors = await self._embed_texts([t for t in (asked.text, unwanted) if t])
-            query = vectors[0] if chosen is None or asked.text else chosen.direction
+            vectors = await self._embed_texts([t for t in (words, unwanted) if t])
+            vector = vectors[0] if chosen is None or words else chosen.direction
             calibration = await self._calibrate(snapshot)
 
             # What most ask is looked up together; what else an index is asked, each by itself.
-            plain = chosen is None and unwanted is None
-            lookups: list[BatchedQuery[Any]] = []
-            if asked.text:
-                lookups.append(lookup(snapshot, calibration.captions, query))
-            if plain:
-                page = page_lookup(snapshot, calibration, query, k=k, offset=offset, in_words=True)
-                lookups.append(page)
+            plan = SearchPlan()
+            if words:
+                plan = replace(plan, captions=lookup(snapshot, calibration.captions, vector))
+            if chosen is None and unwanted is None:
+                page = page_lookup(snapshot, calibration, vector, k=k, offset=offset, in_words=True)
+                plan = replace(plan, pictures=page)
 
-            def rank(found: Sequence[Any]) -> SearchResult:
-                ranking = Ranking(query, calibration.text, self._rules.duplicate_cosine)
-                if asked.text:
-                    said = told(snapshot, calibration.captions, query, asked.text, found[0])
+            def rank(found: SearchFindings) -> SearchResult:
+                ranking = Ranking(vector, calibration.text, self._rules.duplicate_cosine)
+                if words:
+                    said = told(snapshot, calibration.captions, vector, words, found.captions)
                     ranking = replace(ranking, told=said)
                 if chosen is not None:
                     ranking = replace(ranking, among=chosen.rows)
                 if unwanted is not None:
                     said = told(snapshot, calibration.captions, vectors[-1], unwanted)
                     ranking = without(ranking, vectors[-1], said, calibration)
-                seen = found[-1] if plain else None
                 page = self._page(
-                    snapshot, calibration, ranking, text=text, k=k, offset=offset, seen=seen
+                    snapshot,
+                    calibration,
+                    ranking,
+                    text=shown,
+                    k=k,
+                    offset=offset,
+                    seen=found.pictures,
                 )
-                return page if asked.text else listed(page)
+                return page if words else listed(page)
 
-            return await self._searches.answer(*self._tagger.tagged(snapshot, lookups, rank))
+            return await self._answer(snapshot, plan, rank)
 
     async def captioned(
         self, text: str, *, community: Viewer | str, collection: str | None = None, k: int = 5
@@ -233,7 +237,7 @@ class Search:
             asked = None if words is None else wish(words)
             wanted = None if asked is None else await self._embedder.embed_text(asked)
 
-            def rank(_: Sequence[Any]) -> SearchResult:
+            def rank(_: SearchFindings) -> SearchResult:
                 ranking = Ranking(view.vector, calibration.image, self._rules.duplicate_cosine)
                 if known is not None:
                     ranking = replace(ranking, recognised=known.row, agreement=known.agreement)
@@ -245,7 +249,7 @@ class Search:
                 )
                 return replace(page, preview=decoded.preview)
 
-            return await self._searches.answer(*self._tagger.tagged(snapshot, (), rank))
+            return await self._answer(snapshot, SearchPlan(), rank)
 
     async def more_like(
         self,
@@ -276,7 +280,7 @@ class Search:
             wanted = None if asked is None else await self._embedder.embed_text(asked)
             calibration = await self._calibrate(snapshot)
 
-            def rank(_: Sequence[Any]) -> SearchResult:
+            def rank(_: SearchFindings) -> SearchResult:
                 ranking = Ranking(
                     snapshot.picture_index.reconstruct(np.array([row]))[0],
                     calibration.image,
@@ -287,7 +291,7 @@ class Search:
                     ranking = self._refined(ranking, snapshot, calibration, wanted, asked)
                 return self._page(snapshot, calibration, ranking, text=words, k=k, offset=offset)
 
-            return await self._searches.answer(*self._tagger.tagged(snapshot, (), rank))
+            return await self._answer(snapshot, SearchPlan(), rank)
 
     async def describe(
         self,
@@ -349,6 +353,21 @@ class Search:
         """The vector of a picture, float32 [d]. Raises BadPicture and its kin."""
         async with self._in_time():
             return await self._embed_picture(picture)
+
+    async def _answer(
+        self,
+        snapshot: Snapshot,
+        plan: SearchPlan,
+        rank: Callable[[SearchFindings], SearchResult],
+    ) -> SearchResult:
+        """What ``rank`` makes of what the plan finds, with the tags of its hits."""
+        plan = replace(plan, labels=self._tagger.read(snapshot))
+
+        def finish(answers: Sequence[Any]) -> SearchResult:
+            found = plan.findings(answers)
+            return with_tags(snapshot, rank(found), found.labels)
+
+        return await self._searches.answer(plan.lookups, finish)
 
     def _refined(
         self,

@@ -17,7 +17,7 @@ from bot.rendering.sheets import Sheets
 from core.domain.errors import InvalidRequest, NoPicture
 from core.domain.ports import Library
 from core.domain.types import Band, Pixels, SearchResult
-from core.search.labels import among
+from core.search.query import SearchQuery
 from core.search.service import Search
 
 
@@ -48,15 +48,19 @@ class Searching:
                 "--exclude and --label go with words alone.",
                 remedy="Say in words what you want, or leave the photo out.",
             )
+        query = SearchQuery.parse(text, label=label, exclude=invocation.text("exclude"))
         action = Action(
             "similar" if is_similar else "find",
-            text=among(label, text) if label else text,
-            exclude=invocation.text("exclude"),
+            text=text if is_similar else query.asked,
+            exclude=query.exclude,
             collection=invocation.text("collection"),
             count=self._count(invocation, request),
             private=invocation.flag("private"),
         )
-        return await self.page(action, request, presenter)
+        if is_similar:
+            return await self.page(action, request, presenter)
+        reply = await self._find(query, action, request, presenter)
+        return keep_private(reply) if action.private else reply
 
     async def page(self, action: Action, request: Request, presenter: Presenter) -> Reply:
         """The page that the action names. Raises what the search raises.
@@ -126,7 +130,8 @@ class Searching:
         if not 1 <= action.count <= MAX_COUNT:
             raise expired()
         if action.kind == "find":
-            return await self._find(action, request, presenter)
+            query = SearchQuery.parse(action.text, exclude=action.exclude)
+            return await self._find(query, action, request, presenter)
         if action.kind == "similar":
             return await self._similar(action, request, presenter)
         if action.kind == "more_like":
@@ -141,14 +146,15 @@ class Searching:
         count = len(request.asked_pictures)
         return (presenter.words.first_picture_only(count),) if count > 1 else ()
 
-    async def _find(self, action: Action, request: Request, presenter: Presenter) -> Reply:
+    async def _find(
+        self, query: SearchQuery, action: Action, request: Request, presenter: Presenter
+    ) -> Reply:
         result = await self._search.find(
-            action.text,
+            query,
             community=request.viewer,
             collection=action.collection or None,
             k=action.count,
             offset=action.offset,
-            exclude=action.exclude or None,
         )
         heading = presenter.words.found(action.text, action.exclude, *_range(result))
         return self._matches(result, heading, action, request, presenter)
