@@ -4,12 +4,11 @@ __all__ = [
     "asker",
     "choices",
     "errors",
-    "once",
     "ports",
     "rate_limits",
     "reindex_jobs",
+    "single_flight",
     "threads",
-    "together",
     "types",
     "viewer",
 ]

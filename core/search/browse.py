@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from core.domain.errors import BadCount, InvalidRequest, NotFound
-from core.domain.once import OncePerSnapshot
 from core.domain.ports import Library, Looks, Snapshot
+from core.domain.single_flight import OncePerSnapshot
 from core.domain.types import ByDate, Look, Picture
 from core.domain.viewer import Viewer
 from core.search.labels import NONE

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from core.domain.once import OncePerSnapshot
 from core.domain.ports import Library, Snapshot, VectorIndex
+from core.domain.single_flight import OncePerSnapshot
 from core.domain.types import Vectors
 from core.domain.viewer import Viewer
 from core.search.clusters import Groups, group

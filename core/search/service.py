@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from core.domain.errors import (
     Unavailable,
 )
 from core.domain.ports import Embedder, Library, PictureDecoder, Snapshot
+from core.domain.single_flight import OncePerSnapshot
 from core.domain.types import (
     Classification,
     DecodedPicture,
@@ -113,10 +113,8 @@ class Search:
         self._tagger = Tagger(labels)
         self._recogniser = Recogniser(library.file_of, thumbnail)
         self._searches = QueryCoalescer()
-        # By snapshot, as communities may see a collection differently; gone with it.
-        self._calibrations: WeakKeyDictionary[Snapshot, asyncio.Future[Calibration]] = (
-            WeakKeyDictionary()
-        )
+        # Communities may see a collection differently.
+        self._calibrations: OncePerSnapshot[Calibration] = OncePerSnapshot()
 
     def change_rules(self, rules: SearchRules) -> None:
         """Let other rules hold from the next question on."""
@@ -459,12 +457,9 @@ class Search:
         return await self._embedder.embed_pixels(decoded.pixels)
 
     async def _calibrate(self, snapshot: Snapshot) -> Calibration:
-        known = self._calibrations.get(snapshot)
-        if known is None or _failed(known):
-            # One calibration a snapshot, however many searches arrive together.
-            known = asyncio.ensure_future(asyncio.to_thread(calibrate, snapshot))
-            self._calibrations[snapshot] = known
-        return known.result() if known.done() else await asyncio.shield(known)
+        return await self._calibrations.get(
+            snapshot, None, lambda: asyncio.to_thread(calibrate, snapshot)
+        )
 
     def _clean(self, text: str) -> str:
         cleaned = " ".join(text.replace("\0", " ").split())
@@ -504,7 +499,3 @@ class Search:
 def _closest(view: PostedView) -> float:
     """The best cosine that a view finds; 1 where there is nothing to find."""
     return float(view.nearest.near.scores.max(initial=-1.0)) if len(view.nearest.near.rows) else 1.0
-
-
-def _failed(future: asyncio.Future[Calibration]) -> bool:
-    return future.done() and (future.cancelled() or future.exception() is not None)

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from core.domain.choices import MAX_GROUPS
 from core.domain.errors import TangerineError
-from core.domain.once import OncePerSnapshot
 from core.domain.ports import Library, Snapshot
+from core.domain.single_flight import OncePerSnapshot
 from core.domain.types import Band, SearchResult
 from core.domain.viewer import Viewer
 from core.search.clusters import group

@@ -16,7 +16,7 @@ from core.domain.errors import (
     NotFound,
     SourceError,
 )
-from core.domain.together import SingleFlight
+from core.domain.single_flight import SingleFlight
 from core.domain.types import UPLOADED, CollectionStatus, ModelIdentity, Picture
 from core.domain.viewer import Viewer
 from index.catalogue.catalogue import Catalogue
@@ -96,7 +96,10 @@ class FolderLibrary:
         self._store = store
         self._overlays = overlays
         self._views = Views(store, overlays, judge)
-        self._looks = SingleFlight(self._look)
+        # Handing work to a thread and back costs more than what takes a few ``stat``.
+        self._looks: SingleFlight[tuple[str, Viewpoint], _VisibleCollection] = SingleFlight(
+            fresh=True
+        )
         self._about_to_begin = awaited
         # What each collection is made of, as of a generation, and how its folder is called.
         self._made: dict[str, tuple[int, MadeOf | None]] = {}
@@ -238,7 +241,8 @@ class FolderLibrary:
         return begun or self._about_to_begin(name)
 
     async def _seen(self, spec: CollectionSpec, community: Viewer | str) -> _VisibleCollection:
-        seen = await self._looks((spec.name, spec.viewpoint(community)))
+        which = spec.name, spec.viewpoint(community)
+        seen = await self._looks.run(which, lambda: asyncio.to_thread(self._look, which))
         if seen.view is not None:
             self._check_model(seen.view)
         return seen
