@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.domain.ports import Snapshot
-from core.domain.types import Band, SearchResult, Vectors
+from core.domain.types import Band, Hit, SearchResult, Vectors
 from core.search.coalescing import SharedRead
 from core.search.labels import NONE, LabelSet, Tags, unknown
 from core.search.ports import Labels
@@ -91,15 +91,15 @@ def listed(result: SearchResult) -> SearchResult:
     return replace(result, hits=hits, close_match=bool(hits), fair=fair)
 
 
-def with_tags(snapshot: Snapshot, result: SearchResult, known: LabelSet | None) -> SearchResult:
-    """The same page with the tag of each hit, by these labels. Blocking."""
-    if known is None or not result.hits:
-        return result
-    rows = [snapshot.row_of(hit.picture.id) for hit in result.hits]
+def with_tags(snapshot: Snapshot, hits: tuple[Hit, ...], known: LabelSet | None) -> tuple[Hit, ...]:
+    """The same hits with the tag of each, by these labels. Blocking."""
+    if known is None or not hits:
+        return hits
+    rows = [snapshot.row_of(hit.picture.id) for hit in hits]
     found = np.array([row for row in rows if row is not None], dtype=np.int64)
     places = iter(known.tags(snapshot.picture_index.reconstruct(found)).places.tolist())
-    hits = []
-    for hit, row in zip(result.hits, rows, strict=True):
+    tagged = []
+    for hit, row in zip(hits, rows, strict=True):
         place = NONE if row is None else next(places)
-        hits.append(replace(hit, tag=None if place == NONE else known.labels[place]))
-    return replace(result, hits=tuple(hits))
+        tagged.append(replace(hit, tag=None if place == NONE else known.labels[place]))
+    return tuple(tagged)

@@ -363,7 +363,8 @@ class Search:
 
         def finish(answers: Sequence[Any]) -> SearchResult:
             found = plan.findings(answers)
-            return with_tags(snapshot, rank(found), found.labels)
+            page = rank(found)
+            return replace(page, hits=with_tags(snapshot, page.hits, found.labels))
 
         return await self._searches.answer(plan.lookups, finish)
 

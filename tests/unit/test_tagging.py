@@ -289,8 +289,8 @@ async def test_those_who_rank_together_look_at_the_labels_once() -> None:
     def rank(found: Sequence[Any]) -> SearchResult:
         go_on.wait(10)
         hit = Hit(1, snapshot.pictures[1], 0.5, Band.FAIR, match=0.5)
-        result = SearchResult("", "gallery", (hit,), 0, has_more=False, close_match=True)
-        return with_tags(snapshot, result, found[0])
+        hits = with_tags(snapshot, (hit,), found[0])
+        return SearchResult("", "gallery", hits, 0, has_more=False, close_match=True)
 
     def asked() -> asyncio.Task[SearchResult]:
         read = tagger.read(snapshot)
