@@ -165,15 +165,23 @@ def within(size: Size, edge: int) -> Size:
     return width, height
 
 
-def scaled(picture: Upright, edge: int) -> Image.Image:
-    """The whole picture, no larger than ``edge`` x ``edge`` pixels: :func:`within` of its size."""
+def scaled(
+    picture: Upright,
+    edge: int,
+    filter_: Image.Resampling = Image.Resampling.LANCZOS,
+    reducing_gap: float = 3.0,
+) -> Image.Image:
+    """The whole picture, no larger than ``edge`` x ``edge`` pixels: :func:`within` of its size.
+
+    ``reducing_gap`` is Pillow's: averages do what goes beyond it. At 3 it is what Pillow calls
+    close to fair resampling.
+    """
     image = picture.image
     size = within(picture.size, edge)
     if size == image.size:
         return image
     spare = WHOLE if picture.reduction is None else picture.reduction.spare
-    # A gap of 3 is what Pillow calls close to fair resampling: box-reduce first, then filter.
-    return fill(image, spare, size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return fill(image, spare, size, filter_, reducing_gap)
 
 
 def to_jpeg(picture: Upright, edge: int, quality: int) -> bytes:

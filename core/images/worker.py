@@ -28,8 +28,16 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from core.domain.types import DecodedPicture, PixelSpec
-from core.images.decode import DecodeLimits, OpenFile, read_picture, scaled, to_jpeg, within
+from core.domain.types import DecodedPicture, Pixels, PixelSpec
+from core.images.decode import (
+    DecodeLimits,
+    OpenFile,
+    Upright,
+    read_picture,
+    scaled,
+    to_jpeg,
+    within,
+)
 from core.images.errors import out_of_memory
 from core.images.look import placeholder_of
 from core.images.reduction import Size
@@ -93,12 +101,19 @@ def perform(job: Job) -> DecodedPicture | bytes:
         picture = read_picture(job.source, job.limits, at_least=lambda size: _needed(size, job))
         pixels = fit_pixels(picture.image, job.spec, picture.reduction)
         placeholder = placeholder_of(picture.image)
-        preview = np.asarray(scaled(picture, job.preview)) if job.preview else None
+        preview = _preview(picture, job.preview) if job.preview else None
     except MemoryError:
         raise out_of_memory() from None
     return DecodedPicture(
         pixels, picture.format, *picture.size, placeholder, picture.taken, preview
     )
+
+
+def _preview(picture: Upright, edge: int) -> Pixels:
+    # Averages for the most part: seen beside its hits, or compared at 64 pixels, nobody can tell
+    # it from fair resampling, which takes three times as long (1.2 ms more at 128 pixels, 7 ms at
+    # 496, of a picture of 1280 x 960).
+    return np.asarray(scaled(picture, edge, Image.Resampling.BICUBIC, reducing_gap=1.0))
 
 
 def _needed(size: Size, job: ToPixels) -> Size:
