@@ -91,9 +91,9 @@ def listed(result: SearchResult) -> SearchResult:
     return replace(result, hits=hits, close_match=bool(hits), fair=fair)
 
 
-def with_tags(snapshot: Snapshot, hits: tuple[Hit, ...], known: LabelSet | None) -> tuple[Hit, ...]:
+def with_tags(snapshot: Snapshot, hits: tuple[Hit, ...], known: LabelSet) -> tuple[Hit, ...]:
     """The same hits with the tag of each, by these labels. Blocking."""
-    if known is None or not hits:
+    if not hits:
         return hits
     rows = [snapshot.row_of(hit.picture.id) for hit in hits]
     found = np.array([row for row in rows if row is not None], dtype=np.int64)

@@ -148,12 +148,13 @@ class Search:
             calibration = await self._calibrate(snapshot)
 
             # What most ask is looked up together; what else an index is asked, each by itself.
-            plan = SearchPlan()
-            if words:
-                plan = replace(plan, captions=lookup(snapshot, calibration.captions, vector))
+            captions = lookup(snapshot, calibration.captions, vector) if words else None
+            pictures = None
             if chosen is None and unwanted is None:
-                page = page_lookup(snapshot, calibration, vector, k=k, offset=offset, in_words=True)
-                plan = replace(plan, pictures=page)
+                pictures = page_lookup(
+                    snapshot, calibration, vector, k=k, offset=offset, in_words=True
+                )
+            plan = SearchPlan(captions, pictures, self._tagger.read(snapshot))
 
             def rank(found: SearchFindings) -> SearchResult:
                 ranking = Ranking(vector, calibration.text, self._rules.duplicate_cosine)
@@ -247,7 +248,8 @@ class Search:
                 )
                 return replace(page, preview=decoded.preview)
 
-            return await self._answer(snapshot, SearchPlan(), rank)
+            plan = SearchPlan(labels=self._tagger.read(snapshot))
+            return await self._answer(snapshot, plan, rank)
 
     async def more_like(
         self,
@@ -289,7 +291,8 @@ class Search:
                     ranking = self._refined(ranking, snapshot, calibration, wanted, asked)
                 return self._page(snapshot, calibration, ranking, text=words, k=k, offset=offset)
 
-            return await self._answer(snapshot, SearchPlan(), rank)
+            plan = SearchPlan(labels=self._tagger.read(snapshot))
+            return await self._answer(snapshot, plan, rank)
 
     async def describe(
         self,
@@ -359,11 +362,12 @@ class Search:
         rank: Callable[[SearchFindings], SearchResult],
     ) -> SearchResult:
         """What ``rank`` makes of what the plan finds, with the tags of its hits."""
-        plan = replace(plan, labels=self._tagger.read(snapshot))
 
         def finish(answers: Sequence[Any]) -> SearchResult:
             found = plan.findings(answers)
             page = rank(found)
+            if found.labels is None:
+                return page
             return replace(page, hits=with_tags(snapshot, page.hits, found.labels))
 
         return await self._searches.answer(plan.lookups, finish)
