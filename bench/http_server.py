@@ -36,6 +36,7 @@ from bot.observability.stages import Stages
 from bot.web.adapter import WebAdapter, WebOptions
 from core.domain.ports import Library, Snapshot, WordIndex
 from core.domain.types import CollectionStatus, Picture, PixelBatch, PixelSpec, Vectors
+from core.domain.viewer import Viewer
 from core.encoder.embedder import BatchedEmbedder
 from core.search.service import Search
 from index.catalogue.catalogue import Catalogue
@@ -123,11 +124,11 @@ class LibraryOfKnownAnswers:
         self._queries = queries
         self._twins: WeakKeyDictionary[Snapshot, Snapshot] = WeakKeyDictionary()
 
-    def visible(self, community: str) -> Sequence[str]:
+    def visible(self, community: Viewer | str) -> Sequence[str]:
         """See the port."""
         return self._library.visible(community)
 
-    async def open(self, collection: str | None, community: str) -> Snapshot:
+    async def open(self, collection: str | None, community: Viewer | str) -> Snapshot:
         """See the port."""
         snapshot = await self._library.open(collection, community)
         twin = self._twins.get(snapshot)
@@ -148,15 +149,19 @@ class LibraryOfKnownAnswers:
         self._library.has_file(picture)
         return True
 
+    def file_of(self, picture: Picture) -> Path | None:
+        """See the port."""
+        return self._library.file_of(picture)
+
     def expected(self, collection: str) -> int | None:
         """See the port."""
         return self._library.expected(collection)
 
-    async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
+    async def picture_file(self, picture_id: str, community: Viewer | str) -> tuple[Picture, Path]:
         """See the port."""
         return await self._library.picture_file(picture_id, community)
 
-    async def status(self, community: str) -> Sequence[CollectionStatus]:
+    async def status(self, community: Viewer | str) -> Sequence[CollectionStatus]:
         """See the port."""
         return await self._library.status(community)
 

@@ -34,8 +34,8 @@ from core.domain.errors import (
 from core.domain.ports import Contributions
 from core.domain.rate_limits import Kind as Asked
 from core.domain.types import Progress
+from core.domain.viewer import is_person
 from core.search.map import CollectionMap, Mapper
-from core.search.moderation import is_person
 from core.search.topics import Topics
 
 

@@ -160,7 +160,7 @@ class DiscordAdapter:
             parts.presenters,
             progress_s=options.progress_s,
         )
-        self._work = Work(delivery)
+        self._work = Work(parts.commands, delivery, reads_all=options.message_content)
         locales = Locales()
         rules = AnswerRules(
             MemberRights(options.roster),

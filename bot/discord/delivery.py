@@ -14,6 +14,7 @@ import structlog
 from bot.chat.commands import Commands
 from bot.chat.failures import Failures
 from bot.chat.presenters.search import Presenter
+from bot.discord.attachments import PostedPicture
 from bot.discord.drawing import Drawer
 from bot.discord.layout import MessageDraft
 from bot.discord.targets import DELIVERY_ERRORS, Target
@@ -30,13 +31,20 @@ _log = structlog.get_logger("bot.discord")
 class PendingAnswer:
     """One question under way: where its answer goes, and whom its buttons obey.
 
-    ``query`` is the picture that was asked about, where there is one.
+    ``pictures`` are those that it asks about; ``action`` is that of the button that was pressed,
+    None where something was asked.
     """
 
     target: Target
     request: Request
     caller: int
-    query: bytes | None = None
+    pictures: tuple[PostedPicture, ...] = ()
+    action: str | None = None
+
+    @property
+    def query(self) -> bytes | None:
+        """The picture that was asked about, once it was read."""
+        return self.pictures[0].data if self.pictures else None
 
 
 class Delivery:

@@ -22,6 +22,7 @@ from bot.observability.metrics import Metrics
 from bot.observability.stages import Stages
 from bot.observability.tracing import tracer_of
 from bot.protocol.ports import ModelCard, Tracer
+from bot.rendering.thumbnails import Thumbnails
 from config.settings import Settings
 from core.domain.ports import Clock
 from core.domain.rate_limits import RateLimiter
@@ -95,7 +96,8 @@ class Engine:
     moderation: ChatModeration
     labels: StoredLabels
     looks: StoredLooks
-    thumbnails: ThumbnailStore
+    thumbnails: Thumbnails
+    thumbnail_store: ThumbnailStore
     community_settings: StoredSettings
     grants: StoredGrants
     search: Search
@@ -232,6 +234,13 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
         await moderation.prepare()
         labels = StoredLabels(overlays, embedder)
         await labels.prepare()
+        # Opened by whoever serves pictures.
+        thumbnail_store = ThumbnailStore(
+            settings.data_dir / "thumbnails.sqlite", int(settings.pictures.thumbnails_mb * _MIB)
+        )
+        stack.push_async_callback(asyncio.to_thread, thumbnail_store.close)
+        thumbnails = Thumbnails(decoder, store=thumbnail_store)
+        stack.push_async_callback(thumbnails.close)
         search = Search(
             stages.around(library, open="open"),
             stages.around(embedder, embed_text="embed", embed_pixels="embed"),
@@ -239,12 +248,8 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             logit_scale=encoder.logit_scale,
             rules=search_rules(settings),
             labels=labels,
+            thumbnails=thumbnails,
         )
-        # Opened by whoever serves pictures.
-        thumbnails = ThumbnailStore(
-            settings.data_dir / "thumbnails.sqlite", int(settings.pictures.thumbnails_mb * _MIB)
-        )
-        stack.push_async_callback(asyncio.to_thread, thumbnails.close)
         yield Engine(
             settings=settings,
             encoder=encoder,
@@ -261,6 +266,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             labels=labels,
             looks=StoredLooks(overlays, library, decoder),
             thumbnails=thumbnails,
+            thumbnail_store=thumbnail_store,
             community_settings=community_settings,
             grants=grants,
             search=search,

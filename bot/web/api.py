@@ -19,6 +19,7 @@ from core.domain.errors import NoPicture
 from core.domain.rate_limits import Kind
 from core.domain.types import SearchResult
 from core.search.browse import Browser
+from core.search.query import SearchQuery
 from core.search.service import Search
 
 COMMUNITY = "web"
@@ -66,12 +67,11 @@ class ApiRoutes:
         await self._admit(request, "find", "text")
         async with self._forms.turn(request):
             result = await self._search.find(
-                query.get("q", ""),
+                SearchQuery.parse(query.get("q", ""), exclude=query.get("exclude", "")),
                 community=COMMUNITY,
                 collection=query.get("collection") or None,
                 k=k,
                 offset=offset,
-                exclude=query.get("exclude") or None,
             )
         return await self._grid(result)
 

@@ -252,18 +252,31 @@ def within(size: Size, edge: int) -> Size:
     return width, height
 
 
+def scaled(
+    picture: Upright,
+    edge: int,
+    filter_: Image.Resampling = Image.Resampling.LANCZOS,
+    reducing_gap: float = 3.0,
+) -> Image.Image:
+    """The whole picture, no larger than ``edge`` x ``edge`` pixels: :func:`within` of its size.
+
+    ``reducing_gap`` is Pillow's: averages do what goes beyond it. At 3 it is what Pillow calls
+    close to fair resampling.
+    """
+    image = picture.image
+    size = within(picture.size, edge)
+    if size == image.size:
+        return image
+    spare = WHOLE if picture.reduction is None else picture.reduction.spare
+    return fill(image, spare, size, filter_, reducing_gap)
+
+
 def to_jpeg(picture: Upright, edge: int, quality: int) -> bytes:
     """A JPEG no larger than ``edge`` x ``edge`` pixels, without any metadata but the profile.
 
     Where a picture was taken is nobody's business who only gets to see it.
     """
-    image = picture.image
-    size = within(picture.size, edge)
-    if size != image.size:
-        spare = WHOLE if picture.reduction is None else picture.reduction.spare
-        # A gap of 3 is what Pillow calls close to fair resampling: box-reduce first, then
-        # filter.
-        image = fill(image, spare, size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    image = scaled(picture, edge)
     image.info.clear()
     buffer = io.BytesIO()
     image.save(

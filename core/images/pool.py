@@ -114,14 +114,19 @@ class DecodePool:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def decode(self, source: bytes | Path, spec: PixelSpec) -> DecodedPicture:
+    async def decode(
+        self, source: bytes | Path, spec: PixelSpec, *, preview: int = 0
+    ) -> DecodedPicture:
         """Pixels of the spec's size, read-only. Raises BadPicture and its kin.
 
-        Also Busy where too many pictures wait already, and ShuttingDown.
+        ``preview``: pixels of the longer edge of the preview that comes along; 0 for none. Also
+        raises Busy where too many pictures wait already, and ShuttingDown.
         """
-        job = ToPixels(source, self._limits(source), spec)
+        job = ToPixels(source, self._limits(source), spec, preview)
         picture = cast("DecodedPicture", await self._done(job))
-        picture.pixels.setflags(write=False)
+        for pixels in (picture.pixels, picture.preview):
+            if pixels is not None:
+                pixels.setflags(write=False)
         return picture
 
     async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import socket
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,7 +25,7 @@ from core.domain.errors import (
     TooManyPixels,
 )
 from core.domain.types import DecodedPicture
-from core.images.decode import OpenFile, open_file
+from core.images.decode import OpenFile, open_file, within
 from core.images.errors import out_of_time, worker_died
 from core.images.formats import FORMATS
 from core.images.sandbox import Isolation
@@ -191,9 +192,12 @@ class WorkerSlot:
         if header.kind is Kind.PIXELS and isinstance(job, ToPixels):
             size = 3 * job.spec.height * job.spec.width
             pixels = np.frombuffer(body, np.uint8, size).reshape(job.spec.height, job.spec.width, 3)
-            placeholder = bytes(body[size:])
+            height, width = _preview_size(header, job)
+            shown = np.frombuffer(body, np.uint8, 3 * height * width, offset=size)
+            preview = shown.reshape(height, width, 3) if job.preview else None
+            placeholder = bytes(body[size + shown.size :])
             return DecodedPicture(
-                pixels, header.name, header.width, header.height, placeholder, header.taken
+                pixels, header.name, header.width, header.height, placeholder, header.taken, preview
             )
         text = body.decode(errors="replace")
         if header.kind is Kind.REFUSED:
@@ -211,11 +215,13 @@ class WorkerSlot:
         if header.kind is Kind.PIXELS and isinstance(job, ToPixels):
             pixels = header.width * header.height
             fine = (
-                header.length == 3 * job.spec.width * job.spec.height + header.placeholder
+                0 < pixels <= job.limits.max_pixels
+                and header.length
+                == 3 * (job.spec.width * job.spec.height + math.prod(_preview_size(header, job)))
+                + header.placeholder
                 and header.placeholder <= _PLACEHOLDER_BYTES
                 and (header.taken is None or _FIRST < header.taken.seconds < _LAST)
                 and header.name in FORMATS
-                and 0 < pixels <= job.limits.max_pixels
             )
         elif header.kind is Kind.FILE and not isinstance(job, ToPixels):
             fine = header.length <= _FILE_BYTES + _FILE_BYTES_PER_PIXEL * job.edge**2
@@ -288,3 +294,11 @@ def _refusal(
 
 def _printable(text: object) -> str:
     return "".join(c for c in str(text) if c.isprintable())
+
+
+def _preview_size(header: Header, job: ToPixels) -> tuple[int, int]:
+    """Height and width of the preview of a picture of the header's size, [0, 0] for none."""
+    if not job.preview:
+        return 0, 0
+    width, height = within((header.width, header.height), job.preview)
+    return height, width

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from core.domain.errors import BadCount, InvalidRequest, NotFound
-from core.domain.once import OncePerSnapshot
 from core.domain.ports import Library, Looks, Snapshot
+from core.domain.single_flight import OncePerSnapshot
 from core.domain.types import ByDate, Look, Picture
+from core.domain.viewer import Viewer
 from core.search.labels import NONE
 from core.search.ports import Labels
 
@@ -71,7 +72,7 @@ class Browser:
     async def page(
         self,
         *,
-        community: str,
+        community: Viewer | str,
         collection: str | None = None,
         after: str = "",
         limit: int = 100,
@@ -96,7 +97,7 @@ class Browser:
         """How pictures look that the caller was shown by the library. Raises CatalogueError."""
         return await asyncio.to_thread(self._looks.of, pictures) if pictures else ()
 
-    async def detail(self, picture_id: str, *, community: str) -> Detail:
+    async def detail(self, picture_id: str, *, community: Viewer | str) -> Detail:
         """All about one picture. Raises CatalogueError, ModelMismatch."""
         picture, path = await self._library.picture_file(picture_id, community)
         snapshot = await self._library.open(picture.collection, community)

@@ -16,9 +16,9 @@ from core.domain.errors import (
     NotFound,
     SourceError,
 )
-from core.domain.together import SingleFlight
+from core.domain.single_flight import SingleFlight
 from core.domain.types import UPLOADED, CollectionStatus, ModelIdentity, Picture
-from core.search.moderation import community_of
+from core.domain.viewer import Viewer
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.folders import MadeOf, is_moved, name_of
 from index.catalogue.walk import inside
@@ -90,7 +90,10 @@ class FolderLibrary:
         self._store = store
         self._overlays = overlays
         self.views = Views(store, overlays, judge)
-        self._looks = SingleFlight(self._look)
+        # Handing work to a thread and back costs more than what takes a few ``stat``.
+        self._looks: SingleFlight[tuple[str, Viewpoint], _VisibleCollection] = SingleFlight(
+            fresh=True
+        )
         self._about_to_begin = awaited
         # What each collection is made of, as of a generation, and how its folder is called.
         self._made: dict[str, tuple[int, MadeOf | None]] = {}
@@ -120,14 +123,14 @@ class FolderLibrary:
         """Names of the collections for which the settings name this community."""
         return tuple(name for name, spec in self._specs.items() if community in spec.communities)
 
-    def shares(self, collection: str, community: str) -> bool:
+    def shares(self, collection: str, community: Viewer | str) -> bool:
         """See :meth:`core.domain.ports.Library.shares`."""
         return self.spec_of(collection).shared_by(community)
 
-    def visible(self, community: str) -> Sequence[str]:
+    def visible(self, community: Viewer | str) -> Sequence[str]:
         return tuple(name for name in self._specs if self.spec_of(name).visible_to(community))
 
-    def spec(self, collection: str | None, community: str) -> CollectionSpec:
+    def spec(self, collection: str | None, community: Viewer | str) -> CollectionSpec:
         """The collection that this community means; None names its default one.
 
         Raises NotFound where it does not exist or this community may not search it (the
@@ -135,8 +138,7 @@ class FolderLibrary:
         """
         names = self.visible(community)
         if not names:
-            place, _ = community_of(community)
-            raise CommunityUnknown(community=place)
+            raise CommunityUnknown(community=Viewer.of(community).community)
         name = names[0] if collection is None else collection
         if name not in names:
             raise NotFound(
@@ -145,18 +147,20 @@ class FolderLibrary:
             )
         return self.spec_of(name)
 
-    async def view(self, spec: CollectionSpec, community: str) -> IdentifiedSnapshot | None:
+    async def view(
+        self, spec: CollectionSpec, community: Viewer | str
+    ) -> IdentifiedSnapshot | None:
         """What the community sees of it; None where nothing was ever indexed or added.
 
         Raises ModelMismatch, CatalogueError.
         """
         return (await self._seen(spec, community)).view
 
-    async def open(self, collection: str | None, community: str) -> IdentifiedSnapshot:
+    async def open(self, collection: str | None, community: Viewer | str) -> IdentifiedSnapshot:
         spec = self.spec(collection, community)
         seen = await self._seen(spec, community)
         if not seen.folder_there:
-            raise folder_gone(spec, named=community == LOCAL)
+            raise folder_gone(spec, named=Viewer.of(community).community == LOCAL)
         view = seen.view
         if view is None or not view.pictures:
             if await asyncio.to_thread(self._awaited, spec.name):
@@ -189,14 +193,14 @@ class FolderLibrary:
         except (OSError, ValueError):
             return False
 
-    async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
+    async def picture_file(self, picture_id: str, community: Viewer | str) -> tuple[Picture, Path]:
         for name in self.visible(community):
             found = await asyncio.to_thread(self._find, self.spec_of(name), picture_id, community)
             if found is not None:
                 return found
         raise NotFound("There is no such picture here.")
 
-    async def status(self, community: str) -> Sequence[CollectionStatus]:
+    async def status(self, community: Viewer | str) -> Sequence[CollectionStatus]:
         return [
             await asyncio.to_thread(self._status, self.spec_of(name), community)
             for name in self.visible(community)
@@ -207,8 +211,9 @@ class FolderLibrary:
         begun = self._catalogue.unfinished_run(name) is not None and self._store.is_written(name)
         return begun or self._about_to_begin(name)
 
-    async def _seen(self, spec: CollectionSpec, community: str) -> _VisibleCollection:
-        seen = await self._looks((spec.name, spec.viewpoint(community)))
+    async def _seen(self, spec: CollectionSpec, community: Viewer | str) -> _VisibleCollection:
+        which = spec.name, spec.viewpoint(community)
+        seen = await self._looks.run(which, lambda: asyncio.to_thread(self._look, which))
         if seen.view is not None:
             self._check_model(seen.view)
         return seen
@@ -247,13 +252,15 @@ class FolderLibrary:
             raise ModelMismatch.between(snapshot.collection, snapshot.identity.name, mine.name)
 
     def _find(
-        self, spec: CollectionSpec, picture_id: str, community: str
+        self, spec: CollectionSpec, picture_id: str, community: Viewer | str
     ) -> tuple[Picture, Path] | None:
         view = self.views.current(spec.name, spec.viewpoint(community))
         row = view.row_of(picture_id) if view is not None else None
-        return None if view is None or row is None else self.file_of(view.pictures[row])
+        picture = None if view is None or row is None else view.pictures[row]
+        file = None if picture is None else self.file_of(picture)
+        return None if picture is None or file is None else (picture, file)
 
-    def hidden(self, picture_ids: Collection[str], community: str) -> frozenset[str]:
+    def hidden(self, picture_ids: Collection[str], community: Viewer | str) -> frozenset[str]:
         """Those of these pictures that moderation alone keeps from the community. Blocking."""
         found: set[str] = set()
         for name in self.visible(community):
@@ -271,12 +278,12 @@ class FolderLibrary:
             }
         return frozenset(found)
 
-    def file_of(self, picture: Picture) -> tuple[Picture, Path] | None:
-        """A picture with its file, whoever may see it; None where that is gone. Blocking."""
+    def file_of(self, picture: Picture) -> Path | None:
+        """See the port: whoever may see the picture."""
         spec = self._specs[picture.collection]
         if picture.path.startswith(UPLOADED):
             file = self._overlays.files.find(spec.name, picture.id)
-            return (picture, file) if file.is_file() else None
+            return file if file.is_file() else None
         try:
             folder = spec.folder.resolve(strict=True)
             file = folder / picture.path
@@ -285,9 +292,9 @@ class FolderLibrary:
                 return None
         except OSError:
             return None
-        return picture, file.resolve()
+        return file.resolve()
 
-    def _status(self, spec: CollectionSpec, community: str) -> CollectionStatus:
+    def _status(self, spec: CollectionSpec, community: Viewer | str) -> CollectionStatus:
         name = spec.name
         generation, made = self._catalogue.generation(name), self._catalogue.made_of(name)
         viewpoint = spec.viewpoint(community)

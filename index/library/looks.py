@@ -107,11 +107,11 @@ class StoredLooks:
         return filled
 
     async def _made(self, picture: Picture, date: float | None) -> Look | None:
-        located = await asyncio.to_thread(self._library.file_of, picture)
-        if located is None:
+        file = await asyncio.to_thread(self._library.file_of, picture)
+        if file is None:
             return None
         try:
-            decoded = await self._decoder.decode(located[1], _SMALL)
+            decoded = await self._decoder.decode(file, _SMALL)
         except (DecodingFailed, PictureTooLarge, TooManyPixels, OSError):
             return None  # the machine's load or a setting may be to blame
         except BadPicture:

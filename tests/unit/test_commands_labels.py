@@ -12,6 +12,7 @@ from bot.protocol.json_views import search_view
 from bot.protocol.replies import PictureCard, Pictures, Reply
 from bot.protocol.requests import Request
 from core.search.labels import unknown
+from core.search.query import SearchQuery
 from tests.fake_labels import FakeLabels, labelled
 from tests.web.parts import Parts, languages
 
@@ -108,7 +109,9 @@ async def test_labels_are_those_of_the_asked_collection(parts: Parts) -> None:
 
 async def test_json_names_the_tag(parts: Parts) -> None:
     """``tag`` beside each hit, null where no label fits."""
-    view = search_view(await parts.search.find("label:blue house", community="web", k=2))
+    view = search_view(
+        await parts.search.find(SearchQuery.parse("label:blue house"), community="web", k=2)
+    )
     assert view["query"] == "label:blue house"
     assert [hit["tag"] for hit in view["hits"]] == ["blue", "blue"]
     view = search_view(await parts.search.find("purple house", community="web", k=1))

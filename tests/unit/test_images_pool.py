@@ -80,6 +80,23 @@ async def test_thumbnails_show_what_browsers_cannot() -> None:
             assert image.size == (24, 16)
 
 
+async def test_a_preview_comes_with_the_pixels() -> None:
+    """The whole picture in its own shape, never larger than it is; none unless asked for."""
+    photo = encode(scene((900, 600)), "JPEG")
+    async with DecodePool(1) as pool:
+        plain = await pool.decode(photo, SPEC)
+        with_preview = await pool.decode(photo, SPEC, preview=120)
+        small = await pool.decode(PNG, SPEC, preview=4096)
+    assert plain.preview is None
+    assert with_preview.preview is not None
+    assert with_preview.preview.shape == (80, 120, 3)
+    assert not with_preview.preview.flags.writeable
+    assert np.abs(with_preview.pixels.astype(int) - plain.pixels).mean() < 1
+    assert (with_preview.placeholder, with_preview.width) == (plain.placeholder, 900)
+    assert small.preview is not None
+    assert (small.preview == np.asarray(scene().convert("RGB"))).all()
+
+
 async def test_every_format_as_it_is_and_scaled() -> None:
     """No format, scaled or not, needs anything that a worker has given up."""
     async with DecodePool(1) as pool:

@@ -11,6 +11,7 @@ from sqlalchemy import delete
 
 from core.domain.errors import BeingIndexed, EmptyCollection, RemovalsUnconfirmed, SourceError
 from core.domain.types import Lane
+from core.search.query import SearchQuery
 from core.search.service import Search
 from index.catalogue.schema import folders
 from index.indexing.reindexer import Reindexer
@@ -128,7 +129,7 @@ async def test_a_picture_whose_file_is_gone_is_no_hit(gallery: Gallery) -> None:
 
     for result in (
         await search.find("something red", community="web"),
-        await search.find("number 3", community="web", exclude="blue"),
+        await search.find(SearchQuery("number 3", exclude="blue"), community="web"),
         await search.similar(asked, community="web"),
     ):
         assert {hit.picture.path for hit in result.hits} <= left

@@ -13,7 +13,7 @@ from bot.protocol.replies import Reply
 from bot.protocol.requests import Request
 from core.domain.errors import CommunityUnknown, NotFound
 from core.domain.ports import Grants, Library
-from core.search.moderation import is_person
+from core.domain.viewer import is_person
 
 EVERYWHERE = frozenset({"allow", "claim", "privacy"})
 """Commands that are answered also where nothing may be searched: the ways in, and what is kept

@@ -26,6 +26,7 @@ from core.domain.errors import (
 )
 from core.domain.ports import UNDO_S, Contributions, Library
 from core.domain.types import UPLOADED, Hit, SearchResult
+from core.search.query import SearchQuery
 from core.search.service import Search
 
 _ID = re.compile(r"[0-9a-hjkmnp-tv-z]{8}")
@@ -204,7 +205,9 @@ class Contributing:
                 await self._search.captioned(
                     words, community=community, collection=collection, k=count
                 ),
-                await self._search.find(words, community=community, collection=collection, k=count),
+                await self._search.find(
+                    SearchQuery.parse(words), community=community, collection=collection, k=count
+                ),
             )
         except EmptyCollection:
             return None
