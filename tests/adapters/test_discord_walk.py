@@ -21,7 +21,7 @@ from bot.chat.parts import CommandParts
 from bot.discord.adapter import DiscordAdapter, DiscordOptions, DiscordParts
 from bot.engine.engine import SystemClock
 from bot.observability.metrics import Metrics
-from bot.observability.stages import Stages, TimedDecoder, TimedEmbedder, TimedLibrary
+from bot.observability.stages import Stages
 from bot.observability.tracing import NoTracer
 from bot.protocol.ports import ModelCard
 from bot.rendering.sheets import Sheets
@@ -111,9 +111,9 @@ async def test_the_text_of_a_find_passes_few_files(tmp_path: Path) -> None:
         await gallery.reindex()
         async with BatchedEmbedder(FakeEncoder()) as embedder:
             search = Search(
-                TimedLibrary(gallery.library, stages),
-                TimedEmbedder(embedder, stages),
-                TimedDecoder(gallery.decoder, stages),
+                stages.around(gallery.library, open="open"),
+                stages.around(embedder, embed_text="embed", embed_pixels="embed"),
+                stages.around(gallery.decoder, decode="decode"),
                 thumbnails=thumbnails,
             )
             commands = Commands(

@@ -13,7 +13,7 @@ from PIL import Image
 
 from core.domain.errors import Busy, DuplicatePicture, NotFound
 from core.domain.types import DecodedPicture, Picture, PixelSpec
-from core.search.look_alikes import LookAlikes, Comparable, same
+from core.search.look_alikes import Comparable, LookAlikes, same
 from core.search.service import Search, SearchRules
 from tests.fakes import FakeDecoder
 from tests.galleries import Gallery
