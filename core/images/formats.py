@@ -56,12 +56,10 @@ _FOREIGN: Final = (
     (b"\x1aE\xdf\xa3", "a video"),
     (b"ID3", "a sound file"),
     (b"OggS", "a sound or video file"),
-    (b"\0\0\1\0", "an icon file"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
     (b"\xff\x0a", "a JPEG XL picture"),
     (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
     (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
-    (b"\0\0\2\0", "a cursor file"),
     (b"II\xbc", "a JPEG XR picture"),
     (b"#?RADIANCE", "a Radiance HDR picture"),
     (b"v/1\1", "an OpenEXR picture"),
@@ -72,8 +70,12 @@ _FOREIGN: Final = (
 # PBM, PGM, PPM, PAM and PFM, of which the second letter tells which, and white space follows.
 _PNM: Final = re.compile(rb"P[1-7Ff][ \t\r\n]")
 
+# An icon has at least one picture; Targa's header has zeros there, and no other mark.
+_ICON: Final = re.compile(rb"\0\0([\1\2])\0(?!\0\0)", re.DOTALL)
+
 # What follows "ftyp" in JPEG 2000's and QuickTime's kin.
 _JPEG_2000_BRANDS: Final = frozenset({b"jp2 ", b"jpx ", b"jpm ", b"jph ", b"mjp2"})
+_RAW_BRAND: Final = b"crx "
 _MARKUP: Final = (
     (b"<svg", "an SVG drawing"),
     (b"<!doctype html", "a web page"),
@@ -108,9 +110,13 @@ def foreign(head: bytes) -> str | None:  # noqa: PLR0911 - a return for each kin
     for signature, words in _FOREIGN:
         if head.startswith(signature):
             return words
+    if icon := _ICON.match(head):
+        return "an icon file" if icon[1] == b"\1" else "a cursor file"
     if _PNM.match(head):
         return "a PNM picture (PBM, PGM, PPM or PAM)"
     brands = _brands(head)
+    if _RAW_BRAND in brands:
+        return "a raw photograph of a Canon camera (CR3)"
     if brands & _JPEG_2000_BRANDS:
         return "a JPEG 2000 picture"
     if _MINI_BRAND in brands:
