@@ -152,6 +152,12 @@ def test_a_person_says_something_beside_a_program(stem: str, caption: str) -> No
     assert caption_from_name(f"{stem}.jpg") == caption
 
 
+def test_a_name_without_ending_is_whole() -> None:
+    """What stands behind a full stop and holds spaces is no ending."""
+    assert caption_from_name("Dr. Smith at sea") == "Dr Smith at sea"
+    assert caption_from_name("a/Mt. Fuji.jpg") == "Mt Fuji"
+
+
 def _alike(names: list[str]) -> set[str]:
     repeated = repeated_captions(names)
     return {caption_from_name(name, repeated) for name in names}
