@@ -188,7 +188,7 @@ class Catalogue:
                 ~mine & (runs.c.finished_at.is_(None) | (runs.c.finished_at > last)),
             )
         )
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return connection.execute(newer.limit(1)).first() is not None
 
     @contextmanager
