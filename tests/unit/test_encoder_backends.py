@@ -279,7 +279,7 @@ def test_an_input_that_fails_is_an_error_of_the_encoder(
     """Whatever a backend raises, the batcher gets an error that it knows, and goes on."""
     encoder = load(backend, "float32", exports)
     whole = encoder.encode_images(PIXELS[:3])
-    towers, spec = encoder._towers, encoder._spec
+    towers, spec = encoder._towers, encoder.pixel_spec
     small = np.zeros((2, spec.height - 1, spec.width, 3), np.uint8)
     with pytest.raises(RuntimeError) as caught:
         towers.pictures(small)
