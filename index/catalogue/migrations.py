@@ -340,6 +340,34 @@ def _read_anew(connection: Connection) -> None:
     )
 
 
+def _posts(connection: Connection) -> None:
+    """Version 11: pictures that people post in chats, and who wants none of theirs kept."""
+    connection.exec_driver_sql("ALTER TABLE uploads ADD COLUMN posted BOOLEAN DEFAULT 0 NOT NULL")
+    eleventh = MetaData()
+    Table(
+        "posts",
+        eleventh,
+        Column("chat", Text, primary_key=True),
+        Column("message", BigInteger, primary_key=True, autoincrement=False),
+        Column("community", Text, nullable=False),
+        Column("picture_id", String(8), nullable=False),
+        Column("thread", BigInteger),
+        Column("author", Text, nullable=False),
+        Column("author_name", Text, nullable=False),
+        Column("author_handle", Text, nullable=False),
+        Column("posted_at", Float, nullable=False),
+        Column("caption", Text, nullable=False),
+        Column("album", Text, nullable=False),
+        Column("file_id", Text, nullable=False),
+        Column("file_unique_id", Text, nullable=False),
+        Index("ix_posts_community", "community"),
+        Index("ix_posts_picture_id", "picture_id"),
+        Index("ix_posts_author", "author"),
+    )
+    Table("opted_out", eleventh, Column("person", Text, primary_key=True))
+    eleventh.create_all(connection)
+
+
 MIGRATIONS: Sequence[Migration] = (
     _first_schema,
     _overlays,
@@ -351,6 +379,7 @@ MIGRATIONS: Sequence[Migration] = (
     _folders,
     _tries,
     _read_anew,
+    _posts,
 )
 """The step at position ``n`` leads from version ``n`` to version ``n + 1``."""
 
