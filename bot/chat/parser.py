@@ -237,7 +237,7 @@ def _switch(option: Option, text: str) -> bool:
 
 def _choice(option: Option, text: str) -> str:
     chosen = text.lower()
-    if chosen not in option.choices:
+    if chosen not in {*option.choices, *option.on_telegram}:
         choices = ", ".join(option.choices)
         raise BadSetting(
             f"{option.name} cannot be “{text[:32]}”.", remedy=f"Choose one of: {choices}."

@@ -15,6 +15,7 @@ from bot.i18n.formats import Formats
 from bot.i18n.map import MapWords
 from bot.i18n.menus import call, command_summaries, flags, option_summaries, usage
 from bot.i18n.moderate import ModerationWords
+from bot.i18n.posts import PostWords
 from bot.i18n.privacy import PrivacyWords
 from bot.i18n.settings import CommunityWords
 from bot.protocol.definitions import CommandDefinition, Option
@@ -47,6 +48,7 @@ class Words:
         self.community = CommunityWords(translations, self.formats)
         self.map = MapWords(translations, self.formats)
         self.moderation = ModerationWords(translations, self.formats)
+        self.posts = PostWords(translations, self.formats)
         self.privacy = PrivacyWords(translations, self.formats)
 
     def translate(self, sentence: str) -> str:

@@ -24,6 +24,11 @@ class PrivacyWords:
         """How many pictures somebody has added."""
         return self._("Pictures that you added"), self._formats.whole(count)
 
+    def posts(self, count: int, *, opted_out: bool) -> tuple[str, str]:
+        """How many of somebody's posts are searched."""
+        said = self._("none, as you wanted") if opted_out else self._formats.whole(count)
+        return self._("Pictures that you posted"), said
+
     def removals(self, count: int) -> tuple[str, str]:
         """How many pictures somebody has removed."""
         return self._("Pictures that you removed"), self._formats.whole(count)
@@ -48,6 +53,13 @@ class PrivacyWords:
                 "do not fit into a button."
             ),
         ]
+        paragraphs.append(
+            self._(
+                "Where the administrators of a chat on Telegram let its pictures be searched, I "
+                "keep of each post a small copy, its text, who posted it and when. /privacy out "
+                "takes yours out and keeps them out."
+            )
+        )
         if kept_days:
             paragraphs.append(
                 self._n(

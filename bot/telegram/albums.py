@@ -25,6 +25,10 @@ class Albums:
             _REMEMBERED, _LATE_S, clock.monotonic
         )
 
+    def is_late(self, message: Message) -> bool:
+        """Whether a message belongs to an album that was answered already."""
+        return (message.chat.id, message.media_group_id) in self._done
+
     async def gather(self, message: Message) -> list[Message] | None:
         """The whole album in its order for one of its messages, None for all the others.
 

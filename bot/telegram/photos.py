@@ -89,6 +89,13 @@ class Photos:
         if fresh:
             await self._memory.forget_file_ids(self._bot.id, list(hashes.values()))
         known = {photo.card: photo for photo in await self._known(hashes)}
+        if not fresh:
+            # The original of a post is on Telegram already: nothing better could be uploaded.
+            known.update(
+                (card, Photo(card, sha, card.post.file_id))
+                for card, sha in hashes.items()
+                if card.post is not None and card.post.file_id
+            )
         missing = {card: sha for card, sha in hashes.items() if card not in known}
         async with self._turns.of(missing.values()):
             if missing:

@@ -94,8 +94,8 @@ class ChatPosts:
         if known is None:
             return False
         same_file = post.file_unique_id == known.file_unique_id
-        if not post.file_id or not same_file:
-            again = bool(post.file_id)
+        if not post.file_unique_id or not same_file:
+            again = bool(post.file_unique_id)
             await finished_in_thread(self._repository.remove, post.chat, post.message, again=again)
             return again
         caption = _caption(post)

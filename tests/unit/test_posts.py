@@ -149,9 +149,9 @@ async def test_edits_follow_the_post(tmp_path: Path) -> None:
     assert await _said(gallery) == ["new", "new"]
     assert await gallery.posts.edited(replace(second, file_id="h", file_unique_id="u3"))
     assert len(await _seen(gallery, CHAT)) == 1
-    assert not await gallery.posts.edited(replace(first, file_id=""))
+    assert not await gallery.posts.edited(replace(first, file_unique_id=""))
     assert await _seen(gallery, CHAT) == []
-    assert not await gallery.posts.edited(_post(9, file_id="x"))
+    assert not await gallery.posts.edited(_post(9, file_unique_id="x"))
     assert gallery.verify() == []
 
 

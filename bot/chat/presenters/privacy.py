@@ -45,13 +45,15 @@ class PrivacyPresenter:
 
     def deleted(self, data: PersonalData, remembered: int, *, kept_days: int) -> Reply:
         """What was deleted."""
-        if not (data.uploads or data.removals or remembered):
+        if not (data.uploads or data.posts or data.removals or remembered):
             return Reply((Text(self._words.nothing_deleted()),), private=True)
         heading = Text(self._words.deleted(), "heading")
         return Reply((heading, self._counts(data, remembered, kept_days)), private=True)
 
     def _counts(self, data: PersonalData, remembered: int, kept_days: int) -> Facts:
         rows = [self._words.uploads(len(data.uploads)), self._words.removals(data.removals)]
+        if data.posts or data.opted_out:
+            rows.append(self._words.posts(len(data.posts), opted_out=data.opted_out))
         if kept_days:
             rows.append(self._words.remembered(remembered))
         return Facts(tuple(rows))
