@@ -32,10 +32,11 @@ from bench.http_stages import stages
 from bot.app.serve import settle
 from bot.engine.blas import one_core_for_each_product
 from bot.observability.logs import configure
-from bot.observability.stages import Stages, TimedEmbedder, TimedLibrary
+from bot.observability.stages import Stages
 from bot.web.adapter import WebAdapter, WebOptions
 from core.domain.ports import Library, Snapshot, WordIndex
 from core.domain.types import CollectionStatus, Picture, PixelBatch, PixelSpec, Vectors
+from core.domain.viewer import Viewer
 from core.encoder.embedder import BatchedEmbedder
 from core.search.service import Search
 from index.catalogue.catalogue import Catalogue
@@ -80,7 +81,6 @@ class KnownAnswers:
         self._found: dict[int, tuple[NDArray[np.float32], NDArray[np.int64]]] = {}
         self._all = queries
         self.kind, self.recall, self.save = index.kind, index.recall, index.save
-        self.stored = index.stored
 
     def __len__(self) -> int:
         return len(self._index)
@@ -124,11 +124,11 @@ class LibraryOfKnownAnswers:
         self._queries = queries
         self._twins: WeakKeyDictionary[Snapshot, Snapshot] = WeakKeyDictionary()
 
-    def visible(self, community: str) -> Sequence[str]:
+    def visible(self, community: Viewer | str) -> Sequence[str]:
         """See the port."""
         return self._library.visible(community)
 
-    async def open(self, collection: str | None, community: str) -> Snapshot:
+    async def open(self, collection: str | None, community: Viewer | str) -> Snapshot:
         """See the port."""
         snapshot = await self._library.open(collection, community)
         twin = self._twins.get(snapshot)
@@ -149,15 +149,19 @@ class LibraryOfKnownAnswers:
         self._library.has_file(picture)
         return True
 
+    def file_of(self, picture: Picture) -> Path | None:
+        """See the port."""
+        return self._library.file_of(picture)
+
     def expected(self, collection: str) -> int | None:
         """See the port."""
         return self._library.expected(collection)
 
-    async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
+    async def picture_file(self, picture_id: str, community: Viewer | str) -> tuple[Picture, Path]:
         """See the port."""
         return await self._library.picture_file(picture_id, community)
 
-    async def status(self, community: str) -> Sequence[CollectionStatus]:
+    async def status(self, community: Viewer | str) -> Sequence[CollectionStatus]:
         """See the port."""
         return await self._library.status(community)
 
@@ -178,8 +182,8 @@ async def serve(home: Path, scratch: Path) -> None:
             parts = Parts(scratch)
             timed = Stages(parts.metrics.stage, parts.tracer)
             parts.search = search = Search(
-                TimedLibrary(each, timed),
-                TimedEmbedder(embedder, timed),
+                timed.around(each, open="open"),
+                timed.around(embedder, embed_text="embed", embed_pixels="embed"),
                 FakeDecoder(),
                 labels=labels,
             )

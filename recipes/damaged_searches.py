@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,16 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.domain.types import DecodedPicture, Picture, PixelSpec
-from core.images.resize import fit_pixels
-from core.search.crop_matching import Posted, Recogniser
+from core.domain.types import Picture
+from core.search.coalescing import Near
+from core.search.crop_matching import NEAREST, PostedView, Recogniser
+from core.search.ports import THUMBNAIL_EDGE
 from core.search.query_views import ViewKind, closest_view, ways
+from core.search.ranking import NearestPictures
 from core.search.service import SearchRules
 from index.vectors.flat import FlatIndex
 from recipes.damage import Damage
 from recipes.damaged_stamps import COUNTS, Stamps
-
-_STAMPS = "stamps"
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,7 @@ class Searches:
 
     def __init__(self, stamps: Stamps) -> None:
         self._stamps = stamps
-        self._posted: dict[Path, Image.Image] = {}
-        self._recogniser = Recogniser(self._file_of, self._decode, timeout_s=600)
+        self._recogniser = Recogniser(self._file_of, self._thumbnail, timeout_s=600)
         self.picture_index = FlatIndex.build(stamps.gallery.shape[1], [stamps.gallery])
         self.pictures = [Picture(name, "", name, "", name, 0, 0) for name in stamps.names]
 
@@ -61,17 +61,18 @@ class Searches:
         doubted = [names[number] for number in unsure]
         looks = []
         for number, vectors in zip(unsure, self._seen(damage, strength, doubted), strict=True):
-            chosen = closest_view(index, vectors)
-            file = Path(names[number])
-            self._posted = {file: stamps.damaged(damage, strength, names[number])}
+            near = list(map(Near, *index.search(vectors, NEAREST)))
+            chosen = closest_view([float(each.scores[0]) for each in near])
+            posted = np.asarray(stamps.damaged(damage, strength, names[number]).convert("RGB"))
             kinds = ways(tuple(ViewKind), square=True)
-            numbers = sorted({0, chosen})
-            posted = [Posted(file, kinds[each], vectors[each]) for each in numbers]
+            seen = [
+                PostedView(kinds[each], vectors[each], NearestPictures(near[each], (0.0, 1.0)))
+                for each in sorted({0, chosen})
+            ]
             started = time.process_time()
-            known = asyncio.run(self._recogniser.recognise(posted, self, ""))
+            known = asyncio.run(self._recogniser.recognise(posted, seen, self))
             looks.append(time.process_time() - started)
-            nearest = index.search(vectors[chosen][None], 1)[1][0, 0]
-            found[number] = nearest if known is None else known.row
+            found[number] = near[chosen].rows[0] if known is None else known.row
         return Searched(
             found=float(stamps.shown(names, found).mean()),
             encodings=1 + sum(COUNTS[kind] for kind in ViewKind) * len(unsure) / len(names),
@@ -88,15 +89,12 @@ class Searches:
         found = [self._stamps.queries(damage, strength, kind, names) for kind in kinds]
         return np.concatenate(found, axis=1)
 
-    async def _file_of(self, name: str, _community: str) -> tuple[Picture, Path]:
-        return self.pictures[0], Path(_STAMPS, name)
+    def _file_of(self, picture: Picture) -> Path:
+        return Path(picture.path)
 
-    async def _decode(self, source: bytes | Path, spec: PixelSpec) -> DecodedPicture:
-        assert isinstance(source, Path)
-        posted = self._posted.get(source)
-        picture = (
-            self._stamps.opened(source.relative_to(_STAMPS).as_posix())
-            if posted is None
-            else posted
-        )
-        return DecodedPicture(fit_pixels(picture, spec), "PNG", picture.width, picture.height)
+    async def _thumbnail(self, _: Picture, path: Path) -> bytes:
+        image = self._stamps.opened(path.as_posix()).convert("RGB")
+        image.thumbnail((THUMBNAIL_EDGE, THUMBNAIL_EDGE), Image.Resampling.LANCZOS)
+        out = io.BytesIO()
+        image.save(out, "JPEG", quality=82)
+        return out.getvalue()

@@ -24,13 +24,13 @@ from core.domain.types import PixelBatch, Vectors
 from core.encoder.load import load_encoder
 from core.encoder.mini.assemble import mini_folder
 from core.images.resize import fit_pixels
-from core.training.evaluation import neighbours_alike, prompted, zero_shot_accuracy
 from core.training.feature_cache import FeatureCache
 from core.training.pairs import Labels
 from index.demo.packages import fetch_debian
 from recipes.documents import DOCS, put, table
 from recipes.kept_pictures import KeptPictures
 from recipes.mini.fashion import LABELS, clothes_pictures
+from recipes.zero_shot import neighbours_alike, prompted, zero_shot_accuracy
 
 PACKAGE = "dataset-fashion-mnist"
 

@@ -28,9 +28,8 @@ from core.training.evaluation import Evaluation, PairVectors, comparison
 from core.training.feature_cache import FeatureCache
 from core.training.features import PairEncoder
 from core.training.heads import Head, Heads
-from core.training.held_out import held_out_split
 from core.training.loop import Material
-from core.training.pairs import Labels
+from core.training.pairs import Labels, held_out_split
 from core.training.trainer import HeadSettings, HeadTrainer, Loss
 from index.demo.packages import fetch_debian
 from recipes.documents import DOCS, put, table

@@ -1,7 +1,5 @@
 """Hand-written fakes of collections: vector index, snapshot, library and reindexing."""
 
-# ruff: noqa: D102 - the ports in core/domain/ports.py document these methods
-
 from __future__ import annotations
 
 import hashlib
@@ -26,8 +24,8 @@ from core.domain.types import (
     ReindexReport,
     Vectors,
 )
+from core.domain.viewer import Viewer
 from core.search.lexical import CaptionWords
-from core.search.moderation import community_of
 from tests.fakes import FakeEncoder, picture_bytes
 
 
@@ -163,12 +161,15 @@ class FakeLibrary:
     def has_file(self, picture: Picture) -> bool:
         return picture.id not in self.gone
 
+    def file_of(self, picture: Picture) -> Path | None:
+        return self.files.get(picture.id)
+
     def expected(self, collection: str) -> int | None:
         del collection
         return self.expecting
 
-    def visible(self, viewer: str) -> Sequence[str]:
-        community, _ = community_of(viewer)
+    def visible(self, viewer: Viewer | str) -> Sequence[str]:
+        community = Viewer.of(viewer).community
         return tuple(
             name
             for name in self.snapshots
@@ -180,41 +181,39 @@ class FakeLibrary:
     def names(self) -> Sequence[str]:
         return tuple(self.snapshots)
 
-    def shares(self, collection: str, community: str) -> bool:
+    def shares(self, collection: str, community: Viewer | str) -> bool:
         named = self.communities.get(collection)
-        return named is None or community in named | {"web", "local"}
+        mine = Viewer.of(community).community
+        return named is None or mine in named | {"web", "local"}
 
-    async def open(self, collection: str | None, community: str) -> FakeSnapshot:
+    async def open(self, collection: str | None, community: Viewer | str) -> FakeSnapshot:
         names = self.visible(community)
         if not names:
-            place, _ = community_of(community)
-            raise CommunityUnknown(
-                "Nobody has let it in.", remedy="Ask the operator.", community=place
-            )
+            raise CommunityUnknown(community=Viewer.of(community).community)
         name = collection if collection is not None else next(iter(names), None)
         if name is None or name not in names:
-            raise NotFound("There is no such collection here.", remedy="Leave out its name.")
+            raise NotFound("There is no such collection here.")
         if not self.snapshots[name].pictures:
-            raise EmptyCollection("Nothing is indexed yet.", remedy="Run: tangerine reindex")
+            raise EmptyCollection(collection=name)
         shown = without(self.snapshots[name], self.hidden(community))
         if not shown.pictures:
             raise EmptyCollection("There are no pictures.", remedy="Run: tangerine reindex")
         return shown
 
-    def hidden(self, viewer: str) -> frozenset[str]:
+    def hidden(self, viewer: Viewer | str) -> frozenset[str]:
         """The ids that this viewer does not see."""
-        community, adults = community_of(viewer)
-        held = self.held.get(community, set())
-        return frozenset(held - self.for_adults if adults else held)
+        viewer = Viewer.of(viewer)
+        held = self.held.get(viewer.community, set())
+        return frozenset(held - self.for_adults if viewer.adults else held)
 
-    async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
+    async def picture_file(self, picture_id: str, community: Viewer | str) -> tuple[Picture, Path]:
         for name in self.visible(community) if picture_id not in self.hidden(community) else ():
             row = self.snapshots[name].row_of(picture_id)
             if row is not None and picture_id in self.files:
                 return self.snapshots[name].pictures[row], self.files[picture_id]
         raise NotFound("There is no such picture here.", remedy="Search again.")
 
-    async def status(self, community: str) -> Sequence[CollectionStatus]:
+    async def status(self, community: Viewer | str) -> Sequence[CollectionStatus]:
         return tuple(
             CollectionStatus(
                 name=name,

@@ -1,7 +1,5 @@
 """Hand-written fakes of what people add and choose: contributions and community settings."""
 
-# ruff: noqa: D102 - the ports in core/domain/ports.py document these methods
-
 from __future__ import annotations
 
 import hashlib

@@ -1,7 +1,5 @@
 """A hand-written fake of moderation over a fake library."""
 
-# ruff: noqa: D102 - the port in core/domain/ports.py documents these methods
-
 from __future__ import annotations
 
 from collections.abc import Sequence

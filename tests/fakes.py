@@ -8,8 +8,6 @@ different red pictures are alike (cosine about 0.92) without being near-duplicat
 Fakes of whole collections: ``tests/fake_collections.py``.
 """
 
-# ruff: noqa: D102 - the ports in core/domain/ports.py document these methods
-
 from __future__ import annotations
 
 import asyncio
@@ -213,8 +211,9 @@ class FakeEmbedder:
 
 
 class FakeDecoder:
-    """Decodes in this process with Pillow; ``decoded`` keeps what it was asked for.
+    """Decodes in this process with Pillow; ``decoded`` keeps what it was asked for as pixels.
 
+    ``opened`` keeps every source that it read, for whatever purpose.
     ``errors`` maps a file name to the error that decoding it raises; ``at_once`` is the
     highest number of decodes that were under way together.
     """
@@ -222,10 +221,13 @@ class FakeDecoder:
     def __init__(self, *, errors: Mapping[str, TangerineError] | None = None) -> None:
         self.errors = dict(errors or {})
         self.decoded: list[bytes | Path] = []
+        self.opened: list[bytes | Path] = []
         self.at_once = 0
         self._under_way = 0
 
-    async def decode(self, source: bytes | Path, spec: PixelSpec) -> DecodedPicture:
+    async def decode(
+        self, source: bytes | Path, spec: PixelSpec, *, preview: int = 0
+    ) -> DecodedPicture:
         self.decoded.append(source)
         self._under_way += 1
         self.at_once = max(self.at_once, self._under_way)
@@ -237,12 +239,16 @@ class FakeDecoder:
         resized = image.resize((spec.width, spec.height), resample=spec.resample)
         pixels = np.asarray(resized, dtype=np.uint8)
         pixels.setflags(write=False)
+        shown = image.copy()
+        if preview:
+            shown.thumbnail((preview, preview))
         return DecodedPicture(
             pixels=pixels,
             format=kind,
             width=image.width,
             height=image.height,
             placeholder=placeholder_of(image),
+            preview=np.asarray(shown, dtype=np.uint8) if preview else None,
         )
 
     async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
@@ -254,6 +260,7 @@ class FakeDecoder:
         return out.getvalue()
 
     def _open(self, source: bytes | Path) -> tuple[Image.Image, str]:
+        self.opened.append(source)
         if isinstance(source, Path) and source.name in self.errors:
             raise self.errors[source.name]
         data = source if isinstance(source, bytes) else source.read_bytes()

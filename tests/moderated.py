@@ -119,7 +119,7 @@ class Moderated:
                 failures=failures,
                 presenters=languages().presenter,
                 codec=self.codec,
-                sheets=Sheets(gallery.library, gallery.decoder, self.thumbnails),
+                sheets=Sheets(gallery.library, self.thumbnails),
                 model=lambda: ModelCard("fake", 32, "cpu"),
                 now=lambda: gallery.now,
             )

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from core.domain.errors import DamagedPicture
 from core.images.worker import Job, perform
 
 
@@ -27,7 +28,8 @@ def act(job: Job) -> object:
     ``hang``: never end; ``sleep 0.3``: be busy for so long; ``die``: end the process as a
     crash in C does; ``bug``: raise what no decoder raises; ``pid``, ``modules`` and ``environ``:
     tell about the process. ``attack FOLDER PORT``: do what a stranger would who had taken a
-    decoder over, and tell what succeeded; ``lie FOLDER``: answer with a pickle that makes a file.
+    decoder over, and tell what succeeded; ``lie FOLDER``: answer with a pickle that makes a file;
+    ``refuse JSON``: refuse a picture with these facts.
     """
     if isinstance(job.source, bytes):
         order, _, argument = job.source.partition(b" ")
@@ -44,6 +46,12 @@ def _hang(_: bytes) -> bytes:
 def _sleep(seconds: bytes) -> bytes:
     time.sleep(float(seconds))
     return b"slept"
+
+
+def _refuse(facts: bytes) -> bytes:
+    error = DamagedPicture("\x1b[31mIt lacks {a}.", remedy="{a.__class__}")
+    error.facts = json.loads(facts)
+    raise error
 
 
 def _bug(_: bytes) -> bytes:
@@ -126,6 +134,7 @@ def _lie(folder: bytes) -> bytes:
 
 
 _ORDERS = {
+    b"refuse": _refuse,
     b"environ": _environ,
     b"attack": _attack,
     b"lie": _lie,

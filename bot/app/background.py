@@ -117,8 +117,6 @@ async def keep_looks(
 
 
 class Shared(Protocol):
-    """What other processes may change, too."""
-
     async def catch_up(self) -> bool:
         """Read it again where it has changed; whether it had. Raises TangerineError."""
 
@@ -138,7 +136,6 @@ async def keep_fresh(shared: Shared, every_s: float = _FRESH_EVERY_S) -> None:
 
 
 def watches(engine: Engine, jobs: ReindexJobs) -> Sequence[Work]:
-    """What keeps the collections up to date with their folders from now on."""
     watch = engine.settings.watch
     if watch.mode == "off":
         return ()

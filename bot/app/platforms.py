@@ -24,8 +24,6 @@ from core.domain.errors import SettingsError, TangerineError
 
 
 class Adapter(Protocol):
-    """What connects to a platform."""
-
     async def start(self) -> None:
         """Connect. Raises SettingsError until somebody acts, Unavailable for now."""
 
@@ -88,11 +86,9 @@ class Platform:
 
     @property
     def name(self) -> str:
-        """What it is called in a label, as ``discord``."""
         return self._name.lower()
 
     def start(self) -> None:
-        """Begin to connect."""
         self._running = asyncio.create_task(self._keep_running(), name=self._name)
 
     async def stop(self) -> None:
@@ -103,7 +99,6 @@ class Platform:
         await self._leave()
 
     def unready(self) -> str | None:
-        """Why nobody gets an answer there now, None where they do."""
         return self._failure or self._adapter.unready()
 
     async def _keep_running(self) -> None:
@@ -180,7 +175,6 @@ def telegram_memory(settings: Settings) -> TelegramMemory | None:
 
 
 def platforms_of(engine: Engine, chat: ChatParts, terminal: Terminal) -> list[Platform]:
-    """A platform for each token in the settings."""
     found = []
     if engine.settings.discord.token:
         found.append(Platform("Discord", _discord(engine, chat), terminal, chat.failures))

@@ -21,10 +21,8 @@ from bot.app.background import (
     keep_sweeping,
     watches,
 )
+from bot.app.lifecycle import ServiceManager, Starting, asked_by_hangup, stop_on_signals
 from bot.app.platforms import ChatParts, platforms_of, telegram_memory
-from bot.app.service_manager import ServiceManager
-from bot.app.shutdown import asked_by_hangup, stop_on_signals
-from bot.app.startup import Starting
 from bot.chat.actions import ActionCodec, TextMemory
 from bot.chat.admission import Admission
 from bot.chat.claims import Claims
@@ -44,10 +42,9 @@ from bot.http.listener import Listener
 from bot.http.server import raise_descriptor_limit
 from bot.observability.gauges import Observed, Observer
 from bot.observability.health import DiskWatch, IndexWatch, serving_details
-from bot.observability.log_settings import configure_logs
+from bot.observability.logs import configure_logs
 from bot.protocol.ports import Readiness
 from bot.rendering.sheets import Sheets
-from bot.rendering.thumbnails import Thumbnails
 from bot.terminal.console import Terminal
 from bot.web.adapter import WebAdapter, WebOptions, WebParts
 from bot.web.waiting import WaitingRoom
@@ -149,7 +146,7 @@ async def _serve(
             platform.start()
             stack.push_async_callback(platform.stop)
         if listener is not None:
-            await asyncio.to_thread(engine.thumbnails.open)
+            await asyncio.to_thread(engine.thumbnail_store.open)
             web = _web_adapter(engine, chat, unready, live.defaults, listener)
             await web.start()
             stack.push_async_callback(web.stop)
@@ -176,7 +173,7 @@ async def _serve(
                 observer.observe,
                 partial(manager.keep_alive, unready),
                 partial(keep_sweeping, engine.contributions),
-                partial(keep_looks, engine.looks, engine.thumbnails),
+                partial(keep_looks, engine.looks, engine.thumbnail_store),
                 partial(keep_fresh, engine.community_settings),
                 partial(keep_fresh, engine.grants),
                 partial(reloading.serve, hung_up),
@@ -224,8 +221,8 @@ def _chat_parts(
     engine: Engine, jobs: ReindexJobs, live: Live, claims: Claims, terminal: Terminal
 ) -> ChatParts:
     settings = engine.settings
-    thumbnails = Thumbnails(engine.decoder, store=engine.thumbnails)
-    sheets = Sheets(engine.library, engine.decoder, thumbnails)
+    thumbnails = engine.thumbnails
+    sheets = Sheets(engine.library, thumbnails)
     failures = Failures(engine.metrics, told=terminal.called.told_to_others)
     languages = Languages()
     telegram = telegram_memory(settings)

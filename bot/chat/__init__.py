@@ -8,7 +8,6 @@ __all__ = [
     "commands",
     "community",
     "failures",
-    "fair_share",
     "languages",
     "parser",
     "parts",

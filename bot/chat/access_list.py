@@ -17,6 +17,5 @@ class Roster:
         self.adders = frozenset(adders)
 
     def change(self, admins: Iterable[int], adders: Iterable[int]) -> None:
-        """Name others from now on."""
         self.admins = frozenset(admins)
         self.adders = frozenset(adders)

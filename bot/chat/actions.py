@@ -119,7 +119,6 @@ class TextMemory:
         self._texts: TTLCache[tuple[str, str], _Kept] = TTLCache(capacity, ttl_s, clock.monotonic)
 
     def keep(self, community: str, text: str, requester: str) -> str:
-        """A short key under which the text is found again; equal texts share one."""
         digest = hashlib.blake2b(text.encode(), digest_size=9).digest()
         key = base64.urlsafe_b64encode(digest).decode()
         known = self._texts.get((community, key))
@@ -128,12 +127,10 @@ class TextMemory:
         return key
 
     def recall(self, community: str, key: str) -> str | None:
-        """The text, None where it was forgotten or belongs to another community."""
         kept = self._texts.get((community, key))
         return kept.text if kept is not None else None
 
     async def describe(self, requester: str) -> list[dict[str, object]]:
-        """The texts that are kept for buttons of this person."""
         return [
             {"question": kept.text} for kept in self._texts.values() if requester in kept.people
         ]
@@ -180,16 +177,16 @@ class ActionCodec:
         """The action again. Raises ExpiredButton where it is forgotten or not ours."""
         shape = _SHAPE.fullmatch(data)
         if shape is None:
-            raise expired()
+            raise ExpiredButton
         letter, count, offset, weak, private, kept, payload = shape.groups()
         if kept:
             recalled = self._memory.recall(community, payload)
             if recalled is None:
-                raise expired()
+                raise ExpiredButton
             payload = recalled
         fields = [_unescape(field) for field in payload.split("|")]
         if len(fields) > _FIELDS:
-            raise expired()
+            raise ExpiredButton
         text, exclude, collection = fields + [""] * (_FIELDS - len(fields))
         return Action(
             kind=_KINDS[letter],
@@ -201,11 +198,6 @@ class ActionCodec:
             weak=bool(weak),
             private=bool(private),
         )
-
-
-def expired() -> ExpiredButton:
-    """The error of a button whose action is forgotten, or was never ours."""
-    return ExpiredButton("This button has expired.", remedy="Ask again to get a new one.")
 
 
 def _escape(text: str) -> str:

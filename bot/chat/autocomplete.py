@@ -1,4 +1,4 @@
-"""What people are offered to choose from: only what their community may see."""
+"""What people are offered to choose from or to ask: only what their community may see."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from bot.chat.examples import examples_of
 from bot.chat.presenters.search import Presenter
 from bot.protocol.requests import Request
 from core.domain.errors import BeingIndexed, EmptyCollection, NotFound, SourceError, TangerineError
@@ -14,6 +13,30 @@ from core.domain.plain_text import folded
 from core.domain.ports import Library, Snapshot
 from core.search.ports import Moderation
 from core.search.service import Search
+
+_LONGEST = 36
+_WORDS = 5
+
+
+def examples_of(captions: Sequence[str], count: int = 3) -> tuple[str, ...]:
+    """Short captions from all over the collection, as one would type them; maybe fewer.
+
+    The same captions give the same examples.
+    """
+    examples: dict[str, None] = {}
+    for part in range(count):
+        start, end = part * len(captions) // count, (part + 1) * len(captions) // count
+        middle = (start + end) // 2
+        # From the middle of each stretch on: the ends of sorted folders are the odd ones.
+        for row in [*range(middle, end), *range(start, middle)]:
+            words = captions[row].split(".")[0].split(",")[0].split()
+            example = " ".join(words)
+            readable = example.replace(" ", "").isalpha() and example not in examples
+            if readable and len(words) <= _WORDS and 3 <= len(example) <= _LONGEST:  # noqa: PLR2004 - "ox" says little
+                examples[example[0].lower() + example[1:]] = None
+                break
+    return tuple(examples)
+
 
 MOST = 25
 """Choices of one menu: what Discord takes."""

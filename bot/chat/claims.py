@@ -48,17 +48,10 @@ class Claims:
         """
         given = "".join(letter for letter in typed.upper() if letter.isalnum()).encode()
         if not given:
-            raise NoCode(
-                "There is no code behind the command.",
-                remedy="Type the code that the operator sees behind it: /claim ABCD-EFGH-JKMN",
-            )
+            raise NoCode
         wrong = self._wrong.get(requester, 0)
         if wrong >= _WRONG:
-            raise TooManyRequests(
-                "You have tried too many wrong codes.",
-                remedy="Try again in ten minutes.",
-                retry_after=_PAUSE_S,
-            )
+            raise TooManyRequests("You have tried too many wrong codes.", retry_after=_PAUSE_S)
         now = self._clock()
         right = [
             code
@@ -67,10 +60,7 @@ class Claims:
         ]
         if not right:
             self._wrong[requester] = wrong + 1
-            raise WrongCode(
-                "That code is wrong, was used, or is older than an hour.",
-                remedy="The operator gets a new one by starting the program again.",
-            )
+            raise WrongCode
         del self._until[right[0]]
         return right[0]
 

@@ -36,8 +36,8 @@ from core.domain.errors import (
 from core.domain.ports import Contributions, Posts
 from core.domain.rate_limits import Kind as Asked
 from core.domain.types import Progress
+from core.domain.viewer import is_person
 from core.search.map import CollectionMap, Mapper
-from core.search.moderation import is_person
 from core.search.topics import Topics
 
 
@@ -268,7 +268,7 @@ class Commands:
                 return await answer(request, presenter)
             except BeingIndexed as begun:
                 # Nothing went wrong: it is only too early. Whoever asked nothing is told nothing.
-                return Reply() if request.unasked else presenter.being_indexed(begun.total)
+                return Reply() if request.unasked else presenter.being_indexed(begun)
             except Exception as error:  # noqa: BLE001 - every failure becomes a reply, here only
                 asked = (request.text, *(str(value) for value in request.options.values()))
                 info = self._parts.failures.explain(
@@ -302,14 +302,13 @@ class Commands:
             self._access.check(request)
         if not command.is_on(request.platform):
             raise InvalidRequest(
-                f"There is no /{command.name} here.", remedy="/help shows what there is."
+                "There is no /{command} here.",
+                remedy="/help shows what there is.",
+                command=command.name,
             )
         _check_right(command, request)
         if command.needs_picture and not request.asked_pictures:
-            raise NoPicture(
-                f"/{command.name} needs a picture.",
-                remedy="Attach one, or reply to a message that has one.",
-            )
+            raise NoPicture("/{command} needs a picture.", command=command.name)
         quota = "picture" if by_photo(invocation, request) else command.quota
         if quota is not None:
             await self._admit(request, quota)
@@ -400,9 +399,10 @@ def _check_right(command: CommandDefinition, request: Request) -> None:
         return
     if command.who == "operator":
         raise OperatorOnly(
-            f"Only the operator may use /{command.name}.",
+            "Only the operator may use /{command}.",
             remedy="The settings name them: discord.admins, telegram.admins.",
+            command=command.name,
         )
     if command.who == "adder":
-        raise Forbidden("You may not add pictures here.", remedy="Ask an administrator to.")
-    raise Forbidden(f"Only administrators may use /{command.name} here.", remedy="Ask one of them.")
+        raise Forbidden("You may not add pictures here.")
+    raise Forbidden("Only administrators may use /{command} here.", command=command.name)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from bot.chat.actions import Action, ActionCodec, expired
+from bot.chat.actions import Action, ActionCodec
 from bot.chat.parser import Invocation
 from bot.chat.presenters.search import Presenter
 from bot.chat.presenters.settings import OperatorDefaults
 from bot.protocol.replies import Reply
 from bot.protocol.requests import Request
-from core.domain.errors import BadSetting, Forbidden
+from core.domain.errors import BadSetting, ExpiredButton, Forbidden
 from core.domain.ports import CommunitySettingsStore
 from core.domain.types import CommunitySettings
 
@@ -29,15 +29,12 @@ class CommunityRules:
         self._changing = asyncio.Lock()
 
     def count(self, community: str) -> int:
-        """Results where no number is asked for."""
         return self._store.of(community).count or self._defaults.count
 
     def shows_weak(self, community: str) -> bool:
-        """Whether weak matches are shown without asking."""
         return self._store.of(community).show_weak
 
     def answers_photos(self, request: Request) -> bool:
-        """Whether every photo is answered in the request's channel."""
         return _channel(request) in self._store.of(request.community).photo_channels
 
     def indexes_posts(self, community: str) -> bool:
@@ -102,9 +99,7 @@ class CommunityRules:
     async def change(self, action: Action, request: Request, presenter: Presenter) -> Reply:
         """Do what a button of the settings says. Raises Forbidden and ExpiredButton."""
         if not request.is_admin:
-            raise Forbidden(
-                "Only administrators may change settings here.", remedy="Ask one of them."
-            )
+            raise Forbidden("Only administrators may use /{command} here.", command="settings")
         async with self._changing:
             settings = self._store.of(request.community)
             match action.text:
@@ -118,7 +113,7 @@ class CommunityRules:
                         settings, count=None, text_cooldown_s=None, picture_cooldown_s=None
                     )
                 case _:
-                    raise expired()
+                    raise ExpiredButton
             await self._store.save(request.community, settings)
         return self._shown(request, presenter)
 

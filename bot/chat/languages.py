@@ -37,12 +37,7 @@ class Languages:
             language, _, suffix = entry.name.rpartition(".")
             if suffix == "po":
                 presenters[_normal(language)] = Presenter(_words(entry))
-        self._presenters: Mapping[str, Presenter] = MappingProxyType(presenters)
-
-    @property
-    def all(self) -> Mapping[str, Presenter]:
-        """Each language with its presenter, ``en`` among them."""
-        return self._presenters
+        self.all: Mapping[str, Presenter] = MappingProxyType(presenters)
 
     def presenter(self, locale: str) -> Presenter:
         """The presenter of the language nearest to what somebody reads; English if none is.
@@ -51,8 +46,8 @@ class Languages:
         list of them that browsers send as ``Accept-Language``. Never raises.
         """
         wanted = [_normal(tag) for tag in _preferred(locale)]
-        found = negotiate_locale(wanted, list(self._presenters), sep="-")
-        return self._presenters[found or SOURCE]
+        found = negotiate_locale(wanted, list(self.all), sep="-")
+        return self.all[found or SOURCE]
 
 
 def _normal(tag: str) -> str:

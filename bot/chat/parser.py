@@ -46,11 +46,9 @@ class Invocation:
         return value if isinstance(value, str) else ""
 
     def flag(self, name: str) -> bool:
-        """Whether a flag was given."""
         return self.options.get(name) is True
 
     def count(self, default: int) -> int:
-        """The number of results asked for."""
         value = self.options.get("count", default)
         return value if isinstance(value, int) else default
 
@@ -61,7 +59,6 @@ class Invocation:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels asked for."""
         value = self.options.get("labels", ())
         return value if isinstance(value, tuple) else ()
 
@@ -99,8 +96,12 @@ def parse(request: Request) -> Invocation:
 def _known(name: str) -> CommandDefinition:
     command = find_command(name)
     if command is None:
-        names = ", ".join(f"/{c.name}" for c in COMMANDS)
-        raise InvalidRequest(f"There is no command /{name[:32]}.", remedy=f"There are: {names}.")
+        raise InvalidRequest(
+            "There is no command /{name}.",
+            remedy="There are: {names}.",
+            name=name[:32],
+            names=", ".join(f"/{c.name}" for c in COMMANDS),
+        )
     return command
 
 
@@ -150,8 +151,13 @@ def _written(command: CommandDefinition, text: str) -> Invocation:
     if command.rest is not None and words:
         values[command.rest.name] = _value(command.rest, words)
     elif words:
+        names = _options_of(command)
         raise InvalidRequest(
-            f"/{command.name} does not understand “{words[:64]}”.", remedy=_options_of(command)
+            "/{command} does not understand “{words}”.",
+            remedy="It has: {names}." if names else "It takes none.",
+            command=command.name,
+            words=words[:64],
+            names=names,
         )
     return Invocation(command, values)
 
@@ -188,15 +194,19 @@ def _option(command: CommandDefinition, name: str) -> Option:
     name = name.lower()
     option = command.option(_SHORT.get(name, name))
     if option is None or option.kind == "picture":
+        names = _options_of(command)
         raise InvalidRequest(
-            f"/{command.name} has no option --{name[:32]}.", remedy=_options_of(command)
+            "/{command} has no option --{name}.",
+            remedy="It has: {names}." if names else "It takes none.",
+            command=command.name,
+            name=name[:32],
+            names=names,
         )
     return option
 
 
 def _options_of(command: CommandDefinition) -> str:
-    names = [f"--{o.name}" for o in command.options if o.kind != "picture" and not o.rest]
-    return f"It has: {', '.join(names)}." if names else "It takes none."
+    return ", ".join(f"--{o.name}" for o in command.options if o.kind != "picture" and not o.rest)
 
 
 def _value(option: Option, text: str) -> OptionValue:
@@ -209,11 +219,16 @@ def _value(option: Option, text: str) -> OptionValue:
         return _choice(option, text)
     if option.kind not in {"count", "number"}:
         return text
-    bounds = f"{option.minimum} to {option.maximum}"
+    low, high = option.minimum or 0, option.maximum or 0
     is_count = option.kind == "count"
     if not re.fullmatch(r"[+-]?\d{1,9}", text):
-        kind = BadCount if is_count else BadSetting
-        raise kind(f"“{text[:32]}” is not a number.", remedy=f"Give a number from {bounds}.")
+        raise (BadCount if is_count else BadSetting)(
+            "“{text}” is not a number.",
+            remedy="Give {low} to {high}.",
+            text=text[:32],
+            low=low,
+            high=high,
+        )
     number = int(text)
     if (
         not (option.minimum or 0)
@@ -221,8 +236,15 @@ def _value(option: Option, text: str) -> OptionValue:
         <= (number if option.maximum is None else option.maximum)
     ):
         if is_count:
-            raise BadCount(f"{number} results cannot be shown.", remedy=f"Ask for {bounds}.")
-        raise BadSetting(f"{option.name} cannot be {number}.", remedy=f"Give {bounds}.")
+            raise BadCount(number=number, low=low, high=high)
+        raise BadSetting(
+            "{option} cannot be “{text}”.",
+            remedy="Give {low} to {high}.",
+            option=option.name,
+            text=text,
+            low=low,
+            high=high,
+        )
     return number
 
 
@@ -230,7 +252,11 @@ def _switch(option: Option, text: str) -> bool:
     given = _SWITCH.get(text.lower())
     if given is None:
         raise BadSetting(
-            f"{option.name} cannot be “{text[:32]}”.", remedy="Choose one of: yes, no."
+            "{option} cannot be “{text}”.",
+            remedy="Choose one of: {names}.",
+            option=option.name,
+            text=text[:32],
+            names="yes, no",
         )
     return given
 
@@ -238,8 +264,11 @@ def _switch(option: Option, text: str) -> bool:
 def _choice(option: Option, text: str) -> str:
     chosen = text.lower()
     if chosen not in {*option.choices, *option.on_telegram}:
-        choices = ", ".join(option.choices)
         raise BadSetting(
-            f"{option.name} cannot be “{text[:32]}”.", remedy=f"Choose one of: {choices}."
+            "{option} cannot be “{text}”.",
+            remedy="Choose one of: {names}.",
+            option=option.name,
+            text=text[:32],
+            names=", ".join(option.choices),
         )
     return chosen

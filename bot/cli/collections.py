@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands."""
-
     @app.command(name="export")
     def export_(
         context: typer.Context,

@@ -29,8 +29,6 @@ Unseen = Annotated[
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands."""
-
     @app.command()
     def train(
         context: typer.Context,

@@ -12,8 +12,6 @@ from core.domain.choices import MAX_GROUPS
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-
     @app.command(name="map")
     def map_(
         context: typer.Context,

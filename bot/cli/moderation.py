@@ -17,7 +17,6 @@ _WEB = "web"
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands."""
     moderate = typer.Typer(
         no_args_is_help=True,
         rich_markup_mode=None,

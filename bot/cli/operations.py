@@ -11,8 +11,6 @@ from bot.cli.options import ask
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the commands."""
-
     @app.command()
     def verify(
         context: typer.Context,

@@ -11,8 +11,6 @@ from bot.cli.options import AsJson, CollectionName, ask
 
 
 def add_to(app: typer.Typer) -> None:
-    """Add the command."""
-
     @app.command()
     def tag(
         context: typer.Context,

@@ -67,8 +67,6 @@ class _NotWrittenError(Exception):
 
 
 class _Answer:
-    """What the bot says to one task."""
-
     def __init__(self, connection: socket.socket, lines: IO[bytes], silent_s: float) -> None:
         self._connection = connection
         self._silent_s = silent_s

@@ -83,14 +83,11 @@ def _listen(data_dir: Path) -> socket.socket:
 
 
 class _Connections:
-    """The commands that are answered now."""
-
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._tasks: set[asyncio.Task[object]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one command."""
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -119,8 +116,6 @@ class _Connections:
 
 
 class _Command:
-    """One command: what it asked, and the way back."""
-
     def __init__(
         self, engine: Engine, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
@@ -156,7 +151,7 @@ class _Command:
             with contextlib.suppress(asyncio.CancelledError):
                 await work
             if not left.done():
-                stopping = ShuttingDown("The bot is stopping.", remedy="Try again in a moment.")
+                stopping = ShuttingDown()
                 terminal.error(stopping.message, stopping.remedy)
                 await asyncio.sleep(0)  # frames arrive in the next turn of the loop
                 for frame in frames.rest():

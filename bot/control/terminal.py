@@ -23,11 +23,9 @@ class Frames:
         self._queue: asyncio.Queue[Frame | None] = asyncio.Queue()
 
     def put(self, frame: Frame) -> None:
-        """Send this next."""
         self._loop.call_soon_threadsafe(self._queue.put_nowait, frame)
 
     def end(self) -> None:
-        """Nothing follows."""
         self._loop.call_soon_threadsafe(self._queue.put_nowait, None)
 
     async def all(self, beat_s: float) -> AsyncIterator[Frame]:
@@ -42,7 +40,6 @@ class Frames:
             yield frame
 
     def rest(self) -> Iterator[Frame]:
-        """What waits still."""
         while not self._queue.empty():
             frame = self._queue.get_nowait()
             if frame is not None:
@@ -78,7 +75,6 @@ class RemoteTerminal(Terminal):
         self._frames = frames
 
     def save(self, path: Path, data: bytes) -> None:
-        """Have a file written where the command runs."""
         self._frames.put({"file": str(path), "data": base64.b64encode(data).decode()})
 
 

@@ -21,19 +21,17 @@ from bot.chat.presenters.search import Presenter
 from bot.chat.supervision import EndedError, ended
 from bot.discord.answers import AnswerRules, InteractionAnswers
 from bot.discord.attachments import FetchBounds
-from bot.discord.client import DiscordClient, Handlers
+from bot.discord.client import DiscordClient, Guilds, Handlers
 from bot.discord.delivery import Delivery
 from bot.discord.drawing import Drawer
 from bot.discord.files import ReplyFiles
-from bot.discord.guilds import Guilds
 from bot.discord.in_flight import Work
-from bot.discord.locales import Locales
 from bot.discord.messages import Messages
-from bot.discord.requests import MemberRights
+from bot.discord.requests import Locales, MemberRights
 from bot.discord.sync import sync_commands
 from bot.discord.targets import DELIVERY_ERRORS
 from bot.rendering.thumbnails import Thumbnails
-from core.domain.errors import SettingsError, TangerineError, Unavailable
+from core.domain.errors import PlatformUnreachable, SettingsError, TangerineError
 from core.domain.ports import Library, PictureDecoder
 
 # Close codes of the gateway (developers' reference, "Gateway Close Event Codes").
@@ -46,8 +44,6 @@ _START_AGAIN = "It is tried again by itself."
 
 @dataclass(frozen=True, slots=True)
 class DiscordParts:
-    """What stands behind the adapter."""
-
     commands: Commands
     library: Library
     thumbnails: Thumbnails
@@ -100,7 +96,7 @@ class DiscordAdapter:
         """Log in and connect; returns once every shard is connected.
 
         From then on, the library itself reconnects. Raises SettingsError for a wrong token,
-        Unavailable where Discord cannot be reached.
+        PlatformUnreachable where Discord cannot be reached.
         """
         self._ended = None
         self._client = self._make()
@@ -121,7 +117,7 @@ class DiscordAdapter:
         try:
             await ended({self._running})
         except EndedError:
-            raise Unavailable(_NO_REASON, remedy=_START_AGAIN) from None
+            raise PlatformUnreachable(_NO_REASON, remedy=_START_AGAIN) from None
         except Exception as error:
             explained = _explained(error)
             if explained is None:
@@ -164,7 +160,7 @@ class DiscordAdapter:
             parts.presenters,
             progress_s=options.progress_s,
         )
-        self._work = Work(delivery)
+        self._work = Work(parts.commands, delivery, reads_all=options.message_content)
         locales = Locales()
         rules = AnswerRules(
             MemberRights(options.roster),
@@ -200,7 +196,7 @@ class DiscordAdapter:
         if running.done():
             if not running.cancelled():
                 await running
-            raise Unavailable(_NO_REASON, remedy=_START_AGAIN)
+            raise PlatformUnreachable(_NO_REASON, remedy=_START_AGAIN)
         running.add_done_callback(self._note_end)
 
     def _note_end(self, running: asyncio.Task[None]) -> None:
@@ -248,7 +244,7 @@ def _explained(error: BaseException) -> TangerineError | None:
             "(Bot, Privileged Gateway Intents), or set discord.message_content = false.",
         )
     if isinstance(error, (*DELIVERY_ERRORS, TimeoutError)):
-        return Unavailable(
+        return PlatformUnreachable(
             f"Discord cannot be reached ({type(error).__name__}).",
             remedy="Check the network and discordstatus.com. It is tried again by itself.",
             retry_after=30.0,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import discord
 
@@ -14,12 +14,9 @@ from bot.discord.buttons import button_parts
 from bot.discord.delivery import Delivery, PendingAnswer
 from bot.discord.in_flight import Work
 from bot.discord.interactions import InteractionTarget
-from bot.discord.locales import Locales
-from bot.discord.requests import MemberRights, interaction_request
+from bot.discord.requests import Locales, MemberRights, interaction_request
 from bot.discord.targets import DELIVERY_ERRORS
-from bot.i18n.discord import intent_words
 from bot.protocol.definitions import find_command
-from bot.protocol.replies import Reply, Text
 from bot.protocol.requests import Request
 from core.domain.errors import ExpiredButton, Forbidden
 
@@ -101,10 +98,7 @@ class InteractionAnswers:
             return
         press = button_parts(interaction.custom_id or "")
         if press is None:
-            expired = ExpiredButton(
-                "This button has expired.", remedy="Ask again to get a new one."
-            )
-            await self.refuse(interaction, expired)
+            await self.refuse(interaction, ExpiredButton())
             return
         if press.caller != interaction.user.id:
             foreign = Forbidden(
@@ -118,9 +112,8 @@ class InteractionAnswers:
         request = self._request(interaction, pictures=pictures)
         private = message is not None and message.flags.ephemeral
         target = InteractionTarget(interaction, in_place=press.in_place)
-        await self._answer(
-            target, request, pictures, lambda: self._commands.act(press.action, request), private
-        )
+        asked = PendingAnswer(target, request, target.asker, pictures, press.action)
+        await self._answer(target, asked, private=private)
 
     async def refuse(self, interaction: discord.Interaction, error: Exception) -> None:
         """Answer with an error at once, for the asker's eyes only."""
@@ -145,35 +138,16 @@ class InteractionAnswers:
         command = find_command(name)
         private = options.get("private") is True or (command is not None and command.private)
         target = InteractionTarget(interaction)
-        await self._answer(
-            target, request, pictures, lambda: self._commands.handle(request), private
-        )
+        asked = PendingAnswer(target, request, target.asker, pictures)
+        await self._answer(target, asked, private=private)
 
     async def _answer(
-        self,
-        target: InteractionTarget,
-        request: Request,
-        pictures: tuple[PostedPicture, ...],
-        work: Callable[[], Awaitable[Reply]],
-        private: bool,
+        self, target: InteractionTarget, asked: PendingAnswer, *, private: bool
     ) -> None:
-        async def answer() -> Reply:
-            return self._noted(await work(), request)
-
+        """Acknowledge, answer, draw."""
         with self._work.begun(target.asker) as turn:
             if turn is not None and await target.acknowledge(private=private):
-                asked = PendingAnswer(target, request, target.asker)
-                await self._work.answer(asked, pictures, answer, turn)
-
-    def _noted(self, reply: Reply, request: Request) -> Reply:
-        """The reply; below settings that cannot take effect, with what the operator can do."""
-        shows_settings = any(button.kind == "set" for button in reply.buttons)
-        if self._rules.reads_all or not shows_settings:
-            return reply
-        if not self._commands.answers_photos(request):
-            return reply
-        note = Text(intent_words(self._delivery.words(request).translate), "note")
-        return replace(reply, parts=(*reply.parts, note))
+                await self._work.answer(asked, turn)
 
     def _request(
         self,

@@ -100,10 +100,10 @@ class PostedPicture:
 
     def _check(self, size: int) -> None:
         if size > self._bounds.max_bytes:
-            allowed = self._bounds.max_bytes / _MIB
             raise PictureTooLarge(
-                f"That picture has {size / _MIB:.1f} MiB; {allowed:.3g} MiB are allowed.",
-                remedy="Send a smaller one.",
+                "This picture has {size} MiB; at most {limit} MiB are accepted.",
+                size=round(size / _MIB, 1),
+                limit=self._bounds.max_bytes / _MIB,
             )
 
     async def _fetch(self) -> bytes:
@@ -111,7 +111,7 @@ class PostedPicture:
             async with asyncio.timeout(self._bounds.timeout_s):
                 return await self._source.read()
         except discord.NotFound:
-            raise NotFound("That picture is not there any more.", remedy="Send it again.") from None
+            raise NotFound("The picture is not here any more.", remedy="Send it again.") from None
         except (discord.DiscordException, aiohttp.ClientError, OSError) as error:
             raise Unavailable(
                 "Discord did not hand over that picture.",

@@ -1,9 +1,10 @@
-"""The connection to Discord: which events we ask for and who gets them."""
+"""The connection to Discord: which events we ask for, who gets them, in which servers."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,18 +14,64 @@ import yarl
 
 from bot.chat.presenters.search import Presenter
 from bot.discord.answers import InteractionAnswers
-from bot.discord.guilds import Guilds
 from bot.discord.menu import CommandMenu
 from bot.discord.messages import Messages
-from bot.discord.translations import MenuTranslator
+from bot.discord.requests import PLATFORM, community_of
+from bot.discord.sync import MenuTranslator
+from core.domain.errors import TangerineError
+from core.domain.ports import Contributions
+
+# Direct messages are communities, too, and nobody removes the bot from them.
+_SERVER = re.compile(rf"{PLATFORM}:\d+")
+
+
+class Guilds:
+    """Hands on that the bot came or went. Nothing but cancellation leaves its methods."""
+
+    def __init__(self, contributions: Contributions) -> None:
+        self._contributions = contributions
+
+    async def joined(self, guild_id: int) -> None:
+        """The bot is in this server, newly or as before."""
+        try:
+            await self._contributions.joined(community_of(guild_id, 0))
+        except TangerineError as error:
+            _log.error("not noted that the bot is in a server", code=error.code)
+
+    async def present(self, guild_ids: Collection[int]) -> None:
+        """These are all servers that the bot is in, as Discord says once it is connected.
+
+        Those it was removed from while it was not connected are noted now. An outage is none
+        of them: an unavailable server is among the ids.
+        """
+        try:
+            kept = await self._contributions.communities()
+        except TangerineError as error:
+            _log.error("not checked which servers the bot has left", code=error.code)
+            return
+        servers = {each for each in kept if _SERVER.fullmatch(each)}
+        gone = sorted(servers - {community_of(each, 0) for each in guild_ids})
+        for community in gone:
+            await self._note_left(community)
+        if gone:
+            _log.warning("not in all servers any more whose pictures are kept", servers=len(gone))
+
+    async def left(self, guild_id: int) -> None:
+        """The bot was removed from this server, or the server is no more."""
+        await self._note_left(community_of(guild_id, 0))
+
+    async def _note_left(self, community: str) -> None:
+        try:
+            await self._contributions.left(community)
+        except TangerineError as error:
+            _log.error("not noted that the bot left a server", code=error.code)
+
 
 _log = structlog.get_logger("bot.discord")
 
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """Who gets the events."""
-
     answers: InteractionAnswers
     messages: Messages
     guilds: Guilds
@@ -73,7 +120,6 @@ class DiscordClient(discord.AutoShardedClient):
 
     @property
     def down(self) -> int:
-        """How many shards are not connected."""
         return max((self.shard_count or 1) - len(self._up), 0)
 
     async def launch_shard(
@@ -94,11 +140,9 @@ class DiscordClient(discord.AutoShardedClient):
             await self._ours.answers.button(interaction)
 
     async def on_ready(self) -> None:
-        """Note which servers the bot is in, now that all shards have said so."""
         await self._ours.guilds.present([guild.id for guild in self.guilds])
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
-        """Note that somebody let the bot into a server."""
         await self._ours.guilds.joined(guild.id)
 
     async def on_guild_available(self, guild: discord.Guild) -> None:
@@ -112,11 +156,9 @@ class DiscordClient(discord.AutoShardedClient):
         await self._ours.guilds.left(guild.id)
 
     async def on_shard_connect(self, shard_id: int) -> None:
-        """Note that a shard is there."""
         self._note_up(shard_id)
 
     async def on_shard_resumed(self, shard_id: int) -> None:
-        """Note that a shard is there again."""
         self._note_up(shard_id)
 
     async def on_shard_disconnect(self, shard_id: int) -> None:

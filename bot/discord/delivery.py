@@ -14,6 +14,7 @@ import structlog
 from bot.chat.commands import Commands
 from bot.chat.failures import Failures
 from bot.chat.presenters.search import Presenter
+from bot.discord.attachments import PostedPicture
 from bot.discord.drawing import Drawer
 from bot.discord.layout import MessageDraft
 from bot.discord.targets import DELIVERY_ERRORS, Target
@@ -30,13 +31,20 @@ _log = structlog.get_logger("bot.discord")
 class PendingAnswer:
     """One question under way: where its answer goes, and whom its buttons obey.
 
-    ``query`` is the picture that was asked about, where there is one.
+    ``pictures`` are those that it asks about; ``action`` is that of the button that was pressed,
+    None where something was asked.
     """
 
     target: Target
     request: Request
     caller: int
-    query: bytes | None = None
+    pictures: tuple[PostedPicture, ...] = ()
+    action: str | None = None
+
+    @property
+    def query(self) -> bytes | None:
+        """The picture that was asked about, once it was read."""
+        return self.pictures[0].data if self.pictures else None
 
 
 class Delivery:
@@ -105,9 +113,7 @@ class Delivery:
                 await asked.target.show(await self.draw(asked, reply))
                 drawn_at = time.monotonic()
         except asyncio.CancelledError:
-            stopped = ShuttingDown(
-                "The server is stopping.", remedy="The reindex goes on when it is started again."
-            )
+            stopped = ShuttingDown(remedy="The reindex goes on when it is started again.")
             with contextlib.suppress(*DELIVERY_ERRORS):
                 reply = self.failed(stopped, asked.request)
                 await asked.target.show(await self.draw(asked, reply))
@@ -145,7 +151,7 @@ class Delivery:
                 remedy="Ask an administrator to let me send messages and attach files there.",
             )
         elif isinstance(error, DELIVERY_ERRORS):
-            told = Unavailable("Discord did not take the answer.", remedy="Try again in a moment.")
+            told = Unavailable("Discord did not take the answer.")
         try:
             drawing = await self.draw(asked, self.failed(told, asked.request))
             closed = reply.private and reply.error is None

@@ -9,6 +9,7 @@ from typing import TypeVar
 from bot.discord.files import REQUEST_LIMIT, ReplyFiles, parcels
 from bot.discord.layout import MessageDraft, Page, files_alone
 from bot.protocol.replies import ContactSheet, Document, LabelBars, Part, Pictures, Reply
+from core.domain.viewer import Viewer
 
 _PartT = TypeVar("_PartT", bound=Part)
 
@@ -24,7 +25,7 @@ class Drawer:
         reply: Reply,
         words: Mapping[str, str],
         *,
-        community: str,
+        community: Viewer | str,
         caller: int,
         limit: int,
         query: bytes | None = None,

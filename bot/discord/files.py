@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import discord
 
@@ -15,6 +16,8 @@ from bot.protocol.replies import Document, PictureCard
 from bot.rendering.thumbnails import Thumbnails
 from core.domain.errors import TangerineError
 from core.domain.ports import Library, PictureDecoder
+from core.domain.types import Picture
+from core.domain.viewer import Viewer
 
 REQUEST_LIMIT = 24 * 2**20
 """Bytes of all files of one message: Discord takes 25 MiB a request, texts included."""
@@ -50,24 +53,21 @@ class FileUpload:
 
 
 class ReplyFiles:
-    """Fetches and shrinks what goes up with a reply."""
-
     def __init__(self, library: Library, thumbnails: Thumbnails, decoder: PictureDecoder) -> None:
         self._library = library
         self._thumbnails = thumbnails
         self._decoder = decoder
 
     async def gallery(
-        self, cards: Sequence[PictureCard], community: str, *, limit: int, room: int
+        self, cards: Sequence[PictureCard], community: Viewer | str, *, limit: int, room: int
     ) -> dict[str, FileUpload]:
         """JPEGs by the pictures' ids, each of at most ``limit`` bytes and ``room`` in all.
 
         As large as they can be; a picture whose file is gone or broken is missing.
         """
+        located = await asyncio.gather(*(self._located(card.id, community) for card in cards))
         for edge in _EDGES:
-            jpegs = await asyncio.gather(
-                *(self._thumbnail(card.id, community, edge) for card in cards)
-            )
+            jpegs = await asyncio.gather(*(self._thumbnail(found, edge) for found in located))
             sizes = [len(jpeg) for jpeg in jpegs if jpeg is not None]
             if not sizes or (max(sizes) <= limit and sum(sizes) <= room):
                 break
@@ -92,9 +92,19 @@ class ReplyFiles:
             return None
         return FileUpload(f"{QUERY}.jpg", jpeg) if len(jpeg) <= limit else None
 
-    async def _thumbnail(self, picture_id: str, community: str, edge: int) -> bytes | None:
+    async def _located(
+        self, picture_id: str, community: Viewer | str
+    ) -> tuple[Picture, Path] | None:
         try:
-            picture, path = await self._library.picture_file(picture_id, community)
+            return await self._library.picture_file(picture_id, community)
+        except TangerineError:
+            return None
+
+    async def _thumbnail(self, located: tuple[Picture, Path] | None, edge: int) -> bytes | None:
+        if located is None:
+            return None
+        picture, path = located
+        try:
             return await self._thumbnails.get(picture.sha256, path, edge)
         except TangerineError:
             return None

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 from cachetools import LRUCache
 
-from bot.chat.fair_share import Lines
-from bot.discord.attachments import PostedPicture
+from bot.chat.admission import Lines
+from bot.chat.commands import Commands
 from bot.discord.delivery import Delivery, PendingAnswer
-from bot.protocol.replies import ProgressBar, Reply
+from bot.i18n.discord import intent_words
+from bot.protocol.replies import ProgressBar, Reply, Text
+from bot.protocol.requests import Request
 from core.domain.errors import ShuttingDown
 
 _REMEMBERED = 10_000
@@ -25,9 +27,14 @@ _SHARE = 8
 
 
 class Work:
-    """Brings answers to their places. Only cancellation leaves its methods."""
+    """Brings answers to their places. Only cancellation leaves its methods.
 
-    def __init__(self, delivery: Delivery) -> None:
+    ``reads_all`` says that Discord shows the bot all messages, not only those to it.
+    """
+
+    def __init__(self, commands: Commands, delivery: Delivery, *, reads_all: bool = False) -> None:
+        self._commands = commands
+        self._reads_all = reads_all
         self._delivery = delivery
         self._seen: LRUCache[int, None] = LRUCache(_REMEMBERED)
         self._working: set[asyncio.Task[None]] = set()
@@ -59,25 +66,20 @@ class Work:
         finally:
             self._working.discard(task)
 
-    async def answer(
-        self,
-        asked: PendingAnswer,
-        pictures: Sequence[PostedPicture],
-        answer: Callable[[], Awaitable[Reply]],
-        turn: asyncio.Semaphore,
-    ) -> None:
-        """Draw what ``answer`` gives, in a task that has :meth:`begun`; say why where it fails."""
-        stopping = ShuttingDown("The server is stopping.", remedy="Try again in a minute.")
+    async def answer(self, asked: PendingAnswer, turn: asyncio.Semaphore) -> None:
+        """Answer and draw, in a task that has :meth:`begun`; say why where that fails."""
+        stopping = ShuttingDown()
         try:
             async with turn:
                 if self._stopping:
                     reply = self._delivery.failed(stopping, asked.request)
+                elif asked.action is None:
+                    reply = await self._commands.handle(asked.request)
                 else:
-                    reply = await answer()
+                    reply = await self._commands.act(asked.action, asked.request)
                 if not reply.parts:
                     return  # talk in a server that knows already that the bot shows nothing there
-                query = pictures[0].data if pictures else None
-                arrived = await self._delivery.deliver(replace(asked, query=query), reply)
+                arrived = await self._delivery.deliver(asked, self._noted(reply, asked.request))
         except asyncio.CancelledError:
             await self._delivery.deliver(asked, self._delivery.failed(stopping, asked.request))
             raise
@@ -87,19 +89,22 @@ class Work:
             self._followers.add(follower)
             follower.add_done_callback(self._followers.discard)
 
-    async def offer(
-        self,
-        asked: PendingAnswer,
-        pictures: Sequence[PostedPicture],
-        answer: Callable[[], Awaitable[Reply]],
-    ) -> None:
-        """Draw what ``answer`` gives to somebody who did not ask, or nothing at all."""
+    async def offer(self, asked: PendingAnswer) -> None:
+        """Answer and draw for somebody who did not ask, or nothing at all."""
         async with self._unasked:
             if self._stopping:
                 return
-            reply = await answer()
+            reply = await self._commands.handle(asked.request)
             if reply.parts:
-                await self._delivery.offer(replace(asked, query=pictures[0].data), reply)
+                await self._delivery.offer(asked, reply)
+
+    def _noted(self, reply: Reply, request: Request) -> Reply:
+        """The reply; below settings that cannot take effect, with what the operator can do."""
+        shows_settings = any(button.kind == "set" for button in reply.buttons)
+        if self._reads_all or not shows_settings or not self._commands.answers_photos(request):
+            return reply
+        note = Text(intent_words(self._delivery.words(request).translate), "note")
+        return replace(reply, parts=(*reply.parts, note))
 
     async def close(self, drain_s: float) -> None:
         """Wait ``drain_s`` seconds for the answers under way; tell the askers of the others."""

@@ -60,7 +60,6 @@ class MessageDraft:
     more: tuple[MessageDraft, ...] = ()
 
     def files(self) -> list[discord.File]:
-        """Its files, for one attempt to send it."""
         return [upload.file() for upload in self.uploads]
 
 
@@ -88,7 +87,6 @@ class Page:
 
     @property
     def uploads(self) -> tuple[FileUpload, ...]:
-        """All its files."""
         drawn = [self.query, self._sheet[0] if self._sheet else None, *self.gallery.values()]
         return (*(u for u in drawn if u is not None), *self.documents.values())
 
@@ -98,7 +96,6 @@ class Page:
             self._sheet = FileUpload(name, png), alt
 
     def finish(self) -> MessageDraft:
-        """The message."""
         texts: list[str] = []
         draw: Mapping[type, Callable[[Any], None]] = {
             Pictures: self._pictures,

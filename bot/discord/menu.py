@@ -40,7 +40,6 @@ class CommandMenu(app_commands.CommandTree[Any]):
                 self.add_command(_context_menu(definition.name, menus[definition.name], answers))
 
     async def payload(self) -> list[dict[str, Any]]:
-        """What Discord is told of the commands, in all languages."""
         translator = self.translator or app_commands.Translator()
         return [
             await command.get_translated_payload(self, translator)

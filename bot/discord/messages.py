@@ -11,8 +11,7 @@ from bot.discord.answers import AnswerRules
 from bot.discord.attachments import PostedPicture, pictures_of
 from bot.discord.delivery import PendingAnswer
 from bot.discord.in_flight import Work
-from bot.discord.locales import Locales
-from bot.discord.requests import addressed_text, message_request
+from bot.discord.requests import Locales, addressed_text, message_request
 from bot.discord.targets import MessageTarget
 
 
@@ -52,16 +51,14 @@ class Messages:
             replied=replied,
         )
         target = MessageTarget(message)
-        asked = PendingAnswer(target, request, message.author.id)
+        asked = PendingAnswer(target, request, message.author.id, pictures or replied)
         with self._work.begun(message.author.id) as turn:
             if turn is None:
                 return
             # Beside the work, not before it: Discord may let it wait for seconds.
             typing = asyncio.create_task(target.begin())
             try:
-                await self._work.answer(
-                    asked, pictures or replied, lambda: self._commands.handle(request), turn
-                )
+                await self._work.answer(asked, turn)
             finally:
                 typing.cancel()
 
@@ -78,7 +75,7 @@ class Messages:
         )
         if not self._commands.answers_photos(request) or not self._work.is_new(message.id):
             return
-        asked = PendingAnswer(MessageTarget(message), request, message.author.id)
+        asked = PendingAnswer(MessageTarget(message), request, message.author.id, pictures)
         with self._work.begun(message.author.id) as turn:
             if turn is not None:
-                await self._work.offer(asked, pictures, lambda: self._commands.handle(request))
+                await self._work.offer(asked)

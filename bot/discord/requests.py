@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import discord
+from cachetools import LRUCache
 
 from bot.chat.access_list import Roster
 from bot.protocol.requests import Attachment, Request
@@ -36,7 +37,6 @@ class MemberRights:
     roster: Roster = field(default_factory=Roster)
 
     def administers(self, somebody: _Somebody, permissions: discord.Permissions) -> bool:
-        """Whether somebody with these permissions is an administrator."""
         manages = permissions.manage_guild or permissions.administrator
         return manages or self.operates(somebody)
 
@@ -45,7 +45,6 @@ class MemberRights:
         return _among(somebody, self.roster.admins)
 
     def adds(self, somebody: _Somebody) -> bool:
-        """Whether somebody may add pictures, administrator or not."""
         return _among(somebody, self.roster.adders)
 
 
@@ -142,3 +141,22 @@ def _among(somebody: _Somebody, ids: frozenset[int]) -> bool:
     if somebody.id in ids:
         return True
     return isinstance(somebody, discord.Member) and any(role.id in ids for role in somebody.roles)
+
+
+_DEFAULT = "en"
+_REMEMBERED = 10_000
+
+
+class Locales:
+    """Remembers, until the process ends, in which language people last used a command."""
+
+    def __init__(self) -> None:
+        self._locales: LRUCache[int, str] = LRUCache(_REMEMBERED)
+
+    def note(self, user_id: int, locale: str) -> None:
+        """Somebody has Discord in this language, a tag as ``pt-BR``."""
+        self._locales[user_id] = locale
+
+    def of(self, user_id: int) -> str:
+        """Somebody's language, English where it is not known."""
+        return self._locales.get(user_id, _DEFAULT)

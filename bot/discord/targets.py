@@ -63,8 +63,6 @@ class Target(Protocol):
 
 
 class MessageTarget:
-    """Answers a message with a reply to it."""
-
     def __init__(self, message: discord.Message) -> None:
         self._message = message
         self._shown: discord.Message | None = None

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlencode
 
-from bot.doctor.findings import Finding, Findings, failed, fine, warning
-from bot.doctor.http import OutOfReachError, ask
+from bot.doctor.findings import Finding, Findings, OutOfReachError, ask, failed, fine, warning
 
 PUBLIC_API = "https://discord.com/api/v10"
 

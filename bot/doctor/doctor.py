@@ -16,19 +16,24 @@ from pydantic import SecretStr
 from bot.doctor.access import check_access
 from bot.doctor.discord import check_discord
 from bot.doctor.findings import Check, Finding, Findings, failed, findings_of, fine, warning
-from bot.doctor.machine import Address, check_address, check_data_folder, check_secrets
-from bot.doctor.model import check_device, check_model
+from bot.doctor.machine import (
+    Address,
+    check_address,
+    check_data_folder,
+    check_device,
+    check_model,
+    check_secrets,
+)
 from bot.doctor.telegram import check_telegram
 from bot.engine.engine import picture_decoder
-from bot.engine.specs import NO_GALLERY, collection_specs
+from bot.engine.specs import collection_specs
 from config.settings import Settings
 from core.domain.errors import SourceError, TangerineError
 from core.images.sandbox import Isolation
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.integrity import refuse_lost, remedy
-from index.catalogue.migrations import MIGRATIONS
+from index.catalogue.migrations import NEWEST
 from index.catalogue.walk import walk
-from index.catalogue.write_ahead import refuse_torn_log
 from index.library.library import CollectionSpec
 from index.maintenance.verify import verify_index
 from index.snapshots.store import SnapshotStore
@@ -122,7 +127,13 @@ class Doctor:
     async def _collections(self) -> Findings:
         specs = collection_specs(self._settings)
         if not specs:
-            return [failed("collections", "There is no collection to search.", NO_GALLERY)]
+            return [
+                failed(
+                    "collections",
+                    "There is no collection to search.",
+                    "Set TANGERINE_GALLERY to a folder of pictures.",
+                )
+            ]
         return [
             finding
             for spec in specs
@@ -222,7 +233,6 @@ def _in_catalogue(settings: Settings) -> Findings:
     file = settings.data_dir / "catalogue.sqlite"
     try:
         refuse_lost(file)
-        refuse_torn_log(file)
         return _of_catalogue(settings, file)
     except TangerineError as error:
         return [failed("index", error.message, error.remedy)]
@@ -235,13 +245,13 @@ def _of_catalogue(settings: Settings, file: Path) -> Findings:
         version = _schema_version(file)
     except sqlite3.Error as error:
         return [failed("index", f"The catalogue {file} cannot be read ({error}).", remedy(file))]
-    if version < len(MIGRATIONS):
+    if version < NEWEST:
         return [
             warning(
                 "index",
                 f"The catalogue was written by an older version (schema {version}); the next "
                 "start brings it to schema "
-                f"{len(MIGRATIONS)}, and the older version cannot read it then.",
+                f"{NEWEST}, and the older version cannot read it then.",
                 f"Back {settings.data_dir} up before you start.",
             )
         ]

@@ -1,18 +1,20 @@
-"""What a check of the installation found, and what to do about it."""
+"""What a check of the installation found, what to do about it, and what a platform answers."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
 
 FAILED_CHECK_REMEDY = "Report this as a defect, with the line above."
 
 
 class Severity(StrEnum):
-    """How bad it is: a warning lets the bot run, a failure does not."""
-
     OK = "ok"
     WARNING = "warning"
     FAILED = "failed"
@@ -31,7 +33,6 @@ class Finding:
     remedy: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Its fields."""
         return {**asdict(self), "verdict": self.verdict.value}
 
 
@@ -64,3 +65,43 @@ async def findings_of(name: str, check: Check) -> Findings:
         # The text of an unexpected error may quote an address, and addresses hold tokens.
         message = f"This check broke ({type(error).__name__})."
         return [failed(name, message, FAILED_CHECK_REMEDY)]
+
+
+# Mobile connections need a few seconds; somebody waits in front of a terminal.
+_TIMEOUT_S = 10.0
+# Discord refuses clients that do not name themselves (reference, "User Agent").
+_AGENT = "DiscordBot (tangerine, 1)"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The status and the JSON object of an answer; an empty one where it was none."""
+
+    status: int
+    body: dict[str, Any]
+
+
+class OutOfReachError(Exception):
+    """Nobody answered; the text names the host and the kind of failure, never the path."""
+
+
+async def ask(url: str, *, authorization: str = "", proxies: bool = False) -> Answer:
+    """GET an address. Raises OutOfReachError.
+
+    ``proxies``: go through those that the environment names, as the bot itself would.
+    """
+    headers = {"User-Agent": _AGENT}
+    if authorization:
+        headers["Authorization"] = authorization
+    try:
+        async with httpx.AsyncClient(timeout=_TIMEOUT_S, trust_env=proxies) as client:
+            response = await client.get(url, headers=headers)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        # Telegram's addresses hold the token: only the host may be told.
+        host = urlsplit(url).netloc
+        raise OutOfReachError(f"{host} ({type(error).__name__})") from None
+    try:
+        body = response.json()
+    except json.JSONDecodeError:
+        body = {}
+    return Answer(response.status_code, body if isinstance(body, dict) else {})

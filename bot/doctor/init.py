@@ -14,8 +14,7 @@ from bot.chat.parser import split_list
 from bot.doctor.discord import PERMISSIONS, DiscordRefusedError, ask_discord, invite_link
 from bot.doctor.findings import Finding
 from bot.doctor.telegram import TelegramRefusedError, ask_telegram
-from bot.engine.settings_file import Value, already_there, settings_text, write_private
-from bot.engine.settings_record import is_record
+from bot.engine.settings_record import Value, already_there, is_record, settings_text, write_private
 from bot.terminal.console import Terminal
 from config.files import NAME
 from config.settings import known_kinds

@@ -8,8 +8,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from bot.doctor.findings import Finding, Findings, failed, fine, warning
-from bot.doctor.http import OutOfReachError, ask
+from bot.doctor.findings import Finding, Findings, OutOfReachError, ask, failed, fine, warning
 
 PUBLIC_API = "https://api.telegram.org"
 

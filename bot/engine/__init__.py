@@ -8,7 +8,6 @@ __all__ = [
     "learning",
     "preflight",
     "reload",
-    "settings_file",
     "settings_record",
     "specs",
     "stored",

@@ -18,13 +18,11 @@ from core.domain.errors import EncodingFailed, TangerineError
 from core.domain.ports import PictureDecoder
 from core.domain.threads import finished_in_thread
 from core.domain.types import UPLOADED, Picture, PixelBatch, PixelSpec, Vectors
-from core.encoder.agreement import overlap
-from core.encoder.benchmark_cache import verdict_key
+from core.encoder.benchmark_cache import JsonCache, verdict_key
 from core.encoder.hub import local_checkpoint
-from core.encoder.known import KnownEncoder, KnownEncoders, signature
-from core.encoder.lazy import LateEncoder, Questions
+from core.encoder.lazy import KnownEncoder, LateEncoder, Questions, signature
 from core.encoder.mini.assemble import mini_folder, mini_place
-from core.encoder.trials import Encodes, SearchCheck
+from core.encoder.trials import Encodes, SearchCheck, overlap
 from index.catalogue.catalogue import Catalogue
 
 if TYPE_CHECKING:
@@ -124,8 +122,8 @@ def _keep(settings: Settings, check: _Sample | None, encoder: TransformersEncode
         _known_encoders(settings).keep(key, known)
 
 
-def _known_encoders(settings: Settings) -> KnownEncoders:
-    return KnownEncoders(settings.data_dir / "encoder" / "known")
+def _known_encoders(settings: Settings) -> JsonCache[KnownEncoder]:
+    return JsonCache(KnownEncoder, settings.data_dir / "encoder" / "known")
 
 
 def _known_key(settings: Settings, check: _Sample | None) -> str | None:

@@ -19,9 +19,10 @@ from bot.engine.reload import quotas, search_rules
 from bot.engine.specs import collection_named, collection_specs, make_data_dir, operators
 from bot.observability.health import folder_bytes, serving_troubles
 from bot.observability.metrics import Metrics
-from bot.observability.stages import Stages, TimedDecoder, TimedEmbedder, TimedLibrary
-from bot.observability.telemetry import tracer_of
+from bot.observability.stages import Stages
+from bot.observability.tracing import tracer_of
 from bot.protocol.ports import ModelCard, Tracer
+from bot.rendering.thumbnails import Thumbnails
 from config.settings import Settings
 from core.domain.ports import Clock
 from core.domain.rate_limits import RateLimiter
@@ -63,7 +64,6 @@ class SystemClock:
     """The real clock (``core.domain.ports.Clock``)."""
 
     def monotonic(self) -> float:
-        """Seconds that never go backwards."""
         return time.monotonic()
 
 
@@ -99,7 +99,8 @@ class Engine:
     moderation: ChatModeration
     labels: StoredLabels
     looks: StoredLooks
-    thumbnails: ThumbnailStore
+    thumbnails: Thumbnails
+    thumbnail_store: ThumbnailStore
     community_settings: StoredSettings
     grants: StoredGrants
     search: Search
@@ -109,7 +110,6 @@ class Engine:
     clock: Clock
 
     def model_card(self) -> ModelCard:
-        """What is told of the model."""
         identity = self.encoder.identity
         return ModelCard(
             self.settings.model, identity.dimension, self.encoder.device, self.encoder.choice
@@ -155,17 +155,13 @@ class Engine:
         return {name: at for name, at in ended.items() if at is not None}
 
     def unready(self) -> Sequence[str]:
-        """The reasons why questions cannot be answered now."""
         return serving_troubles(self.embedder.health, decoding=self.decoder.healthy())
 
 
 @asynccontextmanager
-async def open_engine(
-    settings: Settings, *, take_torn_log: bool = False, need: Need = "all"
-) -> AsyncIterator[Engine]:
+async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterator[Engine]:
     """Load the model, open the catalogue and start the workers; stop all in reverse order.
 
-    ``take_torn_log`` goes on without the latest changes where their log is damaged;
     ``need`` says what is encoded for sure; the rest is loaded and started when it is needed.
 
     Raises ModelUnavailable, CatalogueError, SettingsError.
@@ -176,9 +172,7 @@ async def open_engine(
     async with AsyncExitStack() as stack:
         tracer = await stack.enter_async_context(tracer_of(settings.logs.traces_url))
         stages = Stages(metrics.stage, tracer)
-        catalogue = await asyncio.to_thread(
-            Catalogue.open, settings.data_dir / "catalogue.sqlite", take_torn_log=take_torn_log
-        )
+        catalogue = await asyncio.to_thread(Catalogue.open, settings.data_dir / "catalogue.sqlite")
         stack.push_async_callback(asyncio.to_thread, catalogue.close)
         decoder = await stack.enter_async_context(
             picture_decoder(settings, waits_for_pictures=need != "all")
@@ -253,19 +247,22 @@ async def open_engine(
         await moderation.prepare()
         labels = StoredLabels(overlays, embedder)
         await labels.prepare()
+        # Opened by whoever serves pictures.
+        thumbnail_store = ThumbnailStore(
+            settings.data_dir / "thumbnails.sqlite", int(settings.pictures.thumbnails_mb * _MIB)
+        )
+        stack.push_async_callback(asyncio.to_thread, thumbnail_store.close)
+        thumbnails = Thumbnails(decoder, store=thumbnail_store)
+        stack.push_async_callback(thumbnails.close)
         search = Search(
-            TimedLibrary(library, stages),
-            TimedEmbedder(embedder, stages),
-            TimedDecoder(decoder, stages),
+            stages.around(library, open="open"),
+            stages.around(embedder, embed_text="embed", embed_pixels="embed"),
+            stages.around(decoder, decode="decode"),
             logit_scale=encoder.logit_scale,
             rules=search_rules(settings),
             labels=labels,
+            thumbnails=thumbnails,
         )
-        # Opened by whoever serves pictures.
-        thumbnails = ThumbnailStore(
-            settings.data_dir / "thumbnails.sqlite", int(settings.pictures.thumbnails_mb * _MIB)
-        )
-        stack.push_async_callback(asyncio.to_thread, thumbnails.close)
         yield Engine(
             settings=settings,
             encoder=encoder,
@@ -283,6 +280,7 @@ async def open_engine(
             labels=labels,
             looks=StoredLooks(overlays, library, decoder),
             thumbnails=thumbnails,
+            thumbnail_store=thumbnail_store,
             community_settings=community_settings,
             grants=grants,
             search=search,
@@ -300,7 +298,6 @@ async def fetch_demo(settings: Settings, on_step: Callable[[str], None]) -> Path
 
 
 def upload_room(settings: Settings) -> UploadQuota:
-    """How much people may add in chat."""
     uploads = settings.uploads
     return UploadQuota(
         pictures=uploads.max_pictures,

@@ -16,11 +16,11 @@ from config.settings import Settings
 from core.domain.errors import BadPicture, NoHead, SourceError
 from core.domain.types import Pixels, PixelSpec
 from core.images.pool import DecodePool
+from core.training.checkpoint import TrainingRecord, picture_key, read_record
 from core.training.evaluation import PairVectors, encode_pairs
 from core.training.feature_cache import FeatureCache
 from core.training.features import MIN_CAPTIONS, PairEncoder
 from core.training.loop import Epoch, TrainingOptions
-from core.training.record import TrainingRecord, picture_key, read_record
 from core.training.train import TrainingReport, train
 from index.catalogue.hashing import read_content
 from index.indexing.scan import scan_folder
@@ -56,7 +56,6 @@ class CaptionedFolder:
         return asyncio.run_coroutine_threadsafe(every(), self._loop).result()
 
     def note_bad(self, source: Path, error: BadPicture) -> None:
-        """Remember a picture that was left out."""
         self.bad[source] = str(error)
 
 
@@ -192,7 +191,6 @@ async def encode_folder(
 
 
 def _features(settings: Settings) -> Path:
-    """Where features of frozen towers are kept."""
     return settings.data_dir / "training"
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.engine.specs import NO_GALLERY, collection_named, collection_specs, has_data
+from bot.engine.specs import collection_named, collection_specs, has_data
 from config.settings import Settings
-from core.domain.errors import ModelUnavailable, NotFound, SourceError
+from core.domain.errors import EmptyCollection, ModelUnavailable, SourceError
 from core.encoder.hub import local_checkpoint, names_folder
 from core.encoder.hub_check import HubUnreachableError, ask_hub
 from index.catalogue.walk import holds_pictures
-from index.library.library import CollectionSpec, folder_gone, not_indexed
+from index.library.library import CollectionSpec, folder_gone
 
 _HUB_TIMEOUT_S = 3.0
 """Long enough for a hub that answers at all: a start must not wait for one that does not."""
@@ -25,7 +25,7 @@ def check_start(settings: Settings) -> list[SourceError]:
     """
     specs = collection_specs(settings)
     if not specs:
-        raise NotFound("There is no collection to search.", remedy=NO_GALLERY)
+        collection_named(settings, None)
     troubles = [trouble for spec in specs if (trouble := _trouble(settings, spec))]
     if len(troubles) == len(specs):
         raise troubles[0]
@@ -59,7 +59,7 @@ def check_indexed(settings: Settings, collection: str | None) -> None:
     """
     spec = collection_named(settings, collection)
     if not has_data(settings.data_dir):
-        raise not_indexed(spec)
+        raise EmptyCollection(collection=spec.name)
 
 
 def check_model(model: str) -> bool:

@@ -45,8 +45,6 @@ LIVE = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """The parts that take new settings while they work."""
-
     limits: RateLimiter
     search: Search
     defaults: OperatorDefaults
@@ -57,7 +55,6 @@ class Live:
 
     @classmethod
     def rosters(cls, settings: Settings) -> tuple[Roster, Roster]:
-        """Whom the settings name on Discord and on Telegram."""
         return (
             Roster(settings.discord.admins, settings.discord.adders),
             Roster(settings.telegram.admins, settings.telegram.adders),
@@ -89,7 +86,6 @@ def quotas(settings: Settings) -> dict[str, Any]:
 
 
 def search_rules(settings: Settings) -> SearchRules:
-    """What a search may ask, by the settings."""
     search = settings.search
     return SearchRules(
         max_query=search.max_query,

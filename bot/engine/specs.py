@@ -10,7 +10,6 @@ from core.domain.errors import NotFound, SourceError
 from index.catalogue.file_names import NameRules
 from index.library.library import CollectionSpec
 
-NO_GALLERY = "Set TANGERINE_GALLERY to a folder of pictures."
 """The remedy where there is no collection."""
 
 
@@ -32,12 +31,17 @@ def collection_named(settings: Settings, name: str | None) -> CollectionSpec:
     """The collection of this name, or the default one. Raises NotFound."""
     specs = {spec.name: spec for spec in collection_specs(settings)}
     if not specs:
-        raise NotFound("There is no collection.", remedy=NO_GALLERY)
+        raise NotFound(
+            "There is no collection.", remedy="Set TANGERINE_GALLERY to a folder of pictures."
+        )
     if name is None:
         return next(iter(specs.values()))
     if name not in specs:
         raise NotFound(
-            f"There is no collection {name}.", remedy=f"Choose one of: {', '.join(specs)}."
+            "There is no collection “{collection}”.",
+            remedy="Choose one of: {names}.",
+            collection=name,
+            names=", ".join(specs),
         )
     return specs[name]
 

@@ -21,8 +21,6 @@ from index.snapshots.store import SnapshotStore
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Catalogue, indexes and what people added, of all collections."""
-
     specs: tuple[CollectionSpec, ...]
     catalogue: Catalogue
     store: SnapshotStore

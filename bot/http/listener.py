@@ -117,6 +117,5 @@ class Listener:
             await loop.connect_accepted_socket(runner.server, taken)
 
     def close(self) -> None:
-        """Give the address back."""
         for taken in self._sockets:
             taken.close()

@@ -86,8 +86,6 @@ class Runner(web.AppRunner):
 
 
 class _Server(web.Server):
-    """Makes connections that keep the limits."""
-
     def __init__(
         self, made: web.Server, limits: ConnectionLimits, *, handler_cancellation: bool
     ) -> None:

@@ -10,6 +10,8 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_timedelta
 from babel.numbers import format_decimal
 
+from core.domain.errors import Fact
+
 _NO_LARGER_UNIT = 10**9
 
 
@@ -35,6 +37,16 @@ class Formats:
         # Adding 0.0 makes minus zero plus zero.
         rounded = round(value, digits) + 0.0
         return format_decimal(rounded, format=f"#,##0.{'0' * digits}", locale=self._locale)
+
+    def fact(self, fact: Fact) -> str:
+        """What stands in a sentence: words as they are, a number with four digits that count."""
+        if isinstance(fact, timedelta):
+            return self.until(fact.total_seconds())
+        if isinstance(fact, str):
+            return fact
+        return format_decimal(
+            float(f"{fact:.4g}") if isinstance(fact, float) else fact, locale=self._locale
+        )
 
     def whole(self, number: int) -> str:
         """A whole number, grouped: ``12,345``, German ``12.345``."""

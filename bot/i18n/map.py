@@ -9,8 +9,6 @@ from bot.i18n.formats import Formats
 
 
 class MapWords:
-    """What a map says of itself."""
-
     def __init__(self, translations: gettext.NullTranslations, formats: Formats) -> None:
         self._ = translations.gettext
         self._n = translations.ngettext
@@ -35,20 +33,16 @@ class MapWords:
         )
 
     def group(self, number: int, name: str, count: int) -> str:
-        """A group by what its captions have in common, else by its number; how large it is."""
         name = name or self._("group {number}").format(number=number)
         return f"{name} · {self._formats.whole(count)}"
 
     def groups(self, names: Sequence[str]) -> str:
-        """The groups of a map as a sentence."""
         return self._("Groups: {names}.").format(names="; ".join(names))
 
     def question(self, text: str) -> str:
-        """The label of a question on the map."""
         return f"“{text}”"
 
     def photo(self) -> str:
-        """The label of a photo on the map."""
         return self._("Your photo")
 
     def marked(self) -> str:

@@ -1,3 +1,3 @@
 """Logs, metrics, traces and health: what an operator sees of the running program."""
 
-__all__ = ["gauges", "health", "log_settings", "metrics", "stages", "telemetry", "tracing"]
+__all__ = ["gauges", "health", "logs", "metrics", "stages", "tracing"]

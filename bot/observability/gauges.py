@@ -10,6 +10,7 @@ from typing import Protocol
 
 import structlog
 
+from bot.observability.metrics import Decoders, Metrics
 from bot.protocol.ports import Readiness
 from core.domain.types import CollectionStatus, Progress
 from core.encoder.batch_records import BatcherHealth
@@ -21,7 +22,7 @@ _SIZES_EVERY_S = 15.0
 _log = structlog.get_logger("bot.observing")
 
 
-class Connection(Protocol):
+class ObservedPlatform(Protocol):
     """A platform, as far as it is observed."""
 
     @property
@@ -32,49 +33,11 @@ class Connection(Protocol):
         """Why nobody gets an answer there now, None where they do."""
 
 
-class Decoders(Protocol):
-    """The processes that decode (:class:`core.images.pool.DecodeStats`)."""
-
-    @property
-    def alive(self) -> int:
-        """How many can take a picture, or have one."""
-
-    @property
-    def waiting(self) -> int:
-        """Callers that wait for one."""
-
-    @property
-    def restarts(self) -> int:
-        """How often one was replaced."""
-
-
-class Gauges(Protocol):
-    """Where what is seen is kept (:class:`bot.observability.metrics.Metrics`)."""
-
-    def connection(self, platform: str, *, connected: bool) -> None:
-        """Note whether a platform is connected; each time it comes back is counted."""
-
-    def ready(self, *, ready: bool) -> None:
-        """Note what /readyz says."""
-
-    def batcher(self, health: BatcherHealth) -> None:
-        """Note the encoder's queue."""
-
-    def decoders(self, stats: Decoders) -> None:
-        """Note the processes that decode."""
-
-    def reindexing(self, running: Mapping[str, Progress]) -> None:
-        """Note how far each reindex under way has come."""
-
-    def index(self, status: CollectionStatus, *, size: int, age_s: float | None) -> None:
-        """Note a collection: bytes of its index, seconds since its last reindex ended."""
-
-
 @dataclass(frozen=True, slots=True)
 class Observed:
     """What is looked at. ``sizes`` are bytes on disk, ``reindexed`` seconds since the epoch."""
 
-    connections: Sequence[Connection]
+    connections: Sequence[ObservedPlatform]
     readiness: Readiness
     batcher: Callable[[], BatcherHealth]
     decoders: Callable[[], Decoders]
@@ -88,7 +51,7 @@ class Observer:
     """Brings the gauges up to date until cancelled; an error is logged and tried again."""
 
     def __init__(
-        self, observed: Observed, gauges: Gauges, *, now: Callable[[], float] = time.time
+        self, observed: Observed, gauges: Metrics, *, now: Callable[[], float] = time.time
     ) -> None:
         self._observed = observed
         self._gauges = gauges
@@ -118,7 +81,6 @@ class Observer:
         gauges.reindexing(observed.reindexing())
 
     async def measure(self) -> None:
-        """What is on disk."""
         observed = self._observed
         statuses = await observed.collections()
         sizes = await asyncio.to_thread(observed.sizes)

@@ -12,7 +12,6 @@ from typing import Protocol
 
 import structlog
 
-from bot.i18n.errors import error_words
 from core.domain.errors import TangerineError
 from core.encoder.batch_records import BatcherHealth
 from core.images.sandbox import Isolation
@@ -47,8 +46,7 @@ def told_to_strangers(error: TangerineError) -> str:
     """An error in words that name nothing of this machine: anybody may ask ``/readyz``."""
     if not error.for_operator:
         return f"{error.message} {error.remedy}".strip().rstrip(".")
-    cause, _ = error_words(str)[error.code]
-    return f"{cause} The log says more"
+    return f"{error.general[0]} The log says more"
 
 
 def serving_details(isolation: Isolation | None) -> dict[str, str]:
@@ -155,7 +153,6 @@ class IndexWatch:
         self._failures[name] = reason
 
     async def look(self, name: str) -> None:
-        """Look at a collection now."""
         # One after the other: what was seen first must not be told last.
         async with self._looking[name]:
             trouble = await self._trouble(name)

@@ -1,4 +1,4 @@
-"""Structured logs on standard error, from which secrets are taken out."""
+"""Structured logs on standard error, as the settings want them, without secrets."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from bot.terminal.printable import printable
+from config.settings import Settings
 
 _HIDDEN = "[secret]"
 # Discord's tokens are three base64url parts (developers' reference, "Authentication");
@@ -106,7 +107,6 @@ class Redactor:
         self._pattern = re.compile("|".join([*parts, _TOKEN.pattern]))
 
     def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-        """Return the event without secrets."""
         del logger, method
         return {key: self._clean(value) for key, value in event.items()}
 
@@ -120,3 +120,18 @@ class Redactor:
         if isinstance(value, int | float | bool | None):
             return value
         return printable(self._pattern.sub(_HIDDEN, str(value)))
+
+
+def configure_logs(settings: Settings) -> None:
+    """Send the logs where and as these settings say, without any of their secrets."""
+    secrets = (
+        settings.web.token,
+        settings.discord.token,
+        settings.telegram.token,
+        settings.telegram.webhook_secret,
+    )
+    configure(
+        settings.logs.level,
+        settings.logs.format,
+        [secret.get_secret_value() for secret in secrets if secret],
+    )

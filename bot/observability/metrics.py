@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from bot.observability.gauges import Decoders
 from core.domain.types import CollectionStatus, Progress
 from core.encoder.batch_records import BatcherHealth, BatchRecord
 from core.encoder.trials import EncoderChoice
@@ -16,9 +16,23 @@ _SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
-class Metrics:
-    """The counters of one process, in a registry of their own."""
+class Decoders(Protocol):
+    """The processes that decode (:class:`core.images.pool.DecodeStats`)."""
 
+    @property
+    def alive(self) -> int:
+        """How many can take a picture, or have one."""
+
+    @property
+    def waiting(self) -> int:
+        """Callers that wait for one."""
+
+    @property
+    def restarts(self) -> int:
+        """How often one was replaced."""
+
+
+class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._connected: dict[str, bool] = {}
@@ -86,15 +100,12 @@ class Metrics:
         self._states = _States(self.registry)
 
     def request(self, platform: str, command: str) -> None:
-        """Count one request."""
         self._requests_of(platform, command).inc()
 
     def error(self, code: str) -> None:
-        """Count one error that was told to a user."""
         self._errors.labels(code).inc()
 
     def batch(self, record: BatchRecord) -> None:
-        """Note one run of the encoder."""
         labels = ("text" if record.group is str else "picture", record.lane.value)
         self._batch_size.labels(*labels).observe(record.size)
         self._batch_seconds.labels(*labels).observe(record.seconds)
@@ -105,11 +116,9 @@ class Metrics:
             self._batch_failures.labels(*labels).inc()
 
     def cache_lookup(self, hit: bool) -> None:
-        """Note whether a query's vector was in the cache."""
         self._cache_of("hit" if hit else "miss").inc()
 
     def answered(self, platform: str, seconds: float) -> None:
-        """Note how long a request took."""
         self._request_seconds_of(platform).observe(seconds)
 
     def encoder(self, choice: EncoderChoice) -> None:
@@ -123,11 +132,9 @@ class Metrics:
             states.encoder_gain.labels(kind).set(gain or 1.0)
 
     def stage(self, stage: str, seconds: float) -> None:
-        """Note how long a stage of a search took."""
         self._stage_seconds_of(stage).observe(seconds)
 
     def collection(self, name: str, pictures: int) -> None:
-        """Note the size of a collection."""
         self._states.pictures.labels(name).set(pictures)
 
     def connection(self, platform: str, *, connected: bool) -> None:
@@ -142,22 +149,18 @@ class Metrics:
             self._connected[platform] = connected
 
     def ready(self, *, ready: bool) -> None:
-        """Note what /readyz says."""
         self._states.ready.set(ready)
 
     def batcher(self, health: BatcherHealth) -> None:
-        """Note the encoder's queue."""
         self._states.queue.set(health.queued)
         self._states.restarts.labels("encoder").set(health.restarts)
 
     def decoders(self, stats: Decoders) -> None:
-        """Note the processes that decode."""
         self._states.decoders.set(stats.alive)
         self._states.decoders_waiting.set(stats.waiting)
         self._states.restarts.labels("decoder").set(stats.restarts)
 
     def reindexing(self, running: Mapping[str, Progress]) -> None:
-        """Note how far each reindex under way has come."""
         self._states.reindexed.clear()
         for name, progress in running.items():
             share = progress.done / progress.total if progress.total else 0.0
@@ -175,7 +178,6 @@ class Metrics:
             states.index_age.labels(status.name).set(age_s)
 
     def render(self) -> bytes:
-        """Everything in Prometheus' text format, UTF-8."""
         return generate_latest(self.registry)
 
 

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, TypeVar, cast
 
 from bot.protocol.ports import Tracer
-from core.domain.ports import Embedder, Library, PictureDecoder, Snapshot
-from core.domain.types import (
-    CollectionStatus,
-    DecodedPicture,
-    Lane,
-    ModelIdentity,
-    Picture,
-    PixelSpec,
-    Vectors,
-)
 
 Observe = Callable[[str, float], None]
 """Gets the name of a stage and its seconds, whether it succeeded or raised."""
+
+_Port = TypeVar("_Port")
 
 
 class Stages:
@@ -43,89 +32,26 @@ class Stages:
             finally:
                 self._observe(stage, time.perf_counter() - started)
 
-
-class TimedLibrary:
-    """A Library whose ``open`` is the stage "open": which snapshot, and is it still current."""
-
-    def __init__(self, library: Library, stages: Stages) -> None:
-        self._library = library
-        self._stages = stages
-
-    @property
-    def names(self) -> Sequence[str]:
-        """See the port."""
-        return self._library.names
-
-    def shares(self, collection: str, community: str) -> bool:
-        """See the port."""
-        return self._library.shares(collection, community)
-
-    def visible(self, community: str) -> Sequence[str]:
-        """See the port."""
-        return self._library.visible(community)
-
-    async def open(self, collection: str | None, community: str) -> Snapshot:
-        """See the port."""
-        with self._stages.timed("open"):
-            return await self._library.open(collection, community)
-
-    async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
-        """See the port."""
-        return await self._library.picture_file(picture_id, community)
-
-    def has_file(self, picture: Picture) -> bool:
-        """See the port."""
-        return self._library.has_file(picture)
-
-    def expected(self, collection: str) -> int | None:
-        """See the port."""
-        return self._library.expected(collection)
-
-    async def status(self, community: str) -> Sequence[CollectionStatus]:
-        """See the port."""
-        return await self._library.status(community)
+    def around(self, port: _Port, **stages: str) -> _Port:
+        """The port with a clock at some of its async methods: ``method="stage"``."""
+        return cast("_Port", _TimedPort(port, self, stages))
 
 
-class TimedDecoder:
-    """A PictureDecoder whose ``decode`` is the stage "decode", its queue included."""
+class _TimedPort:
+    """Everything that the port is, but for the methods that are timed."""
 
-    def __init__(self, decoder: PictureDecoder, stages: Stages) -> None:
-        self._decoder = decoder
-        self._stages = stages
+    def __init__(self, port: object, stages: Stages, methods: dict[str, str]) -> None:
+        self._port = port
+        for name, stage in methods.items():
+            setattr(self, name, _timed(port, name, stages, stage))
 
-    async def decode(self, source: bytes | Path, spec: PixelSpec) -> DecodedPicture:
-        """See the port."""
-        with self._stages.timed("decode"):
-            return await self._decoder.decode(source, spec)
-
-    async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
-        """See the port."""
-        return await self._decoder.thumbnail(source, edge)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._port, name)
 
 
-class TimedEmbedder:
-    """An Embedder whose vectors are the stage "embed": cache or queue, and the encoder."""
+def _timed(port: object, method: str, stages: Stages, stage: str) -> Callable[..., Awaitable[Any]]:
+    async def timed(*arguments: Any, **options: Any) -> Any:
+        with stages.timed(stage):
+            return await getattr(port, method)(*arguments, **options)
 
-    def __init__(self, embedder: Embedder, stages: Stages) -> None:
-        self._embedder = embedder
-        self._stages = stages
-
-    @property
-    def identity(self) -> ModelIdentity:
-        """See the port."""
-        return self._embedder.identity
-
-    @property
-    def pixel_spec(self) -> PixelSpec:
-        """See the port."""
-        return self._embedder.pixel_spec
-
-    async def embed_text(self, text: str, *, lane: Lane = Lane.CHAT) -> Vectors:
-        """See the port."""
-        with self._stages.timed("embed"):
-            return await self._embedder.embed_text(text, lane=lane)
-
-    async def embed_pixels(self, pixels: NDArray[np.uint8], *, lane: Lane = Lane.CHAT) -> Vectors:
-        """See the port."""
-        with self._stages.timed("embed"):
-            return await self._embedder.embed_pixels(pixels, lane=lane)
+    return timed

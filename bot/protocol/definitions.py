@@ -84,7 +84,6 @@ class CommandDefinition:
 
     @property
     def takes_picture(self) -> bool:
-        """Whether a picture belongs to it."""
         return any(option.kind == "picture" for option in self.options)
 
     @property
@@ -109,7 +108,6 @@ class CommandDefinition:
         )
 
     def option(self, name: str) -> Option | None:
-        """The option of this name."""
         return next((option for option in self.options if option.name == name), None)
 
 

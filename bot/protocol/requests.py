@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from core.search.moderation import viewer_of
+from core.domain.viewer import Viewer
 
 
 class Attachment(Protocol):
@@ -75,9 +75,9 @@ class Request:
         return self.is_operator or (self.community == "web" and self.is_admin)
 
     @property
-    def viewer(self) -> str:
-        """The name under which its community looks at pictures from this place."""
-        return viewer_of(self.community, adults=self.adults)
+    def viewer(self) -> Viewer:
+        """Who looks at pictures: its community, from this place."""
+        return Viewer(self.community, self.adults)
 
     @property
     def asked_pictures(self) -> tuple[Attachment, ...]:

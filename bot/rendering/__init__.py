@@ -1,3 +1,3 @@
 """Pictures that the program draws: contact sheets, maps, thumbnails and text."""
 
-__all__ = ["map", "map_painter", "sheets", "thumbnails"]
+__all__ = ["contact_sheet", "map", "map_painter", "sheets", "thumbnails"]

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageOps
 
 from bot.protocol.replies import LabelBar
 from bot.rendering.text import Colour, Lettering
-from core.domain.types import Band
+from core.domain.types import Band, Pixels
 
 PAPER: Colour = (250, 248, 245)
 INK: Colour = (36, 31, 28)
@@ -48,8 +48,10 @@ class Painter:
     def __init__(self, lettering: Lettering | None = None) -> None:
         self._lettering = lettering or Lettering()
 
-    def contact_sheet(self, query: bytes | None, label: str, tiles: Sequence[Tile]) -> bytes:
-        """The query (JPEG) on the left, its hits with numbers and scores on the right.
+    def contact_sheet(
+        self, query: bytes | Pixels | None, label: str, tiles: Sequence[Tile]
+    ) -> bytes:
+        """The query (JPEG or pixels) on the left, its hits with numbers and scores on the right.
 
         ``label`` stands under the query. Without a query the hits fill the sheet. Three
         hits a row up to six, five a row beyond. PNG, RGB, at most 1,900 pixels wide.
@@ -100,7 +102,7 @@ class Painter:
         self,
         sheet: Image.Image,
         at: tuple[int, int],
-        jpeg: bytes | None,
+        content: bytes | Pixels | None,
         *,
         edge: int,
         line: Colour,
@@ -111,11 +113,15 @@ class Painter:
         draw.rounded_rectangle(
             (x, y, x + edge, y + edge), 12, fill=(255, 255, 255), outline=line, width=line_width
         )
-        if jpeg is None:
+        if content is None:
             return
         inner = edge - 2 * (line_width + 7)
-        with Image.open(io.BytesIO(jpeg)) as opened:
-            picture = ImageOps.contain(opened.convert("RGB"), (inner, inner))
+        if isinstance(content, bytes):
+            with Image.open(io.BytesIO(content)) as opened:
+                shown = opened.convert("RGB")
+        else:
+            shown = Image.fromarray(content)
+        picture = ImageOps.contain(shown, (inner, inner))
         sheet.paste(picture, (x + (edge - picture.width) // 2, y + (edge - picture.height) // 2))
 
     def _badge(self, draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str) -> None:

@@ -41,17 +41,7 @@ class Box:
 
     @property
     def middle(self) -> tuple[float, float]:
-        """Its middle."""
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
-
-    def overlaps(self, other: Box) -> bool:
-        """Whether the two share a pixel."""
-        return (
-            self.left < other.right
-            and other.left < self.right
-            and self.top < other.bottom
-            and other.top < self.bottom
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +110,6 @@ def lay_out(wanted: Wanted, area: Box) -> Layout:
 
 
 class _Room:
-    """Which pixels of an area are taken."""
-
     def __init__(self, area: Box) -> None:
         self._area = area
         self._taken = np.zeros((area.bottom - area.top, area.right - area.left), dtype=bool)
@@ -182,7 +170,6 @@ def _representatives(dots: Points) -> list[int]:
 
 
 def _on(dot: Points) -> Iterator[Box]:
-    """The thumbnail's box on its dot."""
     yield Box.around(float(dot[0]), float(dot[1]), THUMBNAIL, THUMBNAIL)
 
 

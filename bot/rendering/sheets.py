@@ -7,13 +7,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from bot.protocol.replies import CaptionList, ContactSheet, LabelBars, Pictures
-from bot.rendering.contact_sheet import QUERY_TILE, Painter, Tile
+from bot.rendering.contact_sheet import Painter, Tile
 from bot.rendering.thumbnails import Thumbnails
 from core.domain.errors import TangerineError
-from core.domain.ports import Library, PictureDecoder
-from core.domain.types import Picture
-
-_EDGE = 320
+from core.domain.ports import Library
+from core.domain.types import Picture, Pixels
+from core.domain.viewer import Viewer
+from core.search.ports import THUMBNAIL_EDGE
 
 Locate = Callable[[str], Awaitable[tuple[Picture, Path]]]
 """Finds a picture and its file by its id. Raises NotFound."""
@@ -25,29 +25,21 @@ class Sheets:
     def __init__(
         self,
         library: Library,
-        decoder: PictureDecoder,
         thumbnails: Thumbnails,
         painter: Painter | None = None,
     ) -> None:
         self._library = library
-        self._decoder = decoder
         self._thumbnails = thumbnails
         self._painter = painter or Painter()
 
     async def contact_sheet(
-        self, query: bytes | str | None, label: str, pictures: Pictures, community: str
+        self, query: Pixels | str | None, label: str, pictures: Pictures, community: Viewer | str
     ) -> ContactSheet:
-        """The query (bytes of a picture, or a picture's id) beside the hits.
+        """The query (a posted picture, or a picture's id) beside the hits.
 
-        A hit whose file is gone or broken leaves an empty frame. Raises BadPicture and its
-        kin for the query alone.
+        A hit whose file is gone or broken leaves an empty frame.
         """
-        if isinstance(query, str):
-            jpeg = await self.thumbnail(query, community)
-        elif query is not None:
-            jpeg = await self._decoder.thumbnail(query, QUERY_TILE)
-        else:
-            jpeg = None
+        shown = await self.thumbnail(query, community) if isinstance(query, str) else query
         jpegs = await asyncio.gather(
             *(self.thumbnail(card.id, community) for card in pictures.cards)
         )
@@ -55,7 +47,7 @@ class Sheets:
             Tile(card.number, card.caption, card.score_text, card.band, thumbnail)
             for card, thumbnail in zip(pictures.cards, jpegs, strict=True)
         ]
-        png = await asyncio.to_thread(self._painter.contact_sheet, jpeg, label, tiles)
+        png = await asyncio.to_thread(self._painter.contact_sheet, shown, label, tiles)
         return ContactSheet(png, " ".join(card.alt for card in pictures.cards))
 
     async def located(self, pictures: Pictures, locate: Locate) -> ContactSheet:
@@ -64,7 +56,7 @@ class Sheets:
         async def jpeg(picture_id: str) -> bytes | None:
             try:
                 picture, path = await locate(picture_id)
-                return await self._thumbnails.get(picture.sha256, path, _EDGE)
+                return await self._thumbnails.get(picture.sha256, path, THUMBNAIL_EDGE)
             except TangerineError:
                 return None
 
@@ -77,13 +69,12 @@ class Sheets:
         return ContactSheet(png, " ".join(card.alt for card in pictures.cards))
 
     async def captions_sheet(
-        self, query: bytes, label: str, captions: CaptionList, community: str
+        self, query: Pixels | None, label: str, captions: CaptionList, community: Viewer | str
     ) -> ContactSheet:
         """The described picture beside those that carry the captions.
 
         Otherwise as :meth:`contact_sheet`.
         """
-        jpeg = await self._decoder.thumbnail(query, QUERY_TILE)
         jpegs = await asyncio.gather(
             *(self.thumbnail(line.picture_id, community) for line in captions.lines)
         )
@@ -91,7 +82,7 @@ class Sheets:
             Tile(line.number, line.caption, line.score_text, None, thumbnail)
             for line, thumbnail in zip(captions.lines, jpegs, strict=True)
         ]
-        png = await asyncio.to_thread(self._painter.contact_sheet, jpeg, label, tiles)
+        png = await asyncio.to_thread(self._painter.contact_sheet, query, label, tiles)
         return ContactSheet(png, " ".join(line.alt for line in captions.lines))
 
     async def label_bars(self, bars: LabelBars) -> LabelBars:
@@ -99,10 +90,10 @@ class Sheets:
         png = await asyncio.to_thread(self._painter.label_bars, bars.bars)
         return LabelBars(bars.bars, bars.alt, png)
 
-    async def thumbnail(self, picture_id: str, community: str) -> bytes | None:
+    async def thumbnail(self, picture_id: str, community: Viewer | str) -> bytes | None:
         """A JPEG of at most 320 x 320 pixels, None where the community may not see it."""
         try:
             picture, path = await self._library.picture_file(picture_id, community)
-            return await self._thumbnails.get(picture.sha256, path, _EDGE)
+            return await self._thumbnails.get(picture.sha256, path, THUMBNAIL_EDGE)
         except TangerineError:
             return None

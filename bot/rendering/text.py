@@ -125,7 +125,6 @@ class Lettering:
         return text[:low].rstrip() + _ELLIPSIS
 
     def width(self, text: str, size: int) -> float:
-        """How wide a line is drawn, in pixels."""
         return self._width_of(self.runs(text), size)
 
     def runs(self, text: str) -> tuple[Run, ...]:

@@ -10,6 +10,7 @@ from cachetools import LRUCache
 from bot.protocol.ports import KeptThumbnails
 from core.domain.errors import NotFound
 from core.domain.ports import PictureDecoder
+from core.domain.single_flight import SingleFlight
 
 
 class Thumbnails:
@@ -31,7 +32,7 @@ class Thumbnails:
         self._store = store
         self._storing: set[asyncio.Task[None]] = set()
         self._kept: LRUCache[tuple[str, int], bytes] = LRUCache(capacity, getsizeof=len)
-        self._under_way: dict[tuple[str, int], asyncio.Task[bytes]] = {}
+        self._making: SingleFlight[tuple[str, int], bytes] = SingleFlight()
 
     async def get(self, sha256: str, path: Path, edge: int, *, of_folder: bool = False) -> bytes:
         """A JPEG of at most ``edge`` x ``edge`` pixels of the file with this hash.
@@ -43,13 +44,8 @@ class Thumbnails:
         kept = self._kept.get(key)
         if kept is not None:
             return kept
-        task = self._under_way.get(key)
-        if task is None:
-            store = self._store if of_folder else None
-            task = self._under_way[key] = asyncio.create_task(self._make(key, path, store))
-            task.add_done_callback(lambda done: self._done(key, done))
-        # One caller that leaves must not take the picture from the others.
-        return await asyncio.shield(task)
+        store = self._store if of_folder else None
+        return await self._making.run(key, lambda: self._make(key, path, store))
 
     async def _make(self, key: tuple[str, int], path: Path, store: KeptThumbnails | None) -> bytes:
         kept = None if store is None else await asyncio.to_thread(store.get, *key)
@@ -71,14 +67,6 @@ class Thumbnails:
             storing.add_done_callback(self._storing.discard)
         return jpeg
 
-    def _done(self, key: tuple[str, int], task: asyncio.Task[bytes]) -> None:
-        self._under_way.pop(key, None)
-        if not task.cancelled():
-            task.exception()
-
     async def close(self) -> None:
-        """Cancel what is being made, and end what is being stored."""
-        tasks = list(self._under_way.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, *self._storing, return_exceptions=True)
+        await self._making.close()
+        await asyncio.gather(*self._storing, return_exceptions=True)

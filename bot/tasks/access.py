@@ -18,7 +18,6 @@ _COMMUNITY = re.compile(r"web|discord:(dm:)?[0-9]+|telegram:-?[0-9]+")
 
 
 async def list_communities(settings: Settings, terminal: Terminal, *, json: bool) -> int:
-    """Say who may search which collection, and by what."""
     async with open_stored(settings) as stored:
         found = [
             (spec.name, community, how)
@@ -45,9 +44,10 @@ async def allow(
     """Let a community search. Raises BadSetting for what names none."""
     if not _COMMUNITY.fullmatch(community):
         raise BadSetting(
-            f"{community!r} is no community.",
+            "“{community}” is no community.",
             remedy="Write discord:<server id> or telegram:<chat id>, as the bot tells it in a "
             "chat that is not let in; '*', for everybody, is written in the settings alone.",
+            community=community,
         )
     name = collection_named(settings, collection).name
     async with open_stored(settings, writes=True) as stored:
@@ -69,12 +69,17 @@ async def withdraw(
         gone = await stored.grants.revoke(spec.name, community)
     if community in spec.communities or EVERYBODY in spec.communities:
         raise BadSetting(
-            f"The settings let {community} search {spec.name}.",
+            "The settings let {community} search {collection}.",
             remedy="Take it out of `communities` there, and restart.",
+            community=community,
+            collection=spec.name,
         )
     if not gone:
         raise NotFound(
-            f"{community} was not let into {spec.name}.", remedy="See who is: tangerine allow"
+            "{community} was not let into {collection}.",
+            remedy="See who is: tangerine allow",
+            community=community,
+            collection=spec.name,
         )
     terminal.note(f"{community} may not search {spec.name} any more.")
     return 0

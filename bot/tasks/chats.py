@@ -30,8 +30,9 @@ async def import_chat(
     engine.library.spec(None, community)
     if not engine.community_settings.of(community).index_posts:
         raise BadSetting(
-            f"{community} does not take posts in.",
+            "{community} does not take posts in.",
             remedy="An administrator of it writes there: /index on",
+            community=community,
         )
     await asyncio.to_thread(check_export, Path(export), community)
     token = engine.settings.telegram.token

@@ -113,7 +113,7 @@ async def _told(terminal: Terminal, spec: CollectionSpec, work: Callable[[Tell],
 
         def tell(progress: Progress) -> None:
             if stopped.is_set():
-                raise ShuttingDown("Stopped; nothing was changed.")
+                raise ShuttingDown("Nothing was changed.")
             loop.call_soon_threadsafe(lines.update, spec.name, progress)
 
         task = asyncio.create_task(finished_in_thread(work, tell))

@@ -38,7 +38,7 @@ async def draw_map(
         picture=image,
     )
     thumbnails = Thumbnails(engine.decoder)
-    sheets = Sheets(engine.library, engine.decoder, thumbnails)
+    sheets = Sheets(engine.library, thumbnails)
     try:
         png = await MapSheets().draw(
             chart, words, lambda name: sheets.thumbnail(name, LOCAL), text=query

@@ -139,7 +139,6 @@ def _criterion_view(criterion: Criterion) -> Json:
 
 
 def trial_view(trial: Trial, precision: float | None) -> Json:
-    """The JSON of a dry run."""
     return {
         "criterion": trial.criterion,
         "collection": trial.collection,

@@ -13,7 +13,7 @@ from bot.doctor.findings import Finding, Severity, failed
 from bot.doctor.init import Init, InitAnswers
 from bot.engine.preflight import check_model
 from bot.engine.specs import name_rules
-from bot.observability.log_settings import configure_logs
+from bot.observability.logs import configure_logs
 from bot.terminal.console import Terminal
 from bot.terminal.invocation import called
 from config.files import config_file

@@ -97,8 +97,7 @@ async def _on_engine(
         if name in _READ and not has_data(settings.data_dir):
             scratch = stack.enter_context(TemporaryDirectory(prefix="tangerine-"))
             settings = settings.model_copy(update={"data_dir": Path(scratch)})
-        # Only who repairs goes on without what a damaged log held.
-        async with open_engine(settings, take_torn_log=name == "repair", need=need) as engine:
+        async with open_engine(settings, need=need) as engine:
             return await task(engine, terminal, **arguments)
 
 

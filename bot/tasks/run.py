@@ -8,7 +8,7 @@ from typing import Any
 
 import uvloop
 
-from bot.observability.log_settings import configure_logs
+from bot.observability.logs import configure_logs
 from bot.terminal.console import Terminal
 from bot.terminal.invocation import as_called, called
 from config.settings import Settings, WrongSettingError, load

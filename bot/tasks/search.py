@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bot.protocol.json_views import classify_view, describe_view, search_view
 from bot.terminal.console import Terminal
-from core.search.labels import among
+from core.search.query import SearchQuery
 from index.library.library import LOCAL
 
 if TYPE_CHECKING:
@@ -28,11 +28,10 @@ async def find(
 ) -> int:
     """The task ``find``."""
     result = await engine.search.find(
-        among(label, text) if label else text,
+        SearchQuery.parse(text, label=label or "", exclude=exclude or ""),
         community=LOCAL,
         collection=engine.collection_name(collection),
         k=k,
-        exclude=exclude,
     )
     terminal.json(search_view(result)) if json else terminal.hits(result)
     return 0

@@ -21,10 +21,9 @@ from bot.chat.presenters.search import Presenter
 from bot.chat.supervision import ended
 from bot.rendering.sheets import Sheets
 from bot.rendering.thumbnails import Thumbnails
-from bot.telegram.albums import Albums
 from bot.telegram.answers import MessageAnswers
 from bot.telegram.buttons import Buttons
-from bot.telegram.chats import Chats
+from bot.telegram.chats import Chats, PrivacyMode, Rights
 from bot.telegram.drawing import ReplySender
 from bot.telegram.files import MAX_DOWNLOAD, FileFetcher
 from bot.telegram.http import PollingRequest, bounded_request
@@ -35,15 +34,13 @@ from bot.telegram.memory import TelegramMemory
 from bot.telegram.menus import publish_menus
 from bot.telegram.photos import Photos
 from bot.telegram.posts import PostIntake
-from bot.telegram.privacy_mode import PrivacyMode
 from bot.telegram.progress import Background, Following
-from bot.telegram.rights import Rights
 from bot.telegram.sending import Sending
 from bot.telegram.service import Service
 from bot.telegram.shares import Shares
-from bot.telegram.updates import Updates
+from bot.telegram.updates import Albums, Updates
 from bot.telegram.webhook import Webhook, WebhookOptions
-from core.domain.errors import Unavailable
+from core.domain.errors import PlatformUnreachable
 from core.domain.ports import Clock, Library
 
 PUBLIC_API = "https://api.telegram.org"
@@ -73,7 +70,7 @@ class TelegramOptions:
     ``<url>/file/bot<token>/<path>``. ``max_bytes`` bounds a posted picture. ``roster``
     names users. ``languages`` (ISO 639-1) get menus of their own. With a
     ``webhook`` Telegram calls us, else it is polled. ``at_once`` updates are answered at the
-    same time, of each person and chat a share (:mod:`bot.telegram.shares`); the others wait.
+    same time, of each person and chat a share (:mod:`bot.telegram.updates`); the others wait.
     ``drain_s`` is how long a stop waits
     for answers under way. The rest are pauses in seconds: after the last picture of an
     album, before an inline query counts as asked, between two edits of a progress (None:
@@ -118,7 +115,7 @@ class TelegramAdapter:
         """Connect, publish the menus and take updates in; lost connections are rebuilt.
 
         Raises SettingsError where Telegram refuses the token or a setting cannot be used,
-        and Unavailable where it cannot be reached; then it may be called again.
+        and PlatformUnreachable where it is out of reach; then it may be called again.
         """
         if self._app is not None:
             raise RuntimeError("the adapter runs already")
@@ -132,7 +129,7 @@ class TelegramAdapter:
         except TelegramError as error:
             await self._close()
             host = urlsplit(self._options.api_url).netloc or self._options.api_url
-            raise Unavailable(
+            raise PlatformUnreachable(
                 f"Telegram cannot be reached at {host} ({type(error).__name__}).",
                 remedy="Check the network and TELEGRAM_API_URL.",
                 retry_after=10.0,
@@ -177,7 +174,6 @@ class TelegramAdapter:
                 await self._posts.drained(self._options.drain_s)
 
     def unready(self) -> str | None:
-        """Why no updates come in now, None where they do."""
         trouble = self._intake.trouble() if self._app is not None else "not connected"
         if trouble is None and self._shares.full:
             trouble = f"all {self._options.at_once} answers at a time are taken"

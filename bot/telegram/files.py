@@ -132,10 +132,10 @@ class FileFetcher:
             raise self._too_large()
 
     def _too_large(self) -> PictureTooLarge:
-        mib = self._max_bytes / 2**20
         return PictureTooLarge(
-            f"That picture is larger than {mib:g} MiB.",
+            "That picture is larger than {limit} MiB.",
             remedy="Send it as a photo instead of a file, or a smaller one.",
+            limit=self._max_bytes / 2**20,
         )
 
 

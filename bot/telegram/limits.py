@@ -92,7 +92,6 @@ class GroupTurns:
 
     @contextmanager
     def coming(self, chat_id: int) -> Iterator[None]:
-        """While an answer is on its way to a chat."""
         self._coming[chat_id] += 1
         try:
             yield
@@ -164,7 +163,6 @@ class PatientLimiter(AIORateLimiter):
         raise AssertionError("unreachable")
 
     def holds_up(self, chat: object) -> bool:
-        """Whether a chat has to wait after a 429."""
         return bool(self._free_at.get(chat, 0.0) > time.monotonic())
 
     async def _until_free(self, chat: object) -> None:

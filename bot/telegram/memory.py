@@ -51,7 +51,6 @@ class TelegramMemory:
         self._writes = 0
 
     async def open(self) -> None:
-        """Open or create the file."""
         await self._store.open()
         await self.prune()
 
@@ -81,7 +80,6 @@ class TelegramMemory:
         return {sha256: file_id for sha256, file_id, _ in rows}
 
     async def keep_file_id(self, bot: int, sha256: str, file_id: str) -> None:
-        """Remember the file id of a picture that was sent."""
         await self._write(
             "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?)", (bot, sha256, file_id, self._now())
         )
@@ -164,14 +162,12 @@ class TelegramMemory:
         return len(rows)
 
     async def note(self, bot: int, name: str) -> str | None:
-        """A short text kept under a name."""
         rows = await self._store.run(
             "SELECT value FROM notes WHERE bot = ? AND name = ?", (bot, name)
         )
         return str(rows[0][0]) if rows else None
 
     async def keep_note(self, bot: int, name: str, value: str) -> None:
-        """Keep a short text under a name."""
         await self._write("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", (bot, name, value))
 
     async def prune(self) -> None:

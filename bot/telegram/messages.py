@@ -72,7 +72,6 @@ def channel_of(chat_id: int) -> str:
 
 
 def place_of(message: Message, *, reply_to: int | None) -> Place:
-    """The topic of a message."""
     topic = message.message_thread_id if message.is_topic_message else None
     return Place(message.chat.id, None if topic == _GENERAL_TOPIC else topic, reply_to)
 

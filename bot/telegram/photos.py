@@ -8,6 +8,7 @@ import io
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from weakref import WeakValueDictionary
 
 from PIL import Image
@@ -18,6 +19,7 @@ from bot.rendering.thumbnails import Thumbnails
 from bot.telegram.memory import TelegramMemory
 from core.domain.errors import TangerineError
 from core.domain.ports import Library
+from core.domain.types import Picture
 
 EDGE = 1280
 """Pixels of the longer edge: what Telegram's own apps send."""
@@ -25,6 +27,8 @@ EDGE = 1280
 # sendPhoto refuses a longer side of more than 20 times the shorter one (Bot API).
 _LONGEST = 20
 _PAPER = (255, 255, 255)
+
+_Located = tuple[Picture, Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class Photos:
 
     async def known(self, cards: Sequence[PictureCard], community: str) -> list[Photo]:
         """Those of the hits that this bot has sent before, best first."""
-        return await self._known(await self._hashes(cards, community))
+        return await self._known(await self._located(cards, community))
 
     @asynccontextmanager
     async def ready(
@@ -85,23 +89,24 @@ class Photos:
         ``fresh`` forgets what was known of them and takes the bytes again. While the block
         sends a picture for the first time, others who need it wait, and then use its file id.
         """
-        hashes = await self._hashes(cards, community)
+        located = await self._located(cards, community)
         if fresh:
-            await self._memory.forget_file_ids(self._bot.id, list(hashes.values()))
-        known = {photo.card: photo for photo in await self._known(hashes)}
+            hashes = [picture.sha256 for picture, _ in located.values()]
+            await self._memory.forget_file_ids(self._bot.id, hashes)
+        known = {photo.card: photo for photo in await self._known(located)}
         if not fresh:
             # The original of a post is on Telegram already: nothing better could be uploaded.
             known.update(
-                (card, Photo(card, sha, card.post.file_id))
-                for card, sha in hashes.items()
+                (card, Photo(card, picture.sha256, card.post.file_id))
+                for card, (picture, _) in located.items()
                 if card.post is not None and card.post.file_id
             )
-        missing = {card: sha for card, sha in hashes.items() if card not in known}
-        async with self._turns.of(missing.values()):
+        missing = {card: found for card, found in located.items() if card not in known}
+        async with self._turns.of(picture.sha256 for picture, _ in missing.values()):
             if missing:
                 known.update((photo.card, photo) for photo in await self._known(missing))
             made = await asyncio.gather(
-                *(self._make(card, community) for card in missing if card not in known)
+                *(self._make(card, *missing[card]) for card in missing if card not in known)
             )
             known.update((photo.card, photo) for photo in made if photo is not None)
             yield [known[card] for card in cards if card in known]
@@ -118,26 +123,27 @@ class Photos:
                 await self._memory.keep_file_id(self._bot.id, photo.sha256, file_id)
         await self._memory.keep_shown(self._bot.id, chat_id, shown)
 
-    async def _known(self, hashes: Mapping[PictureCard, str]) -> list[Photo]:
+    async def _known(self, located: Mapping[PictureCard, _Located]) -> list[Photo]:
+        hashes = {card: picture.sha256 for card, (picture, _) in located.items()}
         ids = await self._memory.file_ids(self._bot.id, list(hashes.values()))
         return [Photo(card, sha, ids[sha]) for card, sha in hashes.items() if sha in ids]
 
-    async def _hashes(self, cards: Sequence[PictureCard], community: str) -> dict[PictureCard, str]:
-        """The SHA-256 of each picture that the community may see now."""
+    async def _located(
+        self, cards: Sequence[PictureCard], community: str
+    ) -> dict[PictureCard, _Located]:
+        """Each picture that the community may see now, with its file."""
 
-        async def sha256(card: PictureCard) -> str | None:
+        async def located(card: PictureCard) -> _Located | None:
             try:
-                picture, _ = await self._library.picture_file(card.id, community)
+                return await self._library.picture_file(card.id, community)
             except TangerineError:
                 return None
-            return picture.sha256
 
-        found = await asyncio.gather(*map(sha256, cards))
-        return {card: sha for card, sha in zip(cards, found, strict=True) if sha}
+        found = await asyncio.gather(*map(located, cards))
+        return {card: each for card, each in zip(cards, found, strict=True) if each is not None}
 
-    async def _make(self, card: PictureCard, community: str) -> Photo | None:
+    async def _make(self, card: PictureCard, picture: Picture, path: Path) -> Photo | None:
         try:
-            picture, path = await self._library.picture_file(card.id, community)
             jpeg = await self._thumbnails.get(picture.sha256, path, EDGE)
         except TangerineError:
             return None

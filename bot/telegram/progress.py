@@ -25,8 +25,6 @@ _PRIVATE_STEP_S = 1.5
 
 
 class Background:
-    """Tasks that nobody awaits, ended together."""
-
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._log = structlog.get_logger("telegram")
@@ -44,7 +42,6 @@ class Background:
             self._log.warning("could not finish", error=type(error).__name__)
 
     async def stop(self) -> None:
-        """Cancel all and wait for their end."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

@@ -38,7 +38,6 @@ class Sending:
     async def text(
         self, text: str, place: Place, keyboard: InlineKeyboardMarkup | None = None
     ) -> Message:
-        """Words alone."""
         self._budget.spend(place.chat_id)
         return await self._bot.send_message(
             place.chat_id,
@@ -52,7 +51,6 @@ class Sending:
     async def edit(
         self, message: Message, text: str, keyboard: InlineKeyboardMarkup | None
     ) -> None:
-        """Other words in place of a message's."""
         self._budget.spend(message.chat.id)
         await message.edit_text(
             cut(text, MESSAGE_UNITS), link_preview_options=_NO_PREVIEW, reply_markup=keyboard

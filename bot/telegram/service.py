@@ -13,19 +13,16 @@ from bot.chat.failures import Failures
 from bot.chat.presenters.search import Presenter
 from bot.protocol.replies import Reply
 from bot.protocol.requests import Request
+from bot.telegram.chats import PrivacyMode, Rights
 from bot.telegram.drawing import ReplySender
 from bot.telegram.files import FileFetcher
 from bot.telegram.memory import AnsweredMessage, TelegramMemory
 from bot.telegram.messages import PLATFORM, Place
-from bot.telegram.privacy_mode import PrivacyMode
 from bot.telegram.progress import Background, Following
-from bot.telegram.rights import Rights
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """The parts that answers are made of."""
-
     bot: Bot
     commands: Commands
     failures: Failures
@@ -39,7 +36,6 @@ class Service:
     privacy: PrivacyMode
 
     def explain(self, error: Exception, locale: str, *, asked: tuple[str, ...] = ()) -> Reply:
-        """An exception of ours as a reply."""
         presenter = self.presenters(locale)
         info = self.failures.explain(error, presenter.words, asked=asked, platform=PLATFORM)
         return presenter.failed(info)

@@ -11,7 +11,7 @@ import structlog
 from telegram import Update
 from telegram.ext import BaseUpdateProcessor
 
-from bot.chat.fair_share import Lines
+from bot.chat.admission import Lines
 
 # Tasks of the library that stand in lines. Each line is bounded, so that it takes hundreds of
 # flooded chats to come this far.
@@ -96,7 +96,6 @@ class Shares(BaseUpdateProcessor):
         self._dropped.close()
 
     async def do_process_update(self, update: object, coroutine: Awaitable[Any]) -> None:
-        """See the library: called once for each update."""
         try:
             async with AsyncExitStack() as stack:
                 # The person first: who waits for a share of a chat takes nothing from others.

@@ -50,11 +50,9 @@ class Store:
         self._log = structlog.get_logger("telegram-memory")
 
     async def open(self) -> None:
-        """Open or create the file."""
         await asyncio.to_thread(self._open)
 
     async def close(self) -> None:
-        """Close it."""
         await asyncio.to_thread(self._close)
 
     async def run(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:

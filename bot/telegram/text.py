@@ -76,7 +76,6 @@ def plain(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text without line breaks."""
     return " ".join(text.split())
 
 

@@ -21,7 +21,7 @@ from bot.http.secrets import SECRET, kept_secret
 from bot.http.server import Runner
 from bot.telegram.intake import ALLOWED_UPDATES, TelegramApp
 from bot.telegram.shares import Shares, Tally
-from core.domain.errors import SettingsError, Unavailable
+from core.domain.errors import PlatformUnreachable, SettingsError, Unavailable
 
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the name of a header
 """Where Telegram sends the secret (Bot API, "setWebhook")."""
@@ -95,7 +95,6 @@ class Webhook:
         await ended({self._checking})
 
     async def stop(self) -> None:
-        """Take no more updates, and let those that are being read arrive."""
         if self._checking is not None:
             self._checking.cancel()
             await asyncio.wait({self._checking})
@@ -110,7 +109,6 @@ class Webhook:
         self._unreadable.close()
 
     def trouble(self) -> str | None:
-        """Why no updates come in now, None where they do."""
         return self._trouble if self._runner is not None else "not connected"
 
     @property
@@ -165,7 +163,7 @@ class Webhook:
             )
         except BadRequest as error:
             # Its host may be unknown for the moment only, so this is tried again.
-            raise Unavailable(
+            raise PlatformUnreachable(
                 f"Telegram refuses telegram.webhook_url: {error.message}.",
                 remedy="It must be an https address, on port 443, 80, 88 or 8443, that the "
                 "whole internet reaches.",

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from rich.console import Console
@@ -92,7 +91,6 @@ class Terminal:
         self._own = consoles is None
 
     def json(self, value: object) -> None:
-        """Print one JSON object on standard output."""
         written = json.dumps(value, ensure_ascii=False)
         # JSON escapes what is below 0x20; a terminal obeys what is from 0x7f to 0x9f, too.
         self.out.file.write(_UNESCAPED.sub(lambda c: f"\\u{ord(c[0]):04x}", written) + "\n")
@@ -107,24 +105,20 @@ class Terminal:
             ) from error
 
     def note(self, text: str) -> None:
-        """Say something that is no result."""
         self.err.print(escape(self.called.told(text)), soft_wrap=True)
 
     def warning(self, cause: str, remedy: str = "") -> None:
-        """Say what may not be as meant and, on a line of its own, what to do."""
         self.err.print(f"[bold yellow]warning:[/] {escape(cause)}", soft_wrap=True)
         if remedy:
             self.note(remedy)
 
     def error(self, cause: str, remedy: str = "") -> None:
-        """Say what went wrong and, on a line of its own, what to do."""
         cause = escape(self.called.told(cause))
         self.err.print(f"[bold red]error:[/] {cause}", soft_wrap=True)
         if remedy:
             self.note(remedy)
 
     def hits(self, result: SearchResult) -> None:
-        """Print the hits as a table."""
         self._so_far(result.so_far)
         if not result.hits:
             self.note("No picture was found.")
@@ -157,7 +151,6 @@ class Terminal:
             )
 
     def captions(self, result: DescribeResult) -> None:
-        """Print the matching captions as a table."""
         self._so_far(result.so_far)
         if not result.hits:
             self.note(f"No picture of the collection {result.collection} has a caption.")
@@ -170,7 +163,6 @@ class Terminal:
         self.out.print(table)
 
     def labels(self, result: Classification) -> None:
-        """Print the labels with their probabilities as bars."""
         table = _table("label", "probability", "", "score")
         for label in result.labels:
             table.add_row(
@@ -198,7 +190,6 @@ class Terminal:
                 self.note(f"{count} {why}")
 
     def report(self, report: ReindexReport) -> None:
-        """Print what a reindex changed, and what failed with its reason."""
         self.out.print(
             f"{escape(report.collection)}: {report.added} added, {report.changed} changed, "
             f"{report.removed} removed, {report.unchanged} unchanged, "
@@ -230,7 +221,6 @@ class Terminal:
             )
 
     def failures(self, failed: Sequence[Failure]) -> None:
-        """Print the first of what failed, with its reason."""
         for failure in failed[:_FAILURES_SHOWN]:
             self.out.print(f"  {escape(failure.path)}: {escape(failure.reason)}", soft_wrap=True)
         if len(failed) > _FAILURES_SHOWN:
@@ -238,7 +228,6 @@ class Terminal:
             self.out.print(f"  … and {rest} more; --json lists them all")
 
     def statuses(self, collections: list[CollectionStatus]) -> None:
-        """Print the collections as a table."""
         table = _table("collection", "pictures", "captions", "index", "generation")
         for status in collections:
             table.add_row(
@@ -253,7 +242,6 @@ class Terminal:
         self.out.print(table)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Print rows of texts under their heads."""
         table = _table(*columns)
         for row in rows:
             table.add_row(*map(escape, row))
@@ -287,8 +275,6 @@ class ProgressLines:
 
 
 class ProgressBars(ProgressLines):
-    """One bar for each name."""
-
     def __init__(self, bar: Bar) -> None:
         super().__init__(lambda _: None)
         self._bar = bar
@@ -318,12 +304,7 @@ class Loading:
             self._status.start()
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._status:
             self._status.stop()
 

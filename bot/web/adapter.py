@@ -26,11 +26,10 @@ from bot.web.api import ApiRoutes
 from bot.web.auth import RequestGuard
 from bot.web.browse import BrowsingRoutes
 from bot.web.chat import ChatRoutes
-from bot.web.documents import Documents
 from bot.web.errors import ErrorMiddleware, add_security_headers
 from bot.web.forms import Forms
 from bot.web.map import MapRoutes
-from bot.web.pictures import PictureRoutes
+from bot.web.pictures import Documents, PictureRoutes
 from bot.web.sessions import Sessions
 from core.domain.ports import Clock, Library
 from core.search.browse import Browser
@@ -62,8 +61,6 @@ class WebOptions:
 
 @dataclass(frozen=True, slots=True)
 class WebParts:
-    """What the web adapter is made of."""
-
     commands: Commands
     search: Search
     library: Library

@@ -19,6 +19,7 @@ from core.domain.errors import NoPicture
 from core.domain.rate_limits import Kind
 from core.domain.types import SearchResult
 from core.search.browse import Browser
+from core.search.query import SearchQuery
 from core.search.service import Search
 
 COMMUNITY = "web"
@@ -53,7 +54,6 @@ class ApiRoutes:
         self._admin = admin
 
     def add_to(self, app: web.Application) -> None:
-        """Register the routes."""
         app.router.add_get("/api/find", self._timed(self.find))
         app.router.add_post("/api/similar", self._timed(self.similar))
         app.router.add_get("/api/pictures/{id}/similar", self._timed(self.like))
@@ -67,12 +67,11 @@ class ApiRoutes:
         await self._admit(request, "find", "text")
         async with self._forms.turn(request):
             result = await self._search.find(
-                query.get("q", ""),
+                SearchQuery.parse(query.get("q", ""), exclude=query.get("exclude", "")),
                 community=COMMUNITY,
                 collection=query.get("collection") or None,
                 k=k,
                 offset=offset,
-                exclude=query.get("exclude") or None,
             )
         return await self._grid(result)
 
@@ -162,5 +161,5 @@ class ApiRoutes:
 
 def _picture(form: Form) -> bytes:
     if not form.pictures:
-        raise NoPicture("There is no picture.", remedy="Send one in the field image.")
+        raise NoPicture(remedy="Send one in the field image.")
     return form.pictures[0]

@@ -136,10 +136,7 @@ class RequestGuard:
         # (proxy_http_version); no browser does.
         old = request.version < HttpVersion11
         if old or names & _HANDED_ON or any(name.startswith(_HANDED_ON_FOR) for name in names):
-            raise ProxyNeedsToken(
-                "A proxy or tunnel handed this request on, and no token protects this chat.",
-                remedy="Set TANGERINE_WEB_TOKEN; docs/running.md shows how.",
-            )
+            raise ProxyNeedsToken
 
     def _check_origin(self, request: web.Request) -> None:
         site = request.headers.get("Sec-Fetch-Site", "none")
@@ -177,9 +174,7 @@ class RequestGuard:
         wrong = self._wrong.get(remote, 0)
         if wrong >= _WRONG_TOKENS:
             raise TooManyRequests(
-                "Too many wrong tokens came from your address.",
-                remedy="Try again in a minute.",
-                retry_after=_WRONG_S,
+                "Too many wrong tokens came from your address.", retry_after=_WRONG_S
             )
         self._wrong[remote] = wrong + 1
         raise Forbidden("That token is wrong.", remedy="Ask the operator for TANGERINE_WEB_TOKEN.")

@@ -27,7 +27,6 @@ class BrowsingRoutes:
         self._counters = counters
 
     def add_to(self, app: web.Application) -> None:
-        """Register the routes."""
         app.router.add_get("/api/pictures", self.pictures)
         app.router.add_get("/api/pictures/{id}", self.picture)
 
@@ -66,6 +65,6 @@ def _file(path: Path) -> tuple[int, str | None]:
         file.close()
     except OSError:
         raise NotFound(
-            "The file of that picture is gone.", remedy="Reindex the collection."
+            "The file of that picture is gone.", remedy="Ask an administrator to reindex."
         ) from None
     return size, sniff(head)

@@ -15,9 +15,9 @@ from bot.protocol.replies import Reply
 from bot.protocol.requests import InMemory, Request
 from bot.web.api import COMMUNITY, PLATFORM
 from bot.web.auth import RequestGuard
-from bot.web.documents import Documents
 from bot.web.forms import Forms
 from bot.web.page import StaticFiles, tagged, wanted_language
+from bot.web.pictures import Documents
 from bot.web.replies import progress_json, reply_json
 from bot.web.sessions import requester
 from core.domain.ports import Library
@@ -53,7 +53,6 @@ class ChatRoutes:
         self._pages: dict[str, bytes] = {}
 
     def add_to(self, app: web.Application) -> None:
-        """Register the routes."""
         app.router.add_get("/", self.page)
         app.router.add_get("/p/{id}", self.page)
         app.router.add_get("/static/{name}", self.static)

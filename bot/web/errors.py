@@ -197,9 +197,7 @@ class ErrorMiddleware:
             if not deadline.expired():
                 raise
             raise Unavailable(
-                f"That took longer than {self._timeout_s:g} s.",
-                remedy="Try again in a moment.",
-                retry_after=5,
+                "That took longer than {seconds} s.", retry_after=5, seconds=self._timeout_s
             ) from None
 
 

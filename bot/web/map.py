@@ -29,8 +29,6 @@ _DIGITS = 5
 
 
 class MapRoutes:
-    """Serves what a map shows, and what a picture of it leads to."""
-
     def __init__(
         self,
         commands: Commands,
@@ -45,7 +43,6 @@ class MapRoutes:
         self._admin = admin
 
     def add_to(self, app: web.Application) -> None:
-        """Register the routes."""
         app.router.add_get("/api/map", self.map)
         app.router.add_get("/api/map/{id}", self.like)
 

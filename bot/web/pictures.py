@@ -1,19 +1,23 @@
-"""The files of the collections' pictures over HTTP, only of those that the web may see."""
+"""Pictures that the web may see, and files of replies, over HTTP."""
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 import unicodedata
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 from urllib.parse import quote
 
 from aiohttp import web
+from cachetools import TTLCache
 
+from bot.protocol.replies import Document
 from bot.rendering.thumbnails import Thumbnails
 from bot.web.api import COMMUNITY
+from bot.web.sessions import requester
 from core.domain.errors import BadCount, NotFound
-from core.domain.ports import Library
+from core.domain.ports import Clock, Library
 from core.domain.types import UPLOADED, Picture
 
 THUMBNAIL_EDGES = (240, 360, 480, 960)
@@ -54,7 +58,6 @@ class PictureRoutes:
         self._thumbnails = thumbnails
 
     def add_to(self, app: web.Application) -> None:
-        """Register the routes."""
         app.router.add_get("/pictures/{id}", self.picture)
         app.router.add_get("/pictures/{id}/thumbnail", self.thumbnail)
 
@@ -81,7 +84,7 @@ class PictureRoutes:
             file, head, size = await asyncio.to_thread(opened, path)
         except OSError:
             raise NotFound(
-                "The file of that picture is gone.", remedy="Reindex the collection."
+                "The file of that picture is gone.", remedy="Ask an administrator to reindex."
             ) from None
         try:
             media_type = browser_type(head)
@@ -100,7 +103,7 @@ class PictureRoutes:
                 left -= len(chunk)
                 await response.write(chunk)
             if left:
-                raise NotFound("The file of that picture was cut short.", remedy="Ask again.")
+                raise NotFound("The file of that picture was cut short.", remedy="Try again.")
             await response.write_eof()
             return response
         finally:
@@ -144,7 +147,9 @@ def _edge(text: str) -> int:
     edge = next((each for each in THUMBNAIL_EDGES if str(each) == text.strip()), None)
     if edge is None:
         allowed = ", ".join(map(str, THUMBNAIL_EDGES))
-        raise BadCount("There are no thumbnails of that size.", remedy=f"edge is one of {allowed}.")
+        raise BadCount(
+            "There are no thumbnails of that size.", remedy="Choose one of: {names}.", names=allowed
+        )
     return edge
 
 
@@ -178,3 +183,41 @@ def _known(request: web.Request, tag: str) -> bool:
 
 def _not_modified(tag: str) -> web.Response:
     return web.Response(status=304, headers={"ETag": tag, "Cache-Control": "private, no-cache"})
+
+
+_KEPT_S = 300.0
+# Two exports of ten files, as large as they may be; older ones make room.
+_CAPACITY = 160 * 2**20
+
+
+class Documents:
+    """Keeps files for five minutes, each under an address that only its asker may fetch."""
+
+    def __init__(self, clock: Clock, *, capacity: int = _CAPACITY) -> None:
+        self._kept: TTLCache[str, tuple[str, Document]] = TTLCache(
+            capacity, _KEPT_S, clock.monotonic, getsizeof=lambda kept: len(kept[1].data)
+        )
+
+    def add_to(self, app: web.Application) -> None:
+        app.router.add_get("/api/documents/{key}", self.fetch)
+
+    def offer(self, document: Document, request: web.Request) -> str:
+        """The address under which whoever sent ``request`` finds the file."""
+        key = secrets.token_urlsafe(16)
+        self._kept[key] = requester(request), document
+        return f"/api/documents/{key}"
+
+    async def fetch(self, request: web.Request) -> web.Response:
+        """``GET /api/documents/<key>``: the file, to be saved. Raises NotFound."""
+        asker, document = self._kept.get(request.match_info["key"], ("", None))
+        if document is None or asker != requester(request):
+            raise NotFound("That file is not kept any more.", remedy="Ask for it again.")
+        return web.Response(
+            body=document.data,
+            content_type=document.media_type,
+            headers={
+                "Content-Disposition": f'attachment; filename="{document.name}"',
+                "Content-Security-Policy": "default-src 'none'; sandbox",
+                "Cache-Control": "no-store",
+            },
+        )

@@ -26,7 +26,6 @@ from core.domain.types import Progress
 
 
 def progress_json(collection: str, progress: Progress, text: str) -> dict[str, Any]:
-    """One reindex under way, for the page."""
     return {
         "collection": collection,
         "done": progress.done,

@@ -34,12 +34,10 @@ class WaitingRoom:
         self._runner = Runner(app, shutdown_timeout=1.0)
 
     async def start(self) -> None:
-        """Answer from now on."""
         await self._runner.setup()
         await self._listener.serve(self._runner)
 
     async def stop(self) -> None:
-        """Answer no more."""
         await self._listener.leave(self._runner)
         await self._runner.cleanup()
 

@@ -29,6 +29,7 @@
     │   ├── OperatorOnly          whoever runs the bot may, nobody else
     │   └── CommunityUnknown      nobody has opened a collection to this community
     ├── Unavailable           try again later; ``retry_after`` says when
+    │   ├── PlatformUnreachable   Discord or Telegram, at the start of the bot
     │   ├── Busy                  admission: the queue is full
     │   ├── TooManyRequests       a quota of the requester
     │   │   ├── AskedTooSoon          only the pause after the last question
@@ -56,93 +57,126 @@ says what to do. ``code`` never changes, so programs may rely on it.
 
 from __future__ import annotations
 
-from typing import ClassVar
+import copyreg
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from types import MappingProxyType
+from typing import ClassVar, Final
 
 from core.domain.types import CAPTION_WITHOUT_PICTURE, Picture
+
+Fact = str | int | float | timedelta
+Facts = Mapping[str, Fact]
+
+_PLACE: Final = re.compile(r"\{(\w+)\}")
+
+_AGAIN: Final = "Try again in a moment."
+_OPERATOR: Final = "Tell the operator of this server."
+_SMALLER: Final = "Send a smaller one."
+
+
+def _shown(fact: Fact) -> str:
+    if isinstance(fact, timedelta):
+        return f"in {math.ceil(fact.total_seconds())} s"
+    return f"{fact:.4g}" if isinstance(fact, float) else str(fact)
+
+
+def filled(sentence: str, facts: Facts, shown: Callable[[Fact], str] = _shown) -> str:
+    """The sentence with each ``{name}`` replaced by the fact of that name, where there is one.
+
+    Facts may be a stranger's words: no more than their own text is ever put in.
+    """
+    return _PLACE.sub(
+        lambda place: shown(facts[place[1]]) if place[1] in facts else place[0], sentence
+    )
 
 
 class TangerineError(Exception):
     """Anything that goes wrong in a way that a user is told about.
 
-    ``for_operator``: the message and the remedy may name files, folders and commands of the
-    machine. The log and the command line tell them; people in a chat, and whoever asks whether
-    the program is ready, get general words for the code.
+    ``cause`` and ``remedy`` are English sentences with ``{places}`` for the ``facts``: each
+    reader's language translates the sentence and then fills it in. Both are written where the
+    error is raised, as literals, from where scripts/words.py collects them. An error without
+    them has the ``general`` words of its class.
+
+    ``for_operator``: the sentences may name files, folders and commands of the machine, and may
+    be finished. The log and the command line tell them, in English; people in a chat, and
+    whoever asks whether the program is ready, get the general words.
     """
 
     code: ClassVar[str] = "internal"
     for_operator: ClassVar[bool] = False
+    general: ClassVar[tuple[str, str]] = ("Something went wrong here.", _AGAIN)
 
-    def __init__(self, message: str, *, remedy: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+    def __init__(self, cause: str = "", *, remedy: str = "", **facts: Fact) -> None:
+        super().__init__(cause)
+        usual_cause, usual_remedy = self.general
+        if cause and self.for_operator:
+            usual_remedy = ""  # to tell the operator is no help to the operator
+        self.sentences = (cause or usual_cause, remedy or usual_remedy)
+        self.facts: Facts = facts
+
+    @property
+    def message(self) -> str:
+        """The cause in English."""
+        return filled(self.sentences[0], self.facts)
+
+    @property
+    def remedy(self) -> str:
+        """What to do, in English; "" where only the operator is told."""
+        return filled(self.sentences[1], self.facts)
 
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}".strip()
 
     def __reduce__(self) -> tuple[object, ...]:
-        # Errors cross process borders (decode workers): keyword-only arguments do not
-        # survive pickle's default of calling the class with ``args``.
-        return (_rebuild, (type(self), self.message, dict(self.__dict__)))
-
-
-def _rebuild(cls: type[TangerineError], message: str, state: dict[str, object]) -> TangerineError:
-    error = cls.__new__(cls)
-    Exception.__init__(error, message)
-    error.__dict__.update(state)
-    return error
+        # Keyword-only arguments do not survive pickle's default of calling the class.
+        return (copyreg.__newobj__, (type(self),), self.__dict__)  # type: ignore[attr-defined]
 
 
 class InvalidRequest(TangerineError):
-    """The request itself is wrong; sending it again changes nothing."""
-
     code = "invalid_request"
+    general = ("That request cannot be read.", "See /help.")
 
 
 class EmptyQuery(InvalidRequest):
-    """No text, or only white space."""
-
     code = "empty_query"
+    general = ("There are no words to search for.", "Try: /find orange fruits")
 
 
 class QueryTooLong(InvalidRequest):
-    """More characters than a query may have."""
-
     code = "query_too_long"
+    general = ("That is {length} characters long.", "Use at most {limit}.")
 
 
 class BadCount(InvalidRequest):
-    """A count such as k is out of range."""
-
     code = "bad_count"
+    general = ("{number} results cannot be shown.", "Ask for {low} to {high}.")
 
 
 class BadLabels(InvalidRequest):
-    """Too few, too many, or empty labels."""
-
     code = "bad_labels"
+    general = ("Those labels cannot be compared.", "Give two or more, as: cat, dog, horse")
 
 
 class UnknownLabel(InvalidRequest):
-    """A label that the collection was not tagged with; ``known`` are those that it was."""
-
     code = "unknown_label"
-
-    def __init__(self, message: str, *, known: tuple[str, ...] = (), remedy: str = "") -> None:
-        super().__init__(message, remedy=remedy)
-        self.known = known
+    general = ("No picture here has such a label.", "Ask without “label:”.")
 
 
 class NoCode(InvalidRequest):
-    """A one-time code is asked for, and none was given."""
-
     code = "no_code"
+    general = (
+        "There is no code behind the command.",
+        "Type the code that the operator sees behind it: /claim ABCD-EFGH-JKMN",
+    )
 
 
 class BadSetting(InvalidRequest):
-    """A community's setting with a value that it cannot have."""
-
     code = "bad_setting"
+    general = ("That value is not possible here.", "See /help for what is.")
 
 
 class DuplicatePicture(InvalidRequest):
@@ -153,146 +187,160 @@ class DuplicatePicture(InvalidRequest):
     """
 
     code = "duplicate_picture"
+    general = ("The collection has this picture already.", "Send another one.")
 
     def __init__(
-        self, message: str, *, picture: Picture, score: float, exact: bool, remedy: str = ""
+        self, cause: str = "", *, picture: Picture, score: float, exact: bool, remedy: str = ""
     ) -> None:
-        super().__init__(message, remedy=remedy)
+        super().__init__(cause, remedy=remedy)
         self.picture = picture
         self.score = score
         self.exact = exact
 
 
 class PictureHeld(InvalidRequest):
-    """The collection has this picture already, and moderation shows it to nobody."""
-
     code = "picture_held"
+    general = (
+        "The collection has this picture already, but it is not shown here.",
+        "Ask an administrator to review it.",
+    )
 
 
 class ExpiredButton(InvalidRequest):
-    """A button whose state is no longer known, or that was never ours."""
-
     code = "expired_button"
+    general = ("This button has expired.", "Ask again to get a new one.")
 
 
 class BadPicture(InvalidRequest):
-    """Bytes that are no usable picture."""
-
     code = "bad_picture"
+    general = (
+        "That picture cannot be used.",
+        "Send another picture, or save this one as JPEG or PNG.",
+    )
 
 
 class NoPicture(BadPicture):
-    """The command needs a picture and got none."""
-
     code = "no_picture"
+    general = (
+        "There is no picture to work with.",
+        "Attach one, or reply to a message that has one.",
+    )
 
 
 class NotAPicture(BadPicture):
-    """No known picture format."""
-
     code = "not_a_picture"
+    general = ("That file is not a picture in a known format.", BadPicture.general[1])
 
 
 class DamagedPicture(BadPicture):
-    """A known format, but truncated or broken inside."""
-
     code = "damaged_picture"
+    general = ("That picture is damaged.", BadPicture.general[1])
 
 
 class PictureTooLarge(BadPicture):
-    """More bytes than a picture may have."""
-
     code = "picture_too_large"
+    general = ("That picture is too large.", _SMALLER)
 
 
 class PictureTooComplex(BadPicture):
-    """Within all bounds of size, but made to keep a decoder busy: scans, chunks, parts."""
-
     code = "picture_too_complex"
+    general = ("That picture takes too long to decode.", BadPicture.general[1])
 
 
 class TooManyPixels(BadPicture):
-    """Over the pixel budget, as read from the header before decoding."""
-
     code = "too_many_pixels"
+    general = ("That picture has too many pixels.", _SMALLER)
 
 
 class DecodingFailed(BadPicture):
-    """The worker that decoded it ran out of time or memory, or died."""
-
     code = "decoding_failed"
+    general = ("That picture could not be decoded.", BadPicture.general[1])
 
 
 class NotFound(TangerineError):
-    """No such picture or collection, or none that this community may see."""
-
     code = "not_found"
+    general = ("There is no such picture or collection here.", "Search again.")
 
 
 class Forbidden(TangerineError):
-    """The community or person may not do this."""
-
     code = "forbidden"
+    general = ("You may not do this here.", "Ask an administrator of this chat.")
 
 
 class ProxyNeedsToken(Forbidden):
-    """A proxy or tunnel handed the request on, and no token says who may send any."""
-
     code = "proxy_needs_token"
+    general = (
+        "A proxy or tunnel handed this request on, and no token protects this chat.",
+        "Set TANGERINE_WEB_TOKEN; docs/running.md shows how.",
+    )
 
 
 class WrongCode(Forbidden):
-    """A one-time code that is wrong, used, or too old."""
-
     code = "wrong_code"
+    general = (
+        "That code is wrong, was used, or is older than an hour.",
+        "The operator gets a new one by starting the program again.",
+    )
 
 
 class OperatorOnly(Forbidden):
-    """Only whoever runs the bot may do this here."""
-
     code = "operator_only"
+    general = ("Only the operator may do that here.", _OPERATOR)
 
 
 class CommunityUnknown(Forbidden):
     """Nobody has opened a collection to this ``community``."""
 
     code = "community_unknown"
+    general = ("This chat may not search any pictures yet.", _OPERATOR)
 
-    def __init__(self, message: str, *, community: str = "", remedy: str = "") -> None:
-        super().__init__(message, remedy=remedy)
+    def __init__(self, *, community: str) -> None:
+        super().__init__(
+            remedy="The operator allows it with: tangerine allow {community}", community=community
+        )
         self.community = community
 
 
 class Unavailable(TangerineError):
-    """Not now: ``retry_after`` is the number of seconds after which to try again."""
+    """Not now: ``retry_after`` is the number of seconds after which to try again.
+
+    Its sentences may say so in the place ``{when}``: “in 3 seconds”.
+    """
 
     code = "unavailable"
+    general = ("That is not possible at the moment.", _AGAIN)
 
-    def __init__(self, message: str, *, remedy: str = "", retry_after: float = 1.0) -> None:
-        super().__init__(message, remedy=remedy)
+    def __init__(
+        self, cause: str = "", *, remedy: str = "", retry_after: float = 1.0, **facts: Fact
+    ) -> None:
+        super().__init__(cause, remedy=remedy, when=timedelta(seconds=retry_after), **facts)
         self.retry_after = retry_after
 
 
-class Busy(Unavailable):
-    """The queue is full: answered at once instead of waiting in vain."""
+class PlatformUnreachable(Unavailable):
+    for_operator = True
 
+
+class Busy(Unavailable):
     code = "busy"
+    general = ("Too many requests are waiting.", _AGAIN)
 
 
 class TooManyRequests(Unavailable):
-    """The requester's quota is used up for now."""
-
     code = "too_many_requests"
+    general = ("You are asking faster than this server allows.", "Try again {when}.")
 
 
 class AskedTooSoon(TooManyRequests):
-    """Only the pause after the requester's last question is not over yet."""
+    pass
 
 
 class CommunityQuotaUsed(TooManyRequests):
-    """The quota of everybody in the community together is used up for now."""
-
     code = "community_quota"
+    general = (
+        "Everybody here together is asking faster than this server allows.",
+        TooManyRequests.general[1],
+    )
 
 
 class BeingIndexed(Unavailable):
@@ -302,72 +350,76 @@ class BeingIndexed(Unavailable):
     """
 
     code = "being_indexed"
-
-    def __init__(
-        self, message: str, *, remedy: str = "", retry_after: float = 2.0, total: int = 0
-    ) -> None:
-        super().__init__(message, remedy=remedy, retry_after=retry_after)
-        self.total = total
+    general = ("Indexing has begun.", "Ask again in a moment.")
 
 
 class ReindexRunning(Unavailable):
-    """This collection is being reindexed already."""
-
     code = "reindex_running"
+    general = ("“{collection}” is being indexed already.", "Wait until it is done.")
 
 
 class ShuttingDown(Unavailable):
-    """The process is stopping."""
-
     code = "shutting_down"
+    general = ("The server is stopping.", _AGAIN)
 
 
 class CollectionFull(TangerineError):
-    """A community has added as many pictures as the operator allows."""
-
     code = "collection_full"
+    general = ("No more pictures may be added here.", "Ask an administrator to remove some first.")
 
 
 class UploadsFull(CollectionFull):
-    """All communities together have added as much as fits, or the disk is nearly full."""
-
     code = "uploads_full"
+    general = ("This bot takes no more pictures at the moment.", _OPERATOR)
 
 
 class EmptyCollection(TangerineError):
-    """Nothing is indexed yet."""
-
     code = "empty_collection"
+    general = (
+        "Nothing is indexed yet in “{collection}”.",
+        "Run: tangerine reindex --collection {collection}",
+    )
 
 
 class ModelMismatch(TangerineError):
-    """Stored vectors come from another model than the one loaded."""
-
     code = "model_mismatch"
+    general = (
+        "“{collection}” was indexed with the model “{indexed}”, but “{loaded}” is loaded.",
+        "Start with that model, or run: tangerine reindex --full --collection {collection}",
+    )
+
+    @classmethod
+    def between(cls, collection: str, indexed: str, loaded: str) -> ModelMismatch:
+        """The error for two models, of the same name where an update has changed it."""
+        return cls(
+            ""
+            if indexed != loaded
+            else "“{collection}” was indexed with “{indexed}” as it was before an update.",
+            collection=collection,
+            indexed=indexed,
+            loaded=loaded,
+        )
 
 
 class ModelUnavailable(TangerineError):
-    """The model could not be found or loaded."""
-
     code = "model_unavailable"
     for_operator = True
+    general = ("The model could not be loaded.", _OPERATOR)
 
 
 class NoHead(ModelUnavailable):
-    """The model ends in no linear projection, so there is no head to train."""
+    pass
 
 
 class EncodingFailed(TangerineError):
-    """The encoder failed on this item."""
-
     code = "encoding_failed"
+    general = ("The model could not process this.", _AGAIN)
 
 
 class CatalogueError(TangerineError):
-    """The catalogue cannot be read or written."""
-
     code = "catalogue"
     for_operator = True
+    general = ("The catalogue cannot be read or written.", _OPERATOR)
 
 
 class CatalogueDamaged(CatalogueError):
@@ -377,26 +429,44 @@ class CatalogueDamaged(CatalogueError):
 
 
 class SourceError(TangerineError):
-    """A folder or a caption file cannot be read."""
-
     code = "source"
     for_operator = True
+    general = ("The folder of pictures cannot be read.", _OPERATOR)
 
 
 class CaptionWithoutPicture(SourceError):
-    """A row of a caption table names no picture of the folder; the pictures are all read."""
-
     code = CAPTION_WITHOUT_PICTURE
+    general = (
+        "A row of a caption table names no picture of the folder.",
+        "Correct the name in the table, or remove the row.",
+    )
 
 
 class RemovalsUnconfirmed(SourceError):
     """Most of a folder's pictures are gone, which nobody has confirmed to be meant."""
 
     code = "removals_unconfirmed"
+    general = (
+        "Most of the pictures are gone from the folder. Nothing was changed.",
+        "If the folder is whole, the operator confirms: tangerine reindex --confirm-removals",
+    )
 
 
 class SettingsError(TangerineError):
-    """A setting is wrong."""
-
     code = "settings"
     for_operator = True
+    general = ("A setting is wrong.", _OPERATOR)
+
+
+def every_error() -> Iterator[type[TangerineError]]:
+    """All classes of the tree that are loaded."""
+    waiting: list[type[TangerineError]] = [TangerineError]
+    for kind in waiting:
+        yield kind
+        waiting += kind.__subclasses__()
+
+
+GENERAL_WORDS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {kind.code: kind.general for kind in every_error()}
+)
+"""What each code means in general: cause and remedy."""

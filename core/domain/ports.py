@@ -33,6 +33,7 @@ from core.domain.types import (
     TakenIn,
     Vectors,
 )
+from core.domain.viewer import Viewer
 
 
 class Encoder(Protocol):
@@ -68,8 +69,13 @@ class Encoder(Protocol):
 class PictureDecoder(Protocol):
     """Turns untrusted bytes into pixels, outside this process."""
 
-    async def decode(self, source: bytes | Path, spec: PixelSpec) -> DecodedPicture:
-        """Pixels of the spec's size. Raises BadPicture and its kin, Busy, ShuttingDown."""
+    async def decode(
+        self, source: bytes | Path, spec: PixelSpec, *, preview: int = 0
+    ) -> DecodedPicture:
+        """Pixels of the spec's size. Raises BadPicture and its kin, Busy, ShuttingDown.
+
+        ``preview``: pixels of the longer edge of the preview that comes along; 0 for none.
+        """
 
     async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
         """A JPEG no larger than ``edge`` x ``edge`` pixels. Raises BadPicture and its kin."""
@@ -169,17 +175,17 @@ class Library(Protocol):
     def names(self) -> Sequence[str]:
         """Names of all collections, the default one first. For the operator's eyes."""
 
-    def visible(self, community: str) -> Sequence[str]:
+    def visible(self, community: Viewer | str) -> Sequence[str]:
         """Names of the collections that this community may search, the default one first."""
 
-    def shares(self, collection: str, community: str) -> bool:
+    def shares(self, collection: str, community: Viewer | str) -> bool:
         """Whether the community acts there for all who share the collection.
 
         True where the settings or a grant name it, and for the operator's console and web
         chat; False for a stranger in a collection that is open to everybody.
         """
 
-    async def open(self, collection: str | None, community: str) -> Snapshot:
+    async def open(self, collection: str | None, community: Viewer | str) -> Snapshot:
         """The current snapshot; None names the community's default collection.
 
         Raises NotFound where the collection does not exist or this community may not
@@ -188,11 +194,17 @@ class Library(Protocol):
         ModelMismatch.
         """
 
-    async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
+    async def picture_file(self, picture_id: str, community: Viewer | str) -> tuple[Picture, Path]:
         """A visible picture and its file. Raises NotFound."""
 
     def has_file(self, picture: Picture) -> bool:
         """Whether the file of a picture is where it was indexed; else it is no hit. Blocking."""
+
+    def file_of(self, picture: Picture) -> Path | None:
+        """The file of a picture of a snapshot that :meth:`open` gave; None where it is gone.
+
+        Blocking.
+        """
 
     def expected(self, collection: str) -> int | None:
         """How many pictures a collection has that is being indexed for the first time.
@@ -200,7 +212,7 @@ class Library(Protocol):
         None once all of them can be searched. From memory, as it was at the last :meth:`open`.
         """
 
-    async def status(self, community: str) -> Sequence[CollectionStatus]:
+    async def status(self, community: Viewer | str) -> Sequence[CollectionStatus]:
         """The state of every collection that this community may search."""
 
 

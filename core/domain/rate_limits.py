@@ -69,7 +69,6 @@ class _Windows:
         )
 
     def count(self, bucket: _Bucket, now: float) -> None:
-        """Note a request."""
         times = self._times.get(bucket)
         if times is None:
             times = self._times[bucket] = deque()
@@ -176,22 +175,7 @@ def _half(quota: Quota) -> Quota:
 def _refusal(pausing: float, used_up: float, shared: float) -> TooManyRequests:
     own = max(pausing, used_up)
     seconds = math.ceil(max(own, shared))
-    remedy = f"Try again in {_in_words(seconds)}."
     if shared > own:
-        return CommunityQuotaUsed(
-            "Everybody here together is asking faster than this server allows.",
-            remedy=remedy,
-            retry_after=seconds,
-        )
+        return CommunityQuotaUsed(retry_after=seconds)
     kind = TooManyRequests if max(used_up, shared) > 0 else AskedTooSoon
-    return kind(
-        "You are asking faster than this server allows.", remedy=remedy, retry_after=seconds
-    )
-
-
-def _in_words(seconds: int) -> str:
-    if seconds < 120:  # noqa: PLR2004 - below two minutes, seconds read better
-        return f"{seconds} s"
-    if seconds < 2 * 3600:
-        return f"{math.ceil(seconds / 60)} minutes"
-    return f"{math.ceil(seconds / 3600)} hours"
+    return kind(retry_after=seconds)

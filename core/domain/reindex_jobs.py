@@ -23,7 +23,6 @@ class Job:
 
     @property
     def running(self) -> bool:
-        """Whether it is still under way."""
         return not self.task.done()
 
 

@@ -174,7 +174,8 @@ class DecodedPicture:
 
     ``pixels`` is read-only; ``format`` is Pillow's name ("JPEG", "PNG", "HEIF", ...);
     ``width`` and ``height`` are of the whole picture after EXIF orientation. ``placeholder`` is
-    as in :class:`Look`; ``taken`` is None where the file does not say.
+    as in :class:`Look`; ``taken`` is None where the file does not say. ``preview`` is the whole
+    picture, smaller: uint8 [h, w, 3], read-only; None where nobody asked for one.
     """
 
     pixels: Pixels
@@ -183,6 +184,7 @@ class DecodedPicture:
     height: int
     placeholder: bytes = b""
     taken: Taken | None = None
+    preview: Pixels | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +304,7 @@ class SearchResult:
     ``fair``: how many hits of these bands there are up to the end of this page; where they are
     fewer than all of those, there are no others, but for a text mixed with a picture.
     ``so_far``: how much was searched, where the collection is being indexed for the first time.
+    ``preview``: the posted picture, as in :class:`DecodedPicture`.
     """
 
     query: str | None
@@ -314,15 +317,20 @@ class SearchResult:
     fair: int = 0
     so_far: SoFar | None = None
     doubtful: bool = False
+    preview: Pixels | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class DescribeResult:
-    """Stored captions that match a picture, best first; ``so_far`` as in SearchResult."""
+    """Stored captions that match a picture, best first.
+
+    ``so_far`` and ``preview`` are as in :class:`SearchResult`.
+    """
 
     collection: str
     hits: tuple[CaptionHit, ...]
     so_far: SoFar | None = None
+    preview: Pixels | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

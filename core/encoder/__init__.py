@@ -1,7 +1,6 @@
 """Pictures and texts become unit vectors: loading, backends, micro-batching."""
 
 __all__ = [
-    "agreement",
     "batch_limit",
     "batch_records",
     "benchmark_cache",
@@ -9,7 +8,6 @@ __all__ = [
     "encoder",
     "hub",
     "hub_check",
-    "known",
     "lazy",
     "load",
     "model",

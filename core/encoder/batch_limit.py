@@ -45,7 +45,6 @@ class BatchLimit:
         self.size = max(1, items // 2)
 
     def succeeded(self) -> None:
-        """A batch went through."""
         self._successes += 1
         if self.size < self._most and self._successes >= _RECOVERY:
             self._successes = 0
@@ -73,7 +72,7 @@ def in_batches(
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise EncodingFailed(
-                    f"The model failed on this input ({first_line(error)})."
+                    "The model failed on this input ({reason}).", reason=first_line(error)
                 ) from error
             if len(chosen) == 1:
                 raise EncodingFailed(

@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from core.domain.errors import Busy, EncodingFailed, ShuttingDown
@@ -117,12 +116,7 @@ class MicroBatcher(Generic[T, R]):
         self._start_worker()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def submit(self, item: T, *, lane: Lane = Lane.CHAT) -> R:
@@ -133,7 +127,7 @@ class MicroBatcher(Generic[T, R]):
         is dropped before the backend is called.
         """
         if self._closing or self._worker is None:
-            raise ShuttingDown("Tangerine is stopping.", remedy="Try again in a minute.")
+            raise ShuttingDown
         queue = self._lanes[lane]
         if len(queue) >= self._max_queue:
             self._drop_abandoned(queue)
@@ -141,7 +135,7 @@ class MicroBatcher(Generic[T, R]):
             wait = max(1.0, round(self._seconds_per_item * len(queue)))
             raise Busy(
                 "Too many searches are waiting.",
-                remedy=f"Try again in {wait:.0f} s.",
+                remedy="Try again {when}.",
                 retry_after=wait,
             )
         answer = asyncio.get_running_loop().create_future()
@@ -154,7 +148,6 @@ class MicroBatcher(Generic[T, R]):
 
     @property
     def health(self) -> BatcherHealth:
-        """The state of the worker, for readiness checks."""
         now = self._now()
         return BatcherHealth(
             alive=self._worker is not None and not self._worker.done(),
@@ -177,7 +170,7 @@ class MicroBatcher(Generic[T, R]):
             with contextlib.suppress(asyncio.CancelledError):
                 await self._worker
             self._worker = None
-        error = ShuttingDown("Tangerine is stopping.", remedy="Try again in a minute.")
+        error = ShuttingDown()
         for queue in self._lanes.values():
             self._fail(queue, error)
             queue.clear()
@@ -305,8 +298,10 @@ class MicroBatcher(Generic[T, R]):
             ) from error
         if len(results) != len(items):
             raise EncodingFailed(
-                f"The encoder returned {len(results)} vectors for {len(items)} items.",
+                "The encoder returned {got} vectors for {count} items.",
                 remedy="This is a defect of the model's code: please report it.",
+                got=len(results),
+                count=len(items),
             )
         return results
 

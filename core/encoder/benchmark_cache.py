@@ -1,4 +1,4 @@
-"""What trials found, kept between starts: as long as model, machine and versions stay."""
+"""What was found of an encoder, kept between starts: as long as model and machine stay."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import os
 import platform
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
-from core.encoder.trials import BackendTrial, EncoderChoice
+from pydantic import TypeAdapter, ValidationError
+
+_T = TypeVar("_T")
 
 _PACKAGES = ("torch", "transformers", "openvino", "onnxruntime", "numpy")
 
@@ -27,49 +28,34 @@ _CPU = Path("/proc/cpuinfo")
 """Linux names the processor and what it can do here; elsewhere the platform has to do."""
 
 
-class Verdicts:
-    """Choices by key, one file each, below ``folder``. Damaged files count as missing."""
+class JsonCache(Generic[_T]):
+    """Values by key, a file each, below ``folder``; damaged files count as missing."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, kind: type[_T], folder: Path) -> None:
+        self._adapter = TypeAdapter(kind)
         self._folder = folder
 
-    def find(self, key: str) -> EncoderChoice | None:
-        """What was chosen then; None where nothing was."""
+    def find(self, key: str) -> _T | None:
+        """What was kept; None where nothing was."""
         try:
-            told = json.loads(self._path(key).read_bytes())
-            return choice_of(told)
-        except (OSError, ValueError, TypeError, KeyError):
+            return self._adapter.validate_json(self._path(key).read_bytes())
+        except (OSError, ValidationError):
             return None
 
-    def keep(self, key: str, choice: EncoderChoice) -> None:
-        """Remember it; a folder that cannot be written only costs the next start its time."""
-        keep_newest(self._path(key), asdict(choice), _KEPT)
+    def keep(self, key: str, value: _T) -> None:
+        """Write it whole or not at all; a folder that cannot be written costs time alone."""
+        path = self._path(key)
+        scratch = path.with_suffix(f".{os.getpid()}")
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            scratch.write_bytes(self._adapter.dump_json(value, indent=1))
+            scratch.replace(path)
+            files = sorted(path.parent.glob("*.json"), key=lambda path: path.stat().st_mtime)
+            for old in files[:-_KEPT]:
+                old.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         return self._folder / f"{key}.json"
-
-
-def choice_of(told: Mapping[str, Any]) -> EncoderChoice:
-    """A choice as ``dataclasses.asdict`` gave it. Raises KeyError and TypeError for others."""
-    trials = tuple(BackendTrial(**trial) for trial in told["trials"])
-    return EncoderChoice(
-        str(told["backend"]), str(told["precision"]), trials, tuple(told["refused"])
-    )
-
-
-def keep_newest(path: Path, value: Mapping[str, object], kept: int) -> None:
-    """Write a JSON file whole or not at all, and leave the ``kept`` newest of its folder.
-
-    Where that cannot be done, nothing is kept.
-    """
-    scratch = path.with_suffix(f".{os.getpid()}")
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(json.dumps(value, indent=1), encoding="utf-8")
-        scratch.replace(path)
-        files = sorted(path.parent.glob("*.json"), key=lambda path: path.stat().st_mtime)
-        for old in files[:-kept]:
-            old.unlink(missing_ok=True)
 
 
 def verdict_key(fingerprint: str, asked: Mapping[str, object]) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from core.domain.errors import ModelUnavailable
@@ -117,12 +116,7 @@ class EncoderBuilder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     @cached_property
@@ -131,7 +125,6 @@ class EncoderBuilder:
         return self._load("float32")
 
     def precisions(self, backend: str) -> tuple[str, ...]:
-        """What may gain there and is worth a try, float32 first."""
         if backend == "onnx":
             return ("float32",)
         if not gains_from_bfloat16(self.network):

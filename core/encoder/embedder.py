@@ -8,7 +8,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Hashable
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -110,27 +109,19 @@ class BatchedEmbedder:
             await batcher.__aenter__()
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await asyncio.gather(*(batcher.close() for batcher in self._batchers))
 
     @property
     def identity(self) -> ModelIdentity:
-        """Name, fingerprint and dimension of the model."""
         return self._encoder.identity
 
     @property
     def pixel_spec(self) -> PixelSpec:
-        """The size and fit of the pictures that :meth:`embed_pixels` takes."""
         return self._encoder.pixel_spec
 
     @property
     def health(self) -> BatcherHealth:
-        """The state of the batchers as one, for readiness checks."""
         return BatcherHealth.of([batcher.health for batcher in self._batchers])
 
     async def embed_text(self, text: str, *, lane: Lane = Lane.CHAT) -> Vectors:

@@ -52,11 +52,12 @@ class TransformersEncoder:
     ) -> None:
         self._towers = towers
         self._tokens = tokens
-        self._spec = spec
+        self.pixel_spec = spec
         sizes = towers.sizes
         self._text_limit = BatchLimit(max_batch or sizes.texts)
         self._image_limit = BatchLimit(max_batch or sizes.pictures)
-        self._logit_scale, self._logit_bias = temperature
+        # 100 and 0 where the model was trained without.
+        self.logit_scale, self.logit_bias = temperature
 
         def rows(rows: Sequence[Row], length: int) -> Vectors:
             return towers.gather([self._embed_rows(rows, length)])
@@ -66,28 +67,8 @@ class TransformersEncoder:
 
         dimension = common_dimension(name, tokens, spec, rows, pixels)
         self._pads_to_longest = ignores_padding(tokens, towers.precision, rows)
-        self._identity = ModelIdentity(name, fingerprint, dimension)
-        self._choice = EncoderChoice(towers.backend, towers.precision)
-
-    @property
-    def identity(self) -> ModelIdentity:
-        """Name, fingerprint and dimension of the model."""
-        return self._identity
-
-    @property
-    def pixel_spec(self) -> PixelSpec:
-        """The size and fit of the pictures that :meth:`encode_images` takes."""
-        return self._spec
-
-    @property
-    def logit_scale(self) -> float:
-        """The factor on cosines that the model was trained with; 100 where it has none."""
-        return self._logit_scale
-
-    @property
-    def logit_bias(self) -> float:
-        """What SigLIP adds to scaled cosines; 0 for other models."""
-        return self._logit_bias
+        self.identity = ModelIdentity(name, fingerprint, dimension)
+        self.choice = EncoderChoice(towers.backend, towers.precision)
 
     @property
     def device(self) -> str:
@@ -110,11 +91,6 @@ class TransformersEncoder:
         return self._towers.sizes.packed
 
     @property
-    def choice(self) -> EncoderChoice:
-        """How it runs, and what was measured before that was decided."""
-        return self._choice
-
-    @property
     def pads_to_longest(self) -> bool:
         """Whether texts are padded to the longest of their batch only.
 
@@ -131,11 +107,11 @@ class TransformersEncoder:
         Where its vectors are too far from those of float32, its fingerprint is another one
         from now on.
         """
-        self._choice = replace(self._choice, trials=tuple(trials), refused=tuple(refused))
-        trial = self._choice.trial
+        self.choice = replace(self.choice, trials=tuple(trials), refused=tuple(refused))
+        trial = self.choice.trial
         if trial is not None:
-            digest = identify(self._identity.fingerprint, trial)
-            self._identity = replace(self._identity, fingerprint=digest)
+            digest = identify(self.identity.fingerprint, trial)
+            self.identity = replace(self.identity, fingerprint=digest)
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Embed ``n`` texts: float32 [n, d], rows of length 1, in the order of ``texts``.
@@ -164,7 +140,7 @@ class TransformersEncoder:
         ``pixels`` is uint8 [n, spec.height, spec.width, 3], as ``fit_pixels`` makes them;
         anything else is a ValueError. Raises EncodingFailed.
         """
-        wanted = (self._spec.height, self._spec.width, 3)
+        wanted = (self.pixel_spec.height, self.pixel_spec.width, 3)
         if pixels.dtype != np.uint8 or pixels.ndim != 4 or pixels.shape[1:] != wanted:  # noqa: PLR2004  # [n, h, w, 3]
             raise ValueError(
                 f"pixels must be uint8 [n, {wanted[0]}, {wanted[1]}, 3], "
@@ -181,7 +157,7 @@ class TransformersEncoder:
     ) -> Vectors:
         """The vectors of the items, in this order; a batch that does not fit is halved."""
         if not order:
-            return np.empty((0, self._identity.dimension), np.float32)
+            return np.empty((0, self.identity.dimension), np.float32)
         done = in_batches(order, limit, forward, self._towers.release)
         # The one point at which a GPU is waited for.
         vectors: NDArray[np.float32] = self._towers.gather(done)

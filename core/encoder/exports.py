@@ -104,7 +104,6 @@ class Exports:
 
 
 def _whole(folder: Path) -> bool:
-    """Whether every file is there as it was written."""
     try:
         described = json.loads((folder / _MANIFEST).read_bytes())
         return all(_describe(folder / name) == told for name, told in described.items())

@@ -1,17 +1,42 @@
-"""An encoder that is loaded when it is first needed, for commands that may not need it."""
+"""An encoder that is loaded when it is first needed, and what is known of it before."""
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from core.domain.types import ModelIdentity, PixelBatch, PixelSpec, Vectors
-from core.encoder.known import KnownEncoder
+from core.encoder.hub import Checkpoint
 from core.encoder.trials import EncoderChoice
 
 if TYPE_CHECKING:
     from core.encoder.encoder import TransformersEncoder
+
+
+@dataclass(frozen=True, slots=True)
+class KnownEncoder:
+    """What can be told of an encoder without loading it: see the properties of the encoder."""
+
+    identity: ModelIdentity
+    pixel_spec: PixelSpec
+    device: str
+    logit_scale: float
+    packs_texts: bool
+    choice: EncoderChoice
+
+
+def signature(checkpoint: Checkpoint) -> str:
+    """What changes when a file of the checkpoint does: names, sizes and times, not contents."""
+    files = sorted(
+        (path.name, status.st_size, status.st_mtime_ns)
+        for path in checkpoint.folder.iterdir()
+        if (status := path.stat()) and path.is_file()
+    )
+    return json.dumps([str(checkpoint.folder.absolute()), files])
+
 
 _FEW = 8
 """Texts at once: with more, batches are worth the loading."""
@@ -47,32 +72,26 @@ class LateEncoder:
 
     @property
     def identity(self) -> ModelIdentity:
-        """Name, fingerprint and dimension of the model."""
         return self._known.identity
 
     @property
     def pixel_spec(self) -> PixelSpec:
-        """The size and fit of pictures."""
         return self._known.pixel_spec
 
     @property
     def logit_scale(self) -> float:
-        """The factor on cosines that the model was trained with."""
         return self._known.logit_scale
 
     @property
     def device(self) -> str:
-        """Where it runs."""
         return self._known.device
 
     @property
     def packs_texts(self) -> bool:
-        """Whether texts of any lengths are as cheap together."""
         return self._known.packs_texts
 
     @property
     def choice(self) -> EncoderChoice:
-        """How it runs, and what was measured before that was decided."""
         return self._known.choice
 
     def prepare_texts(self) -> None:
@@ -83,7 +102,6 @@ class LateEncoder:
             self._loaded()
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        """Unit vectors, float32 [n, d]. Raises EncodingFailed, ModelUnavailable."""
         with self._loading:
             questions = self._few() if self._whole is None and len(texts) <= _FEW else None
         if questions is not None:

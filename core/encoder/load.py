@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.domain.errors import ModelUnavailable
 from core.encoder.autotune import PLAIN, Selection
-from core.encoder.benchmark_cache import Verdicts, verdict_key
+from core.encoder.benchmark_cache import JsonCache, verdict_key
 from core.encoder.build import EncoderBuilder, require
 from core.encoder.encoder import TransformersEncoder
 from core.encoder.exports import Exports
@@ -15,7 +15,7 @@ from core.encoder.model import choose_device
 from core.encoder.preprocessor_config import read_preprocessing
 from core.encoder.probes import NotFinite
 from core.encoder.transformers_logging import quiet
-from core.encoder.trials import RuntimeConfig, SearchCheck, compare
+from core.encoder.trials import EncoderChoice, RuntimeConfig, SearchCheck, compare
 
 __all__ = ["TransformersEncoder", "load_encoder"]
 
@@ -94,12 +94,15 @@ def load_encoder(
                 "check": check.subject if check else None,
             }
             return _remembered(
-                workshop, selection, Verdicts(exports / "trials"), verdict_key(digest, asked)
+                workshop,
+                selection,
+                JsonCache(EncoderChoice, exports / "trials"),
+                verdict_key(digest, asked),
             )
 
 
 def _remembered(
-    workshop: EncoderBuilder, selection: Selection, verdicts: Verdicts, key: str
+    workshop: EncoderBuilder, selection: Selection, verdicts: JsonCache[EncoderChoice], key: str
 ) -> TransformersEncoder:
     """What was found best when the same was asked before, else what is found best now."""
     known = verdicts.find(key)

@@ -103,5 +103,4 @@ class TextTokens:
 
 
 def row_length(row: Row) -> int:
-    """The number of tokens of a row."""
     return len(row["input_ids"])

@@ -89,7 +89,6 @@ class OpenFile:
     size: int
 
     def close(self) -> None:
-        """Give the descriptor back."""
         os.close(self.descriptor)
 
 
@@ -144,7 +143,7 @@ def read_picture(
         except BadPicture:
             raise
         except Image.DecompressionBombError:
-            raise too_many_pixels("too many pixels", limits.max_pixels) from None
+            raise too_many_pixels(limits.max_pixels) from None
         except MemoryError:
             raise out_of_memory() from None
         # Decoders raise whatever their authors did not foresee (OSError, SyntaxError,
@@ -253,18 +252,31 @@ def within(size: Size, edge: int) -> Size:
     return width, height
 
 
+def scaled(
+    picture: Upright,
+    edge: int,
+    filter_: Image.Resampling = Image.Resampling.LANCZOS,
+    reducing_gap: float = 3.0,
+) -> Image.Image:
+    """The whole picture, no larger than ``edge`` x ``edge`` pixels: :func:`within` of its size.
+
+    ``reducing_gap`` is Pillow's: averages do what goes beyond it. At 3 it is what Pillow calls
+    close to fair resampling.
+    """
+    image = picture.image
+    size = within(picture.size, edge)
+    if size == image.size:
+        return image
+    spare = WHOLE if picture.reduction is None else picture.reduction.spare
+    return fill(image, spare, size, filter_, reducing_gap)
+
+
 def to_jpeg(picture: Upright, edge: int, quality: int) -> bytes:
     """A JPEG no larger than ``edge`` x ``edge`` pixels, without any metadata but the profile.
 
     Where a picture was taken is nobody's business who only gets to see it.
     """
-    image = picture.image
-    size = within(picture.size, edge)
-    if size != image.size:
-        spare = WHOLE if picture.reduction is None else picture.reduction.spare
-        # A gap of 3 is what Pillow calls close to fair resampling: box-reduce first, then
-        # filter.
-        image = fill(image, spare, size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    image = scaled(picture, edge)
     image.info.clear()
     buffer = io.BytesIO()
     image.save(
@@ -281,8 +293,7 @@ def to_jpeg(picture: Upright, edge: int, quality: int) -> bytes:
 def _check_pixels(size: tuple[int, int], limit: int) -> None:
     width, height = size
     if width * height > limit:
-        found = f"{width * height / 1e6:.4g} megapixels ({width} x {height})"
-        raise too_many_pixels(found, limit)
+        raise too_many_pixels(limit, size)
 
 
 def _reduce(image: Image.Image, at_least: Callable[[Size], Size]) -> Reduction | None:
@@ -400,7 +411,8 @@ def _check_regular(status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise NotAPicture(
             "This is a folder, a pipe or a device, not a file.",
-            remedy=f"Name a {ACCEPTED} file.",
+            remedy="Send one of these: {formats}.",
+            formats=ACCEPTED,
         )
 
 

@@ -11,7 +11,7 @@ import re
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import BinaryIO, Final, NoReturn
+from typing import BinaryIO, Final
 
 import numpy as np
 
@@ -85,7 +85,7 @@ def _jpeg(file: BinaryIO, size: int) -> None:
     allowed = min(MAX_SCANS, max(_SCANS_OF_LARGE, _SCANNED_PIXELS // max(pixels, 1)))
     # Metadata may hold what looks like a scan, and pictures of their own: those are skipped.
     if _marks(file) > allowed and _scans(file, at, allowed) > allowed:
-        _refuse("JPEG", "passes", allowed)
+        raise too_complex("JPEG", allowed)
 
 
 def _header(file: BinaryIO) -> tuple[int, tuple[int, int, int] | None]:
@@ -109,9 +109,9 @@ def _header(file: BinaryIO) -> tuple[int, tuple[int, int, int] | None]:
                 frame = marker, width * height, components
             at, segments = at + 2 + max(length, 2), segments + 1
         if padding > _JPEG_PADDING:
-            _refuse("JPEG", "bytes of padding", _JPEG_PADDING)
+            raise too_complex("JPEG", _JPEG_PADDING)
         if segments > _JPEG_SEGMENTS:
-            _refuse("JPEG", "segments", _JPEG_SEGMENTS)
+            raise too_complex("JPEG", _JPEG_SEGMENTS)
 
 
 def _marks(file: BinaryIO) -> int:
@@ -154,7 +154,7 @@ def _png(file: BinaryIO, size: int) -> None:
         if name == b"IEND":
             return
         at += 12 + length
-    _refuse("PNG", "chunks", allowed)
+    raise too_complex("PNG", allowed)
 
 
 def _bmp(file: BinaryIO, size: int) -> None:
@@ -164,7 +164,7 @@ def _bmp(file: BinaryIO, size: int) -> None:
     if header < 40 or compression not in {1, 2}:  # noqa: PLR2004 - BI_RLE8, BI_RLE4
         return
     if width * abs(height) > _BMP_PIXELS or size > _BMP_BYTES:
-        _refuse("BMP", "run-length coded pixels", _BMP_PIXELS)
+        raise too_complex("BMP", _BMP_PIXELS)
 
 
 def _tiff(file: BinaryIO, size: int) -> None:
@@ -181,7 +181,7 @@ def _tiff(file: BinaryIO, size: int) -> None:
     found = file.read(width * min(entries, 1 << 16))
     for tag, _, parts, _ in struct.iter_unpack(order + entry, found[: len(found) // width * width]):
         if tag in {273, 324} and parts > _TIFF_PARTS:  # offsets of strips, of tiles
-            _refuse("TIFF", "strips or tiles", _TIFF_PARTS)
+            raise too_complex("TIFF", _TIFF_PARTS)
 
 
 def boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
@@ -212,12 +212,8 @@ def _heif(file: BinaryIO, size: int) -> None:
                 head = file.read(8)
                 [count] = struct.unpack_from(">I" if head[0] else ">H", head, 4)
                 if count > _ITEMS:
-                    _refuse("HEIC or AVIF", "parts", _ITEMS)
+                    raise too_complex("HEIC/AVIF", _ITEMS)
         return
-
-
-def _refuse(shown: str, what: str, limit: int) -> NoReturn:
-    raise too_complex(shown, what, limit)
 
 
 _CHECKS: Final[Mapping[str, Callable[[BinaryIO, int], None]]] = MappingProxyType(

@@ -15,9 +15,6 @@ from core.domain.errors import (
 )
 from core.images.formats import ACCEPTED, foreign
 
-_RESAVE: Final = "Open it in a picture program, save it as JPEG or PNG and send that."
-_SEND_AGAIN: Final = "Send it again, from the original if you can."
-
 _MIB: Final = 1 << 20
 _SHOWN_NAMES: Final = {"WEBP": "WebP", "HEIF": "HEIC"}
 
@@ -25,37 +22,41 @@ _SHOWN_NAMES: Final = {"WEBP": "WebP", "HEIF": "HEIC"}
 def too_many_bytes(size: int, limit: int) -> PictureTooLarge:
     """The error for a picture of ``size`` bytes where ``limit`` are allowed."""
     return PictureTooLarge(
-        f"This picture has {size / _MIB:.1f} MiB; at most {limit / _MIB:.4g} MiB are accepted.",
+        "This picture has {size} MiB; at most {limit} MiB are accepted.",
         remedy="Send a smaller version of it, for example as JPEG.",
+        size=round(size / _MIB, 1),
+        limit=limit / _MIB,
     )
 
 
 def out_of_memory() -> DecodingFailed:
     """The error for a picture that wants more memory than a worker may have."""
-    return DecodingFailed("This picture needs too much memory to be decoded.", remedy=_RESAVE)
+    return DecodingFailed("This picture needs too much memory to be decoded.")
 
 
 def out_of_time(seconds: float) -> DecodingFailed:
-    """The error for a picture that takes longer than a worker may."""
     return DecodingFailed(
-        f"This picture takes longer than {seconds:.3g} seconds to decode.", remedy=_RESAVE
+        "This picture takes longer than {seconds} seconds to decode.", seconds=seconds
     )
 
 
 def worker_died() -> DecodingFailed:
-    """The error for a picture whose worker came to an end under it."""
-    return DecodingFailed("The decoder broke down over this picture.", remedy=_RESAVE)
+    return DecodingFailed("The decoder broke down over this picture.")
 
 
 def not_a_picture(head: bytes) -> NotAPicture:
     """The error for a file that begins with ``head``, which is no accepted format."""
     if not head:
-        return NotAPicture("This file is empty.", remedy=_SEND_AGAIN)
-    remedy = f"Send a {ACCEPTED} file."
+        return NotAPicture("This file is empty.", remedy="Send it again, from the original.")
     what = foreign(head)
     if what is None:
-        return NotAPicture("This file is no picture of a known format.", remedy=remedy)
-    return NotAPicture(f"This is {what}, which cannot be read here.", remedy=remedy)
+        return NotAPicture(remedy="Send one of these: {formats}.", formats=ACCEPTED)
+    return NotAPicture(
+        "This is a {format} file, which cannot be read here.",
+        remedy="Send one of these: {formats}.",
+        format=what,
+        formats=ACCEPTED,
+    )
 
 
 def damaged(name: str, error: Exception, *, early: bool) -> BadPicture:
@@ -68,38 +69,55 @@ def damaged(name: str, error: Exception, *, early: bool) -> BadPicture:
     if early or isinstance(error, EOFError) or "truncated" in words or "end of file" in words:
         return cut_short(shown, None)
     return DamagedPicture(
-        f"This {shown} file is damaged or of a kind that cannot be read.", remedy=_RESAVE
+        "This {format} file is damaged or of a kind that cannot be read.", format=shown
     )
 
 
 def cut_short(shown: str, missing: float | None) -> DamagedPicture:
     """The error for a file that lacks this share of its picture, None where nobody can tell."""
-    part = "a part" if missing is None else f"about {max(1, round(100 * missing))} %"
     return DamagedPicture(
-        f"This {shown} file ends too early: {part} of it is missing.", remedy=_SEND_AGAIN
+        "This {format} file ends too early: a part of it is missing."
+        if missing is None
+        else "This {format} file ends too early: about {percent} % of it is missing.",
+        remedy="Send it again, from the original.",
+        format=shown,
+        percent=max(1, round(100 * (missing or 0))),
     )
 
 
-def too_complex(shown: str, what: str, limit: int) -> PictureTooComplex:
-    """The error for a file with more than ``limit`` of ``what`` its format allows any number."""
+def too_complex(shown: str, limit: int) -> PictureTooComplex:
+    """The error for a file with more than ``limit`` parts where its format allows any number."""
     return PictureTooComplex(
-        f"This {shown} file has more than {limit} {what}: it takes too long to decode.",
-        remedy=_RESAVE,
+        "This {format} file has more than {limit} parts: it takes too long to decode.",
+        format=shown,
+        limit=limit,
     )
 
 
-def too_many_pixels(found: str, limit: int) -> TooManyPixels:
-    """The error for a picture with ``found`` (in words) where ``limit`` pixels are allowed."""
+def too_many_pixels(limit: int, size: tuple[int, int] | None = None) -> TooManyPixels:
+    """The error for a picture of more than ``limit`` pixels; ``size``: width and height."""
+    if size is None:
+        return TooManyPixels(
+            "This picture has too many pixels; at most {limit} megapixels are accepted.",
+            remedy="Scale it down and send it again.",
+            limit=limit / 1e6,
+        )
+    width, height = size
     return TooManyPixels(
-        f"This picture has {found}; at most {limit / 1e6:.4g} megapixels are accepted.",
+        "This picture has {found} megapixels ({width} x {height}); "
+        "at most {limit} megapixels are accepted.",
         remedy="Scale it down and send it again.",
+        found=width * height / 1e6,
+        width=width,
+        height=height,
+        limit=limit / 1e6,
     )
 
 
 def unreadable_file(error: Exception) -> BadPicture:
-    """The error for a file that the system does not open."""
     reason = getattr(error, "strerror", None) or str(error)
     return BadPicture(
-        f"The file cannot be opened: {reason[:1].lower()}{reason[1:]}.",
+        "The file cannot be opened: {reason}.",
         remedy="Check that it is still there and that Tangerine may read it.",
+        reason=reason[:1].lower() + reason[1:],
     )

@@ -9,7 +9,7 @@ from typing import Final
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF")
 """Pillow's names of everything that is accepted."""
 
-ACCEPTED: Final = "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF"
+ACCEPTED: Final = "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF"
 """The same for people."""
 
 HEAD_BYTES: Final = 512
@@ -43,30 +43,30 @@ _BOXED: Final = frozenset(
     {b"mif2", b"vvic", b"vvis", b"evbi", b"evmi", b"jpeg", b"jpgs", b"j2ki", b"j2is", b"unif"}
 )
 
-# What people send by mistake; words for "This is ..., which is not accepted here."
+# What people send by mistake: names of formats, which are the same in every language.
 _FOREIGN: Final = (
-    (b"%PDF", "a PDF document"),
-    (b"%!PS", "a PostScript drawing"),
-    (b"\xc5\xd0\xd3\xc6", "a PostScript drawing"),
-    (b"8BPS", "a Photoshop document"),
-    (b"PK\x03\x04", "a ZIP archive or an office document"),
-    (b"\x1f\x8b", "a compressed archive"),
-    (b"Rar!", "an archive"),
-    (b"7z\xbc\xaf", "an archive"),
-    (b"\x1aE\xdf\xa3", "a video"),
-    (b"ID3", "a sound file"),
-    (b"OggS", "a sound or video file"),
-    (b"\0\0\1\0", "an icon file"),
-    (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
-    (b"\xff\x0a", "a JPEG XL picture"),
-    (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
-    (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
-    (b"\0\0\2\0", "a cursor file"),
-    (b"II\xbc", "a JPEG XR picture"),
-    (b"#?RADIANCE", "a Radiance HDR picture"),
-    (b"v/1\1", "an OpenEXR picture"),
-    (b"farbfeld", "a farbfeld picture"),
-    (b"qoif", "a QOI picture"),
+    (b"%PDF", "PDF"),
+    (b"%!PS", "PostScript"),
+    (b"\xc5\xd0\xd3\xc6", "PostScript"),
+    (b"8BPS", "Photoshop"),
+    (b"PK\x03\x04", "ZIP/Office"),
+    (b"\x1f\x8b", "gzip"),
+    (b"Rar!", "RAR"),
+    (b"7z\xbc\xaf", "7z"),
+    (b"\x1aE\xdf\xa3", "Matroska"),
+    (b"ID3", "MP3"),
+    (b"OggS", "Ogg"),
+    (b"\0\0\1\0", "ICO"),
+    (b"\0\0\0\x0cJXL ", "JPEG XL"),
+    (b"\xff\x0a", "JPEG XL"),
+    (b"\0\0\0\x0cjP  ", "JPEG 2000"),
+    (b"\xff\x4f\xff\x51", "JPEG 2000"),
+    (b"\0\0\2\0", "CUR"),
+    (b"II\xbc", "JPEG XR"),
+    (b"#?RADIANCE", "Radiance HDR"),
+    (b"v/1\1", "OpenEXR"),
+    (b"farbfeld", "farbfeld"),
+    (b"qoif", "QOI"),
 )
 
 # PBM, PGM, PPM, PAM and PFM, of which the second letter tells which, and white space follows.
@@ -75,9 +75,9 @@ _PNM: Final = re.compile(rb"P[1-7Ff][ \t\r\n]")
 # What follows "ftyp" in JPEG 2000's and QuickTime's kin.
 _JPEG_2000_BRANDS: Final = frozenset({b"jp2 ", b"jpx ", b"jpm ", b"jph ", b"mjp2"})
 _MARKUP: Final = (
-    (b"<svg", "an SVG drawing"),
-    (b"<!doctype html", "a web page"),
-    (b"<html", "a web page"),
+    (b"<svg", "SVG"),
+    (b"<!doctype html", "HTML"),
+    (b"<html", "HTML"),
 )
 
 
@@ -104,21 +104,21 @@ def sniff(head: bytes) -> str | None:
 
 
 def foreign(head: bytes) -> str | None:  # noqa: PLR0911 - a return for each kind
-    """Words for a file that is no accepted picture, as ``a PDF document``; None: unknown."""
-    for signature, words in _FOREIGN:
+    """The format of a file that is no accepted picture, as ``PDF``; None: unknown."""
+    for signature, name in _FOREIGN:
         if head.startswith(signature):
-            return words
+            return name
     if _PNM.match(head):
-        return "a PNM picture (PBM, PGM, PPM or PAM)"
+        return "PNM"
     brands = _brands(head)
     if brands & _JPEG_2000_BRANDS:
-        return "a JPEG 2000 picture"
-    if _MINI_BRAND in brands:
-        return "an AVIF or HEIC picture with a minimized header (mif3)"
-    if brands & _BOXED:
-        return "a HEIF picture of a kind that few programs write"
-    if brands or (head[:4] == b"RIFF" and head[8:12] == b"AVI "):
-        return "a video"
+        return "JPEG 2000"
+    if unread := brands & (_BOXED | {_MINI_BRAND}):
+        return f"HEIF ({min(unread).decode()})"
+    if brands:
+        return "MP4/MOV"
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return "AVI"
     text = head.lower()
     return next((words for mark, words in _MARKUP if mark in text), None)
 

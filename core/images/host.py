@@ -124,22 +124,23 @@ def _result(work: Callable[[Job], object], job: Job) -> tuple[Header, *tuple[_Pa
     try:
         result = work(job)
     except TangerineError as error:
-        text = f"{error.message}\0{error.remedy}".encode(errors="replace")[:MAX_TEXT]
+        text = json.dumps([*error.sentences, error.facts]).encode()[:MAX_TEXT]
         return Header(Kind.REFUSED, len(text), error.code), text
     except Exception:  # noqa: BLE001 - a bug of ours, told to who asked
         return _bug(traceback.format_exc())
     if isinstance(result, DecodedPicture):
         pixels = np.ascontiguousarray(result.pixels)
+        preview = b"" if result.preview is None else np.ascontiguousarray(result.preview).data
         header = Header(
             Kind.PIXELS,
-            pixels.nbytes + len(result.placeholder),
+            pixels.nbytes + memoryview(preview).nbytes + len(result.placeholder),
             result.format,
             result.width,
             result.height,
             len(result.placeholder),
             result.taken,
         )
-        return header, pixels.data, result.placeholder
+        return header, pixels.data, preview, result.placeholder
     if isinstance(result, bytes):
         return Header(Kind.FILE, len(result)), result
     return _bug(f"a result that cannot be sent: {type(result).__name__}")

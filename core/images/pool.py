@@ -12,28 +12,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import MappingProxyType
 from typing import Any, Final, Self, cast
 
 import structlog
 
 from core.domain.asker import Asker, asked_by
-from core.domain.errors import DecodingFailed, TangerineError
+from core.domain.errors import DecodingFailed, ShuttingDown, TangerineError
 from core.domain.types import DecodedPicture, PixelSpec
 from core.images.decode import DecodeLimits
 from core.images.errors import too_many_bytes
-from core.images.queue import SlotQueue, shutting_down
+from core.images.queue import SlotQueue
 from core.images.sandbox import Isolation
 from core.images.slot import WorkerSlot
 from core.images.starting import WorkerHost
 from core.images.worker import Job, ToJpeg, ToPixels, perform
 
-BROWSER_EDGE: Final = 2048
-"""Edge of what is shown in place of a file that browsers cannot: enough for a full screen."""
-
 _MIB: Final = 1 << 20
 _THUMBNAIL_QUALITY: Final = 82
-_BROWSER_QUALITY: Final = 90
 _STOP_SECONDS: Final = 10.0
 _WATCH_SECONDS: Final = 1.0
 
@@ -115,34 +111,30 @@ class DecodePool:
             await self._begin()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def decode(self, source: bytes | Path, spec: PixelSpec) -> DecodedPicture:
+    async def decode(
+        self, source: bytes | Path, spec: PixelSpec, *, preview: int = 0
+    ) -> DecodedPicture:
         """Pixels of the spec's size, read-only. Raises BadPicture and its kin.
 
-        Also Busy where too many pictures wait already, and ShuttingDown.
+        ``preview``: pixels of the longer edge of the preview that comes along; 0 for none. Also
+        raises Busy where too many pictures wait already, and ShuttingDown.
         """
-        job = ToPixels(source, self._limits(source), spec)
+        job = ToPixels(source, self._limits(source), spec, preview)
         picture = cast("DecodedPicture", await self._done(job))
-        picture.pixels.setflags(write=False)
+        for pixels in (picture.pixels, picture.preview):
+            if pixels is not None:
+                pixels.setflags(write=False)
         return picture
 
     async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
         """A JPEG within ``edge`` x ``edge`` pixels, without metadata. Raises as decode does."""
-        return await self._jpeg(source, edge, _THUMBNAIL_QUALITY)
-
-    async def to_browser(self, source: bytes | Path, edge: int = BROWSER_EDGE) -> bytes:
-        """A JPEG for browsers that cannot show the file itself, as HEIC or TIFF.
-
-        Within ``edge`` x ``edge`` pixels, on white, without metadata. Raises as decode does.
-        """
-        return await self._jpeg(source, edge, _BROWSER_QUALITY)
+        if edge < 1:
+            raise ValueError("edge must be at least 1 pixel")
+        job = ToJpeg(source, self._limits(source), edge, _THUMBNAIL_QUALITY)
+        return cast("bytes", await self._done(job))
 
     def healthy(self) -> bool:
         """Whether pictures are being decoded: open, and a worker alive or not needed yet."""
@@ -154,7 +146,6 @@ class DecodePool:
         return next((slot.isolation for slot in self._slots if slot.isolation), None)
 
     def stats(self) -> DecodeStats:
-        """Counts since the start, and the state of the workers now."""
         alive = [slot for slot in self._slots if slot.alive]
         return DecodeStats(
             workers=len(self._slots),
@@ -197,11 +188,6 @@ class DecodePool:
             slot.end()
         await self._host.stop()
 
-    async def _jpeg(self, source: bytes | Path, edge: int, quality: int) -> bytes:
-        if edge < 1:
-            raise ValueError("edge must be at least 1 pixel")
-        return cast("bytes", await self._done(ToJpeg(source, self._limits(source), edge, quality)))
-
     def _limits(self, source: bytes | Path) -> DecodeLimits:
         if isinstance(source, Path):
             return self._file_limits
@@ -228,7 +214,7 @@ class DecodePool:
         except asyncio.CancelledError:
             caller = asyncio.current_task()
             if task.cancelled() and caller is not None and not caller.cancelling():
-                raise shutting_down() from None
+                raise ShuttingDown from None
             raise
 
     async def _run(self, slot: WorkerSlot, job: Job, asker: Asker | None) -> object:

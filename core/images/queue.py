@@ -30,7 +30,6 @@ class SlotQueue:
         self.waiting = 0
 
     def give(self, slot: WorkerSlot) -> None:
-        """Offer a worker that is free."""
         self._idle.put_nowait(slot)
 
     async def take(self, size: int, requester: str = "") -> tuple[WorkerSlot, Callable[[], None]]:
@@ -41,11 +40,11 @@ class SlotQueue:
         already (never for a size of 0), and ShuttingDown as soon as the queue closes.
         """
         if self._closed:
-            raise shutting_down()
+            raise ShuttingDown
         if size and self._bytes + size > self._max_bytes:
             raise Busy(
                 "Too many pictures are waiting to be looked at.",
-                remedy="Try again in a few seconds.",
+                remedy="Try again {when}.",
                 retry_after=_BUSY_SECONDS,
             )
         self.waiting += 1
@@ -59,7 +58,7 @@ class SlotQueue:
             slot = await self._idle.get()
             if slot is None or self._closed:
                 self._idle.put_nowait(None)  # for the next one who waits
-                raise shutting_down()  # noqa: TRY301 - the turn is given back below
+                raise ShuttingDown  # noqa: TRY301 - the turn is given back below
         except BaseException:
             done()
             raise
@@ -76,8 +75,3 @@ class SlotQueue:
 
 def _nothing() -> None:
     pass
-
-
-def shutting_down() -> ShuttingDown:
-    """The error for a caller who gets no answer any more."""
-    return ShuttingDown("Tangerine is stopping.", remedy="Try again in a minute.")

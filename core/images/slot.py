@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import socket
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,7 +25,7 @@ from core.domain.errors import (
     TooManyPixels,
 )
 from core.domain.types import DecodedPicture
-from core.images.decode import OpenFile, open_file
+from core.images.decode import OpenFile, open_file, within
 from core.images.errors import out_of_time, worker_died
 from core.images.formats import FORMATS
 from core.images.sandbox import Isolation
@@ -53,6 +54,8 @@ _REFUSALS: Final[Mapping[str, type[BadPicture]]] = MappingProxyType(
     }
 )
 """All that a worker may say of a picture, by the code of the error."""
+
+_LARGEST_FACT: Final = 1e15
 
 _FILE_BYTES_PER_PIXEL: Final = 8
 _FILE_BYTES: Final = 1 << 20
@@ -189,16 +192,20 @@ class WorkerSlot:
         if header.kind is Kind.PIXELS and isinstance(job, ToPixels):
             size = 3 * job.spec.height * job.spec.width
             pixels = np.frombuffer(body, np.uint8, size).reshape(job.spec.height, job.spec.width, 3)
-            placeholder = bytes(body[size:])
+            height, width = _preview_size(header, job)
+            shown = np.frombuffer(body, np.uint8, 3 * height * width, offset=size)
+            preview = shown.reshape(height, width, 3) if job.preview else None
+            placeholder = bytes(body[size + shown.size :])
             return DecodedPicture(
-                pixels, header.name, header.width, header.height, placeholder, header.taken
+                pixels, header.name, header.width, header.height, placeholder, header.taken, preview
             )
         text = body.decode(errors="replace")
         if header.kind is Kind.REFUSED:
-            message, _, remedy = (
-                "".join(c for c in part if c.isprintable()) for part in text.partition("\0")
-            )
-            raise _REFUSALS[header.name](message, remedy=remedy)
+            try:
+                refusal = _refusal(_REFUSALS[header.name], *json.loads(text))
+            except (ValueError, TypeError, AttributeError) as error:
+                raise worker_died() from error
+            raise refusal
         # Not a picture's fault but a bug of ours; the one who asked gets an answer.
         self._log.error("picture worker failed", traceback=text)
         raise worker_died()
@@ -208,11 +215,13 @@ class WorkerSlot:
         if header.kind is Kind.PIXELS and isinstance(job, ToPixels):
             pixels = header.width * header.height
             fine = (
-                header.length == 3 * job.spec.width * job.spec.height + header.placeholder
+                0 < pixels <= job.limits.max_pixels
+                and header.length
+                == 3 * (job.spec.width * job.spec.height + math.prod(_preview_size(header, job)))
+                + header.placeholder
                 and header.placeholder <= _PLACEHOLDER_BYTES
                 and (header.taken is None or _FIRST < header.taken.seconds < _LAST)
                 and header.name in FORMATS
-                and 0 < pixels <= job.limits.max_pixels
             )
         elif header.kind is Kind.FILE and not isinstance(job, ToPixels):
             fine = header.length <= _FILE_BYTES + _FILE_BYTES_PER_PIXEL * job.edge**2
@@ -263,9 +272,33 @@ class WorkerSlot:
         self._log.warning("picture worker lost", pid=self.pid, restarts=self.restarts)
 
     def end(self) -> None:
-        """End the worker, whatever it is doing."""
         channel, self._channel = self._channel, None
         self._jobs = 0
         if channel is not None:
             channel.close()
             self._host.end(self.pid)
+
+
+def _refusal(
+    kind: type[BadPicture], cause: object, remedy: object, facts: dict[str, object]
+) -> BadPicture:
+    error = kind(_printable(cause), remedy=_printable(remedy))
+    error.facts = {
+        name: fact
+        if isinstance(fact, int | float) and abs(fact) < _LARGEST_FACT
+        else _printable(fact)
+        for name, fact in facts.items()
+    }
+    return error
+
+
+def _printable(text: object) -> str:
+    return "".join(c for c in str(text) if c.isprintable())
+
+
+def _preview_size(header: Header, job: ToPixels) -> tuple[int, int]:
+    """Height and width of the preview of a picture of the header's size, [0, 0] for none."""
+    if not job.preview:
+        return 0, 0
+    width, height = within((header.width, header.height), job.preview)
+    return height, width

@@ -90,7 +90,6 @@ class WorkerHost:
                 self._close()
 
     async def stop(self) -> None:
-        """End every worker and the host."""
         self._close()
         await self._ended()
 
@@ -158,6 +157,7 @@ def not_started(error: Exception, *, seconds: float) -> TangerineError:
         else getattr(error, "strerror", None) or str(error) or type(error).__name__
     )
     return TangerineError(
-        f"The process that decodes pictures could not be started: {reason.rstrip('.')}.",
+        "The process that decodes pictures could not be started: {reason}.",
         remedy="Look at the log; often the machine is out of memory or processes.",
+        reason=reason.rstrip("."),
     )

@@ -39,10 +39,10 @@ class Kind(IntEnum):
     """What a body is.
 
     READY: JSON of an :class:`~core.images.sandbox.Isolation`, once, before the first job. PIXELS:
-    uint8 [height, width, 3] of the size that the job asked for, and a placeholder; the header
-    names the format of the file, its size and its date. FILE: bytes. REFUSED: cause and remedy
-    with a zero byte between, in UTF-8; the header names the error's code. BUG: what went wrong
-    that no picture should cause.
+    uint8 [height, width, 3] of the size that the job asked for, the preview where it asked for
+    one, and a placeholder; the header names the format of the file, its size and its date. FILE:
+    bytes. REFUSED: JSON of the sentences and facts of an error, [cause, remedy, {name: fact}]; the
+    header names its code. BUG: what went wrong that no picture should cause.
     """
 
     READY = 1
@@ -65,7 +65,6 @@ class Header:
     taken: Taken | None = None
 
     def pack(self) -> bytes:
-        """As it is sent."""
         return HEADER.pack(
             self.kind,
             self.name.encode("ascii"),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pillow_heif
 from PIL import (
     AvifImagePlugin,
@@ -27,10 +28,19 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from core.domain.types import DecodedPicture, PixelSpec
-from core.images.decode import DecodeLimits, OpenFile, read_picture, to_jpeg, within
+from core.domain.types import DecodedPicture, Pixels, PixelSpec
+from core.images.decode import (
+    DecodeLimits,
+    OpenFile,
+    Upright,
+    read_picture,
+    scaled,
+    to_jpeg,
+    within,
+)
 from core.images.errors import out_of_memory
 from core.images.look import placeholder_of
+from core.images.reduction import Size
 from core.images.resize import fit_pixels, smallest_source
 
 PLUGINS: Final = (
@@ -51,11 +61,15 @@ _DESCRIPTORS = 16
 
 @dataclass(frozen=True, slots=True)
 class ToPixels:
-    """A picture as an encoder wants it: a :class:`~core.domain.types.DecodedPicture`."""
+    """A picture as an encoder wants it: a :class:`~core.domain.types.DecodedPicture`.
+
+    ``preview``: the longer edge of its preview in pixels; 0 for none.
+    """
 
     source: bytes | Path | OpenFile
     limits: DecodeLimits
     spec: PixelSpec
+    preview: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +98,31 @@ def perform(job: Job) -> DecodedPicture | bytes:
                 job.source, job.limits, at_least=lambda size: within(size, 2 * job.edge)
             )
             return to_jpeg(picture, job.edge, job.quality)
-        picture = read_picture(
-            job.source, job.limits, at_least=lambda size: smallest_source(size, job.spec)
-        )
+        picture = read_picture(job.source, job.limits, at_least=lambda size: _needed(size, job))
         pixels = fit_pixels(picture.image, job.spec, picture.reduction)
         placeholder = placeholder_of(picture.image)
+        preview = _preview(picture, job.preview) if job.preview else None
     except MemoryError:
         raise out_of_memory() from None
-    return DecodedPicture(pixels, picture.format, *picture.size, placeholder, picture.taken)
+    return DecodedPicture(
+        pixels, picture.format, *picture.size, placeholder, picture.taken, preview
+    )
+
+
+def _preview(picture: Upright, edge: int) -> Pixels:
+    # Averages for the most part: seen beside its hits, or compared at 64 pixels, nobody can tell
+    # it from fair resampling, which takes three times as long (1.2 ms more at 128 pixels, 7 ms at
+    # 496, of a picture of 1280 x 960).
+    return np.asarray(scaled(picture, edge, Image.Resampling.BICUBIC, reducing_gap=1.0))
+
+
+def _needed(size: Size, job: ToPixels) -> Size:
+    """How far a picture of ``size`` may be reduced for both of the sizes that are wanted."""
+    smallest = smallest_source(size, job.spec)
+    if not job.preview:
+        return smallest
+    shown = within(size, job.preview)
+    return max(smallest[0], shown[0]), max(smallest[1], shown[1])
 
 
 def configure_decoders(max_pixels: int) -> None:

@@ -10,6 +10,7 @@ __all__ = [
     "moderation",
     "ports",
     "projection",
+    "query",
     "service",
     "topics",
 ]

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from core.domain.errors import BadCount, InvalidRequest, NotFound
-from core.domain.once import OncePerSnapshot
 from core.domain.ports import Library, Looks, Snapshot
+from core.domain.single_flight import OncePerSnapshot
 from core.domain.types import ByDate, Look, Picture
+from core.domain.viewer import Viewer
 from core.search.labels import NONE
 from core.search.ports import Labels
 
@@ -71,7 +72,7 @@ class Browser:
     async def page(
         self,
         *,
-        community: str,
+        community: Viewer | str,
         collection: str | None = None,
         after: str = "",
         limit: int = 100,
@@ -83,7 +84,7 @@ class Browser:
         CatalogueError.
         """
         if not 1 <= limit <= MAX_LIMIT:
-            raise BadCount(f"limit = {limit} is out of range.", remedy=f"Give 1 to {MAX_LIMIT}.")
+            raise BadCount(number=limit, low=1, high=MAX_LIMIT)
         place = _Place.read(after) if after else None
         snapshot = await self._library.open(collection, community)
         name = snapshot.collection
@@ -96,7 +97,7 @@ class Browser:
         """How pictures look that the caller was shown by the library. Raises CatalogueError."""
         return await asyncio.to_thread(self._looks.of, pictures) if pictures else ()
 
-    async def detail(self, picture_id: str, *, community: str) -> Detail:
+    async def detail(self, picture_id: str, *, community: Viewer | str) -> Detail:
         """All about one picture. Raises CatalogueError, ModelMismatch."""
         picture, path = await self._library.picture_file(picture_id, community)
         snapshot = await self._library.open(picture.collection, community)
@@ -105,9 +106,7 @@ class Browser:
     def _detail(self, snapshot: Snapshot, picture: Picture, path: Path) -> Detail:
         row = snapshot.row_of(picture.id)
         if row is None:
-            raise NotFound(
-                "There is no such picture here.", remedy="It may have been removed; search again."
-            )
+            raise NotFound("There is no such picture here.")
         mine = np.flatnonzero(snapshot.owners == row).tolist()
         texts = [picture.caption, *(snapshot.captions[each][0] for each in mine)]
         known = None if self._labels is None else self._labels.of(snapshot.collection)

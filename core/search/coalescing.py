@@ -47,6 +47,24 @@ class BatchedQuery(Generic[_T]):
         return self.ask(self.query[None])[0]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SharedRead(Generic[_T]):
+    """Something that is read once for all who want to know it in one turn.
+
+    ``read`` is blocking; ``kind`` is equal for those that one ``read`` answers.
+    """
+
+    read: Callable[[], _T]
+    kind: Hashable
+
+    def alone(self) -> _T:
+        """The answer. Blocking."""
+        return self.read()
+
+
+Lookup = BatchedQuery[Any] | SharedRead[Any]
+
+
 class Near(NamedTuple):
     """What an index finds: scores and rows, float32 and int64 [min(k, len)], best first."""
 
@@ -62,7 +80,7 @@ def nearest(index: VectorIndex, queries: Vectors, k: int) -> list[Near]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Question(Generic[_R]):
-    lookups: Sequence[BatchedQuery[Any]]
+    lookups: Sequence[Lookup]
     finish: Callable[[Sequence[Any]], _R]
     answer: asyncio.Future[_R]
 
@@ -83,9 +101,7 @@ class QueryCoalescer:
         self._turns: set[asyncio.Task[None]] = set()
         self._computing = threading.Lock()
 
-    async def answer(
-        self, lookups: Sequence[BatchedQuery[Any]], finish: Callable[[Sequence[Any]], _R]
-    ) -> _R:
+    async def answer(self, lookups: Sequence[Lookup], finish: Callable[[Sequence[Any]], _R]) -> _R:
         """What ``finish`` makes in a thread of the answers to the lookups.
 
         Raises what a lookup or ``finish`` raises for this question, and ShuttingDown.
@@ -112,7 +128,7 @@ class QueryCoalescer:
                 await self._take_turn(_taken(self._waiting))
         except BaseException:
             # No thread any more, or the end of the event loop: nobody is left waiting.
-            stopping = ShuttingDown("Tangerine is stopping.", remedy="Try again in a minute.")
+            stopping = ShuttingDown()
             while self._waiting:
                 _tell(self._waiting.popleft(), stopping)
             raise
@@ -161,24 +177,30 @@ def _finished(question: _Question[Any], found: Sequence[Any]) -> Any:
         return error
 
 
-def _found(lookups: Sequence[BatchedQuery[Any]]) -> Iterator[Any]:
+def _found(lookups: Sequence[Lookup]) -> Iterator[Any]:
     """The answer to each, those of one kind together, or what it raised."""
     together: dict[Hashable, list[int]] = {}
     for place, lookup in enumerate(lookups):
         together.setdefault(lookup.kind, []).append(place)
     found: dict[int, Any] = {}
     for places in together.values():
-        ask = lookups[places[0]].ask
         try:
-            found.update(
-                zip(places, ask(np.stack([lookups[p].query for p in places])), strict=True)
-            )
+            found.update(zip(places, _answers([lookups[place] for place in places]), strict=True))
         except Exception:  # noqa: BLE001 - each learns by itself whether it was the cause
             found |= {place: _alone(lookups[place]) for place in places}
     return (found[place] for place in range(len(lookups)))
 
 
-def _alone(lookup: BatchedQuery[Any]) -> Any:
+def _answers(same: Sequence[Lookup]) -> Sequence[Any]:
+    """The answers to lookups of one kind."""
+    queries = [each.query for each in same if isinstance(each, BatchedQuery)]
+    first = same[0]
+    if isinstance(first, SharedRead):
+        return [first.read()] * len(same)
+    return first.ask(np.stack(queries))
+
+
+def _alone(lookup: Lookup) -> Any:
     try:
         return lookup.alone()
     except Exception as error:  # noqa: BLE001 - it belongs to the one who asked

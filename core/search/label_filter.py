@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.domain.ports import Snapshot
-from core.domain.types import Band, SearchResult, Vectors
-from core.search.coalescing import BatchedQuery
+from core.domain.types import Band, Hit, SearchResult, Vectors
+from core.search.coalescing import SharedRead
 from core.search.labels import NONE, LabelSet, Tags, unknown
 from core.search.ports import Labels
-
-Finish = Callable[[Sequence[Any]], SearchResult]
-"""Makes an answer of what its lookups have found; blocking."""
-
-_ANY_QUERY = np.empty(0, np.float32)
-"""Labels are the same whatever is searched for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,24 +49,15 @@ class Tagger:
         known = await asyncio.to_thread(self._known, snapshot)
         return () if known is None else known.labels
 
-    def tagged(
-        self, snapshot: Snapshot, lookups: Sequence[BatchedQuery[Any]], rank: Finish
-    ) -> tuple[Sequence[BatchedQuery[Any]], Finish]:
-        """The same ranking with the tags of its hits, for :class:`core.search.coalescing`.
+    def read(self, snapshot: Snapshot) -> SharedRead[LabelSet | None] | None:
+        """What :func:`with_tags` wants to know of the snapshot, None where nothing is tagged.
 
-        Labels are one more of its lookups: those who rank together look once, in the thread
-        that they go to in any case. Raises CatalogueError there.
+        Those who rank together look once, in the thread that they go to in any case. Raises
+        CatalogueError there.
         """
         if self._labels is None:
-            return lookups, rank
-
-        def ask(queries: Vectors) -> list[LabelSet | None]:
-            return [self._known(snapshot)] * len(queries)
-
-        def finish(found: Sequence[Any]) -> SearchResult:
-            return _with_tags(snapshot, rank(found[:-1]), found[-1])
-
-        return (*lookups, BatchedQuery(ask, (Tagger, snapshot.collection), _ANY_QUERY)), finish
+            return None
+        return SharedRead(lambda: self._known(snapshot), (Tagger, snapshot.collection))
 
     def _known(self, snapshot: Snapshot) -> LabelSet | None:
         return None if self._labels is None else self._labels.of(snapshot.collection)
@@ -108,14 +91,15 @@ def listed(result: SearchResult) -> SearchResult:
     return replace(result, hits=hits, close_match=bool(hits), fair=fair)
 
 
-def _with_tags(snapshot: Snapshot, result: SearchResult, known: LabelSet | None) -> SearchResult:
-    if known is None or not result.hits:
-        return result
-    rows = [snapshot.row_of(hit.picture.id) for hit in result.hits]
+def with_tags(snapshot: Snapshot, hits: tuple[Hit, ...], known: LabelSet) -> tuple[Hit, ...]:
+    """The same hits with the tag of each, by these labels. Blocking."""
+    if not hits:
+        return hits
+    rows = [snapshot.row_of(hit.picture.id) for hit in hits]
     found = np.array([row for row in rows if row is not None], dtype=np.int64)
     places = iter(known.tags(snapshot.picture_index.reconstruct(found)).places.tolist())
-    hits = []
-    for hit, row in zip(result.hits, rows, strict=True):
+    tagged = []
+    for hit, row in zip(hits, rows, strict=True):
         place = NONE if row is None else next(places)
-        hits.append(replace(hit, tag=None if place == NONE else known.labels[place]))
-    return replace(result, hits=tuple(hits))
+        tagged.append(replace(hit, tag=None if place == NONE else known.labels[place]))
+    return tuple(tagged)

@@ -7,7 +7,6 @@ leaves none behind.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from core.domain.errors import BadLabels, UnknownLabel
 from core.domain.plain_text import folded
 from core.domain.types import Vectors
+from core.search.query import QUOTES
 from core.search.zero_shot import FITS_Z, everyday_of, label_means, prompts_of, stands_out
 
 if TYPE_CHECKING:
@@ -40,14 +40,6 @@ NONE = -1
 
 _BLOCK = 4096
 """Vectors in memory at once: 8 MB at 512 dimensions."""
-
-_QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»", "「": "」"}
-_QUOTED = "|".join(f"{opened}[^{closed}]*{closed}" for opened, closed in _QUOTES.items())
-_WIDE_COLON = "\uff1a"
-"""That of Japanese and Chinese keyboards."""
-
-_ASKED = re.compile(rf"(?<!\S)label[:{_WIDE_COLON}](?:({_QUOTED})|(\S*))", re.IGNORECASE)
-_ANY_QUOTE = frozenset("".join((*_QUOTES, *_QUOTES.values())))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,25 +106,6 @@ class LabelSet:
         return tuple(places)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A text without the labels that it asks for: ``label:shoe red`` is "red" of "shoe"."""
-
-    text: str
-    labels: tuple[str, ...]
-
-
-def parse(text: str) -> Question:
-    """Take ``label:shoe`` and ``label:"running shoe"`` out of a question in one line."""
-    if ":" not in text and _WIDE_COLON not in text:
-        return Question(text, ())  # most questions: nothing to look for at every letter
-    labels = tuple(
-        " ".join((match[1][1:-1] if match[1] else match[2]).split())
-        for match in _ASKED.finditer(text)
-    )
-    return Question(" ".join(_ASKED.sub(" ", text).split()) if labels else text, labels)
-
-
 def least_for(count: int) -> float:
     """Standard scores from which the best of ``count`` labels fits; more for more labels.
 
@@ -156,12 +129,6 @@ def label_set(labels: tuple[str, ...], vectors: list[Vectors]) -> LabelSet:
     )
 
 
-def among(label: str, text: str) -> str:
-    """The same question among the pictures of a label: ``label:"…"`` before it."""
-    named = "".join(each for each in label if each not in _ANY_QUOTE)
-    return f'label:"{named}" {text}'.strip()
-
-
 def tidy_labels(lines: Iterable[str]) -> tuple[str, ...]:
     """One label a line, without empty lines and those that differ in case alone.
 
@@ -175,19 +142,25 @@ def tidy_labels(lines: Iterable[str]) -> tuple[str, ...]:
             labels.setdefault(folded(label), label)
     if not 1 <= len(labels) <= MAX_LABELS:
         raise BadLabels(
-            f"{len(labels)} different labels were given.",
-            remedy=f"Give 1 to {MAX_LABELS}, one a line.",
+            "{count} different labels were given.",
+            remedy="Give 1 to {limit}, one a line.",
+            count=len(labels),
+            limit=MAX_LABELS,
         )
     for label in labels.values():
         if len(label) > MAX_LABEL:
             raise BadLabels(
-                f"The label “{label[:MAX_LABEL]}…” is {len(label)} characters long.",
-                remedy=f"Use at most {MAX_LABEL}: one or two words work best.",
+                "The label “{label}…” is {length} characters long.",
+                remedy="Use at most {limit}: one or two words work best.",
+                label=label[:MAX_LABEL],
+                length=len(label),
+                limit=MAX_LABEL,
             )
-        if not _ANY_QUOTE.isdisjoint(label):
+        if not QUOTES.isdisjoint(label):
             raise BadLabels(
-                f"The label “{label}” has a quotation mark, so nobody could ask for it.",
+                "The label “{label}” has a quotation mark, so nobody could ask for it.",
                 remedy="Leave the quotation mark out.",
+                label=label,
             )
     return tuple(labels.values())
 
@@ -197,13 +170,14 @@ def unknown(label: str, known: tuple[str, ...]) -> UnknownLabel:
     if not known:
         return UnknownLabel(
             "The pictures here have no labels.",
-            known=(),
             remedy="Ask without label:, or have the operator run: tangerine tag",
         )
-    names = ", ".join(known[:NAMED])
-    more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
     return UnknownLabel(
-        f"There is no label “{label[:MAX_LABEL]}” here.",
-        known=known,
-        remedy=f"There are: {names}{more}.",
+        "There is no label “{label}” here.",
+        remedy="There are: {names}."
+        if len(known) <= NAMED
+        else "There are: {names}, and {more} more.",
+        label=label[:MAX_LABEL],
+        names=", ".join(known[:NAMED]),
+        more=len(known) - NAMED,
     )

@@ -18,6 +18,7 @@ from PIL import Image, ImageFilter
 
 from core.domain.errors import Busy, TangerineError
 from core.domain.types import DecodedPicture, Picture, PixelSpec
+from core.domain.viewer import Viewer
 
 _EDGE: Final = 128
 _SPEC: Final = PixelSpec(height=_EDGE, width=_EDGE, fit="stretch")
@@ -54,7 +55,7 @@ _AT_A_TIME: Final = 16
 _TIMEOUT_S: Final = 1.5
 
 
-class Seen:
+class Comparable:
     """A picture as it is compared: its shape, and [128, 128, 3] of it."""
 
     def __init__(self, decoded: DecodedPicture) -> None:
@@ -62,7 +63,7 @@ class Seen:
         self.pixels = decoded.pixels
 
 
-def same(one: Seen, other: Seen) -> bool:
+def same(one: Comparable, other: Comparable) -> bool:
     """Whether two pictures are one but for how they were saved. Blocking numpy work, 2 ms."""
     if not 1 / _SAME_SHAPE < one.shape / other.shape < _SAME_SHAPE:
         return False
@@ -77,7 +78,7 @@ def same(one: Seen, other: Seen) -> bool:
     return bool(near.max() / (energies[0] * energies[1] * first.size) >= SAME)
 
 
-def _detail(seen: Seen) -> NDArray[np.float32]:
+def _detail(seen: Comparable) -> NDArray[np.float32]:
     grey = Image.fromarray(seen.pixels).convert("L")
     coarse = grey.filter(ImageFilter.GaussianBlur(_COARSE))
     return np.asarray(grey, dtype=np.float32) - np.asarray(coarse, dtype=np.float32)
@@ -94,13 +95,13 @@ class LookAlikes:
 
     def __init__(
         self,
-        file_of: Callable[[str, str], Awaitable[tuple[Picture, Path]]],
+        file_of: Callable[[str, Viewer | str], Awaitable[tuple[Picture, Path]]],
         decode: Callable[[bytes | Path, PixelSpec], Awaitable[DecodedPicture]],
     ) -> None:
         self._file_of = file_of
         self._decode = decode
         # By content: what a community may not see is in no snapshot of it.
-        self._seen: LRUCache[str, Seen] = LRUCache(_KEPT)
+        self._seen: LRUCache[str, Comparable] = LRUCache(_KEPT)
         self._verdicts: dict[frozenset[str], bool] = {}
 
     def comparison(self) -> Comparison:
@@ -111,7 +112,7 @@ class LookAlikes:
         """Whether they are one; None where nobody has looked. From any thread."""
         return self._verdicts.get(frozenset({one.sha256, other.sha256}))
 
-    async def look(self, one: Picture, other: Picture, community: str) -> bool:
+    async def look(self, one: Picture, other: Picture, community: Viewer | str) -> bool:
         """Whether they are one; also where one cannot be read any more. Raises Busy."""
         first, second = await self._of(one, community), await self._of(other, community)
         found = first is None or second is None or await asyncio.to_thread(same, first, second)
@@ -121,25 +122,25 @@ class LookAlikes:
         return found
 
     async def posted(
-        self, data: bytes, others: Sequence[Picture], community: str
+        self, data: bytes, others: Sequence[Picture], community: Viewer | str
     ) -> Picture | None:
         """The first of these pictures that a file shows; None where it shows none of them.
 
         Those that cannot be read count as such that it shows. Raises BadPicture, Busy.
         """
-        seen = Seen(await self._decode(data, _SPEC))
+        seen = Comparable(await self._decode(data, _SPEC))
         for other in others:
             found = await self._of(other, community)
             if found is None or await asyncio.to_thread(same, seen, found):
                 return other
         return None
 
-    async def _of(self, picture: Picture, community: str) -> Seen | None:
+    async def _of(self, picture: Picture, community: Viewer | str) -> Comparable | None:
         seen = self._seen.get(picture.sha256)
         if seen is None:
             try:
                 _, file = await self._file_of(picture.id, community)
-                seen = Seen(await self._decode(file, _SPEC))
+                seen = Comparable(await self._decode(file, _SPEC))
             except Busy:
                 raise
             except (TangerineError, OSError):
@@ -162,7 +163,7 @@ class Comparison:
             self._unseen.append((one, other))
         return known is not False
 
-    async def look(self, community: str) -> bool:
+    async def look(self, community: Viewer | str) -> bool:
         """Look at those; whether any are two. An answer without is better than a late one."""
         unseen, self._unseen = self._unseen, []
         two = False

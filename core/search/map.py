@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from core.domain.once import OncePerSnapshot
 from core.domain.ports import Library, Snapshot, VectorIndex
+from core.domain.single_flight import OncePerSnapshot
 from core.domain.types import Vectors
+from core.domain.viewer import Viewer
 from core.search.clusters import Groups, group
 from core.search.projection import Plane, Points, principal_plane
 from core.search.service import Search
@@ -64,7 +65,7 @@ class Mapper:
     async def draw_up(
         self,
         *,
-        community: str,
+        community: Viewer | str,
         collection: str | None = None,
         groups: int = 0,
         text: str = "",

@@ -9,7 +9,6 @@ full of weapons does not hide them from "weapon".
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,8 +52,6 @@ _ENOUGH = 50
 # One standard deviation below the mean of a normal distribution, as in core.bands.
 _LOWER_QUANTILE = 0.16
 _MIN_DEVIATION = 1e-4
-
-_PERSON = re.compile(r"discord:dm:.+|telegram:[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,37 +149,12 @@ def tidy_criterion(text: str) -> str:
         raise BadSetting("The criterion has no words.", remedy="Try: /moderation add weapon")
     if len(line) > MAX_CRITERION:
         raise BadSetting(
-            f"A criterion of {len(line)} characters is too long.",
-            remedy=f"Use at most {MAX_CRITERION}: one or two words work best.",
+            "A criterion of {length} characters is too long.",
+            remedy="Use at most {limit}: one or two words work best.",
+            length=len(line),
+            limit=MAX_CRITERION,
         )
     return line
-
-
-ADULTS = "#adults"
-"""Ends the name of a viewer in a place that lets adults alone in. No community has such a name."""
-
-
-def viewer_of(community: str, *, adults: bool) -> str:
-    """The name under which a community looks at collections from one of its places.
-
-    It may stand wherever a library asks for a community. A place that forgets to use it sees
-    less, never more.
-    """
-    return f"{community}{ADULTS}" if adults else community
-
-
-def community_of(viewer: str) -> tuple[str, bool]:
-    """The community of a viewer, and whether it looks from a place for adults alone."""
-    community = viewer.removesuffix(ADULTS)
-    return community, community != viewer
-
-
-def is_person(community: str) -> bool:
-    """Whether this is somebody alone with the bot, where no administrator looks after anybody.
-
-    Telegram's inline mode asks as such a community, too, in whatever chat it is used.
-    """
-    return _PERSON.fullmatch(community) is not None
 
 
 def prompts_of(text: str) -> list[str]:

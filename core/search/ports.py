@@ -10,6 +10,10 @@ from core.domain.types import Picture
 from core.search.labels import LabelSet
 from core.search.moderation import Criterion, Decided, HeldPage, Trial
 
+THUMBNAIL_EDGE = 320
+"""Pixels of what contact sheets show of a hit, and what a posted picture is compared with: one
+size, so that a picture is opened once for both."""
+
 
 class Moderation(Protocol):
     """Pictures that a community's criteria hold back until an administrator has decided.
@@ -54,6 +58,16 @@ class Moderation(Protocol):
 
     async def file(self, picture_id: str, *, community: str) -> tuple[Picture, Path]:
         """A picture of the community, held or not, and its file. Raises NotFound."""
+
+
+class ThumbnailSource(Protocol):
+    """Small forms of the collections' pictures, kept for all who show or compare them."""
+
+    async def get(self, sha256: str, path: Path, edge: int) -> bytes:
+        """A JPEG of at most ``edge`` x ``edge`` pixels of the file with this hash.
+
+        Raises NotFound where the file is gone, BadPicture and its kin, Busy, ShuttingDown.
+        """
 
 
 class Labels(Protocol):

@@ -15,8 +15,7 @@ from enum import StrEnum
 import numpy as np
 from PIL import Image
 
-from core.domain.ports import VectorIndex
-from core.domain.types import PixelBatch, Pixels, Vectors
+from core.domain.types import PixelBatch, Pixels
 
 _INSIDE = (0.7, 0.5)
 """Shares of each edge that the views of the middle keep."""
@@ -77,15 +76,11 @@ def views(pixels: Pixels, kinds: Sequence[ViewKind]) -> PixelBatch:
     return np.stack([way.of(pixels) for way in ways(kinds, square=height == width)])
 
 
-def closest_view(index: VectorIndex, vectors: Vectors, margin: float = MARGIN) -> int:
-    """The number of the view [v, d] to search with: that closest to any picture of the index.
+def closest_view(closest: Sequence[float], margin: float = MARGIN) -> int:
+    """The number of the view to search with, by the best cosine that each one finds.
 
     The first one, the picture as it is, is kept unless another is closer by ``margin``.
-    Blocking.
     """
-    if len(vectors) == 1 or len(index) == 0:
-        return 0
-    scores, _ = index.search(vectors, 1)
-    closest = scores[:, 0].copy()
-    closest[1:] -= margin
-    return int(closest.argmax())
+    plain, *others = closest
+    found = np.array([plain, *(cosine - margin for cosine in others)])
+    return int(found.argmax())

@@ -28,7 +28,6 @@ class ChosenRows:
         return len(self._rows)
 
     def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """See the port."""
         scores = np.empty((len(queries), len(self)), dtype=np.float32)
         for start in range(0, len(self), _BLOCK):
             block = slice(start, start + _BLOCK)
@@ -37,5 +36,4 @@ class ChosenRows:
         return np.take_along_axis(scores, best, axis=1), self._rows[best]
 
     def reconstruct(self, rows: NDArray[np.int64]) -> Vectors:
-        """See the port."""
         return self._index.reconstruct(rows)

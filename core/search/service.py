@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -23,23 +22,28 @@ from core.domain.errors import (
     Unavailable,
 )
 from core.domain.ports import Embedder, Library, PictureDecoder, Snapshot
+from core.domain.single_flight import OncePerSnapshot
 from core.domain.types import (
     Classification,
+    DecodedPicture,
     DescribeResult,
     Hit,
+    Picture,
     SearchResult,
     SoFar,
     Vectors,
 )
+from core.domain.viewer import Viewer
 from core.search.calibration import Calibration, calibrate, refer
 from core.search.captions import lookup, told
-from core.search.coalescing import BatchedQuery, QueryCoalescer
-from core.search.crop_matching import Posted, Recogniser
-from core.search.label_filter import Tagger, listed
-from core.search.labels import parse
+from core.search.coalescing import QueryCoalescer
+from core.search.crop_matching import LOOKED_AT_EDGE, PostedView, Recogniser
+from core.search.label_filter import Tagger, listed, with_tags
 from core.search.look_alikes import Comparison, LookAlikes
 from core.search.mixed_query import mix, wish
-from core.search.ports import Labels
+from core.search.plan import SearchFindings, SearchPlan
+from core.search.ports import THUMBNAIL_EDGE, Labels, ThumbnailSource
+from core.search.query import SearchQuery
 from core.search.query_views import ViewKind, ViewTransform, closest_view, views, ways
 from core.search.ranking import (
     NearestPictures,
@@ -99,21 +103,27 @@ class Search:
         logit_scale: float = 100.0,
         rules: SearchRules | None = None,
         labels: Labels | None = None,
+        thumbnails: ThumbnailSource | None = None,
     ) -> None:
+        """``thumbnails``: what others have made of the pictures; None makes them anew."""
+
+        async def thumbnail(picture: Picture, path: Path) -> bytes:
+            if thumbnails is None:
+                return await decoder.thumbnail(path, THUMBNAIL_EDGE)
+            return await thumbnails.get(picture.sha256, path, THUMBNAIL_EDGE)
+
         self._library = library
         self._embedder = embedder
         self._decoder = decoder
         self._logit_scale = logit_scale
         self._rules = rules or SearchRules()
         self._tagger = Tagger(labels)
-        self._recogniser = Recogniser(library.picture_file, decoder.decode)
+        self._recogniser = Recogniser(library.file_of, thumbnail)
         self._look_alikes = LookAlikes(library.picture_file, decoder.decode)
         self._searches = QueryCoalescer()
         self._references: Vectors | None = None
-        # By snapshot, as communities may see a collection differently; gone with it.
-        self._calibrations: WeakKeyDictionary[Snapshot, asyncio.Future[Calibration]] = (
-            WeakKeyDictionary()
-        )
+        # Communities may see a collection differently.
+        self._calibrations: OncePerSnapshot[Calibration] = OncePerSnapshot()
 
     def change_rules(self, rules: SearchRules) -> None:
         """Let other rules hold from the next question on."""
@@ -121,68 +131,66 @@ class Search:
 
     async def find(
         self,
-        text: str,
+        query: SearchQuery | str,
         *,
-        community: str,
+        community: Viewer | str,
         collection: str | None = None,
         k: int = 5,
         offset: int = 0,
-        exclude: str | None = None,
     ) -> SearchResult:
         """Pictures that a sentence describes, by themselves or by their captions, best first.
 
-        ``exclude`` is subtracted from the query, and what matches it stands below the rest.
-        ``label:shoe`` within the text leaves the pictures alone that are tagged so; without
-        further words all of them come, those that the label fits best first.
-        Raises EmptyQuery, QueryTooLong, BadCount, UnknownLabel.
+        A plain text is searched for as it is. What is excluded is subtracted from the text, and
+        what matches it stands below the rest. Of labels without words all pictures come, those
+        that the labels fit best first. Raises EmptyQuery, QueryTooLong, BadCount, UnknownLabel.
         """
-        text = self._clean(text)
-        asked = parse(text)
-        unwanted = self._clean(exclude) if exclude and exclude.strip() else None
+        asked = SearchQuery(query) if isinstance(query, str) else query
+        shown = self._clean(asked.shown)
+        words = self._clean(asked.text) if asked.text else ""
+        unwanted = self._clean(asked.exclude) if asked.exclude.strip() else None
         self._check_page(k, offset)
         async with self._in_time():
             snapshot = await self._library.open(collection, community)
             chosen = await self._tagger.choose(snapshot, asked.labels)
-            vectors = await self._embed_texts([t for t in (asked.text, unwanted) if t])
-            query = vectors[0] if chosen is None or asked.text else chosen.direction
+            vectors = await self._embed_texts([t for t in (words, unwanted) if t])
+            vector = vectors[0] if chosen is None or words else chosen.direction
             calibration = await self._calibrate(snapshot)
 
             # What most ask is looked up together; what else an index is asked, each by itself.
-            plain = chosen is None and unwanted is None
-            lookups: list[BatchedQuery[Any]] = []
-            if asked.text:
-                lookups.append(lookup(snapshot, calibration.captions, query))
-            if plain:
-                page = page_lookup(snapshot, calibration, query, k=k, offset=offset, in_words=True)
-                lookups.append(page)
+            captions = lookup(snapshot, calibration.captions, vector) if words else None
+            pictures = None
+            if chosen is None and unwanted is None:
+                pictures = page_lookup(
+                    snapshot, calibration, vector, k=k, offset=offset, in_words=True
+                )
+            plan = SearchPlan(captions, pictures, self._tagger.read(snapshot))
 
-            def rank(comparison: Comparison, found: Sequence[Any]) -> SearchResult:
-                ranking = Ranking(query, calibration.text, self._rules.duplicate_cosine)
-                if asked.text:
-                    said = told(snapshot, calibration.captions, query, asked.text, found[0])
+            def rank(comparison: Comparison, found: SearchFindings) -> SearchResult:
+                ranking = Ranking(vector, calibration.text, self._rules.duplicate_cosine)
+                if words:
+                    said = told(snapshot, calibration.captions, vector, words, found.captions)
                     ranking = replace(ranking, told=said)
                 if chosen is not None:
                     ranking = replace(ranking, among=chosen.rows)
                 if unwanted is not None:
                     said = told(snapshot, calibration.captions, vectors[-1], unwanted)
                     ranking = without(ranking, vectors[-1], said, calibration)
-                seen = found[-1] if plain else None
                 page = self._page(
                     snapshot,
                     calibration,
                     ranking,
                     comparison,
-                    text=text,
+                    text=shown,
                     k=k,
                     offset=offset,
-                    seen=seen,
+                    seen=found.pictures,
                 )
-                return page if asked.text else listed(page)
+                return page if words else listed(page)
 
-            return await self._answer(snapshot, lookups, rank, community)
+            return await self._answer(snapshot, plan, rank, community)
 
     async def captioned(
-        self, text: str, *, community: str, collection: str | None = None, k: int = 5
+        self, text: str, *, community: Viewer | str, collection: str | None = None, k: int = 5
     ) -> tuple[Hit, ...]:
         """Pictures whose shown caption holds this text, in any case, the newest first.
 
@@ -203,11 +211,12 @@ class Search:
         self,
         picture: bytes | Path,
         *,
-        community: str,
+        community: Viewer | str,
         collection: str | None = None,
         k: int = 5,
         offset: int = 0,
         text: str | None = None,
+        preview: int = 0,
     ) -> SearchResult:
         """Pictures that look like this one, or like this one changed by a text.
 
@@ -215,7 +224,9 @@ class Search:
         way: the views that would undo it are tried too, and the search goes with the closest;
         one of the nearest whose pixels show the picture, or a part of it, comes first. With a
         text, captions count as in :meth:`find`, words that only lead in to it ("but") do not, and
-        the picture itself is no answer.
+        the picture itself is no answer. ``preview``: pixels of the longer edge of the preview of
+        the posted picture in the result, or more; 0 for whatever the search needs itself. The
+        picture is decoded once, and the index is asked for it and for its further views once each.
 
         Raises QueryTooLong, BadCount, and BadPicture and its kin.
         """
@@ -223,29 +234,25 @@ class Search:
         self._check_page(k, offset)
         async with self._in_time():
             snapshot = await self._library.open(collection, community)
-            seen, sure = await self._embed_query(picture, snapshot)
+            decoded = await self._decoder.decode(
+                picture, self._embedder.pixel_spec, preview=max(preview, LOOKED_AT_EDGE)
+            )
+            calibration = await self._calibrate(snapshot)
+            seen, sure = await self._views_of(decoded, snapshot, calibration, k=k, offset=offset)
             known = None
-            if words is None and not sure:
-                known = await self._recogniser.recognise(seen, snapshot, community)
-            query = (seen[-1] if known is None else known.posted).vector
+            if words is None and not sure and decoded.preview is not None:
+                known = await self._recogniser.recognise(decoded.preview, seen, snapshot)
+            view = seen[-1] if known is None else known.view
             asked = None if words is None else wish(words)
             wanted = None if asked is None else await self._embedder.embed_text(asked)
-            calibration = await self._calibrate(snapshot)
 
-            lookups = (
-                [page_lookup(snapshot, calibration, query, k=k, offset=offset, in_words=False)]
-                if words is None
-                else []
-            )
-
-            def rank(comparison: Comparison, found: Sequence[Any]) -> SearchResult:
-                ranking = Ranking(query, calibration.image, self._rules.duplicate_cosine)
+            def rank(comparison: Comparison, _: SearchFindings) -> SearchResult:
+                ranking = Ranking(view.vector, calibration.image, self._rules.duplicate_cosine)
                 if known is not None:
                     ranking = replace(ranking, recognised=known.row, agreement=known.agreement)
                 if wanted is not None and asked is not None:
                     ranking = self._refined(ranking, snapshot, calibration, wanted, asked)
-                seen = found[0] if found else None
-                return self._page(
+                page = self._page(
                     snapshot,
                     calibration,
                     ranking,
@@ -253,16 +260,18 @@ class Search:
                     text=words,
                     k=k,
                     offset=offset,
-                    seen=seen,
+                    seen=view.nearest if words is None else None,
                 )
+                return replace(page, preview=decoded.preview)
 
-            return await self._answer(snapshot, lookups, rank, community)
+            plan = SearchPlan(labels=self._tagger.read(snapshot))
+            return await self._answer(snapshot, plan, rank, community)
 
     async def more_like(
         self,
         picture_id: str,
         *,
-        community: str,
+        community: Viewer | str,
         k: int = 5,
         offset: int = 0,
         text: str | None = None,
@@ -279,15 +288,12 @@ class Search:
             snapshot = await self._library.open(picture.collection, community)
             row = snapshot.row_of(picture_id)
             if row is None:
-                raise NotFound(
-                    "That picture is not in the collection any more.",
-                    remedy="Search again.",
-                )
+                raise NotFound("There is no such picture here.")
             asked = None if words is None else wish(words)
             wanted = None if asked is None else await self._embedder.embed_text(asked)
             calibration = await self._calibrate(snapshot)
 
-            def rank(comparison: Comparison, _: Sequence[Any]) -> SearchResult:
+            def rank(comparison: Comparison, _: SearchFindings) -> SearchResult:
                 ranking = Ranking(
                     snapshot.picture_index.reconstruct(np.array([row]))[0],
                     calibration.image,
@@ -300,27 +306,33 @@ class Search:
                     snapshot, calibration, ranking, comparison, text=words, k=k, offset=offset
                 )
 
-            return await self._answer(snapshot, (), rank, community)
+            plan = SearchPlan(labels=self._tagger.read(snapshot))
+            return await self._answer(snapshot, plan, rank, community)
 
     async def describe(
         self,
         picture: bytes | Path,
         *,
-        community: str,
+        community: Viewer | str,
         collection: str | None = None,
         k: int = 5,
+        preview: int = 0,
     ) -> DescribeResult:
         """Stored captions that match a picture: found, not generated.
 
-        Raises BadCount, and BadPicture and its kin.
+        ``preview``: pixels of the longer edge of the preview of the posted picture in the result,
+        0 for none. Raises BadCount, and BadPicture and its kin.
         """
         self._check_page(k, 0)
         async with self._in_time():
             snapshot = await self._library.open(collection, community)
-            query = await self._embed_picture(picture)
+            decoded = await self._decoder.decode(
+                picture, self._embedder.pixel_spec, preview=preview
+            )
+            query = await self._embedder.embed_pixels(decoded.pixels)
             there = self._library.has_file
             found = await asyncio.to_thread(describe_page, snapshot, query, k, there)
-            return replace(found, so_far=self._so_far(snapshot))
+            return replace(found, so_far=self._so_far(snapshot), preview=decoded.preview)
 
     async def classify(self, picture: bytes | Path, labels: Sequence[str]) -> Classification:
         """Which of these labels fits a picture, without training (zero-shot).
@@ -330,8 +342,9 @@ class Search:
         names = list(dict.fromkeys(" ".join(label.split()) for label in labels))
         if not 2 <= len(names) <= 20 or "" in names:  # noqa: PLR2004 - the docstring's bounds
             raise BadLabels(
-                f"{len(names)} different labels were given.",
+                "{count} different labels were given.",
                 remedy="Give 2 to 20, such as: cat, dog, horse.",
+                count=len(names),
             )
         for name in names:
             self._clean(name)
@@ -341,7 +354,9 @@ class Search:
             vectors = await asyncio.gather(*(self._embedder.embed_text(p) for p in prompts))
             return classify_vectors(query, names, vectors, self._logit_scale)
 
-    async def labels(self, *, community: str, collection: str | None = None) -> tuple[str, ...]:
+    async def labels(
+        self, *, community: Viewer | str, collection: str | None = None
+    ) -> tuple[str, ...]:
         """The labels that the pictures of a collection are tagged with; empty for none."""
         return await self._tagger.labels(await self._library.open(collection, community))
 
@@ -356,6 +371,32 @@ class Search:
         async with self._in_time():
             return await self._embed_picture(picture)
 
+    async def _answer(
+        self,
+        snapshot: Snapshot,
+        plan: SearchPlan,
+        rank: Callable[[Comparison, SearchFindings], SearchResult],
+        community: Viewer | str,
+    ) -> SearchResult:
+        """What ``rank`` makes of what the plan finds, with the tags of its hits.
+
+        Near-duplicates that turn out to be two are shown as two.
+        """
+        comparison = self._look_alikes.comparison()
+
+        def finish(answers: Sequence[Any]) -> SearchResult:
+            found = plan.findings(answers)
+            page = rank(comparison, found)
+            if found.labels is None:
+                return page
+            return replace(page, hits=with_tags(snapshot, page.hits, found.labels))
+
+        for _ in range(_ROUNDS):
+            page = await self._searches.answer(plan.lookups, finish)
+            if not await comparison.look(community):
+                break
+        return page
+
     def _refined(
         self,
         ranking: Ranking,
@@ -368,23 +409,6 @@ class Search:
         mixture = mix(ranking.vector, wanted, self._rules.text_weight, calibration)
         said = told(snapshot, calibration.captions, wanted, words)
         return replace(ranking, vector=mixture.vector, mixture=mixture, told=said)
-
-    async def _answer(
-        self,
-        snapshot: Snapshot,
-        lookups: Sequence[BatchedQuery[Any]],
-        rank: Callable[[Comparison, Sequence[Any]], SearchResult],
-        community: str,
-    ) -> SearchResult:
-        """What ``rank`` makes of the lookups; near-duplicates that are two are shown as two."""
-        comparison = self._look_alikes.comparison()
-        for _ in range(_ROUNDS):
-            page = await self._searches.answer(
-                *self._tagger.tagged(snapshot, lookups, partial(rank, comparison))
-            )
-            if not await comparison.look(community):
-                break
-        return page
 
     def _page(
         self,
@@ -416,32 +440,44 @@ class Search:
         expected, searched = self._library.expected(snapshot.collection), len(snapshot.pictures)
         return None if expected is None or expected <= searched else SoFar(searched, expected)
 
-    async def _embed_query(
-        self, picture: bytes | Path, snapshot: Snapshot
-    ) -> tuple[tuple[Posted, ...], bool]:
+    async def _views_of(
+        self,
+        decoded: DecodedPicture,
+        snapshot: Snapshot,
+        calibration: Calibration,
+        *,
+        k: int,
+        offset: int,
+    ) -> tuple[tuple[PostedView, ...], bool]:
         """A picture as it is, and the view of it that finds something much closer, if one does.
 
         And whether it found something so close that there is nothing to doubt.
         """
-        decoded = await self._decoder.decode(picture, self._embedder.pixel_spec)
+
+        async def found(
+            transforms: Sequence[ViewTransform], vectors: Sequence[Vectors]
+        ) -> list[PostedView]:
+            lookups = [
+                page_lookup(snapshot, calibration, vector, k=k, offset=offset, in_words=False)
+                for vector in vectors
+            ]
+            nearest = await self._searches.answer(lookups, list)
+            return list(map(PostedView, transforms, vectors, nearest))
+
         plain = await self._embedder.embed_pixels(decoded.pixels)
-        posted = Posted(picture, ViewTransform(), plain)
-        index = snapshot.picture_index
-        scores, _ = await asyncio.to_thread(index.search, plain[None], 1)
-        if scores.size == 0 or scores[0, 0] >= self._rules.sure_cosine:
+        [posted] = await found([ViewTransform()], [plain])
+        if _closest(posted) >= self._rules.sure_cosine:
             return (posted,), True
-        further = (await asyncio.to_thread(views, decoded.pixels, tuple(ViewKind)))[1:]
+        kinds = tuple(ViewKind)
+        height, width = decoded.pixels.shape[:2]
+        further = (await asyncio.to_thread(views, decoded.pixels, kinds))[1:]
         try:
             vectors = await asyncio.gather(*(self._embedder.embed_pixels(v) for v in further))
         except Busy:
             return (posted,), False  # an answer without them is better than none
-        seen = np.stack([plain, *vectors])
-        chosen = await asyncio.to_thread(closest_view, index, seen)
-        if chosen == 0:
-            return (posted,), False
-        height, width = decoded.pixels.shape[:2]
-        way = ways(tuple(ViewKind), square=height == width)[chosen]
-        return (posted, Posted(picture, way, seen[chosen])), False
+        seen = [posted, *await found(ways(kinds, square=height == width)[1:], vectors)]
+        chosen = closest_view(list(map(_closest, seen)))
+        return ((posted, seen[chosen]) if chosen else (posted,)), False
 
     async def _embed_texts(self, texts: Sequence[str]) -> Sequence[Vectors]:
         if len(texts) == 1:
@@ -453,12 +489,7 @@ class Search:
         return await self._embedder.embed_pixels(decoded.pixels)
 
     async def _calibrate(self, snapshot: Snapshot) -> Calibration:
-        known = self._calibrations.get(snapshot)
-        if known is None or _failed(known):
-            # One calibration a snapshot, however many searches arrive together.
-            known = asyncio.ensure_future(self._calibrated(snapshot))
-            self._calibrations[snapshot] = known
-        return known.result() if known.done() else await asyncio.shield(known)
+        return await self._calibrations.get(snapshot, None, partial(self._calibrated, snapshot))
 
     async def _calibrated(self, snapshot: Snapshot) -> Calibration:
         calibration = await asyncio.to_thread(calibrate, snapshot)
@@ -476,23 +507,20 @@ class Search:
     def _clean(self, text: str) -> str:
         cleaned = " ".join(text.replace("\0", " ").split())
         if not cleaned:
-            raise EmptyQuery("There are no words to search for.", remedy="Try: /find orange fruits")
+            raise EmptyQuery
         if len(cleaned) > self._rules.max_query:
-            raise QueryTooLong(
-                f"That is {len(cleaned)} characters long.",
-                remedy=f"Use at most {self._rules.max_query}.",
-            )
+            raise QueryTooLong(length=len(cleaned), limit=self._rules.max_query)
         return cleaned
 
     def _check_page(self, k: int, offset: int) -> None:
         if not 1 <= k <= self._rules.max_k:
-            raise BadCount(
-                f"{k} results cannot be shown.", remedy=f"Ask for 1 to {self._rules.max_k}."
-            )
+            raise BadCount(number=k, low=1, high=self._rules.max_k)
         if not 0 <= offset <= self._rules.max_offset:
             raise BadCount(
-                f"There is no page that starts at result {offset}.",
-                remedy=f"Page from 0 to {self._rules.max_offset}.",
+                "There is no page that starts at result {offset}.",
+                remedy="Page from 0 to {limit}.",
+                offset=offset,
+                limit=self._rules.max_offset,
             )
 
     @asynccontextmanager
@@ -502,11 +530,10 @@ class Search:
                 yield
         except TimeoutError:
             raise Unavailable(
-                f"The search took longer than {self._rules.timeout_s:g} s.",
-                remedy="Try again in a moment.",
-                retry_after=5,
+                "That took longer than {seconds} s.", retry_after=5, seconds=self._rules.timeout_s
             ) from None
 
 
-def _failed(future: asyncio.Future[Calibration]) -> bool:
-    return future.done() and (future.cancelled() or future.exception() is not None)
+def _closest(view: PostedView) -> float:
+    """The best cosine that a view finds; 1 where there is nothing to find."""
+    return float(view.nearest.near.scores.max(initial=-1.0)) if len(view.nearest.near.rows) else 1.0

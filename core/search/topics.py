@@ -7,10 +7,11 @@ from collections.abc import Iterable
 
 from core.domain.choices import MAX_GROUPS
 from core.domain.errors import TangerineError
-from core.domain.once import OncePerSnapshot
 from core.domain.plain_text import folded
 from core.domain.ports import Library, Snapshot
+from core.domain.single_flight import OncePerSnapshot
 from core.domain.types import Band, SearchResult
+from core.domain.viewer import Viewer
 from core.search.clusters import group
 from core.search.map import vectors_of
 from core.search.ports import Labels
@@ -46,12 +47,14 @@ class Topics:
         self._labels = labels
         self._found: OncePerSnapshot[tuple[str, ...]] = OncePerSnapshot()
 
-    async def of(self, *, community: str, collection: str | None = None) -> tuple[str, ...]:
+    async def of(
+        self, *, community: Viewer | str, collection: str | None = None
+    ) -> tuple[str, ...]:
         """Up to eight, maybe none. Raises what ``Library.open`` and ``Search.find`` raise."""
         snapshot = await self._library.open(collection, community)
         return await self._found.get(snapshot, community, lambda: self._find(snapshot, community))
 
-    async def _find(self, snapshot: Snapshot, community: str) -> tuple[str, ...]:
+    async def _find(self, snapshot: Snapshot, community: Viewer | str) -> tuple[str, ...]:
         said = await self._results(await self._said(snapshot), snapshot, community)
         topics = [word for word, result in said if _is_said(word, result)]
         if len(topics) < _ENOUGH:
@@ -90,7 +93,7 @@ class Topics:
         ]
 
     async def _results(
-        self, words: Iterable[str], snapshot: Snapshot, community: str
+        self, words: Iterable[str], snapshot: Snapshot, community: Viewer | str
     ) -> list[tuple[str, SearchResult]]:
         """Those of these words that find something, with what they find."""
         found = []

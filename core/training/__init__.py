@@ -2,11 +2,11 @@
 
 __all__ = [
     "base_model",
+    "checkpoint",
     "evaluation",
     "feature_cache",
     "features",
     "loop",
-    "record",
     "train",
     "trainer",
     "verdict",

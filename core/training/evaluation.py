@@ -1,6 +1,6 @@
 """How well a dual encoder does on captioned pictures and on labelled ones.
 
-Everything here is arithmetic on unit vectors; only :func:`evaluate` runs an encoder.
+Everything here is arithmetic on unit vectors; only :func:`encode_pairs` runs an encoder.
 """
 
 from __future__ import annotations
@@ -18,15 +18,6 @@ from core.training.pairs import Decode, Labels, Source, decoded_batches, parts, 
 
 RECALL_AT = (1, 5, 10)
 """How many answers are looked at: the field's usual three."""
-
-PROMPTS = (
-    "{}",
-    "a {}",
-    "a photo of a {}",
-    "a picture of a {}",
-    "a black and white photo of a {}",
-)
-"""Sentences around a label; their vectors are averaged, which beats any one of them."""
 
 _BLOCK = 1024
 """Rows of the similarity matrix that are in memory at a time: 400 MB at 100,000 columns."""
@@ -80,7 +71,6 @@ class PairVectors:
     kept: Sequence[int]
 
     def evaluation(self) -> Evaluation:
-        """Recalls and similarities."""
         return evaluate_vectors(self.images, self.texts, self.caption_of)
 
     def histograms(self, edges: NDArray[np.float64]) -> tuple[Labels, Labels]:
@@ -103,20 +93,6 @@ class PairVectors:
         first = [int(np.flatnonzero(self.caption_of == caption)[0]) for caption in chosen]
         cosines: Vectors = self.images[first] @ self.texts[chosen].T
         return cosines, [self.captions[caption] for caption in chosen]
-
-
-def evaluate(
-    encoder: Encoder,
-    pairs: Sequence[tuple[Source, str]],
-    decode: Decode[Source],
-    *,
-    on_progress: Callable[[int, int], None] = lambda _done, _total: None,
-    on_bad_picture: Callable[[Source, BadPicture], None] = lambda _source, _error: None,
-) -> Evaluation:
-    """Measure an encoder on captioned pictures: see :func:`encode_pairs`. Blocking."""
-    return encode_pairs(
-        encoder, pairs, decode, on_progress=on_progress, on_bad_picture=on_bad_picture
-    ).evaluation()
 
 
 def encode_pairs(
@@ -182,40 +158,6 @@ def evaluate_vectors(images: Vectors, texts: Vectors, caption_of: Labels) -> Eva
         positive_similarity=float(own.mean()),
         negative_similarity=(everything - float(own.sum())) / others,
     )
-
-
-def prompted(encoder: Encoder, labels: Sequence[str], prompts: Sequence[str] = PROMPTS) -> Vectors:
-    """One unit vector a label: the mean over the prompts, float32 [labels, d]."""
-    texts = [prompt.format(label) for label in labels for prompt in prompts]
-    vectors = np.concatenate([encoder.encode_texts(part) for part in parts(texts)])
-    means = vectors.reshape(len(labels), len(prompts), -1).mean(axis=1)
-    unit: Vectors = means / np.linalg.norm(means, axis=1, keepdims=True)
-    return unit
-
-
-def zero_shot_accuracy(images: Vectors, labels: Labels, classes: Vectors) -> float:
-    """The share of pictures [n, d] whose nearest class vector [c, d] is that of their label."""
-    return float(((images @ classes.T).argmax(axis=1) == labels).mean())
-
-
-def precision_at(images: Vectors, labels: Labels, k: int = 5) -> float:
-    """The mean share of a picture's ``k`` nearest others that carry its label, in [0, 1].
-
-    Where there are no ``k`` others, of all others.
-    """
-    return float(neighbours_alike(images, labels, k).mean())
-
-
-def neighbours_alike(images: Vectors, labels: Labels, k: int = 5) -> NDArray[np.float64]:
-    """For each picture [n, d] the share of its ``k`` nearest others that carry its label, [n]."""
-    shares = []
-    k = min(k, len(images) - 1)
-    for rows in _blocks(len(images)):
-        scores = images[rows] @ images.T
-        scores[np.arange(len(scores)), np.arange(len(images))[rows]] = -np.inf
-        nearest = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-        shares.append((labels[nearest] == labels[rows, None]).mean(axis=1))
-    return np.concatenate(shares)
 
 
 COMPARISON_COLUMNS = (

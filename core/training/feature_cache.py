@@ -6,7 +6,6 @@ import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -60,20 +59,13 @@ class FeatureCache:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Close the file."""
         self._connection.close()
 
     def has(self, space: str, keys: Sequence[str]) -> bool:
-        """Whether all of these are kept."""
         return len(self._found(space, keys)) == len(set(keys))
 
     def read(self, space: str, keys: Sequence[str]) -> Rows:

@@ -136,7 +136,6 @@ class PairEncoder(Generic[Source]):
         return different, np.array([numbers[hashes[source]] for source in sources], dtype=np.int64)
 
     def _pictures(self, digest: str, sources: dict[str, Source]) -> list[int]:
-        """Numbers of the pictures that could be decoded."""
         keys, every = list(sources), list(sources.values())
         towers, tail = self.towers, self.tail
         space = f"{digest}/pictures"

@@ -1,4 +1,4 @@
-"""Linear projection heads, and ridge regression for a start."""
+"""Projection heads, and what training minimises."""
 
 from __future__ import annotations
 
@@ -43,26 +43,6 @@ class Heads:
         return vectors_of(self.text, features)
 
 
-def ridge(features: Tensor, targets: Tensor, strength: float, weights: Tensor) -> Tensor:
-    """The weight [d, features] that maps features to targets with the least squared error.
-
-    Args:
-        features: [n, features], of about equal scale in each dimension.
-        targets: [n, d].
-        strength: of the penalty on the weight's size, per item.
-        weights: [n], how much each row counts.
-
-    """
-    import torch  # noqa: PLC0415 - heavy
-
-    x, y = features.double(), targets.double()
-    weighted = x * weights.double()[:, None]
-    gram = weighted.T @ x
-    gram += strength * float(weights.sum()) * torch.eye(x.shape[1], dtype=torch.float64)
-    solved: Tensor = torch.linalg.solve(gram, weighted.T @ y)
-    return solved.T.to(features.dtype)
-
-
 def rms(features: Tensor) -> Tensor:
     """Root mean square of each feature, [features]: what heads are scaled by in training."""
     return features.square().mean(dim=0).sqrt() + _EPSILON
@@ -73,3 +53,42 @@ def vectors_of(head: Head | None, features: Tensor) -> Tensor:
     from torch.nn.functional import normalize  # noqa: PLC0415 - heavy
 
     return head(features) if head is not None else normalize(features, dim=1)
+
+
+MAX_LOGIT_SCALE = 100.0
+"""The factor on cosines beyond which CLIP's own training clamps its temperature."""
+
+
+def mse_loss(images: Tensor, texts: Tensor) -> Tensor:
+    """Mean squared distance of matching unit vectors [n, d]: 0 where equal, 4 where opposite.
+
+    Nothing pushes other pairs apart, so one side has to stand still: with both free, the
+    smallest loss is one point for everything.
+    """
+    return (images - texts).square().sum(dim=1).mean()
+
+
+def contrastive_loss(
+    images: Tensor, texts: Tensor, logit_scale: Tensor, duplicates: Tensor
+) -> Tensor:
+    """Symmetric cross-entropy over the similarity matrix, as CLIP is trained.
+
+    Args:
+        images: unit vectors [n, d].
+        texts: unit vectors [n, d]; row ``i`` belongs to picture ``i``.
+        logit_scale: a scalar, the inverse temperature.
+        duplicates: bool [n, n]; True where text ``j`` would be right for picture ``i`` too,
+            so that it is no wrong answer either. The diagonal is ignored.
+
+    """
+    logits = logit_scale * images @ texts.T
+    same_pair = logits.new_ones(len(logits)).diag().bool()
+    logits = logits.masked_fill(duplicates & ~same_pair, float("-inf"))
+    by_image = logits.log_softmax(dim=1).diagonal()
+    by_text = logits.log_softmax(dim=0).diagonal()
+    return -(by_image.mean() + by_text.mean()) / 2
+
+
+def near_duplicates(texts: Tensor, threshold: float) -> Tensor:
+    """Bool [n, n]: which of the unit vectors [n, d] have a cosine above ``threshold``."""
+    return texts @ texts.T > threshold

@@ -132,7 +132,6 @@ class Material:
         )
 
     def evaluated(self, heads: Heads) -> Evaluation:
-        """What the heads reach on these pairs."""
         import torch  # noqa: PLC0415 - heavy
 
         with torch.no_grad():

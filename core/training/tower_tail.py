@@ -62,7 +62,6 @@ class TowerTail:
 
     @property
     def parameters(self) -> list[Tensor]:
-        """The weights of the blocks, always in the same order."""
         return [weight for block in self._last for weight in block.parameters()]
 
     def record(self, values: Tensor) -> Tensor:
@@ -140,7 +139,6 @@ class CachedTail:
 
     @property
     def parameters(self) -> Sequence[Tensor]:
-        """What is trained."""
         return self._tail.parameters
 
     def __call__(self, rows: Tensor) -> Tensor:

@@ -7,8 +7,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from core.training.heads import Head, Heads, rms, vectors_of
-from core.training.losses import MAX_LOGIT_SCALE, contrastive_loss, mse_loss, near_duplicates
+from core.training.heads import (
+    MAX_LOGIT_SCALE,
+    Head,
+    Heads,
+    contrastive_loss,
+    mse_loss,
+    near_duplicates,
+    rms,
+    vectors_of,
+)
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -18,7 +26,7 @@ _EPSILON = 1e-6
 
 
 class Loss(StrEnum):
-    """What training minimises; see :mod:`core.training.losses`."""
+    """What training minimises; see :mod:`core.training.heads`."""
 
     CONTRASTIVE = "contrastive"
     MSE = "mse"
@@ -153,7 +161,6 @@ class HeadTrainer:
         )
 
     def step(self) -> float:
-        """One batch; returns its loss."""
         data, settings = self._data, self._settings
         count = min(settings.batch, len(data.views))
         items = data.weights.multinomial(count, generator=self._generator)

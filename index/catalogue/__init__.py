@@ -14,6 +14,5 @@ __all__ = [
     "rows",
     "schema",
     "walk",
-    "write_ahead",
     "writes",
 ]

@@ -43,53 +43,39 @@ class Catalogue:
     """
 
     def __init__(self, database: Database, *, now: Callable[[], float] = time.time) -> None:
-        self._database = database
+        self.database = database
         self._now = now
 
     @classmethod
-    def open(
-        cls,
-        location: Path | str,
-        *,
-        busy_seconds: float = BUSY_SECONDS,
-        take_torn_log: bool = False,
-    ) -> Catalogue:
+    def open(cls, location: Path | str, *, busy_seconds: float = BUSY_SECONDS) -> Catalogue:
         """The catalogue at a path (SQLite) or an SQLAlchemy URL, made where there was none.
 
-        ``take_torn_log`` goes on without the latest changes where their log is damaged.
         Raises CatalogueError, also where a newer version of the program has written it, and
         where it is damaged or lost.
         """
-        return cls(open_database(location, busy_seconds=busy_seconds, take_torn_log=take_torn_log))
-
-    @property
-    def database(self) -> Database:
-        """The database below, for what else is kept in it (uploads, grants)."""
-        return self._database
+        return cls(open_database(location, busy_seconds=busy_seconds))
 
     def close(self) -> None:
-        """Close the database; the catalogue is of no use afterwards."""
-        self._database.close()
+        self.database.close()
 
     # What there is
 
     def identity(self, collection: str) -> ModelIdentity | None:
         """The model by whose vectors the collection is searched, None before the first."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return identity_of(connection, collection)
 
     def generation(self, collection: str) -> int:
         """Counts up with every change of what a search may find; 0 before the first."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             found = connection.execute(
                 select(collections.c.generation).where(collections.c.name == collection)
             ).scalar()
         return int(found) if found is not None else 0
 
     def counts(self, collection: str) -> tuple[int, int]:
-        """How many pictures and how many captions the collection has."""
         mine = pictures.c.collection == collection
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             of_pictures = connection.execute(
                 select(func.count()).select_from(pictures).where(mine)
             ).scalar_one()
@@ -101,8 +87,7 @@ class Catalogue:
         return int(of_pictures), int(of_captions)
 
     def failures(self, collection: str) -> tuple[Failure, ...]:
-        """What could not be indexed, by path."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             rows = connection.execute(
                 select(failures.c.path, failures.c.code, failures.c.reason)
                 .where(failures.c.collection == collection)
@@ -111,13 +96,12 @@ class Catalogue:
             return tuple(Failure(path=row.path, code=row.code, reason=row.reason) for row in rows)
 
     def known(self, collection: str) -> IndexState:
-        """Everything that a reindex compares the folder with."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return known_of(connection, collection)
 
     def known_at(self, collection: str, paths: Iterable[str], prefixes: Iterable[str]) -> KnownPart:
         """The same at some paths, and below prefixes that end in ``/`` or a dot."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return known_at(connection, collection, paths, prefixes)
 
     def encoded_pictures(
@@ -140,7 +124,7 @@ class Catalogue:
             table.c.run >= since_run,
             table.c.imported_by.in_(("", collection)),
         )
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return {
                 sha256: (width, height)
                 for each in restricted(query, table.c.sha256, among)
@@ -165,7 +149,7 @@ class Catalogue:
             table.c.run >= since_run,
             table.c.imported_by.in_(("", collection)),
         )
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return {
                 key
                 for each in restricted(query, table.c.text_hash, among)
@@ -175,7 +159,7 @@ class Catalogue:
     def keep_vectors(self, fingerprint: str, contents: Iterable[str]) -> None:
         """Let what this model made of these contents count, whatever run it was made by."""
         table = picture_vectors
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             for chunk in chunks(contents):
                 connection.execute(
                     update(table)
@@ -189,13 +173,12 @@ class Catalogue:
 
     @contextmanager
     def contents(self, collection: str) -> Iterator[Contents]:
-        """One consistent view of a collection, to build an index from."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             yield Contents(connection, collection)
 
     def made_of(self, collection: str) -> MadeOf | None:
         """Which folder it was made of, None where it never was or nobody wrote it down."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             return made_of(connection, collection)
 
     # What a repair does
@@ -205,7 +188,7 @@ class Catalogue:
         mine = captions.c.picture_id.in_(
             select(pictures.c.id).where(pictures.c.collection == collection)
         )
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             for row in connection.execute(select(captions).where(mine)).all():
                 if text_hash(row.text) != row.text_hash:
                     connection.execute(
@@ -226,12 +209,12 @@ class Catalogue:
         encoded still counts. The caller holds the collection's lock: other unfinished runs
         of the collection are dead and forgotten.
         """
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             return start_run(connection, collection, fingerprint, full=full, now=self._now())
 
     def unfinished_run(self, collection: str) -> RunProgress | None:
         """How far the reindex has come that is running, in whatever process, or was killed."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             row = connection.execute(
                 select(runs.c.id, runs.c.done, runs.c.total)
                 .where(runs.c.collection == collection, runs.c.finished_at.is_(None))
@@ -242,7 +225,7 @@ class Catalogue:
 
     def last_reindex(self, collection: str) -> float | None:
         """When the last reindex ended that was not cut off, in seconds since the epoch."""
-        with self._database.read() as connection:
+        with self.database.read() as connection:
             ended = connection.execute(
                 select(func.max(runs.c.finished_at)).where(runs.c.collection == collection)
             ).scalar()
@@ -252,19 +235,19 @@ class Catalogue:
         self, run: int, collection: str, fingerprint: str, batch: Batch, *, done: int, total: int
     ) -> None:
         """Keep finished work at once; searches see nothing of it before :meth:`apply`."""
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             save_batch(connection, run, collection, fingerprint, batch)
             connection.execute(update(runs).where(runs.c.id == run).values(done=done, total=total))
 
     def begin_folder(self, collection: str, made: MadeOf, gone: Sequence[str] = ()) -> None:
         """Make the collection one of this folder, without the pictures of these ids."""
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             put_made_of(connection, collection, made)
             take_out(connection, collection, gone, now=self._now())
 
     def grow(self, collection: str, identity: ModelIdentity, added: Sequence[NewPicture]) -> None:
         """Let pictures be searched whose vectors are kept, before a run is finished."""
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             put_in(connection, collection, identity, added)
 
     def apply(
@@ -281,7 +264,7 @@ class Catalogue:
         Ids of removed pictures are never used again. The run is finished by it; ``folder`` is
         the one that all of the collection is made of now.
         """
-        with self._database.write() as connection:
+        with self.database.write() as connection:
             if folder is not None:
                 put_made_of(connection, collection, MadeOf(folder))
             return apply_changes(connection, run, collection, identity, changes, now=self._now())

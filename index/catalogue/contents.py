@@ -76,23 +76,17 @@ class Contents:
     """
 
     def __init__(self, connection: Connection, collection: str) -> None:
-        self._connection = connection
+        self.connection = connection
         self.collection = collection
-
-    @property
-    def connection(self) -> Connection:
-        """The transaction, for what else is read in the same view."""
-        return self._connection
 
     @cached_property
     def identity(self) -> ModelIdentity | None:
         """The model of the collection, None before its first reindex."""
-        return identity_of(self._connection, self.collection)
+        return identity_of(self.connection, self.collection)
 
     @cached_property
     def generation(self) -> int:
-        """The generation of this view."""
-        found = self._connection.execute(
+        found = self.connection.execute(
             select(collections.c.generation).where(collections.c.name == self.collection)
         ).scalar()
         return int(found or 0)
@@ -100,7 +94,7 @@ class Contents:
     @cached_property
     def pictures(self) -> tuple[Picture, ...]:
         """Every picture, by path."""
-        rows = self._connection.execute(
+        rows = self.connection.execute(
             select(pictures)
             .where(pictures.c.collection == self.collection)
             .order_by(pictures.c.path)
@@ -113,7 +107,7 @@ class Contents:
     def captions(self) -> tuple[tuple[str, int], ...]:
         """Every encoded caption and the row of its picture."""
         encoded = set(
-            self._connection.execute(
+            self.connection.execute(
                 select(caption_vectors.c.text_hash).where(
                     caption_vectors.c.fingerprint == self._fingerprint
                 )
@@ -128,10 +122,9 @@ class Contents:
 
     @property
     def count(self) -> int:
-        """How many pictures there are."""
         mine = pictures.c.collection == self.collection
         counted = select(func.count()).select_from(pictures).where(mine)
-        return int(self._connection.execute(counted).scalar_one())
+        return int(self.connection.execute(counted).scalar_one())
 
     def silent(self, ids: Iterable[str] | None = None) -> dict[str, int]:
         """How many captions of a picture could not be encoded, by its id, where any could not.
@@ -153,7 +146,7 @@ class Contents:
         return {
             picture_id: count
             for each in queries
-            for picture_id, count in self._connection.execute(each)
+            for picture_id, count in self.connection.execute(each)
         }
 
     def only(self, ids: Iterable[str], paths: Iterable[str]) -> Excerpt:
@@ -166,7 +159,7 @@ class Contents:
             row.id: row
             for column, names in ((pictures.c.id, ids), (pictures.c.path, paths))
             for chunk in chunks(names)
-            for row in self._connection.execute(
+            for row in self.connection.execute(
                 select(pictures, picture_vectors.c.vector)
                 .join(picture_vectors, self._of_picture, isouter=True)
                 .where(pictures.c.collection == self.collection, column.in_(chunk))
@@ -175,7 +168,7 @@ class Contents:
         rows = sorted(found.values(), key=lambda row: str(row.path))
         texts: dict[str, list[tuple[str, bytes | None]]] = {row.id: [] for row in rows}
         for chunk in chunks(found):
-            for row in self._connection.execute(
+            for row in self.connection.execute(
                 select(captions.c.picture_id, captions.c.text, caption_vectors.c.vector)
                 .join(caption_vectors, self._of_caption, isouter=True)
                 .where(captions.c.picture_id.in_(chunk))
@@ -260,12 +253,12 @@ class Contents:
 
     @cached_property
     def _texts(self) -> dict[str, list[str]]:
-        return captions_of(self._connection, self.collection)
+        return captions_of(self.connection, self.collection)
 
     def _blocks(self, query: Select[tuple[bytes]]) -> Iterator[Vectors]:
         if self.identity is None:
             return
-        rows = self._connection.execute(query, execution_options={"yield_per": BLOCK})
+        rows = self.connection.execute(query, execution_options={"yield_per": BLOCK})
         for block in rows.partitions():
             vectors = [row.vector for row in block]
             yield unpack(vectors, self.identity.dimension, self.collection)

@@ -20,8 +20,7 @@ from index.catalogue.integrity import (
     refuse_lost,
     remedy,
 )
-from index.catalogue.migrations import MIGRATIONS, Migration, migrate, version_of
-from index.catalogue.write_ahead import refuse_torn_log
+from index.catalogue.migrations import migrate, version_of
 
 _WRITE = "tangerine_write"
 
@@ -122,10 +121,9 @@ class Database:
         with self.read() as connection:
             return version_of(connection) > 0
 
-    def migrate(self, migrations: Sequence[Migration] = MIGRATIONS) -> int:
-        """Bring the schema to the newest version and return it."""
+    def migrate(self) -> None:
         with self._explained():
-            return migrate(self._writing, migrations)
+            migrate(self._writing)
 
     def check(self) -> None:
         """Read the whole database and see that it is one. Raises CatalogueError.
@@ -178,7 +176,6 @@ class Database:
                 connection.close()
 
     def close(self) -> None:
-        """Close every connection that is not in use."""
         self._engine.dispose()
 
     @contextmanager
@@ -197,14 +194,11 @@ def open_database(
     location: Path | str,
     *,
     busy_seconds: float = BUSY_SECONDS,
-    migrations: Sequence[Migration] = MIGRATIONS,
-    take_torn_log: bool = False,
 ) -> Database:
     """Open the database at a path (SQLite) or an SQLAlchemy URL and migrate it.
 
     The folder of a path is made where it is missing, and so is the database, unless what is
-    beside it tells that there was one. ``take_torn_log`` goes on without the latest changes
-    where their log is damaged. Raises CatalogueError.
+    beside it tells that there was one. Raises CatalogueError.
     """
     file: Path | None = None
     if isinstance(location, Path):
@@ -216,8 +210,6 @@ def open_database(
                 remedy="Point TANGERINE_DATA_DIR at a folder that may be written.",
             ) from error
         refuse_lost(location)
-        if not take_torn_log:
-            refuse_torn_log(location)
         refuse_damaged(location)
         url = URL.create("sqlite", database=str(location))
         where, file = str(location), location
@@ -234,7 +226,7 @@ def open_database(
     try:
         if file is not None:
             refuse_blank(file, has_schema=database.has_schema())
-        database.migrate(migrations)
+        database.migrate()
     except BaseException:
         database.close()
         raise

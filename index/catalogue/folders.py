@@ -49,7 +49,6 @@ def made_of(connection: Connection, collection: str) -> MadeOf | None:
 
 
 def put_made_of(connection: Connection, collection: str, made: MadeOf) -> None:
-    """Write down what a collection is made of from now on."""
     connection.execute(delete(folders).where(folders.c.collection == collection))
     connection.execute(
         insert(folders).values(collection=collection, folder=made.folder, expected=made.expected)

@@ -12,7 +12,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 from core.domain.errors import CatalogueDamaged
-from index.catalogue.write_ahead import log_of
 from index.vectors.manifest import NAME
 
 INDEX = "index"
@@ -29,6 +28,11 @@ UNREADABLE_TEXT = "it holds text that is not UTF-8"
 
 _AWAY = "damaged"
 _MAGIC = b"SQLite format 3\0"
+
+
+def log_of(database: Path) -> Path:
+    """SQLite's write-ahead log of a database."""
+    return database.with_name(f"{database.name}-wal")
 
 
 def refuse_lost(file: Path) -> None:
@@ -73,14 +77,12 @@ def refuse_damaged(file: Path) -> None:
 
 
 def damaged(file: Path, verdict: str) -> CatalogueDamaged:
-    """The error for a catalogue of which SQLite says that it is not whole."""
     return CatalogueDamaged(
         f"The catalogue is damaged: {verdict.splitlines()[-1]} ({file})", remedy=remedy(file)
     )
 
 
 def lost(file: Path) -> CatalogueDamaged:
-    """The error for a catalogue of which only what was made from it is left."""
     state = "is empty" if file.exists() else "is missing"
     return CatalogueDamaged(
         f"The catalogue {state} ({file}), though there are indexes or uploads beside it.",

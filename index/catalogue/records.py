@@ -159,8 +159,6 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """An unfinished reindex: how many pictures are done, of how many."""
-
     run: int
     done: int
     total: int

@@ -82,13 +82,11 @@ def delete_where_in(
     values: Iterable[str],
     *conditions: ColumnElement[bool],
 ) -> None:
-    """Delete the rows whose column holds one of these values."""
     for chunk in chunks(values):
         connection.execute(delete(column.table).where(column.in_(chunk), *conditions))
 
 
 def captions_of(connection: Connection, collection: str) -> dict[str, list[str]]:
-    """The captions of each picture of a collection in their order, by the picture's id."""
     texts: dict[str, list[str]] = {}
     for picture_id, text in connection.execute(
         select(captions.c.picture_id, captions.c.text)
@@ -103,7 +101,6 @@ def captions_of(connection: Connection, collection: str) -> dict[str, list[str]]
 def insert_pictures(
     connection: Connection, collection: str, rows: Sequence[IndexedPicture]
 ) -> None:
-    """Insert pictures with their captions."""
     insert_all(
         connection,
         pictures,
@@ -131,7 +128,6 @@ def insert_pictures(
 
 
 def put_looks(connection: Connection, found: Mapping[str, Look]) -> None:
-    """Keep the looks of these contents (SHA-256) in place of what was known of them."""
     rows = [
         {"sha256": sha256, "placeholder": look.placeholder, "date": look.date}
         for sha256, look in found.items()
@@ -140,7 +136,6 @@ def put_looks(connection: Connection, found: Mapping[str, Look]) -> None:
 
 
 def failure_row(collection: str, bad: BadFile) -> dict[str, Any]:
-    """The row of a failure."""
     return {
         "collection": collection,
         "path": bad.failure.path,

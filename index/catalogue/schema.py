@@ -1,6 +1,6 @@
 """The catalogue's tables as the newest schema version has them.
 
-:mod:`index.catalogue.migrations` builds them step by step; a test keeps both equal.
+:mod:`index.catalogue.migrations` brings older databases here; a test keeps both equal.
 """
 
 from __future__ import annotations
@@ -263,7 +263,7 @@ grants = Table(
     metadata,
     Column("collection", String(64), primary_key=True),
     Column("community", Text, primary_key=True),
-    # See index.grants.Origin. Nobody is named.
+    # See index.library.grants.Origin. Nobody is named.
     Column("origin", String(16), nullable=False),
     Column("granted_at", Float, nullable=False),
 )

@@ -193,7 +193,6 @@ def apply_changes(
 
 
 def _vector_keys(connection: Connection, ids: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The contents of these pictures and the hashes of their captions."""
     contents, texts = (
         [
             key

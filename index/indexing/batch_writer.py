@@ -36,19 +36,15 @@ class Keeper:
         self._saving = asyncio.Lock()
 
     def stamp(self, stamp: Stamp) -> None:
-        """Keep what a path holds."""
         self._stamps.append(stamp)
 
     def picture(self, vector: PictureVector) -> None:
-        """Keep a picture's vector."""
         self._pictures.append(vector)
 
     def caption(self, vector: CaptionVector) -> None:
-        """Keep a caption's vector."""
         self._captions.append(vector)
 
     def failure(self, bad: BadFile) -> None:
-        """Keep a failure."""
         self._failures.append(bad)
 
     async def file_done(self, *, done: int, total: int) -> None:

@@ -147,14 +147,14 @@ class ChatContributions:
         if await self._hides(picture_id, community):
             kept = await finished_in_thread(self._ledger.personal, remover)
             if all(upload.picture.id != picture_id for upload in kept.uploads):
-                raise _no_such_picture()
+                raise NotFound("There is no such picture here.")
         for spec in self._visible(community):
             gone = await finished_in_thread(
                 self._ledger.remove, spec.name, spec.viewpoint(community), picture_id, remover
             )
             if gone is not None:
                 return gone
-        raise _no_such_picture()
+        raise NotFound("There is no such picture here.")
 
     async def restore(self, picture_id: str, *, community: str) -> Picture:
         """See :meth:`core.domain.ports.Contributions.restore`."""
@@ -263,17 +263,8 @@ def nearest(view: IdentifiedSnapshot, new: NewUpload, at_least: float) -> dict[P
     return {view.pictures[row]: score for row, score in near if score >= at_least}
 
 
-def _no_such_picture() -> NotFound:
-    return NotFound(
-        "There is no such picture here.", remedy="It may have been removed; search again."
-    )
-
-
 def _clean(caption: str) -> str:
     cleaned = tidy(caption)
     if len(cleaned) > MAX_CAPTION:
-        raise QueryTooLong(
-            f"That caption is longer than {MAX_CAPTION} characters.",
-            remedy=f"Use at most {MAX_CAPTION}.",
-        )
+        raise QueryTooLong(length=len(cleaned), limit=MAX_CAPTION)
     return cleaned

@@ -37,7 +37,8 @@ def checked(vector: Vectors, dimension: int) -> Vectors:
     found = np.asarray(vector, dtype=np.float32)
     if found.shape != (dimension,) or not np.isfinite(found).all():
         raise EncodingFailed(
-            "The model gave no usable vector.", remedy="Try another device or precision."
+            "The model gave no usable vector for this input.",
+            remedy="If this happens often, set the encoder's precision to float32.",
         )
     return found
 
@@ -254,6 +255,8 @@ class FileWorker:
         self._streak += 1
         if self._streak >= _STREAK:
             raise EncodingFailed(
-                f"{_STREAK} pictures in a row could not be encoded, the last because: {reason}",
+                "{count} pictures in a row could not be encoded, the last because: {reason}",
                 remedy="Nothing was changed. Check the device and its memory, then reindex again.",
+                count=_STREAK,
+                reason=reason,
             )

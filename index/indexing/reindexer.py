@@ -14,9 +14,9 @@ from core.domain.threads import finished_in_thread
 from core.domain.types import Progress, ReindexReport
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.records import Suspects
-from index.indexing.deletion_guard import SHARE, RemovalGuard
 from index.indexing.partial import Place
 from index.indexing.patience import Circumstances
+from index.indexing.plan import SHARE, RemovalGuard
 from index.indexing.run import ReindexRun
 from index.library.library import CollectionSpec
 from index.library.overlay import Overlays
@@ -72,7 +72,6 @@ class Reindexer:
         self._plain: dict[str, Place] = {}
 
     def running(self) -> Mapping[str, Progress]:
-        """The progress of each collection that is being reindexed by this process."""
         return dict(self._running)
 
     async def reindex(
@@ -95,7 +94,7 @@ class Reindexer:
         ``paths`` are those below the folder, with ``/``, that alone have changed since a run of
         this reindexer, folders among them: then it takes as long as they are many. The whole
         folder is looked at all the same where these cannot be understood alone
-        (:func:`index.indexing.partial.scan_part`), or where it is another one than before.
+        (:func:`index.indexing.changed_paths.scan_part`), or where it is another one than before.
 
         Where more pictures are gone than may be without asking, or all of them, nothing is
         removed, added or changed without ``confirm_removals``; what was encoded until that
@@ -108,8 +107,10 @@ class Reindexer:
         spec = self._specs.get(collection)
         if spec is None:
             raise NotFound(
-                f"There is no collection {collection!r}.",
-                remedy=f"There are: {', '.join(self._specs) or 'none'}.",
+                "There is no collection “{collection}”.",
+                remedy="There are: {names}.",
+                collection=collection,
+                names=", ".join(self._specs) or "none",
             )
         if collection in self._running:
             raise _running(collection, self._running[collection])
@@ -168,9 +169,12 @@ class Reindexer:
 
 
 def _running(collection: str, progress: Progress) -> ReindexRunning:
-    how_far = f": {progress.done} of {progress.total} pictures are done" if progress.total else ""
     return ReindexRunning(
-        f"{collection!r} is being reindexed already{how_far}.",
-        remedy="Wait until it has finished.",
+        "“{collection}” is being indexed already: {done} of {total} pictures are done."
+        if progress.total
+        else "",
         retry_after=_RETRY_SECONDS,
+        collection=collection,
+        done=progress.done,
+        total=progress.total,
     )

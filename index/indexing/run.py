@@ -14,12 +14,11 @@ from index.catalogue.catalogue import Catalogue
 from index.catalogue.folders import MadeOf, is_moved, name_of
 from index.catalogue.records import BadFile, Changes, IndexState, Suspects
 from index.indexing.batch_writer import Keeper
-from index.indexing.deletion_guard import RemovalGuard
 from index.indexing.encode import FileWorker
 from index.indexing.growing import Growing
 from index.indexing.partial import Place, ScanPart, place_of, scan_part
 from index.indexing.patience import Circumstances
-from index.indexing.plan import outcome, plan
+from index.indexing.plan import RemovalGuard, outcome, plan
 from index.indexing.scan import Scan, SourcePicture, scan_folder
 from index.indexing.uploads import UploadPass
 from index.indexing.vector_cache import RunVectors
@@ -181,7 +180,6 @@ class ReindexRun:
     async def _publish(
         self, known: IndexState, changes: Changes, generation: int, *, whole: bool
     ) -> None:
-        """Let everybody search the catalogue's state."""
         name = self._spec.name
         if whole or changes.searchable:
             if not await finished_in_thread(self._store.is_current, name, generation):
@@ -330,13 +328,7 @@ class ReindexRun:
         mine = self._embedder.identity
         if known.identity is None or self._full or known.identity.fingerprint == mine.fingerprint:
             return
-        same = known.identity.name == mine.name
-        loaded = "as it was before an update" if same else f"but {mine.name!r} is loaded"
-        raise ModelMismatch(
-            f"{self._spec.name!r} was indexed with the model {known.identity.name!r}, {loaded}; "
-            "their vectors cannot be mixed.",
-            remedy=f"Run: tangerine reindex --full --collection {self._spec.name}",
-        )
+        raise ModelMismatch.between(self._spec.name, known.identity.name, mine.name)
 
     def _check_folder(self, known: IndexState, scan: Scan) -> None:
         self._guard.check_scan(self._spec.folder, self._spec.name, known, scan, self._spec.rules)
@@ -358,8 +350,9 @@ class ReindexRun:
         broken = [each for each in worker.failed.values() if each.code == EncodingFailed.code]
         if broken and removed and worker.new == 0:
             raise EncodingFailed(
-                f"No picture could be encoded ({broken[0].reason}). Nothing was changed.",
+                "No picture could be encoded ({reason}). Nothing was changed.",
                 remedy="Check the device and its memory, then reindex again.",
+                reason=broken[0].reason,
             )
 
 

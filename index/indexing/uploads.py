@@ -36,7 +36,6 @@ class UploadPass:
         return self._overlays.files.find(self._collection, picture_id)
 
     def fresh(self) -> list[Picture]:
-        """The uploads that were not asked for before."""
         new = [picture for picture in self._kept() if picture.path not in self._known]
         self._known.update({picture.path: picture for picture in new})
         return new
@@ -78,7 +77,6 @@ class UploadPass:
         ]
 
     def announce(self) -> None:
-        """Let everybody see the uploads that can be searched now."""
         with self._overlays.change() as change:
             change.touched.add((self._collection, SHARED))
 

@@ -28,7 +28,6 @@ class RunVectors:
         self._since = since
 
     async def all(self) -> AtHand:
-        """Every one."""
         return await self._of(None, None)
 
     async def at(self, known: IndexState, scan: Scan) -> AtHand:

@@ -51,8 +51,6 @@ Counts = Callable[[Path, str, bool], bool]
 
 
 class _PendingChanges:
-    """What has changed in a folder and is not indexed yet."""
-
     def __init__(self) -> None:
         self.there = asyncio.Event()
         self._names: frozenset[str] | None = frozenset()

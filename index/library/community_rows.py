@@ -53,7 +53,6 @@ def departed(connection: Connection, since: float) -> Sequence[str]:
 
 
 def is_departed(connection: Connection, community: str) -> bool:
-    """Whether the bot was removed from there."""
     table = departures
     return bool(
         connection.execute(select(exists().where(table.c.community == community))).scalar_one()
@@ -76,7 +75,6 @@ def kept_communities(connection: Connection) -> frozenset[str]:
 
 
 def note_return(connection: Connection, community: str) -> None:
-    """The bot is there again."""
     connection.execute(delete(departures).where(departures.c.community == community))
 
 

@@ -51,11 +51,9 @@ class StoredSettings:
             return cls(overlays, all_settings(connection), last_revision(connection, REVISIONS))
 
     def of(self, community: str) -> CommunitySettings:
-        """From memory: never blocks."""
         return self._held.get(community, DEFAULTS)
 
     async def save(self, community: str, settings: CommunitySettings) -> None:
-        """Keep them, for good once this returns. Raises CatalogueError: the old ones hold."""
         async with self._saving:
             await finished_in_thread(self._write, community, settings)
             self._held[community] = settings
@@ -102,7 +100,6 @@ def all_settings(connection: Connection) -> dict[str, CommunitySettings]:
 
 
 def keep_settings(connection: Connection, community: str, settings: CommunitySettings) -> None:
-    """Store these settings in place of the community's earlier ones."""
     row = {"community": community, "settings": _format(settings)}
     replace_rows(connection, community_settings, ("community",), [row])
 

@@ -55,7 +55,7 @@ class StoredGrants:
         self._held = _by_collection(held)
         self._revision = revision
         self._saving = asyncio.Lock()
-        self._operators: frozenset[str] = frozenset()
+        self.operators: frozenset[str] = frozenset()
 
     @classmethod
     def open(cls, overlays: Overlays, *, named: Iterable[str] = ()) -> StoredGrants:
@@ -76,17 +76,10 @@ class StoredGrants:
             return cls.open(overlays)
         return cls(overlays, found, revision)
 
-    @property
-    def operators(self) -> frozenset[str]:
-        """The operators' own chats with the bot."""
-        return self._operators
-
     def change_operators(self, communities: Collection[str]) -> None:
-        """Let others hold from now on."""
-        self._operators = frozenset(communities)
+        self.operators = frozenset(communities)
 
     def of(self, collection: str) -> Mapping[str, Origin]:
-        """See the port. The same object until something changes; from memory, any thread."""
         return self._held.get(collection, _NOBODY)
 
     def all(self) -> Sequence[Grant]:

@@ -16,9 +16,9 @@ from core.domain.errors import (
     NotFound,
     SourceError,
 )
-from core.domain.together import SingleFlight
+from core.domain.single_flight import SingleFlight
 from core.domain.types import UPLOADED, CollectionStatus, ModelIdentity, Picture
-from core.search.moderation import community_of
+from core.domain.viewer import Viewer
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.folders import MadeOf, is_moved, name_of
 from index.catalogue.walk import inside
@@ -58,20 +58,6 @@ def folder_gone(spec: CollectionSpec, *, named: bool) -> SourceError:
     )
 
 
-def being_indexed(total: int) -> BeingIndexed:
-    """The error for a collection of which nothing can be searched yet."""
-    far = f": 0 of {total} pictures so far" if total else ""
-    return BeingIndexed(f"Indexing has begun{far}.", remedy="Ask again in a moment.", total=total)
-
-
-def not_indexed(spec: CollectionSpec) -> EmptyCollection:
-    """The error for a collection of which nothing was ever indexed."""
-    return EmptyCollection(
-        f"Nothing is indexed yet in {spec.name!r}.",
-        remedy=f"Run: tangerine reindex --collection {spec.name}",
-    )
-
-
 class FolderLibrary:
     """The Library port over folders of pictures; every blocking step runs in a thread.
 
@@ -103,8 +89,11 @@ class FolderLibrary:
         self._catalogue = catalogue
         self._store = store
         self._overlays = overlays
-        self._views = Views(store, overlays, judge)
-        self._looks = SingleFlight(self._look)
+        self.views = Views(store, overlays, judge)
+        # Handing work to a thread and back costs more than what takes a few ``stat``.
+        self._looks: SingleFlight[tuple[str, Viewpoint], _VisibleCollection] = SingleFlight(
+            fresh=True
+        )
         self._about_to_begin = awaited
         # What each collection is made of, as of a generation, and how its folder is called.
         self._made: dict[str, tuple[int, MadeOf | None]] = {}
@@ -116,7 +105,6 @@ class FolderLibrary:
 
     @property
     def names(self) -> Sequence[str]:
-        """Names of all collections, the default one first."""
         return tuple(self._specs)
 
     def spec_of(self, name: str) -> CollectionSpec:
@@ -135,15 +123,14 @@ class FolderLibrary:
         """Names of the collections for which the settings name this community."""
         return tuple(name for name, spec in self._specs.items() if community in spec.communities)
 
-    def shares(self, collection: str, community: str) -> bool:
+    def shares(self, collection: str, community: Viewer | str) -> bool:
         """See :meth:`core.domain.ports.Library.shares`."""
         return self.spec_of(collection).shared_by(community)
 
-    def visible(self, community: str) -> Sequence[str]:
-        """Names of the collections that this community may search, the default one first."""
+    def visible(self, community: Viewer | str) -> Sequence[str]:
         return tuple(name for name in self._specs if self.spec_of(name).visible_to(community))
 
-    def spec(self, collection: str | None, community: str) -> CollectionSpec:
+    def spec(self, collection: str | None, community: Viewer | str) -> CollectionSpec:
         """The collection that this community means; None names its default one.
 
         Raises NotFound where it does not exist or this community may not search it (the
@@ -151,12 +138,7 @@ class FolderLibrary:
         """
         names = self.visible(community)
         if not names:
-            place, _ = community_of(community)
-            raise CommunityUnknown(
-                "This place may not search any pictures yet.",
-                community=place,
-                remedy=f"The operator allows it with: tangerine allow {place}",
-            )
+            raise CommunityUnknown(community=Viewer.of(community).community)
         name = names[0] if collection is None else collection
         if name not in names:
             raise NotFound(
@@ -165,44 +147,42 @@ class FolderLibrary:
             )
         return self.spec_of(name)
 
-    async def view(self, spec: CollectionSpec, community: str) -> IdentifiedSnapshot | None:
+    async def view(
+        self, spec: CollectionSpec, community: Viewer | str
+    ) -> IdentifiedSnapshot | None:
         """What the community sees of it; None where nothing was ever indexed or added.
 
         Raises ModelMismatch, CatalogueError.
         """
         return (await self._seen(spec, community)).view
 
-    async def open(self, collection: str | None, community: str) -> IdentifiedSnapshot:
-        """The current snapshot; None names the community's default collection.
-
-        Raises NotFound where the collection does not exist or this community may not
-        search it (the same words for both), CommunityUnknown, EmptyCollection, BeingIndexed,
-        SourceError (its folder is not there), ModelMismatch, CatalogueError.
-        """
+    async def open(self, collection: str | None, community: Viewer | str) -> IdentifiedSnapshot:
         spec = self.spec(collection, community)
         seen = await self._seen(spec, community)
         if not seen.folder_there:
-            raise folder_gone(spec, named=community == LOCAL)
+            raise folder_gone(spec, named=Viewer.of(community).community == LOCAL)
         view = seen.view
         if view is None or not view.pictures:
             if await asyncio.to_thread(self._awaited, spec.name):
-                raise being_indexed(self.expected(spec.name) or 0)
+                total = self.expected(spec.name) or 0
+                raise BeingIndexed(
+                    "Indexing has begun: 0 of {total} pictures so far." if total else "",
+                    retry_after=2.0,
+                    total=total,
+                )
             if view is None:
-                raise not_indexed(spec)
+                raise EmptyCollection(collection=spec.name)
             raise EmptyCollection(
-                f"There are no pictures in {spec.name!r}.",
-                remedy="Put pictures into its folder, then run: "
-                f"tangerine reindex --collection {spec.name}",
+                "There are no pictures in “{collection}”.",
+                collection=spec.name,
             )
         return view
 
     def expected(self, collection: str) -> int | None:
-        """See the port."""
         _, made = self._made.get(collection, (0, None))
         return None if made is None else made.expected
 
     def has_file(self, picture: Picture) -> bool:
-        """See the port: one question to the system, as it is asked for every hit."""
         spec = self._specs[picture.collection]
         if picture.path.startswith(UPLOADED):
             file = self._overlays.files.find(spec.name, picture.id)
@@ -213,23 +193,14 @@ class FolderLibrary:
         except (OSError, ValueError):
             return False
 
-    @property
-    def views(self) -> Views:
-        """What each community sees, for moderation to look behind."""
-        return self._views
-
-    async def picture_file(self, picture_id: str, community: str) -> tuple[Picture, Path]:
-        """A visible picture and its file. Raises NotFound, the same words for every cause."""
+    async def picture_file(self, picture_id: str, community: Viewer | str) -> tuple[Picture, Path]:
         for name in self.visible(community):
             found = await asyncio.to_thread(self._find, self.spec_of(name), picture_id, community)
             if found is not None:
                 return found
-        raise NotFound(
-            "There is no such picture here.", remedy="It may have been removed; search again."
-        )
+        raise NotFound("There is no such picture here.")
 
-    async def status(self, community: str) -> Sequence[CollectionStatus]:
-        """The state of every collection that this community may search."""
+    async def status(self, community: Viewer | str) -> Sequence[CollectionStatus]:
         return [
             await asyncio.to_thread(self._status, self.spec_of(name), community)
             for name in self.visible(community)
@@ -240,15 +211,16 @@ class FolderLibrary:
         begun = self._catalogue.unfinished_run(name) is not None and self._store.is_written(name)
         return begun or self._about_to_begin(name)
 
-    async def _seen(self, spec: CollectionSpec, community: str) -> _VisibleCollection:
-        seen = await self._looks((spec.name, spec.viewpoint(community)))
+    async def _seen(self, spec: CollectionSpec, community: Viewer | str) -> _VisibleCollection:
+        which = spec.name, spec.viewpoint(community)
+        seen = await self._looks.run(which, lambda: asyncio.to_thread(self._look, which))
         if seen.view is not None:
             self._check_model(seen.view)
         return seen
 
     def _look(self, which: tuple[str, Viewpoint]) -> _VisibleCollection:
         name, viewpoint = which
-        view = self._views.current(name, viewpoint)
+        view = self.views.current(name, viewpoint)
         made = self._made_of(name, view)
         there = True
         if view is not None:
@@ -277,33 +249,26 @@ class FolderLibrary:
     def _check_model(self, snapshot: IdentifiedSnapshot) -> None:
         mine = self._identity
         if mine is not None and mine.fingerprint != snapshot.identity.fingerprint:
-            before = f"The collection {snapshot.collection!r} was indexed with the model"
-            again = f"tangerine reindex --full --collection {snapshot.collection}"
-            if mine.name == snapshot.identity.name:
-                raise ModelMismatch(
-                    f"{before} {mine.name!r} as it was before an update.", remedy=f"Run: {again}"
-                )
-            raise ModelMismatch(
-                f"{before} {snapshot.identity.name!r}, but {mine.name!r} is loaded.",
-                remedy=f"Start with that model, or run: {again}",
-            )
+            raise ModelMismatch.between(snapshot.collection, snapshot.identity.name, mine.name)
 
     def _find(
-        self, spec: CollectionSpec, picture_id: str, community: str
+        self, spec: CollectionSpec, picture_id: str, community: Viewer | str
     ) -> tuple[Picture, Path] | None:
-        view = self._views.current(spec.name, spec.viewpoint(community))
+        view = self.views.current(spec.name, spec.viewpoint(community))
         row = view.row_of(picture_id) if view is not None else None
-        return None if view is None or row is None else self.file_of(view.pictures[row])
+        picture = None if view is None or row is None else view.pictures[row]
+        file = None if picture is None else self.file_of(picture)
+        return None if picture is None or file is None else (picture, file)
 
-    def hidden(self, picture_ids: Collection[str], community: str) -> frozenset[str]:
+    def hidden(self, picture_ids: Collection[str], community: Viewer | str) -> frozenset[str]:
         """Those of these pictures that moderation alone keeps from the community. Blocking."""
         found: set[str] = set()
         for name in self.visible(community):
             viewpoint = self.spec_of(name).viewpoint(community)
             if not picture_ids or not self._moderated(viewpoint):
                 continue
-            bare = self._views.bare(name, viewpoint)
-            view = self._views.current(name, viewpoint)
+            bare = self.views.bare(name, viewpoint)
+            view = self.views.current(name, viewpoint)
             found |= {
                 each
                 for each in picture_ids
@@ -313,12 +278,12 @@ class FolderLibrary:
             }
         return frozenset(found)
 
-    def file_of(self, picture: Picture) -> tuple[Picture, Path] | None:
-        """A picture with its file, whoever may see it; None where that is gone. Blocking."""
+    def file_of(self, picture: Picture) -> Path | None:
+        """See the port: whoever may see the picture."""
         spec = self._specs[picture.collection]
         if picture.path.startswith(UPLOADED):
             file = self._overlays.files.find(spec.name, picture.id)
-            return (picture, file) if file.is_file() else None
+            return file if file.is_file() else None
         try:
             folder = spec.folder.resolve(strict=True)
             file = folder / picture.path
@@ -327,9 +292,9 @@ class FolderLibrary:
                 return None
         except OSError:
             return None
-        return picture, file.resolve()
+        return file.resolve()
 
-    def _status(self, spec: CollectionSpec, community: str) -> CollectionStatus:
+    def _status(self, spec: CollectionSpec, community: Viewer | str) -> CollectionStatus:
         name = spec.name
         generation, made = self._catalogue.generation(name), self._catalogue.made_of(name)
         viewpoint = spec.viewpoint(community)
@@ -366,7 +331,7 @@ class FolderLibrary:
     def _shown(self, collection: str, viewpoint: Viewpoint) -> tuple[int, int]:
         """How many pictures and captions are left of what is moderated."""
         try:
-            view = self._views.current(collection, viewpoint)
+            view = self.views.current(collection, viewpoint)
         except ModelMismatch:
             return 0, 0  # nothing is shown until the criteria are encoded
         return (0, 0) if view is None else (len(view.pictures), len(view.captions))

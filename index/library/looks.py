@@ -42,7 +42,6 @@ class StoredLooks:
         self.revision = 0
 
     def of(self, shown: Sequence[Picture]) -> Sequence[Look]:
-        """See the port."""
         wanted = {picture.id for picture in shown}
         with self._overlays.read() as connection:
             found = {
@@ -57,7 +56,6 @@ class StoredLooks:
         return [found.get(picture.id, Look()) for picture in shown]
 
     def by_date(self, collection: str) -> ByDate:
-        """See the port. Pictures of one date come by their paths."""
         both = union_all(
             _of_folders().where(pictures.c.collection == collection),
             _of_chats().where(uploads.c.collection == collection),
@@ -109,11 +107,11 @@ class StoredLooks:
         return filled
 
     async def _made(self, picture: Picture, date: float | None) -> Look | None:
-        located = await asyncio.to_thread(self._library.file_of, picture)
-        if located is None:
+        file = await asyncio.to_thread(self._library.file_of, picture)
+        if file is None:
             return None
         try:
-            decoded = await self._decoder.decode(located[1], _SMALL)
+            decoded = await self._decoder.decode(file, _SMALL)
         except (DecodingFailed, PictureTooLarge, TooManyPixels, OSError):
             return None  # the machine's load or a setting may be to blame
         except BadPicture:

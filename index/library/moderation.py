@@ -25,7 +25,6 @@ from core.search.moderation import (
     Meaning,
     Scores,
     Trial,
-    community_of,
     meaning_of,
     prompts_of,
     tidy_criterion,
@@ -163,8 +162,9 @@ class ChatModeration:
             others = {each.key for each in criteria_of(change.connection, community)}
             if len(others - {criterion.key}) >= MAX_CRITERIA:
                 raise BadSetting(
-                    f"There are {len(others)} criteria here, and no more may be.",
+                    "There are {count} criteria here, and no more may be.",
                     remedy="Remove one with: /moderation remove",
+                    count=len(others),
                 )
             fingerprint = self._embedder.identity.fingerprint
             keep_criterion(change.connection, community, criterion, change.now)
@@ -195,9 +195,8 @@ class ChatModeration:
         self, text: str, spec: CollectionSpec, community: str, meaning: Meaning, best: int
     ) -> Trial:
         view, scores = self._scores(text, spec, community, meaning)
-        own, _ = community_of(community)
         with self._overlays.read() as connection:
-            decided = decisions_on(connection, own, Criterion(text).key)
+            decided = decisions_on(connection, community, Criterion(text).key)
         pictures = list(view.pictures)
         verdicts = np.array([decided.get(each.sha256, -1) for each in pictures], dtype=np.int8)
         levels = []
@@ -226,21 +225,17 @@ class ChatModeration:
         viewpoint = spec.viewpoint(community)
         found = self._library.views.scored(spec.name, viewpoint, text, meaning)
         if found is None or not len(found[1]):
-            raise EmptyCollection(
-                f"There are no pictures in {spec.name!r}.",
-                remedy=f"Run: tangerine reindex --collection {spec.name}",
-            )
+            raise EmptyCollection("There are no pictures in “{collection}”.", collection=spec.name)
         return found
 
     def _decide(self, picture_id: str, community: str, *, approve: bool | None) -> Picture:
-        own, _ = community_of(community)
         for spec in self._specs(community):
             view = self._library.views.bare(spec.name, spec.viewpoint(community))
             row = view.row_of(picture_id) if view is not None else None
             if view is None or row is None:
                 continue
             picture = view.pictures[row]
-            waiting = self._library.views.waiting(spec.name, spec.viewpoint(own))
+            waiting = self._library.views.waiting(spec.name, spec.viewpoint(community))
             held = {
                 Criterion(reason.criterion).key
                 for each in waiting
@@ -250,18 +245,20 @@ class ChatModeration:
             vector = view.picture_index.reconstruct(np.array([row], dtype=np.int64))[0]
             with self._overlays.change() as change:
                 connection = change.connection
-                keys = _decided_keys(verdicts_on(connection, own, picture.sha256), held, approve)
+                keys = _decided_keys(
+                    verdicts_on(connection, community, picture.sha256), held, approve
+                )
                 if not keys:
                     raise NotFound(
                         "That picture is not held any more.",
                         remedy="See what is: /moderation review",
                     )
                 if approve is None:
-                    forget_verdict(connection, own, picture.sha256, keys)
+                    forget_verdict(connection, community, picture.sha256, keys)
                 else:
                     keep_verdict(
                         connection,
-                        own,
+                        community,
                         picture.sha256,
                         keys,
                         approved=approve,
@@ -269,20 +266,24 @@ class ChatModeration:
                         model=view.identity,
                         now=change.now,
                     )
-                change.touched.add((MODERATION, own))
+                change.touched.add((MODERATION, community))
             return picture
         raise _gone()
 
     def _file(self, picture_id: str, community: str) -> tuple[Picture, Path] | None:
         for held in self._waiting(community):
             if held.picture.id == picture_id:
-                return self._library.file_of(held.picture)
+                return self._located(held.picture)
         for spec in self._specs(community):
             view = self._library.views.bare(spec.name, spec.viewpoint(community))
             row = view.row_of(picture_id) if view is not None else None
             if view is not None and row is not None:
-                return self._library.file_of(view.pictures[row])
+                return self._located(view.pictures[row])
         return None
+
+    def _located(self, picture: Picture) -> tuple[Picture, Path] | None:
+        file = self._library.file_of(picture)
+        return None if file is None else (picture, file)
 
 
 def _decided_keys(
@@ -298,6 +299,4 @@ def _decided_keys(
 
 
 def _gone() -> NotFound:
-    return NotFound(
-        "There is no such picture here.", remedy="It may have been removed; see: /moderation review"
-    )
+    return NotFound("There is no such picture here.", remedy="See what is: /moderation review")

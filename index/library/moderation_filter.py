@@ -70,8 +70,6 @@ class Judgement:
 
 @dataclass(slots=True)
 class _Known:
-    """What was found out about one base."""
-
     scores: LRUCache[str, tuple[Scorer, Scores]] = field(
         default_factory=lambda: LRUCache(_REMEMBERED)
     )
@@ -128,7 +126,6 @@ class Judge:
         return found
 
     def _held(self, base: Generation, overlay: Overlay, rules: Rules) -> dict[str, HeldPicture]:
-        """What waits for a decision, by content."""
         held: dict[str, tuple[Picture, dict[str, Reason]]] = {}
         for picture, reason in self._reasons(base, overlay, rules):
             content = picture.sha256
@@ -189,7 +186,6 @@ class Judge:
 
 
 def would_hold(scores: Scores, strictness: Strictness) -> NDArray[np.bool_]:
-    """Which of these standard scores are enough for a strictness."""
     return scores >= THRESHOLDS[strictness]
 
 

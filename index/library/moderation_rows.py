@@ -67,7 +67,6 @@ def moderation_revision(connection: Connection) -> int:
 
 
 def criteria_of(connection: Connection, community: str) -> tuple[Criterion, ...]:
-    """The criteria of a community, the oldest first."""
     table = moderation_criteria
     rows = connection.execute(
         select(table).where(table.c.community == community).order_by(table.c.added_at, table.c.key)
@@ -111,7 +110,6 @@ def texts_without_meaning(connection: Connection, fingerprint: str) -> list[str]
 
 
 def keep_meaning(connection: Connection, text: str, fingerprint: str, meaning: Meaning) -> None:
-    """Keep what a text means to a model."""
     rows = np.vstack([meaning.direction, meaning.words, meaning.everyday])
     row = {"text": text, "fingerprint": fingerprint, "meaning": pack(rows.reshape(-1))}
     replace(connection, moderation_meanings, ("text", "fingerprint"), [row])
@@ -138,10 +136,9 @@ def rules_of(
         if packed is None:
             # Nothing is shown until somebody can say what it shows.
             raise ModelMismatch(
-                "The criteria of moderation are not encoded by the model of "
-                f"{collection!r}, {model.name!r}.",
-                remedy="Restart with that model, or run: "
-                f"tangerine reindex --full --collection {collection}",
+                "The criteria of moderation are not encoded by the model “{loaded}”.",
+                collection=collection,
+                loaded=model.name,
             )
         found.append((criterion, _meaning(packed, model.dimension)))
     approved: dict[str, set[str]] = defaultdict(set)
@@ -187,7 +184,6 @@ def keep_verdict(
     model: ModelIdentity,
     now: float,
 ) -> None:
-    """Keep what was decided about a content under these criteria, in place of what was."""
     rows = [
         {
             "community": community,
@@ -206,7 +202,6 @@ def keep_verdict(
 def forget_verdict(
     connection: Connection, community: str, sha256: str, keys: Collection[str]
 ) -> None:
-    """Take back what was decided about a content under these criteria."""
     table = moderation_decisions
     connection.execute(
         delete(table).where(
@@ -218,7 +213,6 @@ def forget_verdict(
 
 
 def decisions_on(connection: Connection, community: str, key: str) -> Mapping[str, bool]:
-    """For each content decided under this criterion, whether it was approved."""
     table = moderation_decisions
     rows = connection.execute(
         select(table.c.sha256, table.c.approved).where(
@@ -229,7 +223,6 @@ def decisions_on(connection: Connection, community: str, key: str) -> Mapping[st
 
 
 def purge_moderation(connection: Connection, community: str) -> None:
-    """Delete a community's criteria and decisions."""
     for table in (moderation_criteria, moderation_decisions):
         connection.execute(delete(table).where(table.c.community == community))
     drop_unused_meanings(connection)

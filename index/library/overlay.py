@@ -40,17 +40,11 @@ class Overlays:
         self, database: Database, files: UploadFiles, *, now: Callable[[], float] = time.time
     ) -> None:
         self._database = database
-        self._files = files
+        self.files = files
         self._now = now
 
     @property
-    def files(self) -> UploadFiles:
-        """The files of uploads."""
-        return self._files
-
-    @property
     def now(self) -> float:
-        """Seconds since the epoch."""
         return self._now()
 
     @contextmanager
@@ -74,7 +68,7 @@ class Overlays:
                 change = Change(connection, self._now(), undo=undo)
                 yield change
                 for collection, revision in advance(connection, change.touched).items():
-                    self._files.announce(collection, revision)
+                    self.files.announce(collection, revision)
         except BaseException as error:
             for step in undo:
                 with contextlib.suppress(OSError):

@@ -125,7 +125,6 @@ def overlay_of(
 
 
 def counts_of(connection: Connection, collection: str, viewpoint: Viewpoint) -> tuple[int, int]:
-    """How many pictures and how many captions this community sees."""
     mine = and_(pictures.c.collection == collection, ~hidden(viewpoint))
     model = select(collections.c.model_fingerprint).where(collections.c.name == collection)
     encoded = exists().where(
@@ -228,27 +227,6 @@ def homes_of(connection: Connection, picture_ids: Collection[str]) -> dict[str, 
         mine = select(uploads.c.id, uploads.c.collection).where(uploads.c.id.in_(some))
         found.update((row.id, row.collection) for row in connection.execute(mine))
     return found
-
-
-def encoded_uploads(connection: Connection, collection: str, fingerprint: str) -> set[str]:
-    """The ids of the collection's uploads that this model has encoded, with their captions.
-
-    Vectors that another collection imported do not count.
-    """
-    picture = exists().where(
-        picture_vectors.c.sha256 == uploads.c.sha256,
-        picture_vectors.c.fingerprint == fingerprint,
-        picture_vectors.c.imported_by.in_(("", collection)),
-    )
-    words = exists().where(
-        caption_vectors.c.text_hash == uploads.c.text_hash,
-        caption_vectors.c.fingerprint == fingerprint,
-        caption_vectors.c.imported_by.in_(("", collection)),
-    )
-    query = select(uploads.c.id).where(
-        uploads.c.collection == collection, picture, or_(words, uploads.c.text_hash == "")
-    )
-    return set(connection.execute(query).scalars())
 
 
 def picture_of(row: Row[Any]) -> Picture:

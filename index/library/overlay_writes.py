@@ -228,7 +228,6 @@ def forget_person(
 
 
 def removals_by(connection: Connection, requester: str) -> int:
-    """How many removals are noted under this name."""
     return sum(
         int(
             connection.execute(

@@ -77,12 +77,10 @@ class Upkeep:
             note_return(change.connection, community)
 
     def communities(self) -> frozenset[str]:
-        """Those of which something is kept."""
         with self._overlays.read() as connection:
             return kept_communities(connection)
 
     def moved(self, old: str, new: str) -> None:
-        """What was of the old name is of the new one."""
         if old != new:
             self._clear_by(lambda connection, now: rename_community(connection, old, new, now))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.domain.errors import SettingsError
 from core.domain.types import Origin
-from core.search.moderation import community_of, is_person
+from core.domain.viewer import Viewer, is_person
 from index.catalogue.file_names import NameRules
 from index.snapshots.overlay import Viewpoint
 
@@ -48,14 +48,13 @@ class CollectionSpec:
                 remedy="Use 1 to 64 letters, digits, dots, dashes and underscores.",
             )
 
-    def visible_to(self, viewer: str) -> bool:
-        """Whether this community may search the collection."""
-        community, _ = community_of(viewer)
+    def visible_to(self, viewer: Viewer | str) -> bool:
+        community = Viewer.of(viewer).community
         return community == LOCAL or not self.communities.isdisjoint({EVERYBODY, community})
 
-    def shared_by(self, viewer: str) -> bool:
+    def shared_by(self, viewer: Viewer | str) -> bool:
         """Whether this community acts for all who share the collection, being named."""
-        community, _ = community_of(viewer)
+        community = Viewer.of(viewer).community
         return community in {LOCAL, WEB} or community in self.communities - {EVERYBODY}
 
     def opened(self, granted: Mapping[str, Origin], alone: Collection[str]) -> CollectionSpec:
@@ -66,7 +65,7 @@ class CollectionSpec:
         more = {c for c, origin in granted.items() if origin != "kept" or not self.is_named}
         return replace(self, communities=self.communities | more | frozenset(alone))
 
-    def viewpoint(self, viewer: str) -> Viewpoint:
+    def viewpoint(self, viewer: Viewer | str) -> Viewpoint:
         """How a community looks at it: as one who shares it, or as a stranger.
 
         The operator's console and web chat are never strangers. What the operator or one of
@@ -74,15 +73,16 @@ class CollectionSpec:
         nobody else looks after them, and inline mode shows what they see to others. The
         console is moderated by nobody, and the operator's moderation is that of the web chat.
         """
-        community, adults = community_of(viewer)
+        viewer = Viewer.of(viewer)
+        community = viewer.community
         moderators: tuple[str, ...] = () if community == LOCAL else (community,)
-        if is_person(community) or not self.shared_by(community):
+        if viewer.person or not self.shared_by(viewer):
             groups = {name for name in self.communities if not is_person(name)}
             moderators += tuple(sorted((groups | {WEB}) - {community, EVERYBODY}))
         return Viewpoint(
             community,
-            shares=self.shared_by(community),
+            shares=self.shared_by(viewer),
             everything=community == LOCAL,
             moderators=moderators,
-            adults=adults,
+            adults=viewer.adults,
         )

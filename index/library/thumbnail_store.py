@@ -68,7 +68,6 @@ class ThumbnailStore:
             self._connection = None
 
     def get(self, sha256: str, edge: int) -> bytes | None:
-        """The JPEG, None where there is none."""
         key = sha256, edge
         row = None
         with self._working() as connection:
@@ -106,7 +105,6 @@ class ThumbnailStore:
                 self._clean(connection)
 
     def contents(self) -> set[str]:
-        """The contents (SHA-256) that there are thumbnails of."""
         found: set[str] = set()
         with self._working() as connection:
             if connection is not None:

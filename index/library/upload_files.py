@@ -37,7 +37,6 @@ class UploadFiles:
         self._folder = folder
 
     def path(self, collection: str, picture_id: str) -> Path:
-        """Where an upload is kept while it is shown."""
         return self._folder / collection / f"{picture_id}{_SUFFIX}"
 
     def find(self, collection: str, picture_id: str) -> Path:
@@ -100,7 +99,6 @@ class UploadFiles:
         return [home.name for home in _entries(self._folder) if home.is_dir()]
 
     def all(self) -> Iterator[UploadFile]:
-        """Every picture that is there, of every collection."""
         for home in _entries(self._folder):
             for folder, aside in ((home, False), (home / _ASIDE, True)):
                 for file in _entries(folder):

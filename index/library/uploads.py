@@ -101,11 +101,7 @@ class UploadRepository:
             self._check_room(connection, collection, viewpoint, len(new.jpeg))
             known = adopt_model(connection, collection, model)
             if known.fingerprint != model.fingerprint:
-                raise ModelMismatch(
-                    f"The collection {collection!r} is now searched with the model "
-                    f"{known.name!r}, but {model.name!r} is loaded.",
-                    remedy="Restart with that model.",
-                )
+                raise ModelMismatch.between(collection, known.name, model.name)
             replaced = drop_replaced(connection, collection, viewpoint.scope, contents, change.now)
             picture = insert_upload(
                 connection, collection, viewpoint, new, model=model, now=change.now
@@ -155,7 +151,6 @@ class UploadRepository:
         return back.picture
 
     def personal(self, requester: str) -> PersonalData:
-        """What is kept of a person."""
         with self._overlays.read() as connection:
             mine = kept_uploads(connection, uploads.c.uploader == requester)
             posted = posts_by(connection, requester)
@@ -228,8 +223,10 @@ class UploadRepository:
         count = live_count(connection, collection, viewpoint.scope)
         if count >= room.pictures:
             raise CollectionFull(
-                f"{count} pictures were added to {collection!r} here, and no more may be.",
+                "{count} pictures were added to “{collection}” here, and no more may be.",
                 remedy="Remove some, or ask whoever runs this bot to raise uploads.max_pictures.",
+                count=count,
+                collection=collection,
             )
         if total_count(connection) >= room.pictures_total:
             raise UploadsFull(
@@ -263,8 +260,11 @@ def _check_equal(picture: Picture | None) -> None:
 def duplicate(picture: Picture, score: float, *, exact: bool) -> DuplicatePicture:
     """The error for a picture that is there already, or nearly so."""
     if exact:
-        message, remedy = "This picture is in the collection already.", ""
-    else:
-        message = "A picture that looks nearly the same is in the collection already."
-        remedy = "Add it anyway if it is another one."
-    return DuplicatePicture(message, picture=picture, score=score, exact=exact, remedy=remedy)
+        return DuplicatePicture(picture=picture, score=score, exact=True)
+    return DuplicatePicture(
+        "A picture that looks nearly the same is in the collection already.",
+        remedy="Add it anyway if it is another one.",
+        picture=picture,
+        score=score,
+        exact=False,
+    )

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
 from cachetools import LRUCache
 from sqlalchemy import Connection
 
-from core.search.moderation import HeldPicture, Meaning, Scores, viewer_of
+from core.domain.viewer import Viewer
+from core.search.moderation import HeldPicture, Meaning, Scores
 from index.catalogue.contents import identity_of
 from index.library.moderation_filter import Judge
 from index.library.moderation_rows import (
@@ -39,7 +41,7 @@ class _CachedView:
     """Which view a community had at a revision of the collection and of moderation."""
 
     revision: tuple[int, int]
-    key: str
+    key: Hashable
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,28 +58,26 @@ class _Views:
 
     def __init__(self, base: Generation | None) -> None:
         self.base = base
-        self._seen: LRUCache[str, _CachedView] = LRUCache(_REMEMBERED)
-        self._composed: LRUCache[str, _Composed] = LRUCache(_COMPOSED)
+        self._seen: LRUCache[Viewer, _CachedView] = LRUCache(_REMEMBERED)
+        self._composed: LRUCache[Hashable, _Composed] = LRUCache(_COMPOSED)
         self._guard = threading.Lock()
 
-    def at(self, community: str, revision: tuple[int, int]) -> _Composed | None:
-        """What the community saw at this revision, if that is known."""
+    def at(self, viewer: Viewer, revision: tuple[int, int]) -> _Composed | None:
+        """What the viewer saw at this revision, if that is known."""
         with self._guard:
-            seen = self._seen.get(community)
+            seen = self._seen.get(viewer)
             if seen is None or seen.revision != revision:
                 return None
             return self._composed.get(seen.key)
 
-    def of(self, key: str, revisions: tuple[int, ...]) -> _Composed | None:
-        """The view that these changes made, if it is known."""
+    def of(self, key: Hashable, revisions: tuple[int, ...]) -> _Composed | None:
         with self._guard:
             found = self._composed.get(key)
         return found if found is not None and found.revisions == revisions else None
 
-    def keep(self, community: str, seen: _CachedView, composed: _Composed) -> None:
-        """Remember what a community sees."""
+    def keep(self, viewer: Viewer, seen: _CachedView, composed: _Composed) -> None:
         with self._guard:
-            self._seen[community] = seen
+            self._seen[viewer] = seen
             self._composed[seen.key] = composed
 
 
@@ -156,6 +156,7 @@ class Views:
             total, shared, own = revisions_of(connection, collection, viewpoint)
             judged = moderation_revisions(connection, viewpoint.moderators)
             revision = total, moderation_revision(connection)
+            key: Hashable
             revisions: tuple[int, ...]
             if viewpoint.everything:
                 # Every change is one of his.
@@ -163,11 +164,11 @@ class Views:
             elif own or any(judged):
                 # Persons alone who changed nothing share what the same others hold from them.
                 mine = own or judged[0]
-                others = "\n".join(("", *viewpoint.moderators[1:]))
-                key = viewpoint.viewer if mine else viewer_of(others, adults=viewpoint.adults)
+                others = viewpoint.moderators[1:], viewpoint.adults
+                key = viewpoint.viewer if mine else others
                 revisions = (shared, own, *judged)
             else:
-                key, revisions = "", (shared, 0)
+                key, revisions = None, (shared, 0)
             held = views.of(key, revisions)
             if held is None:
                 held = _Composed(revisions, base)

@@ -30,14 +30,11 @@ _BY_UPKEEP = frozenset({Fault.UPLOAD_STRAY, Fault.UPLOAD_PLACE, Fault.UPLOAD_MAR
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """What a repair did: the differences that are gone, and those that are left."""
-
     mended: tuple[Difference, ...] = ()
     left: tuple[Difference, ...] = ()
 
     @classmethod
     def all(cls, parts: Iterable[Repaired]) -> Repaired:
-        """What several repairs did together."""
         parts = list(parts)
         return cls(
             mended=tuple(each for part in parts for each in part.mended),
@@ -118,10 +115,7 @@ class Repairer:
                 if not self._store.commit(collection):
                     self._store.discard(collection)
         except Timeout:
-            raise ReindexRunning(
-                f"{collection!r} is being reindexed at the moment.",
-                remedy="Wait until it has finished, then repair again.",
-            ) from None
+            raise ReindexRunning(collection=collection) from None
 
 
 def _suspects(differences: Sequence[Difference]) -> Suspects:

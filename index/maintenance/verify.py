@@ -203,7 +203,6 @@ class _Listed:
 
     @property
     def captions(self) -> list[tuple[str, str]]:
-        """Each text with the id of its picture."""
         found = (self.snapshot.captions[row] for row in self.caption_rows)
         return [(text, self.snapshot.pictures[row].id) for text, row in found]
 

@@ -51,13 +51,11 @@ class Delta:
 
     @classmethod
     def none(cls, base: IndexSnapshot) -> Delta:
-        """The base as it is."""
         empty = np.empty((0, base.identity.dimension), dtype=np.float32)
         nothing = np.empty(0, dtype=np.int64)
         return cls(nothing, (), empty, (), empty, base.silent)
 
     def __len__(self) -> int:
-        """How many changes there are."""
         return len(self.removed) + len(self.pictures)
 
     def then(self, base: IndexSnapshot, contents: Contents, changes: Changes) -> Delta:
@@ -117,11 +115,6 @@ class LayeredSnapshot(ComposedSnapshot):
         self.silent = delta.silent
         self.picture_index = LayeredIndex(base.picture_index, self.picture_index)
         self.caption_index = LayeredIndex(base.caption_index, self.caption_index)
-
-    @property
-    def damaged(self) -> bool:
-        """Whether a part of the base's files was found damaged since it was opened."""
-        return self.base.damaged
 
     def write(self, folder: Path, base: BaseGeneration) -> Manifest:
         """Write the changes to a folder, synced, and return the manifest over this base.
@@ -195,7 +188,6 @@ def layers_of(generation: Generation) -> tuple[IndexSnapshot, Delta]:
 
 
 def _entry(picture: Picture) -> Sequence[str | int]:
-    """A picture as the file of rows holds it."""
     each = picture
     return each.id, each.path, each.caption, each.sha256, each.width, each.height
 

@@ -88,8 +88,7 @@ class Generations:
     ) -> Generation:
         """The generation of this manifest, over a ``base`` where that is known already.
 
-        Vectors in files of more than ``at_once`` bytes are compared with their checksums when
-        they are used.
+        Of mapped vectors with more than ``at_once`` bytes, only the size is compared.
         Raises DamagedGenerationError where a file is missing, torn or not what it says.
         """
         if base is None or manifest.base is None:
@@ -129,7 +128,6 @@ class Generations:
                 entry.unlink(missing_ok=True)
 
     def discard(self) -> None:
-        """Delete every generation."""
         (self._home / NAME).unlink(missing_ok=True)
         for entry in self._home.iterdir():
             if entry.is_dir():

@@ -19,16 +19,12 @@ from index.vectors.filtered import ComposedIndex, Survivors
 
 
 class IdentifiedSnapshot(Snapshot, Protocol):
-    """A snapshot that says which model it is searched with."""
-
     @property
     def identity(self) -> ModelIdentity:
         """The model of the vectors."""
 
 
 class OverlayBase(IdentifiedSnapshot, Protocol):
-    """What changes may be laid over."""
-
     @property
     def caption_words(self) -> CountedWords:
         """The captions by their words."""
@@ -94,7 +90,6 @@ class ComposedSnapshot:
         return None if old is None else self._survivors.new_row(old)
 
     def rows_of(self, contents: Collection[str]) -> NDArray[np.int64]:
-        """The rows of the pictures with these contents (SHA-256), ascending: int64 [n]."""
         old = self._base.rows_of(contents)
         left = len(self._survivors)
         mine = [left + n for n, each in enumerate(self._extra) if each.sha256 in contents]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.domain.types import UPLOADED, Picture, Vectors
-from core.search.moderation import viewer_of
+from core.domain.viewer import Viewer
 
 SHARED = ""
 """The scope of all who share a collection."""
@@ -28,9 +28,9 @@ class Viewpoint:
     adults: bool = False
 
     @property
-    def viewer(self) -> str:
-        """The name under which it looks, :func:`core.search.moderation.viewer_of`."""
-        return viewer_of(self.community, adults=self.adults)
+    def viewer(self) -> Viewer:
+        """The community in the kind of place that it looks from."""
+        return Viewer(self.community, self.adults)
 
     @property
     def scope(self) -> str:
@@ -103,5 +103,4 @@ class Overlay:
 
 
 def upload_path(picture_id: str) -> str:
-    """The path of an upload as its collection has it."""
     return f"{UPLOADED}{picture_id}.jpg"

@@ -25,9 +25,8 @@ from core.search.lexical import CaptionWords
 from index.catalogue.contents import Contents
 from index.snapshots.stored_rows import StoredCaptions, StoredPictures
 from index.vectors.choose import StoredIndex, build_index, choose_index, gather, load_index
-from index.vectors.durable import BlockSums, checksum, sync, write_durably
+from index.vectors.durable import checksum, sync, write_durably
 from index.vectors.manifest import DamagedGenerationError, FileSum, Manifest
-from index.vectors.mapped import CheckedVectors
 from index.vectors.tuning import IndexRules
 
 PICTURES = "pictures.faiss"
@@ -66,7 +65,6 @@ class IndexSnapshot:
         return self.pictures.row_of(picture_id)
 
     def rows_of(self, contents: Collection[str]) -> NDArray[np.int64]:
-        """The rows of the pictures with these contents (SHA-256), ascending: int64 [n]."""
         return self.pictures.rows_of(contents)
 
     @property
@@ -78,17 +76,6 @@ class IndexSnapshot:
     def caption_words(self) -> CaptionWords:
         """The captions by their words; made by the first search, some 10 µs a caption."""
         return CaptionWords.of(self.captions.texts)
-
-    @property
-    def stored(self) -> tuple[CheckedVectors, ...]:
-        """What is read from its files while it is searched."""
-        both = self.picture_index.stored, self.caption_index.stored
-        return tuple(each for each in both if each is not None)
-
-    @property
-    def damaged(self) -> bool:
-        """Whether a part of its files was found damaged since it was opened."""
-        return any(each.damaged for each in self.stored)
 
     @classmethod
     def of(
@@ -173,11 +160,11 @@ class IndexSnapshot:
     def read(cls, home: Path, manifest: Manifest, at_once: int = sys.maxsize) -> IndexSnapshot:
         """The generation that :meth:`write` wrote below ``home``, or the base of this one.
 
-        Of vectors in files of more than ``at_once`` bytes, none is read before it is asked for.
+        Of mapped vectors with more than ``at_once`` bytes, only the size is compared.
         Raises DamagedGenerationError where a file is missing, torn or not what it says.
         """
         whole = manifest.whole
-        checked = whole.verify(home, at_once)
+        whole.verify(home, at_once)
         folder, dimension = home / whole.folder, manifest.model.dimension
         try:
             return cls(
@@ -187,12 +174,8 @@ class IndexSnapshot:
                 pictures=StoredPictures.read(folder / PICTURE_ROWS, manifest.collection),
                 captions=StoredCaptions.read(folder / CAPTION_ROWS),
                 silent=json.loads((folder / SILENT).read_bytes()),
-                picture_index=load_index(
-                    manifest.kind, folder / PICTURES, dimension, checked=checked
-                ),
-                caption_index=load_index(
-                    manifest.caption_kind, folder / CAPTIONS, dimension, checked=checked
-                ),
+                picture_index=load_index(manifest.kind, folder / PICTURES, dimension),
+                caption_index=load_index(manifest.caption_kind, folder / CAPTIONS, dimension),
             )
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise DamagedGenerationError(f"generation {whole.generation}: {error}") from error
@@ -210,10 +193,4 @@ def sealed(folder: Path) -> Mapping[str, FileSum]:
         sync(file)
     sync(folder)
     sync(folder.parent)
-    return {file.name: _sum_of(file) for file in files}
-
-
-def _sum_of(file: Path) -> FileSum:
-    if BlockSums.beside(file).exists():
-        return FileSum("", file.stat().st_size)
-    return FileSum(*checksum(file))
+    return {file.name: FileSum(*checksum(file)) for file in files}

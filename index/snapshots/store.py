@@ -16,7 +16,6 @@ from index.catalogue.records import Changes
 from index.snapshots.delta import Generation, LayeredSnapshot, layers_of
 from index.snapshots.generations import Generations, Signature
 from index.snapshots.snapshot import IndexSnapshot
-from index.vectors.background_check import compare_behind
 from index.vectors.manifest import BaseGeneration, DamagedGenerationError, Manifest
 from index.vectors.tuning import IndexRules
 
@@ -26,8 +25,6 @@ _ATTEMPTS = 5
 
 @dataclass
 class _Slot:
-    """What this process holds of one collection."""
-
     files: Generations
     loading: threading.Lock = field(default_factory=threading.Lock)
     snapshot: Generation | None = None
@@ -38,11 +35,6 @@ class _Slot:
     )
     # The whole generation that is current or below, and its files: not to be read again.
     whole: tuple[BaseGeneration, IndexSnapshot] | None = None
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether there is a snapshot of which nothing was found damaged."""
-        return self.snapshot is not None and not self.snapshot.damaged
 
     def hold(
         self, snapshot: Generation, manifest: Manifest | None, signature: Signature | None
@@ -68,8 +60,7 @@ class _Slot:
         Raises DamagedGenerationError.
         """
         known = self.whole if self.whole is not None and self.whole[0] == manifest.base else None
-        base = None if known is None or known[1].damaged else known[1]
-        return self.files.read(manifest, base, at_once=at_once)
+        return self.files.read(manifest, known and known[1], at_once=at_once)
 
 
 class SnapshotStore:
@@ -121,13 +112,13 @@ class SnapshotStore:
         missing, torn or foreign is rebuilt from the catalogue. Raises CatalogueError.
         """
         slot = self._slot(collection)
-        if slot.is_whole and slot.signature == slot.files.signature():
+        if slot.snapshot is not None and slot.signature == slot.files.signature():
             return slot.snapshot
         if not slot.loading.acquire(blocking=slot.snapshot is None):
             return slot.snapshot
         try:
             signature = slot.files.signature()
-            if not slot.is_whole or slot.signature != signature:
+            if slot.snapshot is None or slot.signature != signature:
                 self._load(collection, slot)
             return slot.snapshot
         finally:
@@ -191,7 +182,6 @@ class SnapshotStore:
         self._slot(collection).files.discard()
 
     def is_current(self, collection: str, generation: int) -> bool:
-        """Whether the manifest names this generation and its files are as they were written."""
         return self._slot(collection).files.is_current(generation)
 
     def manifest(self, collection: str) -> Manifest | None:
@@ -209,10 +199,6 @@ class SnapshotStore:
         return self._slot(collection).files.read(manifest)
 
     def _load(self, collection: str, slot: _Slot) -> None:
-        if slot.snapshot is not None and slot.snapshot.damaged:
-            self._log.warning("index.damaged", collection=collection, reason="found in use")
-            self._rebuild(collection, slot)
-            return
         for _ in range(_ATTEMPTS):
             signature = slot.files.signature()
             try:
@@ -224,9 +210,7 @@ class SnapshotStore:
                 ):
                     # A process died between the catalogue's commit and the swap.
                     break
-                found = slot.read(manifest, self._rules.checked_at_once)
-                slot.hold(found, manifest, signature)
-                compare_behind(layers_of(found)[0].stored)
+                slot.hold(slot.read(manifest, self._rules.checked_at_once), manifest, signature)
             except DamagedGenerationError as error:
                 if signature != slot.files.signature():
                     continue  # replaced while it was read: the next one is fine
@@ -279,8 +263,6 @@ class SnapshotStore:
         takes no time, or the disk does not hold the generation before.
         """
         touched = len(changes.added) + len(changes.changed) + len(changes.removed)
-        if slot.snapshot is not None and slot.snapshot.damaged:
-            return None, None
         try:
             below = slot.files.manifest()
             if (

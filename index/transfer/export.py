@@ -85,7 +85,6 @@ class Exporter:
         except Timeout:
             raise ReindexRunning(
                 "Another export is under way.",
-                remedy="Wait until it has finished.",
                 retry_after=_RETRY_SECONDS,
             ) from None
         except OSError as error:
@@ -100,10 +99,7 @@ class Exporter:
         with self._overlays.read() as connection:
             what = held(connection, spec.name)
         if what is None or not (what.pictures or what.uploads):
-            raise EmptyCollection(
-                f"There is nothing in {spec.name!r} to export.",
-                remedy=f"Run: tangerine reindex --collection {spec.name}",
-            )
+            raise EmptyCollection(collection=spec.name)
         root = _root(spec.folder)
         # Hidden, so that no scan of the folder around it takes it for pictures.
         unfinished = folder.with_name(f".{folder.name}.export")

@@ -134,7 +134,6 @@ def read_vectors(
 
 
 def refused(reason: str) -> SourceError:
-    """The export is not as it was written."""
     return SourceError(
         f"This is no whole export: {reason}. Nothing was imported.",
         remedy="Copy the exported folder again, whole, or export the collection anew.",

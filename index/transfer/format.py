@@ -136,7 +136,6 @@ class UploadEntry(_Entry):
 
     @property
     def path(self) -> str:
-        """Where it is below the folder."""
         return f"{UPLOADED}{self.id}.jpg"
 
 
@@ -151,8 +150,6 @@ class RemovalEntry(_Entry):
 
 
 class ModelEntry(_Entry):
-    """The model that made the vectors."""
-
     name: Annotated[str, Field(max_length=1000)]
     fingerprint: Digest
     dimension: Annotated[int, Field(ge=1, le=65_536)]

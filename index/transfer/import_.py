@@ -107,11 +107,7 @@ class Importer:
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            raise ReindexRunning(
-                f"{spec.name!r} is being reindexed.",
-                remedy="Wait until it has finished.",
-                retry_after=5.0,
-            ) from None
+            raise ReindexRunning(retry_after=5.0, collection=spec.name) from None
         try:
             self._check_empty(spec.name)
             root = source.resolve()

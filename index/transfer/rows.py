@@ -54,7 +54,6 @@ class Held:
 
     @property
     def ids(self) -> list[str]:
-        """Those of all pictures."""
         return [each.id for each in self.pictures] + [each.id for each in self.uploads]
 
 
@@ -194,7 +193,6 @@ def keep_vectors(
 
 
 def is_empty(connection: Connection, collection: str) -> bool:
-    """Whether the collection has neither pictures nor uploads."""
     return not any(
         connection.execute(
             select(table.c.id).where(table.c.collection == collection).limit(1)
@@ -316,7 +314,6 @@ def _upload_row(collection: str, each: UploadEntry, ids: Mapping[str, str]) -> d
 
 
 def _become(connection: Connection, collection: str, model: ModelIdentity) -> None:
-    """The collection's next generation, searched by this model."""
     mine = collections.c.name == collection
     before = connection.execute(select(collections.c.generation).where(mine)).scalar()
     put_generation(connection, collection, int(before or 0) + 1, model)

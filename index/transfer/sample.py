@@ -24,7 +24,7 @@ wrong, 32 miss it once in 29 times."""
 
 AGREEMENT: Final = 0.98
 """The least cosine of an honest vector with the one made here: other backends and numbers of the
-same model come to 0.998 each (:mod:`core.encoder.agreement`)."""
+same model come to 0.998 each (:mod:`core.encoder.trials`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,6 @@ class VectorSample:
 
     @property
     def fingerprint(self) -> str:
-        """That of the model whose vectors can be compared."""
         return self._embedder.identity.fingerprint
 
     def claims(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Protocol
@@ -13,14 +13,12 @@ from core.domain.ports import VectorIndex
 from core.domain.types import Vectors
 from index.vectors.codes import can_be_coded
 from index.vectors.flat import FlatIndex
-from index.vectors.mapped import CheckedVectors, spilled
+from index.vectors.mapped import spilled
 from index.vectors.pq import CompactIndex
 from index.vectors.tuning import IndexRules, compact, seconds_of_a_query
 
 
 class KnownIndex(VectorIndex, Protocol):
-    """A vector index of which is known how it finds, and how much."""
-
     @property
     def kind(self) -> str:
         """The name of the engine in manifests and in ``tangerine status``."""
@@ -31,12 +29,6 @@ class KnownIndex(VectorIndex, Protocol):
 
 
 class StoredIndex(KnownIndex, Protocol):
-    """A vector index that can be written to a file."""
-
-    @property
-    def stored(self) -> CheckedVectors | None:
-        """What it reads from its file while it is searched, None where that is nothing."""
-
     def save(self, path: Path) -> None:
         """Write the index to a file, and what else it needs beside it. Raises OSError."""
 
@@ -48,11 +40,7 @@ _PAGE = 64
 """Hits that a search asks for at first, so that near-duplicates can be left out."""
 
 
-class _Loader(Protocol):
-    def __call__(self, path: Path, dimension: int, *, checked: bool) -> StoredIndex: ...
-
-
-_LOADERS: Mapping[str, _Loader] = {
+_LOADERS: Mapping[str, Callable[[Path, int], StoredIndex]] = {
     FlatIndex.kind: FlatIndex.load,
     CompactIndex.kind: CompactIndex.load,
 }
@@ -109,13 +97,10 @@ def _mostly(before: CompactIndex, vectors: Vectors) -> bool:
     return before.dimension == vectors.shape[1] and 2 * len(before) >= len(vectors)
 
 
-def load_index(kind: str, path: Path, dimension: int, *, checked: bool = True) -> StoredIndex:
-    """The index that a file holds; ``checked``: every block of its vectors was compared.
-
-    Raises ValueError where it holds something else, OSError.
-    """
+def load_index(kind: str, path: Path, dimension: int) -> StoredIndex:
+    """The index that a file holds. Raises ValueError where it holds something else, OSError."""
     try:
         load = _LOADERS[kind]
     except KeyError:
         raise ValueError(f"no engine of the name {kind!r}") from None
-    return load(path, dimension, checked=checked)
+    return load(path, dimension)

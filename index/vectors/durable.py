@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import struct
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 _CHUNK = 1 << 20
-_DIGEST = hashlib.sha256().digest_size
-_SIZE = struct.Struct("<q")
 
 
 def sync(path: Path) -> None:
@@ -56,42 +50,3 @@ def checksum(path: Path) -> tuple[str, int]:
             digest.update(chunk)
             size += len(chunk)
     return digest.hexdigest(), size
-
-
-@dataclass(frozen=True, slots=True)
-class BlockSums:
-    """The SHA-256 of each ``block`` bytes of a file, so that it need not be read whole.
-
-    They lie in a file of their own beside it.
-    """
-
-    block: int
-    digests: Sequence[bytes]
-
-    @classmethod
-    def of(cls, path: Path, block: int) -> Self:
-        """Those of the file as it is now. Raises OSError."""
-        with path.open("rb") as file:
-            return cls(
-                block,
-                [hashlib.sha256(each).digest() for each in iter(lambda: file.read(block), b"")],
-            )
-
-    @classmethod
-    def read(cls, path: Path) -> Self:
-        """What :meth:`write` wrote for this file. Raises OSError, ValueError."""
-        data = cls.beside(path).read_bytes()
-        rest = len(data) - _SIZE.size
-        if rest < 0 or rest % _DIGEST:
-            raise ValueError(f"{cls.beside(path).name} holds no checksums")
-        (block,) = _SIZE.unpack_from(data)
-        return cls(block, [data[at : at + _DIGEST] for at in range(_SIZE.size, len(data), _DIGEST)])
-
-    def write(self, path: Path) -> None:
-        """Write them beside this file. Raises OSError."""
-        self.beside(path).write_bytes(_SIZE.pack(self.block) + b"".join(self.digests))
-
-    @staticmethod
-    def beside(path: Path) -> Path:
-        """Where the checksums of a file are."""
-        return path.with_name(f"{path.name}.sums")

@@ -41,7 +41,6 @@ class Survivors:
         return rows - np.searchsorted(self.removed, rows).astype(np.int64)
 
     def left(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which of these rows of the base are left."""
         return ~np.isin(rows, self.removed)
 
     def old_row(self, row: int) -> int:
@@ -77,10 +76,6 @@ class ComposedIndex:
         return len(self._survivors) + len(self._extra)
 
     def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The ``min(k, len)`` best rows of each query, best first: scores and row numbers.
-
-        Both of shape [queries, min(k, len)]; equal scores keep the lower row first.
-        """
         k = max(0, min(k, len(self)))
         base_scores, base_rows = self._search_base(queries, min(k, len(self._survivors)))
         scores, rows = self._extra.search(queries, min(k, len(self._extra)))
@@ -91,7 +86,6 @@ class ComposedIndex:
         return np.take_along_axis(scores, best, axis=1), np.take_along_axis(rows, best, axis=1)
 
     def reconstruct(self, rows: NDArray[np.int64]) -> Vectors:
-        """The stored vectors of these rows: float32 [n, d]. Raises IndexError."""
         chosen = np.asarray(rows, dtype=np.int64)
         if chosen.size and not (chosen.min() >= 0 and chosen.max() < len(self)):
             raise IndexError(f"rows count from 0 to {len(self) - 1}")

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from core.domain.types import Vectors
 from index.vectors.exact import check_queries, laid_out, nearest
-from index.vectors.mapped import CheckedVectors
 
 
 class FlatIndex:
@@ -25,8 +24,6 @@ class FlatIndex:
     kind = "exact"
     recall: float | None = None
     """Nothing is measured where nothing is left out."""
-    stored: CheckedVectors | None = None
-    """Nothing is read from a file once it is opened."""
 
     def __init__(self, vectors: Vectors) -> None:
         """``vectors``: as :func:`index.vectors.exact.laid_out` gives them."""
@@ -38,8 +35,8 @@ class FlatIndex:
         return cls(laid_out(dimension, list(blocks)))
 
     @classmethod
-    def load(cls, path: Path, dimension: int, *, checked: bool = True) -> Self:  # noqa: ARG003
-        """The index that :meth:`save` wrote; ``checked`` says nothing here, all of it is read.
+    def load(cls, path: Path, dimension: int) -> Self:
+        """The index that :meth:`save` wrote.
 
         Raises ValueError where the file holds something else; the caller checks its
         checksum first, as FAISS trusts the lengths that a file states.
@@ -70,20 +67,13 @@ class FlatIndex:
 
     @property
     def dimension(self) -> int:
-        """The length of every vector."""
         return int(self._vectors.shape[1])
 
     def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The ``min(k, len)`` best rows of each query, best first: scores and row numbers.
-
-        ``queries``: float32 [n, dimension], rows of length 1. Scores lie in [-1, 1]; equal
-        ones keep the lower row first. Raises ValueError for another shape.
-        """
         queries = check_queries(queries, self.dimension)
         return nearest(self._vectors, queries, max(0, min(k, len(self))))
 
     def reconstruct(self, rows: NDArray[np.int64]) -> Vectors:
-        """The stored vectors of these rows: float32 [n, dimension]. Raises IndexError."""
         return self._vectors[checked_rows(rows)]
 
 

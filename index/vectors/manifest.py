@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from core.domain.types import ModelIdentity
-from index.vectors.durable import BlockSums, checksum, swap_durably
+from index.vectors.durable import checksum, swap_durably
+from index.vectors.mapped import VECTORS
 
-FORMAT = 3
+FORMAT = 4
 """The layout of a generation's folder; another one is rebuilt from the catalogue."""
 
 NAME = "manifest.json"
@@ -29,11 +30,7 @@ class DamagedGenerationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FileSum:
-    """What a file must be: SHA-256 (hex) and size in bytes.
-
-    ``sha256`` is empty for a file whose blocks have checksums of their own, in the file beside
-    it: that one is checked instead, and each block before it is used.
-    """
+    """What a file must be: SHA-256 (hex) and size in bytes."""
 
     sha256: str
     size: int
@@ -46,28 +43,26 @@ class GenerationFiles:
     folder: str
     files: Mapping[str, FileSum]
 
-    def verify(self, home: Path, at_once: int = sys.maxsize) -> bool:
-        """Compare every file with its checksum; whether their blocks were compared, too.
+    def verify(self, home: Path, at_once: int = sys.maxsize) -> None:
+        """Compare every file with its checksum.
 
-        They are where all such files together have at most ``at_once`` bytes. Raises
-        DamagedGenerationError.
+        Of mapped vectors with more than ``at_once`` bytes in all, only the size is compared.
+        Raises DamagedGenerationError.
         """
-        in_blocks = {name: each for name, each in self.files.items() if not each.sha256}
-        whole = sum(each.size for each in in_blocks.values()) <= at_once
+        mapped = {name: each for name, each in self.files.items() if name.endswith(VECTORS)}
+        if sum(each.size for each in mapped.values()) <= at_once:
+            mapped = {}
         for name, expected in self.files.items():
             path = home / self.folder / name
             try:
-                if name not in in_blocks:
-                    same = checksum(path) == (expected.sha256, expected.size)
+                if name in mapped:
+                    same = path.stat().st_size == expected.size
                 else:
-                    same = path.stat().st_size == expected.size and (
-                        not whole or _same_blocks(path)
-                    )
-            except (OSError, ValueError) as error:
+                    same = checksum(path) == (expected.sha256, expected.size)
+            except OSError as error:
                 raise DamagedGenerationError(f"{name} cannot be read") from error
             if not same:
                 raise DamagedGenerationError(f"{name} is damaged")
-        return whole
 
     def is_there(self, home: Path) -> bool:
         """Whether every file is there in its size, which costs one ``stat`` each."""
@@ -114,7 +109,6 @@ class Manifest:
 
     @property
     def own(self) -> GenerationFiles:
-        """The files of this very generation."""
         return GenerationFiles(self.folder, self.files)
 
     @property
@@ -177,11 +171,6 @@ def read_manifest(folder: Path) -> Manifest | None:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DamagedGenerationError("the manifest is damaged") from error
     return manifest
-
-
-def _same_blocks(path: Path) -> bool:
-    known = BlockSums.read(path)
-    return BlockSums.of(path, known.block) == known
 
 
 def _seal(document: Mapping[str, Any]) -> str:

@@ -18,11 +18,10 @@ from core.domain.types import Vectors
 from index.vectors.codes import Codes
 from index.vectors.exact import check_queries, nearest, one_thread, ranked
 from index.vectors.flat import checked_rows
-from index.vectors.mapped import CheckedVectors, write_vectors
+from index.vectors.mapped import VECTORS, map_vectors, write_vectors
 
-VECTORS = ".vectors"
 TUNING = ".json"
-"""What stands beside ``<name>.faiss``, the codes: the full vectors, and how to search."""
+"""What tells how to search, beside the codes and the full vectors."""
 
 _PER_HIT = 8
 """Candidates for each hit that is asked for, where that is more than the tuned number."""
@@ -56,17 +55,17 @@ class CompactIndex:
 
     kind = "compact"
 
-    def __init__(self, codes: Codes, vectors: CheckedVectors, tuned: Tuned) -> None:
+    def __init__(self, codes: Codes, vectors: Vectors, tuned: Tuned) -> None:
         """``codes``: those of the ``vectors``, [n, d]. Raises ValueError for those of others."""
         if codes.shape != vectors.shape:
             raise ValueError(f"{codes.shape[0]} codes for {len(vectors)} vectors")
-        self._codes = codes
+        self.codes = codes
         self._vectors = vectors
         self.tuned = tuned
 
     @classmethod
-    def load(cls, path: Path, dimension: int, *, checked: bool = True) -> Self:
-        """The index that :meth:`save` wrote; ``checked``: every block of its vectors was compared.
+    def load(cls, path: Path, dimension: int) -> Self:
+        """The index that :meth:`save` wrote.
 
         Raises ValueError where a file holds something else (checksums are compared before),
         OSError where one is missing.
@@ -74,37 +73,26 @@ class CompactIndex:
         codes = Codes.read(path)
         tuned = json.loads(path.with_suffix(TUNING).read_bytes())
         try:
-            vectors = CheckedVectors.map(path.with_suffix(VECTORS), dimension, checked=checked)
+            vectors = map_vectors(path.with_suffix(VECTORS), dimension)
             return cls(codes, vectors, Tuned(**tuned))
         except TypeError as error:
             raise ValueError(f"{path.with_suffix(TUNING).name} says something else") from error
 
     def save(self, path: Path) -> None:
         """Write the codes to ``path``, the rest beside it. Raises OSError."""
-        self._codes.write(path)
+        self.codes.write(path)
         path.with_suffix(TUNING).write_text(json.dumps(asdict(self.tuned)), encoding="utf-8")
-        write_vectors(path.with_suffix(VECTORS), self._vectors.all())
+        write_vectors(path.with_suffix(VECTORS), self._vectors)
         # From now on this file is the one that is read, and the temporary one goes: the same
         # numbers, so that a search under way may use either.
-        self._vectors = CheckedVectors.map(path.with_suffix(VECTORS), self.dimension, checked=True)
+        self._vectors = map_vectors(path.with_suffix(VECTORS), self.dimension)
 
     def __len__(self) -> int:
         return len(self._vectors)
 
     @property
-    def codes(self) -> Codes:
-        """The codes."""
-        return self._codes
-
-    @property
     def dimension(self) -> int:
-        """The length of every vector."""
-        return self._vectors.shape[1]
-
-    @property
-    def stored(self) -> CheckedVectors:
-        """The full vectors."""
-        return self._vectors
+        return int(self._vectors.shape[1])
 
     @property
     def recall(self) -> float:
@@ -112,18 +100,12 @@ class CompactIndex:
         return self.tuned.recall
 
     def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The ``min(k, len)`` best rows of each query, best first: scores and row numbers.
-
-        ``queries``: float32 [n, dimension], rows of length 1. Scores lie in [-1, 1]; equal
-        ones keep the lower row first. Raises ValueError for another shape, CatalogueError
-        where a vector that is looked at is damaged.
-        """
         queries = check_queries(queries, self.dimension)
         k = max(0, min(k, len(self)))
         wanted = max(self.tuned.candidates, _PER_HIT * k)
         if wanted * _GROWTH >= len(self) or k == 0:
             # Comparing every vector is as cheap, and finds all.
-            return nearest(self._vectors.all(), queries, k)
+            return nearest(self._vectors, queries, k)
         scores = np.empty((len(queries), k), dtype=np.float32)
         rows = np.empty((len(queries), k), dtype=np.int64)
         with one_thread():
@@ -133,26 +115,21 @@ class CompactIndex:
         return scores, rows
 
     def reconstruct(self, rows: NDArray[np.int64]) -> Vectors:
-        """The stored vectors of these rows: float32 [n, dimension].
-
-        Raises IndexError, CatalogueError where one of them is damaged.
-        """
-        wanted = checked_rows(rows)
-        return self._vectors.at(wanted)[wanted]
+        return self._vectors[checked_rows(rows)]
 
     def _some(
         self, queries: Vectors, k: int, wanted: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The best ``k`` of a few queries, of ``wanted`` candidates each or more."""
         if wanted * _GROWTH >= len(self):
-            return nearest(self._vectors.all(), queries, k)
+            return nearest(self._vectors, queries, k)
         # The more candidates, the more lists they are in.
         lists = -(-self.tuned.lists * wanted // self.tuned.candidates)
-        rough, candidates = self._codes.rated(queries, wanted, lists)
+        rough, candidates = self.codes.rated(queries, wanted, lists)
         # Each with a bit that says whether it is rated as the last one, then by row.
         keyed = np.sort(2 * candidates + (rough == rough[:, -1:]), axis=1)
         candidates, last = np.maximum(keyed >> 1, 0), keyed & 1
-        scores, places = ranked(self._vectors.at(candidates), queries, candidates, k)
+        scores, places = ranked(self._vectors, queries, candidates, k)
         rows = np.take_along_axis(candidates, places, axis=1)
         # Equal vectors have equal codes. Where the last candidate is rated as high as a hit,
         # others of that rating were cut off, and one may be a better hit. Where there are too

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from core.domain.ports import VectorIndex
 from core.domain.types import Vectors
 from index.vectors.codes import Codes, in_blocks
-from index.vectors.mapped import CheckedVectors
 from index.vectors.pq import CompactIndex, Tuned
 
 _RUNS = 5
@@ -50,9 +49,8 @@ class IndexRules:
     into a whole one; comparing 4,096 rows takes each query a millisecond. ``merged_share``: the
     same as a share of the pictures, where that is less.
 
-    ``checked_at_once``: bytes of vectors in files up to which they are compared with their
-    checksums when a generation is opened, some 40 ms; of more, each block is before it is used,
-    and all of them meanwhile.
+    ``checked_at_once``: bytes of mapped vectors up to which they are compared with their
+    checksums when a generation is opened, some 40 ms; of more, ``tangerine verify`` does.
     """
 
     always_exact: int = 20 << 20
@@ -114,7 +112,7 @@ def compact(
     tuned, surely = _tuned(codes, asked, rules)
     if surely < rules.least:
         return None if known is None else compact(vectors, texts, rules)
-    return CompactIndex(codes, CheckedVectors(vectors), tuned)
+    return CompactIndex(codes, vectors, tuned)
 
 
 def _lists(rows: int, rules: IndexRules) -> int:

@@ -19,20 +19,14 @@ from torch.nn.functional import normalize
 from core.encoder.mini.assemble import assemble
 from core.encoder.mini.modeling import MiniModel
 from core.encoder.mini.towers import IMAGE_SIZE
-from core.training.evaluation import (
-    COMPARISON_COLUMNS,
-    PROMPTS,
-    comparison,
-    evaluate_vectors,
-    precision_at,
-    zero_shot_accuracy,
-)
+from core.training.evaluation import COMPARISON_COLUMNS, comparison, evaluate_vectors
 from core.training.pairs import unique_captions
 from recipes.mini.data import Item
 from recipes.mini.fashion import LABELS, clothes_pictures
 from recipes.mini.features import ImageTower
 from recipes.mini.fetch import Packages
 from recipes.mini.texts import text_features
+from recipes.zero_shot import PROMPTS, precision_at, zero_shot_accuracy
 
 ZERO_SHOT_PICTURES = 2000
 PRECISION_PICTURES = 1000

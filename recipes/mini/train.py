@@ -19,12 +19,13 @@ from torch.nn.functional import normalize
 
 from core.encoder.mini.assemble import HEADS
 from core.encoder.mini.towers import TEXT_FEATURES
-from core.training.heads import Head, Heads, ridge, rms
+from core.training.heads import Head, Heads, rms
 from core.training.trainer import HeadSettings, HeadTrainer, TrainingSet
 from recipes.mini.data import STAMP_SOURCES, Collection, Item, all_texts, collect
 from recipes.mini.fetch import fetch
 from recipes.mini.finish import finished, save
 from recipes.mini.measure import measure
+from recipes.mini.ridge import ridge
 from recipes.mini.terms import ClassTerms, seen
 from recipes.mini.texts import text_features
 

@@ -42,7 +42,7 @@ READERS = (
         band="forte",
         more="Mais como #",
         picture="Imagem ",
-        not_found="Essa imagem ou coleção não existe aqui.",
+        not_found="Essa coleção não existe aqui.",
     ),
     Reader(
         "es",
@@ -52,7 +52,7 @@ READERS = (
         band="fuerte",
         more="Más como #",
         picture="Imagen ",
-        not_found="Aquí no existe esa imagen o colección.",
+        not_found="Esa colección no existe aquí.",
     ),
     Reader(
         "de",
@@ -62,7 +62,7 @@ READERS = (
         band="stark",
         more="Mehr wie #",
         picture="Bild ",
-        not_found="So ein Bild oder so eine Sammlung gibt es hier nicht.",
+        not_found="Diese Sammlung gibt es hier nicht.",
     ),
     Reader(
         "ja",
@@ -72,6 +72,6 @@ READERS = (
         band="強い",
         more="に似た画像",
         picture="画像 ",
-        not_found="その画像またはコレクションはここにはありません。",
+        not_found="ここにはそのコレクションがありません。",
     ),
 )

@@ -59,7 +59,7 @@ def adapter_of(
             commands=parts.commands,
             library=parts.library,
             thumbnails=parts.thumbnails,
-            sheets=Sheets(parts.library, parts.decoder, parts.thumbnails),
+            sheets=Sheets(parts.library, parts.thumbnails),
             failures=parts.failures,
             presenters=parts.presenters,
             memory=own[0] if own else TelegramMemory(file),

@@ -181,13 +181,13 @@ async def test_a_picture_that_cannot_be_fetched(tmp_path: Path) -> None:
     ) as chat:
         rest = chat.discord.rest
         rest.faults.append(Fault(r"GET /cdn/", 404))
-        assert "is not there any more. Send it again." in await _similar(chat, GREEN)
+        assert "is not here any more. Send it again." in await _similar(chat, GREEN)
         rest.faults.append(Fault(r"GET /cdn/", stall_s=0.5))
         assert "Discord did not hand over that picture." in await _similar(chat, GREEN)
         large = ("large.png", GREEN[1] + bytes(2**20))
         fetched = sum("GET /cdn/" in call for call in rest.calls)
         text = await _similar(chat, large)
-        assert "That picture has 1.0 MiB" in text
+        assert "This picture has 1 MiB" in text
         assert sum("GET /cdn/" in call for call in rest.calls) == fetched
         assert "### Similar" in await _similar(chat, GREEN)
         assert "This is no picture." in await _similar(chat, ("note.png", b"hello"))

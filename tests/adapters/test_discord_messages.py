@@ -135,7 +135,10 @@ async def test_errors_are_said_where_one_asked(chat: Chat) -> None:
     assert shown.text.startswith("/describe needs a picture. Attach one")
     await chat.discord.say(ANA, chat.server, f"{ME} /reindex")
     shown = await chat.discord.replied(chat.server.channel, 2)
-    assert shown.text == "Only administrators may use /reindex here. Ask one of them."
+    assert (
+        shown.text
+        == "Only administrators may use /reindex here. Ask an administrator of this chat."
+    )
 
 
 async def test_private_answers_come_as_direct_messages(chat: Chat) -> None:

@@ -231,7 +231,7 @@ async def test_pictures_that_are_too_large_are_not_fetched_to_their_end(tmp_path
         size = {**talk.server.world.size_of(file_id), "mime_type": "image/png"}
         await talk.server.say(ADA, ADA, document=size)
         [told] = await talk.answers()
-        assert told["text"].startswith("That picture is larger than 0.0953674 MiB.")
+        assert told["text"].startswith("That picture is larger than 0.095 MiB.")
         assert not talk.server.called("getFile")
         del size["file_size"]
         await talk.server.say(ADA, ADA, document=size)

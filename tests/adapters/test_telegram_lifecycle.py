@@ -75,7 +75,7 @@ async def test_nothing_but_the_bot_api_is_called_and_no_token_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Addresses in texts and captions are never opened, whoever writes them."""
-    # As bot.logs sets them: further down they log every address with the token in it.
+    # As bot.observability.logs sets them: further down they log every address with the token in it.
     for name in ("httpx", "httpcore", "telegram"):
         caplog.set_level(logging.WARNING, name)
     caplog.set_level(logging.DEBUG)

@@ -387,7 +387,7 @@ def test_a_full_disk_says_so(tmp_path: Path) -> None:
     """Where there is no room, the error says so and what was there before is still there."""
     catalogue = Catalogue.open(tmp_path / "catalogue.sqlite")
     _fill(catalogue, _new("a.png"))
-    with catalogue._database._engine.connect() as connection:
+    with catalogue.database._engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1")
     with pytest.raises(CatalogueError, match=r"disk is full.*space"):
         _fill(catalogue, *(_new(f"{number}.png") for number in range(2000)))

@@ -19,7 +19,7 @@ import discord as discord_py
 import pytest
 
 from bot.doctor.discord import PERMISSIONS, invite_link
-from bot.engine.settings_file import write_private
+from bot.engine.settings_record import write_private
 from config.settings import load
 from core.domain.errors import SettingsError
 from tests.program import Done, Program

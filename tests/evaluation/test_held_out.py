@@ -12,16 +12,11 @@ from core.domain.types import Vectors
 from core.encoder.load import TransformersEncoder
 from core.encoder.mini.split import is_held_out
 from core.images.resize import fit_pixels
-from core.training.evaluation import (
-    Evaluation,
-    evaluate_vectors,
-    precision_at,
-    prompted,
-    zero_shot_accuracy,
-)
+from core.training.evaluation import Evaluation, evaluate_vectors
 from core.training.pairs import Labels, unique_captions
 from index.demo.packages import fetch_debian
 from recipes.mini.fashion import LABELS, clothes_pictures
+from recipes.zero_shot import precision_at, prompted, zero_shot_accuracy
 from tests.evaluation.conftest import Stamps
 
 ZERO_SHOT_PICTURES = 2000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,95 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from core.domain.errors import CatalogueError
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.database import open_database
-from index.catalogue.migrations import MIGRATIONS, migrate, version_of
+from index.catalogue.migrations import NEWEST, STEPS, migrate, version_of
 from index.catalogue.schema import grants, metadata
+
+_VERSION_1 = """
+CREATE TABLE collections (
+    name VARCHAR(64) NOT NULL,
+    generation INTEGER NOT NULL,
+    model_name TEXT,
+    model_fingerprint VARCHAR(64),
+    model_dimension INTEGER,
+    PRIMARY KEY (name)
+);
+CREATE TABLE runs (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    collection VARCHAR(64) NOT NULL,
+    fingerprint VARCHAR(64) NOT NULL,
+    "full" BOOLEAN NOT NULL,
+    started_at FLOAT NOT NULL,
+    finished_at FLOAT,
+    done INTEGER NOT NULL,
+    total INTEGER NOT NULL
+);
+CREATE INDEX ix_runs_collection ON runs (collection);
+CREATE TABLE pictures (
+    id VARCHAR(8) NOT NULL,
+    collection VARCHAR(64) NOT NULL,
+    path TEXT NOT NULL,
+    sha256 VARCHAR(64) NOT NULL,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    PRIMARY KEY (id),
+    CONSTRAINT uq_pictures_collection_path UNIQUE (collection, path)
+);
+CREATE INDEX ix_pictures_sha256 ON pictures (sha256);
+CREATE TABLE tombstones (
+    id VARCHAR(8) NOT NULL,
+    removed_at FLOAT NOT NULL,
+    PRIMARY KEY (id)
+);
+CREATE TABLE captions (
+    picture_id VARCHAR(8) NOT NULL,
+    position INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    text_hash VARCHAR(64) NOT NULL,
+    PRIMARY KEY (picture_id, position)
+);
+CREATE INDEX ix_captions_text_hash ON captions (text_hash);
+CREATE TABLE picture_vectors (
+    sha256 VARCHAR(64) NOT NULL,
+    fingerprint VARCHAR(64) NOT NULL,
+    run INTEGER NOT NULL,
+    width INTEGER NOT NULL,
+    height INTEGER NOT NULL,
+    vector BLOB NOT NULL,
+    PRIMARY KEY (sha256, fingerprint)
+);
+CREATE TABLE caption_vectors (
+    text_hash VARCHAR(64) NOT NULL,
+    fingerprint VARCHAR(64) NOT NULL,
+    run INTEGER NOT NULL,
+    vector BLOB NOT NULL,
+    PRIMARY KEY (text_hash, fingerprint)
+);
+CREATE TABLE files (
+    collection VARCHAR(64) NOT NULL,
+    path TEXT NOT NULL,
+    size BIGINT NOT NULL,
+    mtime_ns BIGINT NOT NULL,
+    sha256 VARCHAR(64) NOT NULL,
+    PRIMARY KEY (collection, path)
+);
+CREATE TABLE failures (
+    id INTEGER NOT NULL,
+    collection VARCHAR(64) NOT NULL,
+    path TEXT NOT NULL,
+    sha256 VARCHAR(64) NOT NULL,
+    size BIGINT NOT NULL,
+    mtime_ns BIGINT NOT NULL,
+    code VARCHAR(64) NOT NULL,
+    reason TEXT NOT NULL,
+    PRIMARY KEY (id)
+);
+CREATE INDEX ix_failures_collection_path ON failures (collection, path);
+CREATE TABLE schema_version (
+    version INTEGER NOT NULL,
+    PRIMARY KEY (version)
+);
+INSERT INTO schema_version VALUES (1);
+"""
 
 
 def _engine(file: Path) -> Engine:
@@ -37,19 +126,22 @@ def _layout(engine: Engine) -> dict[str, object]:
 
 
 def test_migrations_lead_to_the_schema(tmp_path: Path) -> None:
-    """The numbered steps build exactly what the queries are written for."""
-    stepped, direct = _engine(tmp_path / "a.sqlite"), _engine(tmp_path / "b.sqlite")
-    migrate(stepped)
+    """From nothing and from version 1 comes exactly what the queries are written for."""
+    engines = [_engine(tmp_path / f"{name}.sqlite") for name in ("new", "old", "direct")]
+    new, old, direct = engines
+    with closing(sqlite3.connect(tmp_path / "old.sqlite")) as connection:
+        connection.executescript(_VERSION_1)
+    migrate(new)
+    migrate(old)
     metadata.create_all(direct)
-    assert _layout(stepped) == _layout(direct)
-    stepped.dispose()
-    direct.dispose()
+    assert _layout(new) == _layout(old) == _layout(direct)
+    for engine in engines:
+        engine.dispose()
 
 
 def test_version_1_keeps_everything(tmp_path: Path) -> None:
     """A catalogue from before uploads has what it had, and can take uploads."""
     file = tmp_path / "catalogue.sqlite"
-    old = open_database(file, migrations=MIGRATIONS[:1])
     rows = {
         "collections": ("c", 3, "one", "f" * 64, 2),
         "pictures": ("aaaaaaaa", "c", "a.jpg", "1" * 64, 30, 20),
@@ -61,15 +153,14 @@ def test_version_1_keeps_everything(tmp_path: Path) -> None:
         "failures": (1, "c", "bad.png", "3" * 64, 7, 8, "damaged_picture", "torn"),
         "runs": (4, "c", "f" * 64, 0, 1.0, 2.0, 1, 1),
     }
-    with old.write() as connection:
-        assert version_of(connection) == 1
+    with closing(sqlite3.connect(file)) as old, old:
+        old.executescript(_VERSION_1)
         for table, row in rows.items():
             marks = ", ".join("?" * len(row))
-            connection.exec_driver_sql(f"INSERT INTO {table} VALUES ({marks})", row)
-    old.close()
+            old.execute(f"INSERT INTO {table} VALUES ({marks})", row)
     catalogue = Catalogue.open(file)
     with catalogue.database.read() as connection:
-        assert version_of(connection) == len(MIGRATIONS)
+        assert version_of(connection) == NEWEST
         for table, row in rows.items():
             added = {
                 **dict.fromkeys(("picture_vectors", "caption_vectors"), ("",)),  # by nobody
@@ -90,7 +181,7 @@ def test_version_1_keeps_everything(tmp_path: Path) -> None:
 def test_version_10_looks_again_at_what_is_read_otherwise(tmp_path: Path) -> None:
     """Vectors of files but JPEGs count no more."""
     file = tmp_path / "catalogue.sqlite"
-    old = open_database(file, migrations=MIGRATIONS[:9])
+    old = open_database(file)
     paths = ("a.png", "b.JPG", "c.gif", "d/e.jpeg")
     with old.write() as connection:
         for number, path in enumerate(paths):
@@ -101,6 +192,7 @@ def test_version_10_looks_again_at_what_is_read_otherwise(tmp_path: Path) -> Non
             connection.exec_driver_sql(
                 "INSERT INTO picture_vectors VALUES (?, ?, ?, ?, ?, ?, ?)", vector
             )
+        connection.execute(text("UPDATE schema_version SET version = 9"))
     old.close()
     catalogue = Catalogue.open(file)
     counting = catalogue.encoded_pictures("f" * 64)
@@ -143,23 +235,24 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_failed_step_leaves_the_version_before(tmp_path: Path) -> None:
-    """Steps that are done stay done; the one that failed has left nothing behind."""
-
-    def second(connection: Connection) -> None:
-        connection.execute(text("CREATE TABLE extra (x INTEGER)"))
+    """A step that fails leaves nothing behind, nor do those before it."""
 
     def broken(connection: Connection) -> None:
         connection.execute(text("CREATE TABLE half (x INTEGER)"))
         raise ZeroDivisionError
 
     database = open_database(tmp_path / "catalogue.sqlite")
+    later = {NEWEST + 1: lambda c: c.execute(text("CREATE TABLE extra (x INTEGER)"))}
     with pytest.raises(ZeroDivisionError):
-        migrate(database._writing, [*MIGRATIONS, second, broken])
+        migrate(database._writing, {**STEPS, **later, NEWEST + 2: broken}, NEWEST + 2)
     with database.read() as connection:
         tables = set(inspect(connection).get_table_names())
-        assert version_of(connection) == len(MIGRATIONS) + 1
-    assert "extra" in tables
-    assert "half" not in tables
+        assert version_of(connection) == NEWEST
+    assert not tables & {"extra", "half"}
+    migrate(database._writing, {**STEPS, **later}, NEWEST + 1)
+    with database.read() as connection:
+        assert inspect(connection).has_table("extra")
+        assert version_of(connection) == NEWEST + 1
     database.close()
 
 

@@ -11,7 +11,8 @@ from bot.i18n.messages import Words
 from bot.protocol.json_views import search_view
 from bot.protocol.replies import PictureCard, Pictures, Reply
 from bot.protocol.requests import Request
-from core.domain.errors import UnknownLabel
+from core.search.labels import unknown
+from core.search.query import SearchQuery
 from tests.fake_labels import FakeLabels, labelled
 from tests.web.parts import Parts, languages
 
@@ -89,11 +90,10 @@ async def test_an_unknown_label_names_those_that_are_known(parts: Parts) -> None
     assert "shoe" in reply.error.text
     for language in ("de", "es", "ja", "pt"):
         words = languages().presenter(language).words
-        cause, remedy = words.error(UnknownLabel("", known=("rot", "grün")))
-        assert "rot, grün" in remedy
-        assert cause != Words().error(UnknownLabel(""))[0]
-        general = words.error(UnknownLabel(""))
-        assert "rot" not in str(general)
+        cause, remedy = words.error(unknown("Schuh", ("rot", "grün")))
+        assert ("Schuh" in cause, "rot, grün" in remedy) == (True, True)
+        assert cause != Words().error(unknown("Schuh", ("rot", "grün")))[0]
+        assert "Schuh" not in str(words.error(unknown("Schuh", ())))
 
 
 async def test_labels_are_those_of_the_asked_collection(parts: Parts) -> None:
@@ -109,7 +109,9 @@ async def test_labels_are_those_of_the_asked_collection(parts: Parts) -> None:
 
 async def test_json_names_the_tag(parts: Parts) -> None:
     """``tag`` beside each hit, null where no label fits."""
-    view = search_view(await parts.search.find("label:blue house", community="web", k=2))
+    view = search_view(
+        await parts.search.find(SearchQuery.parse("label:blue house"), community="web", k=2)
+    )
     assert view["query"] == "label:blue house"
     assert [hit["tag"] for hit in view["hits"]] == ["blue", "blue"]
     view = search_view(await parts.search.find("purple house", community="web", k=1))

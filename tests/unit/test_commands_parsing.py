@@ -120,8 +120,8 @@ def test_counts_are_bounded(text: str) -> None:
     [
         ("/settings --photos maybe", "photos cannot be “maybe”. Choose one of: on, off."),
         ("/settings --weak", "weak cannot be “”. Choose one of: show, hide."),
-        ("/settings --text_cooldown 3601", "text_cooldown cannot be 3601. Give 0 to 3600."),
-        ("/settings --picture_cooldown -1", "picture_cooldown cannot be -1. Give 0 to 3600."),
+        ("/settings --text_cooldown 3601", "text_cooldown cannot be “3601”. Give 0 to 3600."),
+        ("/settings --picture_cooldown -1", "picture_cooldown cannot be “-1”. Give 0 to 3600."),
         ("/settings --picture_cooldown soon", "“soon” is not a number"),
         ("/privacy everything", "Choose one of: info, export, delete."),
         ("/settings photos: maybe", "photos cannot be “maybe”. Choose one of: on, off."),

@@ -236,7 +236,7 @@ async def test_a_model_that_is_damaged(
 
 _ASK = """
 import sys
-from bot.doctor.model import check_model
+from bot.doctor.machine import check_model
 for model in sys.argv[1:]:
     [found] = check_model(model)
     print(found.verdict, found.message, found.remedy, sep="|")

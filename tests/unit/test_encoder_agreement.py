@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.domain.types import Vectors
-from core.encoder.agreement import overlap
+from core.encoder.trials import overlap
 
 
 def drawn(items: int, seed: int) -> Vectors:

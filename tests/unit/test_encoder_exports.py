@@ -11,7 +11,7 @@ import pytest
 from core.domain.errors import ModelUnavailable
 from core.encoder import benchmark_cache as verdicts
 from core.encoder import exports as exports_module
-from core.encoder.benchmark_cache import Verdicts, verdict_key
+from core.encoder.benchmark_cache import JsonCache, verdict_key
 from core.encoder.exports import Exports
 from core.encoder.trials import BackendTrial, EncoderChoice
 
@@ -137,9 +137,9 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_verdict_is_remembered(tmp_path: Path) -> None:
     """Every number of it."""
-    Verdicts(tmp_path / "trials").keep("key", CHOICE)
-    assert Verdicts(tmp_path / "trials").find("key") == CHOICE
-    assert Verdicts(tmp_path / "trials").find("other") is None
+    JsonCache(EncoderChoice, tmp_path / "trials").keep("key", CHOICE)
+    assert JsonCache(EncoderChoice, tmp_path / "trials").find("key") == CHOICE
+    assert JsonCache(EncoderChoice, tmp_path / "trials").find("other") is None
 
 
 @pytest.mark.parametrize(
@@ -148,19 +148,19 @@ def test_a_verdict_is_remembered(tmp_path: Path) -> None:
 def test_a_damaged_verdict_counts_as_none(tmp_path: Path, content: str) -> None:
     """Then the trials are run again."""
     (tmp_path / "key.json").write_text(content)
-    assert Verdicts(tmp_path).find("key") is None
+    assert JsonCache(EncoderChoice, tmp_path).find("key") is None
 
 
 def test_verdicts_are_bounded_and_never_stop_a_start(tmp_path: Path) -> None:
     """The newest stay; where nothing can be written nothing is kept."""
     for number in range(40):
-        Verdicts(tmp_path).keep(f"{number}", CHOICE)
+        JsonCache(EncoderChoice, tmp_path).keep(f"{number}", CHOICE)
         os.utime(tmp_path / f"{number}.json", (number, number))
-    Verdicts(tmp_path).keep("last", CHOICE)
+    JsonCache(EncoderChoice, tmp_path).keep("last", CHOICE)
     assert len(list(tmp_path.iterdir())) == 32
-    assert Verdicts(tmp_path).find("39") == CHOICE
-    assert Verdicts(tmp_path).find("0") is None
-    Verdicts(tmp_path / "last.json" / "below").keep("key", CHOICE)
+    assert JsonCache(EncoderChoice, tmp_path).find("39") == CHOICE
+    assert JsonCache(EncoderChoice, tmp_path).find("0") is None
+    JsonCache(EncoderChoice, tmp_path / "last.json" / "below").keep("key", CHOICE)
 
 
 def test_a_verdict_holds_for_what_it_was_made_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from core.encoder.backends.cuda_graphs import BUCKETS, Recorded, bucket_of, padded
+from core.encoder.backends.cuda import BUCKETS, Recorded, bucket_of, padded
 
 
 class Tape:
-    """Records on the CPU (``core.encoder.backends.cuda_graphs.Recorder``), with a GPU's rules.
+    """Records on the CPU (``core.encoder.backends.cuda.Recorder``), with a GPU's rules.
 
     A replay reads what its inputs hold at the time and writes to one place, over and over.
     """

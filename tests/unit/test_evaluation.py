@@ -13,16 +13,9 @@ from PIL import Image
 from core.domain.errors import BadPicture, DamagedPicture, SourceError
 from core.domain.types import Pixels, PixelSpec
 from core.training import evaluation
-from core.training.evaluation import (
-    COMPARISON_COLUMNS,
-    comparison,
-    evaluate,
-    evaluate_vectors,
-    precision_at,
-    prompted,
-    zero_shot_accuracy,
-)
+from core.training.evaluation import COMPARISON_COLUMNS, comparison, encode_pairs, evaluate_vectors
 from core.training.pairs import unique_captions
+from recipes.zero_shot import precision_at, prompted, zero_shot_accuracy
 from tests.fakes import COLOURS, FakeEncoder, unit
 
 RED, GREEN, BLUE = np.eye(3, dtype=np.float32)
@@ -100,11 +93,9 @@ def test_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(1)
     images, texts = unit(rng.standard_normal((50, 8))), unit(rng.standard_normal((30, 8)))
     caption_of = rng.permutation(np.arange(50) % 30)
-    whole = evaluate_vectors(images, texts, caption_of), precision_at(images, caption_of, 3)
+    whole = evaluate_vectors(images, texts, caption_of)
     monkeypatch.setattr(evaluation, "_BLOCK", 7)
-    assert (evaluate_vectors(images, texts, caption_of), precision_at(images, caption_of, 3)) == (
-        whole
-    )
+    assert evaluate_vectors(images, texts, caption_of) == whole
 
 
 def test_evaluate_runs_the_encoder_on_every_decoded_pair() -> None:
@@ -112,13 +103,13 @@ def test_evaluate_runs_the_encoder_on_every_decoded_pair() -> None:
     encoder, seen, bad = FakeEncoder(), [], []
     names = [name for name in COLOURS for _ in range(4)]
     pairs = [(name, f"something {name}") for name in names] + [("broken", "something red")]
-    found = evaluate(
+    found = encode_pairs(
         encoder,
         pairs,
         painted,
         on_progress=lambda done, total: seen.append((done, total)),
         on_bad_picture=lambda source, error: bad.append((source, error.code)),
-    )
+    ).evaluation()
     assert found.pairs == len(names)
     assert found.text_to_image["recall@1"] == 1.0
     assert found.positive_similarity > 0.5 > found.negative_similarity
@@ -131,7 +122,7 @@ def test_evaluate_runs_the_encoder_on_every_decoded_pair() -> None:
 def test_one_caption_is_too_few(pairs: list[tuple[str, str]]) -> None:
     """Where nothing can be confused, nothing can be measured: an error with a remedy."""
     with pytest.raises(SourceError) as caught:
-        evaluate(FakeEncoder(), pairs, painted)
+        encode_pairs(FakeEncoder(), pairs, painted)
     assert caught.value.remedy
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.service_manager import ServiceManager
+from bot.app.lifecycle import ServiceManager
 from bot.observability.health import DiskWatch, disk_trouble, serving_troubles
 from core.domain.errors import EncodingFailed
 from core.encoder.batch_records import BatcherHealth

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.training.held_out import held_out_split
+from core.training.pairs import held_out_split
 
 
 @settings(deadline=None, max_examples=150)

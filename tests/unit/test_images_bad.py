@@ -162,8 +162,8 @@ async def test_memory_limit_fails_one_picture() -> None:
     ("source", "cause"),
     [
         (b"", "This file is empty"),
-        (b"hello", "This file is no picture of a known format"),
-        (b"%PDF-1.7", "This is a PDF document"),
+        (b"hello", "That file is not a picture in a known format"),
+        (b"%PDF-1.7", "This is a PDF file"),
         (b"GIF89a", "This GIF file is damaged"),
         (whole_files()["heic"][:900], "This HEIC file"),
         (whole_files()["bmp"][:-100], "This BMP file ends too early"),
@@ -172,7 +172,7 @@ async def test_memory_limit_fails_one_picture() -> None:
         (png((9000, 9000, 8, 2), b"\0"), "has too many pixels; at most 1 megapixels"),
         (Path("/none"), "cannot be opened: no such file"),
         (Path("/dev/null"), "a folder, a pipe or a device"),
-        (Path(__file__), "no picture of a known format"),
+        (Path(__file__), "not a picture in a known format"),
     ],
     ids=lambda value: value.replace(" ", "-") if isinstance(value, str) else "",
 )

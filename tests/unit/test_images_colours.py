@@ -159,10 +159,10 @@ def test_first_frame_of_an_animation() -> None:
 @pytest.mark.parametrize(
     ("head", "words"),
     [
-        (b"%PDF-1.7", "a PDF document"),
-        (b"PK\x03\x04", "a ZIP archive or an office document"),
-        (b"\0\0\0\x18ftypisom\0\0\2\0isommp42", "a video"),
-        (b"<?xml version='1.0'?><SVG>", "an SVG drawing"),
+        (b"%PDF-1.7", "PDF"),
+        (b"PK\x03\x04", "ZIP/Office"),
+        (b"\0\0\0\x18ftypisom\0\0\2\0isommp42", "MP4/MOV"),
+        (b"<?xml version='1.0'?><SVG>", "SVG"),
         (b"nothing known", None),
     ],
 )

@@ -45,7 +45,7 @@ async def test_many_scans_cost_no_worker_its_time() -> None:
     """2,500 passes over 12 megapixels in 90 KB: refused at once, and the worker lives."""
     async with DecodePool(1, timeout_s=10) as pool:
         for _ in range(3):
-            with pytest.raises(PictureTooComplex, match="passes"):
+            with pytest.raises(PictureTooComplex, match="parts"):
                 await pool.decode(jpeg_scans(2500, (4000, 3000)), SPEC)
         assert pool.stats().restarts == 0
         assert pool.stats().failed == {"picture_too_complex": 3}
@@ -78,7 +78,7 @@ def test_large_pictures_have_fewer_passes() -> None:
     assert head.count(b"\xff\xda") == 20
     check_effort("JPEG", io.BytesIO(head), len(head))
     more = jpeg_scans(21 - own, size)
-    with pytest.raises(PictureTooComplex, match="20 passes"):
+    with pytest.raises(PictureTooComplex, match="20 parts"):
         check_effort("JPEG", io.BytesIO(more), len(more))
 
 

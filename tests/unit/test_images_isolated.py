@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from core.domain.errors import DecodingFailed
+from bot.i18n.messages import Words
+from core.domain.errors import BadPicture, DecodingFailed
 from core.domain.types import PixelSpec
 from core.images.pool import DecodePool
 from core.images.sandbox import Isolation
@@ -61,6 +62,24 @@ async def test_worker_has_no_environment(monkeypatch: pytest.MonkeyPatch) -> Non
             with contextlib.suppress(psutil.AccessDenied):  # as it should be
                 assert "secret" not in str(process.environ())
     assert set(environ) <= {"OPENBLAS_NUM_THREADS", "LD_LIBRARY_PATH", "LC_CTYPE"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ('{"a": "\\u001b[31m{b}", "b": 1}', "[31mIt lacks [31m{b}. {a.__class__}"),
+        ('{"a": 1e300}', "[31mIt lacks 1e+300. {a.__class__}"),
+        ('{"a": [1]}', "[31mIt lacks [1]. {a.__class__}"),
+        ("7", "The decoder broke down over this picture."),
+    ],
+)
+async def test_refusals_are_words_and_no_more(facts: str, said: str) -> None:
+    """No control characters, no path into an object, and no number that nobody can write."""
+    async with DecodePool(1, work=act) as pool:
+        with pytest.raises(BadPicture) as refused:
+            await pool.thumbnail(f"refuse {facts}".encode(), 1)
+    assert str(refused.value).startswith(said)
+    assert all(Words().error(refused.value))
 
 
 async def test_answer_is_never_unpickled(tmp_path: Path) -> None:

@@ -244,16 +244,16 @@ def test_a_profile_may_name_its_coding() -> None:
 @pytest.mark.parametrize(
     ("head", "words"),
     [
-        (b"\0\0\0\x10ftypmif3avif\0\0\0\x20mini", "minimized header"),
-        (b"\0\0\0\x18ftypmif2\0\0\0\0mif2vvic", "HEIF picture of a kind"),
+        (b"\0\0\0\x10ftypmif3avif\0\0\0\x20mini", "mif3"),
+        (b"\0\0\0\x18ftypmif2\0\0\0\0mif2vvic", "mif2"),
         (b"\0\0\0\x14ftypjp2 \0\0\0\0jp2 ", "JPEG 2000"),
         (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
         (b"\xff\x4f\xff\x51", "JPEG 2000"),
         (b"P6\n9 9\n255\n", "PNM"),
         (b"P1 9 9 ", "PNM"),
         (b"Pf\n9 9\n-1\n", "PNM"),
-        (b"\0\0\2\0", "cursor"),
-        (b"\0\0\0\x18ftypisom\0\0\2\0isommp42", "a video"),
+        (b"\0\0\2\0", "CUR"),
+        (b"\0\0\0\x18ftypisom\0\0\2\0isommp42", "MP4/MOV"),
     ],
 )
 def test_what_is_not_read_is_named(head: bytes, words: str) -> None:

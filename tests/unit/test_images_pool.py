@@ -69,15 +69,32 @@ async def test_64_callers_get_their_own_pictures() -> None:
         assert picture.pixels.shape == (32, 32, 3)
 
 
-async def test_to_browser_shows_what_browsers_cannot() -> None:
+async def test_thumbnails_show_what_browsers_cannot() -> None:
     """HEIC and TIFF come out as JPEG within the edge."""
     async with DecodePool(1) as pool:
         for format_ in ("HEIF", "TIFF"):
-            shown = await pool.to_browser(encode(scene((300, 200)), format_), edge=150)
+            shown = await pool.thumbnail(encode(scene((300, 200)), format_), 150)
             with Image.open(io.BytesIO(shown), formats=["JPEG"]) as image:
                 assert image.size == (150, 100)
         with Image.open(io.BytesIO(await pool.thumbnail(PNG, 24))) as image:
             assert image.size == (24, 16)
+
+
+async def test_a_preview_comes_with_the_pixels() -> None:
+    """The whole picture in its own shape, never larger than it is; none unless asked for."""
+    photo = encode(scene((900, 600)), "JPEG")
+    async with DecodePool(1) as pool:
+        plain = await pool.decode(photo, SPEC)
+        with_preview = await pool.decode(photo, SPEC, preview=120)
+        small = await pool.decode(PNG, SPEC, preview=4096)
+    assert plain.preview is None
+    assert with_preview.preview is not None
+    assert with_preview.preview.shape == (80, 120, 3)
+    assert not with_preview.preview.flags.writeable
+    assert np.abs(with_preview.pixels.astype(int) - plain.pixels).mean() < 1
+    assert (with_preview.placeholder, with_preview.width) == (plain.placeholder, 900)
+    assert small.preview is not None
+    assert (small.preview == np.asarray(scene().convert("RGB"))).all()
 
 
 async def test_every_format_as_it_is_and_scaled() -> None:

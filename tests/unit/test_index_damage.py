@@ -7,11 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import inspect
 
 from core.domain.errors import CatalogueError
 from index.catalogue.catalogue import Catalogue
-from index.catalogue.write_ahead import log_of, refuse_torn_log
+from index.catalogue.integrity import log_of
 from tests.galleries import Gallery
 
 
@@ -166,103 +165,12 @@ class TestLog:
         assert catalogue.unfinished_run("c2") is not None
         catalogue.close()
 
-    @pytest.mark.parametrize("place", [3, 10, 20, 28, 40, 50, 60, 1000, 4150])
-    def test_flipped(self, left: Path, place: int) -> None:
-        """A flipped bit before a commit is told, and nothing is thrown away; a repair goes on."""
-        log = log_of(left)
-        data = bytearray(log.read_bytes())
-        data[place] ^= 4
-        log.write_bytes(data)
-        with pytest.raises(CatalogueError, match="log of the catalogue is damaged") as refused:
-            Catalogue.open(left)
-        assert "tangerine verify --repair" in refused.value.remedy
-        assert log.read_bytes() == data
-        catalogue = Catalogue.open(left, take_torn_log=True)
-        assert catalogue.unfinished_run("c2") is None
-        catalogue.close()
-        Catalogue.open(left).close()
-
     def test_cut_off(self, left: Path) -> None:
         """An end that a kill tore off is no damage: what it had was never acknowledged."""
         log = log_of(left)
         log.write_bytes(log.read_bytes()[:-700])
-        refuse_torn_log(left)
         log.write_bytes(log.read_bytes() + b"\0" * 700)
         catalogue = Catalogue.open(left)
         assert catalogue.unfinished_run("c1") is not None
         assert catalogue.unfinished_run("c2") is None
-        catalogue.close()
-
-    def test_a_commit_that_no_index_knows(self, tmp_path: Path) -> None:
-        """Killed between its commit and the word of it, a process leaves no damage behind.
-
-        Others go on before its commit, and the end of it stays in the log. What they committed
-        is still looked after.
-        """
-        file = tmp_path / "catalogue.sqlite"
-        catalogue = Catalogue.open(file)
-        catalogue.begin_run("mine", "f", full=False)
-        index = file.with_name(f"{file.name}-shm")
-        before = index.read_bytes()
-        with sqlite3.connect(file) as killed:
-            killed.execute("CREATE TABLE large AS SELECT zeroblob(100000) AS data")
-        with index.open("r+b") as shared:
-            shared.write(before[:96])  # both copies of its head
-        catalogue.begin_run("later", "f", full=False)
-        refuse_torn_log(file)
-        dead = tmp_path / "dead" / file.name
-        dead.parent.mkdir()
-        for name in (file.name, log_of(file).name, index.name):
-            (dead.parent / name).write_bytes((tmp_path / name).read_bytes())
-        killed.close()
-        catalogue.close()
-        went_on = Catalogue.open(dead)
-        assert went_on.unfinished_run("later") is not None
-        with went_on.database.read() as connection:
-            assert not inspect(connection).has_table("large")
-        went_on.close()
-
-    @pytest.mark.parametrize("with_index", [True, False])
-    def test_damaged_where_an_index_was_left(self, tmp_path: Path, *, with_index: bool) -> None:
-        """An index beside the log clears it of no damage in what was committed."""
-        file = tmp_path / "alive" / "catalogue.sqlite"
-        catalogue = Catalogue.open(file)
-        catalogue.database.erase()
-        for number in range(3):
-            catalogue.begin_run(f"c{number}", "f", full=False)
-        dead = tmp_path / "dead" / file.name
-        dead.parent.mkdir()
-        for each in file.parent.glob(f"{file.name}*"):
-            if with_index or not each.name.endswith("-shm"):
-                (dead.parent / each.name).write_bytes(each.read_bytes())
-        catalogue.close()
-        data = bytearray(log_of(dead).read_bytes())
-        data[1000] ^= 4
-        log_of(dead).write_bytes(data)
-        with pytest.raises(CatalogueError, match="log of the catalogue is damaged"):
-            refuse_torn_log(dead)
-
-    def test_begun_anew(self, tmp_path: Path) -> None:
-        """Frames of the log before, behind those of the present one, are no damage."""
-        catalogue = Catalogue.open(tmp_path / "catalogue.sqlite")
-        for number in range(40):
-            catalogue.begin_run(f"c{number}", "f", full=False)
-        with sqlite3.connect(tmp_path / "catalogue.sqlite") as connection:
-            connection.execute("PRAGMA wal_checkpoint(RESTART)")
-        connection.close()
-        catalogue.begin_run("last", "f", full=False)
-        refuse_torn_log(tmp_path / "catalogue.sqlite")
-        catalogue.close()
-
-    def test_in_use(self, tmp_path: Path) -> None:
-        """Another process that writes meanwhile, and begins the log anew, is no damage."""
-        file = tmp_path / "catalogue.sqlite"
-        catalogue = Catalogue.open(file)
-        with sqlite3.connect(file) as other:
-            other.execute("PRAGMA wal_autocheckpoint = 10")
-            for number in range(60):
-                other.execute("PRAGMA wal_checkpoint(RESTART)")
-                catalogue.begin_run(f"c{number}", "f", full=False)
-                refuse_torn_log(file)
-        other.close()
         catalogue.close()

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import SourceError
-from index.demo.drawn import drawings
-from index.demo.gallery import EMOJI, EMOJI_LABELS, STAMPS, demo_gallery
+from index.demo.gallery import EMOJI, EMOJI_LABELS, STAMPS, demo_gallery, drawings
 from index.indexing.scan import scan_folder
 from tests.fakes import picture_bytes
 

@@ -11,6 +11,7 @@ from sqlalchemy import delete
 
 from core.domain.errors import BeingIndexed, EmptyCollection, RemovalsUnconfirmed, SourceError
 from core.domain.types import Lane
+from core.search.query import SearchQuery
 from core.search.service import Search
 from index.catalogue.schema import folders
 from index.indexing.reindexer import Reindexer
@@ -128,7 +129,7 @@ async def test_a_picture_whose_file_is_gone_is_no_hit(gallery: Gallery) -> None:
 
     for result in (
         await search.find("something red", community="web"),
-        await search.find("number 3", community="web", exclude="blue"),
+        await search.find(SearchQuery("number 3", exclude="blue"), community="web"),
         await search.similar(asked, community="web"),
     ):
         assert {hit.picture.path for hit in result.hits} <= left
@@ -169,7 +170,7 @@ async def test_it_is_searched_while_it_is_indexed_for_the_first_time(tmp_path: P
     assert report.added == 120
     grown = sorted(set(seen))
     assert grown[0] == 0
-    assert len(grown) > 3, grown
+    assert len(grown) > 2, grown  # nothing, a part, more of it
     assert grown[1] >= 20  # fewer would make any picture a strong match
     assert gallery.verify() == []
     result = await search.find("number 3", community="web")
@@ -230,7 +231,7 @@ async def test_before_the_first_commit_it_is_told_to_ask_again(tmp_path: Path) -
     await until(lambda: gallery.embedder.lanes[Lane.BULK] > 0)
     with pytest.raises(BeingIndexed) as early:
         await library.open(None, "web")
-    assert early.value.total == 1
+    assert early.value.facts["total"] == 1
     gallery.embedder.gate.set()
     await indexing
     assert len((await library.open(None, "web")).pictures) == 1

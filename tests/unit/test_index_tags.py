@@ -13,6 +13,7 @@ from sqlalchemy import select
 from core.domain.errors import BadLabels, CommunityUnknown, EncodingFailed, NotFound, UnknownLabel
 from core.domain.types import UPLOADED, Lane
 from core.search.moderation import Criterion
+from core.search.query import SearchQuery
 from core.search.service import Search
 from index.catalogue.schema import labels as table
 from index.library.labels import StoredLabels
@@ -46,7 +47,7 @@ def searching(gallery: Gallery, labels: StoredLabels) -> Search:
 
 async def found(search: Search, label: str, community: str = SERVER) -> set[str]:
     """The paths, or captions, of all pictures with a label."""
-    result = await search.find(f"label:{label}", community=community, k=100)
+    result = await search.find(SearchQuery("", (label,)), community=community, k=100)
     shown = [hit.picture for hit in result.hits]
     return {each.caption if each.path.startswith(UPLOADED) else each.path for each in shown}
 
@@ -176,10 +177,10 @@ async def test_labels_of_a_collection_that_is_not_for_a_community_are_not_told(
     await labels.replace("gallery", ["secret"])
     search = searching(gallery, labels)
     with pytest.raises((NotFound, CommunityUnknown)) as refused:
-        await search.find("label:x", collection="gallery", community=STRANGER)
+        await search.find(SearchQuery("", ("x",)), collection="gallery", community=STRANGER)
     assert "secret" not in str(refused.value)
     with pytest.raises(UnknownLabel, match="secret"):
-        await search.find("label:x", community=SERVER)
+        await search.find(SearchQuery("", ("x",)), community=SERVER)
     gallery.close()
 
 

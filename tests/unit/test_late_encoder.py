@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image
 
 from core.domain.types import ModelIdentity, PixelSpec, Vectors
-from core.encoder.known import KnownEncoder, KnownEncoders
-from core.encoder.lazy import LateEncoder
+from core.encoder.benchmark_cache import JsonCache
+from core.encoder.lazy import KnownEncoder, LateEncoder
 from core.encoder.trials import BackendTrial, EncoderChoice
 from core.images.pool import DecodePool
 
@@ -85,7 +85,7 @@ def test_where_nothing_answers_meanwhile_the_whole_is_loaded() -> None:
 
 def test_what_is_known_is_kept(tmp_path: Path) -> None:
     """Whole, by its key; a damaged file counts as missing."""
-    kept = KnownEncoders(tmp_path / "known")
+    kept = JsonCache(KnownEncoder, tmp_path / "known")
     assert kept.find("a") is None
     kept.keep("a", _KNOWN)
     assert kept.find("a") == _KNOWN

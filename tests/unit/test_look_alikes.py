@@ -13,7 +13,7 @@ from PIL import Image
 
 from core.domain.errors import Busy, DuplicatePicture, NotFound
 from core.domain.types import DecodedPicture, Picture, PixelSpec
-from core.search.look_alikes import LookAlikes, Seen, same
+from core.search.look_alikes import Comparable, LookAlikes, same
 from core.search.service import Search, SearchRules
 from tests.fakes import FakeDecoder
 from tests.galleries import Gallery
@@ -22,9 +22,9 @@ from tests.picture_files import encode
 from tests.text_pages import page
 
 
-def _seen(image: Image.Image) -> Seen:
+def _seen(image: Image.Image) -> Comparable:
     pixels = np.asarray(image.convert("RGB").resize((128, 128), Image.Resampling.BICUBIC))
-    return Seen(DecodedPicture(pixels, "PNG", *image.size, b""))
+    return Comparable(DecodedPicture(pixels, "PNG", *image.size, b""))
 
 
 def _saved(quality: int) -> Callable[[Image.Image], Image.Image]:

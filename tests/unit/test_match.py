@@ -10,6 +10,7 @@ import pytest
 
 from core.domain.types import Band, FoundBy, SearchResult
 from core.search.captions import told
+from core.search.query import SearchQuery
 from core.search.ranking import rank_page
 from core.search.scoring import Ranking
 from core.search.service import Search
@@ -32,10 +33,12 @@ _ROUTES: dict[str, Ask] = {
     "find": lambda s, k, o: s.find("a red fox", community="web", k=k, offset=o),
     "exact words": lambda s, k, o: s.find("zebra crossing", community="web", k=k, offset=o),
     "exclude": lambda s, k, o: s.find(
-        "something red", community="web", k=k, offset=o, exclude="red"
+        SearchQuery("something red", exclude="red"), community="web", k=k, offset=o
     ),
-    "label": lambda s, k, o: s.find("label:red", community="web", k=k, offset=o),
-    "label and words": lambda s, k, o: s.find("label:red fox", community="web", k=k, offset=o),
+    "label": lambda s, k, o: s.find(SearchQuery("", ("red",)), community="web", k=k, offset=o),
+    "label and words": lambda s, k, o: s.find(
+        SearchQuery("fox", ("red",)), community="web", k=k, offset=o
+    ),
     "similar": lambda s, k, o: s.similar(_PHOTO, community="web", k=k, offset=o),
     "mixed": lambda s, k, o: s.similar(_PHOTO, community="web", k=k, offset=o, text="but red"),
     "more like, mixed": lambda s, k, o: s.more_like(

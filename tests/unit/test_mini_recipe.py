@@ -17,12 +17,13 @@ from transformers import BertConfig, EfficientNetConfig
 
 from core.encoder.mini.modeling import MiniConfig, PictureHead, TextHead
 from core.encoder.mini.split import is_held_out
-from core.training.heads import Head, Heads, ridge, rms
+from core.training.heads import Head, Heads, rms
 from recipes.mini import sources
 from recipes.mini.data import Collection, Item
 from recipes.mini.features import view
 from recipes.mini.finish import WHITENING, finished, look_axes, save
 from recipes.mini.imagenet import SYNSETS, WORDNET, class_texts
+from recipes.mini.ridge import ridge
 from recipes.mini.terms import ClassTerms, seen
 from recipes.mini.train import (
     RIDGE,

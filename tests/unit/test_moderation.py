@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.domain.errors import BadSetting
+from core.domain.viewer import Viewer, is_person
 from core.search.moderation import (
     MAX_CRITERION,
     THRESHOLDS,
@@ -15,12 +16,9 @@ from core.search.moderation import (
     Meaning,
     Strictness,
     average_precision,
-    community_of,
-    is_person,
     meaning_of,
     prompts_of,
     tidy_criterion,
-    viewer_of,
 )
 from tests.fakes import FakeEncoder, unit
 
@@ -110,12 +108,10 @@ def test_a_criterion_is_one_line_of_words() -> None:
         assert refused.value.remedy
 
 
-def test_a_viewer_is_a_community_and_a_kind_of_place() -> None:
-    """Both can be read off it, and a community's own name is that of a place for everybody."""
-    for community in ("web", "discord:5", "telegram:-1001"):
-        assert viewer_of(community, adults=False) == community
-        assert community_of(viewer_of(community, adults=True)) == (community, True)
-        assert community_of(community) == (community, False)
+def test_a_community_stands_for_itself_in_a_place_for_everybody() -> None:
+    """Its name is enough for that; a place for adults alone is said."""
+    assert Viewer.of("discord:5") == Viewer("discord:5", adults=False)
+    assert Viewer.of(Viewer("discord:5", adults=True)).adults
 
 
 @pytest.mark.parametrize(
@@ -131,4 +127,4 @@ def test_a_viewer_is_a_community_and_a_kind_of_place() -> None:
 )
 def test_who_is_alone_with_the_bot(community: str, *, alone: bool) -> None:
     """Private chats are told from groups and servers by their names."""
-    assert is_person(community) is alone
+    assert Viewer(community).person is is_person(community) is alone

@@ -19,7 +19,8 @@ from core.domain.errors import (
     PictureHeld,
 )
 from core.domain.types import UPLOADED, Picture
-from core.search.moderation import MAX_CRITERIA, NEAR_DUPLICATE, Criterion, viewer_of
+from core.domain.viewer import Viewer
+from core.search.moderation import MAX_CRITERIA, NEAR_DUPLICATE, Criterion
 from index.indexing.reindexer import Reindexer
 from index.library.moderation import ChatModeration
 from index.library.moderation_filter import Judge
@@ -230,7 +231,7 @@ async def test_uploads_that_are_nearly_equal_to_a_removed_picture_are_held(
 async def test_what_keeps_children_away_is_shown_to_adults(gallery: Gallery) -> None:
     """In places for adults alone; not what another criterion holds, nor what was removed."""
     await gallery.reindex()
-    adults = viewer_of(SERVER, adults=True)
+    adults = Viewer(SERVER, adults=True)
     await hold(gallery, age=True)
     assert await gallery.seen(SERVER) == ALL - REDS
     assert await gallery.seen(adults) == ALL

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import gettext
 import string
 from dataclasses import replace
 
 import pytest
 
-import core.domain.errors
 from bot.chat.presenters.cards import hit_card
 from bot.chat.presenters.search import Navigation, Presenter
-from bot.i18n.errors import error_words
 from bot.i18n.menus import command_summaries, option_summaries
 from bot.i18n.messages import Words
 from bot.i18n.page import page_words
@@ -26,7 +23,6 @@ from bot.protocol.replies import (
     Reply,
     Text,
 )
-from core.domain.errors import Busy, DuplicatePicture, NotFound, TangerineError
 from core.domain.types import (
     Band,
     CaptionHit,
@@ -258,46 +254,6 @@ def test_where_a_command_is_a_form_help_speaks_of_its_fields() -> None:
     assert "--" not in " ".join([*rows, *rows.values()])
 
 
-def all_errors() -> list[type[TangerineError]]:
-    """Every class of the exception tree."""
-    classes = [c for c in vars(core.domain.errors).values() if isinstance(c, type)]
-    return [c for c in classes if issubclass(c, TangerineError)]
-
-
-def raised(kind: type[TangerineError], cause: str = "", remedy: str = "") -> TangerineError:
-    """An error of this class."""
-    if kind is DuplicatePicture:
-        return DuplicatePicture(cause, remedy=remedy, picture=picture(1), score=1.0, exact=True)
-    return kind(cause, remedy=remedy)
-
-
-@pytest.mark.parametrize("kind", all_errors())
-def test_every_error_has_cause_and_remedy(kind: type[TangerineError]) -> None:
-    """Each code has words of its own, so that no language falls back to a number."""
-    assert kind.code in error_words(str)
-    assert all(WORDS.error(raised(kind)))
-    said = WORDS.error(raised(kind, "Why.", "Do."))
-    # Some name folders of the machine, which are the operator's business.
-    assert said == (("Why.", "Do.") if not kind.for_operator else WORDS.error(raised(kind)))
-
-
-def test_another_language_translates_causes_by_code() -> None:
-    """Where the language is not English, general words replace the English sentence."""
-
-    class Shouting(gettext.NullTranslations):
-        def gettext(self, message: str) -> str:
-            return message.upper()
-
-    words = Words(Shouting(), locale="xx")
-    assert words.error(NotFound("It is gone.", remedy="Look elsewhere.")) == (
-        "THERE IS NO SUCH PICTURE OR COLLECTION HERE.",
-        "SEARCH AGAIN.",
-    )
-    assert words.band(Band.STRONG) == "STRONG"
-    assert words.translate("Send") == "SEND"
-    assert words.error(Busy("x"))[0].isupper()
-
-
 def test_menu_words_fit_discords_bounds() -> None:
     """Each command and option has a summary of 1 to 100 characters."""
     for command in COMMANDS:
@@ -309,9 +265,6 @@ def test_menu_words_fit_discords_bounds() -> None:
 
 def test_words_are_plain_text() -> None:
     """No sentence carries markup, and its places can be filled in."""
-    for text in [
-        *page_words(str).values(),
-        *(w for pair in error_words(str).values() for w in pair),
-    ]:
+    for text in page_words(str).values():
         assert not set("<>*`") & set(text)
         assert all(name != "" for _, name, _, _ in string.Formatter().parse(text))

@@ -12,10 +12,21 @@ import pytest
 from PIL import Image
 
 from core.domain.errors import Busy
-from core.domain.types import Band, DecodedPicture, Pixels, PixelSpec, SearchResult, Vectors
+from core.domain.types import (
+    Band,
+    DecodedPicture,
+    Picture,
+    Pixels,
+    PixelSpec,
+    SearchResult,
+    Vectors,
+)
 from core.images.resize import fit_pixels
-from core.search.crop_matching import NEAREST, Posted, Recogniser
+from core.search.coalescing import nearest
+from core.search.crop_matching import NEAREST, PostedView, Recogniser
+from core.search.ports import THUMBNAIL_EDGE
 from core.search.query_views import ViewTransform
+from core.search.ranking import NearestPictures
 from core.search.service import Search, SearchRules
 from tests.fake_collections import FakeLibrary, FakeSnapshot, FakeVectorIndex
 from tests.fakes import FakeDecoder, FakeEmbedder, FakeEncoder, unit
@@ -42,13 +53,19 @@ class Fitting(FakeDecoder):
 
     busy = ""
 
-    async def decode(self, source: bytes | Path, spec: PixelSpec) -> DecodedPicture:
+    async def decode(
+        self, source: bytes | Path, spec: PixelSpec, *, preview: int = 0
+    ) -> DecodedPicture:
+        """See the port."""
+        decoded = await super().decode(source, spec, preview=preview)
+        image, _ = self._open(source)
+        return replace(decoded, pixels=fit_pixels(image, spec))
+
+    async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
         """See the port."""
         if isinstance(source, Path) and source.name == self.busy:
             raise Busy("Too many pictures wait.", remedy="Try again.", retry_after=1)
-        decoded = await super().decode(source, spec)
-        image, _ = self._open(source)
-        return replace(decoded, pixels=fit_pixels(image, spec))
+        return await super().thumbnail(source, edge)
 
 
 class Blind(FakeEncoder):
@@ -87,6 +104,19 @@ class Gallery:
             self.files[picture.id] = file
         self.library = FakeLibrary({"gallery": snapshot}, files=self.files)
         self.decoder = Fitting()
+
+    def recogniser(self, timeout_s: float = 60.0) -> Recogniser:
+        """One without a search around it."""
+
+        async def thumbnail(_: Picture, path: Path) -> bytes:
+            return await self.decoder.thumbnail(path, THUMBNAIL_EDGE)
+
+        return Recogniser(self.library.file_of, thumbnail, timeout_s=timeout_s)
+
+    def view(self, way: ViewTransform, vector: Vectors) -> PostedView:
+        """A view with what it finds."""
+        [near] = nearest(self.snapshot.picture_index, vector[None], 2 * NEAREST)
+        return PostedView(way, vector, NearestPictures(near, (0.0, 1.0)))
 
     def search(self, **rules: float) -> Search:
         """A search that is never sure but by pixels."""
@@ -151,7 +181,7 @@ async def test_nothing_is_looked_at_where_vectors_are_sure(gallery: Gallery) -> 
     mixed = await gallery.search().similar(posted, community="web", k=3, text="red")
     assert order(sure) == [0, 1, 2]
     assert 7 not in order(mixed)
-    assert not [source for source in gallery.decoder.decoded if isinstance(source, Path)]
+    assert not [source for source in gallery.decoder.opened if isinstance(source, Path)]
 
 
 async def test_what_is_not_there_changes_nothing(gallery: Gallery) -> None:
@@ -166,7 +196,7 @@ async def test_only_what_the_community_sees_is_read(gallery: Gallery) -> None:
     gallery.library.held["web"] = {gallery.snapshot.pictures[7].id}
     result = await gallery.search().similar(png(blobs(7).crop(PART)), community="web", k=3)
     assert order(result) == [0, 1, 2]
-    read = {source.name for source in gallery.decoder.decoded if isinstance(source, Path)}
+    read = {source.name for source in gallery.decoder.opened if isinstance(source, Path)}
     assert read == {f"{number}.png" for number in range(NEAREST + 1) if number != 7}
 
 
@@ -187,40 +217,32 @@ async def test_a_busy_decoder_costs_the_look_alone(gallery: Gallery) -> None:
 
 async def test_a_slow_decoder_costs_no_more_than_its_time(gallery: Gallery) -> None:
     """Out of time, nothing is recognised."""
-    posted = Posted(png(blobs(7).crop(PART)), ViewTransform(), axis(0.0))
-
-    def look(timeout_s: float) -> Recogniser:
-        library, decoder = gallery.library, gallery.decoder
-        return Recogniser(library.picture_file, decoder.decode, timeout_s=timeout_s)
-
-    assert await look(0.0).recognise([posted], gallery.snapshot, "web") is None
-    found = await look(60.0).recognise([posted], gallery.snapshot, "web")
+    posted = np.asarray(blobs(7).crop(PART))
+    views = [gallery.view(ViewTransform(), axis(0.0))]
+    assert await gallery.recogniser(0.0).recognise(posted, views, gallery.snapshot) is None
+    found = await gallery.recogniser(60.0).recognise(posted, views, gallery.snapshot)
     assert found is not None
     assert found.row == 7
 
 
 async def test_a_wrong_view_is_no_harm(gallery: Gallery) -> None:
     """Where vectors prefer another view of a part, the part as it is is compared as well."""
-    part = png(blobs(7).crop(PART))
-    plain, wrong = (
-        Posted(part, ViewTransform(), axis(0.0)),
-        Posted(part, ViewTransform(turns=1), axis(3.0)),
-    )
-    library, decoder = gallery.library, gallery.decoder
-    recogniser = Recogniser(library.picture_file, decoder.decode)
-    found = await recogniser.recognise([plain, wrong], gallery.snapshot, "web")
+    part = np.asarray(blobs(7).crop(PART))
+    plain = gallery.view(ViewTransform(), axis(0.0))
+    wrong = gallery.view(ViewTransform(turns=1), axis(3.0))
+    found = await gallery.recogniser().recognise(part, [plain, wrong], gallery.snapshot)
     assert found is not None
-    assert (found.row, found.posted) == (7, plain)
+    assert (found.row, found.view) == (7, plain)
 
 
 async def test_small_pictures_are_kept(gallery: Gallery) -> None:
     """The second look at the same ones opens no file."""
     search, posted = gallery.search(), png(blobs(7).crop(PART))
     await search.similar(posted, community="web", k=1)
-    before = _files_read(gallery.decoder.decoded)
+    before = _files_read(gallery.decoder.opened)
     assert before == NEAREST
     await search.similar(posted, community="web", k=1)
-    assert _files_read(gallery.decoder.decoded) == before
+    assert _files_read(gallery.decoder.opened) == before
 
 
 @pytest.mark.parametrize(
@@ -244,13 +266,13 @@ async def test_a_picture_is_compared_as_its_view_shows_it(
         wide = Image.new("RGB", (300, 300), "black")
         wide.paste(image, ((300 - WHOLE[0]) // 2, (300 - WHOLE[1]) // 2))
         image = wide
-    posted = Posted(png(image), way, axis(0.0))
-    recogniser = Recogniser(gallery.library.picture_file, gallery.decoder.decode)
-    for views in ([posted], [Posted(posted.source, ViewTransform(), axis(0.0)), posted]):
-        found = await recogniser.recognise(views, gallery.snapshot, "web")
+    seen = gallery.view(way, axis(0.0))
+    recogniser = gallery.recogniser()
+    for views in ([seen], [gallery.view(ViewTransform(), axis(0.0)), seen]):
+        found = await recogniser.recognise(np.asarray(image), views, gallery.snapshot)
         assert found is not None
-        assert (found.row, found.posted) == (5, posted)
+        assert (found.row, found.view) == (5, seen)
 
 
-def _files_read(decoded: Sequence[bytes | Path]) -> int:
-    return sum(isinstance(source, Path) for source in decoded)
+def _files_read(opened: Sequence[bytes | Path]) -> int:
+    return sum(isinstance(source, Path) for source in opened)

@@ -10,7 +10,7 @@ import pytest
 
 from core.domain.errors import RemovalsUnconfirmed, SettingsError, SourceError
 from index.catalogue.file_names import NameRules
-from index.indexing.deletion_guard import LEAST, RemovalGuard
+from index.indexing.plan import LEAST, RemovalGuard
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery
 

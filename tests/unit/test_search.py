@@ -26,6 +26,7 @@ from core.domain.errors import (
 from core.domain.types import Band, Pixels, Vectors
 from core.encoder.embedder import BatchedEmbedder
 from core.search.calibration import calibrate
+from core.search.query import SearchQuery
 from core.search.service import Search, SearchRules
 from tests.fake_collections import FakeLibrary, FakeSnapshot, FakeVectorIndex
 from tests.fakes import COLOURS, FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes, unit
@@ -83,7 +84,7 @@ async def test_exclude_ranks_its_matches_below_the_rest() -> None:
     search, _ = _search()
     plain = await search.find("red orange", community="web", k=24)
     assert "orange" in _colours(plain.hits)
-    result = await search.find("red orange", community="web", k=24, exclude="orange")
+    result = await search.find(SearchQuery("red orange", exclude="orange"), community="web", k=24)
     assert "orange" not in _colours(result.hits)[:12]
     assert _colours(result.hits)[:5] == ["red"] * 5
 

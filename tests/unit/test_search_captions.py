@@ -15,6 +15,7 @@ from core.search.calibration import calibrate
 from core.search.captions import caption_scale, told
 from core.search.lexical import CaptionWords, words_of
 from core.search.ordering import Standing, Standings, in_order
+from core.search.query import SearchQuery
 from core.search.scoring import Ranking, ScoredRows
 from core.search.service import Search
 from index.snapshots.overlaid import compose
@@ -36,9 +37,9 @@ def search_over(captioned: list[tuple[str, str]]) -> Search:
     return Search(library, FakeEmbedder(), FakeDecoder())
 
 
-async def found(search: Search, text: str, k: int = 5, exclude: str | None = None) -> list[Hit]:
+async def found(search: Search, text: str, k: int = 5, exclude: str = "") -> list[Hit]:
     """The hits of a find."""
-    return list((await search.find(text, community="web", k=k, exclude=exclude)).hits)
+    return list((await search.find(SearchQuery(text, exclude=exclude), community="web", k=k)).hits)
 
 
 async def test_a_caption_finds_what_its_picture_does_not_show() -> None:

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from bot.observability.gauges import Observed, Observer
 from bot.observability.metrics import Metrics
-from bot.observability.stages import Stages, TimedDecoder, TimedEmbedder, TimedLibrary
+from bot.observability.stages import Stages
 from bot.observability.tracing import NoTracer, begin_request, request_scope
 from bot.protocol.requests import Request
 from core.domain.errors import Busy, NotFound
@@ -105,8 +105,8 @@ async def test_each_stage_is_timed_whether_it_succeeds_or_not() -> None:
     metrics = Metrics()
     embedder = FakeEmbedder(FakeEncoder())
     stages = Stages(metrics.stage, NoTracer())
-    timed = TimedEmbedder(embedder, stages)
-    decoder = TimedDecoder(FakeDecoder(), stages)
+    timed = stages.around(embedder, embed_text="embed", embed_pixels="embed")
+    decoder = stages.around(FakeDecoder(), decode="decode")
     vector = await timed.embed_text("red")
     assert (vector == await embedder.embed_text("red")).all()
     picture = await decoder.decode(picture_bytes("red"), timed.pixel_spec)
@@ -130,7 +130,7 @@ async def parts(tmp_path: Path) -> AsyncIterator[Parts]:
 async def test_an_unknown_collection_is_timed_too(parts: Parts) -> None:
     """The stage "open" counts what it refuses."""
     metrics = Metrics()
-    library = TimedLibrary(parts.library, Stages(metrics.stage, NoTracer()))
+    library = Stages(metrics.stage, NoTracer()).around(parts.library, open="open")
     assert library.visible("web") == parts.library.visible("web")
     with pytest.raises(NotFound):
         await library.open("nothing", "web")

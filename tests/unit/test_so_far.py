@@ -52,7 +52,7 @@ async def test_nothing_yet_is_no_error(parts: Parts, monkeypatch: pytest.MonkeyP
     """It says that it has begun and when to ask, names no command, and is not drawn in red."""
 
     async def early(*_: object) -> Any:
-        raise BeingIndexed("Indexing has begun.", total=785)
+        raise BeingIndexed("Indexing has begun: 0 of {total} pictures so far.", total=785)
 
     monkeypatch.setattr(parts.library, "open", early)
     reply = await parts.commands.handle(Request("web", "web", "web:1", text="/find red"))

@@ -12,9 +12,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-import bot.app.startup
+import bot.app.lifecycle
+from bot.app.lifecycle import Starting
 from bot.app.serve import settle
-from bot.app.startup import Starting
 from bot.http.listener import Listener
 from bot.web.adapter import WebAdapter, WebOptions
 from bot.web.waiting import WaitingRoom
@@ -151,9 +151,9 @@ class Attempts:
 def attempts(monkeypatch: pytest.MonkeyPatch) -> Attempts:
     """No pauses, and an engine of our own."""
     made = Attempts()
-    monkeypatch.setattr(bot.app.startup, "open_engine", made)
-    monkeypatch.setattr(bot.app.startup, "_FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr(bot.app.startup, "_GRACE_S", 0.01)
+    monkeypatch.setattr(bot.app.lifecycle, "open_engine", made)
+    monkeypatch.setattr(bot.app.lifecycle, "_FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(bot.app.lifecycle, "_GRACE_S", 0.01)
     return made
 
 

@@ -9,8 +9,8 @@ import signal
 import pytest
 from structlog.testing import capture_logs
 
-import bot.app.shutdown
-from bot.app.shutdown import asked_by_hangup, stop_on_signals
+import bot.app.lifecycle
+from bot.app.lifecycle import asked_by_hangup, stop_on_signals
 
 # Longer than all tests together take.
 _LONG_S = 86_400.0
@@ -50,7 +50,7 @@ async def test_asked_once_it_stops_and_asked_twice_it_ends(
     os.kill(os.getpid(), number)
     await _until_handled()
     assert ends.codes == []
-    monkeypatch.setattr(bot.app.shutdown, "_SAME_REQUEST_S", 0.0)
+    monkeypatch.setattr(bot.app.lifecycle, "_SAME_REQUEST_S", 0.0)
     os.kill(os.getpid(), signal.SIGTERM)
     async with asyncio.timeout(10):
         await ends.ended.wait()

@@ -13,10 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import index.snapshots.columns
+import index.snapshots.stored_rows
 from core.domain.types import Picture
-from index.snapshots.columns import Texts, map_arrays, write_arrays
-from index.snapshots.stored_rows import StoredCaptions, StoredPictures
+from index.snapshots.stored_rows import (
+    StoredCaptions,
+    StoredPictures,
+    Texts,
+    map_arrays,
+    write_arrays,
+)
 
 # Any text that a catalogue can hold: also halves of surrogate pairs, as in names of files.
 _ANY = st.text(st.characters(exclude_categories=()), max_size=12)
@@ -40,7 +45,7 @@ _PICTURES = st.lists(
 @pytest.fixture(params=[0, 1 << 22], ids=["mapped", "in memory"])
 def mapped_from(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ways to read a file."""
-    monkeypatch.setattr(index.snapshots.columns, "_MAPPED_FROM", request.param)
+    monkeypatch.setattr(index.snapshots.stored_rows, "_MAPPED_FROM", request.param)
 
 
 @settings(max_examples=50, deadline=None)

@@ -15,18 +15,16 @@ from bot.tasks.tags import read_labels
 from core.domain.errors import BadLabels, CatalogueError, SourceError, UnknownLabel
 from core.domain.types import Band, Hit, SearchResult
 from core.search.coalescing import QueryCoalescer
-from core.search.label_filter import Tagger
+from core.search.label_filter import Tagger, with_tags
 from core.search.labels import (
     MAX_LABEL,
     MAX_LABELS,
     NONE,
     LabelSet,
-    Question,
-    among,
     least_for,
-    parse,
     tidy_labels,
 )
+from core.search.query import SearchQuery
 from core.search.row_filter import ChosenRows
 from core.search.service import Search
 from core.search.zero_shot import FITS_Z
@@ -69,21 +67,26 @@ def colours(result: SearchResult) -> set[str]:
         ("label:", "", ("",)),
         ('label:"unclosed', "", ('"unclosed',)),
         ("a label on a jar", "a label on a jar", ()),
-        ("mylabel:x  y", "mylabel:x  y", ()),
+        ("mylabel:x  y", "mylabel:x y", ()),
     ],
 )
 def test_labels_are_taken_out_of_a_question(text: str, words: str, labels: tuple[str, ...]) -> None:
     """With quotation marks of any keyboard; a text without them stays as it is."""
-    assert parse(text) == Question(words, labels)
+    assert SearchQuery.parse(text) == SearchQuery(words, labels, asked=text)
 
 
 @pytest.mark.parametrize("text", ["red", "", "label:shoe red"])
 @pytest.mark.parametrize("label", ["hat", "running shoe", 'a "quoted” one', "label:x"])
 def test_a_label_that_is_given_apart_is_asked_for(label: str, text: str) -> None:
-    """Whatever stands in it, beside labels of the question itself; quotation marks are none."""
+    """Whatever stands in it, beside labels of the question itself; quotation marks are none.
+
+    What people read of it can be asked again, as a button does.
+    """
     named = label.replace('"', "").replace("”", "")
-    before = parse(text)
-    assert parse(among(label, text)) == Question(before.text, (named, *before.labels))
+    before, query = SearchQuery.parse(text), SearchQuery.parse(text, label=label)
+    assert (query.text, query.labels) == (before.text, (named, *before.labels))
+    again = SearchQuery.parse(query.asked)
+    assert (again.text, again.labels) == (query.text, query.labels)
 
 
 def test_labels_are_lines_in_any_case_once() -> None:
@@ -147,12 +150,12 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_as_many_hits_come_as_there_are() -> None:
     """The label is a filter before the ranking: pages go through all of its pictures."""
     search = searching(*COLOURS)
-    first = await search.find("label:green red", community="web", k=10)
+    first = await search.find(SearchQuery.parse("label:green red"), community="web", k=10)
     assert len(first.hits) == 10
     assert colours(first) == {"green"}
     assert first.has_more
     assert first.query == "label:green red"
-    rest = await search.find("label:green red", community="web", k=10, offset=10)
+    rest = await search.find(SearchQuery.parse("label:green red"), community="web", k=10, offset=10)
     assert len(rest.hits) == PER_COLOUR - 10
     assert not rest.has_more
     shown = [hit.picture.id for hit in (*first.hits, *rest.hits)]
@@ -164,7 +167,9 @@ async def test_captions_lift_nothing_from_outside_the_label() -> None:
     search = searching(*COLOURS)
     plain = await search.find("a red herring 3", community="web", k=3)
     assert "brown" in colours(plain)
-    found = await search.find("label:BLUE a red herring 3", community="web", k=30)
+    found = await search.find(
+        SearchQuery.parse("label:BLUE a red herring 3"), community="web", k=30
+    )
     assert colours(found) == {"blue"}
     assert len(found.hits) == PER_COLOUR
 
@@ -172,14 +177,14 @@ async def test_captions_lift_nothing_from_outside_the_label() -> None:
 async def test_a_label_alone_lists_its_pictures_the_best_first() -> None:
     """By the label's own score, and none of them is called weak."""
     search = searching(*COLOURS)
-    result = await search.find("label:red", community="web", k=100)
+    result = await search.find(SearchQuery.parse("label:red"), community="web", k=100)
     assert colours(result) == {"red"}
     assert len(result.hits) == PER_COLOUR
     scores = [hit.score for hit in result.hits]
     assert scores == sorted(scores, reverse=True)
     assert result.close_match
     assert all(hit.band is not Band.WEAK for hit in result.hits)
-    both = await search.find("label:red label:blue", community="web", k=100)
+    both = await search.find(SearchQuery.parse("label:red label:blue"), community="web", k=100)
     assert colours(both) == {"red", "blue"}
     assert len(both.hits) == 2 * PER_COLOUR
 
@@ -188,13 +193,10 @@ async def test_a_label_that_everything_has_is_listed_too() -> None:
     """Where all pictures show the same none of them stands out, which makes none of them weak."""
     snapshot = FakeSnapshot.of([("red", f"thing {n}") for n in range(20)])
     search = searching("Red", snapshot=snapshot)
-    plain = await search.find("red", community="web", k=20)
-    assert not plain.close_match
-    listed = await search.find("label:rED", community="web", k=20)
+    listed = await search.find(SearchQuery.parse("label:rED"), community="web", k=20)
     assert len(listed.hits) == 20
     assert listed.close_match
     assert all(hit.band is not Band.WEAK for hit in listed.hits)
-    assert any(hit.band is Band.WEAK for hit in plain.hits)
     assert {hit.tag for hit in listed.hits} == {"Red"}
 
 
@@ -204,7 +206,7 @@ async def test_the_name_of_a_label_is_no_word_of_the_question() -> None:
         [*GALLERY, ("green", "label green"), *(("green", f"plain {n}") for n in range(9))]
     )
     search = searching(*COLOURS, snapshot=snapshot)
-    result = await search.find("label:green green", community="web", k=40)
+    result = await search.find(SearchQuery.parse("label:green green"), community="web", k=40)
     captions = [hit.picture.caption for hit in result.hits]
     assert "label green" in captions[1:], "shares one word with the question, as others do"
 
@@ -212,11 +214,13 @@ async def test_the_name_of_a_label_is_no_word_of_the_question() -> None:
 async def test_exclusions_hold_among_labels() -> None:
     """What is excluded stands below the rest of the label's pictures."""
     search = searching("red", "blue")
-    result = await search.find("label:red label:blue", community="web", k=100, exclude="red")
+    result = await search.find(
+        SearchQuery.parse("label:red label:blue", exclude="red"), community="web", k=100
+    )
     shown = [hit.picture.path.partition("-")[0] for hit in result.hits]
     assert shown == ["blue"] * PER_COLOUR + ["red"] * PER_COLOUR
     # It is not what is asked for.
-    result = await search.find("label:red", community="web", exclude="zebra")
+    result = await search.find(SearchQuery.parse("label:red", exclude="zebra"), community="web")
     assert result.hits[0].score > 0.5
 
 
@@ -236,20 +240,22 @@ async def test_hits_carry_their_tags() -> None:
 async def test_an_unknown_label_names_the_known_ones() -> None:
     """So that nobody has to guess; where there are none, that is said."""
     with pytest.raises(UnknownLabel, match="red, green, blue") as refused:
-        await searching(*COLOURS).find("label:shoe red", community="web")
-    assert refused.value.known == COLOURS
+        await searching(*COLOURS).find(SearchQuery.parse("label:shoe red"), community="web")
     assert "shoe" in refused.value.message
     with pytest.raises(UnknownLabel, match="no labels") as refused:
-        await searching().find("label:shoe", community="web")
-    assert refused.value.known == ()
+        await searching().find(SearchQuery.parse("label:shoe"), community="web")
 
 
 async def test_a_label_of_no_picture_finds_nothing() -> None:
     """It is known, so that this is no error."""
-    result = await searching("red", "purple").find("label:purple", community="web")
+    result = await searching("red", "purple").find(
+        SearchQuery.parse("label:purple"), community="web"
+    )
     assert result.hits == ()
     assert not result.has_more
-    result = await searching("red", "purple").find("label:purple thing", community="web")
+    result = await searching("red", "purple").find(
+        SearchQuery.parse("label:purple thing"), community="web"
+    )
     assert result.hits == ()
 
 
@@ -259,10 +265,14 @@ async def test_new_labels_hold_at_once() -> None:
     labels = FakeLabels({"gallery": labelled("red", "green")})
     library = FakeLibrary({"gallery": snapshot})
     search = Search(library, FakeEmbedder(), FakeDecoder(), labels=labels)
-    assert colours(await search.find("label:green", community="web")) == {"green"}
+    assert colours(await search.find(SearchQuery.parse("label:green"), community="web")) == {
+        "green"
+    }
     labels.sets["gallery"] = labelled("green", "red", "blue")
-    assert colours(await search.find("label:green", community="web")) == {"green"}
-    assert colours(await search.find("label:blue", community="web")) == {"blue"}
+    assert colours(await search.find(SearchQuery.parse("label:green"), community="web")) == {
+        "green"
+    }
+    assert colours(await search.find(SearchQuery.parse("label:blue"), community="web")) == {"blue"}
 
 
 async def test_those_who_rank_together_look_at_the_labels_once() -> None:
@@ -272,13 +282,15 @@ async def test_those_who_rank_together_look_at_the_labels_once() -> None:
     go_on = threading.Event()
 
     def rank(found: Sequence[Any]) -> SearchResult:
-        assert not found
         go_on.wait(10)
         hit = Hit(1, snapshot.pictures[1], 0.5, Band.FAIR, match=0.5)
-        return SearchResult("", "gallery", (hit,), 0, has_more=False, close_match=True)
+        hits = with_tags(snapshot, (hit,), found[0])
+        return SearchResult("", "gallery", hits, 0, has_more=False, close_match=True)
 
     def asked() -> asyncio.Task[SearchResult]:
-        return asyncio.create_task(searches.answer(*tagger.tagged(snapshot, (), rank)))
+        read = tagger.read(snapshot)
+        assert read is not None
+        return asyncio.create_task(searches.answer([read], rank))
 
     first = asked()
     async with asyncio.timeout(10):

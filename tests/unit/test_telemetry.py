@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
-from bot.observability.telemetry import tracer_of
+from bot.observability.tracing import tracer_of
 from bot.protocol.requests import Request
 from core.domain.errors import SettingsError
 from tests.web.parts import Parts, serving

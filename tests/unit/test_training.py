@@ -19,12 +19,12 @@ from core.domain.types import Pixels, PixelSpec
 from core.encoder.load import load_encoder
 from core.images.resize import fit_pixels
 from core.training.base_model import FrozenTowers
-from core.training.evaluation import evaluate
-from core.training.heads import Head, Heads, ridge, rms
+from core.training.evaluation import encode_pairs
+from core.training.heads import Head, Heads, contrastive_loss, mse_loss, near_duplicates, rms
 from core.training.loop import Course, Material
-from core.training.losses import contrastive_loss, mse_loss, near_duplicates
 from core.training.train import Epoch, TrainingOptions, TrainingReport, train
 from core.training.trainer import HeadSettings, HeadTrainer, Loss, TrainingSet
+from recipes.mini.ridge import ridge
 from tests.checkpoints import tiny_align, tiny_clip, tiny_dual, tiny_siglip
 from tests.fakes import COLOURS
 
@@ -271,8 +271,8 @@ def test_the_checkpoint_says_what_the_report_says(trained: Trained) -> None:
     before, after = (load_encoder(str(folder), device="cpu") for folder in (base, out))
     # The whole set, most of which was learnt: far better than before.
     assert (
-        evaluate(after, PAIRS, two_colours).text_to_image["recall@1"]
-        > evaluate(before, PAIRS, two_colours).text_to_image["recall@1"] + 0.2
+        encode_pairs(after, PAIRS, two_colours).evaluation().text_to_image["recall@1"]
+        > encode_pairs(before, PAIRS, two_colours).evaluation().text_to_image["recall@1"] + 0.2
     )
     assert after.identity.fingerprint != before.identity.fingerprint
     assert report.after.text_to_image["recall@5"] >= report.before.text_to_image["recall@5"]

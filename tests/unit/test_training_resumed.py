@@ -15,9 +15,9 @@ from core.domain.errors import DamagedPicture, ModelUnavailable, SourceError
 from core.domain.types import PixelSpec
 from core.encoder.load import load_encoder
 from core.training.base_model import FrozenTowers
-from core.training.evaluation import evaluate
+from core.training.checkpoint import RECORD, picture_key, read_record
+from core.training.evaluation import encode_pairs
 from core.training.feature_cache import FeatureCache
-from core.training.record import RECORD, picture_key, read_record
 from core.training.train import Epoch, TrainingOptions, TrainingReport, train
 from core.training.trainer import Loss
 from tests.checkpoints import tiny_align, tiny_clip, tiny_dual, tiny_mini, tiny_siglip
@@ -105,7 +105,7 @@ def test_a_training_that_was_past_its_best_remembers_it(tmp_path: Path) -> None:
     assert record is not None
     unseen = [p for p in PAIRS if picture_key(by_name(p[0])) not in record.learnt]
     encoder = load_encoder(str(tmp_path / "out"), device="cpu")
-    measured = evaluate(encoder, unseen, two_colours)
+    measured = encode_pairs(encoder, unseen, two_colours).evaluation()
     assert measured.text_to_image == whole.after.text_to_image
     assert measured.positive_similarity == pytest.approx(whole.after.positive_similarity, abs=1e-4)
 

@@ -19,7 +19,7 @@ from bot.chat.languages import Languages
 from bot.chat.parts import CommandParts
 from bot.chat.presenters.settings import OperatorDefaults
 from bot.observability.metrics import Metrics
-from bot.observability.stages import Stages, TimedDecoder, TimedEmbedder, TimedLibrary
+from bot.observability.stages import Stages
 from bot.observability.tracing import NoTracer
 from bot.protocol.ports import ModelCard, PersonalMemory, Tracer
 from bot.rendering.sheets import Sheets
@@ -30,7 +30,7 @@ from core.domain.rate_limits import ADMIN_QUOTA, COMMUNITY_QUOTA, Quota, RateLim
 from core.domain.reindex_jobs import ReindexJobs
 from core.domain.types import Failure, Progress, ReindexReport
 from core.search.browse import Browser
-from core.search.service import Search
+from core.search.service import Search, SearchRules
 from tests.fake_collections import FakeGrants, FakeLibrary, FakeLooks, FakeSnapshot
 from tests.fake_contributions import FakeCommunitySettings, FakeContributions
 from tests.fake_labels import FakeLabels
@@ -134,12 +134,14 @@ class Parts:
     tracer: Tracer = field(default_factory=NoTracer)
     labels: FakeLabels = field(default_factory=FakeLabels)
     reindex_cooldown_s: float = 0.0
+    rules: SearchRules | None = None
+    library_of: Callable[..., FakeLibrary] = FakeLibrary
 
     def __post_init__(self) -> None:
         """Put it together, and write the pictures to the folder."""
         self.snapshot = FakeSnapshot.of(self.captions, encoder=self.embedder.encoder)
         secret = FakeSnapshot.of(SECRET, collection="secret", encoder=self.embedder.encoder)
-        self.library = FakeLibrary(
+        self.library = self.library_of(
             {"gallery": self.snapshot, "secret": secret},
             communities={"secret": frozenset({"discord:7"})},
         )
@@ -150,15 +152,17 @@ class Parts:
             self.library.files[picture_id] = path
         self.looks = FakeLooks(self.library)
         self.decoder = FakeDecoder()
+        self.thumbnails = Thumbnails(self.decoder)
         self.metrics = Metrics()
         stages = Stages(self.metrics.stage, self.tracer)
         self.search = Search(
-            TimedLibrary(self.library, stages),
-            TimedEmbedder(self.embedder, stages),
-            TimedDecoder(self.decoder, stages),
+            stages.around(self.library, open="open"),
+            stages.around(self.embedder, embed_text="embed", embed_pixels="embed"),
+            stages.around(self.decoder, decode="decode"),
+            rules=self.rules,
             labels=self.labels,
+            thumbnails=self.thumbnails,
         )
-        self.thumbnails = Thumbnails(self.decoder)
         self.log = KeptLog()
         self.failures = Failures(self.metrics, log=self.log)
         self.presenters = languages().presenter
@@ -195,7 +199,7 @@ class Parts:
                 failures=self.failures,
                 presenters=self.presenters,
                 codec=self.codec,
-                sheets=Sheets(self.library, self.decoder, self.thumbnails),
+                sheets=Sheets(self.library, self.thumbnails),
                 model=lambda: ModelCard("fake", 32, "cpu"),
                 memories=self.memories,
                 defaults=self.defaults,

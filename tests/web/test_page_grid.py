@@ -264,7 +264,7 @@ async def test_who_comes_too_early_need_not_ask_again(
     """Before the first picture is indexed the page says so; the answer comes once there is one."""
 
     async def early(*_: object) -> Any:
-        raise BeingIndexed("Indexing has begun.", total=785)
+        raise BeingIndexed("Indexing has begun: 0 of {total} pictures so far.", total=785)
 
     page = await open_page(complaints_expected=True)
     with monkeypatch.context() as patched:

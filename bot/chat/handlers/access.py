@@ -13,7 +13,7 @@ from bot.protocol.replies import Reply
 from bot.protocol.requests import Request
 from core.domain.errors import CommunityUnknown, NotFound
 from core.domain.ports import Grants, Library
-from core.search.moderation import is_person
+from core.domain.viewer import is_person
 
 EVERYWHERE = frozenset({"allow", "claim", "privacy"})
 """Commands that are answered also where nothing may be searched: the ways in, and what is kept
@@ -44,9 +44,7 @@ class AccessHandler:
     def check(self, request: Request) -> None:
         """Raises CommunityUnknown where the community may search nothing."""
         if not self.is_open(request):
-            raise CommunityUnknown(
-                "This place may not search any pictures yet.", community=request.community
-            )
+            raise CommunityUnknown(community=request.community)
 
     def keeps_quiet(self, request: Request) -> bool:
         """Whether a group was told a while ago already that it is not let in.
@@ -69,7 +67,7 @@ class AccessHandler:
         names = self._library.names
         name = invocation.text("collection") or next(iter(names), "")
         if name not in names:
-            raise NotFound("There is no such collection.", remedy="See: tangerine status")
+            raise NotFound("There is no such collection here.", remedy="See: tangerine status")
         if invocation.text("access") == "off":
             return await self._withdraw(name, request.community, presenter)
         if self._library.shares(name, request.community):

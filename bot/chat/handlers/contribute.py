@@ -26,6 +26,7 @@ from core.domain.errors import (
 )
 from core.domain.ports import UNDO_S, Contributions, Library
 from core.domain.types import UPLOADED, Hit, SearchResult
+from core.search.query import SearchQuery
 from core.search.service import Search
 
 _ID = re.compile(r"[0-9a-hjkmnp-tv-z]{8}")
@@ -66,7 +67,7 @@ class Contributing:
         NoPicture where the picture is gone, and what the port raises but DuplicatePicture.
         """
         if not (request.is_admin or request.may_add):
-            raise Forbidden("You may not add pictures here.", remedy="Ask an administrator to.")
+            raise Forbidden("You may not add pictures here.")
         if not request.asked_pictures:
             raise NoPicture("The picture is not here any more.", remedy="Send it again.")
         try:
@@ -204,7 +205,9 @@ class Contributing:
                 await self._search.captioned(
                     words, community=community, collection=collection, k=count
                 ),
-                await self._search.find(words, community=community, collection=collection, k=count),
+                await self._search.find(
+                    SearchQuery.parse(words), community=community, collection=collection, k=count
+                ),
             )
         except EmptyCollection:
             return None
@@ -219,9 +222,7 @@ class Contributing:
     @staticmethod
     def _check_admin(request: Request) -> None:
         if not request.is_admin:
-            raise Forbidden(
-                "Only administrators may remove pictures here.", remedy="Ask one of them."
-            )
+            raise Forbidden("Only administrators may use /{command} here.", command="remove")
 
 
 def _by_match(hit: Hit) -> float:

@@ -73,7 +73,6 @@ class _Volume:
         self._archive.writestr(name, text, compress_type=zipfile.ZIP_DEFLATED)
 
     def close(self) -> bytes:
-        """The file."""
         self._archive.close()
         return self._out.getvalue()
 

@@ -12,8 +12,6 @@ from core.search.map import CollectionMap, Mapper
 
 
 class Maps:
-    """Draws up maps of what the asker's community may search."""
-
     def __init__(self, mapper: Mapper, sheets: Sheets, maps: MapSheets | None = None) -> None:
         self._mapper = mapper
         self._sheets = sheets

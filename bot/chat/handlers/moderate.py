@@ -59,8 +59,11 @@ class Moderating:
         surplus = sorted(invocation.options.keys() - {"action", *_TAKES.get(action, ())})
         if surplus:
             raise InvalidRequest(
-                f"/moderation {action} takes no {surplus[0]}.",
-                remedy=f"Leave out {', '.join(surplus)}, or choose another action.",
+                "/moderation {action} takes no {option}.",
+                remedy="Leave out {names}, or choose another action.",
+                action=action,
+                option=surplus[0],
+                names=", ".join(surplus),
             )
         return await calls.get(action, self._list)(invocation, request, presenter)
 
@@ -167,9 +170,7 @@ class Moderating:
     @staticmethod
     def _check_admin(request: Request) -> None:
         if not request.is_admin:
-            raise Forbidden(
-                "Only administrators may moderate pictures here.", remedy="Ask one of them."
-            )
+            raise Forbidden("Only administrators may use /{command} here.", command="moderation")
 
 
 def _words(invocation: Invocation) -> str:

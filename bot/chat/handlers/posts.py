@@ -13,7 +13,7 @@ from bot.protocol.requests import Request
 from core.domain.errors import BadSetting, InvalidRequest, NotFound
 from core.domain.ports import Posts
 from core.domain.types import Post
-from core.search.moderation import is_person
+from core.domain.viewer import is_person
 
 PLATFORMS = frozenset({"telegram"})
 """Where posts are taken in."""
@@ -44,9 +44,11 @@ class Posting:
         takes = {"off": ("", "forget"), "forget": None}.get(action, ("",))
         if takes is not None and about.lower() not in takes:
             raise BadSetting(
-                f"/index {action} does not understand “{about[:32]}”.",
+                "/{command} does not understand “{text}”.",
                 remedy="There are: /index on, /index off, /index off forget, /index status, "
                 "/index forget @person.",
+                command=f"index {action}",
+                text=about[:32],
             )
         if action == "on":
             if not await self._rules.index_posts(request, on=True):
@@ -97,7 +99,9 @@ class Posting:
     def _port(self, request: Request) -> Posts:
         if self._posts is None or request.platform not in PLATFORMS:
             raise InvalidRequest(
-                "There is no such command here.", remedy="/help shows what there is."
+                "There is no /{command} here.",
+                remedy="/help shows what there is.",
+                command=request.command or "privacy out",
             )
         return self._posts
 

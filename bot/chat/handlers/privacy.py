@@ -30,7 +30,6 @@ class Privacy:
         self._exporting = asyncio.Lock()
 
     async def info(self, request: Request, presenter: Presenter) -> Reply:
-        """What is kept, and how much of it concerns this person."""
         data = await self._contributions.personal(request.requester)
         remembered = await self._remembered(request.requester)
         return presenter.privacy.info(data, _count(remembered), kept_days=self._kept_days)
@@ -57,7 +56,6 @@ class Privacy:
         )
 
     async def delete(self, request: Request, presenter: Presenter) -> Reply:
-        """Delete all of it, for good and at once."""
         data = await self._contributions.forget(request.requester)
         forgotten = [await memory.forget(request.requester) for memory in self._memories]
         return presenter.privacy.deleted(data, sum(forgotten), kept_days=self._kept_days)

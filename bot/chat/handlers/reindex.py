@@ -81,7 +81,6 @@ class Indexing:
         return presenter.indexed(job.task.result())
 
     def running(self, request: Request) -> dict[str, Progress]:
-        """The reindexes under way."""
         visible = set(self._library.visible(request.community))
         return {name: p for name, p in self._jobs.running().items() if name in visible}
 
@@ -100,8 +99,6 @@ class Indexing:
         left = self._asked.get(collection, -math.inf) + self._cooldown_s - now
         if left > 0:
             raise TooManyRequests(
-                f"{collection!r} was reindexed a moment ago.",
-                remedy=f"Try again in {math.ceil(left / 60)} minutes.",
-                retry_after=left,
+                "“{collection}” was indexed a moment ago.", retry_after=left, collection=collection
             )
         self._asked[collection] = now

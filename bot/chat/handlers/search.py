@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bot.chat.actions import Action, ActionCodec, expired
+from bot.chat.actions import Action, ActionCodec
 from bot.chat.community import CommunityRules
 from bot.chat.handlers.posts import Posting
 from bot.chat.parser import Invocation
@@ -13,11 +13,12 @@ from bot.chat.presenters.search import Navigation, Presenter, keep_private
 from bot.protocol.definitions import MAX_COUNT
 from bot.protocol.replies import CaptionList, LabelBars, Pictures, PostLine, Reply
 from bot.protocol.requests import Request
+from bot.rendering.contact_sheet import QUERY_TILE
 from bot.rendering.sheets import Sheets
-from core.domain.errors import InvalidRequest, NoPicture
+from core.domain.errors import ExpiredButton, InvalidRequest, NoPicture
 from core.domain.ports import Library
-from core.domain.types import UPLOADED, Band, SearchResult
-from core.search.labels import among
+from core.domain.types import UPLOADED, Band, Pixels, SearchResult
+from core.search.query import SearchQuery
 from core.search.service import Search
 
 
@@ -51,15 +52,19 @@ class Searching:
                 "--exclude and --label go with words alone.",
                 remedy="Say in words what you want, or leave the photo out.",
             )
+        query = SearchQuery.parse(text, label=label, exclude=invocation.text("exclude"))
         action = Action(
             "similar" if is_similar else "find",
-            text=among(label, text) if label else text,
-            exclude=invocation.text("exclude"),
+            text=text if is_similar else query.asked,
+            exclude=query.exclude,
             collection=invocation.text("collection"),
             count=self._count(invocation, request),
             private=invocation.flag("private"),
         )
-        return await self.page(action, request, presenter)
+        if is_similar:
+            return await self.page(action, request, presenter)
+        reply = await self._find(query, action, request, presenter)
+        return keep_private(reply) if action.private else reply
 
     async def page(self, action: Action, request: Request, presenter: Presenter) -> Reply:
         """The page that the action names. Raises what the search raises.
@@ -80,13 +85,14 @@ class Searching:
             community=request.viewer,
             collection=invocation.text("collection") or None,
             k=self._count(invocation, request),
+            preview=_preview(request),
         )
         reply = presenter.captions(result, notes=self._notes(request, presenter))
         captions = next((part for part in reply.parts if isinstance(part, CaptionList)), None)
         if not request.drawings or captions is None:
             return reply
         sheet = await self._sheets.captions_sheet(
-            picture, presenter.words.described(), captions, request.viewer
+            result.preview, presenter.words.described(), captions, request.viewer
         )
         return replace(reply, parts=(*reply.parts, sheet))
 
@@ -112,7 +118,9 @@ class Searching:
         """
         picture = await request.asked_pictures[0].read()
         action = Action("similar", count=self._rules.count(request.community))
-        result = await self._search.similar(picture, community=request.viewer, k=action.count)
+        result = await self._search.similar(
+            picture, community=request.viewer, k=action.count, preview=_preview(request)
+        )
         close = tuple(hit for hit in result.hits if hit.band is not Band.WEAK)
         if not close:
             return Reply()
@@ -120,18 +128,19 @@ class Searching:
         result = replace(result, hits=close, has_more=more)
         heading = presenter.words.similar("", *_range(result))
         reply = await self._matches(result, heading, action, request, presenter)
-        return await self._with_sheet(reply, picture, heading, request)
+        return await self._with_sheet(reply, result.preview, heading, request)
 
     async def _page(self, action: Action, request: Request, presenter: Presenter) -> Reply:
         if not 1 <= action.count <= MAX_COUNT:
-            raise expired()
+            raise ExpiredButton
         if action.kind == "find":
-            return await self._find(action, request, presenter)
+            query = SearchQuery.parse(action.text, exclude=action.exclude)
+            return await self._find(query, action, request, presenter)
         if action.kind == "similar":
             return await self._similar(action, request, presenter)
         if action.kind == "more_like":
             return await self._more_like(action, request, presenter)
-        raise expired()
+        raise ExpiredButton
 
     def _count(self, invocation: Invocation, request: Request) -> int:
         return invocation.count(self._rules.count(request.community))
@@ -141,24 +150,22 @@ class Searching:
         count = len(request.asked_pictures)
         return (presenter.words.first_picture_only(count),) if count > 1 else ()
 
-    async def _find(self, action: Action, request: Request, presenter: Presenter) -> Reply:
+    async def _find(
+        self, query: SearchQuery, action: Action, request: Request, presenter: Presenter
+    ) -> Reply:
         result = await self._search.find(
-            action.text,
+            query,
             community=request.viewer,
             collection=action.collection or None,
             k=action.count,
             offset=action.offset,
-            exclude=action.exclude or None,
         )
         heading = presenter.words.found(action.text, action.exclude, *_range(result))
         return await self._matches(result, heading, action, request, presenter)
 
     async def _similar(self, action: Action, request: Request, presenter: Presenter) -> Reply:
         if not request.asked_pictures:
-            raise NoPicture(
-                "The picture that you asked about is not here any more.",
-                remedy="Send it again.",
-            )
+            raise NoPicture("The picture is not here any more.", remedy="Send it again.")
         picture = await request.asked_pictures[0].read()
         result = await self._search.similar(
             picture,
@@ -167,10 +174,11 @@ class Searching:
             k=action.count,
             offset=action.offset,
             text=action.text or None,
+            preview=_preview(request),
         )
         heading = presenter.words.similar(action.text, *_range(result))
         reply = await self._matches(result, heading, action, request, presenter)
-        return await self._with_sheet(reply, picture, heading, request)
+        return await self._with_sheet(reply, result.preview, heading, request)
 
     async def _more_like(self, action: Action, request: Request, presenter: Presenter) -> Reply:
         result = await self._search.more_like(
@@ -227,7 +235,7 @@ class Searching:
         return {each: line for each, line in lines.items() if line is not None}
 
     async def _with_sheet(
-        self, reply: Reply, query: bytes | str, label: str, request: Request
+        self, reply: Reply, query: Pixels | str | None, label: str, request: Request
     ) -> Reply:
         pictures = next((part for part in reply.parts if isinstance(part, Pictures)), None)
         if not request.drawings or pictures is None:
@@ -242,6 +250,11 @@ def by_photo(invocation: Invocation, request: Request) -> bool:
     The photo of a message that it replies to may be a mere answer: there its words are meant.
     """
     return invocation.command.name == "find" and bool(request.pictures)
+
+
+def _preview(request: Request) -> int:
+    """Pixels of what a contact sheet shows of the posted picture, 0 where none is drawn."""
+    return QUERY_TILE if request.drawings else 0
 
 
 def _range(result: SearchResult) -> tuple[int, int]:

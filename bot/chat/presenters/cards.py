@@ -8,7 +8,6 @@ from core.domain.types import Band, CaptionHit, Hit, Picture
 
 
 def hit_card(words: Words, hit: Hit, post: PostLine | None = None) -> PictureCard:
-    """A hit with its rank, its match and its band, and where it was posted."""
     picture = hit.picture
     # The file of a post has no name that says anything.
     caption = words.caption(picture.caption, "" if post is not None else picture.path)
@@ -28,7 +27,6 @@ def hit_card(words: Words, hit: Hit, post: PostLine | None = None) -> PictureCar
 
 
 def caption_line(words: Words, hit: CaptionHit) -> CaptionLine:
-    """A caption that matches, with the picture that carries it."""
     score_text = words.score(hit.score)
     return CaptionLine(
         number=hit.rank,
@@ -46,7 +44,9 @@ def lone_card(words: Words, picture: Picture, score: float | None = None) -> Pic
     ``score`` is its cosine with the picture that was sent, where that is another one.
     """
     caption = words.caption(picture.caption, picture.path)
-    name = words.contributions.picture_id(picture.id)
+    _ = words.gettext
+    # Words: the id by which a picture can be named.
+    name = _("id {id}").format(id=picture.id)
     return PictureCard(
         number=1,
         id=picture.id,
@@ -55,7 +55,7 @@ def lone_card(words: Words, picture: Picture, score: float | None = None) -> Pic
         score=1.0 if score is None else score,
         band=Band.STRONG,
         score_text=name if score is None else f"{words.score(score)} · {name}",
-        alt=words.contributions.alt(caption, picture.id),
+        alt=_("Picture: {caption}, id {id}.").format(caption=caption, id=picture.id),
         width=picture.width,
         height=picture.height,
     )

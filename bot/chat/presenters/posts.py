@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.chat.presenters.post_words import PostWords
 from bot.i18n.messages import Words
 from bot.protocol.replies import Facts, Part, PostLine, Reply, Text
 from core.domain.types import Post, PostsKept
@@ -16,7 +17,7 @@ class PostPresenter:
     """Draws up replies. Pure: no search, no I/O, no clock."""
 
     def __init__(self, words: Words) -> None:
-        self._words = words.posts
+        self._words = PostWords(words)
 
     def switched_on(self) -> Reply:
         """What everybody in the chat has to know."""

@@ -14,6 +14,7 @@ from bot.chat.presenters.privacy import PrivacyPresenter
 from bot.chat.presenters.settings import CommunityPresenter
 from bot.i18n.messages import Words
 from bot.protocol.definitions import COMMANDS
+from bot.protocol.json_views import engine_of
 from bot.protocol.ports import ModelCard
 from bot.protocol.replies import (
     Button,
@@ -31,6 +32,7 @@ from bot.protocol.replies import (
     Reply,
     Text,
 )
+from core.domain.errors import BeingIndexed
 from core.domain.types import (
     Band,
     Classification,
@@ -67,6 +69,8 @@ class Presenter:
 
     def __init__(self, words: Words) -> None:
         self.words = words
+        self._ = words.gettext
+        self._n = words.ngettext
         self.access = AccessPresenter(words)
         self.contributions = ContributionPresenter(words)
         self.community = CommunityPresenter(words)
@@ -127,29 +131,32 @@ class Presenter:
         """Stored captions that match a picture, labelled as matched and not generated."""
         aside = (*self._so_far(result.so_far), *(Text(note, "note") for note in notes))
         if not result.hits:
-            return Reply((*aside, Text(self.words.no_captions())))
+            none = self._("This collection has no captions to compare with.")
+            return Reply((*aside, Text(none)))
         lines = tuple(caption_line(self.words, hit) for hit in result.hits)
+        # How describing works, so that nobody takes it for more.
+        matched = self._("These captions were written for other pictures and match yours.")
         return Reply(
             (
                 Text(self.words.described(), "heading"),
                 *aside,
                 CaptionList(lines),
-                Text(self.words.matched_not_written(), "note"),
+                Text(matched, "note"),
             )
         )
 
     def labels(self, result: Classification, *, notes: Sequence[str] = ()) -> Reply:
         """The labels as bars, and a word of warning where none fits."""
         bars = tuple(
-            LabelBar(s.label, s.probability, s.score, self.words.share(s.probability))
+            LabelBar(s.label, s.probability, s.score, self.words.formats.decimal(s.probability, 2))
             for s in result.labels
         )
         alt = ", ".join(f"{bar.label} {bar.value}" for bar in bars)
-        parts: list[Part] = [Text(self.words.classified(), "heading")]
+        parts: list[Part] = [Text(self._("How well each label fits"), "heading")]
         parts += [Text(note, "note") for note in notes]
         parts.append(LabelBars(bars, alt))
         if result.none_fits:
-            parts.append(Text(self.words.none_fits()))
+            parts.append(Text(self._("None of these labels fits well.")))
         return Reply(tuple(parts))
 
     def map(
@@ -200,21 +207,34 @@ class Presenter:
             if command.is_on(platform)
             and command.is_offered_to(is_admin=is_admin, may_add=may_add, is_operator=is_operator)
         )
-        return Reply(
-            (
-                Text(self.words.welcome()),
-                Text(self.words.try_these(), "note"),
-                Examples(tuple(f"/find {example}" for example in examples)),
-                Facts(rows),
-                *((Text(self.words.your_id(own_id), "note"),) if own_id else ()),
-            )
+        welcome = self._(
+            "Describe a picture in your own words, or send one to find others like it."
         )
+        parts: list[Part] = [
+            Text(welcome),
+            Text(self._("For example:"), "note"),
+            Examples(tuple(f"/find {example}" for example in examples)),
+            Facts(rows),
+        ]
+        if own_id:
+            parts.append(Text(self._("Your id here: {id}").format(id=own_id), "note"))
+        return Reply(tuple(parts))
 
     def status(self, model: ModelCard, collections: Sequence[CollectionStatus]) -> Reply:
-        """The model and each collection that the community may search."""
-        rows = [self.words.model_row(model.name, model.dimension, model.place)]
-        rows += [self.words.collection_row(collection) for collection in collections]
-        return Reply((Facts(tuple(rows)),), private=True)
+        told = self._("{name}, {dimension} dimensions, on {device}").format(
+            name=model.name, dimension=model.dimension, device=model.place
+        )
+        rows = ((self._("Model"), told), *map(self._collection, collections))
+        return Reply((Facts(rows),), private=True)
+
+    def _collection(self, status: CollectionStatus) -> tuple[str, str]:
+        captions = self._n("{count} caption", "{count} captions", status.captions)
+        return status.name, self._("{pictures}, {captions}, {index}, generation {n}").format(
+            pictures=self.words.pictures(status.pictures),
+            captions=captions.format(count=self.words.formats.whole(status.captions)),
+            index=engine_of(status),
+            n=status.generation,
+        )
 
     def progress(self, collection: str, progress: Progress, *, job: str | None) -> Reply:
         """How far a reindex has come; ``job`` lets the adapter follow it."""
@@ -226,13 +246,11 @@ class Presenter:
         return Reply((text, self.bar(collection, progress)), job=job)
 
     def bar(self, collection: str, progress: Progress) -> ProgressBar:
-        """The progress of a reindex as a bar."""
         return ProgressBar(
             collection, progress.done, progress.total, self.words.progress(collection, progress)
         )
 
     def indexed(self, report: ReindexReport) -> Reply:
-        """What a reindex changed and which pictures it could not read."""
         parts: list[Part] = [Text(self.words.indexed(report))]
         if report.unread:
             parts += self._failures(self.words.unread(len(report.unread)), report.unread)
@@ -243,9 +261,9 @@ class Presenter:
             parts.append(Text(self.words.left_out(report.left_out.files), "note"))
         return Reply(tuple(parts))
 
-    def being_indexed(self, total: int) -> Reply:
-        """The answer while nothing can be searched yet; ``total`` 0: not counted yet."""
-        return Reply((Text(self.words.being_indexed(total)),))
+    def being_indexed(self, begun: BeingIndexed) -> Reply:
+        """The answer while nothing can be searched yet."""
+        return Reply((Text(" ".join(self.words.error(begun))),))
 
     def _so_far(self, so_far: SoFar | None) -> tuple[Text, ...]:
         if so_far is None:

@@ -29,7 +29,9 @@ class CommunityPresenter:
     """Draws up replies. Pure: no I/O, no clock."""
 
     def __init__(self, words: Words) -> None:
-        self._words = words.community
+        self._ = words.gettext
+        self._n = words.ngettext
+        self._formats = words.formats
 
     def settings(
         self,
@@ -45,29 +47,47 @@ class CommunityPresenter:
         ``change`` gives the action of a change such as ``weak:show``. ``photos`` says
         whether every photo is answered in this channel, None where that cannot be chosen.
         """
-        words = self._words
+        _, count = self._, self._formats.whole(chosen.count or defaults.count)
         text_s, own_text = _pause("text", chosen.text_cooldown_s, defaults)
         picture_s, own_picture = _pause("picture", chosen.picture_cooldown_s, defaults)
-        rows = [] if photos is None else [words.photos(answered=photos)]
-        rows += [
-            words.weak(shown=chosen.show_weak),
-            words.count(chosen.count or defaults.count, own=chosen.count is not None),
-            words.text_cooldown(text_s, own=own_text),
-            words.picture_cooldown(picture_s, own=own_picture),
-        ]
-        parts: list[Part] = [Text(words.heading(), "heading"), Facts(tuple(rows))]
-        if saved:
-            parts.insert(0, Text(words.saved()))
-        parts.append(Text(words.how_to_change(_EXAMPLE), "note"))
-        buttons = []
+        rows, buttons = [], []
         if photos is not None:
-            photos_action = change("photos:off" if photos else "photos:on")
-            buttons.append(Button("set", words.button_photos(answer=not photos), photos_action))
-        weak_action = change("weak:hide" if chosen.show_weak else "weak:show")
-        buttons.append(Button("set", words.button_weak(show=not chosen.show_weak), weak_action))
+            value = _("every one is answered") if photos else _("answered when I am asked")
+            rows.append((_("Photos in this channel"), value))
+            label = _("Answer photos only when asked") if photos else _("Answer every photo here")
+            buttons.append(Button("set", label, change("photos:off" if photos else "photos:on")))
+        shown = _("shown at once") if chosen.show_weak else _("shown when asked for")
+        rows += [
+            (_("Weak matches"), shown),
+            (_("Results"), self._value(count, own=chosen.count is not None)),
+            (_("Pause after a question"), self._seconds(text_s, own=own_text)),
+            (_("Pause after a picture"), self._seconds(picture_s, own=own_picture)),
+        ]
+        label = _("Hide weak matches") if chosen.show_weak else _("Show weak matches")
+        buttons.append(
+            Button("set", label, change("weak:hide" if chosen.show_weak else "weak:show"))
+        )
         if chosen.count is not None or own_text or own_picture:
-            buttons.append(Button("set", words.button_defaults(), change("numbers:default")))
+            label = _("Back to the operator's numbers")
+            buttons.append(Button("set", label, change("numbers:default")))
+        example = _("Change the numbers with the command, as: {example}").format(example=_EXAMPLE)
+        parts: list[Part] = [Text(_("Saved."))] if saved else []
+        parts += [
+            Text(_("How I answer here"), "heading"),
+            Facts(tuple(rows)),
+            Text(example, "note"),
+        ]
         return Reply(tuple(parts), tuple(buttons), private=True)
+
+    def _seconds(self, seconds: float | None, *, own: bool) -> str:
+        if seconds is None:
+            return self._("none: the operator has switched quotas off")
+        shown = self._formats.whole(int(seconds)) if seconds == int(seconds) else f"{seconds:g}"
+        text = self._n("{count} second", "{count} seconds", int(seconds)).format(count=shown)
+        return self._value(text, own=own)
+
+    def _value(self, value: str, *, own: bool) -> str:
+        return value if own else self._("{value} (the operator's)").format(value=value)
 
 
 def _pause(

@@ -184,7 +184,6 @@ class ClipTexts(torch.nn.Module):
 
 
 def _on(model: Any, array: NDArray[Any]) -> torch.Tensor:
-    """The array beside the model."""
     return torch.from_numpy(array).to(model.device)
 
 

@@ -78,21 +78,17 @@ class OnnxTowers:
 
     @property
     def sizes(self) -> BatchSizes:
-        """The batches that suit it."""
         return replace(_SIZES, packed=self._packing is not None)
 
     def texts(self, inputs: Inputs) -> NDArray[Any]:
-        """The vectors of n texts, of any length."""
         rows = [inputs] if self._packing is None else self._packing.pack(inputs)
         named = ({name: row[name] for name in self._names} for row in rows)
         return np.concatenate([self._run(self._texts, arrays) for arrays in named])
 
     def pictures(self, pixels: PixelBatch) -> NDArray[Any]:
-        """The vectors of n pictures, of any length."""
         return self._run(self._pictures, {self._pixels: np.ascontiguousarray(pixels)})
 
     def gather(self, parts: Sequence[NDArray[Any]]) -> Vectors:
-        """All vectors of these parts."""
         return unit_rows(np.concatenate(list(parts)))
 
     def release(self) -> None:

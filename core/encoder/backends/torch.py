@@ -194,12 +194,10 @@ class TorchTowers:
 
     @property
     def sizes(self) -> BatchSizes:
-        """The batches that suit a CPU."""
         pictures = _CPU_SIZES.pictures if self._pictures.pooled is None else _CLIP_PICTURES
         return replace(_CPU_SIZES, pictures=pictures, packed=self._clip is not None)
 
     def texts(self, inputs: Inputs) -> torch.Tensor:
-        """Start on the vectors of n texts."""
         with torch.inference_mode():
             if self._clip is not None and self._clip.packing.knows(inputs):
                 return unit(self._without_padding(self._clip, inputs))
@@ -214,12 +212,10 @@ class TorchTowers:
         return torch.cat([clip(*map(self._to_device, row.values())) for row in rows])
 
     def pictures(self, pixels: PixelBatch) -> torch.Tensor:
-        """Start on the vectors of n pictures."""
         with torch.inference_mode():
             return unit(self._pictures(self._to_device(pixels)))
 
     def gather(self, parts: Sequence[torch.Tensor]) -> Vectors:
-        """All vectors of these parts."""
         vectors: Vectors = torch.cat(list(parts)).numpy()
         return vectors
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import gettext
-
-from bot.i18n.formats import Formats
+from bot.i18n.messages import Words
 
 
 class PostWords:
     """What is said of posts, and of taking them in and out."""
 
-    def __init__(self, translations: gettext.NullTranslations, formats: Formats) -> None:
-        self._ = translations.gettext
-        self._n = translations.ngettext
-        self._formats = formats
+    def __init__(self, words: Words) -> None:
+        self._ = words.gettext
+        self._n = words.ngettext
+        self._formats = words.formats
 
     def switched_on(self) -> str:
         """Said to all of a chat once its pictures are taken in."""

@@ -1,0 +1,38 @@
+"""Who looks at collections: a community, from one kind of its places."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_PERSON = re.compile(r"discord:dm:.+|telegram:[0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """A community that looks from a place; ``adults``: one that lets adults alone in.
+
+    Where a library takes a viewer, the name of a community stands for it in a place that is
+    open to everybody: who forgets the place sees less, never more.
+    """
+
+    community: str
+    adults: bool = False
+
+    @classmethod
+    def of(cls, viewer: Viewer | str) -> Viewer:
+        """The viewer itself, or the community of this name in a place for everybody."""
+        return cls(viewer) if isinstance(viewer, str) else viewer
+
+    @property
+    def person(self) -> bool:
+        """Whether it is somebody alone with the bot, as :func:`is_person` has it."""
+        return is_person(self.community)
+
+
+def is_person(community: str) -> bool:
+    """Whether this is somebody alone with the bot, where no administrator looks after anybody.
+
+    Telegram's inline mode asks as such a community, too, in whatever chat it is used.
+    """
+    return _PERSON.fullmatch(community) is not None

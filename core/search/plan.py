@@ -1,0 +1,48 @@
+"""What a search wants to know before it ranks, and what was found of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from core.search.captions import NearestCaptions
+from core.search.coalescing import BatchedQuery, SharedRead
+from core.search.labels import LabelSet
+from core.search.ranking import NearestPictures
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SearchFindings:
+    """The answers to a :class:`SearchPlan`, None for what it did not ask."""
+
+    captions: NearestCaptions | None
+    pictures: NearestPictures | None
+    labels: LabelSet | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SearchPlan:
+    """What is looked up together with what others want to know, None for what is not.
+
+    ``captions`` and ``pictures`` are those nearest to the query, ``labels`` those of the
+    collection.
+    """
+
+    captions: BatchedQuery[NearestCaptions] | None = None
+    pictures: BatchedQuery[NearestPictures] | None = None
+    labels: SharedRead[LabelSet | None] | None = None
+
+    @property
+    def lookups(self) -> Sequence[BatchedQuery[Any] | SharedRead[Any]]:
+        """Those that there are, for :class:`core.search.coalescing.QueryCoalescer`."""
+        return [each for each in (self.captions, self.pictures, self.labels) if each is not None]
+
+    def findings(self, answers: Sequence[Any]) -> SearchFindings:
+        """The answers to :attr:`lookups`, by what they answer."""
+        left = iter(answers)
+        return SearchFindings(
+            captions=None if self.captions is None else next(left),
+            pictures=None if self.pictures is None else next(left),
+            labels=None if self.labels is None else next(left),
+        )

@@ -1,0 +1,56 @@
+"""A question in words, parsed once: by whoever takes it from a person."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»", "「": "」"}
+_QUOTED = "|".join(f"{opened}[^{closed}]*{closed}" for opened, closed in _QUOTES.items())
+_WIDE_COLON = "\uff1a"
+"""That of Japanese and Chinese keyboards."""
+
+_LABEL = re.compile(rf"(?<!\S)label[:{_WIDE_COLON}](?:({_QUOTED})|(\S*))", re.IGNORECASE)
+
+QUOTES = frozenset("".join((*_QUOTES, *_QUOTES.values())))
+"""Characters that no label can have, as they end it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    """What is searched for.
+
+    ``text``: the words, which are taken as they are; ``labels``: pictures that are tagged with
+    one of these alone, any where there are none; ``exclude``: words whose matches are not wanted.
+    ``asked``: how the question was put, as people read it; empty where nobody has put it.
+    """
+
+    text: str
+    labels: tuple[str, ...] = ()
+    exclude: str = ""
+    asked: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The question as people read it."""
+        return self.asked or self.text or ", ".join(self.labels)
+
+    @classmethod
+    def parse(cls, text: str, *, label: str = "", exclude: str = "") -> SearchQuery:
+        """Take ``label:shoe`` and ``label:"running shoe"`` out of a question.
+
+        ``label``: one that was named beside the text; people read it before that.
+        """
+        line = " ".join(text.replace("\0", " ").split())
+        named = "".join(each for each in label if each not in QUOTES)
+        asked = f'label:"{named}" {text}'.strip() if label else text
+        before = (" ".join(named.split()),) if label else ()
+        if ":" not in line and _WIDE_COLON not in line:
+            # Most questions: nothing to look for at every letter.
+            return cls(line, before, exclude, asked)
+        found = tuple(
+            " ".join((match[1][1:-1] if match[1] else match[2]).split())
+            for match in _LABEL.finditer(line)
+        )
+        words = " ".join(_LABEL.sub(" ", line).split()) if found else line
+        return cls(words, (*before, *found), exclude, asked)
