@@ -12,6 +12,7 @@ from PIL import Image
 from core.domain.errors import EmptyCollection, NotFound
 from core.domain.types import UPLOADED, Post, TakenIn
 from index.library.posts import PostQuota
+from index.transfer.rows import held
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery
 
@@ -216,3 +217,13 @@ async def test_what_an_administrator_removed_stays_away(tmp_path: Path) -> None:
     await gallery.contributions.sweep()
     assert await gallery.posts.add([(_post(1), picture_bytes("red"))]) == TakenIn(known=1)
     assert (await gallery.contributions.personal(ANA)).posts == ()
+
+
+async def test_posts_are_in_no_export_of_the_collection(tmp_path: Path) -> None:
+    """Whoever takes the collection elsewhere takes nothing of a chat's talk along."""
+    gallery = await _gallery(tmp_path / "home", communities=f"web {CHAT}")
+    await gallery.posts.add([(_post(1, caption="between us"), picture_bytes("red"))])
+    with gallery.overlays.read() as connection:
+        what = held(connection, gallery.name)
+    assert what is not None
+    assert (len(what.pictures), what.uploads) == (1, ())

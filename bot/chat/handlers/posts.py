@@ -51,8 +51,14 @@ class Posting:
                 text=about[:32],
             )
         if action == "on":
+            kept = await posts.kept(community)
+            if kept.full and not kept.pictures:
+                raise InvalidRequest(
+                    "There is no room for pictures that are posted.",
+                    remedy="Whoever runs this bot can raise posts.max_pictures, or free the disk.",
+                )
             if not await self._rules.index_posts(request, on=True):
-                return keep_private(said.status(await posts.kept(community), is_on=True))
+                return keep_private(said.status(kept, is_on=True))
             # Seen by all who post there, as it concerns them.
             return said.switched_on()
         if action == "off":
