@@ -136,6 +136,7 @@ _PNG: list[Oddity] = [
     ("a profile with a wrong checksum", _insert(b"iCCP", b"p\0\0x\x9c", wrong=True)),
     ("a private chunk", _insert(b"prVt", b"whatever")),
     ("a private chunk with a wrong checksum", _insert(b"prVt", b"whatever", wrong=True)),
+    ("transparency of a wrong length", _insert(b"tRNS", b"\0")),
     ("sizes of no length", _insert(b"pHYs", b"")),
     ("a time that is none", _insert(b"tIME", b"\xff" * 7)),
     ("a histogram without a palette", _insert(b"hIST", b"\0\1")),

@@ -63,3 +63,17 @@ def page(seed: int, size: tuple[int, int] = (425, 550), letters: int = 9) -> Ima
             top += letters * 7 // 5
         top += letters
     return image
+
+
+def full_page(seed: int, letters: int = 14) -> Image.Image:
+    """A page whose lines all have the same width and distance, as a text without paragraphs."""
+    rng = random.Random(seed)
+    image = Image.new("RGB", (620, 877), "white")
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.truetype(str(_FONT), letters)
+    for top in range(60, 820, letters * 3 // 2):
+        text = ""
+        while draw.textlength(text, font) < 500:
+            text += rng.choice(_WORDS) + " "
+        draw.text((60, top), text, "black", font)
+    return image

@@ -56,14 +56,14 @@ class Crowd:
     def __init__(self, limits: ConnectionLimits) -> None:
         self._limits = limits
         self._total = 0
-        self._all: defaultdict[str, set[Connection]] = defaultdict(set)
+        self._all: defaultdict[str, set[HttpConnection]] = defaultdict(set)
         # A dict for its order: the first has waited longest.
-        self._waiting: defaultdict[str, dict[Connection, None]] = defaultdict(dict)
+        self._waiting: defaultdict[str, dict[HttpConnection, None]] = defaultdict(dict)
         self.draining = False
         self.gone = asyncio.Event()
         self.gone.set()
 
-    def enter(self, connection: Connection, address: str) -> bool:
+    def enter(self, connection: HttpConnection, address: str) -> bool:
         """Take a connection in, at the cost of one that waits where there is no room."""
         if len(self._all.get(address, ())) >= self._limits.per_address:
             admitted = self._cut_one_of(address)
@@ -78,7 +78,7 @@ class Crowd:
             self.gone.clear()
         return admitted
 
-    def leave(self, connection: Connection, address: str) -> None:
+    def leave(self, connection: HttpConnection, address: str) -> None:
         """Forget a connection; one that was not taken in, or left before, changes nothing."""
         here = self._all.get(address)
         if here is None or connection not in here:
@@ -91,12 +91,12 @@ class Crowd:
         if not self._total:
             self.gone.set()
 
-    def wait(self, connection: Connection, address: str) -> None:
+    def wait(self, connection: HttpConnection, address: str) -> None:
         """Note that it is the client's turn."""
         if connection in self._all.get(address, ()):
             self._waiting[address].setdefault(connection)
 
-    def attend(self, connection: Connection, address: str) -> None:
+    def attend(self, connection: HttpConnection, address: str) -> None:
         """Note that it is our turn."""
         waiting = self._waiting.get(address)
         if waiting is not None:
@@ -119,7 +119,7 @@ class Crowd:
         return True
 
 
-class Connection(web.RequestHandler):
+class HttpConnection(web.RequestHandler):
     """One connection, cut where its client lets it wait for too long."""
 
     __slots__ = ("_address", "_answering", "_crowd", "_farewell", "_limits", "_timer", "_wire")

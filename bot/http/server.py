@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from bot.http.connections import Connection, ConnectionLimits, Crowd
+from bot.http.connections import ConnectionLimits, Crowd, HttpConnection
 
 # What is asked for where the system names no hard limit.
 _MANY_DESCRIPTORS = 65_536
@@ -94,7 +94,7 @@ class _Server(web.Server):
         def attended(*parts: Any) -> web.BaseRequest:
             # Called once for each request, when its head is whole and its turn has come.
             connection = parts[2]
-            assert isinstance(connection, Connection)
+            assert isinstance(connection, HttpConnection)
             connection.attend()
             return factory(*parts)
 
@@ -107,7 +107,7 @@ class _Server(web.Server):
         self._crowd = Crowd(limits)
 
     def __call__(self) -> web.RequestHandler:
-        return Connection(self, self._crowd, self._limits)
+        return HttpConnection(self, self._crowd, self._limits)
 
     @property
     def draining(self) -> bool:

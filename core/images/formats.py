@@ -56,12 +56,10 @@ _FOREIGN: Final = (
     (b"\x1aE\xdf\xa3", "Matroska"),
     (b"ID3", "MP3"),
     (b"OggS", "Ogg"),
-    (b"\0\0\1\0", "ICO"),
     (b"\0\0\0\x0cJXL ", "JPEG XL"),
     (b"\xff\x0a", "JPEG XL"),
     (b"\0\0\0\x0cjP  ", "JPEG 2000"),
     (b"\xff\x4f\xff\x51", "JPEG 2000"),
-    (b"\0\0\2\0", "CUR"),
     (b"II\xbc", "JPEG XR"),
     (b"#?RADIANCE", "Radiance HDR"),
     (b"v/1\1", "OpenEXR"),
@@ -72,8 +70,12 @@ _FOREIGN: Final = (
 # PBM, PGM, PPM, PAM and PFM, of which the second letter tells which, and white space follows.
 _PNM: Final = re.compile(rb"P[1-7Ff][ \t\r\n]")
 
+# An icon has at least one picture; Targa's header has zeros there, and no other mark.
+_ICON: Final = re.compile(rb"\0\0([\1\2])\0(?!\0\0)", re.DOTALL)
+
 # What follows "ftyp" in JPEG 2000's and QuickTime's kin.
 _JPEG_2000_BRANDS: Final = frozenset({b"jp2 ", b"jpx ", b"jpm ", b"jph ", b"mjp2"})
+_RAW_BRAND: Final = b"crx "
 _MARKUP: Final = (
     (b"<svg", "SVG"),
     (b"<!doctype html", "HTML"),
@@ -108,9 +110,13 @@ def foreign(head: bytes) -> str | None:  # noqa: PLR0911 - a return for each kin
     for signature, name in _FOREIGN:
         if head.startswith(signature):
             return name
+    if icon := _ICON.match(head):
+        return "ICO" if icon[1] == b"\1" else "CUR"
     if _PNM.match(head):
         return "PNM"
     brands = _brands(head)
+    if _RAW_BRAND in brands:
+        return "CR3"
     if brands & _JPEG_2000_BRANDS:
         return "JPEG 2000"
     if unread := brands & (_BOXED | {_MINI_BRAND}):

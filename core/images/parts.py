@@ -93,6 +93,8 @@ def without_ancillary(  # noqa: C901 - a line for each kind of chunk
     it (PNG, third edition, 13.1: decoders go on after an error in an ancillary chunk). What is
     wrong with the chunks of pixels is left for the decoder to tell.
     """
+    file.seek(25)
+    colour_type = file.read(1)
     kept: list[Part] = []
     exif, coding, dropped = b"", b"", False
     colours: int | None = None  # where they begin among what is kept
@@ -110,7 +112,7 @@ def without_ancillary(  # noqa: C901 - a line for each kind of chunk
                 break
             continue
         data = _checked(file, length, name)
-        if name == b"tRNS" and data is not None:
+        if name == b"tRNS" and data is not None and _is_transparency(data, colour_type):
             kept.append(whole)
             continue
         dropped = True
@@ -118,8 +120,8 @@ def without_ancillary(  # noqa: C901 - a line for each kind of chunk
             continue
         if name == b"eXIf":
             exif = exif or _chunk(name, data)
-        elif colours is not None:
-            continue  # what they mean has to stand before them (5.6)
+        elif name == b"tRNS" or colours is not None:
+            continue  # not for these colours, or not before them, where it has to stand (5.6)
         elif name == b"cICP":
             coding = coding or data
         elif _is_profile(data):
@@ -181,6 +183,18 @@ def _checked(file: BinaryIO, length: int, name: bytes) -> bytes | None:
     data = file.read(length)
     same = file.read(4) == struct.pack(">I", zlib.crc32(name + data))
     return data if same else None
+
+
+def _is_transparency(data: bytes, colour_type: bytes) -> bool:
+    """Whether a tRNS chunk is as long as the picture's kind of colours wants it (PNG, 11.3.1.1)."""
+    match colour_type:
+        case b"\0":
+            return len(data) == 2  # noqa: PLR2004 - a level
+        case b"\2":
+            return len(data) == 6  # noqa: PLR2004 - three
+        case b"\3":
+            return 0 < len(data) <= 256  # noqa: PLR2004 - one for each colour
+    return False
 
 
 def _is_profile(data: bytes) -> bool:

@@ -157,7 +157,10 @@ def calibrate(snapshot: Snapshot, *, seed: int = 0) -> Calibration:
             owners = np.array([snapshot.captions[row][1] for row in drawn], dtype=np.int64)
             middle, deviation = _moments(texts @ sample.T)
             matches = (texts * index.reconstruct(owners)).sum(axis=1)
-            fitting = fits((matches - middle) / deviation)
+            fitting = fits(
+                (matches - middle) / deviation,
+                (texts @ sample.T - middle[:, None]) / deviation[:, None],
+            )
         none = np.empty(0, dtype=np.float32)
         scale = caption_scale(caption_sample, none, fitting=fitting, without=without)
         return Calibration(sample, _DEFAULT, _DEFAULT, scale, learnt=False)
@@ -169,8 +172,10 @@ def calibrate(snapshot: Snapshot, *, seed: int = 0) -> Calibration:
     np.fill_diagonal(unrelated, val=False)
     matches = (texts * pictures).sum(axis=1)
     moments = _moments(texts @ sample.T)
-    fitting = fits((matches - moments[0]) / moments[1])
-    text = _thresholds(texts @ pictures.T, moments, matches, unrelated)
+    scores = texts @ pictures.T
+    merits = (scores - moments[0][:, None]) / moments[1][:, None]
+    fitting = fits((matches - moments[0]) / moments[1], merits)
+    text = _thresholds(scores, moments, matches, unrelated)
     among = pictures @ pictures.T
     nearest = np.where(np.eye(len(owners), dtype=bool), -1.0, among).max(axis=1)
     image = _thresholds(among, _moments(pictures @ sample.T), nearest, unrelated)
@@ -182,7 +187,6 @@ def calibrate(snapshot: Snapshot, *, seed: int = 0) -> Calibration:
     )
     if fitting < _ENOUGH_FIT:
         return Calibration(sample, _DEFAULT, _DEFAULT, scale, learnt=False)
-    merits = (texts @ pictures.T - moments[0][:, None]) / moments[1][:, None]
     merits += _lifts(scale, texts, related)
     doubt = np.quantile(np.where(unrelated, merits, 0).max(axis=1), _DOUBT_QUANTILE)
     mixed = _mixed(texts, pictures, sample, scale, unrelated)

@@ -179,9 +179,16 @@ def caption_scale(
     return CaptionScale(sample, start, fair, strong, trust, complete=without == 0)
 
 
-def fits(standard_scores: NDArray[np.float32]) -> float:
-    """The share of captions that fit their pictures, by each one's standard score with it."""
-    return float((standard_scores >= _FITS_Z).mean())
+def fits(standard_scores: NDArray[np.float32], of_any: NDArray[np.float32]) -> float:
+    """The share of captions that fit their pictures, by each one's standard score with it.
+
+    ``of_any``: the scores of any caption with any picture. Names that programs made ("IMG_0001")
+    are all like one text, which a fifth of the pictures may fit as well: what chance reaches
+    here beyond what it usually does counts for nothing.
+    """
+    by_chance = float((of_any >= _FITS_Z).mean())
+    fitting = float((standard_scores >= _FITS_Z).mean())
+    return max(0.0, fitting - max(0.0, by_chance - _FITS_BY_CHANCE))
 
 
 def unrelated_matches(captions: Vectors, among: NDArray[np.bool_], sample: Vectors) -> Vectors:

@@ -171,6 +171,26 @@ class Catalogue:
                     .values(run=0)
                 )
 
+    def made_elsewhere(self, fingerprint: str, collection: str) -> bool:
+        """Whether a run of another collection made vectors of this one's pictures after its last.
+
+        The index of this one has those that were there before.
+        """
+        mine = runs.c.collection == collection
+        last = select(func.max(runs.c.finished_at)).where(mine).scalar_subquery()
+        newer = (
+            select(pictures.c.id)
+            .join(picture_vectors, picture_vectors.c.sha256 == pictures.c.sha256)
+            .join(runs, runs.c.id == picture_vectors.c.run)
+            .where(
+                pictures.c.collection == collection,
+                picture_vectors.c.fingerprint == fingerprint,
+                ~mine & (runs.c.finished_at.is_(None) | (runs.c.finished_at > last)),
+            )
+        )
+        with self.database.read() as connection:
+            return connection.execute(newer.limit(1)).first() is not None
+
     @contextmanager
     def contents(self, collection: str) -> Iterator[Contents]:
         with self.database.read() as connection:

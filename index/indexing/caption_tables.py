@@ -106,7 +106,7 @@ def _csv(
 ) -> Iterator[Row | _Wrong]:
     with _open(path) as file:
         lines = _Lines(file)
-        columns = _columns(lines, pictures, captions)
+        columns = _columns(lines, path.parent, pictures, captions)
         if columns is None:
             if required:
                 wanted = f"{pictures[0]} and {captions[0]} (or file_name and text)"
@@ -193,8 +193,12 @@ class _Lines:
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """How a table is laid out: ``count`` columns, and the places of picture and caption."""
+    """How a table is laid out: ``count`` columns, and the places of picture and caption.
 
+    ``folder`` is where it lies.
+    """
+
+    folder: Path
     delimiter: str
     count: int
     picture: int
@@ -210,11 +214,20 @@ class _Columns:
             fields = self.fields(text)
         except csv.Error:
             return False
-        name = fields[self.picture] if len(fields) >= self.count else ""
-        return kind_of(name.strip()) == "picture"
+        name = fields[self.picture].strip() if len(fields) >= self.count else ""
+        kind = kind_of(name)
+        return kind == "picture" or (bool(name) and kind == "unknown" and self._is_file(name))
+
+    def _is_file(self, name: str) -> bool:
+        try:
+            return (self.folder / name).is_file()
+        except (OSError, ValueError):
+            return False  # a sentence, which is too long for a name
 
 
-def _columns(lines: _Lines, pictures: Sequence[str], captions: Sequence[str]) -> _Columns | None:
+def _columns(
+    lines: _Lines, folder: Path, pictures: Sequence[str], captions: Sequence[str]
+) -> _Columns | None:
     """The layout that the header tells, behind a line ``sep=;`` as Excel writes it."""
     written = (text for _, text in lines if text.strip())
     header = next(written, "")
@@ -233,7 +246,7 @@ def _columns(lines: _Lines, pictures: Sequence[str], captions: Sequence[str]) ->
         if picture is not None and caption is not None:
             while not names[-1]:
                 names.pop()
-            return _Columns(delimiter, len(names), picture, caption)
+            return _Columns(folder, delimiter, len(names), picture, caption)
     return None
 
 

@@ -176,7 +176,7 @@ def repeated_captions(paths: Iterable[str]) -> frozenset[str]:
 def _kind_of(path: str) -> tuple[str, bool]:
     """The words of a name, folded, and whether there is a time or an identifier beside them."""
     said = folded(caption_from_name(path))
-    return said, bool(said) and is_timed(PurePosixPath(path).stem)
+    return said, bool(said) and is_timed(_stem(path))
 
 
 def caption_from_name(path: str, repeated: AbstractSet[str] = frozenset()) -> str:
@@ -185,7 +185,7 @@ def caption_from_name(path: str, repeated: AbstractSet[str] = frozenset()) -> st
     ``orange-slice_02.png`` says "orange slice", ``IMG_2041.jpg`` says nothing. ``repeated``:
     what programs called others of its folder (:func:`repeated_captions`).
     """
-    stem = unicodedata.normalize("NFC", PurePosixPath(path).stem)
+    stem = unicodedata.normalize("NFC", _stem(path))
     if _HEX.fullmatch(stem):
         return ""
     caption = _said(without_stamps(stem))
@@ -194,17 +194,25 @@ def caption_from_name(path: str, repeated: AbstractSet[str] = frozenset()) -> st
     return caption
 
 
+def _stem(path: str) -> str:
+    """The name without its ending; "Dr. Smith at sea" is a name that has none."""
+    name = PurePosixPath(path)
+    return name.name if " " in name.suffix else name.stem
+
+
 def _said(stem: str) -> str:
     behind = behind_program(stem)
     words = _telling(stem if behind is None else behind)
-    if all(_is_generic(word) for word in words):
+    telling = [word for word in words if not _is_generic(word)]
+    # "photo_5909211111_y" is one of Telegram's sizes.
+    if not telling or (len(telling) < len(words) and _is_letter("".join(telling))):
         return ""
     if _PREFIX.fullmatch(words[0]):
         words = [word for word in words[1:] if not _MODE.fullmatch(word)]
     while words and words[-1].casefold() in EDITS:
         words.pop()
     caption = tidy(" ".join(words))
-    if len(caption) == 1 and caption.isascii():
+    if _is_letter(caption):
         return ""
     return caption.lower() if caption.isupper() else caption
 
@@ -219,6 +227,10 @@ def _telling(stem: str) -> list[str]:
         for part in parts:
             words.extend(_words_of(part))
     return words
+
+
+def _is_letter(text: str) -> bool:
+    return len(text) == 1 and text.isascii()
 
 
 def _is_generic(word: str) -> bool:

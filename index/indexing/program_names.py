@@ -54,6 +54,10 @@ img imgp imag dsc dscn dscf pict pic pxl mvimg vid pano cimg sam sdc gopr gp gh 
 fb received snapchat screenshot screen shot scan image images photo photos picture pictures whatsapp
 telegram untitled unnamed unknown download downloads at am pm wa temp tmp output render
 attachment fullsizerender spoiler clipboard noname
+file video capture bitmap new pasted resized win pro th oip grab cleanshot xnapper ksnip flameshot
+lightshot gyazo snipaste microsoftteams wechat tumblr giphy tenor ezgif maxresdefault sddefault
+hqdefault mqdefault neue neues nouvelle nouveau nueva nuevo nuova nuovo
+erfassen knipsel fånga capturar kaappaa výstřižek yakala udklip utklipp przechwytywanie לכידה
 bild bilder foto fotos fotografie grafik datei anhang unbenannt zwischenablage
 imagen imágenes imagem imagens immagine immagini afbeelding afbeeldingen bilde bilder billede
 billeder kuva kuvat valokuva obraz obrazy zdjęcie zdjęcia obrázek obrázky obrázok fotka kép fénykép
@@ -100,8 +104,13 @@ def _words(text: str) -> frozenset[str]:
 SHOT: Final = re.compile(rf"(?:{_phrases(_SHOTS)}){_NOT_LETTERS}", re.IGNORECASE)
 """The beginning of a screenshot's name."""
 
+_OTHER_ORDER: Final = (
+    # "Imagem do WhatsApp de ...", "Изображение WhatsApp ..."; Photo Booth: "Photo on 5-1-24".
+    r"[^\W\d_]{3,}[\s_-]+(?:[^\W\d_]{1,3}[\s_-]+)?whatsapp|photo on(?=[\s_-]+\d)"
+)
+
 BRAND: Final = re.compile(
-    rf"(?:comfyui_temp_[a-z]{{5}}|{_phrases(_BRANDS)}){_NOT_LETTERS}", re.IGNORECASE
+    rf"(?:comfyui_temp_[a-z]{{5}}|{_phrases(_BRANDS)}|{_OTHER_ORDER}){_NOT_LETTERS}", re.IGNORECASE
 )
 """The beginning of a name that a program made."""
 
@@ -125,8 +134,11 @@ _CAMERA_MODE: Final = re.compile(
     r"(?<=[\d._-])(?:LONG_EXPOSURE|ACTION_PAN|ORIGIN(?:AL?)?|MOTION|BURST\d*|TOP|MAIN|VB|TS|MP)"
     r"(?=[._~-]|$)"
 )
-_STOCK: Final = re.compile(r"(?:pexels-.*-\d+|.*-[\w-]{11}-unsplash|photo-\d{10,}-[0-9a-f]{12})")
-"""Downloads of stock photos: the photographer's name and an identifier."""
+_STOCK: Final = re.compile(
+    r"(?:pexels-.*-\d+|.*-[\w-]{11}-unsplash|photo-\d{10,}-[0-9a-f]{12}"
+    r"|\d{5}[A-Za-z]*_\d{5}_BURST\d+\w*)"
+)
+"""Downloads of stock photos (the photographer's name and an identifier), and Android's bursts."""
 
 _TIMED: Final = re.compile(
     r"\d{8}[-_T ]?\d{4}|\d{10}|[0-9a-f]{16}"

@@ -21,6 +21,8 @@ from index.indexing.caption_texts import (
     tidy,
 )
 
+_TELLING_NAME = 5
+
 _SEVERAL = "Several names differ in case alone. Name this text exactly as its picture."
 
 
@@ -98,11 +100,20 @@ def source_of(
 ) -> SourcePicture:
     """A picture with what is written about it, or what its name says where nothing is.
 
-    ``repeated``: what programs called pictures of its folder.
+    ``repeated``: what programs called pictures of its folder. A text that is only the file's own
+    name, as programs export it, says no more than that name does.
     """
-    texts = [text for text in written if text] or [caption_from_name(found.path, repeated)]
+    own = [text for text in written if text and not _is_name_of(text, found.path)]
+    texts = own or [caption_from_name(found.path, repeated)]
     captions = tuple(dict.fromkeys(text for text in texts if text))
     return SourcePicture(found.path, found.size, found.mtime_ns, captions)
+
+
+def _is_name_of(text: str, path: str) -> bool:
+    name = folded(PurePosixPath(path).name)
+    told = folded(PurePosixPath(text.replace("\\", "/")).name)
+    # Of a short one nobody knows: "7" may well be what the picture 7.png shows.
+    return told == name or (len(told) >= _TELLING_NAME and told == PurePosixPath(name).stem)
 
 
 def folder_of(path: str) -> str:

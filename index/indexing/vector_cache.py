@@ -42,8 +42,10 @@ class RunVectors:
     def look_again(self, known: IndexState, scan: Scan) -> bool:
         """Let those that earlier versions made count where this one reads the file as they did.
 
-        Whether there are others, whose pictures are then encoded anew. Blocking.
+        Whether the index has to be made anew: there are others, whose pictures are then encoded
+        anew, or were for another collection that has them, too. Blocking.
         """
+        elsewhere = self._catalogue.made_elsewhere(self._model, self._collection)
         of_any, counting = (
             self._catalogue.encoded_pictures(
                 self._model, collection=self._collection, since_run=since
@@ -52,7 +54,7 @@ class RunVectors:
         )
         old = of_any.keys() - counting.keys()
         if not old:
-            return False
+            return elsewhere
         same: set[str] = set()
         for picture in scan.pictures:
             stamp = known.stamps.get(picture.path)
@@ -64,7 +66,7 @@ class RunVectors:
             ):
                 same.add(stamp.sha256)
         self._catalogue.keep_vectors(self._model, same)
-        return any(picture.sha256 in old - same for picture in known.pictures)
+        return elsewhere or any(picture.sha256 in old - same for picture in known.pictures)
 
     def recall(self, sha256: str) -> tuple[int, int] | None:
         """The size of the picture whose content has a vector, None where it has none. Blocking."""

@@ -241,6 +241,13 @@ def test_a_profile_may_name_its_coding() -> None:
     assert max(abs(level - 132) for level in pixel) <= 2
 
 
+def test_a_targa_picture_is_no_cursor() -> None:
+    """Its header begins as that of a cursor that holds none."""
+    data = encode(Image.new("RGB", (40, 30)), "TGA")
+    assert sniff(data) is None
+    assert foreign(data) is None
+
+
 @pytest.mark.parametrize(
     ("head", "words"),
     [
@@ -252,7 +259,9 @@ def test_a_profile_may_name_its_coding() -> None:
         (b"P6\n9 9\n255\n", "PNM"),
         (b"P1 9 9 ", "PNM"),
         (b"Pf\n9 9\n-1\n", "PNM"),
-        (b"\0\0\2\0", "CUR"),
+        (b"\0\0\2\0\1\0\x20\x20", "CUR"),
+        (b"\0\0\1\0\1\0\x20\x20", "ICO"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", "CR3"),
         (b"\0\0\0\x18ftypisom\0\0\2\0isommp42", "MP4/MOV"),
     ],
 )

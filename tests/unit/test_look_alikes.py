@@ -19,7 +19,7 @@ from tests.fakes import FakeDecoder
 from tests.galleries import Gallery
 from tests.photographs import photograph
 from tests.picture_files import encode
-from tests.text_pages import page
+from tests.text_pages import full_page, page
 
 
 def _seen(image: Image.Image) -> Comparable:
@@ -55,6 +55,23 @@ def test_pages_with_other_words_are_others() -> None:
     """Also where margins and letters are the same."""
     pages = [_seen(page(seed)) for seed in range(8)]
     assert not any(same(one, other) for one, other in combinations(pages, 2))
+
+
+@pytest.mark.parametrize("degrees", [0, 90])
+@pytest.mark.parametrize("letters", [10, 14, 20])
+def test_full_pages_with_the_same_lines_are_others(letters: int, degrees: int) -> None:
+    """Where every line begins and ends at the same places, the words tell."""
+    pages = [full_page(seed, letters).rotate(degrees, expand=True) for seed in range(3)]
+    assert not any(same(_seen(one), _seen(other)) for one, other in combinations(pages, 2))
+    assert all(same(_seen(pages[0]), _seen(change(pages[0]))) for change in CHANGES.values())
+
+
+def test_lines_alone_are_compared_as_they_are() -> None:
+    """Stripes hold no words."""
+    stripes = Image.fromarray(np.tile((np.arange(400) // 20 % 2 * 255).astype("u1")[:, None], 400))
+    assert all(
+        same(_seen(stripes), _seen(change(stripes.convert("RGB")))) for change in CHANGES.values()
+    )
 
 
 def test_other_shapes_are_others() -> None:

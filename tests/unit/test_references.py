@@ -8,6 +8,7 @@ import pytest
 from core.domain.errors import Busy
 from core.domain.types import Band, SearchResult, Vectors
 from core.search.calibration import calibrate, refer
+from core.search.captions import fits
 from core.search.references import REFERENCES, UNSEEN, reference_thresholds
 from core.search.service import Search
 from tests.fake_collections import FakeLibrary, FakeSnapshot
@@ -110,3 +111,14 @@ def test_captions_that_differ_and_fit_teach_by_themselves() -> None:
     references = FakeEncoder().encode_texts(list(REFERENCES))
     assert refer(bare, calibration, references).text != calibration.text
     assert len(UNSEEN) == len(set(UNSEEN))
+
+
+def test_captions_like_one_text_fit_no_better_than_chance() -> None:
+    """Names of programs lie close together: what one fits, all fit, and none its own picture."""
+    rng = np.random.default_rng(5)
+    fifth = np.where(rng.random(40) < 0.25, 2.0, 0.0).astype(np.float32)
+    alike = fifth + rng.normal(0, 0.1, (40, 40)).astype(np.float32)
+    assert (alike.diagonal() >= 1.5).mean() > 0.2
+    assert fits(alike.diagonal(), alike) < 0.12
+    own = 3 * np.eye(40, dtype=np.float32)
+    assert fits(own.diagonal(), own) == 1

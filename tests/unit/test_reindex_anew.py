@@ -67,3 +67,20 @@ async def test_only_these_are_encoded_anew(tmp_path: Path) -> None:
     assert gallery.catalogue.generation(gallery.name) == generation + 1, "the index is made anew"
     assert (await gallery.reindex()).unchanged == len(_files())
     assert gallery.embedder.pictures_encoded == encoded + anew
+
+
+async def test_a_collection_that_shares_a_picture_has_its_new_vector(tmp_path: Path) -> None:
+    """Whichever of both encoded it anew: the other one's next reindex takes it into its index."""
+    first, second = (Gallery(tmp_path, name=name) for name in ("first", "second"))
+    first.write("sticker.png", encode(_drawing("white"), "PNG"))
+    await first.reindex()
+    await second.reindex()
+    with first.catalogue.database.write() as connection:
+        connection.execute(update(picture_vectors).values(run=-1))
+    generation = second.catalogue.generation("second")
+    await first.reindex()
+    await second.reindex()
+    assert second.catalogue.generation("second") == generation + 1
+    assert second.embedder.pictures_encoded == 0, "the vector is there already"
+    await second.reindex()
+    assert second.catalogue.generation("second") == generation + 1, "once"

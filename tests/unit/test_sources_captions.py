@@ -48,6 +48,13 @@ PXL_20240501_101010123.PORTRAIT-01.COVER | 00000IMG_00000_BURST20240501101010123
 ComfyUI_00012_ | ComfyUI_temp_abcde_00012_ | ChatGPT Image May 1, 2024, 10_10_10 AM
 dQw4w9WgXcQ | FxYz12aXgAAbCdE | k3j4h5k6j7 | xkqzjvbtwp | photo-1506744038136-46273834b3fb
 john-doe-XyZ12abC3_d-unsplash | pexels-john-doe-123456 | Foto 12 | 写真 1 | 사진 1 | Unbenannt-1
+Imagem do WhatsApp de 2024-05-01 à(s) 10.10.10 | Afbeelding van WhatsApp op 2024-05-01 om 10.10.10
+Изображение WhatsApp 2024-05-01 в 10.10.10 | Imagen de WhatsApp 2024-05-01 a las 10.10.10
+Photo on 5-1-24 at 10.10 AM | photo_5909211111_y | file_12 | WIN_20240501_10_10_10_Pro | Capture
+CleanShot 2024-05-01 at 10.10.10@2x | MicrosoftTeams-image (3) | WeChat Image_20240501101010
+Pasted image 20240501101010 | New Bitmap Image | Neue Bitmap | maxresdefault | OIP | giphy
+VideoCapture_20240501-101010 | tumblr_pabc123def1qxyz_1280 | Resized_20240501_101010
+00100lrPORTRAIT_00100_BURST20240501101010_COVER | לכידה
 téléchargement (1) | Sans titre 2 | Sin título | Без названия (3) | 無題 | 未命名 | 제목 없음
 """.replace("\n", " | ")
     .strip(" |")
@@ -143,6 +150,12 @@ def test_a_program_names_nothing(stem: str) -> None:
 def test_a_person_says_something_beside_a_program(stem: str, caption: str) -> None:
     """What somebody wrote stays, whatever a program put before or behind it."""
     assert caption_from_name(f"{stem}.jpg") == caption
+
+
+def test_a_name_without_ending_is_whole() -> None:
+    """What stands behind a full stop and holds spaces is no ending."""
+    assert caption_from_name("Dr. Smith at sea") == "Dr Smith at sea"
+    assert caption_from_name("a/Mt. Fuji.jpg") == "Mt Fuji"
 
 
 def _alike(names: list[str]) -> set[str]:

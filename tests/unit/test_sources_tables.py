@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 
 from index.indexing.caption_texts import tidy
 from index.indexing.scan import Scan, scan_folder
+from tests.picture_files import encode, scene
+
+_PNG = encode(scene((8, 8)), "PNG")
 
 
 def _gallery(folder: Path, *pictures: str, **files: str | bytes) -> Scan:
@@ -147,6 +150,24 @@ def test_an_open_quotation_mark_swallows_no_row(tmp_path: Path) -> None:
     assert captions["g.png"] == ("last",)
     assert [failure.reason.partition(":")[0] for failure in scan.failures] == ["Line 2", "Line 8"]
     assert "quotation mark is not closed" in scan.failures[0].reason
+
+
+def test_an_open_quotation_mark_swallows_no_row_of_a_file_without_ending(tmp_path: Path) -> None:
+    """A row is known by the picture that it names, whatever that is called."""
+    for name in ("one", "two", "Dr. Smith at sea"):
+        (tmp_path / name).write_bytes(_PNG)
+    table = 'image,description\none,"open\ntwo,second\nDr. Smith at sea,third"\n'
+    captions = _captions(_gallery(tmp_path, captions__csv=table))
+    assert captions["two"] == ("second",)
+    assert captions["Dr. Smith at sea"] == ('third"',)
+
+
+def test_a_files_own_name_is_no_caption(tmp_path: Path) -> None:
+    """Programs export it as one; a short one may be what somebody wrote."""
+    table = "image,description\nIMG_0001.png,IMG_0001.png\nred_cat.png,Red_Cat.PNG\n7.png,7\n"
+    pictures = ("IMG_0001.png", "red_cat.png", "7.png")
+    captions = _captions(_gallery(tmp_path, *pictures, captions__csv=table))
+    assert captions == {"IMG_0001.png": (), "red_cat.png": ("red cat",), "7.png": ("7",)}
 
 
 def test_commas_that_nobody_quoted(tmp_path: Path) -> None:
