@@ -244,6 +244,15 @@ class Uploads(_Section):
     )
 
 
+class PostSettings(_Section):
+    """Pictures that people post in chats where an administrator said ``/index on``."""
+
+    max_pictures: int = Field(
+        10_000, ge=0, le=100_000, description="of one chat; 0 = no chat takes any in"
+    )
+    keep_days: int = Field(0, ge=0, le=36_500, description="days until a post goes; 0 = for good")
+
+
 class Web(_Section):
     """The local web chat."""
 
@@ -360,6 +369,7 @@ class Settings(BaseSettings):
     search: SearchSection = SearchSection()
     limits: LimitsSection = LimitsSection()
     uploads: Uploads = Uploads()
+    posts: PostSettings = PostSettings()
     web: Web = Web()
     discord: Discord = Discord()
     telegram: Telegram = Telegram()

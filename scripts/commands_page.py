@@ -92,6 +92,8 @@ def _section(command: CommandDefinition, words: Words) -> Iterator[str]:
     facts = [f"Who: {_WHO[command.who]}."]
     if command.quota is not None:
         facts.append(f"Counts as {_QUOTA[command.quota]}.")
+    if command.only_on:
+        facts.append(f"On {command.only_on.capitalize()} alone.")
     if command.private:
         facts.append("The answer is for the asker alone.")
     if command.aliases:
@@ -109,7 +111,9 @@ def _section(command: CommandDefinition, words: Words) -> Iterator[str]:
 
 def _takes(option: Option) -> str:
     if option.choices:
-        return ", ".join(f"`{choice}`" for choice in option.choices)
+        choices = ", ".join(f"`{choice}`" for choice in option.choices)
+        there = ", ".join(f"`{choice}`" for choice in option.on_telegram)
+        return f"{choices}; on Telegram also {there}" if there else choices
     if option.kind in {"count", "number"}:
         return f"a whole number from {option.minimum} to {option.maximum}"
     if option.kind == "criterion":

@@ -13,6 +13,7 @@ from index.catalogue.catalogue import Catalogue
 from index.catalogue.file_names import NameRules
 from index.indexing.contributions import ChatContributions
 from index.indexing.patience import Circumstances
+from index.indexing.posts import ChatPosts
 from index.indexing.reindexer import Reindexer
 from index.library.community_settings import StoredSettings
 from index.library.grants import StoredGrants
@@ -20,6 +21,7 @@ from index.library.library import CollectionSpec, FolderLibrary
 from index.library.looks import StoredLooks
 from index.library.moderation import ChatModeration
 from index.library.overlay import Overlays
+from index.library.posts import PostQuota, PostRepository
 from index.library.upload_files import UploadFiles
 from index.library.uploads import UploadQuota
 from index.maintenance.verify import verify_collection
@@ -57,6 +59,7 @@ class Gallery:
         communities: str = "web",
         max_uploads: int = 1000,
         room: UploadQuota | None = None,
+        post_room: PostQuota = PostQuota(),  # noqa: B008 - frozen
         duplicate_cosine: float = 0.97,
         rules: IndexRules = IndexRules(),  # noqa: B008 - frozen
         names: NameRules = NameRules(),  # noqa: B008 - frozen
@@ -98,6 +101,15 @@ class Gallery:
 
         self.settings = StoredSettings.open(self.overlays)
         self.moderation = ChatModeration(self.library, self.overlays, self.embedder)
+        kept_posts = PostRepository(self.overlays, post_room)
+        self.posts = ChatPosts(
+            self.library,
+            kept_posts,
+            embedder=self.embedder,
+            decoder=self.decoder,
+            settings=self.settings,
+            duplicate_cosine=duplicate_cosine,
+        )
         self.contributions = ChatContributions(
             self.library,
             self.overlays,
@@ -107,6 +119,7 @@ class Gallery:
             duplicate_cosine=duplicate_cosine,
             grants=self.grants,
             room=room or UploadQuota(pictures=max_uploads),
+            posts=kept_posts,
         )
 
     @property

@@ -233,6 +233,7 @@ def _chat_parts(
             search=engine.search,
             library=engine.library,
             contributions=engine.contributions,
+            posts=engine.posts,
             moderation=engine.moderation,
             settings=engine.community_settings,
             labels=engine.labels,

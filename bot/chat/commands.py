@@ -13,6 +13,7 @@ from bot.chat.handlers.access import EVERYWHERE, AccessHandler
 from bot.chat.handlers.contribute import Contributing
 from bot.chat.handlers.map import Maps
 from bot.chat.handlers.moderate import Moderating
+from bot.chat.handlers.posts import Posting
 from bot.chat.handlers.privacy import Privacy
 from bot.chat.handlers.reindex import Indexing
 from bot.chat.handlers.search import Searching, by_photo
@@ -27,11 +28,12 @@ from core.domain.errors import (
     BeingIndexed,
     CommunityUnknown,
     Forbidden,
+    InvalidRequest,
     NoPicture,
     OperatorOnly,
     TangerineError,
 )
-from core.domain.ports import Contributions
+from core.domain.ports import Contributions, Posts
 from core.domain.rate_limits import Kind as Asked
 from core.domain.types import Progress
 from core.domain.viewer import is_person
@@ -49,8 +51,14 @@ class Commands:
     def __init__(self, parts: CommandParts) -> None:
         self._parts = parts
         self._rules = CommunityRules(parts.settings, parts.defaults, parts.codec)
+        self._posting = Posting(parts.posts, self._rules)
         self._searching = Searching(
-            parts.search, parts.library, parts.codec, parts.sheets, self._rules
+            parts.search,
+            parts.library,
+            parts.codec,
+            parts.sheets,
+            self._rules,
+            posting=self._posting,
         )
         self._maps = Maps(Mapper(parts.library, parts.search), parts.sheets)
         self._moderating = Moderating(parts.moderation, parts.admission, parts.codec, parts.sheets)
@@ -86,6 +94,8 @@ class Commands:
             "allow": self._access.allow,
             "claim": self._access.claim,
             "privacy": self._tell_privacy,
+            "index": self._posting.index,
+            "repost": self._repost,
             "help": self._help,
         }
         self._acts: Mapping[Kind, Callable[[Action, Request, Presenter], Awaitable[Reply]]] = {
@@ -149,6 +159,19 @@ class Commands:
         except TangerineError:
             return "all"
         return WHO.get(decoded.kind, "all")
+
+    @property
+    def posts(self) -> Posts | None:
+        """Where adapters hand pictures that people post; None: nowhere."""
+        return self._parts.posts
+
+    def indexes_posts(self, community: str) -> bool:
+        """Whether pictures that people post there are taken in. From memory."""
+        return self._parts.posts is not None and self._rules.indexes_posts(community)
+
+    async def name_community(self, community: str, public_name: str) -> None:
+        """Note by which name a chat is found whose posts are taken in. Raises CatalogueError."""
+        await self._rules.name(community, public_name)
 
     def answers_photos(self, request: Request) -> bool:
         """Whether every photo is to be answered in the request's channel. From memory."""
@@ -277,6 +300,12 @@ class Commands:
         self._parts.counters.request(request.platform, command.name)
         if command.name not in EVERYWHERE:
             self._access.check(request)
+        if not command.is_on(request.platform):
+            raise InvalidRequest(
+                "There is no /{command} here.",
+                remedy="/help shows what there is.",
+                command=command.name,
+            )
         _check_right(command, request)
         if command.needs_picture and not request.asked_pictures:
             raise NoPicture("/{command} needs a picture.", command=command.name)
@@ -332,11 +361,20 @@ class Commands:
             )
         return presenter.status(self._parts.model(), collections)
 
+    async def _repost(
+        self, invocation: Invocation, request: Request, presenter: Presenter
+    ) -> Reply:
+        del invocation
+        return await self._posting.repost(request, presenter)
+
     async def _tell_privacy(
         self, invocation: Invocation, request: Request, presenter: Presenter
     ) -> Reply:
+        action = invocation.text("action")
+        if action in {"out", "in"}:
+            return await self._posting.choose(request, presenter, out=action == "out")
         tell = {"export": self._privacy.export, "delete": self._privacy.delete}
-        return await tell.get(invocation.text("action"), self._privacy.info)(request, presenter)
+        return await tell.get(action, self._privacy.info)(request, presenter)
 
     async def _help(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
         del invocation
@@ -350,6 +388,7 @@ class Commands:
             fields=request.command is not None,
             is_operator=request.is_operator,
             own_id=own_id,
+            platform=request.platform,
         )
 
 

@@ -37,6 +37,30 @@ class CommunityRules:
     def answers_photos(self, request: Request) -> bool:
         return _channel(request) in self._store.of(request.community).photo_channels
 
+    def indexes_posts(self, community: str) -> bool:
+        """Whether pictures that people post there are taken in."""
+        return self._store.of(community).index_posts
+
+    def public_name(self, community: str) -> str:
+        """By which the chat is found, empty where it is not public."""
+        return self._store.of(community).public_name
+
+    async def index_posts(self, request: Request, *, on: bool) -> bool:
+        """Take posts in from now on, or no more; whether that changed anything."""
+        async with self._changing:
+            settings = self._store.of(request.community)
+            if settings.index_posts is on:
+                return False
+            await self._store.save(request.community, replace(settings, index_posts=on))
+        return True
+
+    async def name(self, community: str, public_name: str) -> None:
+        """Note by which name a chat is found whose posts are taken in."""
+        async with self._changing:
+            settings = self._store.of(community)
+            if settings.index_posts and settings.public_name != public_name:
+                await self._store.save(community, replace(settings, public_name=public_name))
+
     async def settings(
         self, invocation: Invocation, request: Request, presenter: Presenter
     ) -> Reply:

@@ -263,7 +263,7 @@ def _switch(option: Option, text: str) -> bool:
 
 def _choice(option: Option, text: str) -> str:
     chosen = text.lower()
-    if chosen not in option.choices:
+    if chosen not in {*option.choices, *option.on_telegram}:
         raise BadSetting(
             "{option} cannot be “{text}”.",
             remedy="Choose one of: {names}.",

@@ -1,4 +1,4 @@
-"""The commands that take a collection elsewhere: export and import."""
+"""The commands that take a collection elsewhere, or bring a chat's history: export and import."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.options import AsJson, CollectionName, execute
+from bot.cli.options import AsJson, CollectionName, ask, execute
 
 if TYPE_CHECKING:
     from bot.terminal.console import Terminal
@@ -52,3 +52,26 @@ def add_to(app: typer.Typer) -> None:
             return await import_collection(settings, terminal, folder, collection, json=json)
 
         execute(context, work)
+
+    @app.command(name="import-chat")
+    def import_chat(
+        context: typer.Context,
+        platform: Annotated[
+            str, typer.Argument(metavar="telegram", help="Which app made the export.")
+        ],
+        export: Annotated[
+            Path,
+            typer.Argument(
+                metavar="EXPORT.json", help="The file result.json of an export.", dir_okay=False
+            ),
+        ],
+        community: Annotated[
+            str, typer.Option(help="Whose history it is, as telegram:-1001234567890.")
+        ],
+        *,
+        json: AsJson = False,
+    ) -> None:
+        """Bring the history of a chat that takes posts in; again, only what is new."""
+        if platform != "telegram":
+            raise typer.BadParameter("only exports of telegram can be imported")
+        ask(context, "import-chat", export=str(export.resolve()), community=community, json=json)

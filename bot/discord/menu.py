@@ -33,6 +33,8 @@ class CommandMenu(app_commands.CommandTree[Any]):
         self._answers = answers
         menus = context_menus(words.translate)
         for definition in COMMANDS:
+            if not definition.is_on("discord"):
+                continue
             self.add_command(_slash_command(definition, answers, words))
             if definition.menu:
                 self.add_command(_context_menu(definition.name, menus[definition.name], answers))

@@ -103,9 +103,9 @@ async def check_telegram(
             warning(
                 _CHECK,
                 "Privacy mode is on: in groups the bot hears commands, mentions and replies "
-                "to it only, not every photo.",
+                "to it only, not every photo: it answers none unasked, and /index takes none in.",
                 "If that is not enough: /setprivacy at @BotFather, Disable; then take the bot "
-                "out of the group and add it again.",
+                "out of the group and add it again. Or make it an administrator of the group.",
             )
         )
     if not bot.inline:

@@ -34,6 +34,7 @@ from index.catalogue.catalogue import Catalogue
 from index.demo.gallery import demo_gallery
 from index.indexing.contributions import ChatContributions
 from index.indexing.patience import Circumstances
+from index.indexing.posts import ChatPosts
 from index.indexing.reindexer import Reindexer
 from index.library.community_settings import StoredSettings
 from index.library.grants import StoredGrants
@@ -43,6 +44,7 @@ from index.library.looks import StoredLooks
 from index.library.moderation import ChatModeration
 from index.library.moderation_filter import Judge
 from index.library.overlay import Overlays
+from index.library.posts import PostQuota, PostRepository
 from index.library.thumbnail_store import ThumbnailStore
 from index.library.upload_files import UploadFiles
 from index.library.uploads import UploadQuota
@@ -93,6 +95,7 @@ class Engine:
     awaited: Awaited
     reindexer: Reindexer
     contributions: ChatContributions
+    posts: ChatPosts
     moderation: ChatModeration
     labels: StoredLabels
     looks: StoredLooks
@@ -220,6 +223,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             circumstances=await asyncio.to_thread(circumstances_of, settings),
         )
         community_settings = await asyncio.to_thread(StoredSettings.open, overlays)
+        post_repository = PostRepository(overlays, post_room(settings))
         contributions = ChatContributions(
             library,
             overlays,
@@ -229,6 +233,15 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             duplicate_cosine=settings.search.duplicate_cosine,
             grants=grants,
             room=upload_room(settings),
+            posts=post_repository,
+        )
+        posts = ChatPosts(
+            library,
+            post_repository,
+            embedder=embedder,
+            decoder=decoder,
+            settings=community_settings,
+            duplicate_cosine=settings.search.duplicate_cosine,
         )
         moderation = ChatModeration(library, overlays, embedder)
         await moderation.prepare()
@@ -262,6 +275,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             awaited=awaited,
             reindexer=reindexer,
             contributions=contributions,
+            posts=posts,
             moderation=moderation,
             labels=labels,
             looks=StoredLooks(overlays, library, decoder),
@@ -290,6 +304,16 @@ def upload_room(settings: Settings) -> UploadQuota:
         pictures_total=uploads.max_pictures_total,
         bytes_total=uploads.max_total_mb * _MIB,
         free_bytes=uploads.min_free_mb * _MIB,
+    )
+
+
+def post_room(settings: Settings) -> PostQuota:
+    """How much of what people post in chats is kept, and for how long."""
+    days = settings.posts.keep_days
+    return PostQuota(
+        pictures=settings.posts.max_pictures,
+        free_bytes=settings.uploads.min_free_mb * _MIB,
+        keep_s=days * 86_400.0 if days else None,
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_timedelta
+from babel.dates import format_date, format_timedelta
 from babel.numbers import format_decimal
 
 from core.domain.errors import Fact
@@ -51,6 +51,10 @@ class Formats:
     def whole(self, number: int) -> str:
         """A whole number, grouped: ``12,345``, German ``12.345``."""
         return format_decimal(number, locale=self._locale)
+
+    def day(self, timestamp: float) -> str:
+        """The day (UTC) of a time in seconds since the epoch: ``November 21, 2026``."""
+        return format_date(datetime.fromtimestamp(timestamp, UTC), "long", locale=self._locale)
 
     def until(self, seconds: float) -> str:
         """How far off a moment is: ``in 3 seconds``, ``in 5 minutes``, German ``in 3 Sekunden``.

@@ -26,6 +26,8 @@ def command_summaries(_: Translate) -> Mapping[str, str]:
         "allow": _("Allow this chat to search a collection, or forbid it"),
         "claim": _("Allow this chat to search, with the operator's one-time code"),
         "privacy": _("Show, export or delete what I keep about you"),
+        "index": _("Let pictures that are posted in this chat be found here, or stop it"),
+        "repost": _("Tell whether a picture was posted here before, and where"),
         "help": _("Show what I can do"),
     }
 
@@ -55,6 +57,7 @@ def option_summaries(_: Translate) -> Mapping[str, str]:
         "age": _("Show what it holds in age-restricted channels"),
         "access": _("Whether this chat may search"),
         "code": _("The one-time code from the operator's terminal"),
+        "about": _("Whose posts, or “forget”"),
         "full": _("Encode every picture anew"),
     }
 
@@ -109,6 +112,7 @@ def _values(_: Translate) -> Mapping[str, str]:
         "id": _("id or words"),
         "criterion": _("words"),
         "code": _("code"),
+        "about": _("forget or @person"),
         "text_cooldown": _("seconds"),
         "picture_cooldown": _("seconds"),
     }

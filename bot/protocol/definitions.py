@@ -32,10 +32,11 @@ class Option:
     """One option. The ``rest`` option takes the words that belong to no other.
 
     ``minimum`` and ``maximum`` bound a count and any other whole number, ``maximum`` the
-    characters of a text. A choice takes one of ``choices``; their names are words, the values
-    are not. A choice that is ``leading`` may be the first word, before what takes the rest. A
-    platform that can completes picture ids from the captions, and names of collections, labels
-    and criteria from those that there are (``Commands.pictures`` and its kin).
+    characters of a text. A choice takes one of ``choices``, and of ``on_telegram`` there alone;
+    their names are words, the values are not. A choice that is ``leading`` may be the first word,
+    before what takes the rest. A platform that can completes picture ids from the captions, and
+    names of collections, labels and criteria from those that there are (``Commands.pictures`` and
+    its kin).
     """
 
     name: str
@@ -46,6 +47,7 @@ class Option:
     maximum: int | None = None
     choices: tuple[str, ...] = ()
     leading: bool = False
+    on_telegram: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,8 @@ class CommandDefinition:
     add pictures (``adder``), or the operator alone. ``quota`` is the kind of request that it
     counts as. ``menu`` puts it into a message's context menu (Discord); ``private`` says that its
     answer is for the asker alone, so that platforms hide it from the first moment on. One that
-    is not ``listed`` is needed once, by somebody who is told of it then.
+    is not ``listed`` is needed once, by somebody who is told of it then. ``only_on`` names the
+    one platform that has it.
     """
 
     name: str
@@ -67,6 +70,7 @@ class CommandDefinition:
     menu: bool = False
     private: bool = False
     listed: bool = True
+    only_on: str = ""
 
     @property
     def rest(self) -> Option | None:
@@ -86,6 +90,10 @@ class CommandDefinition:
     def needs_picture(self) -> bool:
         """Whether it means nothing without a picture."""
         return any(option.kind == "picture" and option.required for option in self.options)
+
+    def is_on(self, platform: str) -> bool:
+        """Whether a platform has it."""
+        return self.only_on in {"", platform}
 
     def is_for(self, *, is_admin: bool, may_add: bool, is_operator: bool = False) -> bool:
         """Whether somebody with these rights may call it."""
@@ -211,9 +219,27 @@ COMMANDS: tuple[CommandDefinition, ...] = (
     ),
     CommandDefinition(
         "privacy",
-        (Option("action", "choice", rest=True, choices=("info", "export", "delete")),),
+        (
+            Option(
+                "action",
+                "choice",
+                rest=True,
+                choices=("info", "export", "delete"),
+                on_telegram=("out", "in"),
+            ),
+        ),
         private=True,
     ),
+    CommandDefinition(
+        "index",
+        (
+            Option("action", "choice", choices=("on", "off", "status", "forget"), leading=True),
+            Option("about", "text", rest=True, maximum=64),
+        ),
+        who="admin",
+        only_on="telegram",
+    ),
+    CommandDefinition("repost", (_PICTURE,), quota="picture", only_on="telegram"),
     CommandDefinition(
         "allow",
         (Option("access", "choice", rest=True, choices=("on", "off")), _COLLECTION),

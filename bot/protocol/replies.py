@@ -24,12 +24,26 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class PostLine:
+    """Where a picture of the chat was posted.
+
+    ``text``: by whom and when; ``link`` opens the post, empty where there is none; ``file_id``
+    shows the picture again on the platform that has it, empty where it cannot.
+    """
+
+    text: str
+    link: str
+    file_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class PictureCard:
     """One hit: ``number`` counts over all pages from 1, ``score`` is its match in [-1, 1].
 
     Cards of one answer are in the order of their matches, the highest first
     (:class:`core.domain.types.Hit`). ``score_text`` is the match with its band in words, ``alt``
-    what a screen reader says; ``width`` and ``height`` are the picture's own, in pixels.
+    what a screen reader says; ``width`` and ``height`` are the picture's own, in pixels. ``post``
+    says where it was posted, where that is what it is from.
     """
 
     number: int
@@ -41,6 +55,7 @@ class PictureCard:
     alt: str
     width: int
     height: int
+    post: PostLine | None = None
 
 
 @dataclass(frozen=True, slots=True)

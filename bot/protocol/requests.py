@@ -45,6 +45,8 @@ class Request:
     it is asked, and will be answered, where the platform lets adults alone in. ``address``:
     the network address that it came from, where one may name itself anew; "" elsewhere.
     ``is_operator``: the settings name the person among the administrators of the platform.
+    ``replied_to``: the message that it replies to, as ``<chat>:<message>``; ``person``: whom it
+    is about, by the requester's name, where the platform says so.
     """
 
     platform: str
@@ -64,6 +66,8 @@ class Request:
     adults: bool = False
     address: str = ""
     is_operator: bool = False
+    replied_to: str = ""
+    person: str = ""
 
     @property
     def operates(self) -> bool:

@@ -29,6 +29,7 @@ _TASKS: Mapping[str, tuple[str, str]] = {
     "reindex": ("reindex", "reindex"),
     "status": ("status", "status"),
     "repair": ("verify", "repair"),
+    "import-chat": ("chats", "import_chat"),
     "map": ("map", "draw_map"),
     "tag": ("tags", "tag"),
     "clear-tags": ("tags", "clear_tags"),

@@ -33,6 +33,7 @@ from bot.telegram.limits import PAUSES_S, GroupBudget, GroupTurns, PatientLimite
 from bot.telegram.memory import TelegramMemory
 from bot.telegram.menus import publish_menus
 from bot.telegram.photos import Photos
+from bot.telegram.posts import PostIntake
 from bot.telegram.progress import Background, Following
 from bot.telegram.sending import Sending
 from bot.telegram.service import Service
@@ -105,6 +106,7 @@ class TelegramAdapter:
         self._intake: Intake = Webhook(webhook) if webhook else Polling(self._polling)
         self._app: TelegramApp | None = None
         self._updates: Updates | None = None
+        self._posts: PostIntake | None = None
         self._handing_on: set[asyncio.Task[Any]] = set()
         self._shares = Shares(self._options.at_once)
         self._log = structlog.get_logger("telegram")
@@ -141,6 +143,8 @@ class TelegramAdapter:
         self._handing_on = {task for task in asyncio.all_tasks() if task.get_name() == name}
         self._background.start(self._publish_menus(app.bot))
         self._background.start(self._keep_pruning())
+        if self._posts is not None:
+            self._background.start(self._posts.run())
 
     async def ended(self) -> None:
         """Wait until no more updates come in, or none is handed on, and raise why."""
@@ -166,6 +170,8 @@ class TelegramAdapter:
             if not stopping.done():
                 await updates.give_up()
             await stopping
+            if self._posts is not None:
+                await self._posts.drained(self._options.drain_s)
 
     def unready(self) -> str | None:
         trouble = self._intake.trouble() if self._app is not None else "not connected"
@@ -253,6 +259,7 @@ class TelegramAdapter:
             memory=parts.memory,
             privacy=PrivacyMode(bot),
         )
+        self._posts = PostIntake(parts.commands, service.files, parts.memory)
         return Updates(
             service,
             Albums(parts.clock, quiet_s=options.album_quiet_s),
@@ -260,4 +267,5 @@ class TelegramAdapter:
             buttons=Buttons(service),
             inline=Inline(service, photos, settle_s=options.inline_settle_s),
             chats=Chats(parts.commands.contributions, rights),
+            posts=self._posts,
         )

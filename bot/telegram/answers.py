@@ -81,7 +81,10 @@ class MessageAnswers:
         reply = await service.commands.handle(request)
         if command is None or reply.error is not None:
             return reply
-        if command.name == "settings" and service.commands.answers_photos(request):
+        hears_more = (command.name == "settings" and service.commands.answers_photos(request)) or (
+            command.name == "index" and service.commands.indexes_posts(request.community)
+        )
+        if hears_more:
             words = service.presenters(request.locale).words
             reply = await service.privacy.noted(reply, chat_id, words)
         if command.who == "admin" and heard.speaker < 0:
@@ -104,9 +107,10 @@ class MessageAnswers:
     def _request(self, heard: IncomingMessage) -> Request:
         chat_id = heard.message.chat.id
         files = self._service.files
+        community = community_of(chat_id)
         return Request(
             platform=PLATFORM,
-            community=community_of(chat_id),
+            community=community,
             requester=f"{PLATFORM}:{heard.speaker}",
             locale=heard.locale,
             text=heard.text,
@@ -115,6 +119,8 @@ class MessageAnswers:
             drawings=True,
             channel=channel_of(chat_id),
             unasked=heard.unasked,
+            replied_to="" if heard.replied_to is None else f"{community}:{heard.replied_to}",
+            person="" if heard.person is None else f"{PLATFORM}:{heard.person}",
         )
 
     async def _show_activity(self, place: Place, command: CommandDefinition | None) -> None:

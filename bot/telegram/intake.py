@@ -20,7 +20,10 @@ from core.domain.errors import SettingsError
 _POLL = timedelta(seconds=10)
 _PAUSES = Pauses(first_s=1.0, longest_s=30.0)
 
-ALLOWED_UPDATES = ["message", "callback_query", "inline_query", "chat_member", "my_chat_member"]
+ALLOWED_UPDATES = [
+    *("message", "edited_message", "channel_post", "edited_channel_post"),
+    *("callback_query", "inline_query", "chat_member", "my_chat_member"),
+]
 """The kinds of update that are asked for; a message that was edited is not answered anew."""
 
 TelegramApp = Application[Any, Any, Any, Any, Any, Any]

@@ -66,7 +66,7 @@ def _menu(words: Words, *, is_admin: bool) -> list[BotCommand]:
     return [
         BotCommand(command.name, words.summary(command)[:_SUMMARY_LENGTH])
         for command in COMMANDS
-        if command.is_offered_to(is_admin=is_admin, may_add=False)
+        if command.is_on("telegram") and command.is_offered_to(is_admin=is_admin, may_add=False)
     ]
 
 

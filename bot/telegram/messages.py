@@ -26,7 +26,8 @@ class IncomingMessage:
     ``speaker`` is the user's id, or the negative id of the chat in whose name somebody
     speaks; ``user`` is None then. ``command`` is the known command that it gives, if any.
     ``unasked`` are pictures of a group that nobody asked about: they are meant for the bot
-    only where the chat is set so.
+    only where the chat is set so. ``replied_to`` is the message of the same chat that it answers;
+    ``person`` the speaker that it is about: one it mentions, else who wrote that message.
     """
 
     message: Message
@@ -37,6 +38,8 @@ class IncomingMessage:
     pictures: tuple[FileRef, ...]
     replied: tuple[FileRef, ...]
     unasked: bool = False
+    replied_to: int | None = None
+    person: int | None = None
 
     @property
     def locale(self) -> str:
@@ -85,7 +88,7 @@ def hear(album: Sequence[Message], me: User) -> IncomingMessage | None:
     """What a message asks of the bot, None where it is not meant."""
     first = album[0]
     said = next((m for m in album if m.text or m.caption), first)
-    if _by_a_bot(first) or _is_service(first):
+    if by_a_bot(first) or _is_service(first):
         return None
     # The words below a forwarded picture are somebody else's.
     quoted = first.forward_origin is not None and file_of(first) is not None
@@ -118,7 +121,20 @@ def hear(album: Sequence[Message], me: User) -> IncomingMessage | None:
         user=user,
         pictures=tuple(ref for ref in found if ref is not None),
         replied=(replied,) if replied is not None else (),
+        replied_to=None if first.reply_to_message is None else first.reply_to_message.message_id,
+        person=_person(said, me),
     )
+
+
+def _person(message: Message, me: User) -> int | None:
+    entities = (*message.entities, *message.caption_entities)
+    named = (entity.user.id for entity in entities if entity.user is not None)
+    answered = message.reply_to_message
+    if answered is not None and answered.forum_topic_created is None:
+        speaker, _ = speaker_of(answered)
+    else:
+        speaker = me.id
+    return next((user for user in (*named, speaker) if user != me.id), None)
 
 
 def _unasked(album: Sequence[Message]) -> IncomingMessage | None:
@@ -128,7 +144,8 @@ def _unasked(album: Sequence[Message]) -> IncomingMessage | None:
     return heard if pictures else None
 
 
-def _by_a_bot(message: Message) -> bool:
+def by_a_bot(message: Message) -> bool:
+    """Whether a bot speaks, this one or another; a chat is none, nor an anonymous administrator."""
     # Inline results of ours come back as messages of the person who chose them.
     if message.via_bot is not None:
         return True

@@ -94,6 +94,13 @@ class Photos:
             hashes = [picture.sha256 for picture, _ in located.values()]
             await self._memory.forget_file_ids(self._bot.id, hashes)
         known = {photo.card: photo for photo in await self._known(located)}
+        if not fresh:
+            # The original of a post is on Telegram already: nothing better could be uploaded.
+            known.update(
+                (card, Photo(card, picture.sha256, card.post.file_id))
+                for card, (picture, _) in located.items()
+                if card.post is not None and card.post.file_id
+            )
         missing = {card: found for card, found in located.items() if card not in known}
         async with self._turns.of(picture.sha256 for picture, _ in missing.values()):
             if missing:

@@ -83,6 +83,8 @@ def card_caption(card: PictureCard, head: str = "") -> str:
     """The caption of one picture: its number, its caption and its score, below ``head``."""
     first = f"{head}\n\n" if head else ""
     score = plain(card.score_text)
+    if card.post is not None:
+        score = "\n".join(filter(None, (score, plain(card.post.text), card.post.link)))
     number = f"{card.number}. "
     room = CAPTION_UNITS - units(first) - units(number) - units(score) - 1
     return f"{first}{number}{cut(plain(card.caption), room)}\n{score}"
@@ -94,6 +96,11 @@ def card_lines(cards: Sequence[PictureCard], room: int) -> str:
     for left, card in zip(range(len(cards), 0, -1), cards, strict=True):
         number, score = f"{card.number}. ", f" · {plain(card.score_text)}"
         share = room // left - 1
+        if card.post is not None:
+            # The link is what leads on: who and when give way to it.
+            link = f" · {card.post.link}" if card.post.link else ""
+            by = cut(plain(card.post.text), share - units(number + score + link) - 3)
+            score += (f" · {by}" if by else "") + link
         caption = cut(plain(one_line(card.caption)), share - units(number) - units(score))
         lines.append(number + caption + score)
         room -= units(lines[-1]) + 1

@@ -17,6 +17,7 @@ from bot.telegram.buttons import Buttons
 from bot.telegram.chats import Chats
 from bot.telegram.inline import Inline
 from bot.telegram.messages import hear
+from bot.telegram.posts import PostIntake
 from bot.telegram.service import Service
 from core.domain.ports import Clock
 
@@ -34,6 +35,10 @@ class Albums:
         self._done: TTLCache[tuple[int, str], bool] = TTLCache(
             _REMEMBERED, _LATE_S, clock.monotonic
         )
+
+    def is_late(self, message: Message) -> bool:
+        """Whether a message belongs to an album that was answered already."""
+        return (message.chat.id, message.media_group_id) in self._done
 
     async def gather(self, message: Message) -> list[Message] | None:
         """The whole album in its order for one of its messages, None for all the others.
@@ -77,6 +82,7 @@ class Updates:
         buttons: Buttons,
         inline: Inline,
         chats: Chats,
+        posts: PostIntake,
     ) -> None:
         self._service = service
         self._albums = albums
@@ -84,6 +90,7 @@ class Updates:
         self._buttons = buttons
         self._inline = inline
         self._chats = chats
+        self._posts = posts
         self._seen: LRUCache[int, bool] = LRUCache(_REMEMBERED)
         self._under_way: set[asyncio.Task[Any]] = set()
         self._closed = False
@@ -122,13 +129,14 @@ class Updates:
             self._under_way.discard(task)
 
     async def _take(self, update: Update) -> None:
+        edited = update.edited_message or update.edited_channel_post
         if update.message is not None:
-            if await self._chats.moved(update.message):
-                return
-            album = await self._albums.gather(update.message)
-            heard = hear(album, self._service.bot.bot) if album is not None else None
-            if heard is not None:
-                await self._answers.answer(heard)
+            if not await self._chats.moved(update.message):
+                await self._said(update.message)
+        elif update.channel_post is not None:
+            await self._said(update.channel_post, commands_alone=True)
+        elif edited is not None:
+            await self._posts.hear_edit(edited)
         elif update.callback_query is not None:
             await self._buttons.press(update.callback_query)
         elif update.inline_query is not None:
@@ -137,3 +145,18 @@ class Updates:
             self._chats.member_changed(update.chat_member)
         elif update.my_chat_member is not None:
             await self._chats.bot_changed(update.my_chat_member)
+
+    async def _said(self, message: Message, *, commands_alone: bool = False) -> None:
+        """Answer what is meant for the bot, and take in what is posted."""
+        me = self._service.bot.bot
+        late = self._albums.is_late(message)
+        album = await self._albums.gather(message)
+        heard = hear(album, me) if album is not None else None
+        if heard is None or heard.unasked:
+            # Before the answer, which may take long.
+            if album is not None or late:
+                await self._posts.hear(album or [message], me)
+        elif commands_alone and heard.command is None:
+            return
+        if heard is not None and not (heard.unasked and commands_alone):
+            await self._answers.answer(heard)

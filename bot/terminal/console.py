@@ -40,6 +40,7 @@ from core.domain.types import (
     ReindexReport,
     SearchResult,
     SoFar,
+    TakenIn,
 )
 
 _UNESCAPED = re.compile("[\x7f-\x9f]")
@@ -173,6 +174,20 @@ class Terminal:
         self.out.print(table)
         if result.none_fits:
             self.note("None of these labels fits the picture well.")
+
+    def taken_in(self, community: str, done: TakenIn, without_file: int) -> None:
+        """Print what an import of a chat's history brought, and why not all of it."""
+        self.out.print(
+            f"{escape(community)}: {done.added} posts taken in, {done.known} known before"
+        )
+        for count, why in (
+            (done.refused, "of people who want none of theirs taken in"),
+            (without_file, "without their file: export the chat with photos and files"),
+            (done.unreadable, "with a picture that cannot be read"),
+            (done.left_out, "left out: too old (posts.keep_days), or no room (posts.max_pictures)"),
+        ):
+            if count:
+                self.note(f"{count} {why}")
 
     def report(self, report: ReindexReport) -> None:
         self.out.print(

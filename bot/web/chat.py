@@ -103,7 +103,8 @@ class ChatRoutes:
                         "summary": words.summary(command),
                     }
                     for command in COMMANDS
-                    if command.is_offered_to(is_admin=self._admin, may_add=False)
+                    if command.is_on("web")
+                    and command.is_offered_to(is_admin=self._admin, may_add=False)
                 ],
             }
         )

@@ -26,8 +26,11 @@ from core.domain.types import (
     Picture,
     PixelBatch,
     PixelSpec,
+    Post,
+    PostsKept,
     Progress,
     ReindexReport,
+    TakenIn,
     Vectors,
 )
 from core.domain.viewer import Viewer
@@ -317,6 +320,64 @@ class Contributions(Protocol):
 
     async def sweep(self) -> None:
         """Delete what is due: removed uploads after five minutes, departed communities."""
+
+
+class Posts(Protocol):
+    """Pictures that people post in chats, each searched in its own chat alone.
+
+    Equal pictures are kept once, with all their posts. Kept are vectors and a thumbnail.
+    """
+
+    async def add(self, given: Sequence[tuple[Post, bytes]]) -> TakenIn:
+        """Take posts of one chat in, each with its picture, in one commit.
+
+        Nothing is taken in where the community's settings say so, or it may search nothing; of
+        people who opted out; or again. Raises ModelMismatch, Busy, EncodingFailed, CatalogueError.
+        """
+
+    async def wanted(self, given: Sequence[Post]) -> tuple[Sequence[Post], TakenIn]:
+        """Those of a chat's posts that :meth:`add` may take in, and why not the others.
+
+        Raises CatalogueError.
+        """
+
+    async def edited(self, post: Post) -> bool:
+        """A post has another text, or another picture, or none where it has no file.
+
+        Whether its picture has to be taken in anew. Nothing happens to one that is not there.
+        Raises CatalogueError and what encoding a text raises.
+        """
+
+    async def of(self, picture_ids: Sequence[str], community: str) -> Mapping[str, Sequence[Post]]:
+        """The posts of each of these pictures, the first one first. Raises CatalogueError."""
+
+    async def like(self, picture: bytes, community: str) -> Sequence[Post]:
+        """Where this picture was posted before, the first one first.
+
+        Raises BadPicture and its kin, NotFound, CommunityUnknown, ModelMismatch, Busy,
+        EncodingFailed, CatalogueError.
+        """
+
+    async def kept(self, community: str) -> PostsKept:
+        """What there is of a community. Raises CatalogueError."""
+
+    async def authors(self, community: str, handle: str) -> Sequence[str]:
+        """Who posted there under this handle (without ``@``). Raises CatalogueError."""
+
+    async def forget(self, community: str, author: str) -> int:
+        """Take out what somebody posted there, for good; how many posts. Raises CatalogueError."""
+
+    async def forget_all(self, community: str) -> int:
+        """Delete what everybody posted there; how many posts. Raises CatalogueError."""
+
+    async def opt_out(self, person: str) -> int:
+        """Take somebody's posts out everywhere and take none in again; how many posts.
+
+        Raises CatalogueError.
+        """
+
+    async def opt_in(self, person: str) -> None:
+        """Take somebody's posts in again from now on. Raises CatalogueError."""
 
 
 class Grants(Protocol):

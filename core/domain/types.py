@@ -370,16 +370,75 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
+class Post:
+    """A message of a chat with a picture.
+
+    ``chat`` (as ``telegram:-1001``) and ``message`` say where it is, ``community`` whose it is:
+    another one where the chat has moved. ``author`` is the requester's name of who posted it, or
+    the chat's in whose name it was posted, with the name and the handle (without ``@``) that the
+    chat showed. ``posted_at``: seconds since the epoch. ``album`` is what the messages of one
+    album share. ``file_id`` shows the picture again on the platform, ``file_unique_id`` is equal
+    for equal files; either may be empty. ``picture_id`` is the kept picture, empty before there
+    is one, and ``file`` its thumbnail. ``held``: the community's moderation shows it to nobody.
+    """
+
+    chat: str
+    message: int
+    community: str
+    author: str
+    author_name: str
+    posted_at: float
+    author_handle: str = ""
+    caption: str = ""
+    thread: int | None = None
+    album: str = ""
+    file_id: str = ""
+    file_unique_id: str = ""
+    picture_id: str = ""
+    file: Path | None = None
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PostsKept:
+    """How many pictures of posts a community has, of how many posts, and when the first was.
+
+    ``first_at``: seconds since the epoch, None where there is none. ``full``: as many as may be.
+    """
+
+    pictures: int
+    posts: int
+    first_at: float | None
+    full: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """What became of posts: ``known`` were there before, ``refused`` are of people who opted out.
+
+    ``unreadable`` have no picture that can be read, ``left_out`` found no room.
+    """
+
+    added: int = 0
+    known: int = 0
+    refused: int = 0
+    unreadable: int = 0
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PersonalData:
     """Everything that the collections hold of one person.
 
     ``removals`` counts the pictures that this person removed and that are noted under the
-    person's name.
+    person's name. ``posts`` are those whose pictures are searched; ``opted_out``: none ever are.
     """
 
     requester: str
     uploads: tuple[Upload, ...]
     removals: int
+    posts: tuple[Post, ...] = ()
+    opted_out: bool = False
 
 
 Origin = Literal["allow", "claim", "command line", "moved", "kept"]
@@ -394,7 +453,9 @@ class CommunitySettings:
     ``photo_channels`` are the chats of the community in which every posted photo is
     answered. ``count``: results where no number is asked for, 1 to 10. ``show_weak``: whether
     weak matches are shown without asking. The cooldowns are seconds after a text or picture
-    before the same person's next request there, 0 to 3600.
+    before the same person's next request there, 0 to 3600. ``index_posts``: whether pictures
+    that people post there are searched there; ``public_name``: by which the chat is found, empty
+    for none.
     """
 
     photo_channels: frozenset[str] = frozenset()
@@ -402,3 +463,5 @@ class CommunitySettings:
     show_weak: bool = False
     text_cooldown_s: float | None = None
     picture_cooldown_s: float | None = None
+    index_posts: bool = False
+    public_name: str = ""

@@ -21,11 +21,12 @@ from index.catalogue.schema import (
     picture_vectors,
     pictures,
     schema_version,
+    uploads,
 )
 
 Migration = Callable[[Connection], None]
 
-NEWEST = 10
+NEWEST = 11
 """The version of :mod:`index.catalogue.schema`."""
 
 
@@ -82,8 +83,17 @@ def _read_anew(connection: Connection) -> None:
     )
 
 
+def _posted(connection: Connection) -> None:
+    """Version 11: pictures of posts lie among those that people added."""
+    # Before version 2 there was no such table: then it was just made, whole.
+    if all(each["name"] != "posted" for each in inspect(connection).get_columns(uploads.name)):
+        connection.exec_driver_sql(
+            "ALTER TABLE uploads ADD COLUMN posted BOOLEAN DEFAULT 0 NOT NULL"
+        )
+
+
 STEPS: Mapping[int, Migration] = MappingProxyType(
-    {6: _keep_open, 7: _imported_by, 9: _tries, 10: _read_anew}
+    {6: _keep_open, 7: _imported_by, 9: _tries, 10: _read_anew, 11: _posted}
 )
 
 

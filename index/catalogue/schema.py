@@ -174,12 +174,46 @@ uploads = Table(
     Column("removed_by", Text),
     Column("removed_scope", Text),
     Column("removed_as", String(8)),
+    # The picture of a post, which nobody added: seen in its own chat alone.
+    Column("posted", Boolean, nullable=False, server_default="0"),
     Index("ix_uploads_collection_scope", "collection", "scope"),
     Index("ix_uploads_sha256", "sha256"),
     Index("ix_uploads_text_hash", "text_hash"),
     Index("ix_uploads_uploader", "uploader"),
     Index("ix_uploads_community", "community"),
 )
+
+# Messages of chats whose pictures are searched there. One whose picture was taken out stays as an
+# empty row, so that an import does not bring it back.
+posts = Table(
+    "posts",
+    metadata,
+    # Where the message is, as the platform numbers it. A chat that moved has another community.
+    Column("chat", Text, primary_key=True),
+    Column("message", BigInteger, primary_key=True, autoincrement=False),
+    Column("community", Text, nullable=False),
+    # The upload that keeps the picture: equal pictures are kept once. Empty once it was taken out.
+    Column("picture_id", String(8), nullable=False),
+    # The topic of a forum, NULL where there is none.
+    Column("thread", BigInteger),
+    # As /privacy knows people, then as the chat showed them; all empty once it was taken out.
+    Column("author", Text, nullable=False),
+    Column("author_name", Text, nullable=False),
+    Column("author_handle", Text, nullable=False),
+    Column("posted_at", Float, nullable=False),
+    Column("caption", Text, nullable=False),
+    # What the messages of one album share.
+    Column("album", Text, nullable=False),
+    # By which the platform shows the picture again, and tells equal ones. Both may be empty.
+    Column("file_id", Text, nullable=False),
+    Column("file_unique_id", Text, nullable=False),
+    Index("ix_posts_community", "community"),
+    Index("ix_posts_picture_id", "picture_id"),
+    Index("ix_posts_author", "author"),
+)
+
+# People whose posts are never taken in.
+opted_out = Table("opted_out", metadata, Column("person", Text, primary_key=True))
 
 # Contents that a scope does not see any more, though the folder (or those who share the
 # collection) still have them.

@@ -1,3 +1,3 @@
 """A folder becomes a collection: scan, plan, encode, commit, watch."""
 
-__all__ = ["caption_texts", "contributions", "patience", "reindexer", "scan", "watch"]
+__all__ = ["caption_texts", "contributions", "patience", "posts", "reindexer", "scan", "watch"]

@@ -24,6 +24,7 @@ from index.library.community_settings import StoredSettings
 from index.library.grants import StoredGrants
 from index.library.library import CollectionSpec, FolderLibrary
 from index.library.overlay import Overlays
+from index.library.posts import PostRepository
 from index.library.retention import Upkeep
 from index.library.uploads import UploadQuota, UploadRepository, duplicate
 from index.snapshots.overlaid import IdentifiedSnapshot
@@ -43,7 +44,8 @@ class ChatContributions:
     """The Contributions port: uploads as files and rows that lie over the collections.
 
     ``duplicate_cosine``: from there on a picture may be another one, which a look at their pixels
-    decides; ``room``: how much may be added. Work that has begun to write is finished also where
+    decides; ``room``: how much may be added; ``posts`` are what people post in chats, which is
+    theirs, too. Work that has begun to write is finished also where
     the caller is cancelled.
     """
 
@@ -58,8 +60,10 @@ class ChatContributions:
         grants: StoredGrants | None = None,
         duplicate_cosine: float = 0.97,
         room: UploadQuota = UploadQuota(),  # noqa: B008 - frozen
+        posts: PostRepository | None = None,
     ) -> None:
         self._library = library
+        self._posts = posts
         self._ledger = UploadRepository(overlays, room=room)
         self._grants = grants
         self._upkeep = Upkeep(overlays)
@@ -170,11 +174,14 @@ class ChatContributions:
         posted: dict[str, set[str]] = {}
         for upload in data.uploads:
             posted.setdefault(upload.community, set()).add(upload.picture.id)
+        for post in data.posts:
+            posted.setdefault(post.community, set()).add(post.picture_id)
         held: set[str] = set()
         for community, ids in posted.items():
             held |= await asyncio.to_thread(self._library.hidden, ids, community)
         uploads = (replace(each, held=each.picture.id in held) for each in data.uploads)
-        return replace(data, uploads=tuple(uploads))
+        posts = (replace(each, held=each.picture_id in held) for each in data.posts)
+        return replace(data, uploads=tuple(uploads), posts=tuple(posts))
 
     async def forget(self, requester: str) -> PersonalData:
         """See :meth:`core.domain.ports.Contributions.forget`."""
@@ -201,6 +208,8 @@ class ChatContributions:
 
     async def sweep(self) -> None:
         """See :meth:`core.domain.ports.Contributions.sweep`."""
+        if self._posts is not None:
+            await finished_in_thread(self._posts.sweep)
         if await finished_in_thread(self._upkeep.sweep):
             await self._settings.refresh()
             if self._grants is not None:
@@ -240,13 +249,13 @@ class ChatContributions:
         view = await self._library.view(spec, community)
         if view is None or not view.pictures:
             return
-        found = await asyncio.to_thread(_nearest, view, new, self._duplicate_cosine)
+        found = await asyncio.to_thread(nearest, view, new, self._duplicate_cosine)
         shown = found and await self._look_alikes.posted(new.jpeg, [*found], community)
         if shown:
             raise duplicate(shown, found[shown], exact=False)
 
 
-def _nearest(view: IdentifiedSnapshot, new: NewUpload, at_least: float) -> dict[Picture, float]:
+def nearest(view: IdentifiedSnapshot, new: NewUpload, at_least: float) -> dict[Picture, float]:
     """The pictures whose vectors are so close, the closest first, and how close they are."""
     count = min(_NEAREST, len(view.pictures))
     scores, rows = view.picture_index.search(new.vector[None], count)

@@ -10,6 +10,7 @@ __all__ = [
     "moderation_filter",
     "overlay",
     "overlay_reads",
+    "posts",
     "retention",
     "thumbnail_store",
     "upload_files",

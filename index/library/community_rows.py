@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, or_, select, update
 
 from index.catalogue.schema import (
     community_settings,
     departures,
     grants,
     overlays,
+    posts,
     removals,
     uploads,
 )
@@ -64,6 +65,7 @@ def kept_communities(connection: Connection) -> frozenset[str]:
     for column in (
         uploads.c.community,
         uploads.c.scope,
+        posts.c.community,
         removals.c.scope,
         community_settings.c.community,
         grants.c.community,
@@ -84,6 +86,7 @@ def purge_community(connection: Connection, community: str, now: float) -> Clear
     ).scalars()
     touched = {(collection, SHARED) for collection in shared}
     files = delete_uploads(connection, theirs, now)
+    connection.execute(delete(posts).where(posts.c.community == community))
     connection.execute(delete(removals).where(removals.c.scope == community))
     purge_moderation(connection, community)
     touched |= _retire(connection, community, SHARED)
@@ -108,7 +111,9 @@ def rename_community(connection: Connection, old: str, new: str, now: float) -> 
             other.c.removed_at.is_(None),
         ),
     )
+    _merge_posts(connection, twice, new)
     files = delete_uploads(connection, twice, now)
+    connection.execute(update(posts).where(posts.c.community == old).values(community=new))
     for column in (uploads.c.scope, uploads.c.community, uploads.c.removed_scope):
         connection.execute(update(uploads).where(column == old).values({column.name: new}))
     held = removals.alias()
@@ -129,6 +134,26 @@ def rename_community(connection: Connection, old: str, new: str, now: float) -> 
     note_return(connection, old)
     note_return(connection, new)
     return Cleared(files, touched)
+
+
+def _merge_posts(connection: Connection, twice: ColumnElement[bool], new: str) -> None:
+    """Posts of pictures that are about to go have the equal ones of ``new``."""
+    for row in connection.execute(select(uploads).where(twice, uploads.c.posted.is_(True))).all():
+        equal = (
+            select(uploads.c.id)
+            .where(
+                uploads.c.scope == new,
+                uploads.c.collection == row.collection,
+                uploads.c.sha256 == row.sha256,
+                uploads.c.removed_at.is_(None),
+            )
+            .order_by(uploads.c.posted.desc())
+            .limit(1)
+        )
+        kept = connection.execute(equal).scalar_one()
+        connection.execute(
+            update(posts).where(posts.c.picture_id == row.id).values(picture_id=kept)
+        )
 
 
 def _retire(connection: Connection, scope: str, heir: str) -> frozenset[tuple[str, str]]:

@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from core.domain.types import ModelIdentity, Picture
 from index.catalogue.contents import unpack
+from index.catalogue.rows import chunks
 from index.catalogue.schema import (
     caption_vectors,
     captions,
@@ -38,12 +39,13 @@ from index.snapshots.overlay import SHARED, KeptUpload, Overlay, Viewpoint, uplo
 def shown(viewpoint: Viewpoint) -> ColumnElement[bool]:
     """Of :data:`~index.catalogue.schema.uploads`: those that this community sees.
 
-    It misses its own uploads only where they were removed, and those of all who share the
-    collection also where it hid them for itself.
+    Pictures of posts are seen in their own chat alone. It misses its own uploads only where they
+    were removed, and those of all who share the collection also where it hid them for itself.
     """
     here = uploads.c.removed_at.is_(None)
     if viewpoint.everything:
-        return here
+        # What people post is for their chat, not for whoever runs the bot.
+        return and_(here, uploads.c.posted.is_(False))
     hidden_here = exists().where(
         removals.c.collection == uploads.c.collection,
         removals.c.scope == viewpoint.community,
@@ -216,6 +218,15 @@ def kept_uploads(connection: Connection, *conditions: ColumnElement[bool]) -> Se
         )
         for row in rows
     ]
+
+
+def homes_of(connection: Connection, picture_ids: Collection[str]) -> dict[str, str]:
+    """The collection of each of these uploads that is there."""
+    found: dict[str, str] = {}
+    for some in chunks(picture_ids):
+        mine = select(uploads.c.id, uploads.c.collection).where(uploads.c.id.in_(some))
+        found.update((row.id, row.collection) for row in connection.execute(mine))
+    return found
 
 
 def picture_of(row: Row[Any]) -> Picture:

@@ -6,7 +6,8 @@ equal pictures posted at the same moment one picture.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -22,12 +23,20 @@ from core.domain.types import Look, ModelIdentity, Picture
 from index.catalogue.contents import identity_of, pack
 from index.catalogue.ids import fresh_ids
 from index.catalogue.records import text_hash
-from index.catalogue.rows import delete_where_in, drop_vectors_of, insert_all, put_looks, replace
+from index.catalogue.rows import (
+    chunks,
+    delete_where_in,
+    drop_vectors_of,
+    insert_all,
+    put_looks,
+    replace,
+)
 from index.catalogue.schema import (
     caption_vectors,
     collections,
     overlays,
     picture_vectors,
+    posts,
     removals,
     runs,
     tombstones,
@@ -38,6 +47,14 @@ from index.library.overlay_reads import (
     made_of,
 )
 from index.snapshots.overlay import NewUpload, Viewpoint, upload_path
+
+EMPTY_POST: Mapping[str, Any] = {
+    **dict.fromkeys(("picture_id", "author", "author_name", "author_handle", "caption"), ""),
+    **dict.fromkeys(("album", "file_id", "file_unique_id"), ""),
+    "thread": None,
+    "posted_at": 0.0,
+}
+"""What is left of a post whose picture was taken out: where it is, and nothing of who or what."""
 
 
 def advance(connection: Connection, touched: Iterable[tuple[str, str]]) -> dict[str, int]:
@@ -78,7 +95,7 @@ def adopt_model(connection: Connection, collection: str, identity: ModelIdentity
 
 
 def live_count(connection: Connection, collection: str, scope: str) -> int:
-    """How many uploads there are of this scope, without those removed."""
+    """How many pictures people added in this scope, without those removed."""
     query = (
         select(func.count())
         .select_from(uploads)
@@ -86,14 +103,16 @@ def live_count(connection: Connection, collection: str, scope: str) -> int:
             uploads.c.collection == collection,
             uploads.c.scope == scope,
             uploads.c.removed_at.is_(None),
+            uploads.c.posted.is_(False),
         )
     )
     return int(connection.execute(query).scalar_one())
 
 
 def total_count(connection: Connection) -> int:
-    """How many uploads there are of all scopes and collections, without those removed."""
-    query = select(func.count()).select_from(uploads).where(uploads.c.removed_at.is_(None))
+    """How many pictures people added in all scopes and collections, without those removed."""
+    added = and_(uploads.c.removed_at.is_(None), uploads.c.posted.is_(False))
+    query = select(func.count()).select_from(uploads).where(added)
     return int(connection.execute(query).scalar_one())
 
 
@@ -123,6 +142,7 @@ def insert_upload(
             caption=new.caption,
             text_hash=key,
             added_at=now,
+            posted=new.posted,
         )
     )
     # A full run that goes on at the moment need not encode it once more.
@@ -173,10 +193,15 @@ def drop_replaced(
 def delete_uploads(
     connection: Connection, condition: ColumnElement[bool], now: float
 ) -> tuple[tuple[str, str], ...]:
-    """Delete these uploads for good; the collections and ids of their files."""
+    """Delete these uploads for good; the collections and ids of their files.
+
+    Of posts that had one of them nothing but their number is left.
+    """
     gone = connection.execute(select(uploads).where(condition)).all()
     ids = [row.id for row in gone]
     delete_where_in(connection, uploads.c.id, ids)
+    for some in chunks(ids):
+        connection.execute(update(posts).where(posts.c.picture_id.in_(some)).values(**EMPTY_POST))
     insert_all(connection, tombstones, [{"id": each, "removed_at": now} for each in ids])
     if ids:
         # At once, even where a killed reindex left work for the next one: people asked for it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
@@ -19,9 +19,9 @@ from core.domain.errors import (
 )
 from core.domain.ports import UNDO_S
 from core.domain.types import ModelIdentity, PersonalData, Picture, Upload
-from index.catalogue.schema import uploads
+from index.catalogue.schema import posts, uploads
 from index.library.overlay import Overlays
-from index.library.overlay_reads import equal_picture, kept_uploads
+from index.library.overlay_reads import equal_picture, homes_of, kept_uploads
 from index.library.overlay_removals import remove_picture, restore_picture, unhide
 from index.library.overlay_writes import (
     adopt_model,
@@ -32,6 +32,8 @@ from index.library.overlay_writes import (
     removals_by,
     total_count,
 )
+from index.library.post_rows import refusing, take_out
+from index.library.posts import posts_by
 from index.snapshots.overlay import NewUpload, Viewpoint
 
 
@@ -151,6 +153,9 @@ class UploadRepository:
     def personal(self, requester: str) -> PersonalData:
         with self._overlays.read() as connection:
             mine = kept_uploads(connection, uploads.c.uploader == requester)
+            posted = posts_by(connection, requester)
+            homes = homes_of(connection, [post.picture_id for post in posted])
+            find = self._overlays.files.find
             return PersonalData(
                 requester=requester,
                 uploads=tuple(
@@ -164,6 +169,12 @@ class UploadRepository:
                     for each in mine
                 ),
                 removals=removals_by(connection, requester),
+                posts=tuple(
+                    replace(post, file=find(homes[post.picture_id], post.picture_id))
+                    for post in posted
+                    if post.picture_id in homes
+                ),
+                opted_out=requester in refusing(connection, [requester]),
             )
 
     def forget(self, requester: str) -> PersonalData:
@@ -171,7 +182,11 @@ class UploadRepository:
         before = self.personal(requester)
         with self._overlays.change() as change:
             gone, touched = forget_person(change.connection, requester, change.now)
-            change.touched.update(touched)
+            _, posted, concerned = take_out(
+                change.connection, posts.c.author == requester, change.now
+            )
+            change.touched.update(touched | concerned)
+            gone += posted
         if not self._clear(gone):
             raise CatalogueError(
                 "Some of the files could not be deleted yet.",

@@ -58,7 +58,7 @@ class NewUpload:
     ``jpeg`` is the file, ``sha256`` (hex) its hash, ``posted_sha256`` that of the bytes that were
     posted; ``width`` and ``height`` are the file's in pixels, ``placeholder`` is as in
     :class:`core.domain.types.Look`. ``vector`` and ``caption_vector`` are float32 [d]; the latter
-    is None where there is no caption.
+    is None where there is no caption. ``posted``: it is the picture of a post.
     """
 
     jpeg: bytes
@@ -71,6 +71,7 @@ class NewUpload:
     caption_vector: Vectors | None
     uploader: str
     placeholder: bytes = b""
+    posted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,8 @@ class Held:
 def held(connection: Connection, collection: str) -> Held | None:
     """What the catalogue holds of a collection, None where it was never indexed.
 
-    Pictures and uploads that were removed for everybody are not part of it.
+    Pictures and uploads that were removed for everybody are not part of it, nor is what people
+    posted in their chats.
     """
     model = identity_of(connection, collection)
     if model is None:
@@ -86,7 +87,11 @@ def held(connection: Connection, collection: str) -> Held | None:
     )
     added = connection.execute(
         select(uploads)
-        .where(uploads.c.collection == collection, uploads.c.removed_at.is_(None))
+        .where(
+            uploads.c.collection == collection,
+            uploads.c.removed_at.is_(None),
+            uploads.c.posted.is_(False),
+        )
         .order_by(uploads.c.added_at, uploads.c.id)
     )
     return Held(

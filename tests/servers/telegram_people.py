@@ -68,6 +68,30 @@ class People:
             await self.push(times=times, message=message)
         return message
 
+    async def edit(self, message: Json, *, photo: bytes | None = None, **content: Any) -> None:
+        """Somebody edits what they wrote: its caption, or its photo."""
+        chat = message["chat"]["id"]
+        stored = self.world.chats[chat].messages[message["message_id"]]
+        stored.update(content, edit_date=stored["date"] + 1)
+        if photo is not None:
+            stored["photo"] = self.world.photo_sizes(photo)
+        kind = "edited_channel_post" if stored["chat"]["type"] == "channel" else "edited_message"
+        if self._delivers(stored):
+            await self.push(**{kind: dict(stored)})
+
+    async def publish(
+        self, chat_id: int, text: str | None = None, *, photo: bytes | None = None, **content: Any
+    ) -> Json:
+        """An administrator posts in a channel, in its name."""
+        chat = self.world.chats[chat_id]
+        if photo is not None:
+            content["photo"] = self.world.photo_sizes(photo)
+        words = {"caption": text} if _MEDIA & set(content) else {"text": text}
+        message = self.world.message(chat, chat.json, sender_chat=chat.json, **words, **content)
+        del message["from"]
+        await self.push(channel_post=message)
+        return message
+
     async def press(self, message: Json, data: str, user_id: int, *, old: bool = False) -> str:
         """Somebody presses a button; ``old`` messages come without their content."""
         query_id = f"cb{next(self._ids)}"

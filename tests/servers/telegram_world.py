@@ -80,6 +80,7 @@ class Chat:
     may_send_text: bool = True
     bot_inside: bool = True
     migrated_to: int | None = None
+    username: str = ""
     messages: dict[int, Json] = field(default_factory=dict)
 
     @property
@@ -88,7 +89,8 @@ class Chat:
         if self.kind == "private":
             return {"id": self.id, "type": "private", "first_name": f"User {self.id}"}
         forum = {"is_forum": True} if self.is_forum else {}
-        return {"id": self.id, "type": self.kind, "title": f"Group {self.id}", **forum}
+        named = {"username": self.username} if self.username else {}
+        return {"id": self.id, "type": self.kind, "title": f"Group {self.id}", **forum, **named}
 
 
 class World:
@@ -135,6 +137,12 @@ class World:
             is_forum=topics is not None,
             topics=set(topics or ()),
         )
+        return chat_id
+
+    def channel(self, chat_id: int, members: Mapping[int, str], *, username: str = "") -> int:
+        """A channel in which the bot is an administrator."""
+        everybody = {BOT_ID: "administrator", **members}
+        self.chats[chat_id] = Chat(chat_id, "channel", everybody, username=username)
         return chat_id
 
     def member(self, chat_id: int, user_id: int, status: str | None = None) -> Json:

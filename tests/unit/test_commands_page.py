@@ -14,10 +14,12 @@ def test_the_page_is_up_to_date() -> None:
 
 
 def test_every_command_is_shown_on_both_platforms() -> None:
-    """Each section has a picture of the reply on Discord and one on Telegram."""
+    """Each section of a command of both has a picture of the reply on either."""
     text = PAGE.read_text(encoding="utf-8")
     for command in COMMANDS:
         for platform in ("discord", "telegram"):
+            if command.only_on:
+                continue
             path = f"images/commands/{command.name}-{platform}.png"
             assert path in text
             assert (PAGE.parent / path).stat().st_size > 2000

@@ -103,6 +103,8 @@ async def test_an_export_holds_everything_of_one_person(parts: Parts) -> None:
                 "file": "pictures/v0000000.png",
             }
         ],
+        "posts": [],
+        "posts_are_kept_out": False,
         "pictures_removed": 0,
         "remembered": {"fake": [{"chat": 5, "at": "2026-11-21"}]},
     }

@@ -1,3 +1,3 @@
 """What each family of commands does."""
 
-__all__ = ["access", "contribute", "map", "moderate", "privacy", "reindex", "search"]
+__all__ = ["access", "contribute", "map", "moderate", "posts", "privacy", "reindex", "search"]

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from bot.protocol.replies import Document
-from core.domain.types import PersonalData, Upload
+from core.domain.types import PersonalData
 
 MAX_BYTES = 8 * 2**20
 """Of one file: what Discord takes in any server, and Telegram from any bot."""
@@ -38,6 +39,16 @@ class Export:
     left_out: int
 
 
+@dataclass(frozen=True, slots=True)
+class _KeptPicture:
+    """One picture: its id, when it came (seconds since the epoch), and its file."""
+
+    id: str
+    at: float
+    file: Path
+    held: bool
+
+
 class _Volume:
     """One ZIP file that grows up to :data:`MAX_BYTES`."""
 
@@ -50,10 +61,10 @@ class _Volume:
         """Whether a picture of so many bytes fits."""
         return size + _ENTRY_BYTES <= self._room
 
-    def add(self, upload: Upload, picture: bytes) -> None:
+    def add(self, kept: _KeptPicture, picture: bytes) -> None:
         """Put a picture in as it is: a JPEG does not get smaller."""
-        added = max(datetime.fromtimestamp(upload.added_at, UTC), _EARLIEST)
-        entry = zipfile.ZipInfo(_entry(upload), added.timetuple()[:6])
+        added = max(datetime.fromtimestamp(kept.at, UTC), _EARLIEST)
+        entry = zipfile.ZipInfo(_entry(kept), added.timetuple()[:6])
         self._archive.writestr(entry, picture)
         self._room -= len(picture) + _ENTRY_BYTES
 
@@ -72,16 +83,17 @@ def export(data: PersonalData, remembered: Remembered) -> Export:
     A picture that is gone, that moderation holds, or for which there is no room, is left out;
     ``data.json`` in the first file lists it with ``"file": null``.
     """
-    all_ids = {upload.picture.id for upload in data.uploads}
+    pictures = _pictures(data)
+    all_ids = {each.id for each in pictures}
     # Without the files that turn out to be missing it can only get shorter, or hardly longer.
     longest = len(_deflated(_text(data, remembered, all_ids))) + _ENTRY_BYTES
     volumes = [_Volume(reserved=longest + _ENTRY_BYTES)]
     there: set[str] = set()
-    for upload in data.uploads:
-        if upload.held:
+    for each in pictures:
+        if each.held:
             continue
         try:
-            picture = upload.file.read_bytes()
+            picture = each.file.read_bytes()
         except OSError:
             continue
         if not volumes[-1].takes(len(picture)):
@@ -91,8 +103,8 @@ def export(data: PersonalData, remembered: Remembered) -> Export:
             if len(volumes) == MAX_FILES:
                 break
             volumes.append(fresh)
-        volumes[-1].add(upload, picture)
-        there.add(upload.picture.id)
+        volumes[-1].add(each, picture)
+        there.add(each.id)
     volumes[0].add_text(_DATA, _text(data, remembered, there))
     documents = tuple(
         Document(_name(number, len(volumes)), volume.close(), "application/zip")
@@ -102,6 +114,7 @@ def export(data: PersonalData, remembered: Remembered) -> Export:
 
 
 def _text(data: PersonalData, remembered: Remembered, there: AbstractSet[str]) -> str:
+    files = {each.id: _entry(each) for each in _pictures(data) if each.id in there}
     described = {
         "person": data.requester,
         "uploads": [
@@ -111,10 +124,28 @@ def _text(data: PersonalData, remembered: Remembered, there: AbstractSet[str]) -
                 "community": upload.community,
                 "caption": upload.picture.caption,
                 "added_at": datetime.fromtimestamp(upload.added_at, UTC).isoformat(),
-                "file": _entry(upload) if upload.picture.id in there else None,
+                "file": files.get(upload.picture.id),
             }
             for upload in data.uploads
         ],
+        "posts": [
+            {
+                "chat": post.chat,
+                "message": post.message,
+                "topic": post.thread,
+                "community": post.community,
+                "name": post.author_name,
+                "handle": post.author_handle,
+                "text": post.caption,
+                "posted_at": datetime.fromtimestamp(post.posted_at, UTC).isoformat(),
+                "album": post.album,
+                "file_id": post.file_id,
+                "file_unique_id": post.file_unique_id,
+                "file": files.get(post.picture_id),
+            }
+            for post in data.posts
+        ],
+        "posts_are_kept_out": data.opted_out,
         "pictures_removed": data.removals,
         "remembered": remembered,
     }
@@ -128,8 +159,19 @@ def _deflated(text: str) -> bytes:
     return out.getvalue()
 
 
-def _entry(upload: Upload) -> str:
-    return f"pictures/{upload.picture.id}{upload.file.suffix}"
+def _pictures(data: PersonalData) -> list[_KeptPicture]:
+    """What was added, then what was posted: equal pictures are kept once."""
+    found = [_KeptPicture(u.picture.id, u.added_at, u.file, u.held) for u in data.uploads]
+    posted = {
+        post.picture_id: _KeptPicture(post.picture_id, post.posted_at, post.file, post.held)
+        for post in data.posts
+        if post.file is not None
+    }
+    return [*found, *posted.values()]
+
+
+def _entry(kept: _KeptPicture) -> str:
+    return f"pictures/{kept.id}{kept.file.suffix}"
 
 
 def _name(number: int, count: int) -> str:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot.chat.actions import Action, ActionCodec
 from bot.chat.community import CommunityRules
+from bot.chat.handlers.posts import Posting
 from bot.chat.parser import Invocation
 from bot.chat.presenters.search import Navigation, Presenter, keep_private
 from bot.protocol.definitions import MAX_COUNT
-from bot.protocol.replies import CaptionList, LabelBars, Pictures, Reply
+from bot.protocol.replies import CaptionList, LabelBars, Pictures, PostLine, Reply
 from bot.protocol.requests import Request
 from bot.rendering.contact_sheet import QUERY_TILE
 from bot.rendering.sheets import Sheets
 from core.domain.errors import ExpiredButton, InvalidRequest, NoPicture
 from core.domain.ports import Library
-from core.domain.types import Band, Pixels, SearchResult
+from core.domain.types import UPLOADED, Band, Pixels, SearchResult
 from core.search.query import SearchQuery
 from core.search.service import Search
 
@@ -31,12 +32,15 @@ class Searching:
         codec: ActionCodec,
         sheets: Sheets,
         rules: CommunityRules,
+        *,
+        posting: Posting,
     ) -> None:
         self._search = search
         self._library = library
         self._codec = codec
         self._sheets = sheets
         self._rules = rules
+        self._posting = posting
 
     async def asked(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
         """The first page of a find or a similar. Raises what the search raises."""
@@ -123,7 +127,7 @@ class Searching:
         more = result.has_more and len(close) == len(result.hits)
         result = replace(result, hits=close, has_more=more)
         heading = presenter.words.similar("", *_range(result))
-        reply = self._matches(result, heading, action, request, presenter)
+        reply = await self._matches(result, heading, action, request, presenter)
         return await self._with_sheet(reply, result.preview, heading, request)
 
     async def _page(self, action: Action, request: Request, presenter: Presenter) -> Reply:
@@ -157,7 +161,7 @@ class Searching:
             offset=action.offset,
         )
         heading = presenter.words.found(action.text, action.exclude, *_range(result))
-        return self._matches(result, heading, action, request, presenter)
+        return await self._matches(result, heading, action, request, presenter)
 
     async def _similar(self, action: Action, request: Request, presenter: Presenter) -> Reply:
         if not request.asked_pictures:
@@ -173,7 +177,7 @@ class Searching:
             preview=_preview(request),
         )
         heading = presenter.words.similar(action.text, *_range(result))
-        reply = self._matches(result, heading, action, request, presenter)
+        reply = await self._matches(result, heading, action, request, presenter)
         return await self._with_sheet(reply, result.preview, heading, request)
 
     async def _more_like(self, action: Action, request: Request, presenter: Presenter) -> Reply:
@@ -183,10 +187,10 @@ class Searching:
         picture, _ = await self._library.picture_file(action.text, request.viewer)
         caption = presenter.words.caption(picture.caption, picture.path)
         heading = presenter.words.more_like(caption, *_range(result))
-        reply = self._matches(result, heading, action, request, presenter)
+        reply = await self._matches(result, heading, action, request, presenter)
         return await self._with_sheet(reply, picture.id, heading, request)
 
-    def _matches(
+    async def _matches(
         self,
         result: SearchResult,
         heading: str,
@@ -211,7 +215,24 @@ class Searching:
         asks_picture = action.kind == "similar" and not request.unasked
         notes = self._notes(request, presenter) if asks_picture else ()
         weak = action.weak or self._rules.shows_weak(request.community)
-        return presenter.matches(result, heading, navigation, weak=weak, notes=notes)
+        return presenter.matches(
+            result,
+            heading,
+            navigation,
+            weak=weak,
+            notes=notes,
+            posts=await self._posts(result, request, presenter),
+        )
+
+    async def _posts(
+        self, result: SearchResult, request: Request, presenter: Presenter
+    ) -> Mapping[str, PostLine]:
+        """Where the pictures of a page were posted, by their ids."""
+        added = [hit.picture.id for hit in result.hits if hit.picture.path.startswith(UPLOADED)]
+        found = await self._posting.of(added, request)
+        name = self._rules.public_name(request.community)
+        lines = {each: presenter.posts.line(posts, name) for each, posts in found.items()}
+        return {each: line for each, line in lines.items() if line is not None}
 
     async def _with_sheet(
         self, reply: Reply, query: Pixels | str | None, label: str, request: Request

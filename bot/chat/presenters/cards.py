@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bot.i18n.messages import Words
-from bot.protocol.replies import CaptionLine, PictureCard
+from bot.protocol.replies import CaptionLine, PictureCard, PostLine
 from core.domain.types import Band, CaptionHit, Hit, Picture
 
 
-def hit_card(words: Words, hit: Hit) -> PictureCard:
+def hit_card(words: Words, hit: Hit, post: PostLine | None = None) -> PictureCard:
     picture = hit.picture
-    caption = words.caption(picture.caption, picture.path)
+    # The file of a post has no name that says anything.
+    caption = words.caption(picture.caption, "" if post is not None else picture.path)
     score_text = words.score(hit.match, hit.band, hit.found_by, hit.tag)
     return PictureCard(
         number=hit.rank,
@@ -21,6 +22,7 @@ def hit_card(words: Words, hit: Hit) -> PictureCard:
         alt=words.card_alt(hit.rank, caption, score_text),
         width=picture.width,
         height=picture.height,
+        post=post,
     )
 
 

@@ -34,6 +34,15 @@ class PrivacyPresenter:
                 "do not fit into a button."
             ),
         ]
+        explained.append(
+            _(
+                "Where the administrators of a chat on Telegram let its pictures be searched, I "
+                "keep of each post a small copy, its text, who posted it and when. /privacy out "
+                "takes yours out and keeps them out."
+            )
+        )
+        if data.opted_out:
+            explained.append(_("None of your posts is taken in, as you wanted."))
         if kept_days:
             remembering = self._n(
                 "For {count} day I remember whom the buttons of an answer obey, and where "
@@ -81,17 +90,17 @@ class PrivacyPresenter:
         return Reply((*parts, *documents), private=True)
 
     def deleted(self, data: PersonalData, remembered: int, *, kept_days: int) -> Reply:
-        if not (data.uploads or data.removals or remembered):
+        if not (data.uploads or data.posts or data.removals or remembered):
             return Reply((Text(self._("There was nothing to delete.")),), private=True)
         heading = Text(self._("Deleted for good"), "heading")
         return Reply((heading, self._counts(data, remembered, kept_days)), private=True)
 
     def _counts(self, data: PersonalData, remembered: int, kept_days: int) -> Facts:
         _ = self._
-        counts = [
-            (_("Pictures that you added"), len(data.uploads)),
-            (_("Pictures that you removed"), data.removals),
-        ]
+        counts = [(_("Pictures that you added"), len(data.uploads))]
+        if data.posts:
+            counts.append((_("Pictures that you posted"), len(data.posts)))
+        counts.append((_("Pictures that you removed"), data.removals))
         if kept_days:
             counts.append((_("Answers whose buttons remember you"), remembered))
         return Facts(tuple((name, self._formats.whole(count)) for name, count in counts))

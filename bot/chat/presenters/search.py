@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.chat.presenters.access import AccessPresenter
 from bot.chat.presenters.cards import caption_line, hit_card
 from bot.chat.presenters.contribute import ContributionPresenter
 from bot.chat.presenters.moderate import ModerationPresenter
+from bot.chat.presenters.posts import PostPresenter
 from bot.chat.presenters.privacy import PrivacyPresenter
 from bot.chat.presenters.settings import CommunityPresenter
 from bot.i18n.messages import Words
@@ -26,6 +27,7 @@ from bot.protocol.replies import (
     MapSheet,
     Part,
     Pictures,
+    PostLine,
     ProgressBar,
     Reply,
     Text,
@@ -74,6 +76,7 @@ class Presenter:
         self.community = CommunityPresenter(words)
         self.moderation = ModerationPresenter(words)
         self.privacy = PrivacyPresenter(words)
+        self.posts = PostPresenter(words)
 
     def matches(
         self,
@@ -83,11 +86,13 @@ class Presenter:
         *,
         weak: bool = False,
         notes: Sequence[str] = (),
+        posts: Mapping[str, PostLine] | None = None,
     ) -> Reply:
         """A page of hits with its buttons; weak ones only where ``weak`` asks for them.
 
         When no hit of the first page is close, it says so and offers to show them anyway; where
-        the best one may be right all the same, they are shown with a word of doubt.
+        the best one may be right all the same, they are shown with a word of doubt. ``posts``:
+        where pictures were posted, by their ids.
         """
         aside = (*self._so_far(result.so_far), *(Text(note, "note") for note in notes))
         if not result.hits:
@@ -104,7 +109,9 @@ class Presenter:
         if all(hit.band is Band.WEAK for hit in result.hits):
             doubt = self.words.doubtful() if result.doubtful else self.words.shown_anyway()
             parts.append(Text(doubt, "note"))
-        parts.append(Pictures(tuple(hit_card(self.words, hit) for hit in result.hits)))
+        lines = posts or {}
+        cards = (hit_card(self.words, hit, lines.get(hit.picture.id)) for hit in result.hits)
+        parts.append(Pictures(tuple(cards)))
         buttons = [
             Button("more_like", self.words.button_more_like(hit.rank), action, subject=hit.rank)
             for hit, action in zip(result.hits, navigation.more_like, strict=True)
@@ -186,16 +193,19 @@ class Presenter:
         fields: bool = False,
         is_operator: bool = False,
         own_id: str = "",
+        platform: str = "",
     ) -> Reply:
         """What this person may ask, and examples that may be sent as they are.
 
         ``fields``: commands are filled in as a form, as on Discord, and not written.
-        ``own_id``: the person's id on the platform, where it is to be told.
+        ``own_id``: the person's id on the platform, where it is to be told; ``platform``: where
+        it is asked.
         """
         rows = tuple(
             self.words.help_row(command, fields=fields)
             for command in COMMANDS
-            if command.is_offered_to(is_admin=is_admin, may_add=may_add, is_operator=is_operator)
+            if command.is_on(platform)
+            and command.is_offered_to(is_admin=is_admin, may_add=may_add, is_operator=is_operator)
         )
         welcome = self._(
             "Describe a picture in your own words, or send one to find others like it."

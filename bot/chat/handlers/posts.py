@@ -1,0 +1,128 @@
+"""Pictures that people post: switched on and off, taken out, asked where they were before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from bot.chat.community import CommunityRules
+from bot.chat.parser import Invocation
+from bot.chat.presenters.search import Presenter, keep_private
+from bot.protocol.replies import Reply
+from bot.protocol.requests import Request
+from core.domain.errors import BadSetting, InvalidRequest, NotFound
+from core.domain.ports import Posts
+from core.domain.types import Post
+from core.domain.viewer import is_person
+
+PLATFORMS = frozenset({"telegram"})
+"""Where posts are taken in."""
+
+_ID = re.compile(r"\d{1,19}")
+
+
+class Posting:
+    """Answers /index and /repost; without ``posts`` there are no such commands."""
+
+    def __init__(self, posts: Posts | None, rules: CommunityRules) -> None:
+        self._posts = posts
+        self._rules = rules
+
+    async def index(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
+        """Switch it on or off, tell how it stands, or take somebody's posts out.
+
+        Raises InvalidRequest, BadSetting, NotFound.
+        """
+        posts = self._port(request)
+        if is_person(request.community):
+            raise InvalidRequest(
+                "/index is for groups and channels.", remedy="Write it there, as an administrator."
+            )
+        community, about = request.community, invocation.text("about")
+        action = invocation.text("action") or "status"
+        said = presenter.posts
+        takes = {"off": ("", "forget"), "forget": None}.get(action, ("",))
+        if takes is not None and about.lower() not in takes:
+            raise BadSetting(
+                "/{command} does not understand “{text}”.",
+                remedy="There are: /index on, /index off, /index off forget, /index status, "
+                "/index forget @person.",
+                command=f"index {action}",
+                text=about[:32],
+            )
+        if action == "on":
+            kept = await posts.kept(community)
+            if kept.full and not kept.pictures:
+                raise InvalidRequest(
+                    "There is no room for pictures that are posted.",
+                    remedy="Whoever runs this bot can raise posts.max_pictures, or free the disk.",
+                )
+            if not await self._rules.index_posts(request, on=True):
+                return keep_private(said.status(kept, is_on=True))
+            # Seen by all who post there, as it concerns them.
+            return said.switched_on()
+        if action == "off":
+            await self._rules.index_posts(request, on=False)
+            if about:
+                return keep_private(said.forgotten(await posts.forget_all(community)))
+            return keep_private(said.switched_off((await posts.kept(community)).pictures))
+        if action == "forget":
+            people = await self._meant(posts, about, request)
+            counts = [await posts.forget(community, person) for person in people]
+            return keep_private(said.forgotten(sum(counts)))
+        kept = await posts.kept(community)
+        return keep_private(said.status(kept, is_on=self._rules.indexes_posts(community)))
+
+    async def repost(self, request: Request, presenter: Presenter) -> Reply:
+        """Where the asked picture was posted before. Raises what reading a picture raises."""
+        posts = self._port(request)
+        picture = await request.asked_pictures[0].read()
+        found = [
+            post
+            for post in await posts.like(picture, request.community)
+            if f"{post.chat}:{post.message}" != request.replied_to
+        ]
+        name = self._rules.public_name(request.community)
+        is_on = self._rules.indexes_posts(request.community)
+        return presenter.posts.before(found, name, is_on=is_on)
+
+    async def choose(self, request: Request, presenter: Presenter, *, out: bool) -> Reply:
+        """Keep somebody's posts out, or take them in again. Raises InvalidRequest."""
+        posts = self._port(request)
+        if out:
+            return presenter.posts.opted_out(await posts.opt_out(request.requester))
+        await posts.opt_in(request.requester)
+        return presenter.posts.opted_in()
+
+    async def of(
+        self, picture_ids: Sequence[str], request: Request
+    ) -> Mapping[str, Sequence[Post]]:
+        """The posts of those of these pictures that have any."""
+        if self._posts is None or request.platform not in PLATFORMS or not picture_ids:
+            return {}
+        return await self._posts.of(picture_ids, request.community)
+
+    def _port(self, request: Request) -> Posts:
+        if self._posts is None or request.platform not in PLATFORMS:
+            raise InvalidRequest(
+                "There is no /{command} here.",
+                remedy="/help shows what there is.",
+                command=request.command or "privacy out",
+            )
+        return self._posts
+
+    @staticmethod
+    async def _meant(posts: Posts, about: str, request: Request) -> Sequence[str]:
+        """The people that a mention, a handle, an id or the answered message names."""
+        if request.person:
+            return (request.person,)
+        named = about.strip().removeprefix("@")
+        if _ID.fullmatch(named):
+            return (f"{request.platform}:{named}",)
+        found = await posts.authors(request.community, named) if named else ()
+        if not found:
+            raise NotFound(
+                "I do not know whose posts are meant.",
+                remedy="Answer one of them with /index forget, or write /index forget @person.",
+            )
+        return found

@@ -1,0 +1,220 @@
+"""Pictures that people post in chats: taken in, found again, taken out."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import structlog
+
+from core.domain.errors import BadPicture, CommunityUnknown, NotFound
+from core.domain.ports import CommunitySettingsStore, Embedder, PictureDecoder
+from core.domain.threads import finished_in_thread
+from core.domain.types import Lane, Post, PostsKept, TakenIn, Vectors
+from core.search.look_alikes import LookAlikes
+from index.indexing.caption_texts import tidy
+from index.indexing.contributions import MAX_CAPTION, nearest
+from index.indexing.encode import checked
+from index.library.library import CollectionSpec, FolderLibrary
+from index.library.posts import EncodedPost, PostRepository
+from index.snapshots.overlay import NewUpload
+
+POSTED_EDGE = 320
+"""Pixels of the longer edge of what is kept of a post: its original stays on the platform."""
+
+_AT_ONCE = 2
+"""Pictures that are decoded at a time: the other workers are for people who wait."""
+
+
+class ChatPosts:
+    """The Posts port: uploads that nobody added, in the bulk lane, seen in their chat alone.
+
+    ``duplicate_cosine`` as in :class:`index.indexing.contributions.ChatContributions`. Work that
+    has begun to write is finished also where the caller is cancelled.
+    """
+
+    def __init__(
+        self,
+        library: FolderLibrary,
+        repository: PostRepository,
+        *,
+        embedder: Embedder,
+        decoder: PictureDecoder,
+        settings: CommunitySettingsStore,
+        duplicate_cosine: float = 0.97,
+    ) -> None:
+        self._library = library
+        self._repository = repository
+        self._embedder = embedder
+        self._decoder = decoder
+        self._settings = settings
+        self._duplicate_cosine = duplicate_cosine
+        self._look_alikes = LookAlikes(library.picture_file, decoder.decode)
+        self._decoding = asyncio.Semaphore(_AT_ONCE)
+        # Whoever switches it off and deletes what there is waits for what is being taken in.
+        self._adding = asyncio.Lock()
+        self._log = structlog.get_logger(__name__)
+
+    async def wanted(self, given: Sequence[Post]) -> tuple[Sequence[Post], TakenIn]:
+        """See :meth:`core.domain.ports.Posts.wanted`."""
+        if not given or not self._takes_in(given[0].community):
+            return (), TakenIn(left_out=len(given))
+        return await finished_in_thread(self._repository.wanted, given)
+
+    async def add(self, given: Sequence[tuple[Post, bytes]]) -> TakenIn:
+        """See :meth:`core.domain.ports.Posts.add`."""
+        wanted, so_far = await self.wanted([post for post, _ in given])
+        if not wanted:
+            return so_far
+        community = wanted[0].community
+        spec = self._library.spec(None, community)
+        pictures = {post: picture for post, picture in given if post in wanted}
+        read = await asyncio.gather(*(self._encoded(*each) for each in pictures.items()))
+        good = [each for each in read if each is not None]
+        async with self._adding:
+            if not self._takes_in(community):
+                return replace(so_far, left_out=so_far.left_out + len(wanted))
+            good = [await self._compared(spec, each) for each in good]
+            done = await finished_in_thread(
+                self._repository.add, spec.name, community, good, self._embedder.identity
+            )
+        return replace(
+            so_far,
+            added=done.added,
+            known=so_far.known + len(good) - done.added - done.left_out,
+            unreadable=len(read) - len(good),
+            left_out=so_far.left_out + done.left_out,
+        )
+
+    async def edited(self, post: Post) -> bool:
+        """See :meth:`core.domain.ports.Posts.edited`."""
+        known = await finished_in_thread(self._repository.find, post.chat, post.message)
+        if known is None:
+            return False
+        same_file = post.file_unique_id == known.file_unique_id
+        if not post.file_unique_id or not same_file:
+            again = bool(post.file_unique_id)
+            await finished_in_thread(self._repository.remove, post.chat, post.message, again=again)
+            return again
+        caption = _caption(post)
+        if caption != known.caption:
+            await finished_in_thread(
+                self._repository.say,
+                known,
+                caption,
+                whole_album=True,
+                fingerprint=self._embedder.identity.fingerprint,
+                meaning=await self._meaning(caption),
+            )
+        return False
+
+    async def of(self, picture_ids: Sequence[str], community: str) -> Mapping[str, Sequence[Post]]:
+        """See :meth:`core.domain.ports.Posts.of`."""
+        return await asyncio.to_thread(self._repository.of, community, picture_ids)
+
+    async def like(self, picture: bytes, community: str) -> Sequence[Post]:
+        """See :meth:`core.domain.ports.Posts.like`."""
+        spec = self._library.spec(None, community)
+        posted = hashlib.sha256(picture).hexdigest()
+        found = await asyncio.to_thread(self._repository.by_content, spec.name, community, posted)
+        if not found:
+            new = await self._kept(Post("", 0, community, "", "", 0.0), picture, Lane.CHAT)
+            found = (await self._compared(spec, new)).alike
+        try:
+            # What moderation holds was posted nowhere.
+            await self._library.picture_file(found, community)
+        except NotFound:
+            return ()
+        return (await self.of([found], community)).get(found, ())
+
+    async def kept(self, community: str) -> PostsKept:
+        """See :meth:`core.domain.ports.Posts.kept`."""
+        return await asyncio.to_thread(self._repository.kept, community)
+
+    async def authors(self, community: str, handle: str) -> Sequence[str]:
+        """See :meth:`core.domain.ports.Posts.authors`."""
+        return await asyncio.to_thread(self._repository.authors, community, handle)
+
+    async def forget(self, community: str, author: str) -> int:
+        """See :meth:`core.domain.ports.Posts.forget`."""
+        async with self._adding:
+            return await finished_in_thread(self._repository.forget, community, author)
+
+    async def forget_all(self, community: str) -> int:
+        """See :meth:`core.domain.ports.Posts.forget_all`."""
+        async with self._adding:
+            return await finished_in_thread(self._repository.forget_all, community)
+
+    async def opt_out(self, person: str) -> int:
+        """See :meth:`core.domain.ports.Posts.opt_out`."""
+        return await finished_in_thread(self._repository.opt_out, person)
+
+    async def opt_in(self, person: str) -> None:
+        """See :meth:`core.domain.ports.Posts.opt_in`."""
+        await finished_in_thread(self._repository.opt_in, person)
+
+    def _takes_in(self, community: str) -> bool:
+        if not self._settings.of(community).index_posts:
+            return False
+        try:
+            self._library.spec(None, community)
+        except CommunityUnknown:
+            return False
+        return True
+
+    async def _encoded(self, post: Post, picture: bytes) -> EncodedPost | None:
+        """None where the picture cannot be read."""
+        try:
+            async with self._decoding:
+                return await self._kept(post, picture, Lane.BULK)
+        except BadPicture as error:
+            self._log.info("post.unreadable", code=error.code)
+            return None
+
+    async def _kept(self, post: Post, picture: bytes, lane: Lane) -> EncodedPost:
+        """With the vector of what is kept, as a full reindex will make it from the thumbnail."""
+        jpeg = await self._decoder.thumbnail(picture, POSTED_EDGE)
+        decoded = await self._decoder.decode(jpeg, self._embedder.pixel_spec)
+        vector = checked(
+            await self._embedder.embed_pixels(decoded.pixels, lane=lane),
+            self._embedder.identity.dimension,
+        )
+        caption = _caption(post)
+        new = NewUpload(
+            jpeg=jpeg,
+            sha256=hashlib.sha256(jpeg).hexdigest(),
+            posted_sha256=hashlib.sha256(picture).hexdigest(),
+            width=decoded.width,
+            height=decoded.height,
+            caption=caption,
+            vector=vector,
+            caption_vector=await self._meaning(caption),
+            uploader="",
+            placeholder=decoded.placeholder,
+            posted=True,
+        )
+        return EncodedPost(replace(post, caption=caption), new)
+
+    async def _meaning(self, caption: str) -> Vectors | None:
+        if not caption:
+            return None
+        vector = await self._embedder.embed_text(caption, lane=Lane.BULK)
+        return checked(vector, self._embedder.identity.dimension)
+
+    async def _compared(self, spec: CollectionSpec, new: EncodedPost) -> EncodedPost:
+        """With the kept picture that is the same but for how it was saved."""
+        community = new.post.community
+        view = await self._library.view(spec, community)
+        if view is None or not view.pictures:
+            return new
+        near = await asyncio.to_thread(nearest, view, new.picture, self._duplicate_cosine)
+        posted = await self.of([picture.id for picture in near], community)
+        ours = [picture for picture in near if picture.id in posted]
+        same = await self._look_alikes.posted(new.picture.jpeg, ours, community) if ours else None
+        return new if same is None else replace(new, alike=same.id)
+
+
+def _caption(post: Post) -> str:
+    return tidy(post.caption)[:MAX_CAPTION].rstrip()

@@ -1,0 +1,309 @@
+"""The posts of chats whose pictures are searched there: rows and thumbnails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import structlog
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
+
+from core.domain.errors import CatalogueError
+from core.domain.types import ModelIdentity, Post, PostsKept, TakenIn, Vectors
+from index.catalogue.rows import chunks
+from index.catalogue.schema import opted_out, posts, uploads
+from index.library.overlay import Overlays
+from index.library.overlay_reads import made_of
+from index.library.overlay_writes import adopt_model, insert_upload
+from index.library.post_rows import (
+    known_posts,
+    post_of,
+    posted_picture,
+    recaption,
+    refusing,
+    row_of,
+    same_file,
+    take_out,
+)
+from index.snapshots.overlay import NewUpload, Viewpoint
+
+
+@dataclass(frozen=True, slots=True)
+class PostQuota:
+    """How much of what people post is kept.
+
+    ``pictures``: of one chat, 0 for none at all; ``free_bytes`` stay free on the disk;
+    ``keep_s``: seconds after which a post is taken out, None for never.
+    """
+
+    pictures: int = 10_000
+    free_bytes: int = 0
+    keep_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPost:
+    """A post with its picture, and what its caption means: None where it has none.
+
+    ``alike``: the id of a kept picture that is the same but for how it was saved, else empty.
+    """
+
+    post: Post
+    picture: NewUpload
+    alike: str = ""
+
+    @property
+    def meaning(self) -> Vectors | None:
+        """What its caption means, float32 [d]."""
+        return self.picture.caption_vector
+
+
+class PostRepository:
+    """Keeps posts and their thumbnails. Blocking, thread-safe.
+
+    Every method raises CatalogueError, and what it was to change is then as before.
+    """
+
+    def __init__(self, overlays: Overlays, room: PostQuota) -> None:
+        self._overlays = overlays
+        self._room = room
+        self._log = structlog.get_logger(__name__)
+
+    def wanted(self, given: Sequence[Post]) -> tuple[list[Post], TakenIn]:
+        """Those of a chat's posts that may be taken in, and what became of the others."""
+        too_old = self._too_old()
+        with self._overlays.read() as connection:
+            known, refused = _unwanted(connection, given)
+        wanted = [
+            post
+            for post in given
+            if post.message not in known
+            and post.author not in refused
+            and (too_old is None or post.posted_at >= too_old)
+        ]
+        there = sum(post.message in known for post in given)
+        kept_out = sum(post.author in refused and post.message not in known for post in given)
+        late = len(given) - len(wanted) - there - kept_out
+        return wanted, TakenIn(known=there, refused=kept_out, left_out=late)
+
+    def add(
+        self, collection: str, community: str, given: Sequence[EncodedPost], model: ModelIdentity
+    ) -> TakenIn:
+        """Keep posts of one chat in one commit; equal pictures are kept once."""
+        added = left_out = 0
+        with self._overlays.change() as change:
+            connection = change.connection
+            known, refused = _unwanted(connection, [each.post for each in given])
+            adopted = adopt_model(connection, collection, model)
+            room = self._left(connection, community)
+            for each in given:
+                post = each.post
+                if post.message in known or post.author in refused:
+                    continue
+                known.add(post.message)
+                picture_id = self._kept(connection, collection, community, each)
+                if not picture_id:
+                    if room <= 0 or adopted.fingerprint != model.fingerprint:
+                        left_out += 1
+                        continue
+                    room -= 1
+                    picture_id = insert_upload(
+                        connection,
+                        collection,
+                        Viewpoint(community, shares=False),
+                        replace(each.picture, uploader="", posted=True),
+                        model=model,
+                        now=post.posted_at,
+                    ).id
+                    change.undo.append(partial(self._overlays.files.delete, collection, picture_id))
+                    self._overlays.files.write(collection, picture_id, each.picture.jpeg)
+                connection.execute(
+                    insert(posts).values(row_of(replace(post, picture_id=picture_id)))
+                )
+                meaning = each.meaning
+                said = {} if meaning is None else {post.caption: (model.fingerprint, meaning)}
+                recaption(connection, [picture_id], said)
+                added += 1
+            if added:
+                change.touched.add((collection, community))
+        return TakenIn(added=added, left_out=left_out)
+
+    def find(self, chat: str, message: int) -> Post | None:
+        """A post that is there, None where there is none or its picture was taken out."""
+        mine = and_(posts.c.chat == chat, posts.c.message == message, posts.c.picture_id != "")
+        with self._overlays.read() as connection:
+            row = connection.execute(select(posts).where(mine)).first()
+        return None if row is None else post_of(row)
+
+    def of(self, community: str, picture_ids: Collection[str]) -> Mapping[str, Sequence[Post]]:
+        """The posts of each of these pictures that has any there, the first one first."""
+        found: dict[str, list[Post]] = {}
+        with self._overlays.read() as connection:
+            for some in chunks(picture_ids):
+                mine = and_(posts.c.community == community, posts.c.picture_id.in_(some))
+                ordered = select(posts).where(mine).order_by(posts.c.posted_at, posts.c.message)
+                for row in connection.execute(ordered):
+                    found.setdefault(row.picture_id, []).append(post_of(row))
+        return found
+
+    def by_content(self, collection: str, community: str, sha256: str) -> str:
+        """The id of the picture that was posted in these bytes, else empty."""
+        with self._overlays.read() as connection:
+            return posted_picture(connection, collection, community, made_of([sha256]))
+
+    def say(
+        self,
+        post: Post,
+        caption: str,
+        *,
+        whole_album: bool,
+        fingerprint: str,
+        meaning: Vectors | None,
+    ) -> None:
+        """Another text for a post, or for all messages of its album."""
+        mine = and_(posts.c.chat == post.chat, posts.c.message == post.message)
+        if whole_album and post.album:
+            mine = and_(posts.c.chat == post.chat, posts.c.album == post.album)
+        with self._overlays.change() as change:
+            connection = change.connection
+            there = and_(mine, posts.c.picture_id != "")
+            ids = list(connection.execute(select(posts.c.picture_id).where(there)).scalars())
+            connection.execute(update(posts).where(there).values(caption=caption))
+            said = {} if meaning is None else {caption: (fingerprint, meaning)}
+            recaption(connection, ids, said)
+            for some in chunks(ids):
+                scopes = select(uploads.c.collection, uploads.c.scope).where(uploads.c.id.in_(some))
+                rows = connection.execute(scopes.distinct())
+                change.touched.update((row.collection, row.scope) for row in rows)
+        self._overlays.erase()
+
+    def remove(self, chat: str, message: int, *, again: bool = False) -> None:
+        """Take one post out; ``again``: it is about to be taken in anew."""
+        mine = and_(posts.c.chat == chat, posts.c.message == message)
+        self._take_out(mine, erase=again)
+
+    def forget(self, community: str, author: str) -> int:
+        """Take out what somebody posted in a community; how many posts."""
+        return self._take_out(and_(posts.c.community == community, posts.c.author == author))
+
+    def forget_all(self, community: str) -> int:
+        """Delete what everybody posted in a community, as if it had never been there."""
+        return self._take_out(posts.c.community == community, erase=True)
+
+    def authors(self, community: str, handle: str) -> Sequence[str]:
+        """Who posted there under this handle (without ``@``), in any case of letters."""
+        mine = and_(
+            posts.c.community == community,
+            posts.c.author_handle != "",
+            func.lower(posts.c.author_handle) == handle.lower(),
+        )
+        with self._overlays.read() as connection:
+            found = connection.execute(select(posts.c.author).where(mine).distinct()).scalars()
+            return list(found)
+
+    def opt_out(self, person: str) -> int:
+        """Take somebody's posts out everywhere and take none in again; how many posts."""
+
+        def note(connection: Connection) -> None:
+            connection.execute(delete(opted_out).where(opted_out.c.person == person))
+            connection.execute(insert(opted_out).values(person=person))
+
+        return self._take_out(posts.c.author == person, also=note)
+
+    def opt_in(self, person: str) -> None:
+        """Take somebody's posts in again from now on."""
+        with self._overlays.change() as change:
+            change.connection.execute(delete(opted_out).where(opted_out.c.person == person))
+
+    def kept(self, community: str) -> PostsKept:
+        """What there is of a community."""
+        mine = and_(posts.c.community == community, posts.c.picture_id != "")
+        counted = select(
+            func.count(posts.c.picture_id.distinct()), func.count(), func.min(posts.c.posted_at)
+        )
+        with self._overlays.read() as connection:
+            pictures, count, first = connection.execute(counted.where(mine)).one()
+            full = self._left(connection, community) <= 0
+        return PostsKept(int(pictures), int(count), first, full)
+
+    def sweep(self) -> None:
+        """Take out what is older than posts are kept."""
+        before = self._too_old()
+        if before is not None:
+            self._take_out(and_(posts.c.posted_at < before, posts.c.picture_id != ""))
+
+    def _too_old(self) -> float | None:
+        return None if self._room.keep_s is None else self._overlays.now - self._room.keep_s
+
+    def _left(self, connection: Connection, community: str) -> int:
+        """How many more pictures of a community may be kept."""
+        mine = and_(uploads.c.scope == community, uploads.c.posted.is_(True))
+        count = select(func.count()).select_from(uploads).where(mine)
+        if self._overlays.files.free_bytes() < self._room.free_bytes:
+            return 0
+        return self._room.pictures - int(connection.execute(count).scalar_one())
+
+    @staticmethod
+    def _kept(connection: Connection, collection: str, community: str, new: EncodedPost) -> str:
+        contents = {new.picture.sha256, new.picture.posted_sha256}
+        conditions: list[ColumnElement[bool]] = [made_of(contents)]
+        if new.alike:
+            conditions.append(uploads.c.id == new.alike)
+        if new.post.file_unique_id:
+            conditions.append(same_file(new.post.file_unique_id))
+        for condition in conditions:
+            if found := posted_picture(connection, collection, community, condition):
+                return found
+        return ""
+
+    def _take_out(
+        self,
+        condition: ColumnElement[bool],
+        *,
+        erase: bool = False,
+        also: Callable[[Connection], None] = lambda _: None,
+    ) -> int:
+        with self._overlays.read() as connection:
+            there = select(func.count()).select_from(posts).where(condition)
+            idle = not connection.execute(there).scalar_one()
+        with self._overlays.change() as change:
+            also(change.connection)
+            if idle:
+                # Looked at again: something may have come in meanwhile.
+                idle = not change.connection.execute(there).scalar_one()
+            count, files, touched = (
+                (0, (), frozenset())
+                if idle
+                else take_out(change.connection, condition, change.now, erase=erase)
+            )
+            change.touched.update(touched)
+        self._clear(files)
+        if not idle:
+            self._overlays.erase()
+        return count
+
+    def _clear(self, files: Iterable[tuple[str, str]]) -> None:
+        """Delete files that no row knows any more; those that stay are left to the sweep."""
+        for collection, picture_id in files:
+            try:
+                self._overlays.files.delete(collection, picture_id)
+            except OSError as error:
+                self._log.warning("upload.not_deleted", id=picture_id, reason=error.strerror)
+
+
+def _unwanted(connection: Connection, given: Sequence[Post]) -> tuple[set[int], set[str]]:
+    """The messages that are known, and the people who opted out. The posts are of one chat."""
+    if len({post.chat for post in given}) > 1:
+        raise CatalogueError("Posts of several chats cannot be kept in one step.")
+    if not given:
+        return set(), set()
+    known = known_posts(connection, given[0].chat, {post.message for post in given})
+    return known, refusing(connection, {post.author for post in given})
+
+
+def posts_by(connection: Connection, person: str) -> Sequence[Post]:
+    """What somebody has posted, everywhere, the first one first."""
+    mine = and_(posts.c.author == person, posts.c.picture_id != "")
+    ordered = select(posts).where(mine).order_by(posts.c.posted_at, posts.c.message)
+    return [post_of(row) for row in connection.execute(ordered)]

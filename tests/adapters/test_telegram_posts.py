@@ -1,0 +1,346 @@
+"""Pictures that people post: real updates in, a real catalogue behind, answers with links out."""
+
+from __future__ import annotations
+
+import asyncio
+import zipfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.chat.actions import ActionCodec, TextMemory
+from bot.chat.admission import Admission
+from bot.chat.commands import Commands
+from bot.chat.failures import Failures
+from bot.chat.parts import CommandParts
+from bot.engine.engine import SystemClock
+from bot.observability.metrics import Metrics
+from bot.protocol.ports import ModelCard
+from bot.rendering.sheets import Sheets
+from bot.rendering.thumbnails import Thumbnails
+from bot.telegram.memory import TelegramMemory
+from core.domain.rate_limits import RateLimiter
+from core.domain.reindex_jobs import ReindexJobs
+from core.domain.types import UPLOADED
+from core.search.service import Search
+from tests.adapters.telegram_parts import ADA, BEN, EVE, Talk, adapter_of, colour_of
+from tests.fakes import picture_bytes
+from tests.galleries import Gallery
+from tests.servers.telegram import TelegramServer
+from tests.servers.telegram_world import BOT_ID, Json
+from tests.web.parts import KeptLog, languages
+
+CLUB, TEAM, NEWS = -1001234567890, -1009876543210, -1005555555555
+CLUB_NAME = f"telegram:{CLUB}"
+RED, BLUE, CYAN = (picture_bytes(c, seed=3, edge=64) for c in ("red", "blue", "cyan"))
+
+
+@dataclass
+class _Parts:
+    """What the adapter needs, over a real library."""
+
+    gallery: Gallery
+    memories: list[Any]
+    metrics: Metrics = field(default_factory=Metrics)
+
+    def __post_init__(self) -> None:
+        """Put it together."""
+        gallery, clock = self.gallery, SystemClock()
+        self.library, self.decoder = gallery.library, gallery.decoder
+        self.thumbnails = Thumbnails(self.decoder)
+        self.log = KeptLog()
+        self.failures = Failures(self.metrics, log=self.log)
+        self.presenters = languages().presenter
+        limits = RateLimiter(None, clock)
+        self.commands = Commands(
+            CommandParts(
+                search=Search(gallery.library, gallery.embedder, gallery.decoder),
+                library=gallery.library,
+                contributions=gallery.contributions,
+                moderation=gallery.moderation,
+                settings=gallery.settings,
+                grants=gallery.grants,
+                jobs=ReindexJobs(gallery.reindexer),
+                admission=Admission(limits, gallery.settings),
+                counters=self.metrics,
+                failures=self.failures,
+                presenters=self.presenters,
+                codec=ActionCodec(TextMemory(clock)),
+                sheets=Sheets(gallery.library, gallery.decoder, self.thumbnails),
+                model=lambda: ModelCard("fake", 32, "cpu"),
+                memories=self.memories,
+                posts=gallery.posts,
+            )
+        )
+
+
+@dataclass
+class _Posted(Talk):
+    """Two groups and a channel; Ada owns all of them, Ben is in the first group, Eve in both."""
+
+    gallery: Gallery = None  # type: ignore[assignment]
+
+    async def taken_in(self) -> None:
+        """Wait until all that was posted is taken in."""
+        await self.idle()
+        posts = self.adapter._posts
+        assert posts is not None
+        await asyncio.wait_for(posts._queue.join(), 30)
+
+    async def ids(self, community: str) -> list[str]:
+        """The pictures of posts that a community sees."""
+        view = await self.gallery.library.open(None, community)
+        return [each.id for each in view.pictures if each.path.startswith(UPLOADED)]
+
+    async def find(self, words: str, *, chat: int = CLUB, user: int = BEN) -> str:
+        """All that is said in answer to a question."""
+        before = len(self.sent)
+        await self.server.say(chat, user, f"/find {words} --count 2")
+        await self.idle()
+        said = [m for m in self.sent[before:] if m["chat"]["id"] == chat]
+        return "\n".join(m.get("caption") or m.get("text") or "" for m in said)
+
+
+@asynccontextmanager
+async def _posting(folder: Path, *, privacy: bool = False) -> AsyncIterator[_Posted]:
+    gallery = Gallery(folder / "gallery", communities=f"web {CLUB_NAME} telegram:{TEAM}")
+    gallery.add("of the folder.png", "grey", caption="grey stone")
+    await gallery.reindex()
+    for chat in (NEWS, EVE):
+        await gallery.grants.grant("gallery", f"telegram:{chat}", "allow")
+    memory = TelegramMemory(folder / "telegram.sqlite")
+    parts = _Parts(gallery, [memory])
+    server = TelegramServer(privacy=privacy)
+    for person in (ADA, BEN, EVE):
+        server.world.user(person)
+    server.world.group(CLUB, {ADA: "creator", BEN: "member", EVE: "member"})
+    server.world.group(TEAM, {ADA: "creator", EVE: "member"})
+    server.world.channel(NEWS, {ADA: "creator"}, username="thenews")
+    async with server.running():
+        adapter = adapter_of(parts, server, folder)  # type: ignore[arg-type]
+        await adapter.start()
+        try:
+            yield _Posted(server, parts, adapter, folder, gallery)  # type: ignore[arg-type]
+        finally:
+            await adapter.stop()
+
+
+@pytest.fixture
+async def talk(tmp_path: Path) -> AsyncIterator[_Posted]:
+    """A running bot that hears everything."""
+    async with _posting(tmp_path) as running:
+        yield running
+
+
+async def _switch_on(talk: _Posted, chat: int = CLUB) -> Json:
+    [said] = await talk.ask("/index on", chat=chat, user=ADA)
+    return said
+
+
+async def test_off_until_an_administrator_switches_it_on(talk: _Posted) -> None:
+    """Members may not; the chat is told once what is kept and how to leave; then posts count."""
+    await talk.server.say(CLUB, BEN, photo=RED)
+    [refused] = await talk.ask("/index on", chat=CLUB, user=BEN)
+    assert "Only administrators" in refused["text"]
+    await talk.taken_in()
+    assert await talk.ids(CLUB_NAME) == []
+    told = await _switch_on(talk)
+    assert told["chat"]["id"] == CLUB
+    assert "/privacy out" in told["text"]
+    assert "From now on" in told["text"]
+    [again] = await talk.ask("/index on", chat=CLUB, user=ADA)
+    assert again["chat"]["id"] == ADA
+    await talk.server.say(CLUB, BEN, "a red kite", photo=RED)
+    await talk.taken_in()
+    assert len(await talk.ids(CLUB_NAME)) == 1
+
+
+async def test_hits_lead_to_the_post(talk: _Posted) -> None:
+    """With who, when and a link; the original is shown by its id, and nothing is uploaded."""
+    await _switch_on(talk)
+    post = await talk.server.say(CLUB, BEN, "a cyan kite", photo=CYAN)
+    await talk.taken_in()
+    uploads = len(talk.server.world.uploads)
+    before = len(talk.sent)
+    [found] = await talk.ask("/find cyan kite --count 1", chat=CLUB, user=EVE)
+    assert f"https://t.me/c/1234567890/{post['message_id']}" in found["caption"]
+    assert "User 12 · " in found["caption"]
+    assert "a cyan kite" in found["caption"]
+    assert colour_of(talk.server.world.picture(found)) == "cyan"
+    assert found["photo"][-1]["file_unique_id"] == post["photo"][-1]["file_unique_id"]
+    assert len(talk.server.world.uploads) == uploads
+    assert len(talk.sent) == before + 1
+
+
+async def test_posts_are_found_in_their_chat_alone(talk: _Posted) -> None:
+    """Not in another group that shares the collection, not in private, not by the web chat."""
+    await _switch_on(talk)
+    await _switch_on(talk, TEAM)
+    await talk.server.say(CLUB, BEN, "secret cyan kite", photo=CYAN)
+    await talk.taken_in()
+    assert "secret" in await talk.find("cyan kite")
+    assert "secret" not in await talk.find("cyan kite", chat=TEAM, user=EVE)
+    assert "secret" not in await talk.find("cyan kite", chat=EVE, user=EVE)
+    assert await talk.ids("web") == []
+    [picture] = await talk.ids(CLUB_NAME)
+    for community in (f"telegram:{TEAM}", f"telegram:{EVE}", "web", "local"):
+        assert await talk.gallery.posts.of([picture], community) == {}
+    [repost] = await _repost(talk, TEAM, EVE, CYAN)
+    assert "no earlier post" in repost["text"]
+
+
+async def _repost(talk: _Posted, chat: int, user: int, photo: bytes) -> list[Json]:
+    message = await talk.server.say(chat, user, photo=photo)
+    await talk.taken_in()
+    before = len(talk.sent)
+    await talk.server.say(chat, user, "/repost", reply_to=message)
+    return await talk.answers(after=before)
+
+
+async def test_repost_tells_where_a_picture_was_before(talk: _Posted) -> None:
+    """Without the post that is asked about; equal pictures are one hit with their posts."""
+    await _switch_on(talk)
+    first = await talk.server.say(CLUB, BEN, "a cyan kite", photo=CYAN)
+    [told] = await _repost(talk, CLUB, EVE, CYAN)
+    assert f"https://t.me/c/1234567890/{first['message_id']}" in told["text"]
+    assert told["text"].count("https://") == 1
+    assert len(await talk.ids(CLUB_NAME)) == 1
+    assert "posted 1 more time" in await talk.find("cyan kite")
+
+
+async def test_albums_and_edits_are_followed(talk: _Posted) -> None:
+    """The text of an album is that of each of its pictures; edits change it, or the picture."""
+    await _switch_on(talk)
+    one = await talk.server.say(CLUB, BEN, "summer cake", photo=RED, media_group_id="a")
+    await talk.server.say(CLUB, BEN, photo=BLUE, media_group_id="a")
+    await talk.server.until(talk.gallery.upload_files)
+    await talk.taken_in()
+    assert len(await talk.ids(CLUB_NAME)) == 2
+    assert (await talk.find("blue")).count("summer cake") >= 1
+    await talk.server.edit(one, caption="winter cake")
+    await talk.taken_in()
+    said = await talk.find("blue")
+    assert "summer" not in said
+    assert "winter cake" in said
+    await talk.server.edit(one, photo=CYAN)
+    await talk.taken_in()
+    seen = await talk.ids(CLUB_NAME)
+    assert len(seen) == 2
+    assert "winter cake" in await talk.find("cyan")
+
+
+async def test_what_is_no_post_is_left_out(talk: _Posted) -> None:
+    """The bot's own answers, questions to it, other bots, forwarded answers, what is covered."""
+    await _switch_on(talk)
+    bot = talk.server.world.bot
+    await talk.server.say(CLUB, BEN, "/similar", photo=RED)
+    await talk.server.say(CLUB, BEN, photo=RED, via_bot=bot)
+    origin = {"type": "user", "sender_user": bot, "date": 1}
+    await talk.server.say(CLUB, BEN, photo=RED, forward_origin=origin)
+    await talk.server.say(CLUB, BEN, photo=RED, has_media_spoiler=True)
+    await talk.server.say(BEN, BEN, photo=RED)
+    await talk.taken_in()
+    assert await talk.ids(CLUB_NAME) == []
+
+
+async def test_channels_are_indexed_too(talk: _Posted) -> None:
+    """Their posts are their own; links of public ones carry their names."""
+    before = len(talk.sent)
+    await talk.server.publish(NEWS, "/index on")
+    [told] = await talk.answers(after=before)
+    assert told["chat"]["id"] == NEWS
+    post = await talk.server.publish(NEWS, "cyan news", photo=CYAN)
+    await talk.taken_in()
+    before = len(talk.sent)
+    await talk.server.publish(NEWS, "/find cyan --count 1")
+    [found] = await talk.answers(after=before)
+    assert f"https://t.me/thenews/{post['message_id']}" in found["caption"]
+    before = len(talk.sent)
+    await talk.server.publish(NEWS, "just words")
+    await talk.server.publish(NEWS, photo=RED)
+    await talk.idle()
+    assert [m for m in talk.sent[before:] if m["chat"]["id"] == NEWS] == []
+
+
+async def test_privacy_out_takes_posts_out_and_keeps_them_out(talk: _Posted) -> None:
+    """In every chat; an export has them before, with their pictures."""
+    await _switch_on(talk)
+    await talk.server.say(CLUB, BEN, "mine", photo=RED)
+    await talk.taken_in()
+    before = len(talk.sent)
+    await talk.server.say(BEN, BEN, "/privacy export")
+    await talk.server.until(lambda: any("document" in m for m in talk.sent[before:]))
+    [file] = [m for m in talk.sent[before:] if "document" in m]
+    with zipfile.ZipFile(BytesIO(talk.server.world.document(file))) as archive:
+        names = archive.namelist()
+        assert '"text": "mine"' in archive.read("data.json").decode()
+    assert len(names) == 2
+    [out] = await talk.ask("/privacy out", chat=BEN, user=BEN)
+    assert "1 post" in out["text"]
+    await talk.server.say(CLUB, BEN, "mine again", photo=RED)
+    await talk.taken_in()
+    assert await talk.ids(CLUB_NAME) == []
+    assert talk.gallery.upload_files() == {}
+    await talk.ask("/privacy in", chat=BEN, user=BEN)
+    await talk.server.say(CLUB, BEN, "and again", photo=RED)
+    await talk.taken_in()
+    assert len(await talk.ids(CLUB_NAME)) == 1
+
+
+@pytest.mark.parametrize("named", ["@user12", "12", "reply"])
+async def test_administrators_forget_a_person(talk: _Posted, named: str) -> None:
+    """By handle, id or an answer to one of their posts; nobody else may."""
+    await _switch_on(talk)
+    post = await talk.server.say(CLUB, BEN, photo=RED)
+    await talk.server.say(CLUB, EVE, photo=BLUE)
+    await talk.taken_in()
+    text = "/index forget" if named == "reply" else f"/index forget {named}"
+    answered = {"reply_to": post} if named == "reply" else {}
+    await talk.server.say(CLUB, EVE, text, **answered)
+    await talk.idle()
+    assert len(await talk.ids(CLUB_NAME)) == 2
+    await talk.server.say(CLUB, ADA, text, **answered)
+    await talk.idle()
+    [left] = await talk.ids(CLUB_NAME)
+    [kept] = (await talk.gallery.posts.of([left], CLUB_NAME))[left]
+    assert kept.author == f"telegram:{EVE}"
+
+
+async def test_switched_off_it_takes_nothing_in(talk: _Posted) -> None:
+    """What is there stays until it is to be forgotten; the state says so."""
+    await _switch_on(talk)
+    await talk.server.say(CLUB, BEN, photo=RED)
+    await talk.taken_in()
+    [state] = await talk.ask("/index status", chat=CLUB, user=ADA)
+    assert "searched here" in state["text"]
+    assert "1 of 1 post" in state["text"]
+    [off] = await talk.ask("/index off", chat=CLUB, user=ADA)
+    assert "1 picture stays" in off["text"]
+    await talk.server.say(CLUB, BEN, photo=BLUE)
+    await talk.taken_in()
+    assert len(await talk.ids(CLUB_NAME)) == 1
+    [gone] = await talk.ask("/index off forget", chat=CLUB, user=ADA)
+    assert "1 post" in gone["text"]
+    assert (await talk.ids(CLUB_NAME), talk.gallery.upload_files()) == ([], {})
+
+
+async def test_privacy_mode_is_told_with_what_to_switch(tmp_path: Path) -> None:
+    """Where the bot does not hear the group; an administrator does."""
+    async with _posting(tmp_path, privacy=True) as talk:
+        told = await _switch_on(talk)
+        assert "t.me/BotFather" in told["text"]
+        talk.server.world.chats[CLUB].members[BOT_ID] = "administrator"
+        [state] = await talk.ask("/index status", chat=CLUB, user=ADA)
+        assert "BotFather" not in state["text"]
+
+
+async def test_private_chats_have_no_index(talk: _Posted) -> None:
+    """Nobody administers one, and there is nobody whose posts could be found."""
+    [said] = await talk.ask("/index on", chat=EVE, user=EVE)
+    assert "Only administrators" in said["text"]
+    assert not talk.gallery.settings.of(f"telegram:{EVE}").index_posts
