@@ -30,7 +30,7 @@ from transformers import (
 )
 
 from core.encoder.mini.modeling import MiniConfig, MiniModel
-from core.encoder.model import quiet
+from core.encoder.transformers_logging import quiet
 from tests.vocabularies import (
     CLIP_TOKENS,
     bert_tokenizer,
