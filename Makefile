@@ -3,6 +3,7 @@
 #   make run [GALLERY=~/Pictures]   install, then the bot (web chat when no token is set)
 #   make link                       the command tangerine in ~/.local/bin
 #   make test                       install, then the whole suite
+#   make test-fast                  what needs no process, no browser and no model: while you write
 #   make check                      format, lint, types, imports, tests with coverage
 #   make test-all                   the long fault and property suites too
 #   make demo-fashion [COUNT=6000]  the web chat on the clothes of Fashion-MNIST
@@ -28,7 +29,7 @@ LINKS ?= $(HOME)/.local/bin
 PIP_INSTALL := sh scripts/install.sh $(BIN)/python
 LOCKED := --require-hashes --no-deps
 
-.PHONY: install install-dev link run test test-all check format lint types imports words bench recipe clean
+.PHONY: install install-dev link run test test-fast test-all check format lint types imports words bench recipe clean
 
 install: $(VENV)/.installed
 	@echo 'Installed: $(BIN)/tangerine. To call it as tangerine: make link'
@@ -68,6 +69,10 @@ PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile
 
 test: install-dev
 	$(BIN)/python -m pytest -m "not long" $(PARALLEL)
+
+# What tests/kinds.py lets count as fast: a test that starts a process fails here.
+test-fast: install-dev
+	$(BIN)/python -m pytest -m fast $(PARALLEL)
 
 test-all: install-dev
 	$(BIN)/python -m pytest

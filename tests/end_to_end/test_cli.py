@@ -9,10 +9,13 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from tests.pictures import bad_pictures
 from tests.program import Program
+
+pytestmark = pytest.mark.process
 
 _HIT = {"rank", "id", "path", "caption", "match", "score", "band", "found_by", "tag"}
 

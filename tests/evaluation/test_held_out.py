@@ -24,6 +24,8 @@ from index.demo.packages import fetch_debian
 from recipes.mini.fashion import LABELS, clothes_pictures
 from tests.evaluation.conftest import Stamps
 
+pytestmark = pytest.mark.model
+
 ZERO_SHOT_PICTURES = 2000
 PRECISION_PICTURES = 1000
 # Enough to notice a model that broke; fewer pictures have fewer of their kind among them.
