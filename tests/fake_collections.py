@@ -149,7 +149,7 @@ class FakeLibrary:
     ``files`` maps a picture's id to its file, for routes that serve pictures. ``held`` are the
     ids that a community's moderation holds, ``for_adults`` those of them that it shows to adults.
     ``gone`` are the ids whose files are not there; ``expecting``: how many pictures there are to
-    be once all are indexed.
+    be once all are indexed; ``refusal``: why none can be opened.
     """
 
     snapshots: dict[str, FakeSnapshot]
@@ -159,6 +159,7 @@ class FakeLibrary:
     for_adults: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     expecting: int | None = None
+    refusal: TangerineError | None = None
 
     def has_file(self, picture: Picture) -> bool:
         return picture.id not in self.gone
@@ -185,6 +186,8 @@ class FakeLibrary:
         return named is None or community in named | {"web", "local"}
 
     async def open(self, collection: str | None, community: str) -> FakeSnapshot:
+        if self.refusal is not None:
+            raise self.refusal
         names = self.visible(community)
         if not names:
             place, _ = community_of(community)

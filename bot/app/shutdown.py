@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
@@ -21,12 +22,16 @@ _log = structlog.get_logger("bot.stopping")
 
 
 def stop_on_signals(
-    *, at_latest_s: float = _AT_LATEST_S, end: Callable[[int], object] = os._exit
+    *,
+    at_latest_s: float = _AT_LATEST_S,
+    end: Callable[[int], object] = os._exit,
+    clock: Callable[[], float] = time.monotonic,
 ) -> asyncio.Event:
     """An event that SIGTERM or SIGINT sets, on the running event loop.
 
-    A second signal calls ``end`` with 1 at once; ``at_latest_s`` seconds after the first
-    ``end`` is called with 0, where the process is still there by then.
+    A second signal, more than a second later by ``clock``, calls ``end`` with 1 at once.
+    ``at_latest_s`` seconds after the first, ``end`` is called with 0 where the process is still
+    there by then.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -35,13 +40,13 @@ def stop_on_signals(
     def on_signal() -> None:
         nonlocal asked_at
         if not stop.is_set():
-            asked_at = loop.time()
+            asked_at = clock()
             stop.set()
             # A thread, since the event loop itself may be what waits.
             late = threading.Timer(at_latest_s, _too_late, (end,))
             late.daemon = True
             late.start()
-        elif loop.time() - asked_at > _SAME_REQUEST_S:
+        elif clock() - asked_at > _SAME_REQUEST_S:
             end(1)  # asked twice: now means now
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -7,7 +7,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, TypeVar
 
 import structlog
@@ -30,6 +30,10 @@ _LONGEST_PAUSE_S = 30.0
 _GRACE_S = 10.0
 
 
+Opening = Callable[[Settings], AbstractAsyncContextManager[Engine]]
+"""How an engine is made of settings."""
+
+
 class Starting:
     """Opens the engine as soon as its model can be loaded, and says why it is not yet."""
 
@@ -38,10 +42,20 @@ class Starting:
         settings: Settings,
         terminal: Terminal,
         *,
+        opening: Opening = open_engine,
+        first_pause_s: float = _FIRST_PAUSE_S,
+        grace_s: float = _GRACE_S,
         end: Callable[[int], object] = os._exit,
     ) -> None:
+        """``first_pause_s``: before the second attempt of ``opening``; it doubles with each.
+
+        ``grace_s`` after the last one was given up, ``end`` is called.
+        """
         self._settings = settings
         self._terminal = terminal
+        self._opening = opening
+        self._first_pause_s = first_pause_s
+        self._grace_s = grace_s
         self._end = end
         self._reason = "the model is being loaded"
 
@@ -58,11 +72,11 @@ class Starting:
         return await _unless(stop, self._open(stack), self._give_up)
 
     async def _open(self, stack: AsyncExitStack) -> Engine:
-        pause_s, told = _FIRST_PAUSE_S, ""
+        pause_s, told = self._first_pause_s, ""
         while True:
             try:
                 with Loading(self._terminal, f"loading {self._settings.model}"):
-                    engine = await stack.enter_async_context(open_engine(self._settings))
+                    engine = await stack.enter_async_context(self._opening(self._settings))
                 _log.debug("engine.ready")
             except ModelUnavailable as error:
                 if told != error.message:
@@ -77,7 +91,7 @@ class Starting:
 
     def _give_up(self) -> None:
         # A thread, since the event loop waits for the one that loads when it ends.
-        ending = threading.Timer(_GRACE_S, self._end, (0,))
+        ending = threading.Timer(self._grace_s, self._end, (0,))
         ending.daemon = True
         ending.start()
 

@@ -158,18 +158,23 @@ def encode_pairs(
     return PairVectors(np.concatenate(images), texts, captions, caption_of, kept)
 
 
-def evaluate_vectors(images: Vectors, texts: Vectors, caption_of: Labels) -> Evaluation:
-    """Measure vectors: pictures [n, d], unique captions [m, d], each picture's caption [n]."""
+def evaluate_vectors(
+    images: Vectors, texts: Vectors, caption_of: Labels, *, block: int = _BLOCK
+) -> Evaluation:
+    """Measure vectors: pictures [n, d], unique captions [m, d], each picture's caption [n].
+
+    ``block``: rows of the similarity matrix in memory at a time.
+    """
     by_image = np.concatenate(
         [
             _ranks(images[rows] @ texts.T, caption_of[rows, None] == np.arange(len(texts)))
-            for rows in _blocks(len(images))
+            for rows in _blocks(len(images), block)
         ]
     )
     by_text = np.concatenate(
         [
             _ranks(texts[rows] @ images.T, np.arange(len(texts))[rows, None] == caption_of)
-            for rows in _blocks(len(texts))
+            for rows in _blocks(len(texts), block)
         ]
     )
     own = np.einsum("nd,nd->n", images, texts[caption_of]).astype(np.float64)
@@ -198,19 +203,21 @@ def zero_shot_accuracy(images: Vectors, labels: Labels, classes: Vectors) -> flo
     return float(((images @ classes.T).argmax(axis=1) == labels).mean())
 
 
-def precision_at(images: Vectors, labels: Labels, k: int = 5) -> float:
+def precision_at(images: Vectors, labels: Labels, k: int = 5, *, block: int = _BLOCK) -> float:
     """The mean share of a picture's ``k`` nearest others that carry its label, in [0, 1].
 
     Where there are no ``k`` others, of all others.
     """
-    return float(neighbours_alike(images, labels, k).mean())
+    return float(neighbours_alike(images, labels, k, block=block).mean())
 
 
-def neighbours_alike(images: Vectors, labels: Labels, k: int = 5) -> NDArray[np.float64]:
+def neighbours_alike(
+    images: Vectors, labels: Labels, k: int = 5, *, block: int = _BLOCK
+) -> NDArray[np.float64]:
     """For each picture [n, d] the share of its ``k`` nearest others that carry its label, [n]."""
     shares = []
     k = min(k, len(images) - 1)
-    for rows in _blocks(len(images)):
+    for rows in _blocks(len(images), block):
         scores = images[rows] @ images.T
         scores[np.arange(len(scores)), np.arange(len(images))[rows]] = -np.inf
         nearest = np.argpartition(-scores, k - 1, axis=1)[:, :k]
@@ -260,6 +267,6 @@ def _recalls(ranks: Labels) -> dict[str, float]:
     return {f"recall@{k}": float((ranks < k).mean()) for k in RECALL_AT}
 
 
-def _blocks(count: int) -> Iterator[slice]:
-    for start in range(0, count, _BLOCK):
-        yield slice(start, start + _BLOCK)
+def _blocks(count: int, block: int = _BLOCK) -> Iterator[slice]:
+    for start in range(0, count, block):
+        yield slice(start, start + block)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-_MAPPED_FROM = 1 << 22
+MAPPED_FROM = 1 << 22
 """Bytes from which a file is mapped: what is smaller costs less to keep than to look after."""
 
 
@@ -31,13 +31,13 @@ def write_arrays(path: Path, arrays: Iterable[NDArray[Any]]) -> None:
     path.chmod(0o400)
 
 
-def map_arrays(path: Path) -> list[NDArray[Any]]:
-    """What :func:`write_arrays` wrote, read-only, read from the disk where it is looked at.
+def map_arrays(path: Path, mapped_from: int = MAPPED_FROM) -> list[NDArray[Any]]:
+    """What :func:`write_arrays` wrote, read-only.
 
-    The file may be deleted meanwhile. Raises OSError, and ValueError where it holds anything
-    else.
+    A file of ``mapped_from`` bytes or more is read from the disk where it is looked at; it may
+    be deleted meanwhile. Raises OSError, and ValueError where it holds anything else.
     """
-    if path.stat().st_size < _MAPPED_FROM:
+    if path.stat().st_size < mapped_from:
         data = path.read_bytes()
         return list(_arrays(BytesIO(data), data))
     with path.open("rb") as file:

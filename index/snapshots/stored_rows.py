@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.domain.types import Picture
-from index.snapshots.columns import Texts, map_arrays, write_arrays
+from index.snapshots.columns import MAPPED_FROM, Texts, map_arrays, write_arrays
 from index.snapshots.lazy_rows import MadeRows
 
 _TEXTS = 4
@@ -67,9 +67,9 @@ class StoredPictures(MadeRows[Picture]):
         return cls(collection, (starts, sizes.reshape(-1, 2), rows, contents, data))
 
     @classmethod
-    def read(cls, path: Path, collection: str) -> Self:
+    def read(cls, path: Path, collection: str, mapped_from: int = MAPPED_FROM) -> Self:
         """What :meth:`write` wrote. Raises OSError, ValueError."""
-        return cls(collection, map_arrays(path))
+        return cls(collection, map_arrays(path, mapped_from))
 
     def write(self, path: Path) -> None:
         """Write the rows, which are read from there from now on. Raises OSError."""
@@ -143,9 +143,9 @@ class StoredCaptions(MadeRows[tuple[str, int]]):
         return cls((starts, np.array([row for _, row in captions], dtype=np.int64), data))
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: Path, mapped_from: int = MAPPED_FROM) -> Self:
         """What :meth:`write` wrote. Raises OSError, ValueError."""
-        return cls(map_arrays(path))
+        return cls(map_arrays(path, mapped_from))
 
     def write(self, path: Path) -> None:
         """Write the rows, which are read from there from now on. Raises OSError."""

@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import index.vectors.background_check
 from core.domain.errors import CatalogueError
 from index.snapshots.delta import LayeredSnapshot
 from index.snapshots.snapshot import IndexSnapshot
@@ -130,16 +129,13 @@ def test_a_search_never_answers_from_damage(vectors: np.ndarray, tmp_path: Path)
     assert outcomes == {"refused", "answered"}
 
 
-def test_all_is_compared_meanwhile(
-    vectors: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_is_compared_meanwhile(vectors: np.ndarray, tmp_path: Path) -> None:
     """Behind the searches every block is compared, and damage is noticed that nobody reads."""
-    monkeypatch.setattr(index.vectors.background_check, "_AT_ONCE", 3)
     write_vectors(tmp_path / "x", vectors)
     whole = CheckedVectors.map(tmp_path / "x", DIMENSION, checked=False)
     _flip_row(tmp_path / "x", ROWS - 1)
     damaged = CheckedVectors.map(tmp_path / "x", DIMENSION, checked=False)
-    thread = compare_behind([damaged, whole])
+    thread = compare_behind([damaged, whole], at_once=3)
     assert thread is not None
     thread.join(10)
     assert (_state(whole), _state(damaged)) == ((True, False), (False, True))
