@@ -1,9 +1,9 @@
-"""Kinds of tests: what is slow because of what it needs, told apart from what is fast.
+"""Kinds of tests: what is slow, because of what it needs or does, told apart from what is fast.
 
-A test that starts a program, opens a browser or loads a model carries a mark that says so, set
-by its file, by itself, or by the fixture that it uses. All others are ``fast``: they are what
-``make test-fast`` runs. A fast test that starts a process or loads torch fails, so that the
-selection stays what it says.
+A test that starts a program, opens a browser, loads a model or takes seconds by itself carries
+a mark that says so, set by its file, by itself, or by the fixture that it uses. All others are
+``fast``: they are what ``make test-fast`` runs. A fast test that starts a process or loads torch
+fails, so that the selection stays what it says.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-_SLOW = ("long", "process", "browser", "model")
+_SLOW = ("long", "slow", "process", "browser", "model")
 
 _BY_FIXTURE = {
     "browser": "browser",

@@ -104,6 +104,20 @@ def test_the_least_recently_used_go_first(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["huge"]
 
 
+def test_the_bound_itself_is_allowed(tmp_path: Path) -> None:
+    """A byte more than is kept makes the oldest go, and no byte less."""
+    maker = Maker()
+    for key in ("one", "two"):
+        Exports(tmp_path).get(key, maker)
+    taken = sum(
+        file.stat().st_size for key in ("one", "two") for file in (tmp_path / key).iterdir()
+    )
+    Exports(tmp_path, kept_bytes=taken).get("two", maker)
+    assert (tmp_path / "one").is_dir()
+    Exports(tmp_path, kept_bytes=taken - 1).get("two", maker)
+    assert not (tmp_path / "one").exists()
+
+
 def test_a_dropped_export_is_gone(tmp_path: Path) -> None:
     """And dropping what is not there does nothing."""
     exports = Exports(tmp_path)

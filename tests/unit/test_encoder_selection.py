@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from core.domain.errors import EncodingFailed, ModelUnavailable
 from core.encoder.autotune import PLAIN, Selection
 from core.encoder.backends.base import BackendUnavailable
 from core.encoder.build import Steps, require, usable
-from core.encoder.trials import BackendTrial, RuntimeConfig, SearchCheck
+from core.encoder.trials import CLOSE, EXACT, BackendTrial, RuntimeConfig, SearchCheck
 
 OPENVINO, ONNX = RuntimeConfig("openvino", "float32"), RuntimeConfig("onnx", "float32")
 OPENVINO_HALF, TORCH_HALF = (
@@ -207,6 +208,19 @@ def test_what_is_not_installed_is_told_with_how_to(backend: str) -> None:
         require("auto", "int8", absent)
     require("auto", "auto", absent)
     assert usable("auto", absent) == ("torch",)
+
+
+@pytest.mark.parametrize(
+    ("backend", "precision", "bar"),
+    [("torch", "bfloat16", CLOSE), ("openvino", "float32", EXACT)],
+)
+def test_what_meets_the_bar_is_good(backend: str, precision: str, bar: float) -> None:
+    """The least cosine is enough, anything below is not; as fast is no gain."""
+    trial = BackendTrial(backend, precision, bar, 1.0, 2.0)
+    assert trial.good
+    assert not replace(trial, cosine=bar - 1e-9).good
+    assert not trial.faster
+    assert replace(trial, texts=1.001).faster
 
 
 @pytest.mark.parametrize(

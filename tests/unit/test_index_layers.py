@@ -261,6 +261,7 @@ async def test_a_catalogue_of_another_history_gets_a_whole_generation(
     catalogue.close()
 
 
+@pytest.mark.slow
 async def test_many_changes_are_merged(tmp_path: Path) -> None:
     """From a share of the pictures on, the changes go into a whole generation."""
     gallery = Gallery(tmp_path, rules=replace(LAYERED, merged_share=0.25))

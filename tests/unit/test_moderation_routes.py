@@ -87,6 +87,7 @@ async def check(seed: int, home: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", FEW)
+@pytest.mark.slow
 async def test_no_route_shows_what_is_held(seed: int, tmp_path: Path) -> None:
     """Find, similar, describe, photos, buttons, removal, export, choices, API and addresses."""
     await check(seed, tmp_path)
@@ -126,6 +127,7 @@ class Toothless(Judge):
         return Unheeded(found.hidden, found.waiting)
 
 
+@pytest.mark.slow
 async def test_the_check_finds_leaks(tmp_path: Path) -> None:
     """Where judgements are not applied, every route that shows pictures is caught."""
     async with moderated(tmp_path, Toothless()) as chat:

@@ -46,6 +46,7 @@ def _settings(tmp_path: Path, gallery: Path, **values: object) -> Settings:
     return load(gallery=gallery, data_dir=tmp_path / "data", **{"model": "mini", **values})
 
 
+@pytest.mark.process
 def test_the_program_says_it_without_loading_anything(tmp_path: Path, gallery: Path) -> None:
     """Each with exit code 1 and one line of cause and remedy; a usage error with 2."""
     (tmp_path / "empty").mkdir()
