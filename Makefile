@@ -64,8 +64,9 @@ run: $(VENV)/.installed
 	@$(BIN)/tangerine run $(if $(GALLERY),--gallery "$(GALLERY)",--demo)
 
 # A worker for each core, as far as memory goes: each loads models of its own. The tests of one
-# file stay together, since they share what is slow to make.
-PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile
+# file stay together, since they share what is slow to make; tests/kinds.py puts the slowest
+# files first.
+PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: install-dev
 	$(BIN)/python -m pytest -m "not long" $(PARALLEL)

@@ -39,9 +39,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Before any are chosen by their marks."""
     kinds.mark(items)
+    if hasattr(config, "workerinput"):
+        kinds.slowest_first(items)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -18,6 +18,8 @@ import pytest
 
 _SLOW = ("long", "slow", "process", "browser", "model")
 
+_BY_DURATION = ("process", "browser", "model", "slow")
+
 _BY_FIXTURE = {
     "browser": "browser",
     "new_program": "process",
@@ -43,6 +45,18 @@ def mark(items: Iterable[pytest.Item]) -> None:
                 item.add_marker(_BY_FIXTURE[name])
         if not any(item.get_closest_marker(kind) for kind in _SLOW):
             item.add_marker("fast")
+
+
+def slowest_first(items: list[pytest.Item]) -> None:
+    """Order files by the slowest kind of test in them: workers then end at about the same time.
+
+    A file that takes two minutes and is begun last is what everybody waits for.
+    """
+    ranks = dict.fromkeys((item.path for item in items), len(_SLOW))
+    for item in items:
+        found = [rank for rank, kind in enumerate(_BY_DURATION) if item.get_closest_marker(kind)]
+        ranks[item.path] = min([ranks[item.path], *found])
+    items.sort(key=lambda item: ranks[item.path])
 
 
 def left_out(file: Path, expression: str) -> bool:
