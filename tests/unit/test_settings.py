@@ -145,6 +145,7 @@ def test_a_wrong_setting_is_told_in_one_line(
         ("[web]\nprot = 1", "web.prot is not a setting"),
         ("[[collections]]\nname = 'A B'\nfolder = 'x'", "collections.0.name: "),
         ("[[collections]]\nname = 'a'\nfolder = 'x'\ncommunities = ['irc:1']", "discord:<server"),
+        ("[[collections]]\nname = 'a'\nfolder = 'x'\ncommunities = ['local']", "discord:<server"),
         ("gallery = 'x'\n[[collections]]\nname = 'default'\nfolder = 'y'", "named twice"),
     ],
 )
