@@ -3,6 +3,7 @@
 #   make run [GALLERY=~/Pictures]   install, then the bot (web chat when no token is set)
 #   make link                       the command tangerine in ~/.local/bin
 #   make test                       install, then the whole suite
+#   make test-fast                  what needs no process, no browser and no model: while you write
 #   make check                      format, lint, types, imports, tests with coverage
 #   make test-all                   the long fault and property suites too
 #   make demo-fashion [COUNT=6000]  the web chat on the clothes of Fashion-MNIST
@@ -28,7 +29,7 @@ LINKS ?= $(HOME)/.local/bin
 PIP_INSTALL := sh scripts/install.sh $(BIN)/python
 LOCKED := --require-hashes --no-deps
 
-.PHONY: install install-dev link run test test-all check format lint types imports words bench recipe clean
+.PHONY: install install-dev link run test test-fast test-all check format lint types imports words bench recipe clean
 
 install: $(VENV)/.installed
 	@echo 'Installed: $(BIN)/tangerine. To call it as tangerine: make link'
@@ -63,11 +64,16 @@ run: $(VENV)/.installed
 	@$(BIN)/tangerine run $(if $(GALLERY),--gallery "$(GALLERY)",--demo)
 
 # A worker for each core, as far as memory goes: each loads models of its own. The tests of one
-# file stay together, since they share what is slow to make.
-PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile
+# file stay together, since they share what is slow to make; tests/kinds.py puts the slowest
+# files first.
+PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: install-dev
 	$(BIN)/python -m pytest -m "not long" $(PARALLEL)
+
+# What tests/kinds.py lets count as fast: a test that starts a process fails here.
+test-fast: install-dev
+	$(BIN)/python -m pytest -m fast $(PARALLEL)
 
 test-all: install-dev
 	$(BIN)/python -m pytest

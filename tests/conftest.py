@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
+from tests import kinds
 from tests.servers.secrets import DISCORD_TOKEN, TELEGRAM_TOKEN
 
 # Our own logs are printed at every level where a test does not set them up otherwise.
@@ -22,15 +24,44 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TANGERINE_CONFIG", "")
 
 
-def pytest_configure() -> None:
+_WATCH = pytest.StashKey[kinds.Watch]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """No settings file of whoever runs the tests is found, in no process that they start."""
     os.environ["TANGERINE_CONFIG"] = ""
+    config.stash[_WATCH] = kinds.Watch()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A file none of whose tests are asked for is not imported: torch alone takes seconds."""
+    return kinds.left_out(collection_path, config.option.markexpr) or None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Before any are chosen by their marks."""
+    kinds.mark(items)
+    if hasattr(config, "workerinput"):
+        kinds.slowest_first(items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    """See :mod:`tests.kinds`."""
+    item.config.stash[_WATCH].begin(item)
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A test that passed fails where it wrote a token, or a link to somebody's picture."""
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A passed test fails that wrote a token or somebody's link, or is slow and not marked so."""
     report = yield
+    unmarked = item.config.stash[_WATCH].found()
+    if report.passed and unmarked:
+        report.outcome = "failed"
+        report.longrepr = f"This test counts as fast, but {', '.join(dict.fromkeys(unmarked))}."
     if report.passed:
         written = f"{report.capstdout}{report.capstderr}{report.caplog}"
         found = [secret for secret in _SECRET if secret in written]

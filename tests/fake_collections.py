@@ -147,7 +147,7 @@ class FakeLibrary:
     ``files`` maps a picture's id to its file, for routes that serve pictures. ``held`` are the
     ids that a community's moderation holds, ``for_adults`` those of them that it shows to adults.
     ``gone`` are the ids whose files are not there; ``expecting``: how many pictures there are to
-    be once all are indexed.
+    be once all are indexed; ``refusal``: why none can be opened.
     """
 
     snapshots: dict[str, FakeSnapshot]
@@ -157,6 +157,7 @@ class FakeLibrary:
     for_adults: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     expecting: int | None = None
+    refusal: TangerineError | None = None
 
     def has_file(self, picture: Picture) -> bool:
         return picture.id not in self.gone
@@ -187,6 +188,8 @@ class FakeLibrary:
         return named is None or mine in named | {"web", "local"}
 
     async def open(self, collection: str | None, community: Viewer | str) -> FakeSnapshot:
+        if self.refusal is not None:
+            raise self.refusal
         names = self.visible(community)
         if not names:
             raise CommunityUnknown(community=Viewer.of(community).community)

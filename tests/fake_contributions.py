@@ -17,6 +17,7 @@ from core.domain.errors import (
     ExpiredButton,
     NotAPicture,
     NotFound,
+    TangerineError,
 )
 from core.domain.types import CommunitySettings, PersonalData, Picture, Upload, Vectors
 from tests.fake_collections import FakeLibrary, FakeSnapshot, FakeVectorIndex
@@ -42,7 +43,7 @@ class FakeContributions:
     """Adds to and removes from a fake library's snapshots; every collection is shared.
 
     ``most`` uploads for each collection. ``departed`` keeps who left, ``names`` who moved,
-    ``kept`` are communities with settings.
+    ``kept`` are communities with settings. ``failure``: why a departure cannot be noted.
     """
 
     library: FakeLibrary
@@ -56,6 +57,7 @@ class FakeContributions:
     names: dict[str, str] = field(default_factory=dict)
     kept: list[str] = field(default_factory=list)
     sweeps: int = 0
+    failure: TangerineError | None = None
 
     async def add(
         self,
@@ -149,6 +151,8 @@ class FakeContributions:
         return data
 
     async def left(self, community: str) -> None:
+        if self.failure is not None:
+            raise self.failure
         self.departed.append(community)
 
     async def joined(self, community: str) -> None:

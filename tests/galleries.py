@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Literal
 
 from bot.engine.engine import SystemClock
 from core.domain.errors import EmptyCollection
@@ -20,10 +21,12 @@ from index.library.grants import StoredGrants
 from index.library.library import CollectionSpec, FolderLibrary
 from index.library.looks import StoredLooks
 from index.library.moderation import ChatModeration
+from index.library.moderation_filter import Judge
 from index.library.overlay import Overlays
 from index.library.posts import PostQuota, PostRepository
 from index.library.upload_files import UploadFiles
 from index.library.uploads import UploadQuota
+from index.library.views import KeptViews
 from index.maintenance.verify import verify_collection
 from index.snapshots.delta import Generation
 from index.snapshots.store import SnapshotStore
@@ -39,6 +42,31 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - the parts under test have no event for it
             await asyncio.sleep(0)
+
+
+class FaultyFiles(UploadFiles):
+    """The real ones, on a disk where the step that ``fault`` names fails."""
+
+    fault: Literal["", "write", "delete", "announce"] = ""
+
+    def write(self, collection: str, picture_id: str, jpeg: bytes) -> None:
+        """Half of it, where the disk is full."""
+        if self.fault == "write":
+            super().write(collection, picture_id, jpeg[: len(jpeg) // 2])
+            raise OSError(28, "No space left on device")
+        super().write(collection, picture_id, jpeg)
+
+    def delete(self, collection: str, picture_id: str) -> None:
+        """Nothing, where somebody else owns the file."""
+        if self.fault == "delete":
+            raise OSError(13, "Permission denied")
+        super().delete(collection, picture_id)
+
+    def announce(self, collection: str, revision: int) -> None:
+        """All of it, where the disk fails afterwards."""
+        super().announce(collection, revision)
+        if self.fault == "announce":
+            raise OSError(5, "Input/output error")
 
 
 class Gallery:
@@ -64,6 +92,8 @@ class Gallery:
         rules: IndexRules = IndexRules(),  # noqa: B008 - frozen
         names: NameRules = NameRules(),  # noqa: B008 - frozen
         circumstances: Circumstances = Circumstances(),  # noqa: B008 - frozen
+        judge: Judge | None = None,
+        kept: KeptViews = KeptViews(),  # noqa: B008 - frozen
     ) -> None:
         self.name = name
         self.pictures = home / "pictures"
@@ -73,7 +103,7 @@ class Gallery:
         self.catalogue = Catalogue.open(self.data / "catalogue.sqlite")
         self.store = SnapshotStore(self.data / "index", self.catalogue, rules)
         self.now = 1_800_000_000.0
-        self.files = UploadFiles(self.data / "uploads")
+        self.files = FaultyFiles(self.data / "uploads")
         self.overlays = Overlays(self.catalogue.database, self.files, now=lambda: self.now)
         self.embedder = embedder or FakeEmbedder(FakeEncoder(name=model))
         self.decoder = FakeDecoder()
@@ -85,6 +115,8 @@ class Gallery:
             self.overlays,
             identity=self.embedder.identity,
             grants=self.grants,
+            judge=judge,
+            kept=kept,
         )
         self.looks = StoredLooks(self.overlays, self.library, self.decoder)
         self.reindexer = Reindexer(

@@ -37,6 +37,7 @@ from core.domain.reindex_jobs import ReindexJobs
 from core.domain.types import CommunitySettings, Picture
 from core.search.browse import Browser
 from core.search.service import Search
+from index.library.moderation_filter import Judge
 from tests.colours import share_of
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery
@@ -93,8 +94,10 @@ class Moderated:
     Nothing in it is a fake but the encoder and the decoder.
     """
 
-    def __init__(self, home: Path) -> None:
-        self.gallery = gallery = Gallery(home, communities=f"{SERVER} {WEB} *", duplicate_cosine=2)
+    def __init__(self, home: Path, judge: Judge | None = None) -> None:
+        self.gallery = gallery = Gallery(
+            home, communities=f"{SERVER} {WEB} *", duplicate_cosine=2, judge=judge
+        )
         for hue in HUES:
             for seed in range(PER_HUE):
                 gallery.write(f"{hue}{seed}.png", picture_bytes(hue, seed, edge=64))
@@ -279,9 +282,9 @@ class Moderated:
 
 
 @asynccontextmanager
-async def moderated(home: Path) -> AsyncIterator[Moderated]:
-    """An indexed gallery that is served."""
-    chat = Moderated(home)
+async def moderated(home: Path, judge: Judge | None = None) -> AsyncIterator[Moderated]:
+    """An indexed gallery that is served; ``judge`` moderates it."""
+    chat = Moderated(home, judge)
     await chat.gallery.reindex()
     await chat.web.start()
     try:

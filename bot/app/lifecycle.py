@@ -8,8 +8,9 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, Self, TypeVar
 
 import structlog
@@ -33,6 +34,10 @@ _LONGEST_PAUSE_S = 30.0
 _GRACE_S = 10.0
 
 
+Opening = Callable[[Settings], AbstractAsyncContextManager[Engine]]
+"""How an engine is made of settings."""
+
+
 class Starting:
     """Opens the engine as soon as its model can be loaded, and says why it is not yet."""
 
@@ -41,10 +46,20 @@ class Starting:
         settings: Settings,
         terminal: Terminal,
         *,
+        opening: Opening = open_engine,
+        first_pause_s: float = _FIRST_PAUSE_S,
+        grace_s: float = _GRACE_S,
         end: Callable[[int], object] = os._exit,
     ) -> None:
+        """``first_pause_s``: before the second attempt of ``opening``; it doubles with each.
+
+        ``grace_s`` after the last one was given up, ``end`` is called.
+        """
         self._settings = settings
         self._terminal = terminal
+        self._opening = opening
+        self._first_pause_s = first_pause_s
+        self._grace_s = grace_s
         self._end = end
         self._reason = "the model is being loaded"
 
@@ -61,11 +76,11 @@ class Starting:
         return await _unless(stop, self._open(stack), self._give_up)
 
     async def _open(self, stack: AsyncExitStack) -> Engine:
-        pause_s, told = _FIRST_PAUSE_S, ""
+        pause_s, told = self._first_pause_s, ""
         while True:
             try:
                 with Loading(self._terminal, f"loading {self._settings.model}"):
-                    engine = await stack.enter_async_context(open_engine(self._settings))
+                    engine = await stack.enter_async_context(self._opening(self._settings))
                 _log.debug("engine.ready")
             except ModelUnavailable as error:
                 if told != error.message:
@@ -80,7 +95,7 @@ class Starting:
 
     def _give_up(self) -> None:
         # A thread, since the event loop waits for the one that loads when it ends.
-        ending = threading.Timer(_GRACE_S, self._end, (0,))
+        ending = threading.Timer(self._grace_s, self._end, (0,))
         ending.daemon = True
         ending.start()
 
@@ -169,12 +184,16 @@ _stopping_log = structlog.get_logger("bot.stopping")
 
 
 def stop_on_signals(
-    *, at_latest_s: float = _AT_LATEST_S, end: Callable[[int], object] = os._exit
+    *,
+    at_latest_s: float = _AT_LATEST_S,
+    end: Callable[[int], object] = os._exit,
+    clock: Callable[[], float] = time.monotonic,
 ) -> asyncio.Event:
     """An event that SIGTERM or SIGINT sets, on the running event loop.
 
-    A second signal calls ``end`` with 1 at once; ``at_latest_s`` seconds after the first
-    ``end`` is called with 0, where the process is still there by then.
+    A second signal, more than a second later by ``clock``, calls ``end`` with 1 at once.
+    ``at_latest_s`` seconds after the first, ``end`` is called with 0 where the process is still
+    there by then.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -183,13 +202,13 @@ def stop_on_signals(
     def on_signal() -> None:
         nonlocal asked_at
         if not stop.is_set():
-            asked_at = loop.time()
+            asked_at = clock()
             stop.set()
             # A thread, since the event loop itself may be what waits.
             late = threading.Timer(at_latest_s, _too_late, (end,))
             late.daemon = True
             late.start()
-        elif loop.time() - asked_at > _SAME_REQUEST_S:
+        elif clock() - asked_at > _SAME_REQUEST_S:
             end(1)  # asked twice: now means now
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,20 +28,28 @@ from index.catalogue.catalogue import Catalogue
 if TYPE_CHECKING:
     from core.encoder.load import TransformersEncoder
 
-_SAMPLE = 400
-"""Pictures that eight-bit integers are checked on: some ten seconds, once."""
-
-_FEWEST = 100
-"""With fewer, ten results are a tenth of everything, and agree too easily."""
-
-_BATCH = 32
-
 Need = Literal["all", "texts", "nothing"]
 """What a program will encode: everything, single questions, or perhaps nothing."""
 
 _PLAIN = ("torch", "float32")
 
 _log = structlog.get_logger("bot.encoding")
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSize:
+    """On how many pictures eight-bit integers are checked.
+
+    ``pictures``: at most, which takes some ten seconds, once. ``fewest``: with fewer, ten
+    results are a tenth of everything, and agree too easily. ``batch``: at a time.
+    """
+
+    pictures: int = 400
+    fewest: int = 100
+    batch: int = 32
+
+
+_SIZE = SampleSize()
 
 
 async def open_encoder(
@@ -184,7 +192,9 @@ def _pinned(model: str) -> str:
     return f"{model}@{PINNED[model]}" if model in PINNED else model
 
 
-def _check_for(settings: Settings, catalogue: Catalogue) -> _Sample | None:
+def _check_for(
+    settings: Settings, catalogue: Catalogue, size: SampleSize = _SIZE
+) -> _Sample | None:
     """The largest collection, where eight-bit integers are possible and it has enough."""
     encoder = settings.encoder
     if encoder.precision not in {"auto", "int8"} or encoder.backend not in {"auto", "openvino"}:
@@ -194,7 +204,7 @@ def _check_for(settings: Settings, catalogue: Catalogue) -> _Sample | None:
         for collection in settings.all_collections
     ]
     pictures, name, folder = max(counted, default=(0, "", Path()))
-    return _Sample(catalogue, name, folder) if pictures >= _FEWEST else None
+    return _Sample(catalogue, name, folder, size) if pictures >= size.fewest else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +212,7 @@ class _Sample:
     catalogue: Catalogue
     collection: str
     folder: Path
+    size: SampleSize
 
     @property
     def subject(self) -> str:
@@ -215,23 +226,25 @@ class _Sample:
             chosen = self._chosen()
             work = self._decoded(chosen, reference.pixel_spec, decoder)
             pixels, texts = asyncio.run_coroutine_threadsafe(work, loop).result()
-            if len(pixels) < _FEWEST:
+            if len(pixels) < self.size.fewest:
                 raise EncodingFailed("too few pictures can be read to check it on.")
-            return overlap(_encoded(reference, pixels, texts), _encoded(candidate, pixels, texts))
+            return overlap(
+                self._encoded(reference, pixels, texts), self._encoded(candidate, pixels, texts)
+            )
 
         return SearchCheck(self.subject, compared)
 
     def _chosen(self) -> Sequence[Picture]:
         with self.catalogue.contents(self.collection) as contents:
             ours = [p for p in contents.pictures if not p.path.startswith(UPLOADED)]
-        return random.Random(0).sample(ours, min(_SAMPLE, len(ours)))  # noqa: S311  # no secret
+        return random.Random(0).sample(ours, min(self.size.pictures, len(ours)))  # noqa: S311  # no secret
 
     async def _decoded(
         self, chosen: Sequence[Picture], spec: PixelSpec, decoder: PictureDecoder
     ) -> tuple[PixelBatch, list[str]]:
         arrays, texts = [], []
-        for start in range(0, len(chosen), _BATCH):
-            some = chosen[start : start + _BATCH]
+        for start in range(0, len(chosen), self.size.batch):
+            some = chosen[start : start + self.size.batch]
             found = await asyncio.gather(
                 *(decoder.decode(self.folder / picture.path, spec) for picture in some),
                 return_exceptions=True,
@@ -247,11 +260,10 @@ class _Sample:
         pixels = np.stack(arrays) if arrays else np.empty(shape, np.uint8)
         return pixels, [text for text in dict.fromkeys(texts) if text]
 
-
-def _encoded(encoder: Encodes, pixels: PixelBatch, texts: Sequence[str]) -> tuple[Vectors, Vectors]:
-    pictures = [encoder.encode_images(pixels[i : i + _BATCH]) for i in _starts(len(pixels))]
-    return np.concatenate(pictures), encoder.encode_texts(texts)
-
-
-def _starts(items: int) -> Iterator[int]:
-    return iter(range(0, items, _BATCH))
+    def _encoded(
+        self, encoder: Encodes, pixels: PixelBatch, texts: Sequence[str]
+    ) -> tuple[Vectors, Vectors]:
+        batch = self.size.batch
+        starts = range(0, len(pixels), batch)
+        pictures = [encoder.encode_images(pixels[start : start + batch]) for start in starts]
+        return np.concatenate(pictures), encoder.encode_texts(texts)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from core.domain.errors import EncodingFailed, ModelUnavailable
-from core.encoder.build import usable
+from core.encoder.build import STEPS, Steps, usable
 from core.encoder.encoder import TransformersEncoder
-from core.encoder.trials import AGREES, BackendTrial, RuntimeConfig, SearchCheck, compare
+from core.encoder.trials import AGREES, BackendTrial, RuntimeConfig, SearchCheck
 
 PLAIN = RuntimeConfig("torch", "float32")
 """What every other way is compared with."""
@@ -46,6 +46,7 @@ class Selection:
     backend: str
     precision: str
     check: SearchCheck | None
+    steps: Steps = STEPS
 
     def best(self) -> TransformersEncoder:
         """The fastest way that will do; torch where none does. Raises ModelUnavailable."""
@@ -85,7 +86,11 @@ class Selection:
         return chosen
 
     def _ways(self) -> Iterator[RuntimeConfig]:
-        backends = usable(self.precision) if self.backend == "auto" else (self.backend,)
+        backends = (
+            usable(self.precision, self.steps.installed)
+            if self.backend == "auto"
+            else (self.backend,)
+        )
         for backend in backends:
             found = self.precision == "auto"
             for precision in self.workshop.precisions(backend) if found else (self.precision,):
@@ -96,7 +101,7 @@ class Selection:
     def _try(
         self, way: RuntimeConfig, encoder: TransformersEncoder, reference: TransformersEncoder
     ) -> BackendTrial:
-        trial = compare(encoder, reference, way.backend, way.precision)
+        trial = self.steps.compare(encoder, reference, way.backend, way.precision)
         if way.precision != "int8" or self.check is None:
             return trial
         return replace(trial, overlap=self.check.overlap(encoder, reference))

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -58,17 +58,24 @@ class JsonCache(Generic[_T]):
         return self._folder / f"{key}.json"
 
 
-def verdict_key(fingerprint: str, asked: Mapping[str, object]) -> str:
+def verdict_key(
+    fingerprint: str,
+    asked: Mapping[str, object],
+    *,
+    here: Callable[[], tuple[str, ...]] | None = None,
+    versions: Callable[[str], str | None] | None = None,
+) -> str:
     """SHA-256 (hex) of everything that a verdict depends on.
 
-    ``asked`` is what the caller wants (JSON values); processor and versions are added.
+    ``asked`` is what the caller wants (JSON values); processor and versions are added,
+    as ``here`` and ``versions`` tell them: by default what this machine has.
     """
     told = {
         "layout": _LAYOUT,
         "fingerprint": fingerprint,
         "asked": dict(asked),
-        "machine": machine(),
-        "versions": {name: _version(name) for name in _PACKAGES},
+        "machine": (here or machine)(),
+        "versions": {name: (versions or _version)(name) for name in _PACKAGES},
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 

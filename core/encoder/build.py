@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 from core.domain.errors import ModelUnavailable
@@ -28,7 +30,7 @@ from core.encoder.model import (
 )
 from core.encoder.preprocessor_config import Preprocessing
 from core.encoder.tokenizer import TextTokens
-from core.encoder.trials import RuntimeConfig
+from core.encoder.trials import BackendTrial, Encodes, RuntimeConfig, compare
 
 _LAYOUT = 3
 """Counts up when exports are made in another way than before."""
@@ -37,7 +39,10 @@ _FACTS = "facts.json"
 
 _EXAMPLE_TEXTS = ("a small dog", "an old map of the harbour, drawn by hand")
 
-_INSTALLED = {"openvino": openvino_towers.installed, "onnx": onnx_towers.installed}
+INSTALLED: Mapping[str, Callable[[], bool]] = MappingProxyType(
+    {"openvino": openvino_towers.installed, "onnx": onnx_towers.installed}
+)
+"""Whether what each optional backend needs is there."""
 
 _POSSIBLE = {
     "torch": ("float32", "bfloat16", "float16"),
@@ -46,16 +51,38 @@ _POSSIBLE = {
 }
 
 
-def usable(precision: str) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What finding the best way consists of; any step can be another one.
+
+    ``load`` takes a checkpoint and a ``torch.dtype`` and returns the model; ``gains`` says
+    whether less than float32 is worth a try for a model on this machine; ``compare`` is the
+    trial; ``installed`` tells of each optional backend whether it can be used.
+    """
+
+    load: Callable[[Checkpoint, Any], Any] = load_model
+    gains: Callable[[Any], bool] = gains_from_bfloat16
+    compare: Callable[[Encodes, Encodes, str, str], BackendTrial] = compare
+    installed: Mapping[str, Callable[[], bool]] = field(default_factory=lambda: INSTALLED)
+
+
+STEPS = Steps()
+
+
+def usable(
+    precision: str, installed: Mapping[str, Callable[[], bool]] = INSTALLED
+) -> tuple[str, ...]:
     """The backends that are installed and know this precision (``auto``: any), torch first."""
     return tuple(
         name
         for name, known in _POSSIBLE.items()
-        if (name not in _INSTALLED or _INSTALLED[name]()) and precision in ("auto", *known)
+        if (name not in installed or installed[name]()) and precision in ("auto", *known)
     )
 
 
-def require(backend: str, precision: str) -> None:
+def require(
+    backend: str, precision: str, installed: Mapping[str, Callable[[], bool]] = INSTALLED
+) -> None:
     """Raise ModelUnavailable where the two do not exist, or not together, or not here."""
     for setting, value, allowed in (
         ("backend", backend, tuple(_POSSIBLE)),
@@ -71,7 +98,7 @@ def require(backend: str, precision: str) -> None:
             remedy=f"Use auto, {', '.join(_POSSIBLE[backend])}, or set the backend to auto.",
         )
     missing = "openvino" if precision == "int8" else backend
-    if missing in _INSTALLED and not _INSTALLED[missing]():
+    if missing in installed and not installed[missing]():
         raise ModelUnavailable(
             f"The encoder is to run on {missing}, which is not installed.",
             remedy=f"In Tangerine's folder run: pip install '.[{missing}]'. Or set both "
@@ -88,6 +115,7 @@ class EncoderBuilder:
         device: a ``torch.device``; exports run on a CPU only.
         threads, max_batch: see :func:`core.encoder.load.load_encoder`.
         exports: where exports are kept; None: only until the end of the block.
+        steps: how the model is loaded, and what is worth a try.
     """
 
     def __init__(
@@ -101,6 +129,7 @@ class EncoderBuilder:
         threads: int | None,
         max_batch: int | None,
         exports: Exports | None,
+        steps: Steps = STEPS,
     ) -> None:
         self._checkpoint = checkpoint
         self._preprocessing = preprocessing
@@ -110,6 +139,7 @@ class EncoderBuilder:
         self._threads = threads
         self._max_batch = max_batch
         self._exports = exports
+        self._steps = steps
         self._made: set[str] = set()
         self._stack = ExitStack()
 
@@ -127,7 +157,7 @@ class EncoderBuilder:
     def precisions(self, backend: str) -> tuple[str, ...]:
         if backend == "onnx":
             return ("float32",)
-        if not gains_from_bfloat16(self.network):
+        if not self._steps.gains(self.network):
             return ("float32",)
         return openvino_towers.precisions() if backend == "openvino" else ("float32", "bfloat16")
 
@@ -172,7 +202,7 @@ class EncoderBuilder:
     def _load(self, precision: str) -> Any:
         import torch  # noqa: PLC0415  # a slow import
 
-        network = load_model(self._checkpoint, choose_dtype(precision, self._device))
+        network = self._steps.load(self._checkpoint, choose_dtype(precision, self._device))
         # Pictures come as [n, h, w, 3]: convolutions that read them so are twice as fast.
         return network.to(self._device, memory_format=torch.channels_last)
 

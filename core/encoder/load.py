@@ -7,7 +7,7 @@ from pathlib import Path
 from core.domain.errors import ModelUnavailable
 from core.encoder.autotune import PLAIN, Selection
 from core.encoder.benchmark_cache import JsonCache, verdict_key
-from core.encoder.build import EncoderBuilder, require
+from core.encoder.build import STEPS, EncoderBuilder, Steps, require
 from core.encoder.encoder import TransformersEncoder
 from core.encoder.exports import Exports
 from core.encoder.hub import find_checkpoint, fingerprint
@@ -15,7 +15,7 @@ from core.encoder.model import choose_device
 from core.encoder.preprocessor_config import read_preprocessing
 from core.encoder.probes import NotFinite
 from core.encoder.transformers_logging import quiet
-from core.encoder.trials import EncoderChoice, RuntimeConfig, SearchCheck, compare
+from core.encoder.trials import EncoderChoice, RuntimeConfig, SearchCheck
 
 __all__ = ["TransformersEncoder", "load_encoder"]
 
@@ -32,6 +32,7 @@ def load_encoder(
     max_batch: int | None = None,
     exports: Path | None = None,
     check: SearchCheck | None = None,
+    steps: Steps = STEPS,
 ) -> TransformersEncoder:
     """The encoder of a local folder or of ``owner/name[@revision]`` on the model hub.
 
@@ -54,13 +55,14 @@ def load_encoder(
         exports: where exports and the outcome of trials are kept, so that only the first
             start takes their time; None: nowhere.
         check: compares what two encoders find among the collection's own pictures.
+        steps: see :class:`core.encoder.build.Steps`.
 
     Where a CPU is told to run in a precision whose vectors the trial finds too far from those
     of float32, the identity's fingerprint is another one, so that no index holds both.
     Takes seconds, up to a minute where an export is to be made, and blocks. Raises
     ModelUnavailable with cause and remedy.
     """
-    require(backend, precision)
+    require(backend, precision, steps.installed)
     target = choose_device(device)
     if threads:
         import torch  # noqa: PLC0415  # a slow import
@@ -79,10 +81,11 @@ def load_encoder(
             threads=threads or None,
             max_batch=max_batch,
             exports=Exports(exports / "models") if exports else None,
+            steps=steps,
         ) as workshop:
             if target.type != "cpu":
-                return _on_gpu(workshop, backend, precision)
-            selection = Selection(workshop, backend, precision, check)
+                return _on_gpu(workshop, backend, precision, steps)
+            selection = Selection(workshop, backend, precision, check, steps)
             if (backend, precision) == ("torch", "float32"):
                 return workshop.build(PLAIN)
             if exports is None:
@@ -119,7 +122,9 @@ def _remembered(
     return encoder
 
 
-def _on_gpu(workshop: EncoderBuilder, backend: str, precision: str) -> TransformersEncoder:
+def _on_gpu(
+    workshop: EncoderBuilder, backend: str, precision: str, steps: Steps
+) -> TransformersEncoder:
     if backend not in {"auto", "torch"} or precision == "int8":
         asked = precision if precision == "int8" else backend
         raise ModelUnavailable(
@@ -135,5 +140,5 @@ def _on_gpu(workshop: EncoderBuilder, backend: str, precision: str) -> Transform
             raise
         return workshop.build(PLAIN)
     if wanted != "float32":
-        encoder.record([compare(encoder, workshop.build(PLAIN), "torch", wanted)])
+        encoder.record([steps.compare(encoder, workshop.build(PLAIN), "torch", wanted)])
     return encoder

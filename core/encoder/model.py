@@ -67,14 +67,15 @@ def choose_dtype(precision: str, device: Any) -> Any:
     return getattr(torch, precision)
 
 
-def gains_from_bfloat16(model: Any) -> bool:
+def gains_from_bfloat16(model: Any, *, large: int = _LARGE_WEIGHTS) -> bool:
     """Whether it is worth a try on this CPU: it computes in bfloat16, and the model is large.
 
-    A CPU without AVX512-BF16 or AMX emulates it, slower than float32.
+    It is from ``large`` weights on. A CPU without AVX512-BF16 or AMX emulates it, slower than
+    float32.
     """
     import torch  # noqa: PLC0415  # only the encoder's module may import it for everybody
 
-    if sum(weight.numel() for weight in model.parameters()) < _LARGE_WEIGHTS:
+    if sum(weight.numel() for weight in model.parameters()) < large:
         return False
     found = torch.cpu.get_capabilities()
     return bool(found.get("avx512_bf16") or found.get("amx_bf16") or found.get("amx_tile"))

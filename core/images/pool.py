@@ -24,7 +24,7 @@ from core.images.decode import DecodeLimits
 from core.images.errors import too_many_bytes
 from core.images.queue import SlotQueue
 from core.images.sandbox import Isolation
-from core.images.slot import WorkerSlot
+from core.images.slot import JOBS_PER_WORKER, WorkerSlot
 from core.images.starting import WorkerHost
 from core.images.worker import Job, ToJpeg, ToPixels, perform
 
@@ -74,6 +74,7 @@ class DecodePool:
         max_file_bytes: int | None = 512 * _MIB,
         max_pixels: int = 50_000_000,
         max_waiting_bytes: int = 256 * _MIB,
+        jobs_per_worker: int = JOBS_PER_WORKER,
         work: Callable[[Job], object] = perform,
         waits_for_pictures: bool = False,
     ) -> None:
@@ -84,13 +85,17 @@ class DecodePool:
         ``max_bytes``: size of a picture given as bytes; ``max_file_bytes``: of one given as a
         path (None: any). ``max_pixels``: width times height as the header says.
         ``max_waiting_bytes``: memory of pictures that wait for a worker, beyond which new
-        ones are turned away (paths cost none). ``work`` runs in the worker (tests' seam).
+        ones are turned away (paths cost none). ``jobs_per_worker``: pictures
+        after which a worker is replaced. ``work`` runs in the worker (tests' seam).
         ``waits_for_pictures``: workers start with the first one, for programs that may get none.
         """
         if min(workers, timeout_s, memory_bytes, max_bytes, max_pixels) <= 0:
             raise ValueError("workers and limits must be positive")
         self._host = WorkerHost(memory_bytes=memory_bytes, max_pixels=max_pixels, work=work)
-        self._slots = tuple(WorkerSlot(self._host, timeout_s=timeout_s) for _ in range(workers))
+        self._slots = tuple(
+            WorkerSlot(self._host, timeout_s=timeout_s, jobs_per_worker=jobs_per_worker)
+            for _ in range(workers)
+        )
         self._upload_limits = DecodeLimits(max_bytes, max_pixels)
         self._file_limits = DecodeLimits(max_file_bytes, max_pixels)
         self._max_bytes = max_bytes

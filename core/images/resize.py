@@ -41,14 +41,20 @@ def to_rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def fit_pixels(image: Image.Image, spec: PixelSpec, reduction: Reduction | None = None) -> Pixels:
+def fit_pixels(
+    image: Image.Image,
+    spec: PixelSpec,
+    reduction: Reduction | None = None,
+    *,
+    whole_up_to: int = _WHOLE_SCALED_PIXELS,
+) -> Pixels:
     """The picture as the encoder wants it: uint8 [spec.height, spec.width, 3].
 
     ``image`` is upright already (EXIF orientation applied) and has at least one pixel; any
     mode is first turned into RGB by :func:`to_rgb`. The array is writable and owns its
     memory. Pixels equal those of transformers for ``crop`` and ``stretch``; only a picture
-    whose scaled form would exceed 64 Mi pixels (narrower than 1:1300 at 224 pixels) may be
-    off by one or two levels here and there.
+    whose scaled form would exceed ``whole_up_to`` pixels (by default narrower than 1:1300 at
+    224 pixels) may be off by one or two levels here and there.
 
     With ``reduction`` the image is a smaller form of the picture, in RGB. Where that is no
     smaller than :func:`smallest_source`, pixels of photos differ from those of the whole
@@ -63,7 +69,7 @@ def fit_pixels(image: Image.Image, spec: PixelSpec, reduction: Reduction | None 
     elif spec.fit == "stretch":
         fitted = fill(image, reduction.spare, (spec.width, spec.height), filter_)
     else:
-        fitted = _cropped(image, reduction, spec, filter_)
+        fitted = _cropped(image, reduction, spec, filter_, whole_up_to)
     return np.array(fitted, dtype=np.uint8)
 
 
@@ -88,14 +94,18 @@ def smallest_source(size: Size, spec: PixelSpec) -> Size:
 
 
 def _cropped(
-    image: Image.Image, reduction: Reduction, spec: PixelSpec, filter_: Image.Resampling
+    image: Image.Image,
+    reduction: Reduction,
+    spec: PixelSpec,
+    filter_: Image.Resampling,
+    whole_up_to: int,
 ) -> Image.Image:
     width, height = _scaled_size(reduction.size, spec)
     top, left = _crop_offset(height, spec.height), _crop_offset(width, spec.width)
     box = (left, top, left + spec.width, top + spec.height)
     # What is cut away need not be scaled: a quarter of a photograph. Only the whole one scaled
     # has the very bytes of transformers, which a reduced picture has not in any case.
-    if reduction.size != image.size or width * height > _WHOLE_SCALED_PIXELS:
+    if reduction.size != image.size or width * height > whole_up_to:
         return _scaled_window(image, reduction.spare, (width, height), box, filter_)
     whole = image
     if image.size != (width, height):

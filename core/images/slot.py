@@ -36,7 +36,7 @@ from core.images.worker import Job, ToPixels
 START_SECONDS: Final = 30.0
 """How long a worker may take to start, on a machine busy with other things."""
 
-_JOBS_PER_WORKER: Final = 2000
+JOBS_PER_WORKER: Final = 2000
 """A worker is replaced after so many pictures: decoders in C leak a little, all of them."""
 
 _REFUSALS: Final[Mapping[str, type[BadPicture]]] = MappingProxyType(
@@ -77,10 +77,16 @@ class _WorkerEndedError(Exception):
 class WorkerSlot:
     """A place for one worker process, which does one job at a time."""
 
-    def __init__(self, host: WorkerHost, *, timeout_s: float) -> None:
-        """Make an empty place; ``host`` starts the processes."""
+    def __init__(
+        self, host: WorkerHost, *, timeout_s: float, jobs_per_worker: int = JOBS_PER_WORKER
+    ) -> None:
+        """Make an empty place; ``host`` starts the processes.
+
+        Each ends after ``jobs_per_worker`` pictures.
+        """
         self._host = host
         self._timeout_s = timeout_s
+        self._jobs_per_worker = jobs_per_worker
         self._channel: socket.socket | None = None
         self._starting = asyncio.Lock()
         self._jobs = 0
@@ -93,7 +99,7 @@ class WorkerSlot:
     @property
     def alive(self) -> bool:
         """Whether a worker is there and may be given a job."""
-        if self._channel is None or self._jobs >= _JOBS_PER_WORKER:
+        if self._channel is None or self._jobs >= self._jobs_per_worker:
             return False
         if self.busy:
             return True
@@ -112,7 +118,7 @@ class WorkerSlot:
         Raises TangerineError where it does not within :data:`START_SECONDS`.
         """
         async with self._starting:
-            if self._jobs >= _JOBS_PER_WORKER:
+            if self._jobs >= self._jobs_per_worker:
                 self.end()
             if self._channel is not None:
                 if self.alive:

@@ -80,12 +80,16 @@ class LabelSet:
         return Tags(np.where(fits, places, NONE).astype(np.int16), best)
 
     def tags_of(
-        self, index: VectorIndex, on_block: Callable[[int, int], object] | None = None
+        self,
+        index: VectorIndex,
+        on_block: Callable[[int, int], object] | None = None,
+        *,
+        block: int = _BLOCK,
     ) -> Tags:
         """The tags of all rows, block by block; ``on_block`` learns how many of how many."""
         blocks = [self.tags(index.reconstruct(np.arange(0, dtype=np.int64)))]
-        for start in range(0, len(index), _BLOCK):
-            end = min(start + _BLOCK, len(index))
+        for start in range(0, len(index), block):
+            end = min(start + block, len(index))
             blocks.append(self.tags(index.reconstruct(np.arange(start, end, dtype=np.int64))))
             if on_block is not None:
                 on_block(end, len(index))

@@ -16,12 +16,14 @@ class ChosenRows:
     """The VectorIndex port over these rows alone, under their own numbers. Blocking.
 
     ``rows``: int64 [n], rising. Every one of them is compared, so that as many hits come as
-    there are, which no filter behind an approximate search could promise.
+    there are, which no filter behind an approximate search could promise. ``block``: how many
+    vectors are in memory at once.
     """
 
-    def __init__(self, index: VectorIndex, rows: NDArray[np.int64]) -> None:
+    def __init__(self, index: VectorIndex, rows: NDArray[np.int64], *, block: int = _BLOCK) -> None:
         self._index = index
         self._rows = rows
+        self._block = block
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -29,8 +31,8 @@ class ChosenRows:
 
     def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         scores = np.empty((len(queries), len(self)), dtype=np.float32)
-        for start in range(0, len(self), _BLOCK):
-            block = slice(start, start + _BLOCK)
+        for start in range(0, len(self), self._block):
+            block = slice(start, start + self._block)
             scores[:, block] = queries @ self._index.reconstruct(self._rows[block]).T
         best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         return np.take_along_axis(scores, best, axis=1), self._rows[best]

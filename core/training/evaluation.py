@@ -134,18 +134,23 @@ def encode_pairs(
     return PairVectors(np.concatenate(images), texts, captions, caption_of, kept)
 
 
-def evaluate_vectors(images: Vectors, texts: Vectors, caption_of: Labels) -> Evaluation:
-    """Measure vectors: pictures [n, d], unique captions [m, d], each picture's caption [n]."""
+def evaluate_vectors(
+    images: Vectors, texts: Vectors, caption_of: Labels, *, block: int = _BLOCK
+) -> Evaluation:
+    """Measure vectors: pictures [n, d], unique captions [m, d], each picture's caption [n].
+
+    ``block``: rows of the similarity matrix in memory at a time.
+    """
     by_image = np.concatenate(
         [
             _ranks(images[rows] @ texts.T, caption_of[rows, None] == np.arange(len(texts)))
-            for rows in _blocks(len(images))
+            for rows in _blocks(len(images), block)
         ]
     )
     by_text = np.concatenate(
         [
             _ranks(texts[rows] @ images.T, np.arange(len(texts))[rows, None] == caption_of)
-            for rows in _blocks(len(texts))
+            for rows in _blocks(len(texts), block)
         ]
     )
     own = np.einsum("nd,nd->n", images, texts[caption_of]).astype(np.float64)
@@ -202,6 +207,6 @@ def _recalls(ranks: Labels) -> dict[str, float]:
     return {f"recall@{k}": float((ranks < k).mean()) for k in RECALL_AT}
 
 
-def _blocks(count: int) -> Iterator[slice]:
-    for start in range(0, count, _BLOCK):
-        yield slice(start, start + _BLOCK)
+def _blocks(count: int, block: int = _BLOCK) -> Iterator[slice]:
+    for start in range(0, count, block):
+        yield slice(start, start + block)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 
 from sqlalchemy import Connection, select, union_all
 
@@ -23,11 +24,11 @@ def random_id() -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
 
 
-def fresh_ids(connection: Connection, count: int) -> list[str]:
-    """Different ids that no picture has and none has had."""
+def fresh_ids(connection: Connection, count: int, draw: Callable[[], str] = random_id) -> list[str]:
+    """Different ids of those that ``draw`` gives, which no picture has and none has had."""
     fresh: set[str] = set()
     while len(fresh) < count:
-        candidates = {random_id() for _ in range(min(CHUNK, count - len(fresh)))}
+        candidates = {draw() for _ in range(min(CHUNK, count - len(fresh)))}
         taken = connection.execute(
             union_all(
                 *(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -45,6 +45,9 @@ class WatchOptions:
     poll_s: float = 60.0
     check_s: float = 5.0
 
+
+Watching = Callable[..., Iterator[set[tuple[Change, str]]]]
+"""What tells of changes: :func:`watchfiles.watch`, with its arguments."""
 
 Counts = Callable[[Path, str, bool], bool]
 """``counts(root, path, gone)``: whether a change below a folder is worth a look. Blocking."""
@@ -93,11 +96,13 @@ class FolderWatch:
         options: WatchOptions,
         *,
         counts: Counts,
+        watching: Watching = watch,
     ) -> None:
         self._jobs = jobs
         self._folders = folders
         self._options = options
         self._counts = counts
+        self._watching = watching
 
     async def run(self) -> None:
         """Watch until cancelled; a defect of one folder does not stop the others."""
@@ -114,6 +119,7 @@ class FolderWatch:
                         folder.absolute(),
                         self._options,
                         counts=self._counts,
+                        watching=self._watching,
                         stop=stop,
                         changed=tell,
                     )
@@ -186,6 +192,7 @@ class _Watcher:
         options: WatchOptions,
         *,
         counts: Counts,
+        watching: Watching,
         stop: threading.Event,
         changed: Callable[[frozenset[str] | None], object],
     ) -> None:
@@ -194,6 +201,7 @@ class _Watcher:
         self._folder = folder
         self._options = options
         self._counts = counts
+        self._watching = watching
         self._stop = stop
         self._changed = changed
 
@@ -219,7 +227,7 @@ class _Watcher:
         options = self._options
         root, fresh = self._folder.resolve(), True
         settle_ms = max(1, round(options.settle_s * 1000))
-        for changes in watch(
+        for changes in self._watching(
             root,
             watch_filter=None,
             debounce=settle_ms * _LATEST,

@@ -28,7 +28,7 @@ from index.library.moderation_rows import moderation_revisions
 from index.library.overlay import Overlays
 from index.library.overlay_reads import counts_of
 from index.library.specs import EVERYBODY, LOCAL, WEB, CollectionSpec
-from index.library.views import Views
+from index.library.views import KeptViews, Views
 from index.snapshots.overlaid import IdentifiedSnapshot
 from index.snapshots.overlay import Viewpoint
 from index.snapshots.store import SnapshotStore
@@ -81,6 +81,7 @@ class FolderLibrary:
         judge: Judge | None = None,
         grants: StoredGrants | None = None,
         awaited: Callable[[str], bool] = lambda _: False,
+        kept: KeptViews = KeptViews(),  # noqa: B008 - frozen
     ) -> None:
         # sorted() is stable: after the default one, the order of the settings.
         self._specs = {
@@ -89,7 +90,7 @@ class FolderLibrary:
         self._catalogue = catalogue
         self._store = store
         self._overlays = overlays
-        self.views = Views(store, overlays, judge)
+        self.views = Views(store, overlays, judge, kept)
         # Handing work to a thread and back costs more than what takes a few ``stat``.
         self._looks: SingleFlight[tuple[str, Viewpoint], _VisibleCollection] = SingleFlight(
             fresh=True

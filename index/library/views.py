@@ -28,12 +28,18 @@ from index.snapshots.overlay import Overlay, Viewpoint
 from index.snapshots.snapshot import IndexSnapshot
 from index.snapshots.store import SnapshotStore
 
-_REMEMBERED = 4096
-"""Communities whose view is found without asking the database. Most of them share one."""
 
-_COMPOSED = 64
-"""Different views that are kept. Each costs 2 MB for a thousand uploads, and another 2 MB for
-its calibration where it is searched."""
+@dataclass(frozen=True, slots=True)
+class KeptViews:
+    """How much is kept over one base.
+
+    ``communities``: those whose view is found without asking the database; most of them share
+    one. ``views``: different ones; each costs 2 MB for a thousand uploads, and another 2 MB
+    for its calibration where it is searched.
+    """
+
+    communities: int = 4096
+    views: int = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +62,10 @@ class _Composed:
 class _Views:
     """The views over one base. A new base starts anew, so that no old one is held."""
 
-    def __init__(self, base: Generation | None) -> None:
+    def __init__(self, base: Generation | None, kept: KeptViews) -> None:
         self.base = base
-        self._seen: LRUCache[Viewer, _CachedView] = LRUCache(_REMEMBERED)
-        self._composed: LRUCache[Hashable, _Composed] = LRUCache(_COMPOSED)
+        self._seen: LRUCache[Viewer, _CachedView] = LRUCache(kept.communities)
+        self._composed: LRUCache[Hashable, _Composed] = LRUCache(kept.views)
         self._guard = threading.Lock()
 
     def at(self, viewer: Viewer, revision: tuple[int, int]) -> _Composed | None:
@@ -90,8 +96,13 @@ class Views:
     """
 
     def __init__(
-        self, store: SnapshotStore, overlays: Overlays, judge: Judge | None = None
+        self,
+        store: SnapshotStore,
+        overlays: Overlays,
+        judge: Judge | None = None,
+        kept: KeptViews = KeptViews(),
     ) -> None:
+        self._kept = kept
         self._store = store
         self._overlays = overlays
         self._judge = judge or Judge()
@@ -151,7 +162,7 @@ class Views:
     def _look(self, collection: str, viewpoint: Viewpoint, base: Generation | None) -> _Composed:
         views = self._views.get(collection)
         if views is None or views.base is not base:
-            views = self._views[collection] = _Views(base)
+            views = self._views[collection] = _Views(base, self._kept)
         with self._overlays.read() as connection:
             total, shared, own = revisions_of(connection, collection, viewpoint)
             judged = moderation_revisions(connection, viewpoint.moderators)

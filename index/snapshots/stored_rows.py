@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from core.domain.types import Picture
 from index.snapshots.joined import MadeRows
 
-_MAPPED_FROM = 1 << 22
+MAPPED_FROM = 1 << 22
 """Bytes from which a file is mapped: what is smaller costs less to keep than to look after."""
 
 
@@ -37,13 +37,14 @@ def write_arrays(path: Path, arrays: Iterable[NDArray[Any]]) -> None:
     path.chmod(0o400)
 
 
-def map_arrays(path: Path) -> list[NDArray[Any]]:
-    """What :func:`write_arrays` wrote, read-only, read from the disk where it is looked at.
+def map_arrays(path: Path, mapped_from: int = MAPPED_FROM) -> list[NDArray[Any]]:
+    """What :func:`write_arrays` wrote, read-only.
 
-    The file may be deleted meanwhile. Raises OSError, and ValueError where it holds anything
+    A file of ``mapped_from`` bytes or more is read from the disk where it is looked at; it may be
+    deleted meanwhile. Raises OSError, and ValueError where it holds anything
     else.
     """
-    if path.stat().st_size < _MAPPED_FROM:
+    if path.stat().st_size < mapped_from:
         data = path.read_bytes()
         return list(_arrays(BytesIO(data), data))
     with path.open("rb") as file:
@@ -152,9 +153,9 @@ class StoredPictures(MadeRows[Picture]):
         return cls(collection, (starts, sizes.reshape(-1, 2), rows, contents, data))
 
     @classmethod
-    def read(cls, path: Path, collection: str) -> Self:
+    def read(cls, path: Path, collection: str, mapped_from: int = MAPPED_FROM) -> Self:
         """What :meth:`write` wrote. Raises OSError, ValueError."""
-        return cls(collection, map_arrays(path))
+        return cls(collection, map_arrays(path, mapped_from))
 
     def write(self, path: Path) -> None:
         """Write the rows, which are read from there from now on. Raises OSError."""
@@ -227,9 +228,9 @@ class StoredCaptions(MadeRows[tuple[str, int]]):
         return cls((starts, np.array([row for _, row in captions], dtype=np.int64), data))
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: Path, mapped_from: int = MAPPED_FROM) -> Self:
         """What :meth:`write` wrote. Raises OSError, ValueError."""
-        return cls(map_arrays(path))
+        return cls(map_arrays(path, mapped_from))
 
     def write(self, path: Path) -> None:
         """Write the rows, which are read from there from now on. Raises OSError."""

@@ -39,7 +39,7 @@ async def test_the_connection_comes_back_by_itself(
 ) -> None:
     """However it went: the bot is unready meanwhile, and answers afterwards."""
     # The library waits 5 s before it identifies anew, as Discord's rules say.
-    monkeypatch.setattr("bot.discord.client.DiscordClient.before_identify_hook", _no_pause)
+    monkeypatch.setattr("discord.Client.before_identify_hook", _no_pause)
     async with chatting(Parts(tmp_path)) as chat:
         gateway = chat.discord.gateway
         if way == "asked":

@@ -204,6 +204,7 @@ async def test_stopping_tells_those_who_wait(tmp_path: Path) -> None:
         assert chat.adapter.unready() == "Discord is not connected"
 
 
+@pytest.mark.slow
 async def test_two_hundred_questions_at_once_are_acknowledged_in_time(tmp_path: Path) -> None:
     """While a reindex runs, ten people ask: each is acknowledged in Discord's time, and answered.
 

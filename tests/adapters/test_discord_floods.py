@@ -11,6 +11,8 @@ from tests.adapters.discord_parts import ANA, BEN, chatting
 from tests.servers.discord_gateway import until
 from tests.web.parts import Parts
 
+pytestmark = pytest.mark.slow
+
 FLOOD = 300
 ALLOWED_S = 5.0
 

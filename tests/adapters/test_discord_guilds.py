@@ -51,7 +51,7 @@ async def test_neither_stopping_nor_a_new_session_is_a_departure(
     async def no_pause(*_: object, **__: object) -> None:
         """The library waits 5 s before it identifies anew, as Discord's rules say."""
 
-    monkeypatch.setattr("bot.discord.client.DiscordClient.before_identify_hook", no_pause)
+    monkeypatch.setattr("discord.Client.before_identify_hook", no_pause)
     async with chatting(Parts(tmp_path)) as chat:
         await chat.discord.gateway.invalidate()
         await until(lambda: chat.discord.gateway.identified == 2)
@@ -95,15 +95,11 @@ async def test_a_server_in_an_outage_at_the_start_was_not_left(tmp_path: Path) -
 
 
 async def test_a_departure_that_cannot_be_noted_is_logged(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The bot goes on answering."""
-
-    async def broken(_: str) -> None:
-        raise CatalogueError("The disk is full.")
-
     parts = Parts(tmp_path)
-    monkeypatch.setattr(parts.contributions, "left", broken)
+    parts.contributions.failure = CatalogueError("The disk is full.")
     async with chatting(parts, Server(HOME), Server(HOME + 1)) as chat:
         await chat.discord.gateway.dispatch("GUILD_DELETE", {"id": str(HOME + 1)})
         await _in_order(chat)

@@ -104,6 +104,7 @@ async def test_forwarded_pictures_and_stickers_count(
     await chat.discord.say(ANA, None, "", message_snapshots=[{"message": snapshot}])
     channel = int(dm_channel(ANA)["id"])
     assert "brown" in (await chat.discord.replied(channel)).text
+    # The library knows one address of stickers only.
     monkeypatch.setattr("discord.Asset.BASE", f"{chat.discord.rest.store.url}/cdn")
     chat.discord.rest.store.files["stickers/4.png"] = GREEN[1]
     sticker = {"id": "4", "name": "wave", "format_type": 1}

@@ -75,6 +75,7 @@ async def test_stickers_and_forwarded_photos_count(
     chat: Chat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when somebody asks about them."""
+    # The library knows one address of stickers only.
     monkeypatch.setattr("discord.Asset.BASE", f"{chat.discord.rest.store.url}/cdn")
     chat.discord.rest.store.files["stickers/4.png"] = GREEN[1]
     await _settings(chat, "on")
@@ -180,6 +181,7 @@ async def test_without_the_intent_the_settings_say_what_is_missing(
 ) -> None:
     """Photos cannot be seen then: the command and the button say so, and what to do."""
     async with chatting(Parts(tmp_path)) as chat:
+        # The library knows one address of stickers only.
         monkeypatch.setattr("discord.Asset.BASE", f"{chat.discord.rest.store.url}/cdn")
         plain = await chat.discord.answer(await chat.discord.slash(ADMIN, chat.server, "settings"))
         assert NOTE not in plain.text

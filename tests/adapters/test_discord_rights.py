@@ -158,6 +158,7 @@ def _foreign(shown: Shown, number: int) -> list[str]:
 
 
 @pytest.mark.parametrize("rounds", [1, pytest.param(12, marks=pytest.mark.long)])
+@pytest.mark.slow
 async def test_communities_see_their_own_collections_only(tmp_path: Path, rounds: int) -> None:
     """Every route, asked for the others' colours, names and buttons: 0 foreign hits."""
     parts, ids = _isolated(tmp_path)

@@ -11,6 +11,8 @@ from tests.adapters.telegram_parts import talking
 from tests.adapters.test_telegram_webhook import SECRET, hooked
 from tests.attacks import BODIES, Target, cost_of_bodies
 
+pytestmark = pytest.mark.slow
+
 ALLOWED_S = 0.3
 HALF_OPEN = 600
 

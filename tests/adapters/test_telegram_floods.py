@@ -19,9 +19,10 @@ FLOOD = 300
 ALLOWED_S = 5.0
 
 # The library warns of its own deprecated attribute whenever it builds this exception.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*retry_after:telegram.warnings.PTBDeprecationWarning"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:.*retry_after:telegram.warnings.PTBDeprecationWarning"),
+]
 
 
 @pytest.fixture

@@ -133,6 +133,7 @@ def _three_communities(folder: Path) -> Parts:
     return parts
 
 
+@pytest.mark.slow
 async def test_no_route_shows_another_communitys_pictures(tmp_path: Path) -> None:
     """Find, similar, describe, forged buttons, collections by name and inline: 0 foreign."""
     parts = _three_communities(tmp_path)

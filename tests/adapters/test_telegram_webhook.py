@@ -21,6 +21,8 @@ from tests.adapters.telegram_parts import ADA, SMALL, Talk, adapter_of, talking
 from tests.servers.telegram import TOKEN, Fault, TelegramServer
 from tests.web.parts import Parts
 
+pytestmark = pytest.mark.slow
+
 SECRET = "a-secret_of_our-own-choice"
 
 

@@ -56,6 +56,7 @@ def _import(*modules: str) -> dict[str, object]:
     return result
 
 
+@pytest.mark.process
 def test_importing_loads_no_torch() -> None:
     """Every module but the one that needs it is imported together, without torch."""
     modules = [name for name in _MODULES if name not in _WITH_TORCH]
@@ -67,6 +68,7 @@ def test_importing_loads_no_torch() -> None:
 
 
 @pytest.mark.parametrize("module", sorted(_WITH_TORCH))
+@pytest.mark.process
 def test_importing_the_modules_with_torch_does_no_work(module: str) -> None:
     """They load torch, and start nothing of their own."""
     result = _import(module)

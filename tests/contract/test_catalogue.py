@@ -12,9 +12,8 @@ import pytest
 
 from core.domain.errors import CatalogueError
 from core.domain.types import Failure, ModelIdentity, Vectors
-from index.catalogue import ids
 from index.catalogue.catalogue import Catalogue
-from index.catalogue.ids import ALPHABET, LENGTH
+from index.catalogue.ids import ALPHABET, LENGTH, fresh_ids
 from index.catalogue.records import (
     BadFile,
     Batch,
@@ -146,7 +145,7 @@ def test_ids_are_opaque_and_never_used_again(catalogue: Catalogue) -> None:
     assert all(len(each) == LENGTH and set(each) <= set(ALPHABET) for each in seen)
 
 
-def test_a_taken_id_is_not_given(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_taken_id_is_not_given(catalogue: Catalogue) -> None:
     """Where chance would give an id of a picture, an upload or a removed one, another is taken."""
     _fill(catalogue, _new("a.png"))
     [removed] = catalogue.known("c").pictures
@@ -160,9 +159,9 @@ def test_a_taken_id_is_not_given(catalogue: Catalogue, monkeypatch: pytest.Monke
     chances = iter(
         [removed.id, present.id, removed.id, "up000000", "00000001", "00000001", "00000002"]
     )
-    monkeypatch.setattr(ids, "random_id", lambda: next(chances))
-    _fill(catalogue, _new("c.png"), _new("d.png"), collection="d")
-    assert {picture.id for picture in catalogue.known("d").pictures} == {"00000001", "00000002"}
+    with catalogue.database.read() as connection:
+        fresh = fresh_ids(connection, 2, lambda: next(chances))
+    assert set(fresh) == {"00000001", "00000002"}
 
 
 def test_two_pictures_swap_their_paths(catalogue: Catalogue) -> None:

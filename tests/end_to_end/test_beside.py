@@ -11,10 +11,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from bot.control.server import answering_commands
 from bot.engine.engine import open_engine
 from config.settings import load
 from tests.program import Done, Program
+
+pytestmark = pytest.mark.process
 
 _IMPORTED = """
 import sys

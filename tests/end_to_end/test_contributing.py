@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 from tests.program import Program
 from tests.running import ENDED_S, Running, running
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.process, pytest.mark.asyncio(loop_scope="module")]
 
 
 def rainbow() -> bytes:

@@ -17,6 +17,8 @@ from tests.servers.discord_people import TOKEN, Discord, discord_with
 from tests.servers.discord_store import Exchange
 from tests.servers.discord_world import MANAGE_GUILD, MEMBER_RIGHTS, Person, Server
 
+pytestmark = pytest.mark.process
+
 ADMIN = Person(13, "ada", rights=MEMBER_RIGHTS | MANAGE_GUILD)
 HOME = 5
 FINDS = 200

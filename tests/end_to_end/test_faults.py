@@ -18,7 +18,7 @@ import pytest_asyncio
 from tests.program import Program
 from tests.running import Running, running
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.process, pytest.mark.asyncio(loop_scope="module")]
 
 # What the issue allows until /readyz shows a change; ours take a few seconds.
 _TOLD_S = 60.0

@@ -31,6 +31,8 @@ from tests.servers.telegram import TOKEN as TELEGRAM_TOKEN
 from tests.servers.telegram import TelegramServer
 from tests.terminal import Screen, terminal
 
+pytestmark = pytest.mark.process
+
 _ROOT = Path(__file__).parents[2]
 _GUIDE = (_ROOT / "docs" / "first-bot.md").read_text(encoding="utf-8")
 _COMMANDS = re.findall(r"```sh\n(.+?)\n```", _GUIDE)

@@ -18,6 +18,8 @@ from tests.servers.discord_people import Discord, discord_with
 from tests.servers.discord_world import MANAGE_GUILD, MEMBER_RIGHTS, Person, Server
 from tests.servers.telegram import TelegramServer
 
+pytestmark = pytest.mark.process
+
 CRITERION = "bird"
 HOLD = f"/moderation add {CRITERION} --strictness high"
 ANA, EVE = Person(11, "ana"), 12

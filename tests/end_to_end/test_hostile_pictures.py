@@ -13,7 +13,7 @@ from tests.costly_pictures import jpeg_scans
 from tests.program import Program
 from tests.running import Running, running
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.process, pytest.mark.asyncio(loop_scope="module")]
 
 _TOKEN = "not-to-be-seen-by-any-decoder"
 

@@ -36,6 +36,8 @@ from tests.servers.discord_people import discord_with
 from tests.servers.discord_world import Server
 from tests.servers.telegram import TelegramServer
 
+pytestmark = pytest.mark.process
+
 SEED = 20_261_121
 _AT_ONCE = 8
 _TIMES = [

@@ -8,6 +8,8 @@ import pytest
 
 from bench.keeping import measure
 
+pytestmark = pytest.mark.process
+
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)

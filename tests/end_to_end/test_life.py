@@ -29,7 +29,7 @@ from tests.servers.discord_world import Server
 from tests.servers.telegram import Fault, TelegramServer
 from tests.small_disk import LimitedFiles, SmallDisk, small_disk
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.process, pytest.mark.asyncio(loop_scope="module")]
 
 # What the issue allows until /readyz shows a change; ours take a few seconds.
 _TOLD_S = 60.0

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import pytest
 
 from tests.fakes import picture_bytes
 from tests.program import Program
@@ -20,6 +21,8 @@ from tests.servers.discord_store import Exchange
 from tests.servers.discord_world import APPLICATION, MANAGE_GUILD, MEMBER_RIGHTS, Person, Server
 from tests.servers.telegram import TOKEN as TELEGRAM_TOKEN
 from tests.servers.telegram import TelegramServer
+
+pytestmark = pytest.mark.process
 
 WEB_TOKEN = "web-token-that-nobody-may-read-anywhere"
 MARK = "quetzalwort"

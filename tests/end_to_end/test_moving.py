@@ -6,7 +6,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.program import Program
+
+pytestmark = pytest.mark.process
 
 
 def test_a_collection_moves_to_another_machine(

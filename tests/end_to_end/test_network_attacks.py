@@ -18,6 +18,8 @@ from tests.program import Program
 from tests.running import Running, running
 from tests.servers.telegram import TelegramServer
 
+pytestmark = pytest.mark.process
+
 ADA = 11
 SECRET = "a-secret-of-the-webhook"
 HALF_OPEN = 2000

@@ -17,6 +17,8 @@ from tests.servers.discord_world import Person, Server
 from tests.servers.telegram import TOKEN as TELEGRAM_TOKEN
 from tests.servers.telegram import TelegramServer
 
+pytestmark = pytest.mark.process
+
 ANA = Person(11, "ana")
 ADA = 11
 

@@ -19,6 +19,8 @@ from tests.servers.discord_world import MANAGE_GUILD, MEMBER_RIGHTS, Person, Ser
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram_world import Json
 
+pytestmark = pytest.mark.process
+
 # Eve has made a group and a server of her own, where she administers everything.
 EVE, GROUP, HOME = 13, -1001, 5
 ADA = Person(EVE, "eve", rights=MEMBER_RIGHTS | MANAGE_GUILD)

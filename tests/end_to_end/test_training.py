@@ -13,6 +13,8 @@ import pytest
 
 from tests.program import Program
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def trained(indexed: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:

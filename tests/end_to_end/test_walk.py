@@ -39,6 +39,8 @@ from tests.walking import (
     shared,
 )
 
+pytestmark = pytest.mark.process
+
 _OWN = {
     "our fire engine.png": "vehicles/emergency/firetruck.png",
     "a bee.png": "animals/insects/bee.png",

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
+import pytest
 
 from core.domain.types import Band, FoundBy, Hit
 from core.search.service import Search
@@ -18,6 +19,8 @@ from tests.evaluation.everyday_queries import EVERYDAY_QUERIES
 from tests.evaluation.galleries import KnownVectors, gallery
 from tests.evaluation.paraphrases import PARAPHRASES
 from tests.evaluation.texts import Texts
+
+pytestmark = pytest.mark.model
 
 JUNK = ("holiday in Rome", "summer 2019", "birthday of Anna", "DSC 0231", "to be sorted")
 """What captions say that say nothing of the picture."""

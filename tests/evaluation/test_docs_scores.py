@@ -17,6 +17,8 @@ from tests.evaluation.galleries import KnownVectors, gallery
 from tests.evaluation.texts import Texts
 from tests.fakes import picture_bytes
 
+pytestmark = pytest.mark.model
+
 _ROOT = Path(__file__).parents[2]
 # Other processors sum in another order: the second decimal may be the next one.
 _ROUNDING = 0.011

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import pytest
 
 from core.encoder.load import TransformersEncoder
 from tests.evaluation.conftest import Stamps
 from tests.evaluation.everyday_queries import EVERYDAY_QUERIES
+
+pytestmark = pytest.mark.model
 
 ANSWERS = 5
 NEEDED = 18

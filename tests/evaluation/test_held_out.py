@@ -19,6 +19,8 @@ from recipes.mini.fashion import LABELS, clothes_pictures
 from recipes.zero_shot import precision_at, prompted, zero_shot_accuracy
 from tests.evaluation.conftest import Stamps
 
+pytestmark = pytest.mark.model
+
 ZERO_SHOT_PICTURES = 2000
 PRECISION_PICTURES = 1000
 # Enough to notice a model that broke; fewer pictures have fewer of their kind among them.

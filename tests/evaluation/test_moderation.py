@@ -12,6 +12,8 @@ from core.search.moderation import THRESHOLDS, average_precision, meaning_of, pr
 from tests.evaluation.conftest import Stamps
 from tests.evaluation.moderation_labels import LABELS, Labelled
 
+pytestmark = pytest.mark.model
+
 NEEDED = 0.9
 """Average precision of each criterion; docs/moderation.md has what was measured."""
 

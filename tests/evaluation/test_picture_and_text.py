@@ -23,6 +23,8 @@ from tests.evaluation.galleries import KnownVectors, gallery
 from tests.evaluation.texts import Texts
 from tests.fakes import picture_bytes
 
+pytestmark = pytest.mark.model
+
 _FUNCTION_WORDS = {"a", "an", "the", "some"}
 _LONGEST = 8
 _WEIGHTS = (0.3, 0.4, 0.5, 0.6, 0.7)

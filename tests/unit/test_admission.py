@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bot.chat.admission import Admission
+from bot.chat.admission import LONGEST_WAIT_S, Admission
 from core.domain.errors import AskedTooSoon, TooManyRequests
 from core.domain.rate_limits import Quota, RateLimiter
 from tests.fake_contributions import FakeCommunitySettings
@@ -72,3 +72,20 @@ async def test_a_wait_that_is_given_up_leaves_the_place_free() -> None:
     pauses.over.set()
     await admission.admit("ann", "text", community="web")
     assert pauses.asked == [3, 3]
+
+
+@pytest.mark.parametrize(("beyond", "waited"), [(0.0, True), (0.5, False)])
+async def test_nobody_is_kept_waiting_for_long(beyond: float, waited: bool) -> None:
+    """The longest pause that is waited for; beyond it the person is told instead."""
+    clock = FakeClock()
+    pauses = Pauses(clock)
+    pauses.over.set()
+    limits = RateLimiter(Quota({"text": LONGEST_WAIT_S + beyond}), clock)
+    admission = Admission(limits, FakeCommunitySettings(), sleep=pauses)
+    await admission.admit("ann", "text", community="web")
+    if waited:
+        await admission.admit("ann", "text", community="web")
+    else:
+        with pytest.raises(AskedTooSoon):
+            await admission.admit("ann", "text", community="web")
+    assert pauses.asked == [LONGEST_WAIT_S] * waited

@@ -106,3 +106,19 @@ def test_a_button_refuses_what_does_not_fit() -> None:
     for action in ("", "é" * 33):
         with pytest.raises(ValueError, match="64 bytes"):
             Button("page", "Next", action)
+
+
+def test_a_button_is_filled_to_its_last_byte() -> None:
+    """The longest question that needs no memory takes all the bytes that there are."""
+    longest = max(
+        (codec().encode(Action("find", "a" * length), "web") for length in range(ACTION_BYTES)),
+        key=lambda data: len(data) if "*" not in data else 0,
+    )
+    assert len(longest) == ACTION_BYTES
+
+
+def test_a_button_with_too_much_in_it_is_not_ours() -> None:
+    """One field more than there are is refused, and not cut."""
+    full = codec().encode(Action("find", "a", exclude="b", collection="c"), "web")
+    with pytest.raises(ExpiredButton):
+        codec().decode(f"{full}|d", "web")

@@ -30,6 +30,7 @@ def asked(text: str = "", **values: object) -> Request:
     return Request("web", "web", "web:1", text=text, **values)
 
 
+@pytest.mark.slow
 async def test_quotas_are_told_with_the_time_to_wait(tmp_path: Path) -> None:
     """Asking too fast is refused before the picture is fetched, and says when to come back."""
     parts = Parts(tmp_path, quota=Quota())

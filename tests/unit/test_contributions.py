@@ -24,7 +24,6 @@ from core.domain.errors import (
 )
 from core.domain.types import Lane
 from core.search.service import Search
-from index.library.upload_files import UploadFiles
 from index.library.uploads import UploadQuota
 from tests.fakes import FakeDecoder, FakeEncoder, picture_bytes
 from tests.galleries import Gallery, until
@@ -263,20 +262,12 @@ async def test_another_model_is_refused(gallery: Gallery) -> None:
     _nothing_kept(gallery)
 
 
-async def test_a_full_disk_leaves_nothing(
-    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_full_disk_leaves_nothing(gallery: Gallery) -> None:
     """Where the file cannot be written, no row says that it is there, and it works later."""
-
-    def full(self: UploadFiles, collection: str, picture_id: str, jpeg: bytes) -> None:
-        write(self, collection, picture_id, jpeg[: len(jpeg) // 2])
-        raise OSError(28, "No space left on device")
-
-    write = UploadFiles.write
-    with monkeypatch.context() as patch:
-        patch.setattr(UploadFiles, "write", full)
-        with pytest.raises(CatalogueError, match="No space left"):
-            await gallery.post("green", 7)
+    gallery.files.fault = "write"
+    with pytest.raises(CatalogueError, match="No space left"):
+        await gallery.post("green", 7)
+    gallery.files.fault = ""
     _nothing_kept(gallery)
     await gallery.post("green", 7, "a leaf")
     assert "a leaf" in await gallery.seen()

@@ -13,6 +13,8 @@ import pytest
 
 from tests.galleries import Gallery
 
+pytestmark = pytest.mark.process
+
 _ROOT = Path(__file__).parents[2]
 
 _PROGRAM = """

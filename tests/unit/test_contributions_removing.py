@@ -150,22 +150,14 @@ async def test_other_processes_notice(gallery: Gallery) -> None:
     other.close()
 
 
-async def test_a_change_that_failed_hides_no_later_one(
-    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_change_that_failed_hides_no_later_one(gallery: Gallery) -> None:
     """What was announced and then not kept leaves nobody with an old state."""
-
-    def announce(self: UploadFiles, collection: str, revision: int) -> None:
-        original(self, collection, revision)
-        raise OSError(5, "Input/output error")
-
-    original = UploadFiles.announce
     other = Gallery(gallery.data.parent)
     await gallery.post("green", 7, "a leaf")
-    with monkeypatch.context() as patch:
-        patch.setattr(UploadFiles, "announce", announce)
-        with pytest.raises(CatalogueError):
-            await gallery.post("pink", 8, "a rose")
+    gallery.files.fault = "announce"
+    with pytest.raises(CatalogueError):
+        await gallery.post("pink", 8, "a rose")
+    gallery.files.fault = ""
     before = await other.library.open(None, "web")
     assert await other.library.open(None, "web") is before
     assert await other.seen() == {"red.png", "blue.png", "a leaf"}

@@ -10,8 +10,8 @@ import pytest
 
 from core.domain.errors import CollectionFull, DuplicatePicture, ExpiredButton, NotFound
 from core.search.service import Search
-from index.library import views
 from index.library.library import CollectionSpec
+from index.library.views import KeptViews
 from index.snapshots.overlay import Viewpoint
 from tests.galleries import Gallery
 
@@ -23,7 +23,11 @@ STRANGERS = ("discord:8", "telegram:9")
 @pytest.fixture
 async def gallery(tmp_path: Path) -> Gallery:
     """A collection that three communities share and that is open to everybody else."""
-    gallery = Gallery(tmp_path, communities="discord:1 discord:2 *", max_uploads=3)
+    return await _indexed(tmp_path)
+
+
+async def _indexed(home: Path, kept: KeptViews = KeptViews()) -> Gallery:  # noqa: B008 - frozen
+    gallery = Gallery(home, communities="discord:1 discord:2 *", max_uploads=3, kept=kept)
     gallery.add("red.png", "red", caption="a red thing")
     gallery.add("blue.png", "blue", 1)
     await gallery.reindex()
@@ -221,11 +225,10 @@ async def test_no_base_is_held_when_a_new_one_comes(gallery: Gallery) -> None:
     assert len(gallery.store._slot("gallery").held) == 1
 
 
-async def test_many_communities_at_once(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_communities_at_once(tmp_path: Path) -> None:
     """Strangers who add, remove and look at the same time see each their own, also where
     there are more of them than views are kept."""  # noqa: D205, D209 - one rule, one sentence
-    monkeypatch.setattr(views, "_COMPOSED", 5)
-    monkeypatch.setattr(views, "_REMEMBERED", 8)
+    gallery = await _indexed(tmp_path, kept=KeptViews(communities=8, views=5))
 
     async def live(number: int) -> None:
         name = f"discord:{100 + number}"

@@ -33,6 +33,8 @@ from tests.overlay_model import (
     sha,
 )
 
+pytestmark = pytest.mark.slow
+
 _community = st.sampled_from(COMMUNITIES)
 _collection = st.sampled_from([OPEN, SHARED])
 _person = st.sampled_from(PEOPLE)

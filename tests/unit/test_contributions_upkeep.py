@@ -119,20 +119,14 @@ async def test_nothing_of_a_forgotten_person_is_on_the_disk(gallery: Gallery) ->
     assert b"x:4711" not in held()
 
 
-async def test_a_file_that_cannot_be_deleted_is_told(
-    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_file_that_cannot_be_deleted_is_told(gallery: Gallery) -> None:
     """Nobody is told that all is gone before it is; the sweep then deletes the rest."""
-
-    def refuse(*_: object) -> None:
-        raise OSError(13, "Permission denied")
-
     await gallery.post("green", 1, community="discord:1", uploader=ME)
-    with monkeypatch.context() as patch:
-        patch.setattr(UploadFiles, "delete", refuse)
-        with pytest.raises(CatalogueError, match="could not be deleted"):
-            await gallery.contributions.forget(ME)
-        await gallery.contributions.sweep()
+    gallery.files.fault = "delete"
+    with pytest.raises(CatalogueError, match="could not be deleted"):
+        await gallery.contributions.forget(ME)
+    await gallery.contributions.sweep()
+    gallery.files.fault = ""
     assert len(gallery.upload_files()) == 1
     assert any("belongs to no picture" in line for line in gallery.verify())
     await gallery.contributions.sweep()

@@ -210,6 +210,7 @@ def test_the_service_gives_time_to_stop() -> None:
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
+@pytest.mark.process
 def test_systemd_understands_the_service(tmp_path: Path) -> None:
     """Every line is known, and little of the machine is exposed."""
     program = re.search(r"^ExecStart=(\S+)", _UNIT, re.MULTILINE)

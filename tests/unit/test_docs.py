@@ -20,6 +20,7 @@ _PAGES = sorted((_ROOT / "docs").glob("*.md"))
 _CODES = re.compile(r"```.*?```|`[^`\n]+`", re.DOTALL)
 
 
+@pytest.mark.process
 def test_the_site_can_be_built(tmp_path: Path) -> None:
     """Every page is in the navigation, every link and anchor leads to something."""
     done = subprocess.run(

@@ -41,7 +41,7 @@ _WRONG_TELEGRAM = "123456789:AAwrong_wrong_wrong_wrong_wrong_wr"
 _NOBODY = "http://127.0.0.1:9"  # the discard port: nothing listens
 
 
-pytestmark = pytest.mark.usefixtures("empty_environment")
+pytestmark = [pytest.mark.model, pytest.mark.usefixtures("empty_environment")]
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.galleries import Gallery
 from tests.program import Program
 from tests.small_disk import needs_mounts
 
-pytestmark = pytest.mark.usefixtures("empty_environment")
+pytestmark = [pytest.mark.process, pytest.mark.usefixtures("empty_environment")]
 
 
 @pytest.fixture

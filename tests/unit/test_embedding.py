@@ -82,6 +82,7 @@ async def test_pictures_are_encoded_where_nobody_may_give_way(
     def forbidden(*_: int) -> None:
         raise PermissionError(1, "Operation not permitted")
 
+    # The system's own call: only another sandbox around the tests would make it fail.
     monkeypatch.setattr(os, "setpriority", forbidden)
     encoder = SlowPictures()
     encoder.go.set()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -15,12 +17,14 @@ import torch
 
 from core.domain.errors import EncodingFailed
 from core.domain.types import Vectors
-from core.encoder import autotune as selection
-from core.encoder import model as dual_model
 from core.encoder.backends import openvino as openvino_towers
+from core.encoder.build import Steps
 from core.encoder.load import TransformersEncoder, load_encoder
-from core.encoder.trials import SearchCheck
+from core.encoder.model import gains_from_bfloat16
+from core.encoder.trials import CLOSE, BackendTrial, SearchCheck, compare
 from tests.checkpoints import EDGE, tiny_clip
+
+pytestmark = pytest.mark.model
 
 TEXTS = [f"{'very ' * (number % 9)}small dog number {number}" for number in range(40)]
 PIXELS = np.random.default_rng(1).integers(0, 256, (23, EDGE, EDGE, 3), dtype=np.uint8)
@@ -81,13 +85,6 @@ def plain(folder: Path) -> TransformersEncoder:
     return load_encoder(str(folder), device="cpu", precision="float32", threads=1)
 
 
-@pytest.fixture
-def large(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every model counts as large enough to gain from less than float32."""
-    monkeypatch.setattr(dual_model, "_LARGE_WEIGHTS", 0)
-    return
-
-
 def cosines(ours: Vectors, theirs: Vectors) -> Vectors:
     """Row by row."""
     return (ours * theirs).sum(axis=1)
@@ -106,7 +103,6 @@ def test_the_second_start_exports_and_tries_nothing(
     exports: Path,
     network: Network,
     backend: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What was made and measured is used again; no model is loaded, nobody is called."""
     network.seen.clear()
@@ -119,12 +115,10 @@ def test_the_second_start_exports_and_tries_nothing(
     assert first.choice.trial is not None
     assert first.choice.trial.cosine >= 0.9999
 
-    def never(*_: object) -> None:
+    def never(*_: object) -> NoReturn:
         raise AssertionError
 
-    monkeypatch.setattr(selection, "compare", never)
-    monkeypatch.setattr("core.encoder.build.load_model", never)
-    second = load(backend, "float32", exports)
+    second = load(backend, "float32", exports, steps=Steps(load=never, compare=never))
     assert second.choice == first.choice
     assert second.packs_texts
     assert second.identity == first.identity == plain.identity
@@ -147,10 +141,10 @@ def test_a_torn_export_is_made_again(
     assert cosines(again.encode_images(PIXELS), plain.encode_images(PIXELS)).min() >= 0.99999
 
 
-@pytest.mark.usefixtures("large")
 def test_what_lost_is_not_kept(load: Load, tmp_path: Path) -> None:
     """Of the exports that were tried only the one in use stays on the disk."""
-    encoder = load("auto", "auto", tmp_path)
+    large = Steps(gains=partial(gains_from_bfloat16, large=0))
+    encoder = load("auto", "auto", tmp_path, steps=large)
     kept = [path.name for path in (tmp_path / "models").iterdir() if path.is_dir()]
     assert len(kept) == (encoder.backend != "torch")
     assert all(encoder.backend in name for name in kept)
@@ -253,12 +247,16 @@ def test_what_asks_for_float32_is_not_rounded(tmp_path: Path) -> None:
 
 
 def test_int8_that_strays_has_an_index_of_its_own(
-    load: Load, plain: TransformersEncoder, exports: Path, monkeypatch: pytest.MonkeyPatch
+    load: Load, plain: TransformersEncoder, exports: Path
 ) -> None:
     """Its vectors are not mixed with those of float32, nor of another backend."""
     pytest.importorskip("openvino", reason="needs the extra openvino")
-    monkeypatch.setattr("core.encoder.trials.CLOSE", 1.1)
-    encoder = load("openvino", "int8", exports, check=SearchCheck("others", agreed))
+
+    def far(*ways: Any) -> BackendTrial:
+        return replace(compare(*ways), cosine=CLOSE - 1e-6)
+
+    check, steps = SearchCheck("others", agreed), Steps(compare=far)
+    encoder = load("openvino", "int8", exports, check=check, steps=steps)
     assert encoder.precision == "int8"
     assert encoder.identity.fingerprint != plain.identity.fingerprint
     assert encoder.identity.dimension == plain.identity.dimension

@@ -23,6 +23,8 @@ from core.encoder.preprocessor_config import read_preprocessing
 from core.encoder.tokenizer import Row, TextTokens
 from tests.checkpoints import EDGE, tiny_clip
 
+pytestmark = pytest.mark.model
+
 TEXTS = [f"{'very ' * (number % 7)}small dog number {number}" for number in range(40)]
 PIXELS = np.random.default_rng(1).integers(0, 256, (23, EDGE, EDGE, 3), dtype=np.uint8)
 

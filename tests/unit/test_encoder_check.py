@@ -17,6 +17,7 @@ from tests.fakes import FakeEncoder, hashed_unit, picture_bytes
 from tests.galleries import Gallery
 
 FEWEST, SAMPLE = 12, 20
+_SIZE = encoding.SampleSize(pictures=SAMPLE, fewest=FEWEST, batch=8)
 
 
 class Strange(FakeEncoder):
@@ -29,14 +30,6 @@ class Strange(FakeEncoder):
     def encode_images(self, pixels: PixelBatch) -> Vectors:
         """By hash alone."""
         return np.stack([hashed_unit(picture.tobytes(), 32) for picture in pixels])
-
-
-@pytest.fixture(autouse=True)
-def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rules, with smaller numbers."""
-    monkeypatch.setattr(encoding, "_FEWEST", FEWEST)
-    monkeypatch.setattr(encoding, "_SAMPLE", SAMPLE)
-    monkeypatch.setattr(encoding, "_BATCH", 8)
 
 
 async def gallery(home: Path, pictures: int) -> Gallery:
@@ -67,7 +60,7 @@ def settings(made: Gallery, **encoder: str) -> Settings:
 
 async def looked(made: Gallery, candidate: FakeEncoder) -> float:
     """What the check finds, called as the loading thread calls it."""
-    sample = encoding._check_for(settings(made), made.catalogue)
+    sample = encoding._check_for(settings(made), made.catalogue, _SIZE)
     assert sample is not None
     check = sample.with_decoder(made.decoder, asyncio.get_running_loop())
     assert made.name in check.subject
@@ -106,7 +99,7 @@ async def test_nothing_is_looked_at_in_vain(tmp_path: Path) -> None:
     }
     for (backend, precision), expected in asked.items():
         wish = settings(made, backend=backend, precision=precision)
-        assert (encoding._check_for(wish, made.catalogue) is not None) == expected
+        assert (encoding._check_for(wish, made.catalogue, _SIZE) is not None) == expected
     (made.pictures / "thing 0.png").unlink()
     await made.reindex()
-    assert encoding._check_for(settings(made), made.catalogue) is None
+    assert encoding._check_for(settings(made), made.catalogue, _SIZE) is None

@@ -25,6 +25,8 @@ from core.encoder.mini.modeling import register
 from core.images.resize import fit_pixels, to_rgb
 from tests import checkpoints
 
+pytestmark = pytest.mark.model
+
 BUILDERS = {
     "clip": checkpoints.tiny_clip,
     "siglip": checkpoints.tiny_siglip,

@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import ModelUnavailable
-from core.encoder import benchmark_cache as verdicts
-from core.encoder import exports as exports_module
 from core.encoder.benchmark_cache import JsonCache, verdict_key
 from core.encoder.exports import Exports
 from core.encoder.trials import BackendTrial, EncoderChoice
@@ -106,6 +104,20 @@ def test_the_least_recently_used_go_first(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["huge"]
 
 
+def test_the_bound_itself_is_allowed(tmp_path: Path) -> None:
+    """A byte more than is kept makes the oldest go, and no byte less."""
+    maker = Maker()
+    for key in ("one", "two"):
+        Exports(tmp_path).get(key, maker)
+    taken = sum(
+        file.stat().st_size for key in ("one", "two") for file in (tmp_path / key).iterdir()
+    )
+    Exports(tmp_path, kept_bytes=taken).get("two", maker)
+    assert (tmp_path / "one").is_dir()
+    Exports(tmp_path, kept_bytes=taken - 1).get("two", maker)
+    assert not (tmp_path / "one").exists()
+
+
 def test_a_dropped_export_is_gone(tmp_path: Path) -> None:
     """And dropping what is not there does nothing."""
     exports = Exports(tmp_path)
@@ -123,15 +135,15 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert "torch" in caught.value.remedy
 
 
-def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
     """What was written until then is taken away."""
 
-    def full(_: Path) -> None:
+    def make(folder: Path) -> None:
+        (folder / "half").write_bytes(b"0" * 100)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(exports_module, "_sync", full)
     with pytest.raises(ModelUnavailable, match="No space left"):
-        Exports(tmp_path).get("key", Maker())
+        Exports(tmp_path).get("key", make)
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
 
 
@@ -163,13 +175,11 @@ def test_verdicts_are_bounded_and_never_stop_a_start(tmp_path: Path) -> None:
     JsonCache(EncoderChoice, tmp_path / "last.json" / "below").keep("key", CHOICE)
 
 
-def test_a_verdict_holds_for_what_it_was_made_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_verdict_holds_for_what_it_was_made_on() -> None:
     """Another model, wish, processor or version of a library is looked at anew."""
     keys = [verdict_key("f", {"threads": 1}), verdict_key("g", {"threads": 1})]
     keys.append(verdict_key("f", {"threads": 2}))
     assert verdict_key("f", {"threads": 1}) == keys[0]
-    monkeypatch.setattr(verdicts, "_version", lambda _: "0")
-    keys.append(verdict_key("f", {"threads": 1}))
-    monkeypatch.setattr(verdicts, "machine", lambda: ("another",))
-    keys.append(verdict_key("f", {"threads": 1}))
+    keys.append(verdict_key("f", {"threads": 1}, versions=lambda _: "0"))
+    keys.append(verdict_key("f", {"threads": 1}, here=lambda: ("another",)))
     assert len(set(keys)) == len(keys)

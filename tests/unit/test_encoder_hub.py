@@ -14,6 +14,8 @@ from core.encoder.load import load_encoder
 from tests.checkpoints import tiny_dual
 from tests.servers.model_hub import COMMIT, running_hub
 
+pytestmark = pytest.mark.model
+
 ROOT = Path(__file__).parents[2]
 REPOSITORY = "somebody/tiny-dual"
 

@@ -26,6 +26,8 @@ from core.encoder.transformers_logging import quiet
 from tests.checkpoints import tiny_dual, tiny_siglip
 from tests.vocabularies import bert_tokenizer
 
+pytestmark = pytest.mark.model
+
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -19,6 +19,8 @@ from core.encoder.load import TransformersEncoder, load_encoder
 from tests.checkpoints import tiny_clip, tiny_siglip
 from tests.fakes import FakeEncoder
 
+pytestmark = pytest.mark.model
+
 TEXTS = [
     "",
     "fruit",

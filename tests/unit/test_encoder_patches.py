@@ -13,6 +13,8 @@ from core.encoder.backends.torch import Patches, plain_patches
 from core.encoder.load import load_encoder
 from tests.checkpoints import tiny_clip
 
+pytestmark = pytest.mark.model
+
 SPEC = PixelSpec(20, 33, "stretch")
 
 

@@ -14,7 +14,6 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
 from core.domain.types import PixelSpec
-from core.images import resize as preprocessing
 from core.images.resize import fit_pixels, to_rgb
 
 CLIP = PixelSpec(224, 224, "crop", shortest_edge=224, resample=3)
@@ -165,9 +164,7 @@ def test_the_window_of_a_long_picture_is_the_centre_of_the_whole(
     image = picture(size)
     for spec in (SPECS["clip"], SPECS["clip, edge below the crop"], SPECS["lanczos"]):
         whole = fit_pixels(image, spec)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(preprocessing, "_WHOLE_SCALED_PIXELS", 0)
-            window = fit_pixels(image, spec)
+        window = fit_pixels(image, spec, whole_up_to=0)
         assert np.abs(whole.astype(int) - window.astype(int)).max() <= 2
 
 

@@ -24,8 +24,11 @@ from core.encoder.backends.base import Inputs
 from core.encoder.backends.clip import ClipPictures, ClipTexts
 from core.encoder.backends.sequence_packing import IDS, MASK, TextPacking
 from core.encoder.backends.torch import TextTower, text_tower
+from core.encoder.build import STEPS, Steps
 from core.encoder.load import TransformersEncoder, load_encoder
 from tests.checkpoints import EDGE, tiny_align, tiny_chinese_clip, tiny_clip, tiny_dual, tiny_siglip
+
+pytestmark = pytest.mark.model
 
 PIXELS = np.random.default_rng(2).integers(0, 256, (5, EDGE, EDGE, 3), dtype=np.uint8)
 _TOWER = {
@@ -161,17 +164,14 @@ def strange(model: Any, side: str) -> Any:
     return model
 
 
-def test_a_model_that_does_otherwise_runs_as_it_is(
-    clip: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_that_does_otherwise_runs_as_it_is(clip: Path) -> None:
     """The model itself is asked before anything is left out; nobody gets a wrong vector."""
     plain = loaded(clip)
     for side in ("vision_model", "text_model"):
         model = strange(of(clip), side)
         assert (ClipPictures.of(model, EDGE, EDGE) is None) == (side == "vision_model")
         assert (ClipTexts.of(model) is None) == (side == "text_model")
-        monkeypatch.setattr("core.encoder.build.load_model", lambda *_, model=model: model)
-        encoder = loaded(clip)
+        encoder = loaded(clip, Steps(load=lambda *_, model=model: model))
         assert encoder.packs_texts == (side == "vision_model")
         model.eval()
         with torch.no_grad():
@@ -184,9 +184,9 @@ def test_a_model_that_does_otherwise_runs_as_it_is(
         assert same == (side == "text_model")
 
 
-def loaded(folder: Path) -> TransformersEncoder:
+def loaded(folder: Path, steps: Steps = STEPS) -> TransformersEncoder:
     """On one thread of the CPU, in float32."""
-    return load_encoder(str(folder), device="cpu", precision="float32", threads=1)
+    return load_encoder(str(folder), device="cpu", precision="float32", threads=1, steps=steps)
 
 
 def test_texts_padded_in_front_are_exported_as_they_are(clip: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,13 +14,13 @@ import torch
 
 from core.domain.errors import EncodingFailed
 from core.domain.types import PixelBatch, PixelSpec, Vectors
-from core.encoder import autotune as selection
-from core.encoder import build as backends
-from core.encoder import model as dual_model
-from core.encoder import trials
+from core.encoder.build import Steps
 from core.encoder.load import load_encoder
+from core.encoder.model import gains_from_bfloat16
 from core.encoder.trials import CLOSE, BackendTrial, EncoderChoice, compare, identify, probe_pixels
 from tests.checkpoints import tiny_clip
+
+pytestmark = pytest.mark.model
 
 SPEC = PixelSpec(32, 24, "stretch")
 
@@ -134,7 +137,7 @@ def test_the_probe_is_pictures() -> None:
     ids=["better", "too far", "slower", "no numbers"],
 )
 def test_auto_takes_what_the_probe_found_better(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, outcome: BackendTrial | Exception, precision: str
+    folder: Path, outcome: BackendTrial | Exception, precision: str
 ) -> None:
     """Only where it is faster and close; the numbers are kept; the identity is the same."""
 
@@ -144,9 +147,8 @@ def test_auto_takes_what_the_probe_found_better(
         return outcome
 
     plain = load_encoder(str(folder), device="cpu", precision="float32")
-    monkeypatch.setattr(backends, "gains_from_bfloat16", lambda _: True)
-    monkeypatch.setattr(selection, "compare", told)
-    found = load_encoder(str(folder), device="cpu")
+    steps = Steps(gains=lambda _: True, compare=told)
+    found = load_encoder(str(folder), device="cpu", steps=steps)
     kept = () if isinstance(outcome, Exception) else (outcome,)
     assert (found.choice.backend, found.choice.precision) == ("torch", precision)
     assert found.choice.trials == kept
@@ -155,11 +157,11 @@ def test_auto_takes_what_the_probe_found_better(
     assert (found.encode_texts(["a dog"]) * plain.encode_texts(["a dog"])).sum() >= CLOSE
 
 
-def test_auto_tries_only_what_may_gain(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_tries_only_what_may_gain(folder: Path) -> None:
     """Small models stay as they are, untried; larger ones are tried where the CPU can."""
     assert load_encoder(str(folder), device="cpu").choice == EncoderChoice("torch", "float32")
-    monkeypatch.setattr(dual_model, "_LARGE_WEIGHTS", 0)
-    choice = load_encoder(str(folder), device="cpu").choice
+    steps = Steps(gains=partial(gains_from_bfloat16, large=0))
+    choice = load_encoder(str(folder), device="cpu", steps=steps).choice
     able = torch.cpu.get_capabilities()
     if able.get("avx512_bf16") or able.get("amx_bf16") or able.get("amx_tile"):
         (trial,) = choice.trials
@@ -171,19 +173,23 @@ def test_auto_tries_only_what_may_gain(folder: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_half_precision_that_strays_is_another_model(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path,
 ) -> None:
     """Where somebody insists on it, an index of float32 is not searched with it."""
     plain = load_encoder(str(folder), device="cpu").identity
     close = load_encoder(str(folder), device="cpu", precision="bfloat16")
     assert close.identity == plain
     assert [trial.precision for trial in close.choice.trials] == ["bfloat16"]
-    monkeypatch.setattr(trials, "CLOSE", 1.1)
-    strays = load_encoder(str(folder), device="cpu", precision="bfloat16")
+
+    def far(*ways: Any) -> BackendTrial:
+        return replace(compare(*ways), cosine=CLOSE - 1e-6)
+
+    steps = Steps(compare=far)
+    strays = load_encoder(str(folder), device="cpu", precision="bfloat16", steps=steps)
     assert strays.identity.fingerprint != plain.fingerprint
     assert len(bytes.fromhex(strays.identity.fingerprint)) == 32
     assert strays.identity.dimension == plain.dimension
-    again = load_encoder(str(folder), device="cpu", precision="bfloat16")
+    again = load_encoder(str(folder), device="cpu", precision="bfloat16", steps=steps)
     assert again.identity == strays.identity
 
 

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from core.encoder.backends.cuda import BUCKETS, Recorded, bucket_of, padded
 
+pytestmark = pytest.mark.model
+
 
 class Tape:
     """Records on the CPU (``core.encoder.backends.cuda.Recorder``), with a GPU's rules.

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from core.domain.errors import EncodingFailed, ModelUnavailable
-from core.encoder import autotune as selection
-from core.encoder import build as backends
 from core.encoder.autotune import PLAIN, Selection
 from core.encoder.backends.base import BackendUnavailable
-from core.encoder.build import require, usable
-from core.encoder.trials import BackendTrial, RuntimeConfig, SearchCheck
+from core.encoder.build import Steps, require, usable
+from core.encoder.trials import CLOSE, EXACT, BackendTrial, RuntimeConfig, SearchCheck
 
 OPENVINO, ONNX = RuntimeConfig("openvino", "float32"), RuntimeConfig("onnx", "float32")
 OPENVINO_HALF, TORCH_HALF = (
@@ -71,7 +70,6 @@ class Shop:
 
 
 def best(
-    monkeypatch: pytest.MonkeyPatch,
     told: Mapping[RuntimeConfig, tuple[float, float] | Exception],
     backend: str = "auto",
     precision: str = "auto",
@@ -79,9 +77,8 @@ def best(
 ) -> Built:
     """What is chosen; ``overlap``: what a check finds, None where there is none."""
     shop = Shop(told)
-    monkeypatch.setattr(selection, "compare", shop.trial)
     installed = {"openvino": lambda: True, "onnx": lambda: True}
-    monkeypatch.setattr(backends, "_INSTALLED", installed)
+    steps = Steps(compare=shop.trial, installed=installed)
 
     def looked(*_: Any) -> float:
         if isinstance(overlap, Exception):
@@ -90,7 +87,7 @@ def best(
         return overlap
 
     check = None if overlap is None else SearchCheck("pictures", looked)
-    chosen: Any = Selection(shop, backend, precision, check).best()
+    chosen: Any = Selection(shop, backend, precision, check, steps).best()
     assert shop.kept == RuntimeConfig(chosen.backend, chosen.precision)
     assert isinstance(chosen, Built)
     return chosen
@@ -119,12 +116,11 @@ def way(chosen: Built) -> RuntimeConfig:
     ],
 )
 def test_auto_takes_the_fastest_that_says_the_same(
-    monkeypatch: pytest.MonkeyPatch,
     told: Mapping[RuntimeConfig, tuple[float, float] | Exception],
     wanted: RuntimeConfig,
 ) -> None:
     """0.998 for half precision, 0.9999 for float32; slower ones are no gain; failures no end."""
-    chosen = best(monkeypatch, told)
+    chosen = best(told)
     assert way(chosen) == wanted
     for each, outcome in told.items():
         failed = isinstance(outcome, Exception)
@@ -147,7 +143,6 @@ def test_auto_takes_the_fastest_that_says_the_same(
     ],
 )
 def test_int8_has_to_find_the_same_pictures(
-    monkeypatch: pytest.MonkeyPatch,
     *,
     cosine: float,
     overlap: float | Exception | None,
@@ -156,7 +151,7 @@ def test_int8_has_to_find_the_same_pictures(
     said: str | None,
 ) -> None:
     """95% of the results, on the pictures that are searched; unasked, the same index as well."""
-    chosen = best(monkeypatch, {INT8: (cosine, 4.0)}, precision=precision, overlap=overlap)
+    chosen = best({INT8: (cosine, 4.0)}, precision=precision, overlap=overlap)
     assert way(chosen) == wanted
     if said is not None:
         assert said in " ".join(chosen.refused)
@@ -165,22 +160,20 @@ def test_int8_has_to_find_the_same_pictures(
         assert overlap in [trial.overlap for trial in chosen.trials]
 
 
-def test_a_named_backend_is_taken_though_it_is_slower(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_named_backend_is_taken_though_it_is_slower() -> None:
     """The operator may have reasons; of its precisions the fastest that says the same."""
     told: dict[RuntimeConfig, tuple[float, float] | Exception] = {
         OPENVINO: (1.0, 0.8),
         OPENVINO_HALF: (0.99, 0.9),
         ONNX: (1.0, 5.0),
     }
-    assert way(best(monkeypatch, told, backend="openvino")) == OPENVINO
+    assert way(best(told, backend="openvino")) == OPENVINO
 
 
-def test_a_model_that_a_backend_does_not_understand_runs_on_torch(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_model_that_a_backend_does_not_understand_runs_on_torch() -> None:
     """Also where that backend was named: the bot starts, and the status says why."""
     told = {OPENVINO: BackendUnavailable("does not understand this model.")}
-    chosen = best(monkeypatch, told, backend="openvino", precision="float32")
+    chosen = best(told, backend="openvino", precision="float32")
     assert way(chosen) == PLAIN
     assert chosen.refused == ("openvino float32: does not understand this model.",)
 
@@ -190,36 +183,44 @@ def test_a_model_that_a_backend_does_not_understand_runs_on_torch(
     [(0.9999, 0.9, OPENVINO_HALF), (0.9, 0.9, TORCH_HALF), (0.9, 0.9999, TORCH_HALF)],
 )
 def test_a_named_precision_is_taken_where_it_strays(
-    monkeypatch: pytest.MonkeyPatch, openvino: float, torch: float, wanted: RuntimeConfig
+    openvino: float, torch: float, wanted: RuntimeConfig
 ) -> None:
     """The closer backend; torch where none is close (it is another model to indexes then)."""
     told = {OPENVINO_HALF: (openvino, 2.0), TORCH_HALF: (torch, 1.5)}
-    assert way(best(monkeypatch, told, precision="bfloat16")) == wanted
+    assert way(best(told, precision="bfloat16")) == wanted
 
 
-def test_a_named_precision_that_fails_on_torch_is_an_error(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_named_precision_that_fails_on_torch_is_an_error() -> None:
     """Torch is the last resort: its own reason reaches the operator."""
     told = {TORCH_HALF: ModelUnavailable("overflows in half precision.")}
     with pytest.raises(ModelUnavailable, match="overflows"):
-        best(monkeypatch, told, backend="torch", precision="bfloat16")
+        best(told, backend="torch", precision="bfloat16")
 
 
 @pytest.mark.parametrize("backend", ["openvino", "onnx"])
-def test_what_is_not_installed_is_told_with_how_to(
-    monkeypatch: pytest.MonkeyPatch, backend: str
-) -> None:
+def test_what_is_not_installed_is_told_with_how_to(backend: str) -> None:
     """One line to copy; auto goes on without it."""
     absent = {"openvino": lambda: False, "onnx": lambda: False}
-    monkeypatch.setattr(backends, "_INSTALLED", absent)
     with pytest.raises(ModelUnavailable, match="not installed") as caught:
-        require(backend, "auto")
+        require(backend, "auto", absent)
     assert f"pip install '.[{backend}]'" in caught.value.remedy
     with pytest.raises(ModelUnavailable, match="openvino, which is not installed"):
-        require("auto", "int8")
-    require("auto", "auto")
-    assert usable("auto") == ("torch",)
+        require("auto", "int8", absent)
+    require("auto", "auto", absent)
+    assert usable("auto", absent) == ("torch",)
+
+
+@pytest.mark.parametrize(
+    ("backend", "precision", "bar"),
+    [("torch", "bfloat16", CLOSE), ("openvino", "float32", EXACT)],
+)
+def test_what_meets_the_bar_is_good(backend: str, precision: str, bar: float) -> None:
+    """The least cosine is enough, anything below is not; as fast is no gain."""
+    trial = BackendTrial(backend, precision, bar, 1.0, 2.0)
+    assert trial.good
+    assert not replace(trial, cosine=bar - 1e-9).good
+    assert not trial.faster
+    assert replace(trial, texts=1.001).faster
 
 
 @pytest.mark.parametrize(

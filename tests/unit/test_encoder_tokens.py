@@ -24,6 +24,8 @@ from core.encoder.model import features, text_limit
 from core.encoder.tokenizer import TextTokens
 from tests.vocabularies import bert_tokenizer, clip_tokenizer
 
+pytestmark = pytest.mark.model
+
 TEXTS = ["a red dog", "two small blue birds on an old tree", "", "cat"]
 TINY = {
     "hidden_size": 8,

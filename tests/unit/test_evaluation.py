@@ -12,7 +12,6 @@ from PIL import Image
 
 from core.domain.errors import BadPicture, DamagedPicture, SourceError
 from core.domain.types import Pixels, PixelSpec
-from core.training import evaluation
 from core.training.evaluation import COMPARISON_COLUMNS, comparison, encode_pairs, evaluate_vectors
 from core.training.pairs import unique_captions
 from recipes.zero_shot import precision_at, prompted, zero_shot_accuracy
@@ -88,14 +87,13 @@ def test_recall_equals_a_plain_ranking(seed: int, pictures: int, captions: int) 
         assert found.image_to_text[f"recall@{k}"] == pytest.approx(np.mean(by_image))
 
 
-def test_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_make_no_difference() -> None:
     """A similarity matrix cut into blocks gives the numbers of the whole one."""
     rng = np.random.default_rng(1)
     images, texts = unit(rng.standard_normal((50, 8))), unit(rng.standard_normal((30, 8)))
     caption_of = rng.permutation(np.arange(50) % 30)
     whole = evaluate_vectors(images, texts, caption_of)
-    monkeypatch.setattr(evaluation, "_BLOCK", 7)
-    assert evaluate_vectors(images, texts, caption_of) == whole
+    assert evaluate_vectors(images, texts, caption_of, block=7) == whole
 
 
 def test_evaluate_runs_the_encoder_on_every_decoded_pair() -> None:

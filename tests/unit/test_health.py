@@ -102,6 +102,7 @@ async def test_a_data_folder_that_goes_and_comes_back(tmp_path: Path) -> None:
         ("size=64m,ro", 0, "mounted read-only"),
     ],
 )
+@pytest.mark.process
 def test_a_full_and_a_read_only_disk(tmp_path: Path, options: str, fill: int, words: str) -> None:
     """Real file systems, mounted where nobody else sees them."""
     command = f"""

@@ -25,6 +25,8 @@ from core.images.worker import ToJpeg, ToPixels, perform
 from tests.bad_pictures import whole_files
 from tests.pictures import SIZE, bad_pictures, encode, photo, png, scene
 
+pytestmark = pytest.mark.process
+
 SPEC = PixelSpec(32, 32, "crop", 32)
 MIB = 1 << 20
 

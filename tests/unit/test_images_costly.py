@@ -16,6 +16,8 @@ from core.images.worker import ToPixels, perform
 from tests.costly_pictures import COSTLY, grid, jpeg_scans
 from tests.pictures import encode, photo
 
+pytestmark = pytest.mark.process
+
 SPEC = PixelSpec(224, 224, "crop", 224)
 LIMITS = DecodeLimits(10 << 20, 50_000_000)
 CHEAP = {"gif-comments", "gif-extensions", "tiff-tags", "tiff-loop", "heic-nested"}

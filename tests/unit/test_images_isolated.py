@@ -17,6 +17,8 @@ from core.images.sandbox import Isolation
 from tests.picture_work import act
 from tests.pictures import encode, scene
 
+pytestmark = pytest.mark.process
+
 SPEC = PixelSpec(32, 32, "crop", 32)
 
 

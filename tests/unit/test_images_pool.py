@@ -36,6 +36,8 @@ from tests.fakes import FakeClock
 from tests.picture_work import act
 from tests.pictures import SIZE, encode, scene
 
+pytestmark = pytest.mark.process
+
 SPEC = PixelSpec(32, 32, "crop", 32)
 PNG = encode(scene(), "PNG")
 
@@ -172,10 +174,9 @@ async def test_hanging_decode_is_cut_at_the_time_limit() -> None:
         assert pool.stats().restarts == 1
 
 
-async def test_workers_are_replaced_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_workers_are_replaced_in_turn() -> None:
     """After its share of pictures a worker is replaced, which no caller notices."""
-    monkeypatch.setattr("core.images.slot._JOBS_PER_WORKER", 3)
-    async with DecodePool(1, work=act) as pool:
+    async with DecodePool(1, jobs_per_worker=3, work=act) as pool:
         pids = [await pool.thumbnail(b"pid", 1) for _ in range(7)]
         assert [pids.count(pid) for pid in dict.fromkeys(pids)] == [3, 3, 1]
         assert pool.stats().restarts == 0

@@ -23,6 +23,8 @@ from core.images.worker import ToJpeg, ToPixels, perform
 from tests.photographs import photograph
 from tests.pictures import encode, without_adobe_marker
 
+pytestmark = pytest.mark.model
+
 LIMITS = DecodeLimits(max_bytes=None, max_pixels=10_000_000)
 CLIP = PixelSpec(96, 96, "crop", shortest_edge=96)
 SPECS = {

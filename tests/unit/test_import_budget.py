@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 _ROOT = Path(__file__).parents[2]
 _HEAVY = (
     *("aiohttp", "discord", "faiss", "matplotlib", "numpy", "openvino", "PIL"),

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from core.domain.errors import CatalogueError
 from core.domain.types import Vectors
 from index.library.library import FolderLibrary
 from index.maintenance.verify import verify_collection
@@ -20,6 +21,7 @@ from index.vectors.manifest import DamagedGenerationError, Manifest
 from index.vectors.tuning import IndexRules, seconds_of_a_query
 from tests.fake_collections import FakeVectorIndex
 from tests.galleries import Gallery
+from tests.small_disk import LimitedFiles
 
 COUNT = 60
 RULES = IndexRules(always_exact=0, never_timed=0, fewest=8, most=8, least=0)
@@ -161,16 +163,10 @@ def _manifest(gallery: Gallery) -> Manifest:
     return found
 
 
-def test_a_full_disk_says_so(gallery: Gallery, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_says_so(gallery: Gallery) -> None:
     """Where the vectors cannot be put aside, nothing is taken for whole."""
-    import index.snapshots.snapshot  # noqa: PLC0415 - patched below
-    from core.domain.errors import CatalogueError  # noqa: PLC0415
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(index.snapshots.snapshot, "gather", full)
-    with pytest.raises(CatalogueError, match=r"No space left.*Make room"):
+    full = LimitedFiles(gallery.index).with_room(100)
+    with full, pytest.raises(CatalogueError, match=r"File too large.*Make room"):
         gallery.store.commit("gallery")
     assert gallery.store.is_current("gallery", 1)
 

@@ -187,6 +187,7 @@ def _try_many(left: Path, tmp_path: Path, seeds: range) -> Counter[tuple[str, st
     return outcomes
 
 
+@pytest.mark.slow
 def test_damaged_files_are_noticed(left: Path, tmp_path: Path) -> None:
     """Flipped, overwritten, cut or emptied: told, repaired, or without any effect."""
     outcomes = _try_many(left, tmp_path, range(16))

@@ -13,6 +13,8 @@ from core.domain.errors import CatalogueError, UploadsFull
 from tests.galleries import Gallery
 from tests.small_disk import SmallDisk, no_room, small_disk
 
+pytestmark = pytest.mark.process
+
 _TOLD = re.compile(r"disk|room|space", re.IGNORECASE)
 _PICTURES = 40
 _ENOUGH = 4 << 20

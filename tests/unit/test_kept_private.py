@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from tests.program import small_program
 
 
+@pytest.mark.process
 def test_folders_and_files_are_nobody_elses(tmp_path: Path) -> None:
     """Also where the data folder was made by hand for everybody, and an export."""
     program = small_program(tmp_path)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from core.domain.types import ModelIdentity, PixelSpec, Vectors
@@ -13,6 +14,8 @@ from core.encoder.benchmark_cache import JsonCache
 from core.encoder.lazy import KnownEncoder, LateEncoder
 from core.encoder.trials import BackendTrial, EncoderChoice
 from core.images.pool import DecodePool
+
+pytestmark = pytest.mark.process
 
 _KNOWN = KnownEncoder(
     identity=ModelIdentity("mini", "f" * 64, 2),

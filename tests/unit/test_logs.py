@@ -8,6 +8,8 @@ import pty
 import subprocess
 import sys
 
+import pytest
+
 from bot.observability.logs import Redactor
 
 _DISCORD = "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs"
@@ -34,6 +36,7 @@ def test_whatever_looks_like_a_token_is_taken_out() -> None:
     assert event["headers"]["n"] == 3
 
 
+@pytest.mark.process
 def test_a_traceback_holds_no_token() -> None:
     """Exceptions of libraries are cleaned too, in the logs of the standard library as well."""
     program = f"""
@@ -69,6 +72,7 @@ structlog.get_logger().info("ready")
     ).stderr
 
 
+@pytest.mark.process
 def test_a_person_who_pipes_a_run_reads_text() -> None:
     """``make run 2>&1 | tee log`` shows no JSON between lines for people; a service writes it."""
     ours, theirs = pty.openpty()
@@ -80,6 +84,7 @@ def test_a_person_who_pipes_a_run_reads_text() -> None:
     assert json.loads(_written_at(subprocess.DEVNULL))["event"] == "ready"
 
 
+@pytest.mark.process
 def test_a_request_that_cannot_be_parsed_is_not_logged() -> None:
     """The server logs its bytes by itself, and a question is among them."""
     program = """

@@ -23,6 +23,8 @@ from core.encoder.mini.split import is_held_out
 from core.encoder.mini.towers import imagenet_classifier
 from core.encoder.model import load_model, temperature
 
+pytestmark = pytest.mark.model
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

@@ -21,6 +21,8 @@ from core.training.base_model import FrozenTowers
 from core.training.heads import Head, Heads
 from tests.checkpoints import EDGE, tiny_mini
 
+pytestmark = pytest.mark.model
+
 TEXTS = ["a small dog", "an old map of the harbour", "orange fruits", "x"]
 SEEN = 30
 """Numbers of the tiny model's vectors that texts see, of 40."""

@@ -11,6 +11,8 @@ from core.encoder.load import load_encoder
 from core.encoder.mini.assemble import mini_folder
 from core.encoder.mini.questions import MiniQuestions
 
+pytestmark = pytest.mark.model
+
 _CACHE = Path(__file__).parents[2] / ".cache" / "models"
 
 _TEXTS = (

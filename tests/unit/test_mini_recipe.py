@@ -34,6 +34,8 @@ from recipes.mini.train import (
     training_set,
 )
 
+pytestmark = pytest.mark.model
+
 CAPTIONS = [f"A picture of thing {number}." for number in range(40)]
 
 

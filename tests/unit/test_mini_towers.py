@@ -20,6 +20,8 @@ from core.encoder.mini.towers import (
     text_tower,
 )
 
+pytestmark = pytest.mark.model
+
 STAGES = [(1, 1), (2, 2), (2, 2), (2, 3), (1, 3), (2, 4), (1, 1)]
 """Stride and number of blocks of EfficientNet-Lite0's stages."""
 

@@ -87,6 +87,7 @@ def test_the_first_matrix_names_its_pictures_by_their_captions() -> None:
     assert bar.get_ylabel() == "cosine"
 
 
+@pytest.mark.slow
 def test_plots_are_pictures_with_a_panel_for_each_model(tmp_path: Path) -> None:
     """Names and captions with a dollar sign are no formulas; more models, a wider picture."""
     widths = []

@@ -102,6 +102,7 @@ def test_precision_needs_decisions() -> None:
 def test_a_criterion_is_one_line_of_words() -> None:
     """White space is joined; nothing, and too much, are refused with what to do."""
     assert tidy_criterion("  naked \n people ") == "naked people"
+    assert tidy_criterion("x" * MAX_CRITERION) == "x" * MAX_CRITERION
     for text in ("", " \n\0 ", "x" * (MAX_CRITERION + 1)):
         with pytest.raises(BadSetting) as refused:
             tidy_criterion(text)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.chat.actions import Action
 from core.domain.choices import Strictness
 from core.search.moderation import Criterion
-from index.library.moderation_filter import Judgement
+from index.library.moderation_filter import Judge, Judgement
+from index.snapshots.overlay import Overlay
 from tests.fakes import picture_bytes
 from tests.moderated import (
     HUES,
@@ -85,6 +87,7 @@ async def check(seed: int, home: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", FEW)
+@pytest.mark.slow
 async def test_no_route_shows_what_is_held(seed: int, tmp_path: Path) -> None:
     """Find, similar, describe, photos, buttons, removal, export, choices, API and addresses."""
     await check(seed, tmp_path)
@@ -107,10 +110,27 @@ async def test_the_map_shows_nothing_that_is_held(tmp_path: Path) -> None:
         assert seen.leaks((), {"red"}) == set()
 
 
-async def test_the_check_finds_leaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class Unheeded(Judgement):
+    """A judgement that nobody applies."""
+
+    def applied(self, overlay: Overlay) -> Overlay:
+        """As it was."""
+        return overlay
+
+
+class Toothless(Judge):
+    """Judges as ever, in vain."""
+
+    def judge(self, *of: Any, **how: Any) -> Judgement:
+        """The same, unheeded."""
+        found = super().judge(*of, **how)
+        return Unheeded(found.hidden, found.waiting)
+
+
+@pytest.mark.slow
+async def test_the_check_finds_leaks(tmp_path: Path) -> None:
     """Where judgements are not applied, every route that shows pictures is caught."""
-    monkeypatch.setattr(Judgement, "applied", lambda _self, overlay: overlay)
-    async with moderated(tmp_path) as chat:
+    async with moderated(tmp_path, Toothless()) as chat:
         for community in PLACES:
             await chat.gallery.moderation.add(Criterion("red"), community=community)
         everything = await chat.everything()

@@ -20,6 +20,8 @@ import pytest
 from core.domain.errors import SourceError
 from index.demo.packages import fetch_debian, fetch_npm
 
+pytestmark = pytest.mark.process
+
 needs_dpkg = pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="dpkg-deb is Debian's own")
 
 

@@ -281,6 +281,7 @@ def _killed(home: Path, folder: Path, kind: str, when: str) -> None:
 
 
 @pytest.mark.parametrize("when", ["files", pytest.param("manifest", marks=pytest.mark.long)])
+@pytest.mark.process
 async def test_a_killed_export_is_not_taken_for_a_whole_one(when: str, tmp_path: Path) -> None:
     """There is no such folder; the next export is whole, and nothing of the dead one is left."""
     gallery = Gallery(tmp_path / "old")
@@ -297,6 +298,7 @@ async def test_a_killed_export_is_not_taken_for_a_whole_one(when: str, tmp_path:
 
 
 @pytest.mark.parametrize("when", [pytest.param("files", marks=pytest.mark.long), "commit"])
+@pytest.mark.process
 async def test_a_killed_import_is_not_taken_for_a_whole_one(
     when: str, exported: Path, tmp_path: Path
 ) -> None:

@@ -46,6 +46,7 @@ def _settings(tmp_path: Path, gallery: Path, **values: object) -> Settings:
     return load(gallery=gallery, data_dir=tmp_path / "data", **{"model": "mini", **values})
 
 
+@pytest.mark.process
 def test_the_program_says_it_without_loading_anything(tmp_path: Path, gallery: Path) -> None:
     """Each with exit code 1 and one line of cause and remedy; a usage error with 2."""
     (tmp_path / "empty").mkdir()
@@ -132,6 +133,7 @@ def test_pictures_far_below_count(tmp_path: Path, gallery: Path) -> None:
 
 def test_the_hub_is_asked_for_a_model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """One that it has is fine, one that it has not is refused; no answer is no refusal."""
+    # The library reads its environment when it is imported, and takes no other address.
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     with running_hub({"owner/there": tmp_path}) as hub:
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", hub.url)

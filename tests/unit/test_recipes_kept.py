@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 from safetensors.torch import load_file, save_file
 
 from core.domain.types import PixelBatch
@@ -12,6 +13,8 @@ from core.encoder.load import load_encoder
 from core.training.feature_cache import FeatureCache
 from recipes.kept_pictures import KeptPictures
 from tests.checkpoints import EDGE, tiny_dual
+
+pytestmark = pytest.mark.model
 
 KEYS = tuple("abcdefg")
 

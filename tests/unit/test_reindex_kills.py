@@ -18,6 +18,8 @@ from index.vectors.tuning import IndexRules
 from tests.fakes import FakeEmbedder
 from tests.galleries import LAYERED, Gallery, until
 
+pytestmark = pytest.mark.process
+
 _ROOT = Path(__file__).parents[2]
 
 _PROGRAM = """

@@ -18,6 +18,8 @@ from tests.bad_pictures import whole_files
 from tests.galleries import Gallery
 from tests.pictures import bad_pictures, encode, good_pictures, photo
 
+pytestmark = pytest.mark.process
+
 _SUFFIXES = {
     "JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "BMP": "bmp", "TIFF": "tiff",
     "HEIF": "heic", "AVIF": "avif",

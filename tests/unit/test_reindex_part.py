@@ -293,6 +293,7 @@ def _do(gallery: Gallery, step: tuple[str, str, str], seed: int) -> set[str]:
 
 @given(steps=st.lists(_STEPS, min_size=1, max_size=4))
 @settings(max_examples=15, deadline=None)
+@pytest.mark.slow
 def test_whatever_happens_a_whole_reindex_finds_nothing_left(
     tmp_path_factory: pytest.TempPathFactory, steps: list[list[tuple[str, str, str]]]
 ) -> None:

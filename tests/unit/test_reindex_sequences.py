@@ -162,6 +162,7 @@ async def _live(
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rounds=_rounds, rules=_rules)
+@pytest.mark.slow
 def test_any_sequence_of_changes(
     rounds: list[list[tuple[str, int, int]]], rules: IndexRules
 ) -> None:

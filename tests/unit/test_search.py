@@ -306,6 +306,7 @@ async def test_bands_never_rise_with_rank() -> None:
 
 @given(k=st.integers(1, 30), offset=st.integers(0, 160), colour=st.sampled_from(sorted(COLOURS)))
 @settings(max_examples=25, deadline=None)
+@pytest.mark.slow
 def test_any_page_is_a_slice_of_the_whole(k: int, offset: int, colour: str) -> None:
     """Paging by any step shows every hit once and in the same order."""
 

@@ -145,6 +145,7 @@ def test_a_wrong_setting_is_told_in_one_line(
         ("[web]\nprot = 1", "web.prot is not a setting"),
         ("[[collections]]\nname = 'A B'\nfolder = 'x'", "collections.0.name: "),
         ("[[collections]]\nname = 'a'\nfolder = 'x'\ncommunities = ['irc:1']", "discord:<server"),
+        ("[[collections]]\nname = 'a'\nfolder = 'x'\ncommunities = ['local']", "discord:<server"),
         ("gallery = 'x'\n[[collections]]\nname = 'default'\nfolder = 'y'", "named twice"),
     ],
 )
@@ -203,3 +204,11 @@ def test_who_may_search_it_is_written_out(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.delenv("TANGERINE_COMMUNITIES")
     shop = Settings(collections=({"name": "shop", "folder": tmp_path},))
     assert shop.all_collections[0].communities == ("web",)
+
+
+@pytest.mark.parametrize(("section", "name"), [("web", "token"), ("telegram", "webhook_secret")])
+def test_a_secret_has_sixteen_characters_or_more(section: str, name: str) -> None:
+    """Sixteen are enough, fifteen are refused."""
+    Settings.model_validate({section: {name: "s" * 16}})
+    with pytest.raises(ValueError, match=r"use 16"):
+        Settings.model_validate({section: {name: "s" * 15}})

@@ -13,6 +13,7 @@ from bot.cli.main import app
 from bot.engine.settings_record import is_record, write_record
 from bot.terminal.console import Terminal
 from bot.terminal.invocation import COMMANDS, Called, program_called, unsaid
+from config.addresses import is_loopback
 from config.files import config_file
 from config.settings import WrongSettingError, load
 from tests.fakes import picture_bytes
@@ -226,3 +227,29 @@ def test_the_program_is_named_as_a_shell_finds_it(
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "tangerine").symlink_to(script)
     assert program_called(str(script)) == "tangerine"
+
+
+def test_a_relative_configuration_folder_is_ignored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the XDG specification says: what it would mean depends on where one stands."""
+    _write(tmp_path / "here" / "near" / "tangerine" / "tangerine.toml")
+    monkeypatch.setenv("XDG_CONFIG_HOME", "near")
+    monkeypatch.setenv("HOME", str(tmp_path / "nowhere"))
+    assert config_file() is None
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("localhost", True),
+        ("LocalHost", True),
+        ("127.8.9.1", True),
+        ("[::1]", True),
+        ("localhost.example.org", False),
+        ("::", False),
+    ],
+)
+def test_a_loopback_address_is_known_in_any_form(host: str, *, loopback: bool) -> None:
+    """Names are alike in any case; what only begins like one may lead anywhere."""
+    assert is_loopback(host) == loopback

@@ -97,6 +97,9 @@ async def test_those_who_come_while_all_are_busy_share_a_search() -> None:
     index.go_on.clear()
     searches = QueryCoalescer(1)
     first, others = await asked_while_busy(searches, index, 2, _VECTORS[1:21])
+    for _ in range(5):
+        await asyncio.to_thread(int)  # whoever would search beside the first has had the chance to
+    assert index.searches == [1]
     index.go_on.set()
     assert await first == [alone(index, _VECTORS[0], 2)]
     assert await asyncio.gather(*others) == [[alone(index, v, 2)] for v in _VECTORS[1:21]]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
@@ -48,13 +47,11 @@ async def test_every_answer_says_how_much_was_searched(parts: Parts) -> None:
     assert note not in _notes(reply)
 
 
-async def test_nothing_yet_is_no_error(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_yet_is_no_error(parts: Parts) -> None:
     """It says that it has begun and when to ask, names no command, and is not drawn in red."""
-
-    async def early(*_: object) -> Any:
-        raise BeingIndexed("Indexing has begun: 0 of {total} pictures so far.", total=785)
-
-    monkeypatch.setattr(parts.library, "open", early)
+    parts.library.refusal = BeingIndexed(
+        "Indexing has begun: 0 of {total} pictures so far.", total=785
+    )
     reply = await parts.commands.handle(Request("web", "web", "web:1", text="/find red"))
     assert reply.error is None
     assert reply.parts == (

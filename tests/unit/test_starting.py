@@ -8,11 +8,11 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
 
-import bot.app.lifecycle
 from bot.app.lifecycle import Starting
 from bot.app.serve import settle
 from bot.http.listener import Listener
@@ -148,13 +148,21 @@ class Attempts:
 
 
 @pytest.fixture
-def attempts(monkeypatch: pytest.MonkeyPatch) -> Attempts:
-    """No pauses, and an engine of our own."""
-    made = Attempts()
-    monkeypatch.setattr(bot.app.lifecycle, "open_engine", made)
-    monkeypatch.setattr(bot.app.lifecycle, "_FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr(bot.app.lifecycle, "_GRACE_S", 0.01)
-    return made
+def attempts() -> Attempts:
+    """Attempts that succeed, until they are told otherwise."""
+    return Attempts()
+
+
+def _starting(attempts: Attempts, said: Said, **options: Any) -> Starting:
+    """With hardly a pause, over an engine of our own."""
+    return Starting(
+        Settings(model="mini"),
+        said,
+        opening=attempts,
+        first_pause_s=0.001,
+        grace_s=0.01,
+        **options,
+    )
 
 
 async def test_a_missing_model_is_tried_again_and_told_once(attempts: Attempts) -> None:
@@ -162,7 +170,7 @@ async def test_a_missing_model_is_tried_again_and_told_once(attempts: Attempts) 
     gone = ModelUnavailable("There is no model.", remedy="Set TANGERINE_MODEL.")
     attempts.failures = [gone, gone, ModelUnavailable("It is torn.", remedy="Fetch it again.")]
     said = Said()
-    starting = Starting(Settings(model="mini"), said)
+    starting = _starting(attempts, said)
     assert starting.unready() == ["the model is being loaded"]
     async with AsyncExitStack() as stack:
         engine = await starting.engine(stack, asyncio.Event())
@@ -179,7 +187,7 @@ async def test_other_errors_end_the_start(attempts: Attempts) -> None:
     attempts.failures = [CatalogueError("It is damaged.", remedy="Restore it.")]
     async with AsyncExitStack() as stack:
         with pytest.raises(CatalogueError):
-            await Starting(Settings(), Said()).engine(stack, asyncio.Event())
+            await _starting(attempts, Said()).engine(stack, asyncio.Event())
     assert attempts.opened == 0
 
 
@@ -188,8 +196,10 @@ async def test_a_stop_while_it_loads_ends_it(attempts: Attempts) -> None:
     attempts.hang = True
     ended: asyncio.Queue[int] = asyncio.Queue()
     loop = asyncio.get_running_loop()
-    starting = Starting(
-        Settings(), Said(), end=lambda code: loop.call_soon_threadsafe(ended.put_nowait, code)
+    starting = _starting(
+        attempts,
+        Said(),
+        end=lambda code: loop.call_soon_threadsafe(ended.put_nowait, code),
     )
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:

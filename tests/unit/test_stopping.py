@@ -9,7 +9,6 @@ import signal
 import pytest
 from structlog.testing import capture_logs
 
-import bot.app.lifecycle
 from bot.app.lifecycle import asked_by_hangup, stop_on_signals
 
 # Longer than all tests together take.
@@ -37,20 +36,19 @@ async def _until_handled() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_asked_once_it_stops_and_asked_twice_it_ends(
-    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_asked_once_it_stops_and_asked_twice_it_ends(number: signal.Signals) -> None:
     """A signal to a process group and to its leader is one request; a later one is another."""
-    ends = Ends()
-    stop = stop_on_signals(at_latest_s=_LONG_S, end=ends)
+    ends, now = Ends(), [50.0]
+    stop = stop_on_signals(at_latest_s=_LONG_S, end=ends, clock=lambda: now[0])
     assert not stop.is_set()
     os.kill(os.getpid(), number)
     async with asyncio.timeout(10):
         await stop.wait()
+    now[0] += 0.9
     os.kill(os.getpid(), number)
     await _until_handled()
     assert ends.codes == []
-    monkeypatch.setattr(bot.app.lifecycle, "_SAME_REQUEST_S", 0.0)
+    now[0] += 1.1
     os.kill(os.getpid(), signal.SIGTERM)
     async with asyncio.timeout(10):
         await ends.ended.wait()

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import index.snapshots.stored_rows
 from core.domain.types import Picture
 from index.snapshots.stored_rows import (
     StoredCaptions,
@@ -42,10 +41,7 @@ _PICTURES = st.lists(
 )
 
 
-@pytest.fixture(params=[0, 1 << 22], ids=["mapped", "in memory"])
-def mapped_from(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both ways to read a file."""
-    monkeypatch.setattr(index.snapshots.stored_rows, "_MAPPED_FROM", request.param)
+both_ways = pytest.mark.parametrize("mapped_from", [0, 1 << 22], ids=["mapped", "in memory"])
 
 
 @settings(max_examples=50, deadline=None)
@@ -57,7 +53,7 @@ def test_pictures_come_back(
     file = tmp_path_factory.mktemp("rows") / "x.rows"
     held = StoredPictures.of("gallery", pictures)
     held.write(file)
-    for rows in (held, StoredPictures.read(file, "gallery")):
+    for rows in (held, *(StoredPictures.read(file, "gallery", least) for least in (0, 1 << 22))):
         assert rows == tuple(pictures)
         assert tuple(pictures) == rows
         assert [rows.row_of(each.id) for each in pictures] == [*range(len(pictures))]
@@ -78,15 +74,15 @@ def test_captions_come_back(
     file = tmp_path_factory.mktemp("rows") / "x.rows"
     held = StoredCaptions.of(captions)
     held.write(file)
-    for rows in (held, StoredCaptions.read(file)):
+    for rows in (held, *(StoredCaptions.read(file, least) for least in (0, 1 << 22))):
         assert rows == captions
         assert list(rows) == captions
         assert rows.owners.tolist() == [row for _, row in captions]
         assert [*rows.texts] == [text for text, _ in captions]
 
 
-@pytest.mark.usefixtures("mapped_from")
-def test_arrays_come_back(tmp_path: Path) -> None:
+@both_ways
+def test_arrays_come_back(tmp_path: Path, mapped_from: int) -> None:
     """Their numbers, types and shapes, empty ones too, also once the file is deleted."""
     arrays: list[NDArray[Any]] = [
         np.arange(6).reshape(2, 3),
@@ -95,7 +91,7 @@ def test_arrays_come_back(tmp_path: Path) -> None:
     ]
     file = tmp_path / "x"
     write_arrays(file, arrays)
-    found = map_arrays(file)
+    found = map_arrays(file, mapped_from)
     file.unlink()
     for one, other in zip(arrays, found, strict=True):
         assert one.dtype == other.dtype
@@ -109,7 +105,7 @@ def _objects(file: Path) -> None:
     file.with_suffix(".npy").rename(file)
 
 
-@pytest.mark.usefixtures("mapped_from")
+@both_ways
 @pytest.mark.parametrize(
     "damage",
     [
@@ -123,7 +119,9 @@ def _objects(file: Path) -> None:
         lambda file: write_arrays(file, [np.arange(4)] * 5),
     ],
 )
-def test_other_files_are_refused(tmp_path: Path, damage: Callable[[Path], Any]) -> None:
+def test_other_files_are_refused(
+    tmp_path: Path, damage: Callable[[Path], Any], mapped_from: int
+) -> None:
     """What is torn or holds something else is an error that the caller mends."""
     picture = Picture("a", "gallery", "a.png", "a thing", "0" * 64, 1, 1)
     for name in ("pictures", "captions"):
@@ -135,9 +133,9 @@ def test_other_files_are_refused(tmp_path: Path, damage: Callable[[Path], Any]) 
         file.chmod(0o644)
         damage(file)
         with pytest.raises(ValueError, match=r"."):
-            StoredPictures.read(file, "gallery")
+            StoredPictures.read(file, "gallery", mapped_from)
         with pytest.raises(ValueError, match=r"."):
-            StoredCaptions.read(file)
+            StoredCaptions.read(file, mapped_from)
 
 
 def test_contents_are_compared_letter_by_letter() -> None:

@@ -128,15 +128,13 @@ def test_a_picture_has_the_best_label_or_none() -> None:
     assert labelled("red").tags_of(FakeVectorIndex(known.words[:0])).places.shape == (0,)
 
 
-def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_change_nothing() -> None:
     """However few vectors are in memory at once, tags and hits among rows are the same."""
     index = FakeSnapshot.of(GALLERY).picture_index
     known, rows = labelled(*COLOURS), np.arange(1, len(GALLERY), 2, dtype=np.int64)
     query = index.vectors[:2]
     whole = known.tags_of(index), ChosenRows(index, rows).search(query, 7)
-    monkeypatch.setattr("core.search.labels._BLOCK", 5)
-    monkeypatch.setattr("core.search.row_filter._BLOCK", 3)
-    parts = known.tags_of(index), ChosenRows(index, rows).search(query, 7)
+    parts = known.tags_of(index, block=5), ChosenRows(index, rows, block=3).search(query, 7)
     np.testing.assert_array_equal(whole[0].places, parts[0].places)
     np.testing.assert_array_equal(whole[1][1], parts[1][1])
     np.testing.assert_allclose(whole[1][0], parts[1][0], atol=1e-6)

@@ -110,6 +110,7 @@ async def test_a_failure_is_told_by_its_code(tmp_path: Path) -> None:
     assert b"wish" not in collector.raw
 
 
+@pytest.mark.slow
 async def test_a_collector_that_is_gone_stops_nothing(tmp_path: Path) -> None:
     """Questions are answered, and the end comes in seconds."""
     async with Collector().listening() as url:

@@ -28,6 +28,8 @@ from recipes.mini.ridge import ridge
 from tests.checkpoints import tiny_align, tiny_clip, tiny_dual, tiny_siglip
 from tests.fakes import COLOURS
 
+pytestmark = pytest.mark.model
+
 PICTURES = list(product(list(COLOURS)[:7], repeat=2))
 PAIRS = [(colours, f"{colours[0]} above {colours[1]}") for colours in PICTURES]
 

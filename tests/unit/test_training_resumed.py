@@ -23,6 +23,8 @@ from core.training.trainer import Loss
 from tests.checkpoints import tiny_align, tiny_clip, tiny_dual, tiny_mini, tiny_siglip
 from tests.unit.test_training import PAIRS, PICTURES, _one_thread, by_name, two_colours
 
+pytestmark = pytest.mark.model
+
 __all__ = ["_one_thread"]  # a fixture, taken by itself
 
 OPTIONS = TrainingOptions(held_out=0.25, learning_rate=3e-3, epochs=4)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
-from watchfiles import Change
+from watchfiles import Change, watch
 
-import index.indexing.watch
 from core.domain.errors import CatalogueError
 from core.domain.reindex_jobs import ReindexJobs
 from core.domain.types import Lane, Progress, ReindexReport
 from index.catalogue.file_names import ChangeFilter, NameRules
-from index.indexing.watch import Counts, FolderWatch, WatchOptions, relevant
+from index.indexing.watch import Counts, FolderWatch, Watching, WatchOptions, relevant
 from tests.fakes import FakeEmbedder, picture_bytes
 from tests.galleries import Gallery
 
@@ -70,14 +70,18 @@ async def _until(condition: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def _watching(
-    gallery: Gallery, options: WatchOptions = QUICK
+    gallery: Gallery,
+    options: WatchOptions = QUICK,
+    counts: Counts | None = None,
+    watching: Watching = watch,
 ) -> AsyncIterator[tuple[ReindexJobs, Runs]]:
     runs = Runs(gallery)
     jobs = ReindexJobs(runs, poll_s=0.005)
-    watch = FolderWatch(
-        jobs, {gallery.name: gallery.pictures}, options, counts=ChangeFilter(RULES).counts
+    folders = {gallery.name: gallery.pictures}
+    watcher = FolderWatch(
+        jobs, folders, options, counts=counts or ChangeFilter(RULES).counts, watching=watching
     )
-    task = asyncio.create_task(watch.run())
+    task = asyncio.create_task(watcher.run())
     # A watch is there once it has told of a change; until then, changes may go unseen.
     probe = gallery.write("probe.txt", "0")
     async with asyncio.timeout(20):
@@ -105,18 +109,16 @@ async def gallery(tmp_path: Path) -> Gallery:
     return gallery
 
 
-@pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """What the system has told so far, and whether it counted as a change."""
-    told: list[bool] = []
+class Told:
+    """What the system has told so far, path by path, and whether it counted as a change."""
 
-    def noted(root: Path, changes: Iterable[tuple[Change, str]], counts: Counts) -> frozenset[str]:
-        names = relevant(root, changes, counts)
-        told.append(bool(names))
-        return names
+    def __init__(self) -> None:
+        self.paths: list[bool] = []
 
-    monkeypatch.setattr(index.indexing.watch, "relevant", noted)
-    return told
+    def counts(self, root: Path, path: str, gone: bool) -> bool:
+        """By the rules of the gallery."""
+        self.paths.append(ChangeFilter(RULES).counts(root, path, gone))
+        return self.paths[-1]
 
 
 @pytest.mark.parametrize("polling", [False, True])
@@ -188,18 +190,19 @@ async def test_a_reindex_causes_no_other(gallery: Gallery) -> None:
         assert runs.ended - ended <= 4, "two changes, each maybe seen in two parts"
 
 
-async def test_it_waits_for_a_reindex_that_is_under_way(gallery: Gallery, told: list[bool]) -> None:
+async def test_it_waits_for_a_reindex_that_is_under_way(gallery: Gallery) -> None:
     """An administrator's goes on alone; the change during it is found by another one after it."""
-    async with _watching(gallery) as (jobs, runs):
+    told = Told()
+    async with _watching(gallery, counts=told.counts) as (jobs, runs):
         embedder: FakeEmbedder = gallery.embedder
         embedder.gate.clear()
         encoded = embedder.lanes[Lane.BULK]
         gallery.add("green.png", "green", 3)
         mine = jobs.of(gallery.name) or jobs.start(gallery.name, full=False)
         await _until(lambda: embedder.lanes[Lane.BULK] > encoded)
-        told.clear()
+        told.paths.clear()
         gallery.add("pink.png", "pink", 4)
-        await _until(lambda: bool(told))
+        await _until(lambda: any(told.paths))
         # Whoever would begin another one has had the chance to.
         for _ in range(10):
             await asyncio.sleep(0)
@@ -209,18 +212,16 @@ async def test_it_waits_for_a_reindex_that_is_under_way(gallery: Gallery, told: 
         assert runs.at_once == 1
 
 
-async def test_its_pause_bounds_how_often_it_runs(gallery: Gallery, told: list[bool]) -> None:
+async def test_its_pause_bounds_how_often_it_runs(gallery: Gallery) -> None:
     """However often the folder changes, the next run waits."""
-    async with _watching(gallery, WatchOptions(settle_s=0.02, pause_s=30, check_s=0.05)) as (
-        jobs,
-        runs,
-    ):
+    told, rare = Told(), WatchOptions(settle_s=0.02, pause_s=30, check_s=0.05)
+    async with _watching(gallery, rare, told.counts) as (jobs, runs):
         ended = runs.ended
-        told.clear()
+        told.paths.clear()
         for seed in range(20):
             gallery.add(f"{seed}.png", "green", seed)
             await asyncio.sleep(0.005)
-        await _until(lambda: len(told) > 1)
+        await _until(lambda: len(told.paths) > 1)
         await asyncio.sleep(0)
         assert not jobs.running()
         assert runs.ended == ended
@@ -256,20 +257,18 @@ async def test_a_folder_that_takes_its_place_is_watched(gallery: Gallery) -> Non
         await _until(lambda: "pink.png" in gallery.shown())
 
 
-async def test_where_the_system_watches_no_more_it_looks_itself(
-    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_where_the_system_watches_no_more_it_looks_itself(gallery: Gallery) -> None:
     """The limit of watches is the machine's; the log names the remedy."""
-    real = index.indexing.watch.watch
 
-    def limited(*paths: Path, force_polling: bool | None = None, **options: object) -> object:
+    def limited(
+        *paths: Path, force_polling: bool | None = None, **options: Any
+    ) -> Iterator[set[tuple[Change, str]]]:
         if not force_polling:
             raise OSError(28, "OS file watch limit reached")
-        return real(*paths, force_polling=force_polling, **options)  # type: ignore[arg-type]
+        return watch(*paths, force_polling=force_polling, **options)
 
-    monkeypatch.setattr(index.indexing.watch, "watch", limited)
     with capture_logs() as logs:
-        async with _watching(gallery):
+        async with _watching(gallery, watching=limited):
             gallery.add("green.png", "green", 3)
             await _until(lambda: "green.png" in gallery.shown())
     assert [line for line in logs if "max_user_watches" in line.get("remedy", "")]

@@ -52,6 +52,7 @@ async def test_compressed_bodies_are_not_unpacked(tmp_path: Path, kind: str, pat
 
 
 @pytest.mark.parametrize("kind", ["web chat", "waiting room"])
+@pytest.mark.slow
 async def test_half_open_connections_lock_nobody_out(tmp_path: Path, kind: str) -> None:
     """Headers that never end take no connection that somebody else needs."""
     async with _port(kind, tmp_path) as target, target.half_open(600) as attack:
@@ -63,6 +64,7 @@ async def test_half_open_connections_lock_nobody_out(tmp_path: Path, kind: str) 
 
 
 @pytest.mark.parametrize("path", ["/api/chat", "/api/find"])
+@pytest.mark.slow
 async def test_a_flood_leaves_others_their_answers(tmp_path: Path, path: str) -> None:
     """300 commands of one person keep another one waiting for less than five seconds."""
 

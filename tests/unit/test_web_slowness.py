@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from bot.http.connections import ConnectionLimits
 from bot.web.adapter import WebOptions
@@ -55,6 +56,7 @@ async def test_slow_uploads_hold_nobodys_turn(tmp_path: Path) -> None:
         _close(slow)
 
 
+@pytest.mark.slow
 async def test_full_of_slow_uploads_the_slowest_makes_room(tmp_path: Path) -> None:
     """Memory stays bounded: who has been sending for the longest is told to come again."""
     size = 256 * 1024
@@ -106,6 +108,7 @@ async def test_who_takes_nothing_is_cut(tmp_path: Path) -> None:
     assert len(answer) < 32 * _MIB
 
 
+@pytest.mark.slow
 async def test_who_takes_slowly_gets_all_of_it(tmp_path: Path) -> None:
     """A slow line gets its picture, whatever the deadline of a request is."""
     parts = Parts(tmp_path)

@@ -15,7 +15,7 @@ from tests.web.conftest import Open
 from tests.web.pages import FLAWS, POOR_CONTRAST, attach, say, search, talk
 from tests.web.parts import Parts
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 
 async def converse(page: Page, parts: Parts) -> None:

@@ -14,7 +14,7 @@ from tests.web.conftest import Open
 from tests.web.pages import attach, take_off
 from tests.web.parts import Parts
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 PINK = picture_bytes("pink", seed=770, edge=64)
 

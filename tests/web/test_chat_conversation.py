@@ -16,7 +16,7 @@ from tests.web.conftest import Open
 from tests.web.pages import MIDDLE, attach, give, say, take_off, talk
 from tests.web.parts import GALLERY, Parts
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 
 async def expect_cards(page: Page, turn: int, colour: str, count: int = 5) -> None:

@@ -14,7 +14,7 @@ from tests.web.conftest import Open
 from tests.web.pages import FLAWS, OVERFLOW, say, search, talk
 from tests.web.parts import Parts, languages
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 WIDTHS = (320, 1280)
 

@@ -12,7 +12,7 @@ from tests.web.conftest import Open
 from tests.web.pages import FLAWS, OVERFLOW, POOR_CONTRAST
 from tests.web.parts import Parts, languages
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 DRAWN = """canvas => {
   // The page's own canvas is drawn to, never read: reading it again and again is told on the

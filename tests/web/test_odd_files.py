@@ -15,7 +15,7 @@ from core.images.decode import DecodeLimits, read_picture
 from core.images.worker import configure_decoders
 from tests.odd_files import OddFile, odd_files
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 _LIMITS = DecodeLimits(max_bytes=None, max_pixels=1_000_000)
 _BACKGROUNDS = ("rgb(255, 255, 255)", "rgb(32, 32, 32)")

@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import re
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
@@ -20,7 +19,7 @@ from tests.web.conftest import Open
 from tests.web.pages import MIDDLE, RED, attach, give, search
 from tests.web.parts import GALLERY, Parts
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 MANY = tuple((("red", "blue")[n % 2], f"number {n}") for n in range(450))
 
@@ -259,19 +258,17 @@ async def test_pictures_come_while_they_are_indexed(open_page: Open, parts: Part
 
 @pytest.mark.parametrize("path", ["/", "/?q=red"])
 async def test_who_comes_too_early_need_not_ask_again(
-    open_page: Open, parts: Parts, monkeypatch: pytest.MonkeyPatch, path: str
+    open_page: Open, parts: Parts, path: str
 ) -> None:
     """Before the first picture is indexed the page says so; the answer comes once there is one."""
-
-    async def early(*_: object) -> Any:
-        raise BeingIndexed("Indexing has begun: 0 of {total} pictures so far.", total=785)
-
     page = await open_page(complaints_expected=True)
-    with monkeypatch.context() as patched:
-        patched.setattr(parts.library, "open", early)
-        reindex = asyncio.create_task(parts.reindexing.reindex("gallery"))
-        await page.goto(urljoin(page.url, path))
-        await expect(page.locator("#notice")).to_contain_text("The first pictures are on their way")
+    parts.library.refusal = BeingIndexed(
+        "Indexing has begun: 0 of {total} pictures so far.", total=785
+    )
+    reindex = asyncio.create_task(parts.reindexing.reindex("gallery"))
+    await page.goto(urljoin(page.url, path))
+    await expect(page.locator("#notice")).to_contain_text("The first pictures are on their way")
+    parts.library.refusal = None
     await expect(tile(page, 1)).to_be_visible()
     await expect(page.locator("#notice")).to_be_hidden()
     parts.reindexing.finish.set()

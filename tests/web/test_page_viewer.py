@@ -12,7 +12,7 @@ from tests.web.conftest import Open
 from tests.web.pages import search, talk
 from tests.web.parts import Parts
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 SCALE = "n => new DOMMatrix(getComputedStyle(n).transform).a"
 PLACE = "n => { const m = new DOMMatrix(getComputedStyle(n).transform); return [m.e, m.f]; }"
