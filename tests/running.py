@@ -20,7 +20,7 @@ from tests.program import Program
 
 ENDED_S = 60.0
 """What a stop may take where other things are done on the same processors. That the program
-ends itself in time is tested in ``tests/unit/test_stopping.py``, without a program."""
+ends itself in time is tested in ``tests/bot/app/test_stopping.py``, without a program."""
 
 
 @dataclass

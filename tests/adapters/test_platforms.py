@@ -19,11 +19,11 @@ from tests.adapters.discord_parts import adapter_of as discord_adapter
 from tests.adapters.telegram_parts import ADA, SMALL, Talk
 from tests.adapters.telegram_parts import adapter_of as telegram_adapter
 from tests.adapters.test_telegram_webhook import hooked
+from tests.bot.engine.test_reloading import Said
 from tests.servers.discord_gateway import until
 from tests.servers.discord_people import Discord, discord_with
 from tests.servers.discord_world import Server
 from tests.servers.telegram import Fault, TelegramServer
-from tests.unit.test_reloading import Said
 from tests.web.parts import Parts
 
 _QUICK = Pauses(first_s=0.01, longest_s=0.02)

@@ -1,7 +1,7 @@
 """What every vector index keeps: exact, by codes, with an overlay, and the plain numpy one.
 
 What codes alone may do (miss a row, as often as they say) is held in
-``tests/unit/test_compact_index.py``.
+``tests/index/vectors/test_compact_index.py``.
 """
 
 from __future__ import annotations

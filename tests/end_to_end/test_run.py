@@ -12,10 +12,10 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from tests.bot.web.test_web_stopping import Caller, Port
 from tests.pictures import bad_pictures
 from tests.program import Program
 from tests.running import ENDED_S, Running, running
-from tests.unit.test_web_stopping import Caller, Port
 
 pytestmark = [pytest.mark.process, pytest.mark.asyncio(loop_scope="module")]
 
@@ -81,7 +81,7 @@ async def test_64_finds_share_batches(server: Running) -> None:
 async def test_bad_pictures_get_a_typed_error_each(server: Running, step: int) -> None:
     """None crashes the server or eats its memory, and it answers as before.
 
-    All of them are decoded in ``tests/unit/test_images_bad.py``; here every eighth.
+    All of them are decoded in ``tests/core/images/test_images_bad.py``; here every eighth.
     """
     picture = min(server.program.gallery.glob("*.png")).read_bytes()
     # What good pictures take is no growth: ask with one first.

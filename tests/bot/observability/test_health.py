@@ -114,7 +114,7 @@ def test_a_full_and_a_read_only_disk(tmp_path: Path, options: str, fill: int, wo
         ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", command],
         capture_output=True,
         text=True,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         check=False,
     )
     assert words in done.stdout, done

@@ -14,7 +14,7 @@ import pytest
 from bot.http.listener import Listener
 from bot.web.waiting import WaitingRoom
 from tests.attacks import BODIES, Target, cost_of_bodies
-from tests.unit.test_web_sessions import browser
+from tests.bot.web.test_web_sessions import browser
 from tests.web.parts import Parts, serving
 
 ALLOWED_S = 0.3

@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 
 from core.search.moderation import Criterion
+from tests.bot.web.test_web_api import HIT, LOOK, refused
 from tests.fake_labels import labelled
-from tests.unit.test_web_api import HIT, LOOK, refused
 from tests.web.parts import GALLERY, Parts, serving
 
 PICTURE = {"id", "caption", *LOOK}

@@ -20,7 +20,7 @@ from bot.web.adapter import WebAdapter, WebOptions
 from bot.web.waiting import WaitingRoom
 from config.settings import Settings
 from core.domain.errors import CatalogueError, ModelUnavailable, SettingsError
-from tests.unit.test_reloading import Said
+from tests.bot.engine.test_reloading import Said
 from tests.web.parts import Parts
 
 

@@ -15,7 +15,7 @@ from tests.galleries import Gallery
 
 pytestmark = pytest.mark.process
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 
 _PROGRAM = """
 import asyncio, random, sys

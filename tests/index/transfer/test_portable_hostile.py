@@ -31,7 +31,7 @@ from tests.portable_parts import (
     tree,
 )
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 UPLOADS = ".uploads/pictures.jsonl"
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from core.search.clusters import candidates_of, group, k_means
+from tests.core.search.test_projection import in_pieces
 from tests.fakes import FakeEncoder
-from tests.unit.test_projection import in_pieces
 
 
 def test_groups_are_those_that_lie_together() -> None:

@@ -13,7 +13,7 @@ from core.encoder.mini.questions import MiniQuestions
 
 pytestmark = pytest.mark.model
 
-_CACHE = Path(__file__).parents[2] / ".cache" / "models"
+_CACHE = Path(__file__).parents[3] / ".cache" / "models"
 
 _TEXTS = (
     "a red apple",

@@ -26,7 +26,7 @@ from core.encoder.batch_records import BatcherHealth
 from tests.fakes import FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes
 from tests.web.parts import Parts
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 _PAGE = (_ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 _NAME = re.compile(r"tangerine_[a-z_]+")
 _SUFFIXES = re.compile(r"_(bucket|count|sum)$")

@@ -18,7 +18,7 @@ from core.domain.errors import ModelUnavailable, NotFound, SettingsError, Source
 from tests.fakes import picture_bytes
 from tests.servers.model_hub import running_hub
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 
 # One process for all of them, since each costs seconds of imports: what was said, and whether
 # torch came into it.

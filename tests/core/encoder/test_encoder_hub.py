@@ -16,7 +16,7 @@ from tests.servers.model_hub import COMMIT, running_hub
 
 pytestmark = pytest.mark.model
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 REPOSITORY = "somebody/tiny-dual"
 
 

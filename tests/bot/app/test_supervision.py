@@ -13,8 +13,8 @@ from bot.app.background import in_background
 from bot.app.platforms import Platform
 from bot.chat.supervision import Pauses
 from core.domain.errors import SettingsError, Unavailable
+from tests.bot.engine.test_reloading import Said
 from tests.servers.discord_gateway import until
-from tests.unit.test_reloading import Said
 from tests.web.parts import Parts
 
 _QUICK = Pauses(first_s=0.001, longest_s=0.002)

@@ -25,7 +25,7 @@ def test_folders_and_files_are_nobody_elses(tmp_path: Path) -> None:
         subprocess.run(
             ["sh", "-c", 'umask 000; exec "$@"', "sh", sys.executable, "-m", "bot", *arguments],
             env=environment,
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
             check=True,
             capture_output=True,
         )

@@ -21,7 +21,7 @@ from core.training.feature_cache import FeatureCache
 from core.training.train import Epoch, TrainingOptions, TrainingReport, train
 from core.training.trainer import Loss
 from tests.checkpoints import tiny_align, tiny_clip, tiny_dual, tiny_mini, tiny_siglip
-from tests.unit.test_training import PAIRS, PICTURES, _one_thread, by_name, two_colours
+from tests.core.training.test_training import PAIRS, PICTURES, _one_thread, by_name, two_colours
 
 pytestmark = pytest.mark.model
 

@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.process
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 _HEAVY = (
     *("aiohttp", "discord", "faiss", "matplotlib", "numpy", "openvino", "PIL"),
     *("pydantic_settings", "sqlalchemy", "telegram", "torch", "transformers"),

@@ -20,7 +20,7 @@ from tests.galleries import LAYERED, Gallery, until
 
 pytestmark = pytest.mark.process
 
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 
 _PROGRAM = """
 import asyncio, sys

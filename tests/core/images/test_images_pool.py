@@ -272,7 +272,7 @@ async def test_a_host_that_is_not_wanted_any_more_ends_quietly() -> None:
             *(str(theirs.fileno()), json.dumps(options)),
             pass_fds=[theirs.fileno()],
             stderr=asyncio.subprocess.PIPE,
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
         )
     one, other = socket.socketpair()
     with one, other, ours:
@@ -341,7 +341,7 @@ async def test_workers_end_with_their_parent() -> None:
         "-c",
         ORPHANED,
         stdout=asyncio.subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
     )
     assert program.stdout is not None
     pids = [int(pid) for pid in (await program.stdout.readline()).split()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from bot.chat.fair_share import Lines
+from bot.chat.admission import Lines
 
 
 def test_a_line_is_full_behind_its_longest() -> None:
