@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import AvifImagePlugin, Image
 from playwright.async_api import Browser
 
 from core.domain.errors import BadPicture
@@ -73,8 +74,16 @@ def _wrong(file: OddFile, shown: Sequence[NDArray[np.int16] | None]) -> str:
     return f"{file.name}: {apart:.1f} levels" if apart > file.slack else ""
 
 
-async def _compare(browser: Browser, seed: int, count: int) -> None:
+@pytest.fixture(autouse=True)
+def _as_in_a_worker() -> Iterator[None]:
+    """What a worker sets for its whole process, for these tests alone."""
+    kept = Image.MAX_IMAGE_PIXELS, AvifImagePlugin.DEFAULT_MAX_THREADS
     configure_decoders(_LIMITS.max_pixels)
+    yield
+    Image.MAX_IMAGE_PIXELS, AvifImagePlugin.DEFAULT_MAX_THREADS = kept
+
+
+async def _compare(browser: Browser, seed: int, count: int) -> None:
     files = odd_files(seed, count)
     whole = [file.whole for file in files]
     on_white, on_dark = [await _drawn(browser, whole, each) for each in _BACKGROUNDS]

@@ -17,7 +17,7 @@ from transformers.utils import logging
 
 from core.domain.errors import ModelUnavailable
 from core.encoder import load as encoder_module
-from core.encoder.build import EncoderBuilder
+from core.encoder.build import STEPS, EncoderBuilder
 from core.encoder.hub import find_checkpoint
 from core.encoder.load import load_encoder
 from core.encoder.model import temperature
@@ -190,7 +190,7 @@ def test_a_model_that_overflows_in_half_precision_runs_in_single(
         max_batch=None,
         exports=None,
     )
-    encoder = encoder_module._on_gpu(workshop, "auto", "auto")
+    encoder = encoder_module._on_gpu(workshop, "auto", "auto", STEPS)
     assert encoder.precision == "float32"
     assert np.isfinite(encoder.encode_texts(["a red dog"])).all()
 

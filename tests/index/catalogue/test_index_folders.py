@@ -62,7 +62,7 @@ async def test_another_folder_is_another_gallery(gallery: Gallery, tmp_path: Pat
     await gallery.post("green", 7, "mine")
     other = tmp_path / "other"
     other.mkdir()
-    (other / "new.png").write_bytes(picture_bytes("blue", 1))
+    (other / "barn.png").write_bytes(picture_bytes("blue", 1))
     (other / "0.png").write_bytes(picture_bytes("blue", 2))
     (other / "known.png").write_bytes(picture_bytes("red", 3))
     encoded = gallery.embedder.pictures_encoded
@@ -74,7 +74,7 @@ async def test_another_folder_is_another_gallery(gallery: Gallery, tmp_path: Pat
     assert gallery.embedder.pictures_encoded == encoded + 2
     view = await library.open(None, "web")
     assert {picture.caption or picture.path for picture in view.pictures} == {
-        "new", "0.png", "known", "mine",
+        "barn", "0.png", "known", "mine",
     }  # fmt: skip
     back, before = _at(gallery, gallery.pictures)
     assert (await back.reindex(gallery.name)).added == 30
