@@ -60,13 +60,15 @@ class RunVectors:
             stamp = known.stamps.get(picture.path)
             if (
                 stamp is not None
-                and stamp.sha256 in old - same
+                and stamp.sha256 in old
+                and stamp.sha256 not in same
                 and (stamp.size, stamp.mtime_ns) == (picture.size, picture.mtime_ns)
                 and not read_otherwise(scan.folder / picture.path)
             ):
                 same.add(stamp.sha256)
         self._catalogue.keep_vectors(self._model, same)
-        return elsewhere or any(picture.sha256 in old - same for picture in known.pictures)
+        otherwise = old - same
+        return elsewhere or any(picture.sha256 in otherwise for picture in known.pictures)
 
     def recall(self, sha256: str) -> tuple[int, int] | None:
         """The size of the picture whose content has a vector, None where it has none. Blocking."""
