@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import struct
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import BinaryIO, Final
 
 import numpy as np
@@ -55,6 +55,9 @@ _NOTICED: Final = 16
 """Levels of 255 by which a profile has to change plain colours, on average, to be gone by. Display
 P3, which telephones write, and Adobe RGB change them by 12: encoders learned from pictures that
 were read without. BT.2020 changes them by 22, ProPhoto by 30, linear light by 55."""
+
+_PROFILES: Final = 8
+"""Profiles that a worker remembers, at most 128 KiB each: a folder has those of a few cameras."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,18 +112,8 @@ def through_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
     """A picture in RGB or RGBA as sRGB, where its profile is much wider; else None."""
     if image.mode not in {"RGB", "RGBA"}:
         return None
-    try:
-        transform = ImageCms.buildTransform(
-            ImageCms.ImageCmsProfile(io.BytesIO(profile)), _srgb(), "RGB", "RGB"
-        )
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return None  # a broken profile says nothing
-    probe = _probe()
-    seen = ImageCms.applyTransform(probe, transform)
-    if seen is None:
-        return None
-    changed = np.asarray(ImageChops.difference(probe, seen))
-    if changed.mean() < _NOTICED:
+    transform = _from_much_wider(profile)
+    if transform is None:
         return None
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
     converted = ImageCms.applyTransform(image.convert("RGB"), transform)
@@ -223,6 +216,23 @@ def _to_xyz(primaries: int) -> NDArray[np.float64]:
     x, y = _D65
     white = np.array([x / y, 1, (1 - x - y) / y])
     return np.asarray(red_green_blue * np.linalg.solve(red_green_blue, white))
+
+
+@lru_cache(maxsize=_PROFILES)
+def _from_much_wider(profile: bytes) -> ImageCms.ImageCmsTransform | None:
+    """The way from a profile to sRGB; None where it is not much wider, or broken."""
+    try:
+        transform = ImageCms.buildTransform(
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)), _srgb(), "RGB", "RGB"
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None  # a broken profile says nothing
+    probe = _probe()
+    seen = ImageCms.applyTransform(probe, transform)
+    if seen is None:
+        return None
+    changed = np.asarray(ImageChops.difference(probe, seen))
+    return None if changed.mean() < _NOTICED else transform
 
 
 @cache
