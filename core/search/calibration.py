@@ -155,11 +155,11 @@ def calibrate(snapshot: Snapshot, *, seed: int = 0) -> Calibration:
             # Captions that repeat may still say what is in their pictures, or not.
             texts = told.reconstruct(drawn)
             owners = np.array([snapshot.captions[row][1] for row in drawn], dtype=np.int64)
-            middle, deviation = _moments(texts @ sample.T)
+            scores = texts @ sample.T
+            middle, deviation = _moments(scores)
             matches = (texts * index.reconstruct(owners)).sum(axis=1)
             fitting = fits(
-                (matches - middle) / deviation,
-                (texts @ sample.T - middle[:, None]) / deviation[:, None],
+                (matches - middle) / deviation, (scores - middle[:, None]) / deviation[:, None]
             )
         none = np.empty(0, dtype=np.float32)
         scale = caption_scale(caption_sample, none, fitting=fitting, without=without)
@@ -187,9 +187,14 @@ def calibrate(snapshot: Snapshot, *, seed: int = 0) -> Calibration:
     )
     if fitting < _ENOUGH_FIT:
         return Calibration(sample, _DEFAULT, _DEFAULT, scale, learnt=False)
-    merits += _lifts(scale, texts, related)
-    doubt = np.quantile(np.where(unrelated, merits, 0).max(axis=1), _DOUBT_QUANTILE)
-    mixed = _mixed(texts, pictures, sample, scale, unrelated)
+    lifts = _lifts(scale, texts, related)
+    doubt = np.quantile(np.where(unrelated, merits + lifts, 0).max(axis=1), _DOUBT_QUANTILE)
+    unseen = ~scale.sample.any(axis=0) & ~texts.any(axis=0)
+    meant = np.where(unseen, np.float32(0), pictures)
+    middle, deviation = _moments(meant @ sample.T)
+    looks = (meant @ pictures.T - middle[:, None]) / deviation[:, None]
+    words = said(merits.astype(np.float64), lifts.astype(np.float64))
+    mixed = _mixed(looks.astype(np.float64), words, among, related, unrelated)
     return Calibration(sample, text, image, scale, mixed, doubt=float(doubt))
 
 
@@ -240,33 +245,29 @@ def _firsts(captions: Sequence[tuple[str, int]], rows: NDArray[np.int64]) -> NDA
 
 
 def _mixed(
-    texts: Vectors,
-    pictures: Vectors,
-    sample: Vectors,
-    scale: CaptionScale,
+    looks: NDArray[np.float64],
+    words: NDArray[np.float64],
+    among: NDArray[np.float32],
+    related: NDArray[np.float32],
     unrelated: NDArray[np.bool_],
 ) -> MixedThresholds:
-    """Each picture with the caption of another one, half of them further."""
-    unseen = ~scale.sample.any(axis=0) & ~texts.any(axis=0)
-    meant = np.where(unseen, np.float32(0), pictures)
-    other = np.roll(np.arange(len(texts)), len(texts) // 2)
-    middle, deviation = _moments(meant @ sample.T)
-    looks = (meant @ pictures.T - middle[:, None]) / deviation[:, None]
-    middle, deviation = _moments(texts @ sample.T)
-    words = (texts @ pictures.T - middle[:, None]) / deviation[:, None]
-    related = texts @ texts.T
-    lifts = _lifts(scale, texts, related)
-    mixes = np.arange(len(texts))
+    """Each picture with the caption of another one, half of them further; all are [n, n].
+
+    ``looks`` and ``words``: what each picture, and each caption, says for each picture;
+    ``among`` and ``related``: the cosines among pictures, and among captions.
+    """
+    count = len(looks)
+    other = np.roll(np.arange(count), count // 2)
+    mixes = np.arange(count)
     # What belongs together by chance is no noise.
     mixes = mixes[unrelated[mixes, other]]
     if len(mixes) < _ENOUGH_QUERIES:
         return MixedThresholds()
-    among = pictures @ pictures.T
-    itself = np.eye(len(texts), dtype=bool)
+    itself = np.eye(count, dtype=bool)
     alike = among >= np.quantile(among, _UNRELATED_QUANTILE)
     return mixed_thresholds(
-        looks[mixes].astype(np.float64),
-        said(words.astype(np.float64), lifts.astype(np.float64))[other[mixes]],
+        looks[mixes],
+        words[other[mixes]],
         (alike | ~unrelated)[mixes],
         ~unrelated[other[mixes]],
         itself[mixes] | (itself | (related >= ALIKE))[other[mixes]],
