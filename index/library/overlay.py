@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import structlog
 from sqlalchemy import Connection
 
 from core.domain.errors import CatalogueError
@@ -42,6 +43,7 @@ class Overlays:
         self._database = database
         self.files = files
         self._now = now
+        self._log = structlog.get_logger(__name__)
 
     @property
     def now(self) -> float:
@@ -80,6 +82,20 @@ class Overlays:
                     "may be written, then try again.",
                 ) from error
             raise
+
+    def clear(self, files: Iterable[tuple[str, str]]) -> bool:
+        """Delete files that no row knows any more; whether all are gone.
+
+        Those that stay are left to the sweep, and the log names them.
+        """
+        done = True
+        for collection, picture_id in files:
+            try:
+                self.files.delete(collection, picture_id)
+            except OSError as error:
+                done = False
+                self._log.warning("upload.not_deleted", id=picture_id, reason=error.strerror)
+        return done
 
     def erase(self) -> None:
         """Make what was deleted unreadable, as far as the database can. Raises CatalogueError."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-import structlog
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
 
 from core.domain.errors import CatalogueError
@@ -68,7 +67,6 @@ class PostRepository:
     def __init__(self, overlays: Overlays, room: PostQuota) -> None:
         self._overlays = overlays
         self._room = room
-        self._log = structlog.get_logger(__name__)
 
     def wanted(self, given: Sequence[Post]) -> tuple[list[Post], TakenIn]:
         """Those of a chat's posts that may be taken in, and what became of the others."""
@@ -278,18 +276,10 @@ class PostRepository:
                 else take_out(change.connection, condition, change.now, erase=erase)
             )
             change.touched.update(touched)
-        self._clear(files)
+        self._overlays.clear(files)
         if not idle:
             self._overlays.erase()
         return count
-
-    def _clear(self, files: Iterable[tuple[str, str]]) -> None:
-        """Delete files that no row knows any more; those that stay are left to the sweep."""
-        for collection, picture_id in files:
-            try:
-                self._overlays.files.delete(collection, picture_id)
-            except OSError as error:
-                self._log.warning("upload.not_deleted", id=picture_id, reason=error.strerror)
 
 
 def _unwanted(connection: Connection, given: Sequence[Post]) -> tuple[set[int], set[str]]:

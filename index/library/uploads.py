@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import partial
 
-import structlog
 from sqlalchemy import Connection
 
 from core.domain.errors import (
@@ -60,7 +59,6 @@ class UploadRepository:
     def __init__(self, overlays: Overlays, *, room: UploadQuota) -> None:
         self._overlays = overlays
         self._room = room
-        self._log = structlog.get_logger(__name__)
 
     def check_room(self, collection: str, viewpoint: Viewpoint) -> None:
         """Raises CollectionFull where no further picture may be added."""
@@ -109,7 +107,7 @@ class UploadRepository:
             change.undo.append(partial(self._overlays.files.delete, collection, picture.id))
             self._overlays.files.write(collection, picture.id, new.jpeg)
             change.touched.add((collection, viewpoint.scope))
-        self._clear(replaced)
+        self._overlays.clear(replaced)
         return picture
 
     def remove(
@@ -187,24 +185,13 @@ class UploadRepository:
             )
             change.touched.update(touched | concerned)
             gone += posted
-        if not self._clear(gone):
+        if not self._overlays.clear(gone):
             raise CatalogueError(
                 "Some of the files could not be deleted yet.",
                 remedy="It is tried again every minute; tell whoever runs this bot.",
             )
         self._overlays.erase()
         return before
-
-    def _clear(self, files: Iterable[tuple[str, str]]) -> bool:
-        """Delete files that no row knows any more; those that stay are left to the sweep."""
-        done = True
-        for collection, picture_id in files:
-            try:
-                self._overlays.files.delete(collection, picture_id)
-            except OSError as error:
-                done = False
-                self._log.warning("upload.not_deleted", id=picture_id, reason=error.strerror)
-        return done
 
     def _check_room(
         self, connection: Connection, collection: str, viewpoint: Viewpoint, more: int = 0
