@@ -51,6 +51,7 @@ from bot.web.waiting import WaitingRoom
 from config.settings import Settings
 from core.domain.errors import SettingsError
 from core.domain.reindex_jobs import ReindexJobs
+from core.encoder.choice import EncoderChoice
 from core.search.browse import Browser
 from index.library.library import LOCAL
 
@@ -116,6 +117,7 @@ async def _serve(
         engine = await starting.engine(stack, stop)
         if engine is None:
             return
+        _tell_path(engine.encoder.choice)
         jobs = ReindexJobs(engine.reindexer)
         stack.push_async_callback(jobs.close)
         specs = {spec.name: spec for spec in collection_specs(settings)}
@@ -188,6 +190,15 @@ async def _serve(
             await stop.wait()
             terminal.note("Stopping.")
             manager.stopping()
+
+
+def _tell_path(choice: EncoderChoice) -> None:
+    _log.info(
+        "model ready",
+        backend=choice.backend,
+        precision=choice.precision,
+        exported=choice.runs_from_export,
+    )
 
 
 def settle() -> None:

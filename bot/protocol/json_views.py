@@ -22,7 +22,7 @@ from core.domain.types import (
     SearchResult,
     SoFar,
 )
-from core.encoder.trials import EncoderChoice
+from core.encoder.choice import EncoderChoice
 from core.search.browse import BrowsedPage, Detail, Shown
 
 Json = dict[str, Any]
@@ -217,8 +217,9 @@ def engine_of(status: CollectionStatus) -> str:
 
 
 def encoder_view(choice: EncoderChoice | None) -> Json | None:
-    """How the model runs: ``{"backend", "precision", "trials": [...], "refused": [...]}``.
+    """How the model runs: ``{"backend", "precision", "exported", "trials", "refused"}``.
 
+    ``exported``: it runs from an export, for which neither torch nor transformers is loaded.
     A trial is ``{"backend", "precision", "cosine", "texts", "pictures", "overlap"}``: against
     torch in float32, the lowest cosine, how many times as fast, and the share of the ten best
     results in common (null where it was not looked at).
@@ -228,6 +229,7 @@ def encoder_view(choice: EncoderChoice | None) -> Json | None:
     return {
         "backend": choice.backend,
         "precision": choice.precision,
+        "exported": choice.runs_from_export,
         "trials": [
             {
                 "backend": trial.backend,
@@ -244,10 +246,15 @@ def encoder_view(choice: EncoderChoice | None) -> Json | None:
 
 
 def encoder_lines(model: ModelCard) -> list[str]:
-    """The same for people: a line for each trial, and for each refusal."""
+    """The same for people: what it is loaded by, a line for each trial, and for each refusal."""
     if model.choice is None:
         return []
-    lines = []
+    exported = model.choice.runs_from_export
+    lines = [
+        "  runs from its export, without torch and transformers"
+        if exported
+        else "  loaded by torch and transformers"
+    ]
     for trial in model.choice.trials:
         found = "" if trial.overlap is None else f", {trial.overlap:.1%} of its results"
         lines.append(
