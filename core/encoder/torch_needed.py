@@ -14,12 +14,17 @@ def need_torch(what: str) -> None:
 
     ``what``: the beginning of a sentence, which goes on with ``needs torch and transformers``.
     """
-    if all(_is_installed(package) for package in _PACKAGES):
+    if torch_is_installed():
         return
     raise ModelUnavailable(
         f"{what} needs torch and transformers, which are not installed.",
         remedy="Install them: pip install torch transformers.",
     )
+
+
+def torch_is_installed() -> bool:
+    """Whether torch and transformers are there; neither is imported."""
+    return all(_is_installed(package) for package in _PACKAGES)
 
 
 def _is_installed(package: str) -> bool:

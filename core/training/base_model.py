@@ -18,6 +18,7 @@ from core.encoder.hub import find_checkpoint
 from core.encoder.model import choose_device, load_model, temperature, text_limit
 from core.encoder.preprocessor_config import read_preprocessing
 from core.encoder.tokenizer import TextTokens
+from core.encoder.torch_needed import need_torch
 from core.encoder.transformers_logging import quiet
 from core.training.heads import Heads
 from core.training.tower_heads import (
@@ -65,6 +66,7 @@ class FrozenTowers:
         cache_dir: Path | None = None,
         threads: int | None = None,
     ) -> None:
+        need_torch("Training")
         import torch  # noqa: PLC0415 - heavy
 
         from core.encoder.backends.factory import torch_towers  # noqa: PLC0415 - heavy
