@@ -250,5 +250,12 @@ OF_MANY = (
 )  # fmt: skip
 """Asked of the largest folder, written before anybody looked whether it holds them.
 
-The first list chose, the second is asked once.
+The first list chose, the second was asked once.
 """
+
+SEEN = frozenset({
+    "a hot air balloon", "a stethoscope", "a suspension bridge", "a traffic cone",
+    "a birthday cake with candles", "a totem pole", "a gravestone", "an otter", "a tractor tire",
+    "an iguana", "an astronaut", "a bonfire",
+})  # fmt: skip
+"""Those of both lists that one of the five pictures found shows, as a person judged afterwards."""
