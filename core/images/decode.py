@@ -13,7 +13,7 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, cast
+from typing import BinaryIO, Final, cast
 
 from PIL import Image, ImageChops
 
@@ -41,11 +41,8 @@ from core.images.gamut import (
     to_srgb,
 )
 from core.images.look import taken_at
-from core.images.parts import with_end, with_one_association, without_ancillary
+from core.images.parts import SizedReader, with_end, with_one_association, without_ancillary
 from core.images.reduction import WHOLE, Reduction, Size, fill, turned_size
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 _EXIF_ORIENTATION: Final = 0x0112
 _UPRIGHT: Final = {
@@ -353,39 +350,19 @@ def open_file(path: Path, limits: DecodeLimits) -> OpenFile:
     return OpenFile(descriptor, status.st_size)
 
 
-class _Reader(io.RawIOBase):
+class _Reader(SizedReader):
     """Reads a descriptor, and neither tells it nor asks the system for anything else.
 
     A decode worker may not ask; and who knows the descriptor (libtiff) would.
     """
 
     def __init__(self, file: OpenFile) -> None:
+        super().__init__(file.size)
         self._file = file
-        self._at = 0
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        if self._at >= self._file.size:
-            return 0  # a header may name a place that no system call takes
-        os.lseek(self._file.descriptor, self._at, os.SEEK_SET)
-        count = os.readv(self._file.descriptor, [buffer])
-        self._at += count
-        return count
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._file.size}[whence]
-        if start + offset < 0:
-            raise ValueError("a place before the file")
-        self._at = start + offset
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
+    def read_at(self, at: int, buffer: memoryview, /) -> int:
+        os.lseek(self._file.descriptor, at, os.SEEK_SET)
+        return os.readv(self._file.descriptor, [buffer])
 
     def close(self) -> None:
         if not self.closed:

@@ -30,15 +30,16 @@ _CHECKED_BYTES: Final = 128 * 1024
 """No larger ones are taken: EXIF has less than 64 KiB, profiles of cameras and screens 4."""
 
 
-class _Spliced(io.RawIOBase):
-    """Parts of a file, one behind the other."""
+class SizedReader(io.RawIOBase):
+    """A readable file of ``size`` bytes; a subclass says what is at each place of it."""
 
-    def __init__(self, file: BinaryIO, parts: Sequence[Part]) -> None:
-        self._file = file
-        self._parts = parts
-        lengths = (len(part) if isinstance(part, bytes) else part[1] for part in parts)
-        self._starts = list(accumulate(lengths, initial=0))
+    def __init__(self, size: int) -> None:
+        self._size = size
         self._at = 0
+
+    def read_at(self, at: int, buffer: memoryview, /) -> int:
+        """Fill the buffer, or a beginning of it, from ``at``. Returns how many bytes."""
+        raise NotImplementedError
 
     def readable(self) -> bool:
         return True
@@ -47,24 +48,14 @@ class _Spliced(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        if self._at >= self._starts[-1]:
-            return 0
-        view = memoryview(buffer).cast("B")
-        number = bisect_right(self._starts, self._at) - 1
-        inside = self._at - self._starts[number]
-        wanted = min(len(view), self._starts[number + 1] - self._at)
-        part = self._parts[number]
-        if isinstance(part, bytes):
-            data = part[inside : inside + wanted]
-        else:
-            self._file.seek(part[0] + inside)
-            data = self._file.read(wanted)
-        view[: len(data)] = data
-        self._at += len(data)
-        return len(data)
+        if self._at >= self._size:
+            return 0  # a header may name a place that no system call takes
+        count = self.read_at(self._at, memoryview(buffer).cast("B"))
+        self._at += count
+        return count
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._starts[-1]}[whence]
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         if start + offset < 0:
             raise ValueError("a place before the file")
         self._at = start + offset
@@ -72,6 +63,30 @@ class _Spliced(io.RawIOBase):
 
     def tell(self) -> int:
         return self._at
+
+
+class _Spliced(SizedReader):
+    """Parts of a file, one behind the other."""
+
+    def __init__(self, file: BinaryIO, parts: Sequence[Part]) -> None:
+        self._file = file
+        self._parts = parts
+        lengths = (len(part) if isinstance(part, bytes) else part[1] for part in parts)
+        self._starts = list(accumulate(lengths, initial=0))
+        super().__init__(self._starts[-1])
+
+    def read_at(self, at: int, buffer: memoryview, /) -> int:
+        number = bisect_right(self._starts, at) - 1
+        inside = at - self._starts[number]
+        wanted = min(len(buffer), self._starts[number + 1] - at)
+        part = self._parts[number]
+        if isinstance(part, bytes):
+            data = part[inside : inside + wanted]
+        else:
+            self._file.seek(part[0] + inside)
+            data = self._file.read(wanted)
+        buffer[: len(data)] = data
+        return len(data)
 
 
 def spliced(file: BinaryIO, parts: Sequence[Part]) -> BinaryIO:
