@@ -41,7 +41,13 @@ from core.images.gamut import (
     to_srgb,
 )
 from core.images.look import taken_at
-from core.images.parts import SizedReader, with_end, with_one_association, without_ancillary
+from core.images.parts import (
+    PROFILE_BYTES,
+    SizedReader,
+    with_end,
+    with_one_association,
+    without_ancillary,
+)
 from core.images.reduction import WHOLE, Reduction, Size, fill, turned_size
 
 _EXIF_ORIENTATION: Final = 0x0112
@@ -65,9 +71,6 @@ _BUFFER: Final = 1 << 16
 _JPEG_END: Final = b"\xff\xd9"
 _NO_END: Final = bytes(151 * number % 255 for number in range(1, 1021))
 """Something else than an end: a decoder that lacks data takes it for them."""
-
-_PROFILE_BYTES: Final = 128 * 1024
-"""Larger colour profiles are not passed on: those of cameras and screens have under 4 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +325,7 @@ def _rgb_profile(image: Image.Image) -> bytes:
     """The picture's ICC profile, where it speaks of RGB and is of a usual size."""
     profile = image.info.get("icc_profile")
     # Bytes 16 to 19 of an ICC header name the colour space of the data (ICC.1, 7.2).
-    if isinstance(profile, bytes) and len(profile) <= _PROFILE_BYTES and profile[16:20] == b"RGB ":
+    if isinstance(profile, bytes) and len(profile) <= PROFILE_BYTES and profile[16:20] == b"RGB ":
         return profile if image.mode in ("RGB", "RGBA", "P", "YCbCr") else b""
     return b""
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageCms, ImageFilter
 
-from core.images.effort import boxes
+from core.images.effort import META_BYTES, boxes
 
 _PQ, _HLG, _LINEAR = 16, 18, 8
 _TRANSFERS: Final = frozenset({_PQ, _HLG, _LINEAR})
@@ -48,8 +48,6 @@ _HIGHLIGHTS: Final = (
 
 _NODES: Final = 65
 """Of a table's edges, the most that Pillow takes. Between them colours are interpolated."""
-
-_META_BYTES: Final = 1 << 20
 
 _NOTICED: Final = 16
 """Levels of 255 by which a profile has to change plain colours, on average, to be gone by. Display
@@ -83,7 +81,7 @@ def coding_of_file(file: BinaryIO, size: int) -> Coding | None:
     try:
         for name, start, end in boxes(file, 0, size):
             if name == b"meta":
-                return _coding_of_item(file, start + 4, min(end, start + _META_BYTES))
+                return _coding_of_item(file, start + 4, min(end, start + META_BYTES))
     except (struct.error, IndexError):  # for the decoder to tell
         return None
     return None

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
-from core.images.effort import boxes
+from core.images.effort import META_BYTES, boxes
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -24,10 +24,9 @@ _PIXELS: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
 _CHECKED: Final = frozenset({b"tRNS", b"eXIf", b"iCCP", b"cICP"})
 """Chunks that tell how pixels are shown; taken where their checksum is right."""
 
-_META_BYTES: Final = 1 << 20
-
-_CHECKED_BYTES: Final = 128 * 1024
-"""No larger ones are taken: EXIF has less than 64 KiB, profiles of cameras and screens 4."""
+PROFILE_BYTES: Final = 128 * 1024
+"""Larger colour profiles and EXIF are ignored. EXIF has less than 64 KiB; profiles of cameras and
+screens have less than 4."""
 
 
 class SizedReader(io.RawIOBase):
@@ -159,7 +158,7 @@ def with_one_association(file: BinaryIO, size: int) -> BinaryIO:
         metas = [box for box in boxes(file, 0, size) if box[0] == b"meta"]
         [(_, start, end)] = metas
         [(_, start, end)] = [box for box in boxes(file, start + 4, end) if box[0] == b"iprp"]
-        if end - start > _META_BYTES:
+        if end - start > META_BYTES:
             return file
         inner = list(boxes(file, start, end))
     except (ValueError, struct.error):  # for the decoder to tell
@@ -193,7 +192,7 @@ def _box(name: bytes, data: bytes) -> bytes:
 
 def _checked(file: BinaryIO, length: int, name: bytes) -> bytes | None:
     """What is in a chunk, if it is one that is taken, and as it was written."""
-    if name not in _CHECKED or length > _CHECKED_BYTES:
+    if name not in _CHECKED or length > PROFILE_BYTES:
         return None
     data = file.read(length)
     same = file.read(4) == struct.pack(">I", zlib.crc32(name + data))
@@ -219,7 +218,7 @@ def _is_profile(data: bytes) -> bool:
         return False
     unpacking = zlib.decompressobj()
     try:
-        unpacking.decompress(packed[1:], _CHECKED_BYTES)
+        unpacking.decompress(packed[1:], PROFILE_BYTES)
     except zlib.error:
         return False
     return unpacking.eof
