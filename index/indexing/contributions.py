@@ -45,8 +45,8 @@ class ChatContributions:
 
     ``duplicate_cosine``: from there on a picture may be another one, which a look at their pixels
     decides; ``room``: how much may be added; ``posts`` are what people post in chats, which is
-    theirs, too. Work that has begun to write is finished also where
-    the caller is cancelled.
+    theirs, too; ``look_alikes`` is a comparison that others share. Work that has begun to write
+    is finished also where the caller is cancelled.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class ChatContributions:
         duplicate_cosine: float = 0.97,
         room: UploadQuota = UploadQuota(),  # noqa: B008 - frozen
         posts: PostRepository | None = None,
+        look_alikes: LookAlikes | None = None,
     ) -> None:
         self._library = library
         self._posts = posts
@@ -71,7 +72,7 @@ class ChatContributions:
         self._decoder = decoder
         self._settings = settings
         self._duplicate_cosine = duplicate_cosine
-        self._look_alikes = LookAlikes(library.picture_file, decoder.decode)
+        self._look_alikes = look_alikes or LookAlikes(library.picture_file, decoder.decode)
         # Comparing and keeping are one step, so that of two pictures that are nearly the
         # same and come at the same moment, the second one is compared with the first.
         self._adding = asyncio.Lock()

@@ -31,8 +31,9 @@ _AT_ONCE = 2
 class ChatPosts:
     """The Posts port: uploads that nobody added, in the bulk lane, seen in their chat alone.
 
-    ``duplicate_cosine`` as in :class:`index.indexing.contributions.ChatContributions`. Work that
-    has begun to write is finished also where the caller is cancelled.
+    ``duplicate_cosine`` and ``look_alikes`` as in
+    :class:`index.indexing.contributions.ChatContributions`. Work that has begun to write is
+    finished also where the caller is cancelled.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class ChatPosts:
         decoder: PictureDecoder,
         settings: CommunitySettingsStore,
         duplicate_cosine: float = 0.97,
+        look_alikes: LookAlikes | None = None,
     ) -> None:
         self._library = library
         self._repository = repository
@@ -51,7 +53,7 @@ class ChatPosts:
         self._decoder = decoder
         self._settings = settings
         self._duplicate_cosine = duplicate_cosine
-        self._look_alikes = LookAlikes(library.picture_file, decoder.decode)
+        self._look_alikes = look_alikes or LookAlikes(library.picture_file, decoder.decode)
         self._decoding = asyncio.Semaphore(_AT_ONCE)
         # Whoever switches it off and deletes what there is waits for what is being taken in.
         self._adding = asyncio.Lock()
