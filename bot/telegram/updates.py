@@ -22,6 +22,7 @@ from bot.telegram.service import Service
 from core.domain.ports import Clock
 
 _LATE_S = 300.0
+_REMEMBERED = 10_000
 MOST = 10
 """Pictures of an album at most (Bot API, "sendMediaGroup")."""
 
@@ -65,9 +66,6 @@ class Albums:
             del self._open[key]
             self._done[key] = True
         return sorted(album, key=lambda part: part.message_id)
-
-
-_REMEMBERED = 10_000
 
 
 class Updates:
