@@ -21,7 +21,7 @@ from core.domain.ports import Contributions
 from core.domain.reindex_jobs import ReindexJobs
 from core.domain.threads import finished_in_thread
 from index.catalogue.catalogue import Catalogue
-from index.catalogue.file_names import ChangeFilter
+from index.catalogue.file_types import ChangeFilter
 from index.indexing.watch import FolderWatch, WatchOptions
 from index.library.library import LOCAL
 from index.library.looks import StoredLooks

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from config.settings import Settings
 from core.domain.errors import NotFound, SourceError
-from index.catalogue.file_names import NameRules
+from index.catalogue.file_types import NameRules
 from index.library.library import CollectionSpec
 
 """The remedy where there is no collection."""

@@ -14,7 +14,7 @@ from telegram.ext import Application
 
 from bot.chat.supervision import Pauses, ended
 from bot.telegram.http import PollingRequest
-from bot.telegram.limits import seconds_of
+from bot.telegram.rate_limiter import seconds_of
 from core.domain.errors import SettingsError
 
 _POLL = timedelta(seconds=10)

@@ -15,8 +15,8 @@ from telegram import (
 )
 
 from bot.protocol.replies import Button, Document
-from bot.telegram.limits import GroupBudget, PatientLimiter
 from bot.telegram.messages import Place
+from bot.telegram.rate_limiter import GroupBudget, PatientLimiter
 from bot.telegram.text import CAPTION_UNITS, MESSAGE_UNITS, cut
 
 _IN_A_ROW = 3

@@ -14,7 +14,7 @@ from typing import TextIO
 
 from core.domain.errors import SourceError
 from core.domain.types import Failure
-from index.catalogue.file_names import kind_of
+from index.catalogue.file_types import kind_of
 from index.indexing.caption_texts import tidy
 from index.indexing.encodings import SAMPLE, legacy_encoding, marked_encoding, mostly_utf8
 

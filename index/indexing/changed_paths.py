@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.domain.plain_text import folded
-from index.catalogue.file_names import (
+from index.catalogue.file_types import (
     CAPTION_SUFFIXES,
     NameRules,
     begins_like_picture,

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from core.domain.errors import RemovalsUnconfirmed, SettingsError
 from core.domain.types import Failure
-from index.catalogue.file_names import NameRules
+from index.catalogue.file_types import NameRules
 from index.catalogue.records import BadFile, IndexedPicture, IndexState, NewPicture
 from index.indexing.encode import FileWorker
 from index.indexing.scan import Scan

@@ -30,7 +30,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from core.domain.errors import SourceError
 from core.domain.types import UPLOADED, Progress
-from index.catalogue.file_names import kind_of
+from index.catalogue.file_types import kind_of
 from index.catalogue.ids import ALPHABET, LENGTH
 from index.catalogue.walk import inside
 from index.indexing.caption_texts import MAX_CAPTION, tidy
