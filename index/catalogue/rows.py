@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -27,6 +28,7 @@ from index.catalogue.schema import (
     caption_vectors,
     captions,
     collections,
+    failures,
     looks,
     picture_vectors,
     pictures,
@@ -42,6 +44,17 @@ def insert_all(connection: Connection, table: Table, rows: Sequence[Mapping[str,
     """Insert these rows, which may be none."""
     if rows:
         connection.execute(insert(table), [dict(row) for row in rows])
+
+
+def row_of(table: Table, value: object, **more: Any) -> dict[str, Any]:
+    """The fields of a dataclass or model that are columns of a table, and ``more``, as a row."""
+    return {name: getattr(value, name) for name in _shared(table, type(value))} | more
+
+
+@cache
+def _shared(table: Table, kind: Any) -> tuple[str, ...]:
+    fields = getattr(kind, "__dataclass_fields__", None) or kind.model_fields
+    return tuple(name for name in fields if name in table.c)
 
 
 def replace(
@@ -104,17 +117,7 @@ def insert_pictures(
     insert_all(
         connection,
         pictures,
-        [
-            {
-                "id": row.id,
-                "collection": collection,
-                "path": row.path,
-                "sha256": row.sha256,
-                "width": row.width,
-                "height": row.height,
-            }
-            for row in rows
-        ],
+        [row_of(pictures, row, collection=collection) for row in rows],
     )
     insert_all(
         connection,
@@ -128,26 +131,12 @@ def insert_pictures(
 
 
 def put_looks(connection: Connection, found: Mapping[str, Look]) -> None:
-    rows = [
-        {"sha256": sha256, "placeholder": look.placeholder, "date": look.date}
-        for sha256, look in found.items()
-    ]
+    rows = (row_of(looks, look, sha256=sha256) for sha256, look in found.items())
     replace(connection, looks, ("sha256",), rows)
 
 
 def failure_row(collection: str, bad: BadFile) -> dict[str, Any]:
-    return {
-        "collection": collection,
-        "path": bad.failure.path,
-        "sha256": bad.sha256,
-        "size": bad.size,
-        "mtime_ns": bad.mtime_ns,
-        "code": bad.failure.code,
-        "reason": bad.failure.reason,
-        "tried_under": bad.tried_under,
-        "tried_at": bad.tried_at,
-        "tries": bad.tries,
-    }
+    return row_of(failures, bad, collection=collection) | row_of(failures, bad.failure)
 
 
 def is_reindexing(connection: Connection) -> bool:

@@ -21,6 +21,7 @@ from index.catalogue.rows import (
     put_looks,
     replace,
     restricted,
+    row_of,
 )
 from index.catalogue.schema import (
     caption_vectors,
@@ -74,29 +75,14 @@ def save_batch(
         connection,
         files,
         ("collection", "path"),
-        [
-            {
-                "collection": collection,
-                "path": stamp.path,
-                "size": stamp.size,
-                "mtime_ns": stamp.mtime_ns,
-                "sha256": stamp.sha256,
-            }
-            for stamp in batch.stamps
-        ],
+        [row_of(files, stamp, collection=collection) for stamp in batch.stamps],
     )
     replace(
         connection,
         picture_vectors,
         ("sha256", "fingerprint"),
         [
-            {
-                "sha256": entry.sha256,
-                "width": entry.width,
-                "height": entry.height,
-                "vector": pack(entry.vector),
-                **of_model,
-            }
+            row_of(picture_vectors, entry, **of_model) | {"vector": pack(entry.vector)}
             for entry in batch.pictures
         ],
     )

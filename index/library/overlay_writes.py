@@ -30,6 +30,7 @@ from index.catalogue.rows import (
     insert_all,
     put_looks,
     replace,
+    row_of,
 )
 from index.catalogue.schema import (
     caption_vectors,
@@ -128,33 +129,22 @@ def insert_upload(
     """The new picture with its vectors, under an id that none has had."""
     [picture_id] = fresh_ids(connection, 1)
     key = text_hash(new.caption) if new.caption else ""
-    connection.execute(
-        insert(uploads).values(
-            id=picture_id,
-            collection=collection,
-            scope=viewpoint.scope,
-            community=viewpoint.community,
-            uploader=new.uploader,
-            sha256=new.sha256,
-            posted_sha256=new.posted_sha256,
-            width=new.width,
-            height=new.height,
-            caption=new.caption,
-            text_hash=key,
-            added_at=now,
-            posted=new.posted,
-        )
+    row = row_of(
+        uploads,
+        new,
+        id=picture_id,
+        collection=collection,
+        scope=viewpoint.scope,
+        community=viewpoint.community,
+        text_hash=key,
+        added_at=now,
     )
+    connection.execute(insert(uploads).values(row))
     # A full run that goes on at the moment need not encode it once more.
     run = int(connection.execute(select(func.max(runs.c.id))).scalar() or 0)
     of_model = {"fingerprint": model.fingerprint, "run": run}
-    size = {"width": new.width, "height": new.height}
-    replace(
-        connection,
-        picture_vectors,
-        ("sha256", "fingerprint"),
-        [{"sha256": new.sha256, "vector": pack(new.vector), **size, **of_model}],
-    )
+    made = row_of(picture_vectors, new, **of_model) | {"vector": pack(new.vector)}
+    replace(connection, picture_vectors, ("sha256", "fingerprint"), [made])
     put_looks(connection, {new.sha256: Look(new.placeholder, now)})
     if new.caption_vector is not None:
         replace(
