@@ -11,12 +11,14 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    FromClause,
     Select,
     Table,
     and_,
     bindparam,
     delete,
     exists,
+    func,
     insert,
     or_,
     select,
@@ -41,14 +43,14 @@ CHUNK = 500
 
 
 def insert_all(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert these rows, which may be none."""
     if rows:
         connection.execute(insert(table), [dict(row) for row in rows])
 
 
-def row_of(table: Table, value: object, **more: Any) -> dict[str, Any]:
+def row_of(table: Table, value: Any, **more: Any) -> dict[str, Any]:
     """The fields of a dataclass or model that are columns of a table, and ``more``, as a row."""
-    return {name: getattr(value, name) for name in _shared(table, type(value))} | more
+    kind: Any = type(value)
+    return {name: getattr(value, name) for name in _shared(table, kind)} | more
 
 
 @cache
@@ -70,6 +72,11 @@ def replace(
         [{f"old_{key}": row[key] for key in keys} for row in latest.values()],
     )
     insert_all(connection, table, list(latest.values()))
+
+
+def count(connection: Connection, table: FromClause, *conditions: ColumnElement[bool]) -> int:
+    query = select(func.count()).select_from(table).where(*conditions)
+    return int(connection.execute(query).scalar_one())
 
 
 def chunks(values: Iterable[str]) -> Iterator[list[str]]:

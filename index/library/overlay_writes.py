@@ -25,6 +25,7 @@ from index.catalogue.ids import fresh_ids
 from index.catalogue.records import text_hash
 from index.catalogue.rows import (
     chunks,
+    count,
     delete_where_in,
     drop_vectors_of,
     insert_all,
@@ -56,6 +57,8 @@ EMPTY_POST: Mapping[str, Any] = {
     "posted_at": 0.0,
 }
 """What is left of a post whose picture was taken out: where it is, and nothing of who or what."""
+
+_ADDED = (uploads.c.removed_at.is_(None), uploads.c.posted.is_(False))
 
 
 def advance(connection: Connection, touched: Iterable[tuple[str, str]]) -> dict[str, int]:
@@ -97,24 +100,13 @@ def adopt_model(connection: Connection, collection: str, identity: ModelIdentity
 
 def live_count(connection: Connection, collection: str, scope: str) -> int:
     """How many pictures people added in this scope, without those removed."""
-    query = (
-        select(func.count())
-        .select_from(uploads)
-        .where(
-            uploads.c.collection == collection,
-            uploads.c.scope == scope,
-            uploads.c.removed_at.is_(None),
-            uploads.c.posted.is_(False),
-        )
-    )
-    return int(connection.execute(query).scalar_one())
+    here = and_(uploads.c.collection == collection, uploads.c.scope == scope)
+    return count(connection, uploads, here, *_ADDED)
 
 
 def total_count(connection: Connection) -> int:
     """How many pictures people added in all scopes and collections, without those removed."""
-    added = and_(uploads.c.removed_at.is_(None), uploads.c.posted.is_(False))
-    query = select(func.count()).select_from(uploads).where(added)
-    return int(connection.execute(query).scalar_one())
+    return count(connection, uploads, *_ADDED)
 
 
 def insert_upload(
@@ -153,15 +145,8 @@ def insert_upload(
             ("text_hash", "fingerprint"),
             [{"text_hash": key, "vector": pack(new.caption_vector), **of_model}],
         )
-    return Picture(
-        id=picture_id,
-        collection=collection,
-        path=upload_path(picture_id),
-        caption=new.caption,
-        sha256=new.sha256,
-        width=new.width,
-        height=new.height,
-    )
+    size = new.width, new.height
+    return Picture(picture_id, collection, upload_path(picture_id), new.caption, new.sha256, *size)
 
 
 def drop_replaced(
@@ -219,10 +204,5 @@ def forget_person(
 
 def removals_by(connection: Connection, requester: str) -> int:
     return sum(
-        int(
-            connection.execute(
-                select(func.count()).select_from(table).where(table.c.removed_by == requester)
-            ).scalar_one()
-        )
-        for table in (uploads, removals)
+        count(connection, table, table.c.removed_by == requester) for table in (uploads, removals)
     )
