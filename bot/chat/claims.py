@@ -65,5 +65,4 @@ class Claims:
         return right[0]
 
     def give_back(self, code: str) -> None:
-        """Let it hold again: what it was taken for did not succeed."""
         self._until[code] = self._clock() + LASTS_S

@@ -43,7 +43,6 @@ Check = Callable[[], Awaitable[Findings]]
 
 
 def fine(check: str, message: str) -> Finding:
-    """A finding that needs nothing done."""
     return Finding(check, Severity.OK, message)
 
 

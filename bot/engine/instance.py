@@ -25,7 +25,6 @@ class Instance:
         self._file = data_dir / _TOLD
 
     def tell(self, url: str) -> None:
-        """Let whoever comes second know where this one answers."""
         with suppress(OSError):  # only a courtesy
             self._file.write_text(f"{os.getpid()} {url}\n", encoding="utf-8")
 

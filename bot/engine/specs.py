@@ -23,7 +23,6 @@ def collection_specs(settings: Settings) -> tuple[CollectionSpec, ...]:
 
 
 def name_rules(settings: Settings) -> NameRules:
-    """Which files of a folder are passed by."""
     return NameRules(settings.index.exclude)
 
 

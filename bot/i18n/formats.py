@@ -26,7 +26,6 @@ class Formats:
 
     @property
     def direction(self) -> Literal["ltr", "rtl"]:
-        """The way in which the language is written."""
         return "rtl" if self._locale.text_direction == "rtl" else "ltr"
 
     def decimal(self, value: float, digits: int) -> str:

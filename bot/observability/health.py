@@ -98,7 +98,6 @@ class DiskWatch:
         return [self._trouble] if self._trouble else []
 
     async def watch(self) -> None:
-        """Look again and again, until cancelled."""
         while True:
             trouble = await asyncio.to_thread(disk_trouble, self._folder)
             if trouble is not None and self._trouble is None:
@@ -163,7 +162,6 @@ class IndexWatch:
                 self._troubles[name] = trouble
 
     async def watch(self) -> None:
-        """Look at all of them again and again, until cancelled."""
         async with asyncio.TaskGroup() as group:
             # Each by itself, since one that is made anew takes its time.
             for name in self._looking:

@@ -55,7 +55,6 @@ def _some(found: Iterator[ExportedPost]) -> list[ExportedPost]:
 
 
 async def _taken_in(engine: Engine, some: Sequence[ExportedPost]) -> TakenIn:
-    """One commit; files are read of those alone that are wanted."""
     files = {each.post: each.file for each in some if each.file is not None}
     wanted, done = await engine.posts.wanted(list(files))
     read = await asyncio.to_thread(

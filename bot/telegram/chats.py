@@ -115,7 +115,6 @@ class Chats:
         self._log = structlog.get_logger("telegram")
 
     def member_changed(self, change: ChatMemberUpdated) -> None:
-        """Somebody joined, left, was promoted or demoted."""
         self._rights.forget(change.chat.id, change.new_chat_member.user.id)
 
     async def bot_changed(self, change: ChatMemberUpdated) -> None:

@@ -80,7 +80,6 @@ class PollingRequest(HTTPXRequest):
         self._log = structlog.get_logger("telegram")
 
     async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
-        """See :meth:`telegram.request.BaseRequest.do_request`."""
         try:
             status, body = await super().do_request(*args, **kwargs)
         except Exception:

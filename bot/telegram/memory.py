@@ -90,7 +90,6 @@ class TelegramMemory:
             await self._write("DELETE FROM files WHERE bot = ? AND sha256 = ?", (bot, sha256))
 
     async def keep_asked(self, bot: int, chat: int, message: int, asked: AnsweredMessage) -> None:
-        """Remember whom a message of ours answers."""
         pictures = json.dumps(asked.pictures)
         await self._write(
             "INSERT OR REPLACE INTO asked (bot, chat, message, caller, pictures, used, home) "

@@ -43,7 +43,6 @@ class IncomingMessage:
 
     @property
     def locale(self) -> str:
-        """The language that the speaker reads, as Telegram says."""
         return (self.user.language_code if self.user else None) or "en"
 
 

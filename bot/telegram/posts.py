@@ -85,7 +85,6 @@ class PostIntake:
         self._put(_Heard(post, ref, edited=True))
 
     async def run(self) -> None:
-        """Take in what was heard, until cancelled."""
         while True:
             heard = [await self._queue.get()]
             # Of one chat, in the order in which they came: one commit for many.

@@ -63,7 +63,6 @@ class Sending:
         place: Place,
         keyboard: InlineKeyboardMarkup | None = None,
     ) -> Message:
-        """One picture: a file id of this bot, or its bytes."""
         self._budget.spend(place.chat_id)
         return await self._bot.send_photo(
             place.chat_id,

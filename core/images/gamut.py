@@ -164,7 +164,6 @@ def _properties_of(item: int, data: bytes) -> list[int]:
 
 @cache
 def _table(coding: Coding) -> ImageFilter.Color3DLUT:
-    """SRGB of every node."""
     steps = np.linspace(0, 1, _NODES)
     blue, green, red = np.meshgrid(steps, steps, steps, indexing="ij")
     light = _light(np.stack([red, green, blue], axis=-1), coding)
@@ -186,7 +185,6 @@ def _mapped(light: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _light(samples: NDArray[np.float64], coding: Coding) -> NDArray[np.float64]:
-    """Linear light, where 1 is the white of paper."""
     if coding.transfer == _PQ:  # SMPTE ST 2084
         root = samples ** (1 / 78.84375)
         nits = 10000 * (np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)) ** (

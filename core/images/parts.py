@@ -94,7 +94,6 @@ def spliced(file: BinaryIO, parts: Sequence[Part]) -> BinaryIO:
 
 
 def with_end(file: BinaryIO, size: int, more: bytes) -> BinaryIO:
-    """The file with these bytes behind it."""
     return spliced(file, [(0, size), more])
 
 

@@ -164,7 +164,6 @@ class DecodePool:
         )
 
     async def _begin(self) -> None:
-        """Start the workers, once."""
         async with self._beginning:
             if self._begun or not self._open:
                 return

@@ -148,7 +148,6 @@ class QueryCoalescer:
             _tell(question, outcome)
 
     def _answer(self, turn: Sequence[_Question[Any]]) -> list[Any]:
-        """The answer of each, or what it raised."""
         found = _found([lookup for question in turn for lookup in question.lookups])
         with self._computing:
             return [_finished(each, [next(found) for _ in each.lookups]) for each in turn]
@@ -192,7 +191,6 @@ def _found(lookups: Sequence[Lookup]) -> Iterator[Any]:
 
 
 def _answers(same: Sequence[Lookup]) -> Sequence[Any]:
-    """The answers to lookups of one kind."""
     queries = [each.query for each in same if isinstance(each, BatchedQuery)]
     first = same[0]
     if isinstance(first, SharedRead):

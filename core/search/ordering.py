@@ -61,7 +61,6 @@ class Standing(NamedTuple):
 
     @property
     def found(self) -> ScoredRow:
-        """The row as it is shown."""
         best = BEST_FIRST
         score = cosine(self.score)
         bands = (best[self.band], best[self.seen], best[self.told])

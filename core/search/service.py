@@ -126,7 +126,6 @@ class Search:
         self._calibrations: OncePerSnapshot[Calibration] = OncePerSnapshot()
 
     def change_rules(self, rules: SearchRules) -> None:
-        """Let other rules hold from the next question on."""
         self._rules = rules
 
     async def find(

@@ -42,7 +42,6 @@ class Evaluation:
 
     @property
     def gap(self) -> float:
-        """By how much matching pairs are more alike than others."""
         return self.positive_similarity - self.negative_similarity
 
     def to_json(self) -> dict[str, object]:

@@ -186,7 +186,6 @@ class _Lines:
         return self._number, line
 
     def give_back(self, lines: Sequence[str]) -> None:
-        """Have these lines, the last that were read, read again."""
         self._waiting.extendleft(reversed(lines))
         self._number -= len(lines)
 
@@ -209,7 +208,6 @@ class _Columns:
         return next(csv.reader([text], delimiter=self.delimiter, strict=True), [])
 
     def is_row(self, text: str) -> bool:
-        """Whether a line is a row by itself, which names a picture."""
         try:
             fields = self.fields(text)
         except csv.Error:

@@ -158,7 +158,6 @@ class ChatContributions:
         raise NotFound("There is no such picture here.")
 
     async def restore(self, picture_id: str, *, community: str) -> Picture:
-        """See :meth:`core.domain.ports.Contributions.restore`."""
         last: ExpiredButton | None = None
         for spec in self._visible(community):
             try:
@@ -170,7 +169,6 @@ class ChatContributions:
         raise last or ExpiredButton("There is nothing here that could be restored.")
 
     async def personal(self, requester: str) -> PersonalData:
-        """See :meth:`core.domain.ports.Contributions.personal`."""
         data = await finished_in_thread(self._ledger.personal, requester)
         posted: dict[str, set[str]] = {}
         for upload in data.uploads:
@@ -185,30 +183,24 @@ class ChatContributions:
         return replace(data, uploads=tuple(uploads), posts=tuple(posts))
 
     async def forget(self, requester: str) -> PersonalData:
-        """See :meth:`core.domain.ports.Contributions.forget`."""
         return await finished_in_thread(self._ledger.forget, requester)
 
     async def left(self, community: str) -> None:
-        """See :meth:`core.domain.ports.Contributions.left`."""
         await finished_in_thread(self._upkeep.left, community)
 
     async def joined(self, community: str) -> None:
-        """See :meth:`core.domain.ports.Contributions.joined`."""
         await finished_in_thread(self._upkeep.joined, community)
 
     async def communities(self) -> frozenset[str]:
-        """See :meth:`core.domain.ports.Contributions.communities`."""
         return await finished_in_thread(self._upkeep.communities)
 
     async def moved(self, old: str, new: str) -> None:
-        """See :meth:`core.domain.ports.Contributions.moved`."""
         await finished_in_thread(self._upkeep.moved, old, new)
         await self._settings.refresh()
         if self._grants is not None and old != new:
             await self._grants.moved(old, new, self._library.naming(old))
 
     async def sweep(self) -> None:
-        """See :meth:`core.domain.ports.Contributions.sweep`."""
         if self._posts is not None:
             await finished_in_thread(self._posts.sweep)
         if await finished_in_thread(self._upkeep.sweep):

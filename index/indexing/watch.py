@@ -206,7 +206,6 @@ class _Watcher:
         self._changed = changed
 
     def run(self) -> None:
-        """Tell of changes until it is stopped."""
         there = _place(self._folder) is not None
         while not self._stop.is_set():
             place = _place(self._folder)

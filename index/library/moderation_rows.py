@@ -77,7 +77,6 @@ def criteria_of(connection: Connection, community: str) -> tuple[Criterion, ...]
 def keep_criterion(
     connection: Connection, community: str, criterion: Criterion, now: float
 ) -> None:
-    """Keep a criterion in place of one of the same text."""
     row = row_of(
         moderation_criteria, criterion, community=community, key=criterion.key, added_at=now
     )

@@ -61,7 +61,6 @@ class ThumbnailStore:
                     self._give_up("not kept")
 
     def close(self) -> None:
-        """Close the file; from then on it is empty."""
         with self._guard:
             if self._connection is not None:
                 self._connection.close()

@@ -44,7 +44,6 @@ class Survivors:
         return ~np.isin(rows, self.removed)
 
     def old_row(self, row: int) -> int:
-        """:meth:`old` of a single row."""
         return row + bisect_right(self._before_list, row)
 
     def new_row(self, row: int) -> int | None:

@@ -97,7 +97,6 @@ class Posting:
     async def of(
         self, picture_ids: Sequence[str], request: Request
     ) -> Mapping[str, Sequence[Post]]:
-        """The posts of those of these pictures that have any."""
         if self._posts is None or request.platform not in PLATFORMS or not picture_ids:
             return {}
         return await self._posts.of(picture_ids, request.community)
