@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from core.domain.types import ModelIdentity
 from index.catalogue.contents import identity_of, pack
 from index.catalogue.ids import fresh_ids
-from index.catalogue.records import Batch, Changes, IndexedPicture, text_hash
+from index.catalogue.records import Batch, Changes, text_hash
 from index.catalogue.rows import (
     delete_where_in,
     drop_unused_vectors,
@@ -147,17 +147,7 @@ def apply_changes(
         [{"id": picture_id, "removed_at": now} for picture_id in changes.removed],
     )
     ids = fresh_ids(connection, len(changes.added))
-    added = [
-        IndexedPicture(
-            id=picture_id,
-            path=new.path,
-            sha256=new.sha256,
-            width=new.width,
-            height=new.height,
-            captions=new.captions,
-        )
-        for picture_id, new in zip(ids, changes.added, strict=True)
-    ]
+    added = [new.known_as(picture_id) for picture_id, new in zip(ids, changes.added, strict=True)]
     insert_pictures(connection, collection, [*changes.changed, *added])
 
     connection.execute(delete(failures).where(failures.c.collection == collection))

@@ -93,7 +93,7 @@ def plan(
         else:
             matches.append((old, new))
 
-    changed = tuple(_moved(old, new) for old, new in matches if not _same(old, new))
+    changed = tuple(new.known_as(old.id) for old, new in matches if not _same(old, new))
     return Plan(
         added=tuple(added),
         changed=changed,
@@ -113,17 +113,6 @@ def _same(old: IndexedPicture, new: NewPicture) -> bool:
         and old.sha256 == new.sha256
         and old.captions == new.captions
         and (old.width, old.height) == (new.width, new.height)
-    )
-
-
-def _moved(old: IndexedPicture, new: NewPicture) -> IndexedPicture:
-    return IndexedPicture(
-        id=old.id,
-        path=new.path,
-        sha256=new.sha256,
-        width=new.width,
-        height=new.height,
-        captions=new.captions,
     )
 
 

@@ -15,6 +15,7 @@ from watchfiles import Change, watch
 
 from core.domain.errors import ReindexRunning, TangerineError
 from core.domain.reindex_jobs import ReindexJobs
+from index.indexing.partial import Place, place_of
 
 _log = structlog.get_logger("bot.watching")
 
@@ -206,9 +207,9 @@ class _Watcher:
         self._changed = changed
 
     def run(self) -> None:
-        there = _place(self._folder) is not None
+        there = place_of(self._folder) is not None
         while not self._stop.is_set():
-            place = _place(self._folder)
+            place = place_of(self._folder)
             if (place is not None) is not there:
                 # It came or went: what became of its pictures is for the reindex to say.
                 there = place is not None
@@ -221,7 +222,7 @@ class _Watcher:
             except Exception as error:  # noqa: BLE001 - whatever happens, the watch goes on
                 self._fall_back(error)
 
-    def _watch(self, place: tuple[int, int]) -> None:
+    def _watch(self, place: Place) -> None:
         """Tell of changes until the folder is another one, or it is stopped."""
         options = self._options
         root, fresh = self._folder.resolve(), True
@@ -244,7 +245,7 @@ class _Watcher:
             if fresh or names:
                 self._changed(None if fresh else names)
                 fresh = False
-            if _place(self._folder) != place:
+            if place_of(self._folder) != place:
                 self._changed(None)
                 return
 
@@ -273,12 +274,3 @@ def relevant(root: Path, changes: Iterable[tuple[Change, str]], counts: Counts) 
         if counts(root, below, change is Change.deleted):
             found.add(below)
     return frozenset(found)
-
-
-def _place(folder: Path) -> tuple[int, int] | None:
-    """Which folder it is that lies there now, None where there is none."""
-    try:
-        found = folder.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
