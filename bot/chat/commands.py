@@ -34,7 +34,6 @@ from core.domain.errors import (
     TangerineError,
 )
 from core.domain.ports import Contributions, Posts
-from core.domain.rate_limits import Kind as Asked
 from core.domain.types import Progress
 from core.domain.viewer import is_person
 from core.search.map import CollectionMap, Mapper
@@ -142,7 +141,7 @@ class Commands:
             decoded = self._parts.codec.decode(action, request.community)
             kind = QUOTA.get(decoded.kind)
             if kind is not None:
-                await self._admit(request, kind)
+                await self._parts.admission.admit_request(request, kind)
             with self._parts.tracer.span(f"button {decoded.kind}"):
                 return await self._acts[decoded.kind](decoded, request, presenter)
 
@@ -231,7 +230,7 @@ class Commands:
         """The map for a page that draws it itself. Raises TangerineError."""
         self._parts.counters.request(request.platform, "map")
         self._access.check(request)
-        await self._admit(request, "text")
+        await self._parts.admission.admit_request(request, "text")
         return await self._maps.points(request, collection=collection, groups=groups, text=text)
 
     def like(self, picture_id: str, request: Request) -> str:
@@ -287,7 +286,7 @@ class Commands:
                 return Reply()
             self._access.check(request)
             self._parts.counters.request(request.platform, "photo")
-            await self._admit(request, "picture")
+            await self._parts.admission.admit_request(request, "picture")
             return await self._searching.photo(request, presenter)
 
         reply = await self._guard(request, answer)
@@ -311,20 +310,10 @@ class Commands:
             raise NoPicture("/{command} needs a picture.", command=command.name)
         quota = "picture" if by_photo(invocation, request) else command.quota
         if quota is not None:
-            await self._admit(request, quota)
+            await self._parts.admission.admit_request(request, quota)
         with self._parts.tracer.span(f"/{command.name}"):
             reply = await self._calls[command.name](invocation, request, presenter)
         return keep_private(reply) if command.private or invocation.flag("private") else reply
-
-    async def _admit(self, request: Request, kind: Asked) -> None:
-        await self._parts.admission.admit(
-            request.requester,
-            kind,
-            community=request.community,
-            admin=request.is_admin,
-            unasked=request.unasked,
-            address=request.address,
-        )
 
     async def _add(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
         action = Action(

@@ -14,8 +14,7 @@ from cachetools import TTLCache
 
 from bot.protocol.replies import Document
 from bot.rendering.thumbnails import Thumbnails
-from bot.web.api import COMMUNITY
-from bot.web.sessions import requester
+from bot.web.sessions import COMMUNITY, requester
 from core.domain.errors import BadCount, NotFound
 from core.domain.ports import Clock, Library
 from core.domain.types import UPLOADED, Picture
