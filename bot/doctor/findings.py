@@ -56,6 +56,15 @@ def failed(check: str, message: str, remedy: str) -> Finding:
     return Finding(check, Severity.FAILED, message, remedy)
 
 
+class RefusedError(Exception):
+    """A platform does not take the token (``for_good``), or gives no answer; with the finding."""
+
+    def __init__(self, finding: Finding, *, for_good: bool = False) -> None:
+        super().__init__(finding.message)
+        self.finding = finding
+        self.for_good = for_good
+
+
 async def findings_of(name: str, check: Check) -> Findings:
     """What a check finds; one that breaks is a finding itself, so that the others are told."""
     try:
