@@ -86,7 +86,7 @@ class Commands:
             "map": self._maps.asked,
             "add": self._add,
             "remove": self._remove,
-            "reindex": self._reindex,
+            "reindex": self._indexing.start,
             "status": self._status,
             "settings": self._rules.settings,
             "moderation": self._moderating.asked,
@@ -94,7 +94,7 @@ class Commands:
             "claim": self._access.claim,
             "privacy": self._tell_privacy,
             "index": self._posting.index,
-            "repost": self._repost,
+            "repost": self._posting.repost,
             "help": self._help,
         }
         self._acts: Mapping[Kind, Callable[[Action, Request, Presenter], Awaitable[Reply]]] = {
@@ -328,11 +328,6 @@ class Commands:
         meant = invocation.text("id")
         return await self._contributing.remove(meant, request, presenter, count=count)
 
-    async def _reindex(
-        self, invocation: Invocation, request: Request, presenter: Presenter
-    ) -> Reply:
-        return self._indexing.start(invocation, request, presenter)
-
     async def _status(
         self, invocation: Invocation, request: Request, presenter: Presenter
     ) -> Reply:
@@ -349,12 +344,6 @@ class Commands:
                 remedy="/settings shows what you decide here.",
             )
         return presenter.status(self._parts.model(), collections)
-
-    async def _repost(
-        self, invocation: Invocation, request: Request, presenter: Presenter
-    ) -> Reply:
-        del invocation
-        return await self._posting.repost(request, presenter)
 
     async def _tell_privacy(
         self, invocation: Invocation, request: Request, presenter: Presenter
