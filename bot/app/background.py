@@ -1,4 +1,4 @@
-"""What goes on beside the answers: first indexes, folders that are watched, what is due."""
+"""Background work: first indexes, watched folders, scheduled tasks."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _REMEMBERED = 10_000
 class Claims:
     """Each code lets one chat in. ``clock`` gives seconds that never go backwards.
 
-    Whoever is wrong five times in ten minutes is not listened to for the rest of them: the
+    After five wrong codes in ten minutes a person is ignored for the rest of them: the
     codes themselves stay good, so that nobody can keep the operator from using them.
     """
 

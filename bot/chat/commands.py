@@ -131,8 +131,8 @@ class Commands:
     async def act(self, action: str, request: Request) -> Reply:
         """Answer a press of a button that carries ``action``.
 
-        The action's rights are those of the request's community and requester, whoever
-        was shown the button.
+        The action's rights are those of the request's community and requester, not of the person
+        who was shown the button.
         """
 
         async def pressed(request: Request, presenter: Presenter) -> Reply:
@@ -208,7 +208,7 @@ class Commands:
     async def criteria(self, request: Request, start: str = "") -> tuple[str, ...]:
         """The community's criteria with ``start`` in them: 25 at most.
 
-        Empty for whoever may not moderate. Raises CatalogueError.
+        Empty for those who may not moderate. Raises CatalogueError.
         """
         if not (request.is_admin and self._access.is_open(request)):
             return ()
@@ -217,7 +217,7 @@ class Commands:
     async def pictures(self, request: Request, start: str = "") -> Sequence[tuple[str, str]]:
         """Labels and ids of pictures whose caption contains ``start``: 25 at most.
 
-        Empty for whoever may not remove pictures, which is what ids are for.
+        Empty for those who may not remove pictures, which is what ids are for.
         """
         if not request.is_admin:
             return ()
@@ -266,7 +266,7 @@ class Commands:
             try:
                 return await answer(request, presenter)
             except BeingIndexed as begun:
-                # Nothing went wrong: it is only too early. Whoever asked nothing is told nothing.
+                # Not an error: it is only too early. A photo that nobody asked about gets no reply.
                 return Reply() if request.unasked else presenter.being_indexed(begun)
             except Exception as error:  # noqa: BLE001 - every failure becomes a reply, here only
                 asked = (request.text, *(str(value) for value in request.options.values()))
@@ -290,7 +290,7 @@ class Commands:
             return await self._searching.photo(request, presenter)
 
         reply = await self._guard(request, answer)
-        # Nobody asked, so nobody is told what went wrong; counters and the log are.
+        # Nobody asked, so the error goes to counters and the log only.
         return Reply() if reply.error is not None else reply
 
     async def _handle(self, request: Request, presenter: Presenter) -> Reply:
@@ -357,7 +357,7 @@ class Commands:
     async def _help(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
         del invocation
         examples = await self.examples(request)
-        # Whoever runs the bot needs it for the settings; in a group it is nobody's business.
+        # The operator needs it for the settings; a group should not see it.
         own_id = request.requester.partition(":")[2] if is_person(request.community) else ""
         return presenter.help(
             examples,

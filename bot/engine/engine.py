@@ -131,7 +131,7 @@ class Engine:
         ]
 
     async def repair(self) -> Repaired:
-        """Verify, and put right what can be made anew. Raises CatalogueError."""
+        """Verify, and repair what can be rebuilt. Raises CatalogueError."""
         repairer = Repairer(
             catalogue=self.catalogue,
             store=self.store,
@@ -251,7 +251,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
         await moderation.prepare()
         labels = StoredLabels(overlays, embedder)
         await labels.prepare()
-        # Opened by whoever serves pictures.
+        # Opened by the program that serves pictures.
         thumbnail_store = ThumbnailStore(
             settings.data_dir / "thumbnails.sqlite", int(settings.pictures.thumbnails_mb * _MIB)
         )

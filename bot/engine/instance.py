@@ -14,7 +14,7 @@ from core.domain.errors import SettingsError, SourceError
 
 _LOCK = ".running.lock"
 _TOLD = ".running"
-# Whoever asks whether one runs has the lock for a moment: that is no second program.
+# A check whether one runs holds the lock for a moment: that is no second program.
 _PATIENCE_S = 1.0
 
 

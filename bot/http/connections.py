@@ -49,7 +49,7 @@ class ConnectionLimits:
 class Crowd:
     """The connections of a port: by address, those that wait for their client apart.
 
-    Whoever has waited longest goes first where room is needed; a connection whose request
+    The one that has waited longest is cut where room is needed; a connection whose request
     is being answered never does.
     """
 
@@ -200,7 +200,7 @@ class HttpConnection(web.RequestHandler):
             self._wire.abort()
 
     def _leave(self) -> None:
-        # Closed at once, whatever is on its way here now would be answered with a reset.
+        # Closed at once, data that is on its way here now would be answered with a reset.
         self.close()
         if self._wire is not None and not self._wire.is_closing():
             self._wire.write_eof()

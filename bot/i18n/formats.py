@@ -58,7 +58,7 @@ class Formats:
     def until(self, seconds: float) -> str:
         """How far off a moment is: ``in 3 seconds``, ``in 5 minutes``, German ``in 3 Sekunden``.
 
-        Rounded up, so that whoever comes then does not come too early: seconds up to two
+        Rounded up, so that nobody comes back too early: seconds up to two
         minutes, minutes up to two hours.
         """
         unit: Literal["second", "minute", "hour"] = "second"

@@ -1,4 +1,4 @@
-"""Looks at the program from time to time, for what no event tells: states, sizes, ages."""
+"""Polls the program for what no event reports: states, sizes, ages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The neutral request: what an adapter hands over, whatever the platform."""
+"""The neutral request that every adapter hands over."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ _MIB = 2**20
 async def import_chat(
     engine: Engine, terminal: Terminal, *, export: str, community: str, json: bool
 ) -> int:
-    """The task ``import-chat``. Raises BadSetting, SourceError, CommunityUnknown and its kin."""
+    """The task ``import-chat``. Raises BadSetting, SourceError, CommunityUnknown."""
     await engine.community_settings.catch_up()
     # Whether it may search anything, before the file is read.
     engine.library.spec(None, community)

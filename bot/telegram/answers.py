@@ -32,7 +32,7 @@ class MessageAnswers:
         self._turns = turns
 
     async def answer(self, heard: IncomingMessage) -> None:
-        """Answer one message, whatever goes wrong, or one photo that nobody asked about."""
+        """Answer one message, also where something fails, or one photo that nobody asked about."""
         request = self._request(heard)
         place = place_of(heard.message, reply_to=heard.message.message_id)
         refs = heard.pictures or heard.replied

@@ -169,7 +169,7 @@ class PrivacyMode:
 
     async def _hears_all(self, chat_id: int) -> bool:
         try:
-            # Asked anew, since the operator may just have changed it.
+            # Asked again, since the operator may just have changed it.
             me = await self._bot.get_me()
             if me.can_read_all_group_messages:
                 return True

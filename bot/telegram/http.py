@@ -104,7 +104,7 @@ class PollingRequest(HTTPXRequest):
 def _can_be_read(update: dict[str, Any]) -> bool:
     try:
         Update.de_json(update, None)
-    except Exception:  # noqa: BLE001 - whatever the library makes of it
+    except Exception:  # noqa: BLE001 - the library raises anything
         return False
     return True
 

@@ -14,7 +14,7 @@ _TABLES = ("files", "asked", "shown")
 _PRUNE_EVERY = 1000
 _DAY_S = 86_400.0
 KEPT_S = 30 * _DAY_S
-"""How long whatever nobody uses is remembered, in seconds."""
+"""How long unused entries are remembered, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ def keyboard_of(buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
 
 
 def _answering(place: Place) -> ReplyParameters | None:
-    # Whoever asked may have deleted the question meanwhile; the answer is sent all the same.
+    # The question may have been deleted meanwhile; the answer is sent all the same.
     if place.reply_to is None:
         return None
     return ReplyParameters(place.reply_to, allow_sending_without_reply=True)

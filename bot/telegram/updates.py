@@ -69,7 +69,7 @@ class Albums:
 
 
 class Updates:
-    """Takes each update once, and answers it whatever happens."""
+    """Takes each update once, and always answers it."""
 
     def __init__(
         self,

@@ -42,7 +42,7 @@ class UploadMemory:
 
     A form that sends slowly so holds little, and nobody's turn. Where the room is full, the
     next part waits; ``patience_s`` seconds later the form that has been arriving for the
-    longest makes room: whoever sends in earnest is done by then.
+    longest makes room: an honest sender is done by then.
     """
 
     def __init__(self, size: int, *, patience_s: float = 2.0) -> None:

@@ -201,7 +201,7 @@ class Documents:
         app.router.add_get("/api/documents/{key}", self.fetch)
 
     def offer(self, document: Document, request: web.Request) -> str:
-        """The address under which whoever sent ``request`` finds the file."""
+        """The address under which the sender of ``request`` finds the file."""
         key = secrets.token_urlsafe(16)
         self._kept[key] = requester(request), document
         return f"/api/documents/{key}"

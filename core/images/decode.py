@@ -70,7 +70,7 @@ _BUFFER: Final = 1 << 16
 
 _JPEG_END: Final = b"\xff\xd9"
 _NO_END: Final = bytes(151 * number % 255 for number in range(1, 1021))
-"""Something else than an end: a decoder that lacks data takes it for them."""
+"""Bytes that are not an end marker: a decoder that runs out of data decodes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def read_picture(
     decoded, which is several times faster, as far as it stays no smaller than what
     ``at_least`` gives for the upright size that it has in its file. Without it every pixel
     is as the file has it. ``limits`` go by the size in the file in either case. Raises
-    BadPicture and its kin; MemoryError only from our own steps after decoding.
+    BadPicture and its subclasses; MemoryError only from our own steps after decoding.
     """
     with _opened(source, limits) as (file, size):
         head = file.read(HEAD_BYTES)
@@ -146,7 +146,7 @@ def read_picture(
             raise too_many_pixels(limits.max_pixels) from None
         except MemoryError:
             raise out_of_memory() from None
-        # Decoders raise whatever their authors did not foresee (OSError, SyntaxError,
+        # Decoders raise anything that their authors did not foresee (OSError, SyntaxError,
         # struct.error, zlib.error, KeyError, AttributeError ...): all of it says the same.
         except Exception as error:
             raise damaged(name, error, early=ends_early(name, head, size)) from error
@@ -274,7 +274,7 @@ def scaled(
 def to_jpeg(picture: Upright, edge: int, quality: int) -> bytes:
     """A JPEG no larger than ``edge`` x ``edge`` pixels, without any metadata but the profile.
 
-    Where a picture was taken is nobody's business who only gets to see it.
+    So a thumbnail does not reveal where a picture was taken.
     """
     image = scaled(picture, edge)
     image.info.clear()

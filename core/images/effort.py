@@ -83,7 +83,7 @@ def _jpeg(file: BinaryIO, size: int) -> None:
     if frame is None:
         return
     marker, pixels, components = frame
-    # All colours in one pass, in full: whatever follows is not read.
+    # All colours in one full pass: nothing after it is read.
     if marker not in _PROGRESSIVE and file.read(1)[0] >= components:
         return
     allowed = min(MAX_SCANS, max(_SCANS_OF_LARGE, _SCANNED_PIXELS // max(pixels, 1)))

@@ -67,7 +67,7 @@ class Coding:
 
     @property
     def plain(self) -> bool:
-        """Whether it is as good as sRGB, or nobody knows better."""
+        """Whether it may be treated as sRGB."""
         return self.transfer not in _TRANSFERS and self.primaries not in {_BT2020, _P3}
 
 

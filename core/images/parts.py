@@ -1,4 +1,4 @@
-"""A file as its decoder gets to see it: without parts that are no pixels, or with an end."""
+"""The view of a file that its decoder reads: without ancillary chunks, or with an end added."""
 
 from __future__ import annotations
 

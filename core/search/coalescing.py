@@ -133,11 +133,11 @@ class QueryCoalescer:
                 _tell(self._waiting.popleft(), stopping)
             raise
         finally:
-            # In the same step as the last look at who waits: whoever comes next begins a turn.
+            # In the same step as the last check for waiters: the next caller starts a turn.
             self._busy -= 1
 
     async def _take_turn(self, questions: Sequence[_Question[Any]]) -> None:
-        # Whoever asked may have left meanwhile.
+        # The caller may have been cancelled meanwhile.
         turn = [question for question in questions if not question.answer.done()]
         try:
             outcomes = await asyncio.to_thread(self._answer, turn)

@@ -1,4 +1,4 @@
-"""Rows in the order of an answer: what a place is decided by, and rows from two sources as one."""
+"""The order of an answer: the sort key of a row, and the merge of rows from two sources."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class Material:
 
     ``images`` [n, f] are of pictures, ``texts`` [m, f] of different captions; pair ``i`` is
     picture ``picture_of[i]`` with caption ``caption_of[i]`` (int64). ``tail`` gives the
-    features of ``images`` anew where blocks are trained.
+    features of ``images`` again where blocks are trained.
     """
 
     images: Tensor

@@ -1,6 +1,6 @@
 """Trains the projection heads of a dual encoder on captioned pictures.
 
-The towers stand still: every picture and caption goes through them once (kept on disk for the
+The towers are frozen: every picture and caption goes through them once (kept on disk for the
 next time), and what is trained, in seconds, are the linear heads at their ends; where it is
 asked for, the last blocks of the image tower too. A part of the captions is held out; training
 stops when it no longer helps them, and the best heads so far are what is written.

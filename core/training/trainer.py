@@ -1,4 +1,4 @@
-"""Trains projection heads, step by step, on features of towers that stand still."""
+"""Trains projection heads, step by step, on features of frozen towers."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ class Catalogue:
             }
 
     def keep_vectors(self, fingerprint: str, contents: Iterable[str]) -> None:
-        """Let what this model made of these contents count, whatever run it was made by."""
+        """Let this model's vectors of these contents count, from any run."""
         table = picture_vectors
         with self.database.write() as connection:
             for chunk in chunks(contents):
@@ -226,7 +226,7 @@ class Catalogue:
             return start_run(connection, collection, fingerprint, full=full, now=self._now())
 
     def unfinished_run(self, collection: str) -> RunProgress | None:
-        """How far the reindex has come that is running, in whatever process, or was killed."""
+        """The progress of the reindex that is running in any process, or was killed."""
         with self.database.read() as connection:
             row = connection.execute(
                 select(runs.c.id, runs.c.done, runs.c.total)

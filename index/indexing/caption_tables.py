@@ -23,7 +23,7 @@ _CAPTION_COLUMNS = ("description", "text", "caption")
 _DELIMITERS = (",", ";", "\t")
 _SEPARATOR = re.compile(r"\s*\"?sep=([,;|\t])\"?[\s,;|]*", re.IGNORECASE)
 _DAMAGED = re.compile("[\udc80-\udcff]")
-"""Bytes that are nothing in the file's encoding, as surrogateescape keeps them."""
+"""Bytes that the file's encoding cannot decode, as surrogateescape keeps them."""
 
 _OTHER_ENCODING = "it is not in the encoding of the other lines. Save the file as UTF-8."
 
@@ -275,7 +275,7 @@ def _json_lines(path: Path) -> Iterator[Row | _Wrong]:
 
 
 def _open(path: Path) -> TextIO:
-    """The file as text, of whatever encoding; bytes that are nothing in it are lone surrogates."""
+    """The file as text, in its own encoding; undecodable bytes become lone surrogates."""
     with path.open("rb") as file:
         encoding = marked_encoding(file.read(SAMPLE))
     if encoding is None:

@@ -130,7 +130,7 @@ class ChatContributions:
         )
         if back is not None:
             return back
-        # Whatever makes it impossible to keep it comes before the work of encoding.
+        # Check everything that may refuse it before the work of encoding.
         await self._library.view(spec, community)
         new = await self._encoded(jpeg, kept, posted, caption, uploader)
         async with self._adding:

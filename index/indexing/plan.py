@@ -128,7 +128,7 @@ class RemovalGuard:
     """How many pictures may vanish from a folder between two reindexes.
 
     ``share`` of those that are known, from 0 to 1 (1: never ask unless all are gone), and
-    fewer than ``least``. ``confirmed`` where whoever runs the bot said that it is right.
+    fewer than ``least``. ``confirmed`` where the operator has confirmed it.
     Raises SettingsError where ``share`` is no share.
     """
 

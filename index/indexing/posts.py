@@ -55,7 +55,7 @@ class ChatPosts:
         self._duplicate_cosine = duplicate_cosine
         self._look_alikes = look_alikes or LookAlikes(library.picture_file, decoder.decode)
         self._decoding = asyncio.Semaphore(_AT_ONCE)
-        # Whoever switches it off and deletes what there is waits for what is being taken in.
+        # Switching it off and deleting the posts waits for those that are being added.
         self._adding = asyncio.Lock()
         self._log = structlog.get_logger(__name__)
 

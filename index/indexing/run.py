@@ -189,7 +189,7 @@ class ReindexRun:
         name = self._spec.name
         if whole or changes.searchable:
             if not await finished_in_thread(self._store.is_current, name, generation):
-                # A full run makes vectors anew of pictures that are not among the changes.
+                # A full run replaces vectors of pictures that are not among the changes.
                 same = known.identity == self._embedder.identity and not self._full
                 await finished_in_thread(self._store.commit, name, changes if same else None)
             await finished_in_thread(self._store.merge, name)

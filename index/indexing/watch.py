@@ -85,7 +85,7 @@ class _PendingChanges:
 class FolderWatch:
     """Reindexes a collection once its folder has changed, one run at a time.
 
-    It starts no reindex beside one that is under way, whoever started that, and asks for none
+    It starts no reindex while another one is running, and asks for none
     in vain. Where the system names what has changed, that alone is looked at.
     ``counts`` tells where a reindex could find something else.
     """
@@ -219,7 +219,7 @@ class _Watcher:
                 continue
             try:
                 self._watch(place)
-            except Exception as error:  # noqa: BLE001 - whatever happens, the watch goes on
+            except Exception as error:  # noqa: BLE001 - the watch has to go on
                 self._fall_back(error)
 
     def _watch(self, place: Place) -> None:

@@ -152,7 +152,7 @@ def insert_upload(
 def drop_replaced(
     connection: Connection, collection: str, scope: str, contents: Collection[str], now: float
 ) -> tuple[tuple[str, str], ...]:
-    """Delete removed uploads that are added anew, so that they cannot be restored beside."""
+    """Delete removed uploads that are added again, so that they cannot be restored as well."""
     return delete_uploads(
         connection,
         and_(

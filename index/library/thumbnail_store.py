@@ -1,6 +1,6 @@
 """Thumbnails on the disk, so that a restart, or a way back up a long page, decodes nothing again.
 
-One SQLite file in the data folder, derived like an index: whoever deletes it loses time alone.
+One SQLite file in the data folder, derived like an index: deleting it costs time, no data.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class ThumbnailStore:
         self._bytes = 0
 
     def open(self) -> None:
-        """Open the file, anew where it is damaged."""
+        """Open the file; a damaged one is replaced."""
         with self._guard:
             try:
                 self._connection = open_cache(
@@ -73,7 +73,7 @@ class ThumbnailStore:
                 row = connection.execute(
                     "SELECT jpeg, used_at FROM thumbnails WHERE sha256 = ? AND edge = ?", key
                 ).fetchone()
-            # Once a day is enough to tell what nobody looks at: a write for each look is not.
+            # Once a day is enough to find unused thumbnails, and saves a write for each read.
             if connection is not None and row is not None and self._now() - row[1] > _DAY:
                 connection.execute(
                     "UPDATE thumbnails SET used_at = ? WHERE sha256 = ? AND edge = ?",

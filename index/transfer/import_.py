@@ -176,7 +176,7 @@ class Importer:
                 tell(Progress("commit", done, total))
                 stamps.append(_stamp_there(home, each))
             return stamps
-        # Hidden, so that no scan of the folder around it takes it for pictures.
+        # Hidden, so that a scan of the parent folder ignores it.
         unfinished = home.with_name(f".{home.name}.import")
         shutil.rmtree(unfinished, ignore_errors=True)  # left by a killed import
         with ExitStack() as cleanup:

@@ -113,7 +113,7 @@ def held(connection: Connection, collection: str) -> Held | None:
 
 
 def _labels_of(connection: Connection, collection: str) -> tuple[str, ...]:
-    # Whatever model has encoded them, they are the same ones.
+    # The labels do not depend on the model that encoded them.
     mine = select(labels.c.labels).where(labels.c.collection == collection)
     found = connection.execute(mine).scalars().first()
     return () if found is None else tuple(json.loads(found))
