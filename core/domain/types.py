@@ -253,7 +253,6 @@ class LeftOut:
 
     @property
     def files(self) -> int:
-        """How many files were taken for none."""
         return self.no_pictures + sum(count for _, count in self.unopened)
 
 
@@ -276,7 +275,6 @@ class ReindexReport:
 
     @property
     def unread(self) -> tuple[Failure, ...]:
-        """Files and folders that could not be read."""
         return tuple(failure for failure in self.failed if not failure.is_caption_only)
 
     @property

@@ -122,7 +122,7 @@ class DecodePool:
     async def decode(
         self, source: bytes | Path, spec: PixelSpec, *, preview: int = 0
     ) -> DecodedPicture:
-        """Pixels of the spec's size, read-only. Raises BadPicture and its kin.
+        """Pixels of the spec's size, read-only. Raises BadPicture and its subclasses.
 
         ``preview``: pixels of the longer edge of the preview that comes along; 0 for none. Also
         raises Busy where too many pictures wait already, and ShuttingDown.
@@ -164,7 +164,6 @@ class DecodePool:
         )
 
     async def _begin(self) -> None:
-        """Start the workers, once."""
         async with self._beginning:
             if self._begun or not self._open:
                 return

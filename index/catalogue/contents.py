@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, selec
 from core.domain.errors import CatalogueError
 from core.domain.types import ModelIdentity, Picture, Vectors
 from index.catalogue.records import text_hash
-from index.catalogue.rows import captions_of, chunks
+from index.catalogue.rows import captions_of, chunks, count
 from index.catalogue.schema import caption_vectors, captions, collections, picture_vectors, pictures
 
 BLOCK = 4096
@@ -51,6 +51,12 @@ def identity_of(connection: Connection, collection: str) -> ModelIdentity | None
     return ModelIdentity(
         name=row.model_name, fingerprint=row.model_fingerprint, dimension=row.model_dimension
     )
+
+
+def of_folder(row: Row[Any], caption: str) -> Picture:
+    """The picture of a row of :data:`~index.catalogue.schema.pictures`."""
+    size = row.width, row.height
+    return Picture(row.id, row.collection, row.path, caption, row.sha256, *size)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,19 +99,15 @@ class Contents:
 
     @cached_property
     def pictures(self) -> tuple[Picture, ...]:
-        """Every picture, by path."""
         rows = self.connection.execute(
             select(pictures)
             .where(pictures.c.collection == self.collection)
             .order_by(pictures.c.path)
         )
-        return tuple(
-            self._picture(row, next(iter(self._texts.get(row.id, ())), "")) for row in rows
-        )
+        return tuple(of_folder(row, next(iter(self._texts.get(row.id, ())), "")) for row in rows)
 
     @cached_property
     def captions(self) -> tuple[tuple[str, int], ...]:
-        """Every encoded caption and the row of its picture."""
         encoded = set(
             self.connection.execute(
                 select(caption_vectors.c.text_hash).where(
@@ -122,9 +124,7 @@ class Contents:
 
     @property
     def count(self) -> int:
-        mine = pictures.c.collection == self.collection
-        counted = select(func.count()).select_from(pictures).where(mine)
-        return int(self.connection.execute(counted).scalar_one())
+        return count(self.connection, pictures, pictures.c.collection == self.collection)
 
     def silent(self, ids: Iterable[str] | None = None) -> dict[str, int]:
         """How many captions of a picture could not be encoded, by its id, where any could not.
@@ -144,9 +144,9 @@ class Contents:
             else [query.where(captions.c.picture_id.in_(chunk)) for chunk in chunks(ids)]
         )
         return {
-            picture_id: count
+            picture_id: missing
             for each in queries
-            for picture_id, count in self.connection.execute(each)
+            for picture_id, missing in self.connection.execute(each)
         }
 
     def only(self, ids: Iterable[str], paths: Iterable[str]) -> Excerpt:
@@ -184,7 +184,7 @@ class Contents:
         dimension = self.identity.dimension if self.identity is not None else 0
         return Excerpt(
             pictures=tuple(
-                self._picture(row, next((text for text, _ in texts[row.id]), "")) for row in rows
+                of_folder(row, next((text for text, _ in texts[row.id]), "")) for row in rows
             ),
             picture_vectors=unpack([row.vector for row in rows], dimension, self.collection),
             captions=tuple((text, place) for text, place, _ in encoded),
@@ -238,17 +238,6 @@ class Contents:
         return and_(
             caption_vectors.c.text_hash == captions.c.text_hash,
             caption_vectors.c.fingerprint == self._fingerprint,
-        )
-
-    def _picture(self, row: Row[Any], caption: str) -> Picture:
-        return Picture(
-            id=row.id,
-            collection=self.collection,
-            path=row.path,
-            caption=caption,
-            sha256=row.sha256,
-            width=row.width,
-            height=row.height,
         )
 
     @cached_property

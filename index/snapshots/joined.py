@@ -48,7 +48,7 @@ class MadeRows(Sequence[_T]):
 
 
 class AddedRows(Protocol):
-    """What stands behind what is left of a base, and is small beside it.
+    """The rows that follow those of a base, few in comparison.
 
     ``captions``: for each row of ``caption_vectors``, float32 [m, d], the text and the place in
     ``pictures``, of which each has its row of ``picture_vectors``, float32 [n, d].
@@ -98,7 +98,7 @@ class Joined(MadeRows[_T]):
 
 
 class JoinedCaptions(Joined[tuple[str, int]]):
-    """The same for captions, whose rows of pictures are counted anew."""
+    """The same for captions; their picture rows are renumbered."""
 
     def __init__(
         self,
