@@ -12,9 +12,8 @@ import structlog
 
 from bot.observability.metrics import Metrics
 from bot.protocol.ports import Readiness
-from core.domain.types import CollectionStatus, Progress
+from core.domain.types import CollectionStatus, DecodeStats, Progress
 from core.encoder.batch_records import BatcherHealth
-from core.images.pool import DecodeStats
 
 # A connection that is lost for less than a second is none that an admin asks about.
 _STATES_EVERY_S = 1.0

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from core.domain.types import CollectionStatus, Progress
+from core.domain.types import CollectionStatus, DecodeStats, Progress
 from core.encoder.batch_records import BatcherHealth, BatchRecord
 from core.encoder.trials import EncoderChoice
-from core.images.pool import DecodeStats
 
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)

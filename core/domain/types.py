@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -166,6 +167,25 @@ class Taken:
         if self.zoned:
             return self.seconds
         return datetime.fromtimestamp(self.seconds, UTC).replace(tzinfo=None).timestamp()
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeStats:
+    """What the decode workers did and how they are.
+
+    ``alive`` of ``workers`` can take a picture or have one; ``busy`` have one; ``waiting``
+    callers wait for one. ``failed`` counts pictures by error code, ``restarts`` workers that
+    died or were cut off. ``pids`` are the processes.
+    """
+
+    workers: int
+    alive: int
+    busy: int
+    waiting: int
+    decoded: int
+    failed: Mapping[str, int]
+    restarts: int
+    pids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

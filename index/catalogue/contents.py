@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
@@ -59,18 +59,52 @@ def of_folder(row: Row[Any], caption: str) -> Picture:
     return Picture(row.id, row.collection, row.path, caption, row.sha256, *size)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Excerpt:
-    """Some pictures, by path, with their vectors: float32 [n, d] and [m, d].
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class EncodedPictures:
+    """Pictures with their vectors, float32 [n, d], and their encoded captions.
 
-    ``captions``: text and place in ``pictures`` of each encoded caption; ``silent``: how many
-    captions of a picture could not be encoded, by its id.
+    ``captions``: the text and the place in ``pictures`` of each, with their vectors,
+    float32 [m, d].
     """
 
     pictures: tuple[Picture, ...]
     picture_vectors: Vectors
     captions: tuple[tuple[str, int], ...]
     caption_vectors: Vectors
+
+    def only(self, chosen: Callable[[Picture], bool]) -> Self:
+        """Some of the pictures, with their captions."""
+        kept = [n for n, picture in enumerate(self.pictures) if chosen(picture)]
+        places = {old: new for new, old in enumerate(kept)}
+        words = [n for n, (_, place) in enumerate(self.captions) if place in places]
+        return replace(
+            self,
+            pictures=tuple(self.pictures[n] for n in kept),
+            picture_vectors=self.picture_vectors[kept],
+            captions=tuple(
+                (text, places[at]) for text, at in map(self.captions.__getitem__, words)
+            ),
+            caption_vectors=self.caption_vectors[words],
+        )
+
+    def then(self, others: EncodedPictures) -> Self:
+        """These, followed by others."""
+        vectors = [self.picture_vectors, others.picture_vectors]
+        words = [self.caption_vectors, others.caption_vectors]
+        first = len(self.pictures)
+        return replace(
+            self,
+            pictures=(*self.pictures, *others.pictures),
+            picture_vectors=np.concatenate(vectors),
+            captions=(*self.captions, *((text, first + at) for text, at in others.captions)),
+            caption_vectors=np.concatenate(words),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Excerpt(EncodedPictures):
+    """Some pictures, by path; ``silent``: see :meth:`Contents.silent`."""
+
     silent: Mapping[str, int]
 
 

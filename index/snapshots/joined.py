@@ -5,12 +5,11 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Protocol, SupportsIndex, TypeVar, overload
+from typing import SupportsIndex, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.types import Picture, Vectors
 from core.search.lexical import CaptionWords, CountedWords
 from index.vectors.filtered import Survivors
 
@@ -45,30 +44,6 @@ class MadeRows(Sequence[_T]):
     def _at(self, row: int) -> _T:
         """The row with this number, from 0 to ``len - 1``."""
         raise NotImplementedError
-
-
-class AddedRows(Protocol):
-    """The rows that follow those of a base, few in comparison.
-
-    ``captions``: for each row of ``caption_vectors``, float32 [m, d], the text and the place in
-    ``pictures``, of which each has its row of ``picture_vectors``, float32 [n, d].
-    """
-
-    @property
-    def pictures(self) -> Sequence[Picture]:
-        """The pictures."""
-
-    @property
-    def picture_vectors(self) -> Vectors:
-        """Their vectors."""
-
-    @property
-    def captions(self) -> Sequence[tuple[str, int]]:
-        """Text and picture of each caption."""
-
-    @property
-    def caption_vectors(self) -> Vectors:
-        """The vectors of the captions."""
 
 
 class Joined(MadeRows[_T]):

@@ -280,7 +280,9 @@ class SnapshotStore:
             state = contents.identity, contents.generation
             if state != (before.identity, before.generation + 1):
                 return None, None
-            found = LayeredSnapshot(contents.generation, base, delta.then(base, contents, changes))
+            found = LayeredSnapshot(
+                contents.generation, base, delta.changed(base, contents, changes)
+            )
             # They differ where the catalogue was restored and the files have another history.
             return (found, below) if len(found.pictures) == contents.count else (None, None)
 

@@ -21,9 +21,8 @@ from bot.observability.stages import Stages
 from bot.observability.tracing import NoTracer, begin_request, request_scope
 from bot.protocol.requests import Request
 from core.domain.errors import Busy, NotFound
-from core.domain.types import CollectionStatus, Progress
+from core.domain.types import CollectionStatus, DecodeStats, Progress
 from core.encoder.batch_records import BatcherHealth
-from core.images.pool import DecodeStats
 from tests.fakes import FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes
 from tests.web.parts import Parts
 
