@@ -73,7 +73,7 @@ async def serve(
     """Run every adapter until SIGTERM or SIGINT; a second signal ends at once.
 
     ``choose`` says what is shown, and may take its time; ``keep`` is told once it is known that
-    it can be; at SIGHUP the settings are ``read`` anew beside those, as far as they can change
+    it can be; at SIGHUP the settings are ``read`` again, as far as they can change
     while it runs. What is wrong from the start is raised before the model is loaded.
     """
     if not (settings.web.enabled or settings.discord.token or settings.telegram.token):

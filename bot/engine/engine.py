@@ -29,6 +29,7 @@ from core.domain.rate_limits import RateLimiter
 from core.encoder.embedder import BatchedEmbedder
 from core.images import decode as image_decoding
 from core.images.pool import DecodePool
+from core.search.look_alikes import LookAlikes
 from core.search.service import Search
 from index.catalogue.catalogue import Catalogue
 from index.demo.gallery import demo_gallery
@@ -130,7 +131,7 @@ class Engine:
         ]
 
     async def repair(self) -> Repaired:
-        """Verify, and put right what can be made anew. Raises CatalogueError."""
+        """Verify, and repair what can be rebuilt. Raises CatalogueError."""
         repairer = Repairer(
             catalogue=self.catalogue,
             store=self.store,
@@ -224,6 +225,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
         )
         community_settings = await asyncio.to_thread(StoredSettings.open, overlays)
         post_repository = PostRepository(overlays, post_room(settings))
+        look_alikes = LookAlikes(library.picture_file, decoder.decode)
         contributions = ChatContributions(
             library,
             overlays,
@@ -234,6 +236,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             grants=grants,
             room=upload_room(settings),
             posts=post_repository,
+            look_alikes=look_alikes,
         )
         posts = ChatPosts(
             library,
@@ -242,12 +245,13 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             decoder=decoder,
             settings=community_settings,
             duplicate_cosine=settings.search.duplicate_cosine,
+            look_alikes=look_alikes,
         )
         moderation = ChatModeration(library, overlays, embedder)
         await moderation.prepare()
         labels = StoredLabels(overlays, embedder)
         await labels.prepare()
-        # Opened by whoever serves pictures.
+        # Opened by the program that serves pictures.
         thumbnail_store = ThumbnailStore(
             settings.data_dir / "thumbnails.sqlite", int(settings.pictures.thumbnails_mb * _MIB)
         )

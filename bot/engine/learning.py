@@ -21,7 +21,8 @@ from core.training.checkpoint import TrainingRecord, picture_key, read_record
 from core.training.evaluation import PairVectors, encode_pairs
 from core.training.feature_cache import FeatureCache
 from core.training.features import MIN_CAPTIONS, PairEncoder
-from core.training.loop import Epoch, TrainingOptions
+from core.training.loop import Epoch
+from core.training.options import TrainingOptions
 from core.training.train import TrainingReport, train
 from index.catalogue.hashing import read_content
 from index.indexing.scan import scan_folder

@@ -92,7 +92,6 @@ class Words:
         return text.format(first=first, last=last, query=query, exclude=exclude)
 
     def similar(self, text: str, first: int, last: int) -> str:
-        """The heading of a page of pictures like a posted one."""
         if text:
             words = self._("Similar pictures {first}–{last}, mixed with “{text}”")  # noqa: RUF001
         else:
@@ -159,7 +158,6 @@ class Words:
         return progress.done * 100 // progress.total if progress.total else 0
 
     def already_running(self, collection: str, progress: Progress) -> str:
-        """The answer to a second reindex."""
         return self._("“{collection}” is already being indexed: {percent}%.").format(
             collection=collection, percent=self.percent(progress)
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -204,9 +205,7 @@ def reindex_view(report: ReindexReport) -> Json:
 
 def failures_view(failed: Sequence[Failure]) -> list[Json]:
     """What could not be read: ``[{"path", "code", "reason"}]``."""
-    return [
-        {"path": failure.path, "code": failure.code, "reason": failure.reason} for failure in failed
-    ]
+    return [asdict(failure) for failure in failed]
 
 
 def engine_of(status: CollectionStatus) -> str:

@@ -1,4 +1,4 @@
-"""The neutral request: what an adapter hands over, whatever the platform."""
+"""The neutral request that every adapter hands over."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ class InMemory:
     data: bytes
 
     async def read(self) -> bytes:
-        """Its bytes."""
         return self.data
 
 
@@ -76,7 +75,6 @@ class Request:
 
     @property
     def viewer(self) -> Viewer:
-        """Who looks at pictures: its community, from this place."""
         return Viewer(self.community, self.adults)
 
     @property

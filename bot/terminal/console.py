@@ -68,7 +68,6 @@ class PlainConsole(Console):
     """Shows texts of strangers (file names, captions) without obeying what is inside them."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """See :meth:`rich.console.Console.render_str`: all that is printed passes here."""
         return super().render_str(printable(text), **options)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -169,6 +170,25 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class DecodeStats:
+    """What the decode workers did and how they are.
+
+    ``alive`` of ``workers`` can take a picture or have one; ``busy`` have one; ``waiting``
+    callers wait for one. ``failed`` counts pictures by error code, ``restarts`` workers that
+    died or were cut off. ``pids`` are the processes.
+    """
+
+    workers: int
+    alive: int
+    busy: int
+    waiting: int
+    decoded: int
+    failed: Mapping[str, int]
+    restarts: int
+    pids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DecodedPicture:
     """Pixels in the shape an encoder wants, and what the file says of itself.
 
@@ -253,7 +273,6 @@ class LeftOut:
 
     @property
     def files(self) -> int:
-        """How many files were taken for none."""
         return self.no_pictures + sum(count for _, count in self.unopened)
 
 
@@ -276,7 +295,6 @@ class ReindexReport:
 
     @property
     def unread(self) -> tuple[Failure, ...]:
-        """Files and folders that could not be read."""
         return tuple(failure for failure in self.failed if not failure.is_caption_only)
 
     @property

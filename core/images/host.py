@@ -41,11 +41,11 @@ FORK: Final = b"f"
 END: Final = b"e"
 
 _NICENESS: Final = 15
-"""Where cores are few, whoever encodes a question goes first, and pictures wait."""
+"""With few cores, encoding questions takes precedence over decoding pictures."""
 
 
 def main() -> None:
-    """Serve the program until it closes its end; then every worker ends, whatever it does.
+    """Serve the program until it closes its end; then every worker is killed.
 
     Arguments of the process: the number of the control socket's descriptor, and JSON with
     ``memory_bytes``, ``max_pixels`` and ``work`` (``module:function``, from a job to a result).
@@ -126,7 +126,7 @@ def _result(work: Callable[[Job], object], job: Job) -> tuple[Header, *tuple[_Pa
     except TangerineError as error:
         text = json.dumps([*error.sentences, error.facts]).encode()[:MAX_TEXT]
         return Header(Kind.REFUSED, len(text), error.code), text
-    except Exception:  # noqa: BLE001 - a bug of ours, told to who asked
+    except Exception:  # noqa: BLE001 - a bug in this program, reported to the caller
         return _bug(traceback.format_exc())
     if isinstance(result, DecodedPicture):
         pixels = np.ascontiguousarray(result.pixels)

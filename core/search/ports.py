@@ -66,7 +66,7 @@ class ThumbnailSource(Protocol):
     async def get(self, sha256: str, path: Path, edge: int) -> bytes:
         """A JPEG of at most ``edge`` x ``edge`` pixels of the file with this hash.
 
-        Raises NotFound where the file is gone, BadPicture and its kin, Busy, ShuttingDown.
+        Raises NotFound where the file is gone, BadPicture and its subclasses, Busy, ShuttingDown.
         """
 
 

@@ -1,4 +1,4 @@
-"""A question in words, parsed once: by whoever takes it from a person."""
+"""A question in words, parsed once, where it enters the program."""
 
 from __future__ import annotations
 

@@ -323,11 +323,9 @@ class _Growing:
 
     @property
     def rows(self) -> NDArray[np.float32]:
-        """Those that were added so far."""
         return self._room[: self._count]
 
     def add(self, vectors: NDArray[np.float32]) -> None:
-        """Add these behind the others."""
         end = self._count + len(vectors)
         if end > len(self._room):
             larger = np.empty((2 * end, self._room.shape[1]), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Where each picture stands among the answers to a query: its score, its caption, its band."""
+"""Scores each picture for a query: its cosine, its caption, its band."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class Search:
     Every method raises NotFound for a collection that does not exist or is not for this
     community, EmptyCollection, BeingIndexed, SourceError, ModelMismatch, Busy, EncodingFailed,
     Unavailable (after ``timeout_s``) and ShuttingDown; those that take a picture raise
-    BadPicture and its kin.
+    BadPicture and its subclasses.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Search:
         labels: Labels | None = None,
         thumbnails: ThumbnailSource | None = None,
     ) -> None:
-        """``thumbnails``: what others have made of the pictures; None makes them anew."""
+        """``thumbnails``: thumbnails to reuse; None makes them for each question."""
 
         async def thumbnail(picture: Picture, path: Path) -> bytes:
             if thumbnails is None:
@@ -126,7 +126,6 @@ class Search:
         self._calibrations: OncePerSnapshot[Calibration] = OncePerSnapshot()
 
     def change_rules(self, rules: SearchRules) -> None:
-        """Let other rules hold from the next question on."""
         self._rules = rules
 
     async def find(
@@ -228,7 +227,7 @@ class Search:
         the posted picture in the result, or more; 0 for whatever the search needs itself. The
         picture is decoded once, and the index is asked for it and for its further views once each.
 
-        Raises QueryTooLong, BadCount, and BadPicture and its kin.
+        Raises QueryTooLong, BadCount, and BadPicture and its subclasses.
         """
         words = self._clean(text) if text and text.strip() else None
         self._check_page(k, offset)
@@ -321,7 +320,7 @@ class Search:
         """Stored captions that match a picture: found, not generated.
 
         ``preview``: pixels of the longer edge of the preview of the posted picture in the result,
-        0 for none. Raises BadCount, and BadPicture and its kin.
+        0 for none. Raises BadCount, and BadPicture and its subclasses.
         """
         self._check_page(k, 0)
         async with self._in_time():
@@ -337,7 +336,7 @@ class Search:
     async def classify(self, picture: bytes | Path, labels: Sequence[str]) -> Classification:
         """Which of these labels fits a picture, without training (zero-shot).
 
-        Raises BadLabels unless there are 2 to 20 different ones, and BadPicture and its kin.
+        Raises BadLabels unless there are 2 to 20 different ones, and BadPicture and its subclasses.
         """
         names = list(dict.fromkeys(" ".join(label.split()) for label in labels))
         if not 2 <= len(names) <= 20 or "" in names:  # noqa: PLR2004 - the docstring's bounds
@@ -367,7 +366,7 @@ class Search:
             return await self._embedder.embed_text(text)
 
     async def picture_vector(self, picture: bytes | Path) -> Vectors:
-        """The vector of a picture, float32 [d]. Raises BadPicture and its kin."""
+        """The vector of a picture, float32 [d]. Raises BadPicture and its subclasses."""
         async with self._in_time():
             return await self._embed_picture(picture)
 

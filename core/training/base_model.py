@@ -41,7 +41,7 @@ _WEIGHT_SUFFIXES = frozenset({".safetensors", ".bin", ".pt", ".pth", ".h5", ".ms
 
 
 class FrozenTowers:
-    """A base model whose towers stand still while its linear heads are trained anew.
+    """A base model with frozen towers, whose linear heads are trained.
 
     A side whose tower does not end in a linear map without anything behind it (ALIGN's and
     SigLIP's image side) has no head here: its vectors stay as they are. Blocking.
@@ -200,7 +200,7 @@ class FrozenTowers:
             ) from error
 
     def _copy_companions(self, part: Path) -> None:
-        """Tokenizer, preprocessing and whatever else is no weights."""
+        """Copy the tokenizer, the preprocessing and all other files but the weights."""
         for path in sorted(self._checkpoint.folder.iterdir()):
             if path.is_file() and path.suffix not in _WEIGHT_SUFFIXES and "index" not in path.name:
                 shutil.copyfile(path, part / path.name)

@@ -1,6 +1,6 @@
 """Trains the projection heads of a dual encoder on captioned pictures.
 
-The towers stand still: every picture and caption goes through them once (kept on disk for the
+The towers are frozen: every picture and caption goes through them once (kept on disk for the
 next time), and what is trained, in seconds, are the linear heads at their ends; where it is
 asked for, the last blocks of the image tower too. A part of the captions is held out; training
 stops when it no longer helps them, and the best heads so far are what is written.
@@ -21,13 +21,11 @@ from core.training.base_model import FrozenTowers, refuse_filled
 from core.training.checkpoint import RECORD, StateFile, TrainingRecord, picture_key, read_record
 from core.training.evaluation import Evaluation
 from core.training.feature_cache import FeatureCache
-from core.training.features import MIN_CAPTIONS, EncodedPairs, PairEncoder, enough_captions
+from core.training.features import EncodedPairs, PairEncoder, enough_captions
 from core.training.heads import Heads
-from core.training.loop import Course, Epoch, TrainingOptions
+from core.training.loop import Course, Epoch
+from core.training.options import TrainingOptions
 from core.training.pairs import Decode, Source, Split, held_out_split
-from core.training.trainer import Loss
-
-__all__ = ["MIN_CAPTIONS", "Epoch", "Loss", "TrainingOptions", "TrainingReport", "train"]
 
 
 @dataclass(frozen=True, slots=True)

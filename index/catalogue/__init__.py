@@ -4,7 +4,7 @@ __all__ = [
     "catalogue",
     "contents",
     "database",
-    "file_names",
+    "file_types",
     "folders",
     "hashing",
     "ids",

@@ -45,8 +45,8 @@ class ChatContributions:
 
     ``duplicate_cosine``: from there on a picture may be another one, which a look at their pixels
     decides; ``room``: how much may be added; ``posts`` are what people post in chats, which is
-    theirs, too. Work that has begun to write is finished also where
-    the caller is cancelled.
+    theirs, too; ``look_alikes`` is a comparison that others share. Work that has begun to write
+    is finished also where the caller is cancelled.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class ChatContributions:
         duplicate_cosine: float = 0.97,
         room: UploadQuota = UploadQuota(),  # noqa: B008 - frozen
         posts: PostRepository | None = None,
+        look_alikes: LookAlikes | None = None,
     ) -> None:
         self._library = library
         self._posts = posts
@@ -71,7 +72,7 @@ class ChatContributions:
         self._decoder = decoder
         self._settings = settings
         self._duplicate_cosine = duplicate_cosine
-        self._look_alikes = LookAlikes(library.picture_file, decoder.decode)
+        self._look_alikes = look_alikes or LookAlikes(library.picture_file, decoder.decode)
         # Comparing and keeping are one step, so that of two pictures that are nearly the
         # same and come at the same moment, the second one is compared with the first.
         self._adding = asyncio.Lock()
@@ -129,7 +130,7 @@ class ChatContributions:
         )
         if back is not None:
             return back
-        # Whatever makes it impossible to keep it comes before the work of encoding.
+        # Check everything that may refuse it before the work of encoding.
         await self._library.view(spec, community)
         new = await self._encoded(jpeg, kept, posted, caption, uploader)
         async with self._adding:
@@ -157,7 +158,6 @@ class ChatContributions:
         raise NotFound("There is no such picture here.")
 
     async def restore(self, picture_id: str, *, community: str) -> Picture:
-        """See :meth:`core.domain.ports.Contributions.restore`."""
         last: ExpiredButton | None = None
         for spec in self._visible(community):
             try:
@@ -169,7 +169,6 @@ class ChatContributions:
         raise last or ExpiredButton("There is nothing here that could be restored.")
 
     async def personal(self, requester: str) -> PersonalData:
-        """See :meth:`core.domain.ports.Contributions.personal`."""
         data = await finished_in_thread(self._ledger.personal, requester)
         posted: dict[str, set[str]] = {}
         for upload in data.uploads:
@@ -184,30 +183,24 @@ class ChatContributions:
         return replace(data, uploads=tuple(uploads), posts=tuple(posts))
 
     async def forget(self, requester: str) -> PersonalData:
-        """See :meth:`core.domain.ports.Contributions.forget`."""
         return await finished_in_thread(self._ledger.forget, requester)
 
     async def left(self, community: str) -> None:
-        """See :meth:`core.domain.ports.Contributions.left`."""
         await finished_in_thread(self._upkeep.left, community)
 
     async def joined(self, community: str) -> None:
-        """See :meth:`core.domain.ports.Contributions.joined`."""
         await finished_in_thread(self._upkeep.joined, community)
 
     async def communities(self) -> frozenset[str]:
-        """See :meth:`core.domain.ports.Contributions.communities`."""
         return await finished_in_thread(self._upkeep.communities)
 
     async def moved(self, old: str, new: str) -> None:
-        """See :meth:`core.domain.ports.Contributions.moved`."""
         await finished_in_thread(self._upkeep.moved, old, new)
         await self._settings.refresh()
         if self._grants is not None and old != new:
             await self._grants.moved(old, new, self._library.naming(old))
 
     async def sweep(self) -> None:
-        """See :meth:`core.domain.ports.Contributions.sweep`."""
         if self._posts is not None:
             await finished_in_thread(self._posts.sweep)
         if await finished_in_thread(self._upkeep.sweep):

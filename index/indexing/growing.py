@@ -86,7 +86,7 @@ class Growing:
 
     @staticmethod
     def in_turn(pictures: Sequence[SourcePicture]) -> list[SourcePicture]:
-        """An order in which the first ones are like all of them, whatever their folders."""
+        """A shuffled order, so that the first pictures are a sample of all folders."""
         mixed = list(pictures)
         random.Random(0).shuffle(mixed)  # noqa: S311 - no secret
         return mixed

@@ -15,6 +15,7 @@ from watchfiles import Change, watch
 
 from core.domain.errors import ReindexRunning, TangerineError
 from core.domain.reindex_jobs import ReindexJobs
+from index.indexing.partial import Place, place_of
 
 _log = structlog.get_logger("bot.watching")
 
@@ -84,7 +85,7 @@ class _PendingChanges:
 class FolderWatch:
     """Reindexes a collection once its folder has changed, one run at a time.
 
-    It starts no reindex beside one that is under way, whoever started that, and asks for none
+    It starts no reindex while another one is running, and asks for none
     in vain. Where the system names what has changed, that alone is looked at.
     ``counts`` tells where a reindex could find something else.
     """
@@ -206,10 +207,9 @@ class _Watcher:
         self._changed = changed
 
     def run(self) -> None:
-        """Tell of changes until it is stopped."""
-        there = _place(self._folder) is not None
+        there = place_of(self._folder) is not None
         while not self._stop.is_set():
-            place = _place(self._folder)
+            place = place_of(self._folder)
             if (place is not None) is not there:
                 # It came or went: what became of its pictures is for the reindex to say.
                 there = place is not None
@@ -219,10 +219,10 @@ class _Watcher:
                 continue
             try:
                 self._watch(place)
-            except Exception as error:  # noqa: BLE001 - whatever happens, the watch goes on
+            except Exception as error:  # noqa: BLE001 - the watch has to go on
                 self._fall_back(error)
 
-    def _watch(self, place: tuple[int, int]) -> None:
+    def _watch(self, place: Place) -> None:
         """Tell of changes until the folder is another one, or it is stopped."""
         options = self._options
         root, fresh = self._folder.resolve(), True
@@ -245,7 +245,7 @@ class _Watcher:
             if fresh or names:
                 self._changed(None if fresh else names)
                 fresh = False
-            if _place(self._folder) != place:
+            if place_of(self._folder) != place:
                 self._changed(None)
                 return
 
@@ -274,12 +274,3 @@ def relevant(root: Path, changes: Iterable[tuple[Change, str]], counts: Counts) 
         if counts(root, below, change is Change.deleted):
             found.add(below)
     return frozenset(found)
-
-
-def _place(folder: Path) -> tuple[int, int] | None:
-    """Which folder it is that lies there now, None where there is none."""
-    try:
-        found = folder.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

@@ -95,7 +95,6 @@ class UploadFiles:
         return len(due)
 
     def collections(self) -> list[str]:
-        """Every collection to which something was ever added."""
         return [home.name for home in _entries(self._folder) if home.is_dir()]
 
     def all(self) -> Iterator[UploadFile]:

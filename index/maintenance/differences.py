@@ -1,4 +1,4 @@
-"""What may be wrong between catalogue, index and files, and what is to be done about it."""
+"""The differences that catalogue, index and files may have, and the remedy for each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Putting right what can be made anew from what is whole."""
+"""Rebuilds what is damaged from what is intact."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from index.maintenance.verify import verify_collection
 from index.snapshots.store import SnapshotStore
 
 _PASSES = 4
-"""A damaged row may hide a vector, and that an index: each pass sees one of them."""
+"""A damaged row may hide a damaged vector, which may hide a damaged index: one pass finds one."""
 
 _BY_REINDEX = frozenset(
     {Fault.NEW, Fault.GONE, Fault.CHANGED, Fault.CAPTIONS, Fault.MODEL, Fault.VECTOR}
@@ -45,7 +45,7 @@ class Repaired:
 class Repairer:
     """Repairs collections: index files, vectors, rows of the folder, leftovers of uploads.
 
-    Whatever else is wrong stays, with its remedy.
+    Other differences remain, each with its remedy.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Repairer:
         )
 
     def _rebuild(self, collection: str) -> None:
-        """Write the index anew, whatever its files say of themselves."""
+        """Rewrite the index, even where its files pass their checksums."""
         try:
             with self._store.writer_lock(collection).acquire(blocking=False):
                 if not self._store.commit(collection):

@@ -1,4 +1,4 @@
-"""Reading an exported folder that anybody may have made: all of it is checked before use."""
+"""Reads an exported folder from an untrusted source; everything is checked before use."""
 
 from __future__ import annotations
 

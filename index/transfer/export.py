@@ -101,7 +101,7 @@ class Exporter:
         if what is None or not (what.pictures or what.uploads):
             raise EmptyCollection(collection=spec.name)
         root = _root(spec.folder)
-        # Hidden, so that no scan of the folder around it takes it for pictures.
+        # Hidden, so that a scan of the parent folder ignores it.
         unfinished = folder.with_name(f".{folder.name}.export")
         shutil.rmtree(unfinished, ignore_errors=True)  # left by a killed export
         unfinished.mkdir(parents=True)

@@ -24,16 +24,19 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Annotated, BinaryIO, Final, Literal
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from core.domain.errors import SourceError
 from core.domain.types import UPLOADED, Progress
-from index.catalogue.file_names import kind_of
+from index.catalogue.file_types import kind_of
 from index.catalogue.ids import ALPHABET, LENGTH
 from index.catalogue.walk import inside
 from index.indexing.caption_texts import MAX_CAPTION, tidy
+
+if TYPE_CHECKING:
+    from io import BufferedReader
 
 MANIFEST = "tangerine.json"
 CAPTIONS = "captions.csv"
@@ -195,10 +198,7 @@ def opened(root: Path, path: str, *, links: bool) -> Iterator[BinaryIO]:
 
 def digest_of(stream: BinaryIO) -> str:
     """The SHA-256 (hex) of what is left of a stream. Raises OSError."""
-    digest = hashlib.sha256()
-    while chunk := stream.read(_CHUNK):
-        digest.update(chunk)
-    return digest.hexdigest()
+    return hashlib.file_digest(cast("BufferedReader", stream), "sha256").hexdigest()
 
 
 def copy(root: Path, path: str, target: Path, sha256: str, *, links: bool) -> None:
@@ -249,7 +249,6 @@ def _writing() -> Iterator[None]:
 
 
 def cannot_write(error: OSError, folder: Path) -> SourceError:
-    """The same in the user's words."""
     return SourceError(
         f"{folder} cannot be written ({error.strerror or error}). Nothing of it was kept.",
         remedy="Make room there, or name a folder that may be written and that does not exist yet.",

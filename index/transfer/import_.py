@@ -17,7 +17,7 @@ from sqlalchemy import delete
 from core.domain.errors import CatalogueError, ReindexRunning, SourceError
 from core.domain.types import ModelIdentity, Progress
 from index.catalogue.catalogue import Catalogue
-from index.catalogue.file_names import begins_like_picture, kind_of
+from index.catalogue.file_types import begins_like_picture, kind_of
 from index.catalogue.records import Stamp, text_hash
 from index.catalogue.schema import caption_vectors, picture_vectors, runs
 from index.library.labels import TAGS
@@ -176,7 +176,7 @@ class Importer:
                 tell(Progress("commit", done, total))
                 stamps.append(_stamp_there(home, each))
             return stamps
-        # Hidden, so that no scan of the folder around it takes it for pictures.
+        # Hidden, so that a scan of the parent folder ignores it.
         unfinished = home.with_name(f".{home.name}.import")
         shutil.rmtree(unfinished, ignore_errors=True)  # left by a killed import
         with ExitStack() as cleanup:

@@ -58,7 +58,6 @@ class _Volume:
         self._room = MAX_BYTES - _END_BYTES - reserved
 
     def takes(self, size: int) -> bool:
-        """Whether a picture of so many bytes fits."""
         return size + _ENTRY_BYTES <= self._room
 
     def add(self, kept: _KeptPicture, picture: bytes) -> None:
@@ -69,7 +68,6 @@ class _Volume:
         self._room -= len(picture) + _ENTRY_BYTES
 
     def add_text(self, name: str, text: str) -> None:
-        """Put a text in, into the room that was reserved."""
         self._archive.writestr(name, text, compress_type=zipfile.ZIP_DEFLATED)
 
     def close(self) -> bytes:

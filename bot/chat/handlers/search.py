@@ -227,7 +227,6 @@ class Searching:
     async def _posts(
         self, result: SearchResult, request: Request, presenter: Presenter
     ) -> Mapping[str, PostLine]:
-        """Where the pictures of a page were posted, by their ids."""
         added = [hit.picture.id for hit in result.hits if hit.picture.path.startswith(UPLOADED)]
         found = await self._posting.of(added, request)
         name = self._rules.public_name(request.community)

@@ -241,7 +241,6 @@ class Presenter:
         return Reply((self.bar(collection, progress),), job=job)
 
     def already_running(self, collection: str, progress: Progress, *, job: str | None) -> Reply:
-        """The answer to a second reindex of a collection."""
         text = Text(self.words.already_running(collection, progress))
         return Reply((text, self.bar(collection, progress)), job=job)
 
@@ -262,7 +261,6 @@ class Presenter:
         return Reply(tuple(parts))
 
     def being_indexed(self, begun: BeingIndexed) -> Reply:
-        """The answer while nothing can be searched yet."""
         return Reply((Text(" ".join(self.words.error(begun))),))
 
     def _so_far(self, so_far: SoFar | None) -> tuple[Text, ...]:

@@ -21,9 +21,10 @@ from core.images.resize import fit_pixels
 from core.training.base_model import FrozenTowers
 from core.training.evaluation import encode_pairs
 from core.training.heads import Head, Heads, contrastive_loss, mse_loss, near_duplicates, rms
-from core.training.loop import Course, Material
-from core.training.train import Epoch, TrainingOptions, TrainingReport, train
-from core.training.trainer import HeadSettings, HeadTrainer, Loss, TrainingSet
+from core.training.loop import Course, Epoch, Material
+from core.training.options import HeadSettings, Loss, TrainingOptions
+from core.training.train import TrainingReport, train
+from core.training.trainer import HeadTrainer, TrainingSet
 from recipes.mini.ridge import ridge
 from tests.checkpoints import tiny_align, tiny_clip, tiny_dual, tiny_siglip
 from tests.fakes import COLOURS
