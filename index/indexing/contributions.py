@@ -25,7 +25,7 @@ from index.library.grants import StoredGrants
 from index.library.library import CollectionSpec, FolderLibrary
 from index.library.overlay import Overlays
 from index.library.posts import PostRepository
-from index.library.retention import Upkeep
+from index.library.retention import Retention
 from index.library.uploads import UploadQuota, UploadRepository, duplicate
 from index.snapshots.overlaid import IdentifiedSnapshot
 from index.snapshots.overlay import NewUpload
@@ -65,9 +65,9 @@ class ChatContributions:
     ) -> None:
         self._library = library
         self._posts = posts
-        self._ledger = UploadRepository(overlays, room=room)
+        self._uploads = UploadRepository(overlays, room=room)
         self._grants = grants
-        self._upkeep = Upkeep(overlays)
+        self._retention = Retention(overlays)
         self._embedder = embedder
         self._decoder = decoder
         self._settings = settings
@@ -122,11 +122,11 @@ class ChatContributions:
         spec = self._library.spec(collection, community)
         viewpoint = spec.viewpoint(community)
         caption = _clean(caption)
-        await finished_in_thread(self._ledger.check_room, spec.name, viewpoint)
+        await finished_in_thread(self._uploads.check_room, spec.name, viewpoint)
         jpeg = await self._decoder.thumbnail(picture, KEPT_EDGE)
         posted, kept = (hashlib.sha256(data).hexdigest() for data in (picture, jpeg))
         back = await finished_in_thread(
-            self._ledger.settle, spec.name, viewpoint, frozenset({posted, kept})
+            self._uploads.settle, spec.name, viewpoint, frozenset({posted, kept})
         )
         if back is not None:
             return back
@@ -137,7 +137,7 @@ class ChatContributions:
             if not anyway:
                 await self._check_alike(spec, community, new)
             return await finished_in_thread(
-                self._ledger.add, spec.name, viewpoint, new, self._embedder.identity
+                self._uploads.add, spec.name, viewpoint, new, self._embedder.identity
             )
 
     async def remove(self, picture_id: str, *, community: str, remover: str) -> Picture:
@@ -146,12 +146,12 @@ class ChatContributions:
         What moderation holds is not there, but for the one who added it.
         """
         if await self._hides(picture_id, community):
-            kept = await finished_in_thread(self._ledger.personal, remover)
+            kept = await finished_in_thread(self._uploads.personal, remover)
             if all(upload.picture.id != picture_id for upload in kept.uploads):
                 raise NotFound("There is no such picture here.")
         for spec in self._visible(community):
             gone = await finished_in_thread(
-                self._ledger.remove, spec.name, spec.viewpoint(community), picture_id, remover
+                self._uploads.remove, spec.name, spec.viewpoint(community), picture_id, remover
             )
             if gone is not None:
                 return gone
@@ -162,14 +162,14 @@ class ChatContributions:
         for spec in self._visible(community):
             try:
                 return await finished_in_thread(
-                    self._ledger.restore, spec.name, spec.viewpoint(community), picture_id
+                    self._uploads.restore, spec.name, spec.viewpoint(community), picture_id
                 )
             except ExpiredButton as error:
                 last = error
         raise last or ExpiredButton("There is nothing here that could be restored.")
 
     async def personal(self, requester: str) -> PersonalData:
-        data = await finished_in_thread(self._ledger.personal, requester)
+        data = await finished_in_thread(self._uploads.personal, requester)
         posted: dict[str, set[str]] = {}
         for upload in data.uploads:
             posted.setdefault(upload.community, set()).add(upload.picture.id)
@@ -183,19 +183,19 @@ class ChatContributions:
         return replace(data, uploads=tuple(uploads), posts=tuple(posts))
 
     async def forget(self, requester: str) -> PersonalData:
-        return await finished_in_thread(self._ledger.forget, requester)
+        return await finished_in_thread(self._uploads.forget, requester)
 
     async def left(self, community: str) -> None:
-        await finished_in_thread(self._upkeep.left, community)
+        await finished_in_thread(self._retention.left, community)
 
     async def joined(self, community: str) -> None:
-        await finished_in_thread(self._upkeep.joined, community)
+        await finished_in_thread(self._retention.joined, community)
 
     async def communities(self) -> frozenset[str]:
-        return await finished_in_thread(self._upkeep.communities)
+        return await finished_in_thread(self._retention.communities)
 
     async def moved(self, old: str, new: str) -> None:
-        await finished_in_thread(self._upkeep.moved, old, new)
+        await finished_in_thread(self._retention.moved, old, new)
         await self._settings.refresh()
         if self._grants is not None and old != new:
             await self._grants.moved(old, new, self._library.naming(old))
@@ -203,7 +203,7 @@ class ChatContributions:
     async def sweep(self) -> None:
         if self._posts is not None:
             await finished_in_thread(self._posts.sweep)
-        if await finished_in_thread(self._upkeep.sweep):
+        if await finished_in_thread(self._retention.sweep):
             await self._settings.refresh()
             if self._grants is not None:
                 await self._grants.refresh()

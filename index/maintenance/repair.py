@@ -14,7 +14,7 @@ from index.catalogue.records import Suspects
 from index.indexing.reindexer import Reindexer
 from index.library.library import CollectionSpec
 from index.library.overlay import Overlays
-from index.library.retention import Upkeep
+from index.library.retention import Retention
 from index.maintenance.differences import REPAIR, Difference, Fault
 from index.maintenance.verify import verify_collection
 from index.snapshots.store import SnapshotStore
@@ -25,7 +25,7 @@ _PASSES = 4
 _BY_REINDEX = frozenset(
     {Fault.NEW, Fault.GONE, Fault.CHANGED, Fault.CAPTIONS, Fault.MODEL, Fault.VECTOR}
 )
-_BY_UPKEEP = frozenset({Fault.UPLOAD_STRAY, Fault.UPLOAD_PLACE, Fault.UPLOAD_MARK})
+_BY_RETENTION = frozenset({Fault.UPLOAD_STRAY, Fault.UPLOAD_PLACE, Fault.UPLOAD_MARK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,8 @@ class Repairer:
         suspects = _suspects(found)
         fault = Fault.FOLDER if faults & _BY_REINDEX else Fault.INDEX
         try:
-            if faults & _BY_UPKEEP:
-                await finished_in_thread(Upkeep(self._overlays).repair)
+            if faults & _BY_RETENTION:
+                await finished_in_thread(Retention(self._overlays).repair)
             if Fault.CAPTION_ROW in faults:
                 await finished_in_thread(self._catalogue.rehash_captions, spec.name)
             if faults & _BY_REINDEX or suspects:

@@ -20,7 +20,7 @@ from index.indexing.scan import SourcePicture, scan_folder
 from index.library.library import CollectionSpec
 from index.library.overlay import Overlays
 from index.library.overlay_reads import kept_uploads
-from index.library.retention import Upkeep
+from index.library.retention import Retention
 from index.maintenance.differences import REPAIR, Difference, Fault
 from index.maintenance.vector_checks import vector_differences
 from index.snapshots.delta import Generation
@@ -122,7 +122,7 @@ def _uploads(overlays: Overlays, collection: str) -> Iterator[Difference]:
 
 def _left_over(overlays: Overlays, collection: str) -> Iterator[Difference]:
     """What a killed process left between files and rows of uploads."""
-    found = Upkeep(overlays).differences()
+    found = Retention(overlays).differences()
     stray = "is a file that belongs to no picture"
     if collection in found.behind:
         stray += " (the catalogue lacks the latest changes; a repair keeps such files for a week)"

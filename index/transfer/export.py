@@ -25,9 +25,7 @@ from index.transfer.format import (
     MANIFEST,
     REMOVALS,
     VERSION,
-    CannotReadError,
-    CannotWriteError,
-    DifferentContentError,
+    CopyError,
     ExportManifest,
     Kept,
     ModelEntry,
@@ -204,14 +202,12 @@ class _Copier:
         target = self._here / entry.path
         try:
             copy(root, path, target, entry.sha256, links=True)
-        except DifferentContentError:
-            return "It has changed since it was indexed; reindex first."
-        except FileExistsError:
-            return "The new folder does not tell its name from another one's."
-        except CannotReadError as error:
-            return f"It cannot be read ({error})."
-        except CannotWriteError as error:
-            raise error.error from error
+        except CopyError as error:
+            return {
+                "changed": "It has changed since it was indexed; reindex first.",
+                "taken": "The new folder does not tell its name from another one's.",
+                "unreadable": f"It cannot be read ({error}).",
+            }[error.kind]
         return None
 
 

@@ -58,23 +58,15 @@ Tell = Callable[[Progress], None]
 """Is told how far the work is, and may raise to end it."""
 
 
-class DifferentContentError(Exception):
-    """A file does not hold the bytes that it should."""
+class CopyError(Exception):
+    """A file is not copied: ``unreadable``, its bytes have ``changed``, or its name is ``taken``.
 
+    The text says why it is unreadable.
+    """
 
-class CannotReadError(Exception):
-    """The file that is copied cannot be read; the cause is an OSError."""
-
-    def __init__(self, error: OSError) -> None:
-        super().__init__(error.strerror or str(error))
-
-
-class CannotWriteError(Exception):
-    """The copy cannot be written; ``error`` says why."""
-
-    def __init__(self, error: OSError) -> None:
-        super().__init__(error.strerror or str(error))
-        self.error = error
+    def __init__(self, kind: Literal["unreadable", "changed", "taken"], reason: str = "") -> None:
+        super().__init__(reason)
+        self.kind = kind
 
 
 class _Entry(BaseModel):
@@ -204,48 +196,38 @@ def digest_of(stream: BinaryIO) -> str:
 def copy(root: Path, path: str, target: Path, sha256: str, *, links: bool) -> None:
     """Copy a file of known content below ``root`` to a new file, with its time.
 
-    Raises CannotReadError, DifferentContentError, FileExistsError where the target is there,
-    and CannotWriteError; no half target is left.
+    Raises CopyError, and OSError where the target cannot be written; no half target is left.
     """
     digest = hashlib.sha256()
     with ExitStack() as stack:
         try:
             stream = stack.enter_context(opened(root, path, links=links))
         except OSError as error:
-            raise CannotReadError(error) from error
+            raise CopyError("unreadable", error.strerror or str(error)) from error
         before = os.fstat(stream.fileno())
-        with _writing():
+        try:
             target.parent.mkdir(parents=True, exist_ok=True)
             out = target.open("xb")
+        except FileExistsError:
+            raise CopyError("taken") from None
         with ExitStack() as half:
             half.callback(target.unlink)
-            with _writing(), out:
+            with out:
                 for chunk in _chunks(stream):
                     digest.update(chunk)
                     out.write(chunk)
             if digest.hexdigest() != sha256:
-                raise DifferentContentError
+                raise CopyError("changed")
             half.pop_all()
         os.utime(target, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    """The rest of a stream. Raises CannotReadError."""
     try:
         while chunk := stream.read(_CHUNK):
             yield chunk
     except OSError as error:
-        raise CannotReadError(error) from error
-
-
-@contextmanager
-def _writing() -> Iterator[None]:
-    try:
-        yield
-    except FileExistsError:
-        raise
-    except OSError as error:
-        raise CannotWriteError(error) from error
+        raise CopyError("unreadable", error.strerror or str(error)) from error
 
 
 def cannot_write(error: OSError, folder: Path) -> SourceError:

@@ -11,12 +11,11 @@ import numpy as np
 from sqlalchemy import Column, Connection, Table, delete, select, update
 
 from core.domain.types import ModelIdentity, Vectors
-from index.catalogue.contents import identity_of, pack
+from index.catalogue.contents import generation_of, identity_of, pack
 from index.catalogue.ids import fresh_ids
 from index.catalogue.records import IndexedPicture, Stamp, text_hash
 from index.catalogue.rows import captions_of, chunks, insert_all, insert_pictures, row_of
 from index.catalogue.schema import (
-    collections,
     files,
     labels,
     pictures,
@@ -240,7 +239,7 @@ def take_in(
     )
     if what.labels:
         _put_labels(connection, collection, what.labels)
-    _become(connection, collection, what.model)
+    put_generation(connection, collection, generation_of(connection, collection) + 1, what.model)
     connection.execute(update(runs).where(runs.c.id == run).values(finished_at=now))
     return {each.id: ids.get(each.id, each.id) for each in uploaded}
 
@@ -258,9 +257,3 @@ def _upload_row(collection: str, each: UploadEntry, ids: Mapping[str, str]) -> d
         "id": ids.get(each.id, each.id),
         "text_hash": text_hash(caption) if caption else "",
     }
-
-
-def _become(connection: Connection, collection: str, model: ModelIdentity) -> None:
-    mine = collections.c.name == collection
-    before = connection.execute(select(collections.c.generation).where(mine)).scalar()
-    put_generation(connection, collection, int(before or 0) + 1, model)
