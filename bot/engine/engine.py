@@ -32,6 +32,7 @@ from core.images.pool import DecodePool
 from core.search.service import Search
 from index.catalogue.catalogue import Catalogue
 from index.demo.gallery import demo_gallery
+from index.indexing.channel_posts import ChatChannels
 from index.indexing.contributions import ChatContributions
 from index.indexing.patience import Circumstances
 from index.indexing.posts import ChatPosts
@@ -44,6 +45,7 @@ from index.library.looks import StoredLooks
 from index.library.moderation import ChatModeration
 from index.library.moderation_filter import Judge
 from index.library.overlay import Overlays
+from index.library.post_channels import PostChannels
 from index.library.posts import PostQuota, PostRepository
 from index.library.thumbnail_store import ThumbnailStore
 from index.library.upload_files import UploadFiles
@@ -96,6 +98,7 @@ class Engine:
     reindexer: Reindexer
     contributions: ChatContributions
     posts: ChatPosts
+    post_channels: ChatChannels
     moderation: ChatModeration
     labels: StoredLabels
     looks: StoredLooks
@@ -276,6 +279,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             reindexer=reindexer,
             contributions=contributions,
             posts=posts,
+            post_channels=ChatChannels(posts, post_repository, PostChannels(overlays)),
             moderation=moderation,
             labels=labels,
             looks=StoredLooks(overlays, library, decoder),

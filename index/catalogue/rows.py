@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     Column,
@@ -34,6 +34,8 @@ from index.catalogue.schema import (
     uploads,
 )
 
+_Value = TypeVar("_Value", str, int)
+
 CHUNK = 500
 """Values in one IN list: SQLite allowed 999 variables for most of its history."""
 
@@ -59,7 +61,7 @@ def replace(
     insert_all(connection, table, list(latest.values()))
 
 
-def chunks(values: Iterable[str]) -> Iterator[list[str]]:
+def chunks(values: Iterable[_Value]) -> Iterator[list[_Value]]:
     """The values in lists that fit into an IN; none where there are none."""
     pending = iter(values)
     while chunk := list(islice(pending, CHUNK)):

@@ -143,6 +143,7 @@ def insert_upload(
             text_hash=key,
             added_at=now,
             posted=new.posted,
+            place=new.place,
         )
     )
     # A full run that goes on at the moment need not encode it once more.

@@ -217,6 +217,8 @@ def _base_and_overlay(
     if model is None:
         return None
     overlay = overlay_of(connection, collection, viewpoint, model)
+    if viewpoint.wanted is not None:
+        base = None  # posts are wanted, and the folder has none
     if base is None and not overlay.pictures:
         return None
     return base or IndexSnapshot.empty(collection, model), overlay
