@@ -137,7 +137,12 @@ class Posting:
         after, before = day_of(invocation, "after"), day_of(invocation, "before")
         if not (channel or person or after is not None or before is not None):
             return None
-        posts = self._port(request)
+        if self._posts is None or request.platform not in PLATFORMS:
+            raise InvalidRequest(
+                "What people post is searched in chats alone.",
+                remedy="Leave out --from, --after and --before.",
+            )
+        posts = self._posts
         number = _ID.search(channel)
         author = ""
         if person:
