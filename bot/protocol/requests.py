@@ -110,6 +110,11 @@ class Request:
         return Viewer(self.community, self.adults, self.channels, self.wanted)
 
     @property
+    def keeper(self) -> Viewer:
+        """Who looks after pictures: its community, whatever the kind of place, where it reads."""
+        return Viewer(self.community, channels=self.channels)
+
+    @property
     def asked_pictures(self) -> tuple[Attachment, ...]:
         """The pictures that are meant: the message's own, else the replied message's."""
         return self.pictures or self.replied

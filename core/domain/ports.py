@@ -292,14 +292,14 @@ class Contributions(Protocol):
         the caption), ModelMismatch, Busy, EncodingFailed, CatalogueError; then nothing is kept.
         """
 
-    async def remove(self, picture_id: str, *, community: str, remover: str) -> Picture:
+    async def remove(self, picture_id: str, *, community: Viewer | str, remover: str) -> Picture:
         """Take a picture out of every answer, at once. Raises NotFound, CatalogueError.
 
         A file of the operator's folder stays where it is, but is not shown again, also
         after a reindex; an uploaded one is deleted once it cannot be restored any more.
         """
 
-    async def restore(self, picture_id: str, *, community: str) -> Picture:
+    async def restore(self, picture_id: str, *, community: Viewer | str) -> Picture:
         """Undo a removal of the last five minutes. Raises ExpiredButton, CatalogueError."""
 
     async def personal(self, requester: str) -> PersonalData:
