@@ -245,6 +245,7 @@ def _chat_parts(
             library=engine.library,
             contributions=engine.contributions,
             posts=engine.posts,
+            channels=engine.post_channels,
             moderation=engine.moderation,
             settings=engine.community_settings,
             labels=engine.labels,

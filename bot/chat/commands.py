@@ -33,7 +33,7 @@ from core.domain.errors import (
     OperatorOnly,
     TangerineError,
 )
-from core.domain.ports import Contributions, Posts
+from core.domain.ports import ChannelPosts, Contributions, Posts
 from core.domain.types import Progress
 from core.domain.viewer import is_person
 from core.search.map import CollectionMap, Mapper
@@ -50,7 +50,7 @@ class Commands:
     def __init__(self, parts: CommandParts) -> None:
         self._parts = parts
         self._rules = CommunityRules(parts.settings, parts.defaults, parts.codec)
-        self._posting = Posting(parts.posts, self._rules)
+        self._posting = Posting(parts.posts, parts.channels, self._rules)
         self._searching = Searching(
             parts.search,
             parts.library,
@@ -163,6 +163,11 @@ class Commands:
     def posts(self) -> Posts | None:
         """Where adapters hand pictures that people post; None: nowhere."""
         return self._parts.posts
+
+    @property
+    def channels(self) -> ChannelPosts | None:
+        """Which channels' posts adapters follow; None: none."""
+        return self._parts.channels
 
     def indexes_posts(self, community: str) -> bool:
         """Whether pictures that people post there are taken in. From memory."""

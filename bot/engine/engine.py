@@ -33,6 +33,7 @@ from core.search.look_alikes import LookAlikes
 from core.search.service import Search
 from index.catalogue.catalogue import Catalogue
 from index.demo.gallery import demo_gallery
+from index.indexing.channel_posts import ChatChannels
 from index.indexing.contributions import ChatContributions
 from index.indexing.patience import Circumstances
 from index.indexing.posts import ChatPosts
@@ -45,6 +46,7 @@ from index.library.looks import StoredLooks
 from index.library.moderation import ChatModeration
 from index.library.moderation_filter import Judge
 from index.library.overlay import Overlays
+from index.library.post_channels import PostChannels
 from index.library.posts import PostQuota, PostRepository
 from index.library.thumbnail_store import ThumbnailStore
 from index.library.upload_files import UploadFiles
@@ -97,6 +99,7 @@ class Engine:
     reindexer: Reindexer
     contributions: ChatContributions
     posts: ChatPosts
+    post_channels: ChatChannels
     moderation: ChatModeration
     labels: StoredLabels
     looks: StoredLooks
@@ -280,6 +283,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             reindexer=reindexer,
             contributions=contributions,
             posts=posts,
+            post_channels=ChatChannels(posts, post_repository, PostChannels(overlays)),
             moderation=moderation,
             labels=labels,
             looks=StoredLooks(overlays, library, decoder),

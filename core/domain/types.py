@@ -395,9 +395,12 @@ class Post:
     another one where the chat has moved. ``author`` is the requester's name of who posted it, or
     the chat's in whose name it was posted, with the name and the handle (without ``@``) that the
     chat showed. ``posted_at``: seconds since the epoch. ``album`` is what the messages of one
-    album share. ``file_id`` shows the picture again on the platform, ``file_unique_id`` is equal
-    for equal files; either may be empty. ``picture_id`` is the kept picture, empty before there
-    is one, and ``file`` its thumbnail. ``held``: the community's moderation shows it to nobody.
+    album share. ``part`` numbers the pictures of a message that has several. ``parent`` is the
+    channel that the message's thread is in, ``place`` the channel whose readers alone see it; both
+    are empty where the whole community reads the chat. ``file_id`` shows the picture again on the
+    platform, ``file_unique_id`` is equal for equal files; either may be empty. ``picture_id`` is
+    the kept picture, empty before there is one, and ``file`` its thumbnail. ``held``: the
+    community's moderation shows it to nobody.
     """
 
     chat: str
@@ -415,6 +418,30 @@ class Post:
     picture_id: str = ""
     file: Path | None = None
     held: bool = False
+    part: int = 0
+    parent: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PostChannel:
+    """A channel or thread whose posts are followed.
+
+    ``parent`` and ``place`` are as in :class:`Post`. ``begins``: posts behind this message are
+    taken in. ``position`` is the last message whose
+    pictures are all kept; ``complete``: that was once the newest one. ``announced``: everybody
+    there was told.
+    """
+
+    chat: str
+    community: str
+    place: str
+    parent: str = ""
+    is_on: bool = True
+    announced: bool = False
+    begins: int = 0
+    position: int = 0
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,6 +455,18 @@ class PostsKept:
     posts: int
     first_at: float | None
     full: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far a channel was read: the pictures up to this message are all kept.
+
+    ``complete``: it is the channel's newest one.
+    """
+
+    chat: str
+    position: int
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from core.domain.types import Picture
+from core.domain.viewer import Viewer
 from core.search.labels import LabelSet
 from core.search.moderation import Criterion, Decided, HeldPage, Trial
 
@@ -36,27 +37,29 @@ class Moderation(Protocol):
         """Give up the criterion of this text. Decisions stay. Raises NotFound."""
 
     async def test(
-        self, text: str, *, community: str, collection: str | None = None, best: int = 10
+        self, text: str, *, community: Viewer | str, collection: str | None = None, best: int = 10
     ) -> Trial:
         """What a criterion would hold in a collection. Changes nothing.
 
         Raises NotFound, EmptyCollection, ModelMismatch, BadSetting, Busy, EncodingFailed.
         """
 
-    async def held(self, *, community: str, offset: int = 0, count: int = 5) -> HeldPage:
+    async def held(self, *, community: Viewer | str, offset: int = 0, count: int = 5) -> HeldPage:
         """Pictures that wait for a decision, those that meet a criterion most first."""
 
-    async def hides(self, picture_id: str, *, community: str) -> bool:
+    async def hides(self, picture_id: str, *, community: Viewer | str) -> bool:
         """Whether the community would see this picture if it were not moderated."""
 
-    async def decide(self, picture_id: str, *, community: str, approve: bool | None) -> Decided:
+    async def decide(
+        self, picture_id: str, *, community: Viewer | str, approve: bool | None
+    ) -> Decided:
         """Show a held picture, hide it for good, or (None) take back what was decided.
 
         The decision holds for equal pictures, too; what is nearly equal to a hidden one is
         held. Raises NotFound where the picture is not held and nothing was decided about it.
         """
 
-    async def file(self, picture_id: str, *, community: str) -> tuple[Picture, Path]:
+    async def file(self, picture_id: str, *, community: Viewer | str) -> tuple[Picture, Path]:
         """A picture of the community, held or not, and its file. Raises NotFound."""
 
 

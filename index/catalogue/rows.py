@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     Column,
@@ -37,6 +37,8 @@ from index.catalogue.schema import (
     runs,
     uploads,
 )
+
+_Value = TypeVar("_Value", str, int)
 
 CHUNK = 500
 """Values in one IN list: SQLite allowed 999 variables for most of its history."""
@@ -79,7 +81,7 @@ def count(connection: Connection, table: FromClause, *conditions: ColumnElement[
     return int(connection.execute(query).scalar_one())
 
 
-def chunks(values: Iterable[str]) -> Iterator[list[str]]:
+def chunks(values: Iterable[_Value]) -> Iterator[list[_Value]]:
     """The values in lists that fit into an IN; none where there are none."""
     pending = iter(values)
     while chunk := list(islice(pending, CHUNK)):

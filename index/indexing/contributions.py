@@ -17,6 +17,7 @@ from core.domain.errors import (
 from core.domain.ports import Embedder, PictureDecoder
 from core.domain.threads import finished_in_thread
 from core.domain.types import PersonalData, Picture
+from core.domain.viewer import Viewer
 from core.search.look_alikes import LookAlikes
 from index.indexing.caption_texts import tidy
 from index.indexing.encode import checked
@@ -140,7 +141,7 @@ class ChatContributions:
                 self._uploads.add, spec.name, viewpoint, new, self._embedder.identity
             )
 
-    async def remove(self, picture_id: str, *, community: str, remover: str) -> Picture:
+    async def remove(self, picture_id: str, *, community: Viewer | str, remover: str) -> Picture:
         """See :meth:`core.domain.ports.Contributions.remove`.
 
         What moderation holds is not there, but for the one who added it.
@@ -157,7 +158,7 @@ class ChatContributions:
                 return gone
         raise NotFound("There is no such picture here.")
 
-    async def restore(self, picture_id: str, *, community: str) -> Picture:
+    async def restore(self, picture_id: str, *, community: Viewer | str) -> Picture:
         last: ExpiredButton | None = None
         for spec in self._visible(community):
             try:
@@ -176,8 +177,10 @@ class ChatContributions:
         for post in data.posts:
             posted.setdefault(post.community, set()).add(post.picture_id)
         held: set[str] = set()
+        channels = frozenset(post.place for post in data.posts)
         for community, ids in posted.items():
-            held |= await asyncio.to_thread(self._library.hidden, ids, community)
+            whole = Viewer(community, channels=channels)
+            held |= await asyncio.to_thread(self._library.hidden, ids, whole)
         uploads = (replace(each, held=each.picture.id in held) for each in data.uploads)
         posts = (replace(each, held=each.picture_id in held) for each in data.posts)
         return replace(data, uploads=tuple(uploads), posts=tuple(posts))
@@ -208,10 +211,10 @@ class ChatContributions:
             if self._grants is not None:
                 await self._grants.refresh()
 
-    async def _hides(self, picture_id: str, community: str) -> bool:
+    async def _hides(self, picture_id: str, community: Viewer | str) -> bool:
         return bool(await asyncio.to_thread(self._library.hidden, (picture_id,), community))
 
-    def _visible(self, community: str) -> Sequence[CollectionSpec]:
+    def _visible(self, community: Viewer | str) -> Sequence[CollectionSpec]:
         return [self._library.spec(name, community) for name in self._library.visible(community)]
 
     async def _encoded(

@@ -10,6 +10,7 @@ __all__ = [
     "moderation_filter",
     "overlay",
     "overlay_reads",
+    "post_channels",
     "posts",
     "retention",
     "thumbnail_store",

@@ -16,6 +16,7 @@ from index.catalogue.schema import (
     departures,
     grants,
     overlays,
+    post_channels,
     posts,
     removals,
     uploads,
@@ -59,6 +60,7 @@ def kept_communities(connection: Connection) -> frozenset[str]:
         uploads.c.community,
         uploads.c.scope,
         posts.c.community,
+        post_channels.c.community,
         removals.c.scope,
         community_settings.c.community,
         grants.c.community,
@@ -79,7 +81,8 @@ def purge_community(connection: Connection, community: str, now: float) -> Clear
     ).scalars()
     touched = {(collection, SHARED) for collection in shared}
     files = delete_uploads(connection, theirs, now)
-    connection.execute(delete(posts).where(posts.c.community == community))
+    for table in (posts, post_channels):
+        connection.execute(delete(table).where(table.c.community == community))
     connection.execute(delete(removals).where(removals.c.scope == community))
     purge_moderation(connection, community)
     touched |= _retire(connection, community, SHARED)

@@ -232,7 +232,8 @@ def test_help_shows_three_examples_and_only_ones_own_commands() -> None:
     usages = " ".join(rows)
     assert rows["/find <words>"] == (
         "Find pictures that a sentence describes. "
-        "Options: --count n, --exclude words, --label name, --collection name"
+        "Options: --count n, --exclude words, --label name, --collection name, --from @person, "
+        "--after 2026-01-31, --before 2026-01-31"
     )
     assert "/reindex" not in usages
     admin = PRESENTER.help([], is_admin=True)
@@ -249,7 +250,9 @@ def test_help_shows_three_examples_and_only_ones_own_commands() -> None:
 def test_where_a_command_is_a_form_help_speaks_of_its_fields() -> None:
     """Discord fills in fields; a dash and a name would be taken for words there."""
     rows = dict(part(PRESENTER.help([], is_admin=True, fields=True), Facts).rows)
-    assert rows["/find"].endswith("Fields: query, count, exclude, label, collection, private")
+    assert rows["/find"].endswith(
+        "Fields: query, count, exclude, label, collection, in, from, after, before, private"
+    )
     assert rows["/status"] == "Show model, collections and their size."
     assert "--" not in " ".join([*rows, *rows.values()])
 
