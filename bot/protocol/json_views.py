@@ -34,7 +34,8 @@ _DIGITS = 6
 def search_view(result: SearchResult) -> Json:
     """Find and similar: ``{"query", "collection", "hits": [...]}``.
 
-    ``caption_score`` is there where a caption speaks for the picture. And ``"so_far":
+    ``caption_score`` is there where a caption speaks for the picture, ``text``, the line that
+    matched, where words in the picture do. And ``"so_far":
     {"searched", "total"}`` while the collection is indexed for the first time.
     """
     return {
@@ -53,6 +54,7 @@ def search_view(result: SearchResult) -> Json:
                 "band": hit.band.value,
                 "found_by": (hit.found_by or FoundBy.PICTURE).value,
                 "tag": hit.tag,
+                **({} if hit.text is None else {"text": hit.text}),
             }
             for hit in result.hits
         ],

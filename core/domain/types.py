@@ -30,11 +30,15 @@ class Band(StrEnum):
 
 
 class FoundBy(StrEnum):
-    """What makes a hit an answer to a text: the picture itself, its caption, or both."""
+    """What makes a hit an answer to a text: the picture itself, its caption, or both.
+
+    Or the words that stand in the picture.
+    """
 
     PICTURE = "picture"
     CAPTION = "caption"
     BOTH = "both"
+    WORDS = "words"
 
 
 class Lane(StrEnum):
@@ -114,7 +118,8 @@ class Hit:
     the collection that fits the picture best, None where none does.
     ``match``: what hits are ordered by, in [-1, 1], no hit's higher than that of one before it:
     the cosine, which a caption lifts. ``caption_score``: the cosine of the query with the
-    picture's best caption, None where that is none of those that speak for it.
+    picture's best caption, None where that is none of those that speak for it. ``text``: the
+    line of words in the picture that was found, None where none was.
     """
 
     rank: int
@@ -125,6 +130,7 @@ class Hit:
     tag: str | None = None
     match: float = field(kw_only=True)
     caption_score: float | None = field(default=None, kw_only=True)
+    text: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +194,14 @@ class DecodedPicture:
 
 
 @dataclass(frozen=True, slots=True)
+class WordLine:
+    """A line of words that stands in a picture, and how sure its reader is, in [0, 1]."""
+
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
     """What a page shows of a picture before it has it, and its date.
 
@@ -215,7 +229,7 @@ class ByDate:
 class Progress:
     """How far long work has come: ``done`` of ``total`` pictures (``total`` 0: unknown)."""
 
-    stage: Literal["scan", "encode", "commit", "tag"]
+    stage: Literal["scan", "encode", "commit", "tag", "read"]
     done: int
     total: int
 

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from core.domain.ports import Snapshot
 from core.domain.types import Picture
 from core.search.labels import LabelSet
 from core.search.moderation import Criterion, Decided, HeldPage, Trial
+from core.search.words import WordEvidence
 
 THUMBNAIL_EDGE = 320
 """Pixels of what contact sheets show of a hit, and what a posted picture is compared with: one
@@ -68,6 +70,26 @@ class ThumbnailSource(Protocol):
 
         Raises NotFound where the file is gone, BadPicture and its kin, Busy, ShuttingDown.
         """
+
+
+class Words(Protocol):
+    """The words that stand in pictures, as far as they were read. Blocking, thread-safe.
+
+    Found are pictures of the snapshot alone, which its viewer may see. Every method raises
+    CatalogueError.
+    """
+
+    def find(self, snapshot: Snapshot, question: str) -> WordEvidence | None:
+        """Pictures whose words are some of a question's; None where none are read there."""
+
+    def holding(self, snapshot: Snapshot, phrases: Sequence[str]) -> WordEvidence | None:
+        """Pictures in which these very words stand, all of them; of no phrases any words do.
+
+        None where none are read there.
+        """
+
+    def any_in(self, collection: str) -> bool:
+        """Whether words were found in any picture of a collection."""
 
 
 class Labels(Protocol):

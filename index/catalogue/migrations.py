@@ -26,7 +26,7 @@ from index.catalogue.schema import (
 
 Migration = Callable[[Connection], None]
 
-NEWEST = 11
+NEWEST = 12
 """The version of :mod:`index.catalogue.schema`."""
 
 
