@@ -126,8 +126,9 @@ async def keep_reading(engine: Engine, jobs: ReindexJobs, every_s: float = _WORD
         try:
             await reading.fill(engine.metrics.words_read, may_go_on=lambda: not jobs.running())
             for name in reading.collections:
-                come = await finished_in_thread(engine.words.progress, name, reading.version)
-                engine.metrics.words(name, read=come.read, total=come.total)
+                come = await finished_in_thread(engine.words.progress, name)
+                if come is not None:
+                    engine.metrics.words(name, read=come.read, total=come.total)
         except TangerineError as error:
             _log.error("words not read", code=error.code)
         except Exception:  # noqa: BLE001 - as above

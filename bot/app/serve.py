@@ -239,6 +239,7 @@ def _chat_parts(
             moderation=engine.moderation,
             settings=engine.community_settings,
             labels=engine.labels,
+            words=engine.words,
             grants=engine.grants,
             claims=claims,
             jobs=jobs,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bot.engine.blas import one_core_for_each_product
 from bot.engine.encoder import Need, open_encoder
 from bot.engine.instance import is_running
-from bot.engine.reading import opened_reading, read_collections
+from bot.engine.reading import opened_reading, stored_words
 from bot.engine.reload import quotas, search_rules
 from bot.engine.specs import collection_named, collection_specs, make_data_dir, operators
 from bot.observability.health import folder_bytes, serving_troubles
@@ -259,7 +259,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
         stack.push_async_callback(asyncio.to_thread, thumbnail_store.close)
         thumbnails = Thumbnails(decoder, store=thumbnail_store)
         stack.push_async_callback(thumbnails.close)
-        words = StoredWords(overlays, read_collections(settings))
+        words = stored_words(settings, overlays)
         reading = await opened_reading(settings, overlays, library, stack)
         search = Search(
             stages.around(library, open="open"),

@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 
 from config.settings import Settings
-from core.images.reading import WordPool, missing_packages
+from core.images.reading import WordPool, missing_packages, reader_version
 from index.library.library import FolderLibrary
 from index.library.overlay import Overlays
 from index.library.word_reading import WordReading
+from index.library.words import StoredWords
 
 _MIB = 2**20
 
@@ -19,6 +20,11 @@ def read_collections(settings: Settings) -> frozenset[str]:
         return frozenset()
     names = {each.name for each in settings.all_collections}
     return frozenset(names.difference(settings.words.exclude))
+
+
+def stored_words(settings: Settings, overlays: Overlays) -> StoredWords:
+    """The words that were read, as they are searched."""
+    return StoredWords(overlays, read_collections(settings), reader_version())
 
 
 def word_pool(settings: Settings) -> WordPool:

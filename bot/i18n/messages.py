@@ -13,7 +13,7 @@ from bot.i18n.map import MapWords
 from bot.i18n.menus import call, command_summaries, flags, option_summaries, usage
 from bot.protocol.definitions import CommandDefinition, Option
 from core.domain.errors import GENERAL_WORDS, Facts, TangerineError, filled
-from core.domain.types import Band, Failure, FoundBy, Progress, ReindexReport
+from core.domain.types import Band, Failure, FoundBy, Progress, ReindexReport, WordsProgress
 
 _LINE_LETTERS = 80
 """Of a line of words in a picture: what is shown of a page of text."""
@@ -149,6 +149,15 @@ class Words:
 
     def button_show_weak(self) -> str:
         return self._("Show anyway")
+
+    def words_read(self, come: WordsProgress) -> str:
+        """How many pictures were looked at for words, behind what else is said of a collection."""
+        if come.read == come.total:
+            # Words: behind the numbers of pictures and captions of a collection.
+            text = self._("words read in {total}")
+        else:
+            text = self._("words read in {done} of {total}")
+        return text.format(done=self.formats.whole(come.read), total=self.formats.whole(come.total))
 
     # -- reindex and status ----------------------------------------------------------
 

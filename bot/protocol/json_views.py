@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +22,7 @@ from core.domain.types import (
     ReindexReport,
     SearchResult,
     SoFar,
+    WordsProgress,
 )
 from core.encoder.trials import EncoderChoice
 from core.search.browse import BrowsedPage, Detail, Shown
@@ -260,8 +262,16 @@ def encoder_lines(model: ModelCard) -> list[str]:
     return lines + [f"  not used: {reason}" for reason in model.choice.refused]
 
 
-def status_view(model: ModelCard, collections: Sequence[CollectionStatus]) -> Json:
-    """Status: the model and ``"collections": [{"name", "pictures", "captions", ...}]``."""
+def status_view(
+    model: ModelCard,
+    collections: Sequence[CollectionStatus],
+    words: Mapping[str, WordsProgress] | None = None,
+) -> Json:
+    """Status: the model and ``"collections": [{"name", "pictures", "captions", ...}]``.
+
+    Where words in pictures are read, also ``"words": {"read", "total", "with_words"}``.
+    """
+    come = {name: asdict(each) for name, each in (words or {}).items()}
     return {
         "model": model.name,
         "dimension": model.dimension,
@@ -276,6 +286,7 @@ def status_view(model: ModelCard, collections: Sequence[CollectionStatus]) -> Js
                 "generation": status.generation,
                 # Only where something may be missed: exact search has none to tell.
                 **({} if status.recall is None else {"recall": status.recall}),
+                **({"words": come[status.name]} if status.name in come else {}),
             }
             for status in collections
         ],

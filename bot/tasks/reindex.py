@@ -42,8 +42,8 @@ async def _read_words(engine: Engine, terminal: Terminal, name: str) -> None:
     reading = engine.word_reading
     if reading is None or name not in reading.collections:
         return
-    come = await finished_in_thread(engine.words.progress, name, reading.version)
-    if come.read == come.total:
+    come = await finished_in_thread(engine.words.progress, name)
+    if come is None or come.read == come.total:
         return
     terminal.note("The pictures can be searched. Reading the words in them; Ctrl+C ends it.")
     done = come.read

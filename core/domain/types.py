@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -193,12 +194,29 @@ class DecodedPicture:
     preview: Pixels | None = None
 
 
+MAX_LINES = 300
+MAX_LETTERS = 300
+"""Lines of words of one picture, and letters of one line: a page of a book has 40 lines of 80."""
+
+
 @dataclass(frozen=True, slots=True)
 class WordLine:
     """A line of words that stands in a picture, and how sure its reader is, in [0, 1]."""
 
     text: str
     confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class WordsProgress:
+    """How many pictures of a collection were read, of how many, and how many of these have words.
+
+    Equal pictures count once.
+    """
+
+    read: int
+    total: int
+    with_words: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,6 +464,7 @@ class PersonalData:
 
     ``removals`` counts the pictures that this person removed and that are noted under the
     person's name. ``posts`` are those whose pictures are searched; ``opted_out``: none ever are.
+    ``words``: the lines that were read in each picture, by its id.
     """
 
     requester: str
@@ -453,6 +472,7 @@ class PersonalData:
     removals: int
     posts: tuple[Post, ...] = ()
     opted_out: bool = False
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 Origin = Literal["allow", "claim", "command line", "moved", "kept"]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, cast
 
 from core.domain.errors import DecodingFailed
-from core.domain.types import WordLine
+from core.domain.types import MAX_LETTERS, MAX_LINES, WordLine
 from core.images.pool import DecodePool
-from core.images.words import EDGE, MAX_LETTERS, MAX_LINES, read_words
+from core.images.words import EDGE, read_words
 from core.images.worker import ToWords
 
 PACKAGES: Final = ("rapidocr", "onnxruntime")
@@ -27,6 +27,13 @@ def missing_packages() -> tuple[str, ...]:
     return tuple(name for name in PACKAGES if find_spec(name) is None)
 
 
+def reader_version() -> str:
+    """What reads, and at which size; empty where nothing is installed that does."""
+    if missing_packages():
+        return ""
+    return f"{_FORM}-{PACKAGES[0]}-{version(PACKAGES[0])}-{EDGE}"
+
+
 class WordPool(DecodePool):
     """The WordReader port: a pool of its own, whose workers start with the first picture.
 
@@ -38,10 +45,7 @@ class WordPool(DecodePool):
 
     @property
     def version(self) -> str:
-        try:
-            return f"{_FORM}-{PACKAGES[0]}-{version(PACKAGES[0])}-{EDGE}"
-        except PackageNotFoundError:
-            return ""
+        return reader_version()
 
     async def read(self, source: bytes | Path) -> Sequence[WordLine]:
         answer = cast("bytes", await self._done(ToWords(source, self._limits(source), EDGE)))

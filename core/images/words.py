@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from PIL import Image
 
+from core.domain.types import MAX_LETTERS, MAX_LINES
 from core.images.decode import read_picture, scaled, within
 from core.images.errors import out_of_memory
 from core.images.worker import Job, ToWords
@@ -25,10 +26,6 @@ if TYPE_CHECKING:
 EDGE: Final = 960
 """Pixels of the longer edge of what is looked at: a photographed page is still read, and finding
 text, which is most of the work, costs by the pixel."""
-
-MAX_LINES: Final = 300
-MAX_LETTERS: Final = 300
-"""Of one line. A page of a book has 40 lines of 80."""
 
 _LEAST_EDGE: Final = 320
 """Smaller pictures are enlarged to it, at most :data:`_MOST_ENLARGED` times."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from core.domain.ports import Snapshot
-from core.domain.types import Picture
+from core.domain.types import Picture, WordsProgress
 from core.search.labels import LabelSet
 from core.search.moderation import Criterion, Decided, HeldPage, Trial
 from core.search.words import WordEvidence
@@ -87,6 +87,9 @@ class Words(Protocol):
 
         None where none are read there.
         """
+
+    def progress(self, collection: str) -> WordsProgress | None:
+        """How far a collection has come; None where none are read."""
 
     def any_in(self, collection: str) -> bool:
         """Whether words were found in any picture of a collection."""

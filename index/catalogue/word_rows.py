@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, insert, or_, select
 
 from core.search.words import grams
+from index.catalogue.rows import chunks
 from index.catalogue.schema import pictures, uploads, word_grams, words
 
 Lines = Sequence[tuple[str, float]]
@@ -30,7 +31,7 @@ def put_words(connection: Connection, found: Mapping[str, Lines], reader: str) -
 
 def put_grams(connection: Connection, number: int, lines: Sequence[str]) -> None:
     """Let the words with this number be found by these lines."""
-    known = set().union(*map(grams, lines)) if lines else set()
+    known: set[str] = set().union(*map(grams, lines))
     if known:
         rows = [{"gram": gram, "words_id": number} for gram in sorted(known)]
         connection.execute(insert(word_grams), rows)
@@ -41,3 +42,45 @@ def drop_words(connection: Connection, which: ColumnElement[bool]) -> None:
     for number in numbers:
         connection.execute(delete(word_grams).where(word_grams.c.words_id == number))
     connection.execute(delete(words).where(which))
+
+
+def lines_of(connection: Connection, ids: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """The lines in these uploads, by their ids, where there are any."""
+    found = {}
+    for chunk in chunks(ids):
+        query = (
+            select(uploads.c.id, words.c.lines)
+            .join(words, words.c.sha256 == uploads.c.sha256)
+            .where(uploads.c.id.in_(chunk), words.c.lines != "[]")
+        )
+        for picture_id, lines in connection.execute(query):
+            found[picture_id] = tuple(text for text, _ in json.loads(lines))
+    return found
+
+
+def damaged_words(connection: Connection, collection: str) -> Iterator[str]:
+    """Contents of a collection whose words are no lines, or are not found by them."""
+    query = select(words.c.id, words.c.sha256, words.c.lines).where(in_collection(collection))
+    for number, sha256, text in connection.execute(query).all():
+        known = set(
+            connection.execute(
+                select(word_grams.c.gram).where(word_grams.c.words_id == number)
+            ).scalars()
+        )
+        try:
+            wanted: set[str] = set().union(*(grams(line) for line, _ in json.loads(text)))
+        except (ValueError, TypeError, AttributeError):
+            yield sha256
+            continue
+        if known != wanted:
+            yield sha256
+
+
+def in_collection(collection: str) -> ColumnElement[bool]:
+    """Whether a collection has a picture with these words, seen or not."""
+    return or_(
+        *(
+            exists().where(table.c.sha256 == words.c.sha256, table.c.collection == collection)
+            for table in (pictures, uploads)
+        )
+    )

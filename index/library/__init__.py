@@ -15,4 +15,6 @@ __all__ = [
     "thumbnail_store",
     "upload_files",
     "uploads",
+    "word_reading",
+    "words",
 ]

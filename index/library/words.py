@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from cachetools import LRUCache
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Select,
     and_,
-    exists,
     func,
-    or_,
     select,
     union_all,
 )
 
 from core.domain.ports import Snapshot
+from core.domain.types import WordsProgress
 from core.search.words import ReadWords, WordEvidence, asked_grams, phrase_grams
 from index.catalogue.rows import chunks
 from index.catalogue.schema import pictures, uploads, word_grams, words
+from index.catalogue.word_rows import in_collection
 from index.library.overlay import Overlays
 
 _CANDIDATES: Final = 256
@@ -38,23 +36,16 @@ _LEAST_SHARED: Final = 0.15
 _PARSED: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class WordsProgress:
-    """Of how many contents of a collection the words were read, of how many; and found any."""
-
-    read: int
-    total: int
-    with_words: int
-
-
 class StoredWords:
     """The Words port over the catalogue.
 
     ``collections``: those whose words are searched, and read.
     """
 
-    def __init__(self, overlays: Overlays, collections: Collection[str]) -> None:
+    def __init__(self, overlays: Overlays, collections: Collection[str], version: str = "") -> None:
+        """``version``: of what reads here (``WordReader.version``), empty where nothing does."""
         self._overlays = overlays
+        self._version = version
         self._collections = frozenset(collections)
         self._parsed: LRUCache[int, ReadWords] = LRUCache(_PARSED)
 
@@ -90,7 +81,7 @@ class StoredWords:
         with self._overlays.read() as connection:
             if not phrases:
                 query = select(words.c.id, words.c.sha256, words.c.lines).where(
-                    words.c.lines != "[]", _in_collection(snapshot.collection)
+                    words.c.lines != "[]", in_collection(snapshot.collection)
                 )
                 rows = connection.execute(query).all()
             else:
@@ -111,15 +102,13 @@ class StoredWords:
     def any_in(self, collection: str) -> bool:
         if collection not in self._collections:
             return False
-        query = select(words.c.id).where(words.c.lines != "[]", _in_collection(collection))
+        query = select(words.c.id).where(words.c.lines != "[]", in_collection(collection))
         with self._overlays.read() as connection:
             return connection.execute(query.limit(1)).first() is not None
 
-    def progress(self, collection: str, version: str) -> WordsProgress:
-        """How far a collection has come, for whoever reads as this version. Blocking.
-
-        Raises CatalogueError.
-        """
+    def progress(self, collection: str) -> WordsProgress | None:
+        if collection not in self._collections or not self._version:
+            return None
         contents = union_all(
             select(pictures.c.sha256).where(pictures.c.collection == collection),
             select(uploads.c.sha256).where(
@@ -127,7 +116,7 @@ class StoredWords:
             ),
         ).subquery()
         mine = select(contents.c.sha256).distinct().subquery()
-        done = and_(words.c.sha256 == mine.c.sha256, words.c.reader == version)
+        done = and_(words.c.sha256 == mine.c.sha256, words.c.reader == self._version)
         query = select(
             func.count(mine.c.sha256),
             func.count(words.c.id),
@@ -136,14 +125,6 @@ class StoredWords:
         with self._overlays.read() as connection:
             total, read, some = connection.execute(query).one()
         return WordsProgress(read, total, some)
-
-    def of(self, sha256: str) -> tuple[str, ...]:
-        """The lines of one content. Blocking. Raises CatalogueError."""
-        with self._overlays.read() as connection:
-            lines = connection.execute(
-                select(words.c.lines).where(words.c.sha256 == sha256)
-            ).scalar()
-        return tuple(text for text, _ in json.loads(lines or "[]"))
 
     def _read(self, number: int, lines: str) -> ReadWords:
         read = self._parsed.get(number)
@@ -166,17 +147,8 @@ def _sharing(collection: str, wanted: Sequence[str], least: int) -> Select[Any]:
     return (
         select(words.c.id, words.c.sha256, words.c.lines)
         .join(hits, hits.c.words_id == words.c.id)
-        .where(_in_collection(collection))
+        .where(in_collection(collection))
         .order_by(hits.c.shared.desc(), words.c.id.desc())
-    )
-
-
-def _in_collection(collection: str) -> ColumnElement[bool]:
-    return or_(
-        *(
-            exists().where(table.c.sha256 == words.c.sha256, table.c.collection == collection)
-            for table in (pictures, uploads)
-        )
     )
 
 
