@@ -9,8 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, cast
 
-from core.domain.errors import DecodingFailed
 from core.domain.types import MAX_LETTERS, MAX_LINES, WordLine
+from core.images.errors import worker_died
 from core.images.pool import DecodePool
 from core.images.words import EDGE, read_words
 from core.images.worker import ToWords
@@ -52,10 +52,7 @@ class WordPool(DecodePool):
         try:
             return _checked(json.loads(answer))
         except (ValueError, TypeError) as error:
-            raise DecodingFailed(
-                "The words of the picture could not be read: its reader gave no answer.",
-                remedy="Open it in an image program and save it again as JPEG or PNG.",
-            ) from error
+            raise worker_died() from error
 
 
 def _checked(answer: Any) -> Sequence[WordLine]:

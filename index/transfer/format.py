@@ -157,16 +157,15 @@ def _line(text: str) -> str:
     return text
 
 
+_Line = Annotated[str, AfterValidator(_line)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+
 class WordsEntry(_Entry):
     """A line of ``.words.jsonl``: the lines in a content, and how sure their reader was."""
 
     sha256: Digest
-    lines: Annotated[
-        tuple[
-            tuple[Annotated[str, AfterValidator(_line)], Annotated[float, Field(ge=0, le=1)]], ...
-        ],
-        Field(max_length=MAX_LINES),
-    ]
+    lines: Annotated[tuple[tuple[_Line, _Share], ...], Field(max_length=MAX_LINES)]
 
 
 class ModelEntry(_Entry):
