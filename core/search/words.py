@@ -3,7 +3,8 @@
 Case and accents do not count, nor where a reader saw a space. Words are compared whole, as parts
 of a line whose spaces got lost, and with a letter or two read wrongly; runs of Chinese, Japanese
 and Thai letters, which write no spaces, by pairs of letters. What may match is told by *grams*,
-which an index can look up: the three letters of each place in a line, and each word.
+which an index can look up: the three letters of each place in a line, each word, and how it
+begins and ends.
 """
 
 from __future__ import annotations
@@ -54,8 +55,6 @@ _SPACE_LOST: Final = 0.95
 _FORGIVEN = ((4, 1), (8, 2))
 """From how many letters on a word may have so many letters read wrongly."""
 
-_NEARLY: Final = 0.7
-
 _LEAST: Final = 0.34
 """Of what a question asks for, the weight that must be found."""
 
@@ -75,7 +74,8 @@ def folded_words(text: str) -> str:
 def grams(text: str) -> set[str]:
     """Those by which a line, or a question, is looked up."""
     plain = folded_words(text)
-    found = {f"={word[:_LONGEST]}" for word in plain.split() if not _UNSPACED.search(word)}
+    spaced = [word for word in plain.split() if not _UNSPACED.search(word)]
+    found = {f"={word[:_LONGEST]}" for word in spaced} | set(filter(None, map(_ends, spaced)))
     for run in _UNSPACED.findall(plain):
         found.update(run)
         found.update(run[at : at + 2] for at in range(len(run) - 1))
@@ -83,6 +83,14 @@ def grams(text: str) -> set[str]:
         letters = part.replace(" ", "")
         found.update(letters[at : at + _GRAM] for at in range(len(letters) - _GRAM + 1))
     return found
+
+
+def _ends(word: str) -> str:
+    """How a word begins and ends, which stays where a letter between was read wrongly."""
+    if len(word) <= _GRAM:
+        return ""
+    edge = 1 if len(word) == _GRAM + 1 else 2
+    return f"{word[:edge]}~{word[-edge:]}"
 
 
 def asked_grams(text: str) -> tuple[str, ...]:
@@ -97,7 +105,7 @@ def phrase_grams(phrases: Sequence[str]) -> set[str]:
     """Those that every picture has in which these very words stand, whatever spaces got lost."""
     whole = [folded_words(phrase) for phrase in phrases]
     inside = {gram for text in whole for word in text.split() for gram in grams(word)}
-    close = {gram for gram in inside if not gram.startswith("=")}
+    close = {gram for gram in inside if "=" not in gram and "~" not in gram}
     return close or inside
 
 
@@ -177,9 +185,12 @@ class ReadWords:
         return (len(close) > 2 * _GRAM or bool(_UNSPACED.search(close))) and close in self.whole
 
     def nearly(self, phrase: str) -> bool:
-        """Whether its words stand here, with a letter or two read wrongly."""
-        terms = _terms(phrase)
-        return bool(terms) and all(self._found(term.word) >= _NEARLY for term in terms)
+        """Whether its words stand here in their order, with a letter or two read wrongly."""
+        wanted, here = folded_words(phrase).split(), " ".join(self.folded).split()
+        return bool(wanted) and any(
+            all(map(_alike, wanted, here[at : at + len(wanted)]))
+            for at in range(len(here) - len(wanted) + 1)
+        )
 
     def line(self, question: str) -> str:
         """The line that has most of a question, cut to what is shown."""
@@ -202,7 +213,7 @@ class ReadWords:
         close = self.whole.replace(" ", "")
         if len(word) > _GRAM and word in close:
             return _SPACE_LOST
-        allowed = max((most for letters, most in _FORGIVEN if len(word) >= letters), default=0)
+        allowed = _allowed(word)
         if not allowed:
             return 0.0
         best, letters = allowed + 1, set(word)
@@ -211,6 +222,18 @@ class ReadWords:
             if abs(len(other) - len(word)) < best and len(letters.difference(other)) < best:
                 best = min(best, edits(word, other, best))
         return 1 - best / len(word) if best <= allowed else 0.0
+
+
+def _allowed(word: str) -> int:
+    """How many letters of a word may have been read wrongly."""
+    return max((most for letters, most in _FORGIVEN if len(word) >= letters), default=0)
+
+
+def _alike(word: str, other: str) -> bool:
+    allowed = _allowed(word)
+    return word == other or (
+        abs(len(word) - len(other)) <= allowed and edits(word, other, allowed + 1) <= allowed
+    )
 
 
 def edits(one: str, other: str, limit: int) -> int:
