@@ -36,7 +36,10 @@ _SURE: Final = 0.6
 """How sure a line is, at least, that is taken for one."""
 
 _SURE_OF_FEW: Final = 0.85
-"""The same for one or two letters, which any round or straight thing looks like."""
+"""The same for two letters, which any round or straight thing looks like."""
+
+_SURE_OF_ONE: Final = 0.98
+"""The same for a single ideograph; one letter of an alphabet is no word."""
 
 _loaded: list[Any] = []
 
@@ -106,8 +109,8 @@ def _lines(pixels: Pixels) -> list[tuple[str, float]]:
 
 def _is_said(text: str, score: float) -> bool:
     """Whether a line is words, and not what edges and patterns look like."""
-    letters = sum(letter.isalnum() for letter in text)
-    if not letters:
-        return False
-    few = letters <= 2 and text.isascii()  # noqa: PLR2004 - a word of Chinese has as many
+    letters = [letter for letter in text.casefold() if letter.isalnum()]
+    if len(set(letters)) < 2 and (text.isascii() or score < _SURE_OF_ONE):  # noqa: PLR2004
+        return False  # a ring is no "0", and a fence no "111"
+    few = len(letters) <= 2  # noqa: PLR2004 - those of the docstring
     return score >= (_SURE_OF_FEW if few else _SURE)
