@@ -17,7 +17,7 @@ from bot.protocol.ports import Counters, ModelCard, PersonalMemory, Tracer
 from bot.rendering.sheets import Sheets
 from core.domain.ports import CommunitySettingsStore, Contributions, Grants, Library, Posts
 from core.domain.reindex_jobs import ReindexJobs
-from core.search.ports import Labels, Moderation, Words
+from core.search.ports import Labels, Moderation, PictureWords
 from core.search.service import Search
 
 
@@ -53,4 +53,4 @@ class CommandParts:
     claims: Claims = field(default_factory=Claims)
     reindex_cooldown_s: float = 0.0
     posts: Posts | None = None
-    words: Words | None = None
+    words: PictureWords | None = None

@@ -14,7 +14,7 @@ from bot.protocol.ports import ModelCard
 from bot.terminal.console import Terminal
 from config.settings import Settings
 from core.domain.types import CollectionStatus, WordsProgress
-from core.search.ports import Words
+from core.search.ports import PictureWords
 from index.library.library import LOCAL, CollectionSpec
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ async def stored_status(settings: Settings, terminal: Terminal, *, json: bool) -
 
 
 def words_read(
-    words: Words, collections: Sequence[CollectionStatus]
+    words: PictureWords, collections: Sequence[CollectionStatus]
 ) -> Mapping[str, WordsProgress]:
     """How far the words of each collection were read, where they are. Blocking."""
     found = {each.name: words.progress(each.name) for each in collections}

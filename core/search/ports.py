@@ -72,7 +72,7 @@ class ThumbnailSource(Protocol):
         """
 
 
-class Words(Protocol):
+class PictureWords(Protocol):
     """The words that stand in pictures, as far as they were read. Blocking, thread-safe.
 
     Found are pictures of the snapshot alone, which its viewer may see. Every method raises

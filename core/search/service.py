@@ -43,7 +43,7 @@ from core.search.label_filter import Tagger, listed, with_tags
 from core.search.look_alikes import Comparison, LookAlikes
 from core.search.mixed_query import mix, wish
 from core.search.plan import SearchFindings, SearchPlan
-from core.search.ports import THUMBNAIL_EDGE, Labels, ThumbnailSource, Words
+from core.search.ports import THUMBNAIL_EDGE, Labels, PictureWords, ThumbnailSource
 from core.search.query import SearchQuery
 from core.search.query_views import ViewKind, ViewTransform, closest_view, views, ways
 from core.search.ranking import (
@@ -106,7 +106,7 @@ class Search:
         rules: SearchRules | None = None,
         labels: Labels | None = None,
         thumbnails: ThumbnailSource | None = None,
-        words: Words | None = None,
+        words: PictureWords | None = None,
     ) -> None:
         """``thumbnails``: what others have made of the pictures; None makes them anew.
 

@@ -37,7 +37,7 @@ _PARSED: Final = 4096
 
 
 class StoredWords:
-    """The Words port over the catalogue.
+    """The PictureWords port over the catalogue.
 
     ``collections``: those whose words are searched, and read.
     """

@@ -19,7 +19,7 @@ _MEME = ("WHEN THE TESTS PASS", "ON THE FIRST TRY")
 
 
 class FakeWords:
-    """The Words port over lines by the row of their picture."""
+    """The PictureWords port over lines by the row of their picture."""
 
     def __init__(self, lines: Mapping[int, Sequence[str]]) -> None:
         self._read = {row: ReadWords.of(each) for row, each in lines.items()}
