@@ -18,6 +18,7 @@ from bot.app.background import (
     index_all,
     keep_fresh,
     keep_looks,
+    keep_reading,
     keep_sweeping,
     watches,
 )
@@ -176,6 +177,7 @@ async def _serve(
                 partial(manager.keep_alive, unready),
                 partial(keep_sweeping, engine.contributions),
                 partial(keep_looks, engine.looks, engine.thumbnail_store),
+                partial(keep_reading, engine, jobs),
                 partial(keep_fresh, engine.community_settings),
                 partial(keep_fresh, engine.grants),
                 partial(reloading.serve, hung_up),
@@ -249,6 +251,7 @@ def _chat_parts(
             moderation=engine.moderation,
             settings=engine.community_settings,
             labels=engine.labels,
+            words=engine.words,
             grants=engine.grants,
             claims=claims,
             jobs=jobs,

@@ -34,7 +34,7 @@ from core.domain.errors import (
     TangerineError,
 )
 from core.domain.ports import ChannelPosts, Contributions, Posts
-from core.domain.types import Progress
+from core.domain.types import CollectionStatus, Progress, WordsProgress
 from core.domain.viewer import is_person
 from core.search.map import CollectionMap, Mapper
 from core.search.topics import Topics
@@ -348,7 +348,21 @@ class Commands:
                 "This collection is open to everybody; only the operator sees its state.",
                 remedy="/settings shows what you decide here.",
             )
-        return presenter.status(self._parts.model(), collections)
+        return presenter.status(
+            self._parts.model(), collections, await self._words_read(collections)
+        )
+
+    async def _words_read(
+        self, collections: Sequence[CollectionStatus]
+    ) -> Mapping[str, WordsProgress]:
+        """How far the words in pictures of each collection were read, where they are."""
+        words = self._parts.words
+        if words is None:
+            return {}
+        found = {
+            each.name: await asyncio.to_thread(words.progress, each.name) for each in collections
+        }
+        return {name: come for name, come in found.items() if come is not None}
 
     async def _tell_privacy(
         self, invocation: Invocation, request: Request, presenter: Presenter

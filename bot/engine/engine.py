@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from bot.engine.blas import one_core_for_each_product
 from bot.engine.encoder import Need, open_encoder
 from bot.engine.instance import is_running
+from bot.engine.reading import opened_reading, stored_words
 from bot.engine.reload import quotas, search_rules
 from bot.engine.specs import collection_named, collection_specs, make_data_dir, operators
 from bot.observability.health import folder_bytes, serving_troubles
@@ -51,6 +52,8 @@ from index.library.posts import PostQuota, PostRepository
 from index.library.thumbnail_store import ThumbnailStore
 from index.library.upload_files import UploadFiles
 from index.library.uploads import UploadQuota
+from index.library.word_reading import WordReading
+from index.library.words import StoredWords
 from index.maintenance.differences import Difference
 from index.maintenance.repair import Repaired, Repairer
 from index.maintenance.verify import verify_collection
@@ -107,6 +110,8 @@ class Engine:
     thumbnail_store: ThumbnailStore
     community_settings: StoredSettings
     grants: StoredGrants
+    words: StoredWords
+    word_reading: WordReading | None
     search: Search
     limits: RateLimiter
     metrics: Metrics
@@ -261,6 +266,8 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
         stack.push_async_callback(asyncio.to_thread, thumbnail_store.close)
         thumbnails = Thumbnails(decoder, store=thumbnail_store)
         stack.push_async_callback(thumbnails.close)
+        words = stored_words(settings, overlays)
+        reading = await opened_reading(settings, overlays, library, stack)
         search = Search(
             stages.around(library, open="open"),
             stages.around(embedder, embed_text="embed", embed_pixels="embed"),
@@ -269,6 +276,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             rules=search_rules(settings),
             labels=labels,
             thumbnails=thumbnails,
+            words=words,
         )
         yield Engine(
             settings=settings,
@@ -291,6 +299,8 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             thumbnail_store=thumbnail_store,
             community_settings=community_settings,
             grants=grants,
+            words=words,
+            word_reading=reading,
             search=search,
             limits=RateLimiter(clock=clock, **quotas(settings)),
             metrics=metrics,

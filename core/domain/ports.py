@@ -34,6 +34,7 @@ from core.domain.types import (
     ReindexReport,
     TakenIn,
     Vectors,
+    WordLine,
 )
 from core.domain.viewer import Viewer
 
@@ -81,6 +82,20 @@ class PictureDecoder(Protocol):
 
     async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
         """A JPEG within ``edge`` x ``edge`` pixels. Raises BadPicture and its subclasses."""
+
+
+class WordReader(Protocol):
+    """Reads the words that stand in untrusted pictures, outside this process."""
+
+    @property
+    def version(self) -> str:
+        """What reads, and under which bounds: another version may read other words."""
+
+    async def read(self, source: bytes | Path) -> Sequence[WordLine]:
+        """The lines of words, from top to bottom; none where there are none.
+
+        Raises BadPicture and its kin, Busy, ShuttingDown.
+        """
 
 
 class Embedder(Protocol):

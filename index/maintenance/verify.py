@@ -16,6 +16,7 @@ from index.catalogue.catalogue import Catalogue
 from index.catalogue.contents import BLOCK
 from index.catalogue.records import IndexedPicture, IndexState, Suspects, text_hash
 from index.catalogue.schema import uploads
+from index.catalogue.word_rows import damaged_words
 from index.indexing.scan import SourcePicture, scan_folder
 from index.library.library import CollectionSpec
 from index.library.overlay import Overlays
@@ -50,6 +51,7 @@ def verify_collection(
         *_files(catalogue, spec),
         *verify_index(catalogue, store, spec.name),
         *_uploads(overlays, spec.name),
+        *_words(overlays, spec.name),
     ]
 
 
@@ -118,6 +120,14 @@ def _uploads(overlays: Overlays, collection: str) -> Iterator[Difference]:
             message = f"{path} {wrong}"
             yield Difference(collection, Fault.UPLOAD_FILE, message, _RESTORE, path=path)
     yield from _left_over(overlays, collection)
+
+
+def _words(overlays: Overlays, collection: str) -> Iterator[Difference]:
+    with overlays.read() as connection:
+        count = sum(1 for _ in damaged_words(connection, collection))
+    if count:
+        message = f"the words that were read in {count} pictures are damaged, or not searched"
+        yield Difference(collection, Fault.WORDS, message, REPAIR)
 
 
 def _left_over(overlays: Overlays, collection: str) -> Iterator[Difference]:

@@ -25,6 +25,7 @@ from index.transfer.format import (
     MANIFEST,
     REMOVALS,
     VERSION,
+    WORDS,
     CopyError,
     ExportManifest,
     Kept,
@@ -150,7 +151,10 @@ class Exporter:
         if what.labels:
             text = "".join(f"{label}\n" for label in what.labels)
             (here / LABELS).write_text(text, encoding="utf-8")
-            files = (*FILES, LABELS)
+            files = (*files, LABELS)
+        if what.words:
+            write_lines(here / WORDS, what.words)
+            files = (*files, WORDS)
         manifest = ExportManifest(
             format=FORMAT,
             version=VERSION,

@@ -7,6 +7,7 @@
     pictures.jsonl              one line a picture: id, path, sha256, width, height, captions
     vectors.safetensors         pictures [n, d] in the order of the lines, captions [m, d] in
                                 the order of their captions; a row of zeros where there is none
+    .words.jsonl                words that were read in the pictures; only where there are some
     .labels.txt                 what it is tagged with, one label a line; only where it is
     <path>                      the pictures, where their collection has them
     .uploads/                   what was added in chat: the same files, with who may see it,
@@ -29,7 +30,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, Literal, cast
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from core.domain.errors import SourceError
-from core.domain.types import UPLOADED, Progress
+from core.domain.types import MAX_LETTERS, MAX_LINES, UPLOADED, Progress
 from index.catalogue.file_types import kind_of
 from index.catalogue.ids import ALPHABET, LENGTH
 from index.catalogue.walk import inside
@@ -44,10 +45,11 @@ PICTURES = "pictures.jsonl"
 VECTORS = "vectors.safetensors"
 REMOVALS = "removals.jsonl"
 LABELS = ".labels.txt"
+WORDS = ".words.jsonl"
 
 FILES = (PICTURES, VECTORS, UPLOADED + PICTURES, UPLOADED + VECTORS, UPLOADED + REMOVALS)
-"""What the manifest vouches for, beside :data:`LABELS` where a collection has some; each
-picture's own checksum is in its line."""
+"""What the manifest vouches for, beside :data:`LABELS` and :data:`WORDS` where a collection has
+some; each picture's own checksum is in its line."""
 
 FORMAT: Final = "tangerine collection"
 VERSION: Final = 1
@@ -142,6 +144,23 @@ class RemovalEntry(_Entry):
     picture_id: PictureId
     removed_at: Seconds
     removed_by: Name
+
+
+def _line(text: str) -> str:
+    if not text.strip() or len(text) > MAX_LETTERS or not text.isprintable():
+        raise ValueError(f"a line of words has 1 to {MAX_LETTERS} characters that can be shown")
+    return text
+
+
+_Line = Annotated[str, AfterValidator(_line)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class WordsEntry(_Entry):
+    """A line of ``.words.jsonl``: the lines in a content, and how sure their reader was."""
+
+    sha256: Digest
+    lines: Annotated[tuple[tuple[_Line, _Share], ...], Field(max_length=MAX_LINES)]
 
 
 class ModelEntry(_Entry):
