@@ -268,7 +268,9 @@ class PostFollower:
         self._rows[channel_id] = row
         channel = client.get_channel(channel_id) or await client.fetch_channel(channel_id)
         if not isinstance(channel, discord.abc.Messageable):
-            return  # a forum has posts, which are threads, and no messages
+            # A forum has posts, which are threads, and no messages.
+            await channels.reach(Reached(row.chat, row.position, complete=True))
+            return
         await self._look_at_changed(client, channel, row)
         if row.is_on:
             await self._next_page(client, channel, row)

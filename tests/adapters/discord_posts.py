@@ -122,12 +122,14 @@ def server() -> Server:
 
 
 @asynccontextmanager
-async def posting(folder: Path, **options: Any) -> AsyncIterator[Posting]:
-    """A bot at work in such a server."""
+async def posting(
+    folder: Path, *, place: Server | None = None, **options: Any
+) -> AsyncIterator[Posting]:
+    """A bot at work in a server, by default in such a one."""
     gallery = Gallery(folder / "gallery", communities=f"web {COMMUNITY} discord:6")
     gallery.add("of the folder.png", "grey", caption="grey stone")
     await gallery.reindex()
-    place = server()
+    place = place or server()
     async with (
         discord_with(place) as discord,
         running(discord, place, gallery, folder, **options) as it,
