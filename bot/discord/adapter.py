@@ -230,6 +230,7 @@ class DiscordAdapter:
         running.add_done_callback(self._note_end)
         assert self.posts is not None
         self._beside = [
+            asyncio.create_task(self.posts.keep_following()),
             asyncio.create_task(self.posts.run(client)),
             asyncio.create_task(
                 self.posts.keep_sweeping(

@@ -163,8 +163,7 @@ class InteractionAnswers:
         await self._answer(target, asked, private=private)
         guild = interaction.guild
         if name == "index" and guild is not None and self._rules.posts is not None:
-            await self._rules.posts.refresh(guild)
-            await self._rules.posts.find_threads(guild)
+            self._rules.posts.follow(guild)
 
     async def _answer(
         self, target: InteractionTarget, asked: PendingAnswer, *, private: bool

@@ -180,9 +180,7 @@ class DiscordClient(discord.AutoShardedClient):
         await self._ours.guilds.present([guild.id for guild in self.guilds])
         if self._ours.posts is not None:
             for guild in self.guilds:
-                await self._ours.posts.refresh(guild)
-            for guild in self.guilds:
-                await self._ours.posts.find_threads(guild)
+                self._ours.posts.follow(guild)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         await self._ours.guilds.joined(guild.id)
@@ -194,8 +192,7 @@ class DiscordClient(discord.AutoShardedClient):
             return
         await self._ours.guilds.joined(guild.id)
         if self._ours.posts is not None:
-            await self._ours.posts.refresh(guild)
-            await self._ours.posts.find_threads(guild)
+            self._ours.posts.follow(guild)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Note that the bot is out of a server; an outage of the server is another event."""

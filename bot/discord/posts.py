@@ -78,6 +78,7 @@ class PostFollower:
         self._pause_s = pause_s
         self._rows: dict[int, PostChannel] = {}
         self._queue: asyncio.PriorityQueue[tuple[int, int, int]] = asyncio.PriorityQueue()
+        self._guilds: asyncio.Queue[discord.Guild] = asyncio.Queue()
         self._order = itertools.count()
         self._waiting: set[int] = set()
         self._open = 0
@@ -102,15 +103,26 @@ class PostFollower:
         row = self._rows.get(channel_id)
         return row is not None and row.is_on
 
-    async def refresh(self, guild: discord.Guild) -> None:
+    def follow(self, guild: discord.Guild) -> None:
         """Follow what is to be followed in a server; again whenever that has changed."""
-        if self.ports is None:
-            return
         self._open += 1
-        try:
-            await self._refresh(guild, self.ports[1])
-        finally:
-            self._open -= 1
+        self._guilds.put_nowait(guild)
+
+    async def keep_following(self) -> None:
+        """Find out what is to be followed, until cancelled."""
+        while True:
+            guild = await self._guilds.get()
+            try:
+                if self.ports is not None:
+                    await self._refresh(guild, self.ports[1])
+                    await self._find_threads(guild)
+            except (*UNREACHED, TangerineError, discord.HTTPException) as error:
+                self._log.info("channels later", error=type(error).__name__)
+                asyncio.get_running_loop().call_later(self._pause_s * 60, self.follow, guild)
+            except Exception as error:  # noqa: BLE001 - one defect must not end all others
+                self._log.error("channels not followed", error=type(error).__name__)
+            finally:
+                self._open -= 1
 
     async def _refresh(self, guild: discord.Guild, channels: ChannelPosts) -> None:
         rows = await channels.of(community_of(guild.id, 0))
@@ -132,15 +144,8 @@ class PostFollower:
                 await channels.announced(row.chat)
             self.wake(id_of(row.chat), live=False)
 
-    async def find_threads(self, guild: discord.Guild) -> None:
-        """Follow the threads of channels that are followed, archived ones too."""
-        self._open += 1
-        try:
-            await self._find_threads(guild)
-        finally:
-            self._open -= 1
-
     async def _find_threads(self, guild: discord.Guild) -> None:
+        """Follow the threads of channels that are followed, archived ones too."""
         for row in [row for row in self._rows.values() if row.is_on and not row.parent]:
             channel = guild.get_channel(id_of(row.chat))
             if not isinstance(channel, discord.TextChannel | discord.ForumChannel):
@@ -224,7 +229,7 @@ class PostFollower:
             try:
                 if not guild.unavailable:
                     await sweep(client, guild, self.ports[1], self.changed, pause_s=pause_s)
-                    await self.refresh(guild)
+                    self.follow(guild)
             except Exception as error:  # noqa: BLE001 - one defect must not end all later sweeps
                 self._log.error("posts not swept", error=type(error).__name__)
 
