@@ -163,7 +163,7 @@ class InteractionAnswers:
         await self._answer(target, asked, private=private)
         guild = interaction.guild
         if name == "index" and guild is not None and self._rules.posts is not None:
-            self._rules.posts.follow(guild)
+            self._rules.posts.channels.follow(guild)
 
     async def _answer(
         self, target: InteractionTarget, asked: PendingAnswer, *, private: bool

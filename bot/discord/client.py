@@ -159,17 +159,17 @@ class DiscordClient(discord.AutoShardedClient):
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
         """Delete what was posted in a channel that is no more."""
         if self._ours.posts is not None:
-            await self._ours.posts.channel_deleted(channel.id)
+            await self._ours.posts.channels.deleted(channel.id)
 
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
         """Delete what was posted in a thread that is no more."""
         if self._ours.posts is not None:
-            await self._ours.posts.channel_deleted(payload.thread_id)
+            await self._ours.posts.channels.deleted(payload.thread_id)
 
     async def on_thread_create(self, thread: discord.Thread) -> None:
         """Follow a new thread of a channel that is followed."""
         if self._ours.posts is not None:
-            await self._ours.posts.thread(thread)
+            await self._ours.posts.channels.thread(thread)
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Answer buttons; the menu answers its commands itself."""
@@ -180,7 +180,7 @@ class DiscordClient(discord.AutoShardedClient):
         await self._ours.guilds.present([guild.id for guild in self.guilds])
         if self._ours.posts is not None:
             for guild in self.guilds:
-                self._ours.posts.follow(guild)
+                self._ours.posts.channels.follow(guild)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         await self._ours.guilds.joined(guild.id)
@@ -192,7 +192,7 @@ class DiscordClient(discord.AutoShardedClient):
             return
         await self._ours.guilds.joined(guild.id)
         if self._ours.posts is not None:
-            self._ours.posts.follow(guild)
+            self._ours.posts.channels.follow(guild)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Note that the bot is out of a server; an outage of the server is another event."""

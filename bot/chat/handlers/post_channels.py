@@ -16,6 +16,7 @@ from core.domain.types import Post, PostChannel, PostsKept
 
 _DISCORD_EPOCH_MS = 1_420_070_400_000
 _SHIFT = 22
+_LAST = 2**63 - 1
 
 
 def day_of(invocation: Invocation, option: str) -> float | None:
@@ -89,6 +90,7 @@ class PostChannelHandler:
             )
         since = day_of(invocation, "since")
         begins = 0 if since is None else max(int(since * 1000) - _DISCORD_EPOCH_MS, 0) << _SHIFT
+        begins = min(begins, _LAST)
         # Before the first post: what is taken in where no channel is on is left out.
         await self._rules.index_posts(request, on=True)
         for each in readable:
