@@ -144,7 +144,8 @@ class DiscordClient(discord.AutoShardedClient):
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         """Look at a post again that has other words or pictures, or a link with a picture now."""
         if self._ours.posts is not None:
-            self._ours.posts.changed(payload.channel_id, payload.message_id)
+            pictured = bool(payload.data.get("attachments") or payload.data.get("embeds"))
+            self._ours.posts.changed(payload.channel_id, payload.message_id, pictured=pictured)
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """Show a deleted post to nobody any more."""

@@ -57,7 +57,7 @@ class PostFollower:
         self._waiting: set[int] = set()
         self._open = 0
         self._failures: dict[int, int] = {}
-        self._changed: dict[int, set[int]] = {}
+        self._changed: dict[int, dict[int, bool]] = {}
         self._gone: LRUCache[int, None] = LRUCache(_REMEMBERED)
 
     @property
@@ -92,14 +92,18 @@ class PostFollower:
             return
         if message.id <= row.position:
             # Discord tells messages of one moment in any order.
-            self._changed.setdefault(message.channel.id, set()).add(message.id)
+            self._changed.setdefault(message.channel.id, {})[message.id] = True
         self.wake(message.channel.id, live=row.complete)
 
-    def changed(self, channel_id: int, message_id: int) -> None:
-        """A message was edited, or Discord shows what its links lead to."""
+    def changed(self, channel_id: int, message_id: int, *, pictured: bool = True) -> None:
+        """A message was edited, or Discord shows what its links lead to.
+
+        ``pictured``: it may have a picture that is not known yet.
+        """
         row = self.channels.of(channel_id)
         if row is not None:
-            self._changed.setdefault(channel_id, set()).add(message_id)
+            waiting = self._changed.setdefault(channel_id, {})
+            waiting[message_id] = pictured or waiting.get(message_id, False)
             self.wake(channel_id, live=True)
 
     async def deleted(self, channel_id: int, message_ids: Collection[int]) -> None:
@@ -241,13 +245,16 @@ class PostFollower:
     async def _look_at_changed(
         self, client: discord.Client, channel: discord.abc.Messageable, row: PostChannel
     ) -> None:
-        changed = self._changed.get(id_of(row.chat), set())
+        assert self.ports is not None
+        _, channels = self.ports
+        changed = self._changed.get(id_of(row.chat), {})
         while changed:
-            message_id = changed.pop()
+            message_id, pictured = changed.popitem()
             try:
-                await self._look_again(client, channel, row, message_id)
+                if pictured or await channels.known(row.chat, (message_id,)):
+                    await self._look_again(client, channel, row, message_id)
             except BaseException:
-                changed.add(message_id)
+                changed.setdefault(message_id, pictured)
                 raise
 
     async def _look_again(

@@ -302,3 +302,18 @@ async def test_an_administrator_removes_a_post(talk: Posting) -> None:
     asked = await talk.discord.slash(OWNER, talk.server, "remove", {"id": offered})
     await talk.discord.answer(asked)
     assert await talk.kept(STAFF) == []
+
+
+async def test_a_question_in_words_shows_posts_too(talk: Posting) -> None:
+    """For all who read the channel, and by Discord's own link; /index is for Discord's menu."""
+    await talk.post("cyan", "staff kite", channel=STAFF)
+    await talk.post("cyan", "a cyan kite", seed=1)
+    await talk.on(STAFF)
+    await talk.on(OPEN)
+    before = len(talk.discord.written(OPEN))
+    await talk.discord.say(LEA, talk.server, "<@900> a cyan kite")
+    shown = await talk.discord.replied(OPEN, before + 1)
+    assert "a cyan kite" in shown.text
+    assert "staff kite" not in shown.text
+    await talk.discord.say(OWNER, talk.server, "<@900> /index on")
+    assert "slash" in (await talk.discord.replied(OPEN, before + 2)).text

@@ -47,6 +47,12 @@ class PostChannelHandler:
     ) -> Reply:
         """Do what the action says. Raises InvalidRequest, Forbidden, BadSetting, CatalogueError."""
         action = invocation.text("action") or "status"
+        if request.command is None and action != "status":
+            # Which channel is meant, and who may read it, Discord says with its own menu alone.
+            raise InvalidRequest(
+                "Choose /index in the menu that Discord shows when you type a slash.",
+                remedy="There you can name the channel, too.",
+            )
         if action == "on":
             return await self._on(kept, invocation, request, presenter)
         if action == "off":
