@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from functools import partial
 
 import discord
@@ -90,9 +91,8 @@ class PostFollower:
         row = self.channels.of(message.channel.id)
         if row is None or not row.is_on or not (message.attachments or message.embeds):
             return
-        if message.id <= row.position:
-            # Discord tells messages of one moment in any order.
-            self._changed.setdefault(message.channel.id, {})[message.id] = True
+        # Discord tells messages of one moment in any order: its page may have been read.
+        self._changed.setdefault(message.channel.id, {})[message.id] = True
         self.wake(message.channel.id, live=row.complete)
 
     def changed(self, channel_id: int, message_id: int, *, pictured: bool = True) -> None:
@@ -167,7 +167,7 @@ class PostFollower:
         """What was changed in a channel, and its next page."""
         if self.ports is None:
             return
-        _, channels = self.ports
+        posts, channels = self.ports
         row = await channels.find(chat_of(channel_id))
         if row is None:
             return
@@ -178,7 +178,7 @@ class PostFollower:
             await channels.reach(Reached(row.chat, row.position, complete=True))
             return
         await self._look_at_changed(client, channel, row)
-        if row.is_on:
+        if row.is_on and posts.takes_in(row.community):
             await self._next_page(client, channel, row)
 
     async def _next_page(
@@ -199,15 +199,25 @@ class PostFollower:
                 found += self._pictures(client, message)
                 last = message is page[-1]
                 if last or len(found) >= _AT_ONCE:
-                    await self._keep(found, Reached(row.chat, message.id, complete and last))
+                    reached = Reached(row.chat, message.id, complete and last)
+                    await self._keep(found, reached)
                     found = []
+                    if not await self._noted(reached):
+                        break  # there is no room, or it was switched off
         elif not row.complete:
             await channels.reach(Reached(row.chat, row.position, complete=True))
-        now = await channels.find(row.chat)
-        if now is not None:
-            self.channels.note(now)
-            if not complete and now.position > row.position:
-                self.wake(channel_id, live=False)
+            self.channels.note(replace(row, complete=True))
+        if not complete and await self._noted(Reached(row.chat, page[-1].id)):
+            self.wake(channel_id, live=False)
+
+    async def _noted(self, reached: Reached) -> bool:
+        """Whether a channel was read so far."""
+        assert self.ports is not None
+        now = await self.ports[1].find(reached.chat)
+        if now is None:
+            return False
+        self.channels.note(now)
+        return now.position >= reached.position
 
     async def _keep(self, found: Sequence[PostPicture], reached: Reached | None) -> None:
         assert self.ports is not None

@@ -302,6 +302,7 @@ async def test_nobody_sees_more_than_they_may(talk: Posting) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 async def test_nobody_sees_more_in_two_thousand_questions(talk: Posting) -> None:
     """The same, over and over."""
     await _questions(talk, 2000)

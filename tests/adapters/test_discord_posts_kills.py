@@ -122,6 +122,7 @@ async def test_a_kill_loses_no_post_and_doubles_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 async def test_thirty_kills_lose_no_post(tmp_path: Path) -> None:
     """The same at thirty moments."""
     await _kills(tmp_path, 30, posts=120)
