@@ -11,7 +11,7 @@ from bot.engine.engine import SystemClock
 from core.domain.errors import EmptyCollection
 from core.domain.types import UPLOADED, Picture, Progress, ReindexReport
 from index.catalogue.catalogue import Catalogue
-from index.catalogue.file_names import NameRules
+from index.catalogue.file_types import NameRules
 from index.indexing.channel_posts import ChatChannels
 from index.indexing.contributions import ChatContributions
 from index.indexing.patience import Circumstances

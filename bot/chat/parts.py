@@ -24,7 +24,7 @@ from core.domain.ports import (
     Posts,
 )
 from core.domain.reindex_jobs import ReindexJobs
-from core.search.ports import Labels, Moderation
+from core.search.ports import Labels, Moderation, PictureWords
 from core.search.service import Search
 
 
@@ -62,3 +62,4 @@ class CommandParts:
     reindex_cooldown_s: float = 0.0
     posts: Posts | None = None
     channels: ChannelPosts | None = None
+    words: PictureWords | None = None

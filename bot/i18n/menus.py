@@ -109,7 +109,6 @@ def flags(command: CommandDefinition, _: Translate) -> list[str]:
 
 
 def _values(_: Translate) -> Mapping[str, str]:
-    """What stands for the value of each option."""
     return {
         "query": _("words"),
         "text": _("words"),

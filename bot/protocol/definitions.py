@@ -100,11 +100,9 @@ class CommandDefinition:
         return any(option.kind == "picture" and option.required for option in self.options)
 
     def is_on(self, platform: str) -> bool:
-        """Whether a platform has it."""
         return platform not in self.not_on
 
     def is_for(self, *, is_admin: bool, may_add: bool, is_operator: bool = False) -> bool:
-        """Whether somebody with these rights may call it."""
         if self.who == "operator":
             return is_operator
         return self.who == "all" or is_admin or (self.who == "adder" and may_add)

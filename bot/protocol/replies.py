@@ -214,7 +214,6 @@ class ErrorInfo:
 
     @property
     def text(self) -> str:
-        """Cause and remedy as one paragraph."""
         return f"{self.message} {self.remedy}".strip()
 
 

@@ -1,4 +1,4 @@
-"""The neutral request: what an adapter hands over, whatever the platform."""
+"""The neutral request that every adapter hands over."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ class InMemory:
     data: bytes
 
     async def read(self) -> bytes:
-        """Its bytes."""
         return self.data
 
 
@@ -106,12 +105,11 @@ class Request:
 
     @property
     def viewer(self) -> Viewer:
-        """Who looks at pictures: its community, from this place."""
         return Viewer(self.community, self.adults, self.channels, self.wanted)
 
     @property
     def keeper(self) -> Viewer:
-        """Who looks after pictures: its community, whatever the kind of place, where it reads."""
+        """Who looks after pictures: its community, in every kind of place, where it reads."""
         return Viewer(self.community, channels=self.channels)
 
     @property

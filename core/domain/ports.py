@@ -34,6 +34,7 @@ from core.domain.types import (
     ReindexReport,
     TakenIn,
     Vectors,
+    WordLine,
 )
 from core.domain.viewer import Viewer
 
@@ -74,13 +75,27 @@ class PictureDecoder(Protocol):
     async def decode(
         self, source: bytes | Path, spec: PixelSpec, *, preview: int = 0
     ) -> DecodedPicture:
-        """Pixels of the spec's size. Raises BadPicture and its kin, Busy, ShuttingDown.
+        """Pixels of the spec's size. Raises BadPicture and its subclasses, Busy, ShuttingDown.
 
         ``preview``: pixels of the longer edge of the preview that comes along; 0 for none.
         """
 
     async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
-        """A JPEG no larger than ``edge`` x ``edge`` pixels. Raises BadPicture and its kin."""
+        """A JPEG within ``edge`` x ``edge`` pixels. Raises BadPicture and its subclasses."""
+
+
+class WordReader(Protocol):
+    """Reads the words that stand in untrusted pictures, outside this process."""
+
+    @property
+    def version(self) -> str:
+        """What reads, and under which bounds: another version may read other words."""
+
+    async def read(self, source: bytes | Path) -> Sequence[WordLine]:
+        """The lines of words, from top to bottom; none where there are none.
+
+        Raises BadPicture and its kin, Busy, ShuttingDown.
+        """
 
 
 class Embedder(Protocol):
@@ -221,7 +236,7 @@ class Library(Protocol):
 class Looks(Protocol):
     """How pictures look before they are loaded, and their dates. Blocking, thread-safe.
 
-    Nothing is checked here: whoever asks has the pictures from a :class:`Library`.
+    Nothing is checked here: callers have the pictures from a :class:`Library`.
     """
 
     @property
@@ -232,7 +247,7 @@ class Looks(Protocol):
         """The look of each picture, in their order. Raises CatalogueError."""
 
     def by_date(self, collection: str) -> ByDate:
-        """All of a collection, whoever may see them, by date. Raises CatalogueError."""
+        """All of a collection by date, without a check of rights. Raises CatalogueError."""
 
 
 class Reindexing(Protocol):
@@ -288,7 +303,7 @@ class Contributions(Protocol):
         """Add a picture, kept without the metadata of its file; an empty caption is allowed.
 
         ``anyway`` adds one that is nearly the same as another, never an equal one. Raises
-        DuplicatePicture, CollectionFull, NotFound, BadPicture and its kin, QueryTooLong (for
+        DuplicatePicture, CollectionFull, NotFound, BadPicture and its subclasses, QueryTooLong (for
         the caption), ModelMismatch, Busy, EncodingFailed, CatalogueError; then nothing is kept.
         """
 
@@ -364,7 +379,7 @@ class Posts(Protocol):
     async def like(self, picture: bytes, community: Viewer | str) -> Sequence[Post]:
         """Where this picture was posted before, the first one first.
 
-        Raises BadPicture and its kin, NotFound, CommunityUnknown, ModelMismatch, Busy,
+        Raises BadPicture and its subclasses, NotFound, CommunityUnknown, ModelMismatch, Busy,
         EncodingFailed, CatalogueError.
         """
 

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from core.domain.types import Picture
+from core.domain.ports import Snapshot
+from core.domain.types import Picture, WordsProgress
 from core.domain.viewer import Viewer
 from core.search.labels import LabelSet
 from core.search.moderation import Criterion, Decided, HeldPage, Trial
+from core.search.words import WordEvidence
 
 THUMBNAIL_EDGE = 320
 """Pixels of what contact sheets show of a hit, and what a posted picture is compared with: one
@@ -69,8 +71,31 @@ class ThumbnailSource(Protocol):
     async def get(self, sha256: str, path: Path, edge: int) -> bytes:
         """A JPEG of at most ``edge`` x ``edge`` pixels of the file with this hash.
 
-        Raises NotFound where the file is gone, BadPicture and its kin, Busy, ShuttingDown.
+        Raises NotFound where the file is gone, BadPicture and its subclasses, Busy, ShuttingDown.
         """
+
+
+class PictureWords(Protocol):
+    """The words that stand in pictures, as far as they were read. Blocking, thread-safe.
+
+    Found are pictures of the snapshot alone, which its viewer may see. Every method raises
+    CatalogueError.
+    """
+
+    def find(self, snapshot: Snapshot, question: str) -> WordEvidence | None:
+        """Pictures whose words are some of a question's; None where none are read there."""
+
+    def holding(self, snapshot: Snapshot, phrases: Sequence[str]) -> WordEvidence | None:
+        """Pictures in which these very words stand, all of them; of no phrases any words do.
+
+        None where none are read there.
+        """
+
+    def progress(self, collection: str) -> WordsProgress | None:
+        """How far a collection has come; None where none are read."""
+
+    def any_in(self, collection: str) -> bool:
+        """Whether words were found in any picture of a collection."""
 
 
 class Labels(Protocol):

@@ -40,7 +40,7 @@ from index.catalogue.schema import (
 
 Migration = Callable[[Connection], None]
 
-NEWEST = 12
+NEWEST = 13
 """The version of :mod:`index.catalogue.schema`."""
 
 

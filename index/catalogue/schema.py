@@ -118,6 +118,28 @@ looks = Table(
     Column("date", Float),
 )
 
+# What stands in a content's picture, as it was read.
+words = Table(
+    "words",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("sha256", String(64), nullable=False, unique=True),
+    # What read it (core.domain.ports.WordReader.version): another version reads it again.
+    Column("reader", String(64), nullable=False),
+    # A JSON list of [line, confidence]; empty where there are no words, or no picture.
+    Column("lines", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# The parts of those words by which they are found (core.search.words).
+word_grams = Table(
+    "word_grams",
+    metadata,
+    Column("gram", String(32), primary_key=True),
+    Column("words_id", Integer, primary_key=True, autoincrement=False, index=True),
+    sqlite_with_rowid=False,
+)
+
 # What a path held when it was last read: spares hashing what did not change.
 files = Table(
     "files",

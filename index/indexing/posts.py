@@ -33,8 +33,9 @@ _AT_ONCE = 2
 class ChatPosts:
     """The Posts port: uploads that nobody added, in the bulk lane, seen in their chat alone.
 
-    ``duplicate_cosine`` as in :class:`index.indexing.contributions.ChatContributions`. Work that
-    has begun to write is finished also where the caller is cancelled.
+    ``duplicate_cosine`` and ``look_alikes`` as in
+    :class:`index.indexing.contributions.ChatContributions`. Work that has begun to write is
+    finished also where the caller is cancelled.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class ChatPosts:
         decoder: PictureDecoder,
         settings: CommunitySettingsStore,
         duplicate_cosine: float = 0.97,
+        look_alikes: LookAlikes | None = None,
     ) -> None:
         self._library = library
         self._repository = repository
@@ -53,14 +55,13 @@ class ChatPosts:
         self._decoder = decoder
         self._settings = settings
         self._duplicate_cosine = duplicate_cosine
-        self._look_alikes = LookAlikes(library.picture_file, decoder.decode)
+        self._look_alikes = look_alikes or LookAlikes(library.picture_file, decoder.decode)
         self._decoding = asyncio.Semaphore(_AT_ONCE)
-        # Whoever switches it off and deletes what there is waits for what is being taken in.
+        # Switching it off and deleting the posts waits for those that are being added.
         self.adding = asyncio.Lock()
         self._log = structlog.get_logger(__name__)
 
     async def wanted(self, given: Sequence[Post]) -> tuple[Sequence[Post], TakenIn]:
-        """See :meth:`core.domain.ports.Posts.wanted`."""
         if not given or not self.takes_in(given[0].community):
             return (), TakenIn(left_out=len(given))
         return await finished_in_thread(self._repository.wanted, given)
@@ -68,7 +69,6 @@ class ChatPosts:
     async def add(
         self, given: Sequence[tuple[Post, bytes]], reached: Reached | None = None
     ) -> TakenIn:
-        """See :meth:`core.domain.ports.Posts.add`."""
         wanted, so_far = await self.wanted([post for post, _ in given])
         community = given[0][0].community if given else ""
         if not wanted and (reached is None or not self.takes_in(community)):
@@ -93,7 +93,6 @@ class ChatPosts:
         )
 
     async def edited(self, post: Post) -> bool:
-        """See :meth:`core.domain.ports.Posts.edited`."""
         there = await finished_in_thread(self._repository.find, post.chat, (post.message,))
         if not there:
             return False
@@ -126,11 +125,9 @@ class ChatPosts:
     async def of(
         self, picture_ids: Sequence[str], community: Viewer | str
     ) -> Mapping[str, Sequence[Post]]:
-        """See :meth:`core.domain.ports.Posts.of`."""
         return await asyncio.to_thread(self._repository.of, community, picture_ids)
 
     async def like(self, picture: bytes, community: Viewer | str) -> Sequence[Post]:
-        """See :meth:`core.domain.ports.Posts.like`."""
         viewer = Viewer.of(community)
         spec = self._library.spec(None, viewer)
         posted = hashlib.sha256(picture).hexdigest()
@@ -151,33 +148,26 @@ class ChatPosts:
         return tuple(sorted(chain.from_iterable(there.values()), key=lambda post: post.posted_at))
 
     async def kept(self, community: Viewer | str) -> PostsKept:
-        """See :meth:`core.domain.ports.Posts.kept`."""
         return await asyncio.to_thread(self._repository.kept, community)
 
     async def authors(self, community: str, handle: str) -> Sequence[str]:
-        """See :meth:`core.domain.ports.Posts.authors`."""
         return await asyncio.to_thread(self._repository.authors, community, handle)
 
     async def forget(self, community: str, author: str) -> int:
-        """See :meth:`core.domain.ports.Posts.forget`."""
         async with self.adding:
             return await finished_in_thread(self._repository.forget, community, author)
 
     async def forget_all(self, community: str) -> int:
-        """See :meth:`core.domain.ports.Posts.forget_all`."""
         async with self.adding:
             return await finished_in_thread(self._repository.forget_all, community)
 
     async def opt_out(self, person: str) -> int:
-        """See :meth:`core.domain.ports.Posts.opt_out`."""
         return await finished_in_thread(self._repository.opt_out, person)
 
     async def opt_in(self, person: str) -> None:
-        """See :meth:`core.domain.ports.Posts.opt_in`."""
         await finished_in_thread(self._repository.opt_in, person)
 
     def takes_in(self, community: str) -> bool:
-        """See :meth:`core.domain.ports.Posts.takes_in`."""
         if not self._settings.of(community).index_posts:
             return False
         try:

@@ -16,4 +16,6 @@ __all__ = [
     "thumbnail_store",
     "upload_files",
     "uploads",
+    "word_reading",
+    "words",
 ]

@@ -125,7 +125,6 @@ class FolderLibrary:
         return tuple(name for name, spec in self._specs.items() if community in spec.communities)
 
     def shares(self, collection: str, community: Viewer | str) -> bool:
-        """See :meth:`core.domain.ports.Library.shares`."""
         return self.spec_of(collection).shared_by(community)
 
     def visible(self, community: Viewer | str) -> Sequence[str]:
@@ -285,7 +284,6 @@ class FolderLibrary:
         return frozenset(found)
 
     def file_of(self, picture: Picture) -> Path | None:
-        """See the port: whoever may see the picture."""
         spec = self._specs[picture.collection]
         if picture.path.startswith(UPLOADED):
             file = self._overlays.files.find(spec.name, picture.id)

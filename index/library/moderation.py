@@ -74,11 +74,9 @@ class ChatModeration:
             await finished_in_thread(self._keep_meaning, text, await self._meaning(text))
 
     async def criteria(self, community: str) -> Sequence[Criterion]:
-        """See :meth:`core.search.ports.Moderation.criteria`."""
         return await finished_in_thread(self._reading(criteria_of), community)
 
     async def add(self, criterion: Criterion, *, community: str) -> int:
-        """See :meth:`core.search.ports.Moderation.add`."""
         criterion = Criterion(
             tidy_criterion(criterion.text), criterion.strictness, age=criterion.age
         )
@@ -90,14 +88,12 @@ class ChatModeration:
         )
 
     async def drop(self, text: str, *, community: str) -> Criterion:
-        """See :meth:`core.search.ports.Moderation.drop`."""
         key = Criterion(tidy_criterion(text)).key
         return await finished_in_thread(self._drop, key, community)
 
     async def test(
         self, text: str, *, community: Viewer | str, collection: str | None = None, best: int = 10
     ) -> Trial:
-        """See :meth:`core.search.ports.Moderation.test`."""
         text = tidy_criterion(text)
         spec = self._library.spec(collection, community)
         # Says so where the collection cannot be searched with this model.
@@ -120,24 +116,20 @@ class ChatModeration:
         return view.pictures, scores
 
     async def held(self, *, community: Viewer | str, offset: int = 0, count: int = 5) -> HeldPage:
-        """See :meth:`core.search.ports.Moderation.held`."""
         waiting = await asyncio.to_thread(self._waiting, community)
         return HeldPage(tuple(waiting[offset : offset + count]), offset, len(waiting))
 
     async def hides(self, picture_id: str, *, community: Viewer | str) -> bool:
-        """See :meth:`core.search.ports.Moderation.hides`."""
         return bool(await asyncio.to_thread(self._library.hidden, (picture_id,), community))
 
     async def decide(
         self, picture_id: str, *, community: Viewer | str, approve: bool | None
     ) -> Decided:
-        """See :meth:`core.search.ports.Moderation.decide`."""
         picture = await finished_in_thread(self._decide, picture_id, community, approve=approve)
         waiting = await asyncio.to_thread(self._waiting, community)
         return Decided(picture, len(waiting))
 
     async def file(self, picture_id: str, *, community: Viewer | str) -> tuple[Picture, Path]:
-        """See :meth:`core.search.ports.Moderation.file`."""
         found = await asyncio.to_thread(self._file, picture_id, community)
         if found is None:
             raise _gone()

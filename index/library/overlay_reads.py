@@ -22,8 +22,8 @@ from sqlalchemy import (
 
 from core.domain.types import ModelIdentity, Picture
 from core.domain.viewer import PostFilter
-from index.catalogue.contents import unpack
-from index.catalogue.rows import chunks
+from index.catalogue.contents import of_folder, unpack
+from index.catalogue.rows import chunks, count
 from index.catalogue.schema import (
     caption_vectors,
     captions,
@@ -154,18 +154,12 @@ def counts_of(connection: Connection, collection: str, viewpoint: Viewpoint) -> 
         picture_vectors.c.fingerprint == model.scalar_subquery(),
     )
     added = and_(uploads.c.collection == collection, shown(viewpoint), encoded)
-    queries = (
-        select(func.count()).select_from(pictures).where(mine),
-        select(func.count()).select_from(uploads).where(added),
-        select(func.count())
-        .select_from(captions.join(pictures, captions.c.picture_id == pictures.c.id))
-        .where(mine),
-        select(func.count()).select_from(uploads).where(added, uploads.c.text_hash != ""),
+    captioned = captions.join(pictures, captions.c.picture_id == pictures.c.id)
+    return (
+        count(connection, pictures, mine) + count(connection, uploads, added),
+        count(connection, captioned, mine)
+        + count(connection, uploads, added, uploads.c.text_hash != ""),
     )
-    of_folder, of_chat, texts, more_texts = (
-        int(connection.execute(query).scalar_one()) for query in queries
-    )
-    return of_folder + of_chat, texts + more_texts
 
 
 def visible_upload(
@@ -197,15 +191,7 @@ def visible_picture(
     ).first()
     if row is None:
         return None
-    return Picture(
-        id=row.id,
-        collection=collection,
-        path=row.path,
-        caption=row.text or "",
-        sha256=row.sha256,
-        width=row.width,
-        height=row.height,
-    )
+    return of_folder(row, row.text or "")
 
 
 def equal_picture(
@@ -243,7 +229,6 @@ def kept_uploads(connection: Connection, *conditions: ColumnElement[bool]) -> Se
 
 
 def homes_of(connection: Connection, picture_ids: Collection[str]) -> dict[str, str]:
-    """The collection of each of these uploads that is there."""
     found: dict[str, str] = {}
     for some in chunks(picture_ids):
         mine = select(uploads.c.id, uploads.c.collection).where(uploads.c.id.in_(some))
@@ -253,12 +238,5 @@ def homes_of(connection: Connection, picture_ids: Collection[str]) -> dict[str, 
 
 def picture_of(row: Row[Any]) -> Picture:
     """The picture of a row of :data:`~index.catalogue.schema.uploads`."""
-    return Picture(
-        id=row.id,
-        collection=row.collection,
-        path=upload_path(row.id),
-        caption=row.caption,
-        sha256=row.sha256,
-        width=row.width,
-        height=row.height,
-    )
+    path, size = upload_path(row.id), (row.width, row.height)
+    return Picture(row.id, row.collection, path, row.caption, row.sha256, *size)

@@ -10,7 +10,7 @@ from pathlib import Path
 from core.domain.errors import SettingsError
 from core.domain.types import Origin
 from core.domain.viewer import Viewer, is_person
-from index.catalogue.file_names import NameRules
+from index.catalogue.file_types import NameRules
 from index.snapshots.overlay import Viewpoint
 
 EVERYBODY = "*"

@@ -1,4 +1,4 @@
-"""What each community sees of each collection right now, kept until that changes."""
+"""What each community sees of each collection, cached until it changes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class _Composed:
 
 
 class _Views:
-    """The views over one base. A new base starts anew, so that no old one is held."""
+    """The views over one base. A new base gets new ones, so that no old base is kept alive."""
 
     def __init__(self, base: Generation | None, kept: KeptViews) -> None:
         self.base = base
@@ -121,7 +121,7 @@ class Views:
         return self._composed(collection, viewpoint).waiting
 
     def bare(self, collection: str, viewpoint: Viewpoint) -> IdentifiedSnapshot | None:
-        """What this community would see if nothing were moderated. Made anew each time.
+        """What this community would see without moderation. Composed on each call.
 
         Raises CatalogueError.
         """

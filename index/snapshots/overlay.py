@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from core.domain.types import UPLOADED, Picture, Vectors
 from core.domain.viewer import PostFilter, Viewer
+from index.catalogue.contents import EncodedPictures
 
 SHARED = ""
 """The scope of all who share a collection."""
@@ -91,20 +92,14 @@ class KeptUpload:
     removed: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Overlay:
-    """What lies over a collection's base for one viewpoint.
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Overlay(EncodedPictures):
+    """What lies over a collection's base for one viewpoint: its uploads.
 
-    ``removed`` are the contents (SHA-256) of the base that are hidden. ``pictures`` are the
-    uploads, each with its vector: float32 [n, d]; ``captions`` are the text and the row in
-    ``pictures`` of each encoded caption, with their vectors: float32 [m, d].
+    ``removed`` are the contents (SHA-256) of the base that are hidden.
     """
 
     removed: frozenset[str]
-    pictures: tuple[Picture, ...]
-    picture_vectors: Vectors
-    captions: tuple[tuple[str, int], ...]
-    caption_vectors: Vectors
 
 
 def upload_path(picture_id: str) -> str:

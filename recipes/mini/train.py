@@ -20,7 +20,8 @@ from torch.nn.functional import normalize
 from core.encoder.mini.assemble import HEADS
 from core.encoder.mini.towers import TEXT_FEATURES
 from core.training.heads import Head, Heads, rms
-from core.training.trainer import HeadSettings, HeadTrainer, TrainingSet
+from core.training.options import HeadSettings
+from core.training.trainer import HeadTrainer, TrainingSet
 from recipes.mini.data import STAMP_SOURCES, Collection, Item, all_texts, collect
 from recipes.mini.fetch import fetch
 from recipes.mini.finish import finished, save

@@ -160,13 +160,7 @@ class Contributing:
         self, words: str, request: Request, presenter: Presenter, count: int
     ) -> Reply:
         self._check_admin(request)
-        await self._admission.admit(
-            request.requester,
-            "text",
-            community=request.community,
-            admin=request.is_admin,
-            address=request.address,
-        )
+        await self._admission.admit_request(request, "text")
         pages = await asyncio.gather(
             *(
                 self._nearest(words, name, count, request)

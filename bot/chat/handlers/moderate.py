@@ -112,7 +112,7 @@ class Moderating:
         return presenter.moderation.criteria(criteria, waiting, self._review(request))
 
     async def _add(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
-        await self._admit(request)
+        await self._admission.admit_request(request, "text")
         criterion = Criterion(
             _words(invocation),
             Strictness(invocation.text("strictness") or Strictness.NORMAL),
@@ -127,7 +127,7 @@ class Moderating:
         return presenter.moderation.dropped(gone)
 
     async def _test(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
-        await self._admit(request)
+        await self._admission.admit_request(request, "text")
         trial = await self._moderation.test(
             _words(invocation),
             community=request.keeper,
@@ -157,15 +157,6 @@ class Moderating:
 
     def _encode(self, action: Action, request: Request) -> str:
         return self._codec.encode(action, request.community, request.requester)
-
-    async def _admit(self, request: Request) -> None:
-        await self._admission.admit(
-            request.requester,
-            "text",
-            community=request.community,
-            admin=request.is_admin,
-            address=request.address,
-        )
 
     @staticmethod
     def _check_admin(request: Request) -> None:

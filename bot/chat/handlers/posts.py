@@ -84,7 +84,7 @@ class Posting:
         kept = await posts.kept(community)
         return keep_private(said.status(kept, is_on=self._rules.indexes_posts(community)))
 
-    async def repost(self, request: Request, presenter: Presenter) -> Reply:
+    async def repost(self, _: Invocation, request: Request, presenter: Presenter) -> Reply:
         """Where the asked picture was posted before. Raises what reading a picture raises."""
         posts = self._port(request)
         picture = await request.asked_pictures[0].read()
@@ -108,7 +108,6 @@ class Posting:
     async def of(
         self, picture_ids: Sequence[str], request: Request
     ) -> Mapping[str, Sequence[Post]]:
-        """The posts of those of these pictures that have any."""
         if self._posts is None or request.platform not in PLATFORMS or not picture_ids:
             return {}
         return await self._posts.of(picture_ids, request.viewer)

@@ -19,7 +19,6 @@ class PostWords:
         self._formats = words.formats
 
     def switched_on(self) -> str:
-        """Said to all of a chat once its pictures are taken in."""
         return self._("From now on, pictures that are posted here can be found with /find, here.")
 
     def what_is_kept(self) -> str:
@@ -89,11 +88,9 @@ class PostWords:
         return f"{shown}, {self.and_more(more)}" if more > 0 else shown
 
     def state(self, *, is_on: bool) -> tuple[str, str]:
-        """Whether pictures are taken in."""
         return self._("Posted pictures"), self._("searched here") if is_on else self._("off")
 
     def pictures(self, pictures: int, posts: int) -> tuple[str, str]:
-        """How many there are."""
         posted = self._n("{count} post", "{count} posts", posts)
         return self._("Pictures"), self._("{pictures} of {posts}").format(
             pictures=self._formats.whole(pictures),
@@ -101,11 +98,9 @@ class PostWords:
         )
 
     def since(self, day: float) -> tuple[str, str]:
-        """How far back they go."""
         return self._("Since"), self._formats.day(day)
 
     def full(self) -> str:
-        """Said where no more pictures may be kept."""
         return self._(
             "No more pictures are taken in: this chat has as many as it may have. Whoever runs "
             "this bot can raise posts.max_pictures, or set posts.keep_days."
@@ -120,7 +115,6 @@ class PostWords:
         )
 
     def switched_off(self, left: int) -> str:
-        """Said once no more pictures are taken in."""
         return self._n(
             "No more posts are taken in. {count} picture stays searchable; /index off forget "
             "deletes it.",
@@ -130,13 +124,11 @@ class PostWords:
         ).format(count=self._formats.whole(left))
 
     def forgotten(self, posts: int) -> str:
-        """Said once posts were taken out."""
         return self._n(
             "Taken out for good: {count} post.", "Taken out for good: {count} posts.", posts
         ).format(count=self._formats.whole(posts))
 
     def opted_out(self, posts: int) -> str:
-        """Said to somebody whose posts were taken out."""
         return self._n(
             "Taken out for good: {count} post. From now on none of your posts is taken in, in "
             "any chat. /privacy in undoes that.",
@@ -146,25 +138,21 @@ class PostWords:
         ).format(count=self._formats.whole(posts))
 
     def opted_in(self) -> str:
-        """Said to somebody whose posts are taken in again."""
         return self._(
             "Pictures that you post are taken in again, in chats that search theirs. What was "
             "taken out stays out."
         )
 
     def by(self, author: str, posted_at: float) -> str:
-        """Who posted a picture, and when."""
         day = self._formats.day(posted_at)
         return f"{author} · {day}" if author else day
 
     def more(self, count: int) -> str:
-        """How often a picture was posted again."""
         return self._n("posted {count} more time", "posted {count} more times", count).format(
             count=self._formats.whole(count)
         )
 
     def posted_before(self, count: int) -> str:
-        """Stands above where a picture was posted before."""
         return self._n(
             "This was posted here before, {count} time:",
             "This was posted here before, {count} times:",
@@ -172,11 +160,9 @@ class PostWords:
         ).format(count=self._formats.whole(count))
 
     def and_more(self, count: int) -> str:
-        """Said below the first of many posts."""
         return self._("and {count} more").format(count=self._formats.whole(count))
 
     def never_posted(self, *, is_on: bool) -> str:
-        """Said of a picture that is none of the posts."""
         if is_on:
             return self._("I know no earlier post of this picture here.")
         return self._(

@@ -21,12 +21,10 @@ class PostPresenter:
         self._words = PostWords(words)
 
     def switched_on(self) -> Reply:
-        """What everybody in the chat has to know."""
         said = (self._words.what_is_kept(), self._words.how_to_leave())
         return Reply((Text(self._words.switched_on(), "heading"), *map(Text, said)))
 
     def switched_off(self, left: int) -> Reply:
-        """That no more is taken in, and what is still there."""
         return Reply((Text(self._words.switched_off(left)),))
 
     def channels_on(self, names: Sequence[str], left_out: Sequence[str]) -> Reply:
@@ -69,7 +67,6 @@ class PostPresenter:
         return Reply((*parts,))
 
     def status(self, kept: PostsKept, *, is_on: bool) -> Reply:
-        """How it stands, and what is missing."""
         rows = [self._words.state(is_on=is_on), self._words.pictures(kept.pictures, kept.posts)]
         if kept.first_at is not None:
             rows.append(self._words.since(kept.first_at))
@@ -79,19 +76,15 @@ class PostPresenter:
         return Reply((*parts, Text(self._words.no_history(), "note")))
 
     def forgotten(self, posts: int) -> Reply:
-        """How many posts were taken out."""
         return Reply((Text(self._words.forgotten(posts)),))
 
     def opted_out(self, posts: int) -> Reply:
-        """That somebody's posts are kept out."""
         return Reply((Text(self._words.opted_out(posts)),), private=True)
 
     def opted_in(self) -> Reply:
-        """That somebody's posts are taken in again."""
         return Reply((Text(self._words.opted_in()),), private=True)
 
     def before(self, posts: Sequence[Post], public_name: str, *, is_on: bool) -> Reply:
-        """Where a picture was posted, the first post first."""
         if not posts:
             return Reply((Text(self._words.never_posted(is_on=is_on)),))
         rows = []

@@ -82,6 +82,18 @@ def test_a_score_is_a_number_beside_its_band(score: float, band: Band | None, te
     assert WORDS.score(score, band) == text
 
 
+def test_a_hit_shows_the_line_that_was_found() -> None:
+    """As much of it as a page has room for, and never as the caption."""
+    hit = Hit(1, picture(7), 0.2, Band.FAIR, FoundBy.WORDS, match=0.5, text="NO ENTRY")
+    shown = hit_card(WORDS, hit)
+    assert shown.score_text == "0.50 · fair · found by words in the picture: “NO ENTRY”"
+    assert "NO ENTRY" in shown.alt
+    assert "NO ENTRY" not in shown.caption
+    long = hit_card(WORDS, replace(hit, text="word " * 50)).score_text
+    assert long.endswith("word…”")
+    assert len(long) < 160
+
+
 def test_a_hit_says_whether_picture_or_caption_was_found() -> None:
     """Behind score and band, where both were searched; nothing where pictures alone were."""
     said = {
@@ -94,6 +106,7 @@ def test_a_hit_says_whether_picture_or_caption_was_found() -> None:
         FoundBy.PICTURE: "0.50 · fair · found by its picture",
         FoundBy.CAPTION: "0.50 · fair · found by its caption",
         FoundBy.BOTH: "0.50 · fair",
+        FoundBy.WORDS: "0.50 · fair · found by words in the picture",
         None: "0.50 · fair",
     }
 
