@@ -107,6 +107,8 @@ def small_program(folder: Path, **environment: str) -> Program:
             # them speak in; the tests of strangers take it out again ("").
             "TANGERINE_COMMUNITIES": "web,discord:5,telegram:-1001,*",
             "TANGERINE_INDEX__REINDEX_COOLDOWN_S": "0",
+            # Reading a picture costs a second; tests of words say that they want it.
+            "TANGERINE_WORDS__ENABLED": "false",
             # Tests say themselves when a folder is indexed.
             "TANGERINE_WATCH__MODE": "off",
         }

@@ -36,6 +36,9 @@ _SWEEP_EVERY_S = 60.0
 # that an older version has indexed.
 _LOOKS_EVERY_S = 600.0
 
+# Pictures that were added are searched at once; their words follow this much later, at most.
+_WORDS_EVERY_S = 10.0
+
 # When is due what the machine's load may have caused (index.patience).
 _RETRY_EVERY_S = 1800.0
 
@@ -113,6 +116,23 @@ async def keep_looks(
             _log.info("looks made", pictures=made)
 
     await _repeated(fill, "looks not made", every_s)
+
+
+async def keep_reading(engine: Engine, jobs: ReindexJobs, every_s: float = _WORDS_EVERY_S) -> None:
+    """Read words in pictures that nobody has read, while nothing is indexed, until cancelled."""
+    reading = engine.word_reading
+    while reading is not None:
+        try:
+            await reading.fill(engine.metrics.words_read, may_go_on=lambda: not jobs.running())
+            for name in reading.collections:
+                come = await finished_in_thread(engine.words.progress, name)
+                if come is not None:
+                    engine.metrics.words(name, read=come.read, total=come.total)
+        except TangerineError as error:
+            _log.error("words not read", code=error.code)
+        except Exception:  # noqa: BLE001 - as above
+            _log.exception("words not read")
+        await asyncio.sleep(every_s)
 
 
 class Shared(Protocol):

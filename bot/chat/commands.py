@@ -33,8 +33,8 @@ from core.domain.errors import (
     OperatorOnly,
     TangerineError,
 )
-from core.domain.ports import Contributions, Posts
-from core.domain.types import Progress
+from core.domain.ports import ChannelPosts, Contributions, Posts
+from core.domain.types import CollectionStatus, Progress, WordsProgress
 from core.domain.viewer import is_person
 from core.search.map import CollectionMap, Mapper
 from core.search.topics import Topics
@@ -50,7 +50,7 @@ class Commands:
     def __init__(self, parts: CommandParts) -> None:
         self._parts = parts
         self._rules = CommunityRules(parts.settings, parts.defaults, parts.codec)
-        self._posting = Posting(parts.posts, self._rules)
+        self._posting = Posting(parts.posts, parts.channels, self._rules)
         self._searching = Searching(
             parts.search,
             parts.library,
@@ -163,6 +163,11 @@ class Commands:
     def posts(self) -> Posts | None:
         """Where adapters hand pictures that people post; None: nowhere."""
         return self._parts.posts
+
+    @property
+    def channels(self) -> ChannelPosts | None:
+        """Which channels' posts adapters follow; None: none."""
+        return self._parts.channels
 
     def indexes_posts(self, community: str) -> bool:
         """Whether pictures that people post there are taken in. From memory."""
@@ -343,7 +348,21 @@ class Commands:
                 "This collection is open to everybody; only the operator sees its state.",
                 remedy="/settings shows what you decide here.",
             )
-        return presenter.status(self._parts.model(), collections)
+        return presenter.status(
+            self._parts.model(), collections, await self._words_read(collections)
+        )
+
+    async def _words_read(
+        self, collections: Sequence[CollectionStatus]
+    ) -> Mapping[str, WordsProgress]:
+        """How far the words in pictures of each collection were read, where they are."""
+        words = self._parts.words
+        if words is None:
+            return {}
+        found = {
+            each.name: await asyncio.to_thread(words.progress, each.name) for each in collections
+        }
+        return {name: come for name, come in found.items() if come is not None}
 
     async def _tell_privacy(
         self, invocation: Invocation, request: Request, presenter: Presenter

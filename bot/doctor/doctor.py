@@ -26,9 +26,11 @@ from bot.doctor.machine import (
 )
 from bot.doctor.telegram import check_telegram
 from bot.engine.engine import picture_decoder
+from bot.engine.reading import word_pool
 from bot.engine.specs import collection_specs
 from config.settings import Settings
 from core.domain.errors import SourceError, TangerineError
+from core.images.reading import missing_packages
 from core.images.sandbox import Isolation
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.integrity import refuse_lost, remedy
@@ -72,6 +74,7 @@ class Doctor:
             ("model", partial(asyncio.to_thread, check_model, settings.model)),
             ("device", partial(asyncio.to_thread, check_device, settings.device)),
             ("pictures", self._decoding),
+            ("words", self._reading),
             ("collections", self._collections),
             ("index", partial(asyncio.to_thread, _in_catalogue, settings)),
             ("web", self._addresses),
@@ -115,6 +118,34 @@ class Doctor:
                 )
             ]
         return [_of_isolation(isolation)]
+
+    async def _reading(self) -> Findings:
+        """Read words as the bot would, in a process of its own."""
+        if not self._settings.words.enabled:
+            return [fine("words", "Words in pictures are not read (words.enabled = false).")]
+        if missing := missing_packages():
+            return [
+                warning(
+                    "words",
+                    f"Words in pictures are not read: {' and '.join(missing)} is not installed.",
+                    "Install the extra: .venv/bin/pip install -c constraints.txt -e '.[words]', "
+                    "or set TANGERINE_WORDS__ENABLED=false.",
+                )
+            ]
+        picture = io.BytesIO()
+        Image.new("RGB", (_TRIAL_EDGE, _TRIAL_EDGE), "orange").save(picture, "PNG")
+        try:
+            async with word_pool(self._settings) as reader:
+                await reader.read(picture.getvalue())
+        except (TangerineError, OSError) as error:
+            return [
+                failed(
+                    "words",
+                    f"A process that reads words does not work: {error}",
+                    "Give the machine more memory, or set TANGERINE_WORDS__ENABLED=false.",
+                )
+            ]
+        return [fine("words", "Words in pictures are read in processes of their own.")]
 
     async def _collections(self) -> Findings:
         specs = collection_specs(self._settings)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from bot.engine.blas import one_core_for_each_product
 from bot.engine.encoder import Need, open_encoder
 from bot.engine.instance import is_running
+from bot.engine.reading import opened_reading, stored_words
 from bot.engine.reload import quotas, search_rules
 from bot.engine.specs import collection_named, collection_specs, make_data_dir, operators
 from bot.observability.health import folder_bytes, serving_troubles
@@ -33,6 +34,7 @@ from core.search.look_alikes import LookAlikes
 from core.search.service import Search
 from index.catalogue.catalogue import Catalogue
 from index.demo.gallery import demo_gallery
+from index.indexing.channel_posts import ChatChannels
 from index.indexing.contributions import ChatContributions
 from index.indexing.patience import Circumstances
 from index.indexing.posts import ChatPosts
@@ -45,10 +47,13 @@ from index.library.looks import StoredLooks
 from index.library.moderation import ChatModeration
 from index.library.moderation_filter import Judge
 from index.library.overlay import Overlays
+from index.library.post_channels import PostChannels
 from index.library.posts import PostQuota, PostRepository
 from index.library.thumbnail_store import ThumbnailStore
 from index.library.upload_files import UploadFiles
 from index.library.uploads import UploadQuota
+from index.library.word_reading import WordReading
+from index.library.words import StoredWords
 from index.maintenance.differences import Difference
 from index.maintenance.repair import Repaired, Repairer
 from index.maintenance.verify import verify_collection
@@ -97,6 +102,7 @@ class Engine:
     reindexer: Reindexer
     contributions: ChatContributions
     posts: ChatPosts
+    post_channels: ChatChannels
     moderation: ChatModeration
     labels: StoredLabels
     looks: StoredLooks
@@ -104,6 +110,8 @@ class Engine:
     thumbnail_store: ThumbnailStore
     community_settings: StoredSettings
     grants: StoredGrants
+    words: StoredWords
+    word_reading: WordReading | None
     search: Search
     limits: RateLimiter
     metrics: Metrics
@@ -258,6 +266,8 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
         stack.push_async_callback(asyncio.to_thread, thumbnail_store.close)
         thumbnails = Thumbnails(decoder, store=thumbnail_store)
         stack.push_async_callback(thumbnails.close)
+        words = stored_words(settings, overlays)
+        reading = await opened_reading(settings, overlays, library, stack)
         search = Search(
             stages.around(library, open="open"),
             stages.around(embedder, embed_text="embed", embed_pixels="embed"),
@@ -266,6 +276,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             rules=search_rules(settings),
             labels=labels,
             thumbnails=thumbnails,
+            words=words,
         )
         yield Engine(
             settings=settings,
@@ -280,6 +291,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             reindexer=reindexer,
             contributions=contributions,
             posts=posts,
+            post_channels=ChatChannels(posts, post_repository, PostChannels(overlays)),
             moderation=moderation,
             labels=labels,
             looks=StoredLooks(overlays, library, decoder),
@@ -287,6 +299,8 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             thumbnail_store=thumbnail_store,
             community_settings=community_settings,
             grants=grants,
+            words=words,
+            word_reading=reading,
             search=search,
             limits=RateLimiter(clock=clock, **quotas(settings)),
             metrics=metrics,

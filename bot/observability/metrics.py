@@ -57,6 +57,13 @@ class Metrics:
         self._stage_seconds = histogram(
             "stage_seconds", "Time of one stage of a search: open, decode, embed.", "stage"
         )
+        self._words_seconds = Histogram(
+            "tangerine_words_seconds",
+            "Time to read the words in one picture.",
+            ["found"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
         # What each question counts in: labels() itself takes three times as long to find it.
         self._requests_of = functools.cache(self._requests.labels)
         self._cache_of = functools.cache(self._cache.labels)
@@ -98,6 +105,13 @@ class Metrics:
 
     def stage(self, stage: str, seconds: float) -> None:
         self._stage_seconds_of(stage).observe(seconds)
+
+    def words_read(self, seconds: float, found: bool) -> None:
+        self._words_seconds.labels("words" if found else "none").observe(seconds)
+
+    def words(self, collection: str, *, read: int, total: int) -> None:
+        self._states.words_read.labels(collection).set(read)
+        self._states.words_waiting.labels(collection).set(total - read)
 
     def collection(self, name: str, pictures: int) -> None:
         self._states.pictures.labels(name).set(pictures)
@@ -176,6 +190,12 @@ class _States:
             "reindex_progress", "Share done of a reindex under way, 0 to 1.", "collection"
         )
         self.pictures = gauge("pictures", "Pictures of a collection.", "collection")
+        self.words_read = gauge(
+            "words_read", "Pictures whose words were read, equal ones once.", "collection"
+        )
+        self.words_waiting = gauge(
+            "words_waiting", "Pictures whose words are still to be read.", "collection"
+        )
         self.captions = gauge("captions", "Captions of a collection.", "collection")
         self.generation = gauge("index_generation", "Commits of a collection.", "collection")
         self.index_bytes = gauge("index_bytes", "Size of a collection's index files.", "collection")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +22,7 @@ from core.domain.types import (
     ReindexReport,
     SearchResult,
     SoFar,
+    WordsProgress,
 )
 from core.encoder.choice import EncoderChoice
 from core.search.browse import BrowsedPage, Detail, Shown
@@ -35,7 +36,8 @@ _DIGITS = 6
 def search_view(result: SearchResult) -> Json:
     """Find and similar: ``{"query", "collection", "hits": [...]}``.
 
-    ``caption_score`` is there where a caption speaks for the picture. And ``"so_far":
+    ``caption_score`` is there where a caption speaks for the picture, ``text``, the line that
+    matched, where words in the picture do. And ``"so_far":
     {"searched", "total"}`` while the collection is indexed for the first time.
     """
     return {
@@ -54,6 +56,7 @@ def search_view(result: SearchResult) -> Json:
                 "band": hit.band.value,
                 "found_by": (hit.found_by or FoundBy.PICTURE).value,
                 "tag": hit.tag,
+                **({} if hit.text is None else {"text": hit.text}),
             }
             for hit in result.hits
         ],
@@ -264,8 +267,16 @@ def encoder_lines(model: ModelCard) -> list[str]:
     return lines + [f"  not used: {reason}" for reason in model.choice.refused]
 
 
-def status_view(model: ModelCard, collections: Sequence[CollectionStatus]) -> Json:
-    """Status: the model and ``"collections": [{"name", "pictures", "captions", ...}]``."""
+def status_view(
+    model: ModelCard,
+    collections: Sequence[CollectionStatus],
+    words: Mapping[str, WordsProgress] | None = None,
+) -> Json:
+    """Status: the model and ``"collections": [{"name", "pictures", "captions", ...}]``.
+
+    Where words in pictures are read, also ``"words": {"read", "total", "with_words"}``.
+    """
+    come = {name: asdict(each) for name, each in (words or {}).items()}
     return {
         "model": model.name,
         "dimension": model.dimension,
@@ -280,6 +291,7 @@ def status_view(model: ModelCard, collections: Sequence[CollectionStatus]) -> Js
                 "generation": status.generation,
                 # Only where something may be missed: exact search has none to tell.
                 **({} if status.recall is None else {"recall": status.recall}),
+                **({"words": come[status.name]} if status.name in come else {}),
             }
             for status in collections
         ],

@@ -49,14 +49,18 @@ def main() -> None:
 
     Arguments of the process: the number of the control socket's descriptor, and JSON with
     ``memory_bytes``, ``max_pixels`` and ``work`` (``module:function``, from a job to a result).
+    Where the module has a function ``prepare``, it is called once: what it loads is there, and
+    shared, in every worker, which can open no file any more.
     """
     control = socket.socket(fileno=int(sys.argv[1]))
     options = json.loads(sys.argv[2])
     module, _, name = options["work"].partition(":")
-    work: Callable[[Job], object] = getattr(importlib.import_module(module), name)
+    imported = importlib.import_module(module)
+    work: Callable[[Job], object] = getattr(imported, name)
     os.chdir("/")
     os.nice(_NICENESS)
     configure_decoders(options["max_pixels"])
+    getattr(imported, "prepare", _nothing)()
     gc.freeze()  # what is there now is shared with the workers, and stays
     workers: set[int] = set()
     while True:
@@ -76,6 +80,10 @@ def main() -> None:
             _end(number)
     for pid in workers:
         _end(pid)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _end(pid: int) -> None:

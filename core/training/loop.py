@@ -114,7 +114,7 @@ class Material:
         return evaluate_vectors(images[self.picture_of], texts, self.caption_of)
 
 
-class Course:
+class TrainingLoop:
     """Trains until the held-out pictures gain nothing more; keeps the best heads.
 
     Args:

@@ -14,5 +14,6 @@ __all__ = [
     "rows",
     "schema",
     "walk",
+    "word_rows",
     "writes",
 ]

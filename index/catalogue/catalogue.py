@@ -17,7 +17,7 @@ from pathlib import Path
 from sqlalchemy import func, select, update
 
 from core.domain.types import Failure, ModelIdentity
-from index.catalogue.contents import Contents, identity_of
+from index.catalogue.contents import Contents, generation_of, identity_of
 from index.catalogue.database import BUSY_SECONDS, Database, open_database
 from index.catalogue.folders import MadeOf, made_of, put_in, put_made_of, take_out
 from index.catalogue.index_state import KnownPart, known_at, known_of
@@ -26,7 +26,6 @@ from index.catalogue.rows import chunks, count, restricted
 from index.catalogue.schema import (
     caption_vectors,
     captions,
-    collections,
     failures,
     picture_vectors,
     pictures,
@@ -68,10 +67,7 @@ class Catalogue:
     def generation(self, collection: str) -> int:
         """Counts up with every change of what a search may find; 0 before the first."""
         with self.database.read() as connection:
-            found = connection.execute(
-                select(collections.c.generation).where(collections.c.name == collection)
-            ).scalar()
-        return int(found) if found is not None else 0
+            return generation_of(connection, collection)
 
     def counts(self, collection: str) -> tuple[int, int]:
         mine = pictures.c.collection == collection

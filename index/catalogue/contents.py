@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -51,6 +51,17 @@ def identity_of(connection: Connection, collection: str) -> ModelIdentity | None
     return ModelIdentity(
         name=row.model_name, fingerprint=row.model_fingerprint, dimension=row.model_dimension
     )
+
+
+def generation_of(connection: Connection, collection: str) -> int:
+    """Counts up with every change of what a search may find; 0 before the first."""
+    mine = select(collections.c.generation).where(collections.c.name == collection)
+    return int(connection.execute(mine).scalar() or 0)
+
+
+def model_columns(identity: ModelIdentity) -> dict[str, Any]:
+    """A model as a row of :data:`~index.catalogue.schema.collections` names it."""
+    return {f"model_{name}": value for name, value in asdict(identity).items()}
 
 
 def of_folder(row: Row[Any], caption: str) -> Picture:
@@ -126,10 +137,7 @@ class Contents:
 
     @cached_property
     def generation(self) -> int:
-        found = self.connection.execute(
-            select(collections.c.generation).where(collections.c.name == self.collection)
-        ).scalar()
-        return int(found or 0)
+        return generation_of(self.connection, self.collection)
 
     @cached_property
     def pictures(self) -> tuple[Picture, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     Column,
@@ -36,7 +36,11 @@ from index.catalogue.schema import (
     pictures,
     runs,
     uploads,
+    word_grams,
+    words,
 )
+
+_Value = TypeVar("_Value", str, int)
 
 CHUNK = 500
 """Values in one IN list: SQLite allowed 999 variables for most of its history."""
@@ -79,7 +83,7 @@ def count(connection: Connection, table: FromClause, *conditions: ColumnElement[
     return int(connection.execute(query).scalar_one())
 
 
-def chunks(values: Iterable[str]) -> Iterator[list[str]]:
+def chunks(values: Iterable[_Value]) -> Iterator[list[_Value]]:
     """The values in lists that fit into an IN; none where there are none."""
     pending = iter(values)
     while chunk := list(islice(pending, CHUNK)):
@@ -174,7 +178,7 @@ def drop_unused_vectors(connection: Connection) -> None:
                 ),
                 [{"unused": name, "model": model} for name, model in unused],
             )
-    _drop_looks(connection, None)
+    _drop_seen(connection, None)
 
 
 def drop_vectors_of(connection: Connection, contents: Sequence[str], texts: Sequence[str]) -> None:
@@ -185,11 +189,18 @@ def drop_vectors_of(connection: Connection, contents: Sequence[str], texts: Sequ
     """
     for (_, key, used), values in zip(_VECTORS, (contents, texts), strict=True):
         delete_where_in(connection, key, values, ~used)
-    _drop_looks(connection, contents)
+    _drop_seen(connection, contents)
 
 
-def _drop_looks(connection: Connection, contents: Sequence[str] | None) -> None:
-    """Forget how pictures looked that nothing has any more; ``contents`` None: of all."""
+def _drop_seen(connection: Connection, contents: Sequence[str] | None) -> None:
+    """Forget looks and words of pictures that nothing has any more; ``contents`` None: of all."""
+    unused = ~_used(words.c.sha256, pictures.c.sha256, uploads.c.sha256)
+    for query in restricted(select(words.c.id).where(unused), words.c.sha256, contents):
+        gone = connection.execute(query).scalars().all()
+        for start in range(0, len(gone), CHUNK):
+            some = gone[start : start + CHUNK]
+            connection.execute(delete(word_grams).where(word_grams.c.words_id.in_(some)))
+            connection.execute(delete(words).where(words.c.id.in_(some)))
     unused = ~_used(looks.c.sha256, pictures.c.sha256, uploads.c.sha256)
     if contents is None:
         connection.execute(delete(looks).where(unused))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from core.domain.types import ModelIdentity
-from index.catalogue.contents import identity_of, pack
+from index.catalogue.contents import generation_of, identity_of, model_columns, pack
 from index.catalogue.ids import fresh_ids
 from index.catalogue.records import Batch, Changes, text_hash
 from index.catalogue.rows import (
@@ -108,12 +108,7 @@ def put_generation(
     connection: Connection, collection: str, generation: int, identity: ModelIdentity
 ) -> None:
     """Let a collection be at this generation, searched by this model; made where it is new."""
-    state = {
-        "generation": generation,
-        "model_name": identity.name,
-        "model_fingerprint": identity.fingerprint,
-        "model_dimension": identity.dimension,
-    }
+    state = {"generation": generation, **model_columns(identity)}
     mine = collections.c.name == collection
     if not connection.execute(update(collections).where(mine).values(**state)).rowcount:
         connection.execute(insert(collections).values(name=collection, **state))
@@ -129,12 +124,11 @@ def apply_changes(
     now: float,
 ) -> int:
     """Pictures, failures, stamps, model and generation become those of the next state."""
-    mine = collections.c.name == collection
-    before = connection.execute(select(collections.c.generation).where(mine)).scalar()
+    before = generation_of(connection, collection)
     other_model = identity_of(connection, collection) != identity
     full = connection.execute(select(runs.c.full).where(runs.c.id == run)).scalar_one()
     first = not before  # also where the model of uploads is known already
-    generation = int(before or 0) + bool(changes.searchable or other_model or full or first)
+    generation = before + bool(changes.searchable or other_model or full or first)
 
     # All go before any comes: two pictures may have swapped their paths.
     touched = [*changes.removed, *(picture.id for picture in changes.changed)]

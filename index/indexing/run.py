@@ -13,7 +13,7 @@ from core.domain.types import Progress, ReindexReport
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.folders import MadeOf, is_moved, name_of
 from index.catalogue.records import BadFile, Changes, IndexState, Suspects
-from index.indexing.batch_writer import Keeper
+from index.indexing.batch_writer import BatchWriter
 from index.indexing.encode import FileWorker
 from index.indexing.growing import Growing
 from index.indexing.partial import Place, ScanPart, place_of, scan_part
@@ -284,7 +284,7 @@ class ReindexRun:
     ) -> FileWorker:
         encoded, texts = await (vectors.all() if whole else vectors.at(known, scan))
         suspects = self._suspects
-        keeper = Keeper(
+        writer = BatchWriter(
             self._catalogue,
             self._clock,
             run=run,
@@ -296,7 +296,7 @@ class ReindexRun:
                 self._catalogue,
                 self._store,
                 self._clock,
-                keeper,
+                writer,
                 collection=self._spec.name,
                 identity=self._embedder.identity,
                 scan=scan,
@@ -307,7 +307,7 @@ class ReindexRun:
         worker = FileWorker(
             embedder=self._embedder,
             decoder=self._parts.decoder,
-            keeper=keeper,
+            writer=writer,
             locate=chat.locate,
             encoded={key: size for key, size in encoded.items() if key not in suspects.pictures},
             texts=texts - suspects.texts,

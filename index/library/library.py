@@ -162,6 +162,11 @@ class FolderLibrary:
         if not seen.folder_there:
             raise folder_gone(spec, named=Viewer.of(community).community == LOCAL)
         view = seen.view
+        if Viewer.of(community).wanted is not None and (view is None or not view.pictures):
+            raise NotFound(
+                "Nothing that was posted fits.",
+                remedy="Leave out in, from, after or before, or choose others.",
+            )
         if view is None or not view.pictures:
             if await asyncio.to_thread(self._awaited, spec.name):
                 total = self.expected(spec.name) or 0

@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from core.domain.types import ModelIdentity, Picture
+from core.domain.viewer import PostFilter
 from index.catalogue.contents import of_folder, unpack
 from index.catalogue.rows import chunks, count
 from index.catalogue.schema import (
@@ -30,6 +31,7 @@ from index.catalogue.schema import (
     overlays,
     picture_vectors,
     pictures,
+    posts,
     removals,
     uploads,
 )
@@ -39,10 +41,13 @@ from index.snapshots.overlay import SHARED, KeptUpload, Overlay, Viewpoint, uplo
 def shown(viewpoint: Viewpoint) -> ColumnElement[bool]:
     """Of :data:`~index.catalogue.schema.uploads`: those that this community sees.
 
-    Pictures of posts are seen in their own chat alone. It misses its own uploads only where they
-    were removed, and those of all who share the collection also where it hid them for itself.
+    Pictures of posts are seen in their own chat alone, and there in the channels that the viewer
+    may read. It misses its own uploads only where they were removed, and those of all who share
+    the collection also where it hid them for itself.
     """
-    here = uploads.c.removed_at.is_(None)
+    here = and_(uploads.c.removed_at.is_(None), _readable(viewpoint))
+    if viewpoint.wanted is not None:
+        here = and_(here, _wanted(viewpoint.wanted))
     if viewpoint.everything:
         # What people post is for their chat, not for whoever runs the bot.
         return and_(here, uploads.c.posted.is_(False))
@@ -53,6 +58,23 @@ def shown(viewpoint: Viewpoint) -> ColumnElement[bool]:
     )
     shared = uploads.c.scope == SHARED
     return and_(here, or_(uploads.c.scope == viewpoint.community, and_(shared, ~hidden_here)))
+
+
+def _readable(viewpoint: Viewpoint) -> ColumnElement[bool]:
+    return uploads.c.place.in_(("", *sorted(viewpoint.channels)))
+
+
+def _wanted(kind: PostFilter) -> ColumnElement[bool]:
+    conditions: list[ColumnElement[bool]] = [posts.c.picture_id == uploads.c.id]
+    if kind.channel:
+        conditions.append(or_(posts.c.chat == kind.channel, posts.c.parent == kind.channel))
+    if kind.author:
+        conditions.append(posts.c.author == kind.author)
+    if kind.after is not None:
+        conditions.append(posts.c.posted_at >= kind.after)
+    if kind.before is not None:
+        conditions.append(posts.c.posted_at < kind.before)
+    return and_(uploads.c.posted.is_(True), exists().where(*conditions))
 
 
 def hidden(viewpoint: Viewpoint) -> ColumnElement[bool]:

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from core.domain.types import Look, ModelIdentity, Picture
-from index.catalogue.contents import identity_of, pack
+from index.catalogue.contents import generation_of, identity_of, pack
 from index.catalogue.ids import fresh_ids
 from index.catalogue.records import text_hash
 from index.catalogue.rows import (
@@ -35,7 +35,6 @@ from index.catalogue.rows import (
 )
 from index.catalogue.schema import (
     caption_vectors,
-    collections,
     overlays,
     picture_vectors,
     posts,
@@ -44,6 +43,7 @@ from index.catalogue.schema import (
     tombstones,
     uploads,
 )
+from index.catalogue.writes import put_generation
 from index.library.overlay_reads import (
     last_revision,
     made_of,
@@ -86,15 +86,7 @@ def adopt_model(connection: Connection, collection: str, identity: ModelIdentity
     known = identity_of(connection, collection)
     if known is not None:
         return known
-    connection.execute(
-        insert(collections).values(
-            name=collection,
-            generation=0,
-            model_name=identity.name,
-            model_fingerprint=identity.fingerprint,
-            model_dimension=identity.dimension,
-        )
-    )
+    put_generation(connection, collection, generation_of(connection, collection), identity)
     return identity
 
 

@@ -54,7 +54,7 @@ class Repairs:
         return bool(self.strays or self.astray or self.unannounced)
 
 
-class Upkeep:
+class Retention:
     """Departures, new names of communities, and the sweep. Blocking, thread-safe.
 
     Every method raises CatalogueError.

@@ -85,4 +85,6 @@ class CollectionSpec:
             everything=community == LOCAL,
             moderators=moderators,
             adults=viewer.adults,
+            channels=viewer.channels,
+            wanted=viewer.wanted,
         )

@@ -1,7 +1,7 @@
 """The files of uploads: ``<folder>/<collection>/<id>.jpg``, and those about to be deleted.
 
 The catalogue says which of them are shown. What a killed process left between file and row
-is put right by :meth:`index.library.retention.Upkeep.sweep`.
+is put right by :meth:`index.library.retention.Retention.sweep`.
 """
 
 from __future__ import annotations

@@ -172,9 +172,9 @@ class Views:
             if viewpoint.everything:
                 # Every change is one of his.
                 key, revisions = viewpoint.viewer, (total, 0)
-            elif own or any(judged):
+            elif own or any(judged) or viewpoint.wanted is not None:
                 # Persons alone who changed nothing share what the same others hold from them.
-                mine = own or judged[0]
+                mine = own or judged[0] or viewpoint.wanted is not None
                 others = viewpoint.moderators[1:], viewpoint.adults
                 key = viewpoint.viewer if mine else others
                 revisions = (shared, own, *judged)
@@ -183,7 +183,7 @@ class Views:
             held = views.of(key, revisions)
             if held is None:
                 held = _Composed(revisions, base)
-                if total or any(judged):
+                if total or any(judged) or viewpoint.wanted is not None:
                     held = self._compose(connection, collection, viewpoint, base, revisions)
         views.keep(viewpoint.viewer, _CachedView(revision, key), held)
         return held
@@ -217,6 +217,8 @@ def _base_and_overlay(
     if model is None:
         return None
     overlay = overlay_of(connection, collection, viewpoint, model)
+    if viewpoint.wanted is not None:
+        base = None  # posts are wanted, and the folder has none
     if base is None and not overlay.pictures:
         return None
     return base or IndexSnapshot.empty(collection, model), overlay

@@ -22,6 +22,7 @@ class Fault(enum.StrEnum):
     MODEL = "model"
     VECTOR = "vector"
     INDEX = "index"
+    WORDS = "words"
     UPLOAD_FILE = "upload_file"
     UPLOAD_ROW = "upload_row"
     UPLOAD_STRAY = "upload_stray"

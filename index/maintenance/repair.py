@@ -11,10 +11,12 @@ from core.domain.errors import ReindexRunning, TangerineError
 from core.domain.threads import finished_in_thread
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.records import Suspects
+from index.catalogue.schema import words
+from index.catalogue.word_rows import damaged_words, drop_words
 from index.indexing.reindexer import Reindexer
 from index.library.library import CollectionSpec
 from index.library.overlay import Overlays
-from index.library.retention import Upkeep
+from index.library.retention import Retention
 from index.maintenance.differences import REPAIR, Difference, Fault
 from index.maintenance.verify import verify_collection
 from index.snapshots.store import SnapshotStore
@@ -25,7 +27,7 @@ _PASSES = 4
 _BY_REINDEX = frozenset(
     {Fault.NEW, Fault.GONE, Fault.CHANGED, Fault.CAPTIONS, Fault.MODEL, Fault.VECTOR}
 )
-_BY_UPKEEP = frozenset({Fault.UPLOAD_STRAY, Fault.UPLOAD_PLACE, Fault.UPLOAD_MARK})
+_BY_RETENTION = frozenset({Fault.UPLOAD_STRAY, Fault.UPLOAD_PLACE, Fault.UPLOAD_MARK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +92,12 @@ class Repairer:
         suspects = _suspects(found)
         fault = Fault.FOLDER if faults & _BY_REINDEX else Fault.INDEX
         try:
-            if faults & _BY_UPKEEP:
-                await finished_in_thread(Upkeep(self._overlays).repair)
+            if faults & _BY_RETENTION:
+                await finished_in_thread(Retention(self._overlays).repair)
             if Fault.CAPTION_ROW in faults:
                 await finished_in_thread(self._catalogue.rehash_captions, spec.name)
+            if Fault.WORDS in faults:
+                await finished_in_thread(self._forget_words, spec.name)
             if faults & _BY_REINDEX or suspects:
                 await self._reindexer.reindex(spec.name, suspects=suspects)
             if Fault.INDEX in faults:
@@ -107,6 +111,12 @@ class Repairer:
         return await finished_in_thread(
             verify_collection, self._catalogue, self._store, self._overlays, spec
         )
+
+    def _forget_words(self, collection: str) -> None:
+        """Forget damaged words, so that they are read again."""
+        with self._overlays.change() as change:
+            for sha256 in list(damaged_words(change.connection, collection)):
+                drop_words(change.connection, words.c.sha256 == sha256)
 
     def _rebuild(self, collection: str) -> None:
         """Rewrite the index, even where its files pass their checksums."""

@@ -29,9 +29,7 @@ from index.transfer.checks import read_blocks, read_export
 from index.transfer.files import refused
 from index.transfer.format import (
     CAPTIONS,
-    CannotReadError,
-    CannotWriteError,
-    DifferentContentError,
+    CopyError,
     Kept,
     PictureEntry,
     Tell,
@@ -293,14 +291,13 @@ def _put_back(home: Path) -> Callable[[], None]:
 def _copied(root: Path, each: Kept, target: Path) -> Stamp:
     try:
         copy(root, each.path, target, each.sha256, links=False)
-    except DifferentContentError:
-        raise refused(f"{each.path} is not what was exported") from None
-    except FileExistsError:
-        raise refused(f"{each.path} differs from another one by no more than its case") from None
-    except CannotReadError as error:
-        raise refused(f"{each.path} cannot be read ({error})") from error
-    except CannotWriteError as error:
-        raise error.error from error
+    except CopyError as error:
+        reason = {
+            "changed": "is not what was exported",
+            "taken": "differs from another one by no more than its case",
+            "unreadable": f"cannot be read ({error})",
+        }[error.kind]
+        raise refused(f"{each.path} {reason}") from error
     if kind_of(each.path) == "unknown" and not begins_like_picture(target):
         raise refused(f"{each.path} is no picture")
     return _stamp(target.stat(), each)

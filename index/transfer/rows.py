@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from sqlalchemy import Column, Connection, Table, delete, select, update
+from sqlalchemy import Column, Connection, Table, delete, exists, or_, select, update
 
 from core.domain.types import ModelIdentity, Vectors
-from index.catalogue.contents import identity_of, pack
+from index.catalogue.contents import generation_of, identity_of, pack
 from index.catalogue.ids import fresh_ids
 from index.catalogue.records import IndexedPicture, Stamp, text_hash
 from index.catalogue.rows import captions_of, chunks, insert_all, insert_pictures, row_of
 from index.catalogue.schema import (
-    collections,
     files,
     labels,
     pictures,
@@ -24,10 +23,14 @@ from index.catalogue.schema import (
     runs,
     tombstones,
     uploads,
+    words,
 )
+from index.catalogue.word_rows import in_collection, put_words
 from index.catalogue.writes import put_generation
 from index.snapshots.overlay import SHARED
-from index.transfer.format import PictureEntry, RemovalEntry, UploadEntry
+from index.transfer.format import PictureEntry, RemovalEntry, UploadEntry, WordsEntry
+
+_IMPORTED = "imported"
 
 UPLOAD_COLUMNS = [name for name in UploadEntry.model_fields if name != "captions"]
 
@@ -45,7 +48,8 @@ class Block(NamedTuple):
 class Held:
     """Everything of a collection but its vectors and files.
 
-    ``labels``: what it is tagged with, empty where it is not.
+    ``labels``: what it is tagged with, empty where it is not; ``words``: what was read in those
+    of its pictures in which words stand.
     """
 
     model: ModelIdentity
@@ -53,6 +57,7 @@ class Held:
     uploads: tuple[UploadEntry, ...]
     removals: tuple[RemovalEntry, ...]
     labels: tuple[str, ...] = ()
+    words: tuple[WordsEntry, ...] = ()
 
     @property
     def ids(self) -> list[str]:
@@ -92,7 +97,7 @@ def held(connection: Connection, collection: str) -> Held | None:
         )
         .order_by(uploads.c.added_at, uploads.c.id)
     )
-    return Held(
+    what = Held(
         model=model,
         pictures=tuple(
             # As the program wrote them: a check of each would cost minutes for millions.
@@ -110,6 +115,20 @@ def held(connection: Connection, collection: str) -> Held | None:
         removals=hidden,
         labels=_labels_of(connection, collection),
     )
+    shown = {each.sha256 for each in what.pictures} | {each.sha256 for each in what.uploads}
+    return replace(what, words=tuple(_words_of(connection, collection, shown)))
+
+
+def _words_of(
+    connection: Connection, collection: str, shown: Collection[str]
+) -> Iterator[WordsEntry]:
+    query = select(words.c.sha256, words.c.lines).where(
+        words.c.lines != "[]", in_collection(collection)
+    )
+    for sha256, lines in connection.execute(query.order_by(words.c.id)):
+        if sha256 in shown:
+            told = tuple((text, sure) for text, sure in json.loads(lines))
+            yield WordsEntry.model_construct(sha256=sha256, lines=told)
 
 
 def _labels_of(connection: Connection, collection: str) -> tuple[str, ...]:
@@ -240,9 +259,27 @@ def take_in(
     )
     if what.labels:
         _put_labels(connection, collection, what.labels)
-    _become(connection, collection, what.model)
+    _put_words(connection, collection, what.words)
+    put_generation(connection, collection, generation_of(connection, collection) + 1, what.model)
     connection.execute(update(runs).where(runs.c.id == run).values(finished_at=now))
     return {each.id: ids.get(each.id, each.id) for each in uploaded}
+
+
+def _put_words(connection: Connection, collection: str, told: Sequence[WordsEntry]) -> None:
+    """Keep words of pictures that no other collection has: nobody has compared them.
+
+    As of another reader, so that whatever reads here reads them again.
+    """
+    for each in told:
+        elsewhere = or_(
+            *(
+                exists().where(table.c.sha256 == each.sha256, table.c.collection != collection)
+                for table in (pictures, uploads)
+            )
+        )
+        known = exists().where(words.c.sha256 == each.sha256)
+        if not connection.execute(select(or_(elsewhere, known))).scalar():
+            put_words(connection, {each.sha256: each.lines}, _IMPORTED)
 
 
 def _put_labels(connection: Connection, collection: str, texts: Sequence[str]) -> None:
@@ -258,9 +295,3 @@ def _upload_row(collection: str, each: UploadEntry, ids: Mapping[str, str]) -> d
         "id": ids.get(each.id, each.id),
         "text_hash": text_hash(caption) if caption else "",
     }
-
-
-def _become(connection: Connection, collection: str, model: ModelIdentity) -> None:
-    mine = collections.c.name == collection
-    before = connection.execute(select(collections.c.generation).where(mine)).scalar()
-    put_generation(connection, collection, int(before or 0) + 1, model)

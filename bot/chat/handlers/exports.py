@@ -121,6 +121,7 @@ def _text(data: PersonalData, remembered: Remembered, there: AbstractSet[str]) -
                 "collection": upload.picture.collection,
                 "community": upload.community,
                 "caption": upload.picture.caption,
+                "words": data.words.get(upload.picture.id, ()),
                 "added_at": datetime.fromtimestamp(upload.added_at, UTC).isoformat(),
                 "file": files.get(upload.picture.id),
             }
@@ -135,6 +136,7 @@ def _text(data: PersonalData, remembered: Remembered, there: AbstractSet[str]) -
                 "name": post.author_name,
                 "handle": post.author_handle,
                 "text": post.caption,
+                "words": data.words.get(post.picture_id, ()),
                 "posted_at": datetime.fromtimestamp(post.posted_at, UTC).isoformat(),
                 "album": post.album,
                 "file_id": post.file_id,

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.i18n.messages import Words
+from core.domain.types import PostChannel
+
+_NAMED = 10
 
 
 class PostWords:
@@ -29,6 +34,58 @@ class PostWords:
             "You do not want yours found? Send me /privacy out: your posts are taken out, and "
             "none is taken in again."
         )
+
+    def channels_on(self, names: Sequence[str]) -> str:
+        """Said to whoever switched channels on."""
+        return self._n(
+            "Pictures that are posted in {names} can be found from now on. I read what was "
+            "posted there before, too; /index status tells how far I am.",
+            "Pictures that are posted in {names} can be found from now on. I read what was "
+            "posted there before, too; /index status tells how far I am.",
+            len(names),
+        ).format(names=self._channels(names))
+
+    def channels_off(self, names: Sequence[str]) -> str:
+        """Said to whoever switched channels off."""
+        return self._(
+            "No more posts are taken in from {names}. What is there stays searchable; with "
+            "forget, it is deleted."
+        ).format(names=self._channels(names))
+
+    def unreadable(self, names: Sequence[str]) -> str:
+        """Said of channels that the bot may not read."""
+        return self._(
+            "I may not read {names}: give me “View Channel” and “Read Message History” there."
+        ).format(names=self._channels(names))
+
+    def channel(self, channel: PostChannel, *, readable: bool) -> str:
+        """How a channel stands."""
+        if not channel.is_on:
+            return self._("off")
+        if not readable:
+            return self._("I may not read it: View Channel, Read Message History")
+        if channel.complete:
+            return self._("up to date")
+        return self._("reading what was posted before")
+
+    def threads_behind(self, count: int) -> str:
+        """Said of threads and forum posts that are still being read."""
+        return self._n(
+            "{count} thread is still being read.", "{count} threads are still being read.", count
+        ).format(count=self._formats.whole(count))
+
+    def no_intent(self) -> str:
+        """Said where Discord shows the bot no posts."""
+        return self._(
+            "Discord does not show me what people post here. Whoever runs this bot switches on "
+            "“Message Content Intent” in Discord's developer portal (Bot, Privileged Gateway "
+            "Intents), then sets discord.message_content = true, and starts me again."
+        )
+
+    def _channels(self, names: Sequence[str]) -> str:
+        shown = ", ".join(f"#{name}" for name in names[:_NAMED])
+        more = len(names) - _NAMED
+        return f"{shown}, {self.and_more(more)}" if more > 0 else shown
 
     def state(self, *, is_on: bool) -> tuple[str, str]:
         return self._("Posted pictures"), self._("searched here") if is_on else self._("off")

@@ -43,6 +43,7 @@ from core.domain.types import (
     ReindexReport,
     SearchResult,
     SoFar,
+    WordsProgress,
 )
 from core.search.map import CollectionMap
 
@@ -220,21 +221,34 @@ class Presenter:
             parts.append(Text(self._("Your id here: {id}").format(id=own_id), "note"))
         return Reply(tuple(parts))
 
-    def status(self, model: ModelCard, collections: Sequence[CollectionStatus]) -> Reply:
+    def status(
+        self,
+        model: ModelCard,
+        collections: Sequence[CollectionStatus],
+        words: Mapping[str, WordsProgress] | None = None,
+    ) -> Reply:
         told = self._("{name}, {dimension} dimensions, on {device}").format(
             name=model.name, dimension=model.dimension, device=model.place
         )
-        rows = ((self._("Model"), told), *map(self._collection, collections))
+        rows = (
+            (self._("Model"), told),
+            *(
+                (name, self._collection(each, (words or {}).get(name)))
+                for each in collections
+                for name in (each.name,)
+            ),
+        )
         return Reply((Facts(rows),), private=True)
 
-    def _collection(self, status: CollectionStatus) -> tuple[str, str]:
+    def _collection(self, status: CollectionStatus, come: WordsProgress | None) -> str:
         captions = self._n("{count} caption", "{count} captions", status.captions)
-        return status.name, self._("{pictures}, {captions}, {index}, generation {n}").format(
+        told = self._("{pictures}, {captions}, {index}, generation {n}").format(
             pictures=self.words.pictures(status.pictures),
             captions=captions.format(count=self.words.formats.whole(status.captions)),
             index=engine_of(status),
             n=status.generation,
         )
+        return told if come is None else f"{told}, {self.words.words_read(come)}"
 
     def progress(self, collection: str, progress: Progress, *, job: str | None) -> Reply:
         """How far a reindex has come; ``job`` lets the adapter follow it."""
