@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 _FILE = "tokenizer.json"
 
@@ -27,6 +27,11 @@ class TokenizerFacts:
     pad_token_type_id: int
     padding_side: str
     truncation_side: str
+
+
+ExportedAs = TokenizerFacts | Literal["files"]
+"""How a tokenizer stands in an export: as facts beside the file of its Rust half, or as the files
+that one of ours is read from, which needs no transformers either."""
 
 
 class ExportedTokenizer:
