@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.domain.errors import ModelUnavailable
 from core.domain.plain_text import plain_text
 from core.encoder.hub import first_line
+from core.encoder.mini.pieces import PIECES_FILE, Pieces
 
 Row = Mapping[str, Sequence[int]]
 """One text: the model's inputs by name (``input_ids``, ``attention_mask``, ...)."""
@@ -52,6 +53,9 @@ class TextTokens:
     @classmethod
     def load(cls, folder: Path, max_length: int | None) -> TextTokens:
         """The tokenizer of the checkpoint in ``folder``. Raises ModelUnavailable."""
+        pieces = folder / PIECES_FILE
+        if pieces.is_file():
+            return cls(Pieces(pieces), max_length)
         from transformers import AutoTokenizer  # noqa: PLC0415  # a slow import
 
         try:
