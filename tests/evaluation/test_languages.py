@@ -23,14 +23,34 @@ pytestmark = pytest.mark.model
 
 ANSWERS = 5
 
-LEAST_FOUND = {"pt": 0, "es": 0, "de": 0, "ja": 0}
+LEAST_FOUND = {"pt": 17, "es": 18, "de": 17, "ja": 18}
 """Of the twenty everyday queries."""
 
-LEAST_ODD = dict.fromkeys(ODD_QUERIES, 0)
+LEAST_ODD = {
+    "two languages in one text": 13,
+    "a language outside the sixteen": 1,
+    "emoji alone": 12,
+    "misspelt, or without accents": 7,
+}
 """Of the fifteen queries of each kind."""
 
-LEAST_RECALL = dict.fromkeys(LANGUAGES, (0.0, 0.0))
-"""At five and at ten; 135 captions have a standard error of 4 points."""
+LEAST_RECALL = {
+    "pt": (0.48, 0.66),
+    "es": (0.56, 0.69),
+    "de": (0.60, 0.75),
+    "fr": (0.52, 0.71),
+    "it": (0.59, 0.77),
+    "nl": (0.52, 0.64),
+    "pl": (0.50, 0.63),
+    "ru": (0.58, 0.73),
+    "tr": (0.46, 0.65),
+    "zh": (0.58, 0.75),
+    "th": (0.64, 0.78),
+    "ja": (0.36, 0.49),
+    "ko": (0.42, 0.60),
+    "ar": (0.49, 0.60),
+}
+"""At five and at ten: two points below what was measured, for other processors."""
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +90,7 @@ def test_recall_on_held_out_stamps(reached: dict[str, Evaluation], language: str
 
 def test_recall_over_all_languages(reached: dict[str, Evaluation]) -> None:
     """The mean of the fourteen at five."""
-    assert np.mean([found.text_to_image["recall@5"] for found in reached.values()]) >= 0
+    assert np.mean([found.text_to_image["recall@5"] for found in reached.values()]) >= 0.53
 
 
 @pytest.mark.parametrize("language", list(TRANSLATED_QUERIES))
