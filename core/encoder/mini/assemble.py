@@ -2,7 +2,7 @@
 
 The towers and the image tower's classifier come from two PyPI packages, the heads from
 ``heads.safetensors`` beside this file (trained by ``recipes/mini``). What results is an ordinary
-folder of transformers, 95 MB, for the class in ``core.encoder.mini.modeling``.
+folder of transformers, 92 MB, for the class in ``core.encoder.mini.modeling``.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def test_heads_in_the_repository_are_small_and_half_precision() -> None:
 
 
 def test_it_holds_heads_and_classifier(folder: Path) -> None:
-    """What the packages and the heads say, in 95 MB."""
+    """What the packages and the heads say, in 92 MB."""
     assert json.loads((folder / "config.json").read_text())["dtype"] == "float16"
     assert sum(path.stat().st_size for path in folder.iterdir()) < 100_000_000
     model = load_model(find_checkpoint(str(folder)), torch.float32)
