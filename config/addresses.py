@@ -8,7 +8,7 @@ import ipaddress
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach a server that listens on ``host``.
 
-    An address, or ``localhost`` (RFC 6761, 6.3). Any other name may lead anywhere, whatever
+    An address, or ``localhost`` (RFC 6761, 6.3). Any other name may lead anywhere, no matter what
     it begins with.
     """
     if host.lower() == "localhost":

@@ -153,6 +153,17 @@ class PictureSettings(_Section):
         return int(self.max_mb * _MIB)
 
 
+class WordsSection(_Section):
+    """Words that stand in pictures (needs the extra ``words``)."""
+
+    enabled: bool = Field(True, description="false reads none and searches none")
+    exclude: Annotated[tuple[str, ...], BeforeValidator(_listed), NoDecode] = Field(
+        (), description="collections of which no words are read and searched"
+    )
+    workers: int = Field(1, ge=1, le=64, description="reading processes, of one thread each")
+    timeout_s: float = Field(60.0, gt=0, le=600, description="seconds for one picture")
+
+
 class Index(_Section):
     """How collections follow their folders."""
 
@@ -364,6 +375,7 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     encoder: EncoderSettings = EncoderSettings()
     pictures: PictureSettings = PictureSettings()
+    words: WordsSection = WordsSection()
     index: Index = Index()
     watch: Watch = Watch()
     search: SearchSection = SearchSection()

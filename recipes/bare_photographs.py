@@ -40,8 +40,11 @@ from recipes.photographs import (
     ABSENT,
     NONSENSE,
     NONSENSE_TO_CHOOSE,
+    OF_MANY,
+    OF_MANY_TO_CHOOSE,
     PACKAGE,
     QUERIES,
+    SEEN,
     pictures,
     shown,
 )
@@ -124,6 +127,8 @@ def photographs(cache: Path, half: int) -> list[tuple[str, ...]]:
     references, asked = texts(REFERENCES), texts([query for query, _, _ in QUERIES])
     nonsense = texts(NONSENSE if half else NONSENSE_TO_CHOOSE)
     absent = texts(ABSENT[half::2])
+    of_many = OF_MANY if half else OF_MANY_TO_CHOOSE
+    of_many_absent = texts([query for query in of_many if query not in SEEN])
     rng = np.random.default_rng(half)
     rows = []
     for size, times in FOLDERS:
@@ -137,9 +142,9 @@ def photographs(cache: Path, half: int) -> list[tuple[str, ...]]:
                 # Of the largest folder nobody knows all that is in it.
                 if found.any() or pool == known:
                     there.ask(asked[query], found if found.any() else None, count)
-            for vector in (*nonsense, *(absent if pool == known else ())):
+            for vector in (*nonsense, *(absent if pool == known else of_many_absent)):
                 there.ask(vector, None, count)
-        rows.append(("mini", str(size), *count.cells()))
+        rows.append(("mini", str(min(size, pool)), *count.cells()))
     return rows
 
 

@@ -29,8 +29,9 @@ from core.training.feature_cache import FeatureCache
 from core.training.features import PairEncoder
 from core.training.heads import Head, Heads
 from core.training.loop import Material
+from core.training.options import HeadSettings, Loss
 from core.training.pairs import Labels, held_out_split
-from core.training.trainer import HeadSettings, HeadTrainer, Loss
+from core.training.trainer import HeadTrainer
 from index.demo.packages import fetch_debian
 from recipes.documents import DOCS, put, table
 from recipes.mini.fashion import LABELS, clothes_pictures

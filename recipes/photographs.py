@@ -216,3 +216,46 @@ def pictures(package: Path) -> Iterator[tuple[str, Image.Image]]:
             if min(image.size) >= _MIN_EDGE:
                 yield f"{file.stem}-{number:03}", image
                 number += 1
+
+
+OF_MANY_TO_CHOOSE = (
+    "a harmonica", "a hot air balloon", "sushi rolls", "a wheelchair", "an espresso machine",
+    "bagpipes", "a chandelier", "scuba diver", "a sewing machine", "an ironing board",
+    "bride in a white dress", "a chainsaw", "a stethoscope", "a bowling alley", "an ATM",
+    "a hammock", "a toaster", "a parking meter", "a ferris wheel", "an accordion player",
+    "a dentist at work", "a golf course", "a tuxedo", "a pinball machine", "a waffle",
+    "a hospital bed", "a shopping cart", "a fire hydrant", "skis", "a snow globe",
+    "a pizza with olives", "a trampoline", "wind chimes", "a crossbow", "a jellyfish",
+    "a suspension bridge", "a hedge maze", "a surfboard", "a vending machine", "a newborn baby",
+    "a tattooed arm", "a garden gnome", "a traffic cone", "a submarine", "ballet shoes",
+    "a lawn mower", "an hourglass", "a crowded subway", "a birthday cake with candles",
+    "a disco ball", "a hair dryer", "a microwave", "a cactus in a pot", "an octopus",
+    "a graduation cap", "a wine glass", "a punching bag", "a bunk bed", "a filing cabinet",
+    "a totem pole",
+)  # fmt: skip
+
+OF_MANY = (
+    "a typewriter", "a tow truck", "a lighthouse on a cliff", "an eclair", "a barber shop",
+    "a kayak", "a fondue", "a lava lamp", "a prosthetic leg", "a hockey goalie",
+    "a swing in a playground", "a gas station", "a jukebox", "a ski lift", "an oil rig",
+    "sunglasses", "a beekeeper", "a carousel", "a stapler", "a bathtub", "a radiator",
+    "a tennis court", "a cash register", "a juggler", "an avocado cut in half", "a stretcher",
+    "a crib", "a dog on a leash", "an escalator", "a picnic on the grass", "a cable car",
+    "a bulldozer", "a clothesline", "an MRI scan", "a jacuzzi", "a life jacket", "a sauna",
+    "an iguana", "a gravestone", "a folding chair", "a judge in a robe", "a shower head",
+    "a bonfire", "a doormat", "a bus stop", "a spider web with dew", "an otter", "a scarecrow",
+    "a mosquito net", "a plate of spaghetti", "a roulette wheel", "a rocking horse",
+    "an astronaut", "a sponge", "a flower shop", "a wedding ring", "a loaf of bread",
+    "a mail carrier", "a tractor tire", "a coconut",
+)  # fmt: skip
+"""Asked of the largest folder, written before anybody looked whether it holds them.
+
+The first list chose, the second was asked once.
+"""
+
+SEEN = frozenset({
+    "a hot air balloon", "a stethoscope", "a suspension bridge", "a traffic cone",
+    "a birthday cake with candles", "a totem pole", "a gravestone", "an otter", "a tractor tire",
+    "an iguana", "an astronaut", "a bonfire",
+})  # fmt: skip
+"""Those of both lists that one of the five pictures found shows, as a person judged afterwards."""

@@ -92,8 +92,8 @@ def _section(command: CommandDefinition, words: Words) -> Iterator[str]:
     facts = [f"Who: {_WHO[command.who]}."]
     if command.quota is not None:
         facts.append(f"Counts as {_QUOTA[command.quota]}.")
-    if command.only_on:
-        facts.append(f"On {command.only_on.capitalize()} alone.")
+    if command.not_on:
+        facts.append("In chats alone.")
     if command.private:
         facts.append("The answer is for the asker alone.")
     if command.aliases:
@@ -104,6 +104,7 @@ def _section(command: CommandDefinition, words: Words) -> Iterator[str]:
         yield "|---|---|---|"
         for option in command.options:
             name = f"`{option.name}`" + (" (required)" if option.required else "")
+            name += f" ({option.only_on.capitalize()})" if option.only_on else ""
             yield f"| {name} | {words.option_summary(option)} | {_takes(option)} |"
         yield ""
     yield from _pictures(command.name)
@@ -112,8 +113,8 @@ def _section(command: CommandDefinition, words: Words) -> Iterator[str]:
 def _takes(option: Option) -> str:
     if option.choices:
         choices = ", ".join(f"`{choice}`" for choice in option.choices)
-        there = ", ".join(f"`{choice}`" for choice in option.on_telegram)
-        return f"{choices}; on Telegram also {there}" if there else choices
+        there = ", ".join(f"`{choice}`" for choice in option.in_chats)
+        return f"{choices}; in chats also {there}" if there else choices
     if option.kind in {"count", "number"}:
         return f"a whole number from {option.minimum} to {option.maximum}"
     if option.kind == "criterion":
@@ -125,6 +126,9 @@ def _takes(option: Option) -> str:
         "collection": "a name; Discord completes it",
         "label": "a label of [`tangerine tag`](classify.md); Discord completes it",
         "picture_id": "a picture's id, or words that describe it; Discord completes them",
+        "channel": "a channel",
+        "person": "a person",
+        "date": "a day, as 2026-01-31",
         "flag": f"yes or no; written, `--{option.name}` alone is yes",
     }[option.kind]
 

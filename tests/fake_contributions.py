@@ -20,6 +20,7 @@ from core.domain.errors import (
     TangerineError,
 )
 from core.domain.types import CommunitySettings, PersonalData, Picture, Upload, Vectors
+from core.domain.viewer import Viewer
 from tests.fake_collections import FakeLibrary, FakeSnapshot, FakeVectorIndex
 from tests.fakes import FakeEncoder
 
@@ -103,7 +104,8 @@ class FakeContributions:
         self._put(added, vector, file)
         return added
 
-    async def remove(self, picture_id: str, *, community: str, remover: str) -> Picture:
+    async def remove(self, picture_id: str, *, community: Viewer | str, remover: str) -> Picture:
+        community = Viewer.of(community).community
         for name in self.library.visible(community):
             snapshot = self.library.snapshots[name]
             row = snapshot.row_of(picture_id)
@@ -124,7 +126,8 @@ class FakeContributions:
             return picture
         raise NotFound("There is no such picture here.", remedy="Search again.")
 
-    async def restore(self, picture_id: str, *, community: str) -> Picture:
+    async def restore(self, picture_id: str, *, community: Viewer | str) -> Picture:
+        community = Viewer.of(community).community
         gone = self.removed.get(picture_id)
         fresh = gone is not None and self.now() - gone.at <= RESTORABLE_S
         if gone is None or not fresh or gone.community != community:

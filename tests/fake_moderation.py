@@ -8,6 +8,7 @@ from pathlib import Path
 
 from core.domain.errors import NotFound
 from core.domain.types import Picture
+from core.domain.viewer import Viewer
 from core.search.moderation import (
     Criterion,
     Decided,
@@ -55,8 +56,9 @@ class FakeModeration:
         raise NotFound("There is no such criterion here.", remedy="See: /moderation list")
 
     async def test(
-        self, text: str, *, community: str, collection: str | None = None, best: int = 10
+        self, text: str, *, community: Viewer | str, collection: str | None = None, best: int = 10
     ) -> Trial:
+        community = Viewer.of(community).community
         name = collection or self.library.visible(community)[0]
         meeting = self._meeting(tidy_criterion(text), community)
         verdicts = [self.verdicts.get((community, each.id)) for each in meeting]
@@ -71,15 +73,20 @@ class FakeModeration:
             best=tuple((each, SCORE) for each in meeting[:best]),
         )
 
-    async def held(self, *, community: str, offset: int = 0, count: int = 5) -> HeldPage:
+    async def held(self, *, community: Viewer | str, offset: int = 0, count: int = 5) -> HeldPage:
+        community = Viewer.of(community).community
         waiting = self._waiting(community)
         return HeldPage(tuple(waiting[offset : offset + count]), offset, len(waiting))
 
-    async def hides(self, picture_id: str, *, community: str) -> bool:
+    async def hides(self, picture_id: str, *, community: Viewer | str) -> bool:
+        community = Viewer.of(community).community
         self._judge(community)
         return picture_id in self.library.held.get(community, set())
 
-    async def decide(self, picture_id: str, *, community: str, approve: bool | None) -> Decided:
+    async def decide(
+        self, picture_id: str, *, community: Viewer | str, approve: bool | None
+    ) -> Decided:
+        community = Viewer.of(community).community
         picture = self._picture(picture_id, community)
         if approve is None:
             self.verdicts.pop((community, picture_id), None)
@@ -88,7 +95,8 @@ class FakeModeration:
         self._judge(community)
         return Decided(picture, len(self._waiting(community)))
 
-    async def file(self, picture_id: str, *, community: str) -> tuple[Picture, Path]:
+    async def file(self, picture_id: str, *, community: Viewer | str) -> tuple[Picture, Path]:
+        community = Viewer.of(community).community
         return self._picture(picture_id, community), self.library.files[picture_id]
 
     def _pictures(self, community: str) -> list[Picture]:

@@ -11,7 +11,8 @@ from bot.engine.engine import SystemClock
 from core.domain.errors import EmptyCollection
 from core.domain.types import UPLOADED, Picture, Progress, ReindexReport
 from index.catalogue.catalogue import Catalogue
-from index.catalogue.file_names import NameRules
+from index.catalogue.file_types import NameRules
+from index.indexing.channel_posts import ChatChannels
 from index.indexing.contributions import ChatContributions
 from index.indexing.patience import Circumstances
 from index.indexing.posts import ChatPosts
@@ -23,6 +24,7 @@ from index.library.looks import StoredLooks
 from index.library.moderation import ChatModeration
 from index.library.moderation_filter import Judge
 from index.library.overlay import Overlays
+from index.library.post_channels import PostChannels
 from index.library.posts import PostQuota, PostRepository
 from index.library.upload_files import UploadFiles
 from index.library.uploads import UploadQuota
@@ -142,6 +144,7 @@ class Gallery:
             settings=self.settings,
             duplicate_cosine=duplicate_cosine,
         )
+        self.channels = ChatChannels(self.posts, kept_posts, PostChannels(self.overlays))
         self.contributions = ChatContributions(
             self.library,
             self.overlays,

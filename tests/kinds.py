@@ -4,10 +4,15 @@ A test that starts a program, opens a browser, loads a model or takes seconds by
 a mark that says so, set by its file, by itself, or by the fixture that it uses. All others are
 ``fast``: they are what ``make test-fast`` runs. A fast test that starts a process or loads torch
 fails, so that the selection stays what it says.
+
+Tests that wait for something outside their own code (a process, a browser, another task) get a
+second try on a machine that was busy. The summary lists each of them as RERUN: one that comes
+back there is a fault of the test and is to be mended.
 """
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from collections.abc import Iterable
@@ -45,6 +50,12 @@ def mark(items: Iterable[pytest.Item]) -> None:
                 item.add_marker(_BY_FIXTURE[name])
         if not any(item.get_closest_marker(kind) for kind in _SLOW):
             item.add_marker("fast")
+        if not item.get_closest_marker("fast") or _waits(item):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+def _waits(item: pytest.Item) -> bool:
+    return inspect.iscoroutinefunction(getattr(item, "function", None))
 
 
 def slowest_first(items: list[pytest.Item]) -> None:

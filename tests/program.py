@@ -96,8 +96,8 @@ def small_program(folder: Path, **environment: str) -> Program:
         | {
             "TANGERINE_CONFIG": "",
             "TANGERINE_MODEL": "mini",
-            # Trials of other backends would cost each program's first start some seconds.
-            "TANGERINE_ENCODER__BACKEND": "torch",
+            # What auto takes where nothing is added; trials of others would cost seconds.
+            "TANGERINE_ENCODER__BACKEND": "onnx",
             # Two threads that wait for each other on busy cores are slower than one.
             "TANGERINE_ENCODER__THREADS": "1",
             "TANGERINE_DATA_DIR": str(folder / "data"),
@@ -107,6 +107,8 @@ def small_program(folder: Path, **environment: str) -> Program:
             # them speak in; the tests of strangers take it out again ("").
             "TANGERINE_COMMUNITIES": "web,discord:5,telegram:-1001,*",
             "TANGERINE_INDEX__REINDEX_COOLDOWN_S": "0",
+            # Reading a picture costs a second; tests of words say that they want it.
+            "TANGERINE_WORDS__ENABLED": "false",
             # Tests say themselves when a folder is indexed.
             "TANGERINE_WATCH__MODE": "off",
         }

@@ -1,4 +1,4 @@
-"""What goes on beside the answers: first indexes, folders that are watched, what is due."""
+"""Background work: first indexes, watched folders, scheduled tasks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from core.domain.ports import Contributions
 from core.domain.reindex_jobs import ReindexJobs
 from core.domain.threads import finished_in_thread
 from index.catalogue.catalogue import Catalogue
-from index.catalogue.file_names import ChangeFilter
+from index.catalogue.file_types import ChangeFilter
 from index.indexing.watch import FolderWatch, WatchOptions
 from index.library.library import LOCAL
 from index.library.looks import StoredLooks
@@ -35,6 +35,9 @@ _SWEEP_EVERY_S = 60.0
 # Reindexes and uploads keep the looks of what they decode: the others are imports, and pictures
 # that an older version has indexed.
 _LOOKS_EVERY_S = 600.0
+
+# Pictures that were added are searched at once; their words follow this much later, at most.
+_WORDS_EVERY_S = 10.0
 
 # When is due what the machine's load may have caused (index.patience).
 _RETRY_EVERY_S = 1800.0
@@ -81,16 +84,20 @@ async def _until_done(work: Work, pauses: Pauses) -> None:
         await asyncio.sleep(pauses.after(failures))
 
 
-async def keep_sweeping(contributions: Contributions, every_s: float = _SWEEP_EVERY_S) -> None:
-    """Delete what is due, at once and from then on, until cancelled; errors are logged."""
+async def _repeated(work: Work, failure: str, every_s: float) -> None:
     while True:
         try:
-            await contributions.sweep()
+            await work()
         except TangerineError as error:
-            _log.error("not swept", code=error.code)
-        except Exception:  # noqa: BLE001 - one defect must not end all later sweeps
-            _log.exception("not swept")
+            _log.error(failure, code=error.code)
+        except Exception:  # noqa: BLE001 - one defect must not end it for good
+            _log.exception(failure)
         await asyncio.sleep(every_s)
+
+
+async def keep_sweeping(contributions: Contributions, every_s: float = _SWEEP_EVERY_S) -> None:
+    """Delete what is due, at once and from then on, until cancelled; errors are logged."""
+    await _repeated(contributions.sweep, "not swept", every_s)
 
 
 async def keep_looks(
@@ -100,19 +107,31 @@ async def keep_looks(
 
     At once and from then on, until cancelled.
     """
-    while True:
+
+    async def fill() -> None:
+        contents = await asyncio.to_thread(thumbnails.contents)
+        if gone := await finished_in_thread(looks.unknown, contents):
+            await finished_in_thread(thumbnails.drop, gone)
+        if made := await looks.fill():
+            _log.info("looks made", pictures=made)
+
+    await _repeated(fill, "looks not made", every_s)
+
+
+async def keep_reading(engine: Engine, jobs: ReindexJobs, every_s: float = _WORDS_EVERY_S) -> None:
+    """Read words in pictures that nobody has read, while nothing is indexed, until cancelled."""
+    reading = engine.word_reading
+    while reading is not None:
         try:
-            gone = await finished_in_thread(
-                looks.unknown, await asyncio.to_thread(thumbnails.contents)
-            )
-            if gone:
-                await finished_in_thread(thumbnails.drop, gone)
-            if made := await looks.fill():
-                _log.info("looks made", pictures=made)
+            await reading.fill(engine.metrics.words_read, may_go_on=lambda: not jobs.running())
+            for name in reading.collections:
+                come = await finished_in_thread(engine.words.progress, name)
+                if come is not None:
+                    engine.metrics.words(name, read=come.read, total=come.total)
         except TangerineError as error:
-            _log.error("looks not made", code=error.code)
+            _log.error("words not read", code=error.code)
         except Exception:  # noqa: BLE001 - as above
-            _log.exception("looks not made")
+            _log.exception("words not read")
         await asyncio.sleep(every_s)
 
 

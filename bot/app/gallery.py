@@ -15,7 +15,7 @@ from config.settings import Settings
 from core.domain.errors import SettingsError
 
 _EXPLAINED = Path(__file__).parents[2] / "config" / "default.toml"
-# Whoever says these in the environment has said it for every command.
+# These variables of the environment apply to every command.
 _SAID_FOR_ALL = (CONFIG, "TANGERINE_DATA_DIR", "TANGERINE_GALLERY")
 
 

@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 
 import structlog
 
+from bot.chat.supervision import Pauses
 from bot.engine.engine import Engine, open_engine
 from bot.observability.health import told_to_strangers
 from bot.protocol.ports import Readiness
@@ -25,14 +26,23 @@ from core.domain.errors import ModelUnavailable
 _Result = TypeVar("_Result")
 
 _log = structlog.get_logger("bot.starting")
+_stopping_log = structlog.get_logger("bot.stopping")
 
 # A model may come back: its disk is mounted late, its hub out of reach. Within a minute of
 # that it is noticed.
-_FIRST_PAUSE_S = 2.0
-_LONGEST_PAUSE_S = 30.0
+_PAUSES = Pauses(longest_s=30.0)
 # Loading cannot be broken off, and nothing is lost by ending in the middle of it.
 _GRACE_S = 10.0
 
+_STATUS_EVERY_S = 10.0
+# systemd.service(5), "WatchdogSec=": at half of the time.
+_WATCHDOG_SHARE = 0.5
+
+# A process group and its leader are often signalled both: that is one request, not two.
+_SAME_REQUEST_S = 1.0
+# Of the 20 that are promised. Threads cannot be broken off, and one may be writing the index
+# of a million pictures; nothing is lost by ending in the middle of it.
+_AT_LATEST_S = 18.0
 
 Opening = Callable[[Settings], AbstractAsyncContextManager[Engine]]
 """How an engine is made of settings."""
@@ -47,18 +57,18 @@ class Starting:
         terminal: Terminal,
         *,
         opening: Opening = open_engine,
-        first_pause_s: float = _FIRST_PAUSE_S,
+        pauses: Pauses = _PAUSES,
         grace_s: float = _GRACE_S,
         end: Callable[[int], object] = os._exit,
     ) -> None:
-        """``first_pause_s``: before the second attempt of ``opening``; it doubles with each.
+        """``pauses`` lie between attempts of ``opening``.
 
         ``grace_s`` after the last one was given up, ``end`` is called.
         """
         self._settings = settings
         self._terminal = terminal
         self._opening = opening
-        self._first_pause_s = first_pause_s
+        self._pauses = pauses
         self._grace_s = grace_s
         self._end = end
         self._reason = "the model is being loaded"
@@ -76,7 +86,7 @@ class Starting:
         return await _unless(stop, self._open(stack), self._give_up)
 
     async def _open(self, stack: AsyncExitStack) -> Engine:
-        pause_s, told = self._first_pause_s, ""
+        failures, told = 0, ""
         while True:
             try:
                 with Loading(self._terminal, f"loading {self._settings.model}"):
@@ -90,8 +100,8 @@ class Starting:
                 self._reason = told_to_strangers(error)
             else:
                 return engine
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            failures += 1
+            await asyncio.sleep(self._pauses.after(failures))
 
     def _give_up(self) -> None:
         # A thread, since the event loop waits for the one that loads when it ends.
@@ -116,11 +126,6 @@ async def _unless(
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-
-
-_STATUS_EVERY_S = 10.0
-# systemd.service(5), "WatchdogSec=": at half of the time.
-_WATCHDOG_SHARE = 0.5
 
 
 class ServiceManager:
@@ -171,16 +176,6 @@ class ServiceManager:
         ):
             out.setblocking(False)
             out.sendto("\n".join(lines).encode(), address)
-
-
-# A process group and its leader are often signalled both: that is one request, not two.
-_SAME_REQUEST_S = 1.0
-
-# Of the 20 that are promised. Threads cannot be broken off, and one may be writing the index
-# of a million pictures; nothing is lost by ending in the middle of it.
-_AT_LATEST_S = 18.0
-
-_stopping_log = structlog.get_logger("bot.stopping")
 
 
 def stop_on_signals(

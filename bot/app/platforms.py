@@ -59,7 +59,7 @@ class ChatParts:
 
 
 class Platform:
-    """An adapter that is kept running in the background: whatever ends it, it is started again.
+    """An adapter that is kept running in the background: it is restarted whenever it ends.
 
     A platform that cannot be reached, refuses its token, or sends what its library does not
     expect, never stops the others, nor the program.
@@ -118,7 +118,7 @@ class Platform:
                 if task is None or task.cancelling():
                     raise
                 pause_s = self._explain(error, failures)  # not ours: something inside gave up
-            except Exception as error:  # noqa: BLE001 - whatever it is, it is told and tried again
+            except Exception as error:  # noqa: BLE001 - every failure is reported and retried
                 pause_s = self._explain(error, failures)
             await self._leave()
             if clock() - connected_at > self._pauses.longest_s:

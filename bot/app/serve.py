@@ -18,6 +18,7 @@ from bot.app.background import (
     index_all,
     keep_fresh,
     keep_looks,
+    keep_reading,
     keep_sweeping,
     watches,
 )
@@ -51,6 +52,7 @@ from bot.web.waiting import WaitingRoom
 from config.settings import Settings
 from core.domain.errors import SettingsError
 from core.domain.reindex_jobs import ReindexJobs
+from core.encoder.choice import EncoderChoice
 from core.search.browse import Browser
 from index.library.library import LOCAL
 
@@ -72,7 +74,7 @@ async def serve(
     """Run every adapter until SIGTERM or SIGINT; a second signal ends at once.
 
     ``choose`` says what is shown, and may take its time; ``keep`` is told once it is known that
-    it can be; at SIGHUP the settings are ``read`` anew beside those, as far as they can change
+    it can be; at SIGHUP the settings are ``read`` again, as far as they can change
     while it runs. What is wrong from the start is raised before the model is loaded.
     """
     if not (settings.web.enabled or settings.discord.token or settings.telegram.token):
@@ -116,6 +118,7 @@ async def _serve(
         engine = await starting.engine(stack, stop)
         if engine is None:
             return
+        _tell_path(engine.encoder.choice)
         jobs = ReindexJobs(engine.reindexer)
         stack.push_async_callback(jobs.close)
         specs = {spec.name: spec for spec in collection_specs(settings)}
@@ -174,6 +177,7 @@ async def _serve(
                 partial(manager.keep_alive, unready),
                 partial(keep_sweeping, engine.contributions),
                 partial(keep_looks, engine.looks, engine.thumbnail_store),
+                partial(keep_reading, engine, jobs),
                 partial(keep_fresh, engine.community_settings),
                 partial(keep_fresh, engine.grants),
                 partial(reloading.serve, hung_up),
@@ -188,6 +192,15 @@ async def _serve(
             await stop.wait()
             terminal.note("Stopping.")
             manager.stopping()
+
+
+def _tell_path(choice: EncoderChoice) -> None:
+    _log.info(
+        "model ready",
+        backend=choice.backend,
+        precision=choice.precision,
+        exported=choice.runs_from_export,
+    )
 
 
 def settle() -> None:
@@ -234,9 +247,11 @@ def _chat_parts(
             library=engine.library,
             contributions=engine.contributions,
             posts=engine.posts,
+            channels=engine.post_channels,
             moderation=engine.moderation,
             settings=engine.community_settings,
             labels=engine.labels,
+            words=engine.words,
             grants=engine.grants,
             claims=claims,
             jobs=jobs,

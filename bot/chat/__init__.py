@@ -1,4 +1,4 @@
-"""The conversation, whatever the platform: a request in, its permission checked, a reply out."""
+"""The conversation on every platform: a request in, its permission checked, a reply out."""
 
 __all__ = [
     "access_list",

@@ -4,7 +4,8 @@ The string is ``<kind><count>[.<offset>][!][~][*]|<payload>``: kind ``f``ind, ``
 ``m``ore like, ``a``dd, ``r``emove, ``u``ndo a removal, ``w``ithdraw an upload or ``c``hange
 a setting, pages of held pictures (``l``) and decisions about one (``y`` to approve, ``n`` to hide
 it, ``v`` to take that back); count and offset in base 36; ``!`` shows weak matches, ``~`` answers
-in private. The payload is text, exclude and collection, separated by ``|`` and percent-escaped.
+in private. The payload is text, exclude, collection and posted, separated by ``|`` and
+percent-escaped.
 A payload too long for a button is kept in a :class:`TextMemory`, and the string carries
 ``*`` and its key instead.
 """
@@ -73,7 +74,7 @@ _SHAPE = re.compile(
     r"([fsmaruwclynv])([0-9a-z]{1,2})(?:\.([0-9a-z]{1,4}))?(!?)(~?)(\*?)\|(.*)", re.DOTALL
 )
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-_FIELDS = 3
+_FIELDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ class Action:
     """One page of one search, or one change.
 
     ``text`` is the query of a find, the text mixed into a similar, the caption of an add, a
-    setting as ``photos:on``, and else the id of the picture that is meant. ``count`` and
+    setting as ``photos:on``, and else the id of the picture that is meant. ``posted`` says which
+    posts are wanted alone. ``count`` and
     ``offset`` bound a page; ``weak`` shows weak matches too. To withdraw is to take back an
     upload of one's own.
     """
@@ -94,6 +96,7 @@ class Action:
     offset: int = 0
     weak: bool = False
     private: bool = False
+    posted: str = ""
 
 
 class Memory(Protocol):
@@ -161,7 +164,7 @@ class ActionCodec:
 
     def encode(self, action: Action, community: str, requester: str = "") -> str:
         """A string of at most 64 UTF-8 bytes, for a button below an answer to ``requester``."""
-        fields = [action.text, action.exclude, action.collection]
+        fields = [action.text, action.exclude, action.collection, action.posted]
         while fields and not fields[-1]:
             fields.pop()
         payload = "|".join(_escape(field) for field in fields)
@@ -187,7 +190,7 @@ class ActionCodec:
         fields = [_unescape(field) for field in payload.split("|")]
         if len(fields) > _FIELDS:
             raise ExpiredButton
-        text, exclude, collection = fields + [""] * (_FIELDS - len(fields))
+        text, exclude, collection, posted = fields + [""] * (_FIELDS - len(fields))
         return Action(
             kind=_KINDS[letter],
             text=text,
@@ -197,6 +200,7 @@ class ActionCodec:
             offset=int(offset or "0", 36),
             weak=bool(weak),
             private=bool(private),
+            posted=posted,
         )
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
+from bot.protocol.requests import Request
 from core.domain.errors import AskedTooSoon
 from core.domain.ports import CommunitySettingsStore
 from core.domain.rate_limits import Kind, RateLimiter
@@ -79,6 +80,17 @@ class Admission:
                 count()
             finally:
                 self._waiting.discard(requester)
+
+    async def admit_request(self, request: Request, kind: Kind) -> None:
+        """Count a request by what it says of its asker. Raises as :meth:`admit`."""
+        await self.admit(
+            request.requester,
+            kind,
+            community=request.community,
+            admin=request.is_admin,
+            unasked=request.unasked,
+            address=request.address,
+        )
 
 
 class Lines:

@@ -84,7 +84,7 @@ class Choices:
         found: list[tuple[str, str]] = []
         for name in self._library.visible(request.community):
             try:
-                snapshot = await self._library.open(name, request.community)
+                snapshot = await self._library.open(name, request.keeper)
             except TangerineError:
                 continue  # nothing indexed yet, or by another model: the others may do
             matching = self._matching(snapshot, folded(start).strip(), presenter)

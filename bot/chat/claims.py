@@ -25,7 +25,7 @@ _REMEMBERED = 10_000
 class Claims:
     """Each code lets one chat in. ``clock`` gives seconds that never go backwards.
 
-    Whoever is wrong five times in ten minutes is not listened to for the rest of them: the
+    After five wrong codes in ten minutes a person is ignored for the rest of them: the
     codes themselves stay good, so that nobody can keep the operator from using them.
     """
 
@@ -65,5 +65,4 @@ class Claims:
         return right[0]
 
     def give_back(self, code: str) -> None:
-        """Let it hold again: what it was taken for did not succeed."""
         self._until[code] = self._clock() + LASTS_S

@@ -33,9 +33,8 @@ from core.domain.errors import (
     OperatorOnly,
     TangerineError,
 )
-from core.domain.ports import Contributions, Posts
-from core.domain.rate_limits import Kind as Asked
-from core.domain.types import Progress
+from core.domain.ports import ChannelPosts, Contributions, Posts
+from core.domain.types import CollectionStatus, Progress, WordsProgress
 from core.domain.viewer import is_person
 from core.search.map import CollectionMap, Mapper
 from core.search.topics import Topics
@@ -51,7 +50,7 @@ class Commands:
     def __init__(self, parts: CommandParts) -> None:
         self._parts = parts
         self._rules = CommunityRules(parts.settings, parts.defaults, parts.codec)
-        self._posting = Posting(parts.posts, self._rules)
+        self._posting = Posting(parts.posts, parts.channels, self._rules)
         self._searching = Searching(
             parts.search,
             parts.library,
@@ -87,7 +86,7 @@ class Commands:
             "map": self._maps.asked,
             "add": self._add,
             "remove": self._remove,
-            "reindex": self._reindex,
+            "reindex": self._indexing.start,
             "status": self._status,
             "settings": self._rules.settings,
             "moderation": self._moderating.asked,
@@ -95,7 +94,7 @@ class Commands:
             "claim": self._access.claim,
             "privacy": self._tell_privacy,
             "index": self._posting.index,
-            "repost": self._repost,
+            "repost": self._posting.repost,
             "help": self._help,
         }
         self._acts: Mapping[Kind, Callable[[Action, Request, Presenter], Awaitable[Reply]]] = {
@@ -132,8 +131,8 @@ class Commands:
     async def act(self, action: str, request: Request) -> Reply:
         """Answer a press of a button that carries ``action``.
 
-        The action's rights are those of the request's community and requester, whoever
-        was shown the button.
+        The action's rights are those of the request's community and requester, not of the person
+        who was shown the button.
         """
 
         async def pressed(request: Request, presenter: Presenter) -> Reply:
@@ -142,7 +141,7 @@ class Commands:
             decoded = self._parts.codec.decode(action, request.community)
             kind = QUOTA.get(decoded.kind)
             if kind is not None:
-                await self._admit(request, kind)
+                await self._parts.admission.admit_request(request, kind)
             with self._parts.tracer.span(f"button {decoded.kind}"):
                 return await self._acts[decoded.kind](decoded, request, presenter)
 
@@ -164,6 +163,11 @@ class Commands:
     def posts(self) -> Posts | None:
         """Where adapters hand pictures that people post; None: nowhere."""
         return self._parts.posts
+
+    @property
+    def channels(self) -> ChannelPosts | None:
+        """Which channels' posts adapters follow; None: none."""
+        return self._parts.channels
 
     def indexes_posts(self, community: str) -> bool:
         """Whether pictures that people post there are taken in. From memory."""
@@ -209,7 +213,7 @@ class Commands:
     async def criteria(self, request: Request, start: str = "") -> tuple[str, ...]:
         """The community's criteria with ``start`` in them: 25 at most.
 
-        Empty for whoever may not moderate. Raises CatalogueError.
+        Empty for those who may not moderate. Raises CatalogueError.
         """
         if not (request.is_admin and self._access.is_open(request)):
             return ()
@@ -218,7 +222,7 @@ class Commands:
     async def pictures(self, request: Request, start: str = "") -> Sequence[tuple[str, str]]:
         """Labels and ids of pictures whose caption contains ``start``: 25 at most.
 
-        Empty for whoever may not remove pictures, which is what ids are for.
+        Empty for those who may not remove pictures, which is what ids are for.
         """
         if not request.is_admin:
             return ()
@@ -231,7 +235,7 @@ class Commands:
         """The map for a page that draws it itself. Raises TangerineError."""
         self._parts.counters.request(request.platform, "map")
         self._access.check(request)
-        await self._admit(request, "text")
+        await self._parts.admission.admit_request(request, "text")
         return await self._maps.points(request, collection=collection, groups=groups, text=text)
 
     def like(self, picture_id: str, request: Request) -> str:
@@ -267,7 +271,7 @@ class Commands:
             try:
                 return await answer(request, presenter)
             except BeingIndexed as begun:
-                # Nothing went wrong: it is only too early. Whoever asked nothing is told nothing.
+                # Not an error: it is only too early. A photo that nobody asked about gets no reply.
                 return Reply() if request.unasked else presenter.being_indexed(begun)
             except Exception as error:  # noqa: BLE001 - every failure becomes a reply, here only
                 asked = (request.text, *(str(value) for value in request.options.values()))
@@ -287,11 +291,11 @@ class Commands:
                 return Reply()
             self._access.check(request)
             self._parts.counters.request(request.platform, "photo")
-            await self._admit(request, "picture")
+            await self._parts.admission.admit_request(request, "picture")
             return await self._searching.photo(request, presenter)
 
         reply = await self._guard(request, answer)
-        # Nobody asked, so nobody is told what went wrong; counters and the log are.
+        # Nobody asked, so the error goes to counters and the log only.
         return Reply() if reply.error is not None else reply
 
     async def _handle(self, request: Request, presenter: Presenter) -> Reply:
@@ -311,20 +315,10 @@ class Commands:
             raise NoPicture("/{command} needs a picture.", command=command.name)
         quota = "picture" if by_photo(invocation, request) else command.quota
         if quota is not None:
-            await self._admit(request, quota)
+            await self._parts.admission.admit_request(request, quota)
         with self._parts.tracer.span(f"/{command.name}"):
             reply = await self._calls[command.name](invocation, request, presenter)
         return keep_private(reply) if command.private or invocation.flag("private") else reply
-
-    async def _admit(self, request: Request, kind: Asked) -> None:
-        await self._parts.admission.admit(
-            request.requester,
-            kind,
-            community=request.community,
-            admin=request.is_admin,
-            unasked=request.unasked,
-            address=request.address,
-        )
 
     async def _add(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
         action = Action(
@@ -338,11 +332,6 @@ class Commands:
         count = self._rules.count(request.community)
         meant = invocation.text("id")
         return await self._contributing.remove(meant, request, presenter, count=count)
-
-    async def _reindex(
-        self, invocation: Invocation, request: Request, presenter: Presenter
-    ) -> Reply:
-        return self._indexing.start(invocation, request, presenter)
 
     async def _status(
         self, invocation: Invocation, request: Request, presenter: Presenter
@@ -359,13 +348,21 @@ class Commands:
                 "This collection is open to everybody; only the operator sees its state.",
                 remedy="/settings shows what you decide here.",
             )
-        return presenter.status(self._parts.model(), collections)
+        return presenter.status(
+            self._parts.model(), collections, await self._words_read(collections)
+        )
 
-    async def _repost(
-        self, invocation: Invocation, request: Request, presenter: Presenter
-    ) -> Reply:
-        del invocation
-        return await self._posting.repost(request, presenter)
+    async def _words_read(
+        self, collections: Sequence[CollectionStatus]
+    ) -> Mapping[str, WordsProgress]:
+        """How far the words in pictures of each collection were read, where they are."""
+        words = self._parts.words
+        if words is None:
+            return {}
+        found = {
+            each.name: await asyncio.to_thread(words.progress, each.name) for each in collections
+        }
+        return {name: come for name, come in found.items() if come is not None}
 
     async def _tell_privacy(
         self, invocation: Invocation, request: Request, presenter: Presenter
@@ -379,7 +376,7 @@ class Commands:
     async def _help(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
         del invocation
         examples = await self.examples(request)
-        # Whoever runs the bot needs it for the settings; in a group it is nobody's business.
+        # The operator needs it for the settings; a group should not see it.
         own_id = request.requester.partition(":")[2] if is_person(request.community) else ""
         return presenter.help(
             examples,

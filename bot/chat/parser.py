@@ -135,7 +135,7 @@ def _written(command: CommandDefinition, text: str) -> Invocation:
         elif option.kind == "flag" and not mark[0].endswith(tuple(_GIVEN)):
             values[option.name] = True
             rest.append(words)
-        elif option.kind in {"flag", "count", "number", "choice"}:
+        elif option.kind in {"flag", "count", "number", "choice", "channel", "person", "date"}:
             first, following = _first(words.lstrip(f"{_GIVEN} "))
             values[option.name] = _value(option, first)
             rest.append(following)
@@ -263,7 +263,7 @@ def _switch(option: Option, text: str) -> bool:
 
 def _choice(option: Option, text: str) -> str:
     chosen = text.lower()
-    if chosen not in {*option.choices, *option.on_telegram}:
+    if chosen not in {*option.choices, *option.in_chats}:
         raise BadSetting(
             "{option} cannot be “{text}”.",
             remedy="Choose one of: {names}.",

@@ -15,9 +15,16 @@ from bot.chat.presenters.settings import OperatorDefaults
 from bot.observability.tracing import NoTracer
 from bot.protocol.ports import Counters, ModelCard, PersonalMemory, Tracer
 from bot.rendering.sheets import Sheets
-from core.domain.ports import CommunitySettingsStore, Contributions, Grants, Library, Posts
+from core.domain.ports import (
+    ChannelPosts,
+    CommunitySettingsStore,
+    Contributions,
+    Grants,
+    Library,
+    Posts,
+)
 from core.domain.reindex_jobs import ReindexJobs
-from core.search.ports import Labels, Moderation
+from core.search.ports import Labels, Moderation, PictureWords
 from core.search.service import Search
 
 
@@ -29,6 +36,7 @@ class CommandParts:
     nothing; ``now`` tells seconds since the epoch. ``claims`` has the code that lets a chat in;
     ``reindex_cooldown_s`` is the pause between two reindexes of a collection from chats.
     ``posts`` are pictures that people post; without them no chat can switch that on.
+    ``channels`` are those of Discord whose posts are followed.
     """
 
     search: Search
@@ -53,3 +61,5 @@ class CommandParts:
     claims: Claims = field(default_factory=Claims)
     reindex_cooldown_s: float = 0.0
     posts: Posts | None = None
+    channels: ChannelPosts | None = None
+    words: PictureWords | None = None

@@ -1,4 +1,4 @@
-"""Work that is to go on for good: what ends it is known at once, and it is begun again."""
+"""Supervision of tasks that must not end: an end is noticed at once, and they are restarted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``tangerine allow``: which communities may search, for whoever runs the bot."""
+"""``tangerine allow``: which communities may search, for the operator."""
 
 from __future__ import annotations
 

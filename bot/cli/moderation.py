@@ -1,4 +1,4 @@
-"""``tangerine moderate``: criteria of any community, and dry runs, for whoever runs the bot."""
+"""``tangerine moderate``: criteria of any community, and dry runs, for the operator."""
 
 from __future__ import annotations
 

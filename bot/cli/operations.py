@@ -1,4 +1,4 @@
-"""The commands for whoever runs the bot: doctor, verify and init."""
+"""The commands for the operator: doctor, verify and init."""
 
 from __future__ import annotations
 

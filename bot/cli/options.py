@@ -25,15 +25,20 @@ Count = Annotated[int, typer.Option("-k", help="How many results.", min=1, max=1
 _ALONE = frozenset({"repair", "verify"})
 """What looks at the disk from outside, and reads everything for minutes."""
 
+_BRIEF = frozenset({"status", "verify"})
+"""What reads the data folder and opens no engine."""
+
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
-def execute(context: typer.Context, work: Work, **overrides: object) -> None:
+def execute(
+    context: typer.Context, work: Work, *, brief: bool = False, **overrides: object
+) -> None:
     """Load the settings, do the work, and turn what goes wrong into a line and a code."""
     try:
         from bot.tasks.run import carry_out
 
-        code = carry_out(context.obj, work, **overrides)
+        code = carry_out(context.obj, work, brief=brief, **overrides)
     except KeyboardInterrupt:
         code = _INTERRUPTED
     raise typer.Exit(code)
@@ -59,4 +64,4 @@ def ask(context: typer.Context, task: str, **arguments: Any) -> None:
 
         return await alone(settings, terminal, task, arguments)
 
-    execute(context, work)
+    execute(context, work, brief=task in _BRIEF)

@@ -119,7 +119,7 @@ def _connect(data_dir: Path, taken_within_s: float) -> socket.socket:
         path = folder / NAME
         status = path.lstat()
         if not stat.S_ISSOCK(status.st_mode) or status.st_uid != os.geteuid():
-            raise FileNotFoundError(path)  # whoever else made it might answer anything
+            raise FileNotFoundError(path)  # another user's socket cannot be trusted
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             connection.settimeout(taken_within_s)

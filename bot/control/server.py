@@ -107,7 +107,6 @@ class _Connections:
             writer.close()
 
     async def close(self) -> None:
-        """Tell every command that the bot stops."""
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import discord
@@ -27,6 +28,9 @@ from bot.discord.drawing import Drawer
 from bot.discord.files import ReplyFiles
 from bot.discord.in_flight import Work
 from bot.discord.messages import Messages
+from bot.discord.places import Places
+from bot.discord.post_sweep import PostedPictures
+from bot.discord.posts import PostFollower, announce
 from bot.discord.requests import Locales, MemberRights
 from bot.discord.sync import sync_commands
 from bot.discord.targets import DELIVERY_ERRORS
@@ -64,7 +68,9 @@ class DiscordOptions:
     ``fetch_timeout_s`` bound a posted picture.
     Further times in seconds: ``connect_timeout_s`` until the first connection stands,
     ``drain_s`` for answers under way when stopping, ``progress_s`` between two drawings of a
-    progress, since Discord takes five edits in five seconds.
+    progress, since Discord takes five edits in five seconds; ``sweep_every_s`` between two looks
+    at all posts, with ``sweep_pause_s`` between two requests; ``post_pause_s`` before posts are
+    read again that could not be had.
     """
 
     token: str = field(repr=False)
@@ -78,6 +84,9 @@ class DiscordOptions:
     connect_timeout_s: float = 60.0
     drain_s: float = 10.0
     progress_s: float = 2.0
+    sweep_every_s: float = 3600.0
+    sweep_pause_s: float = 2.0
+    post_pause_s: float = 1.0
 
 
 class DiscordAdapter:
@@ -91,6 +100,8 @@ class DiscordAdapter:
         self._client: DiscordClient | None = None
         self._running: asyncio.Task[None] | None = None
         self._ended: str | None = None
+        self._beside: list[asyncio.Task[None]] = []
+        self.posts: PostFollower | None = None
 
     async def start(self) -> None:
         """Log in and connect; returns once every shard is connected.
@@ -126,6 +137,11 @@ class DiscordAdapter:
 
     async def stop(self) -> None:
         """Answer what is under way, then leave. Does nothing where nothing was started."""
+        beside, self._beside = self._beside, []
+        for task in beside:
+            task.cancel()
+        if beside:
+            await asyncio.wait(beside)
         try:
             if self._work is not None:
                 await self._work.close(self._options.drain_s)
@@ -162,22 +178,36 @@ class DiscordAdapter:
         )
         self._work = Work(parts.commands, delivery, reads_all=options.message_content)
         locales = Locales()
+        bounds = FetchBounds(options.max_bytes, options.fetch_timeout_s)
+        places, showing = Places(), PostedPictures()
+        self.posts = PostFollower(
+            parts.commands,
+            places,
+            bounds,
+            partial(announce, presenters=parts.presenters),
+            pause_s=options.post_pause_s,
+        )
         rules = AnswerRules(
             MemberRights(options.roster),
-            FetchBounds(options.max_bytes, options.fetch_timeout_s),
+            bounds,
             reads_all=options.message_content,
+            places=places,
+            posts=self.posts,
+            showing=showing,
         )
         handlers = Handlers(
             InteractionAnswers(parts.commands, delivery, self._work, locales, rules),
             Messages(parts.commands, self._work, locales, rules),
             Guilds(parts.commands.contributions),
+            self.posts,
         )
-        return DiscordClient(
+        client = showing.client = DiscordClient(
             handlers,
             parts.presenters,
             gateway_url=options.gateway_url,
             reads_all=options.message_content,
         )
+        return client
 
     async def _connect(self, client: DiscordClient) -> None:
         await client.login(self._options.token)
@@ -198,6 +228,17 @@ class DiscordAdapter:
                 await running
             raise PlatformUnreachable(_NO_REASON, remedy=_START_AGAIN)
         running.add_done_callback(self._note_end)
+        assert self.posts is not None
+        self._beside = [
+            asyncio.create_task(self.posts.run(client)),
+            asyncio.create_task(
+                self.posts.keep_sweeping(
+                    client,
+                    every_s=self._options.sweep_every_s,
+                    pause_s=self._options.sweep_pause_s,
+                )
+            ),
+        ]
 
     def _note_end(self, running: asyncio.Task[None]) -> None:
         if running.cancelled() or self._client is None or self._work is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import discord
 
@@ -14,23 +14,38 @@ from bot.discord.buttons import button_parts
 from bot.discord.delivery import Delivery, PendingAnswer
 from bot.discord.in_flight import Work
 from bot.discord.interactions import InteractionTarget
-from bot.discord.requests import Locales, MemberRights, interaction_request
+from bot.discord.places import Places
+from bot.discord.posts import PostFollower
+from bot.discord.requests import (
+    Locales,
+    MemberRights,
+    interaction_request,
+    named_channels,
+    person_of,
+)
 from bot.discord.targets import DELIVERY_ERRORS
 from bot.protocol.definitions import find_command
-from bot.protocol.requests import Request
+from bot.protocol.requests import Request, Showing
 from core.domain.errors import ExpiredButton, Forbidden
+
+_PRIVATE = frozenset({"index"})
+"""Commands whose answer is for the asker here, and for all of the chat elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerRules:
     """``named`` are people with more rights, ``bounds`` those of posted pictures.
 
-    ``reads_all`` says that Discord shows the bot all messages, not only those to it.
+    ``reads_all`` says that Discord shows the bot all messages, not only those to it. ``places``
+    tell whose posts an answer may show; ``posts`` follows the channels that are switched on.
     """
 
     named: MemberRights = field(default_factory=MemberRights)
     bounds: FetchBounds = field(default_factory=FetchBounds)
     reads_all: bool = False
+    places: Places = field(default_factory=Places)
+    posts: PostFollower | None = None
+    showing: Showing | None = None
 
 
 class InteractionAnswers:
@@ -74,23 +89,25 @@ class InteractionAnswers:
 
     def collections(self, interaction: discord.Interaction, start: str) -> tuple[str, ...]:
         """The collections whose names begin with ``start`` and that this community may search."""
-        return self._commands.collections(self._request(interaction), start)
+        return self._commands.collections(self._request(interaction, private=True), start)
 
     async def labels(self, interaction: discord.Interaction, start: str) -> tuple[str, ...]:
         """Labels with ``start`` in them, of the collection that was chosen, or the default one."""
         chosen = interaction.namespace.collection
         collection = chosen if isinstance(chosen, str) else ""
-        return await self._commands.labels(self._request(interaction), start, collection)
+        return await self._commands.labels(
+            self._request(interaction, private=True), start, collection
+        )
 
     async def criteria(self, interaction: discord.Interaction, start: str) -> tuple[str, ...]:
         """Criteria with ``start`` in them, for those who may moderate."""
-        return await self._commands.criteria(self._request(interaction), start)
+        return await self._commands.criteria(self._request(interaction, private=True), start)
 
     async def pictures(
         self, interaction: discord.Interaction, start: str
     ) -> Sequence[tuple[str, str]]:
         """Labels and ids of pictures that ``start`` may mean, for those who may remove some."""
-        return await self._commands.pictures(self._request(interaction), start)
+        return await self._commands.pictures(self._request(interaction, private=True), start)
 
     async def button(self, interaction: discord.Interaction) -> None:
         """Answer the press of a button, drawn by this process or by one long gone."""
@@ -109,8 +126,8 @@ class InteractionAnswers:
             return
         message = interaction.message
         pictures = asked_picture(message, self._rules.bounds)
-        request = self._request(interaction, pictures=pictures)
         private = message is not None and message.flags.ephemeral
+        request = self._request(interaction, pictures=pictures, private=private)
         target = InteractionTarget(interaction, in_place=press.in_place)
         asked = PendingAnswer(target, request, target.asker, pictures, press.action)
         await self._answer(target, asked, private=private)
@@ -134,12 +151,20 @@ class InteractionAnswers:
         options: Mapping[str, str | int | bool],
         pictures: tuple[PostedPicture, ...],
     ) -> None:
-        request = self._request(interaction, command=name, options=options, pictures=pictures)
         command = find_command(name)
-        private = options.get("private") is True or (command is not None and command.private)
+        private = options.get("private") is True or (
+            command is not None and (command.private or command.name in _PRIVATE)
+        )
+        request = self._request(
+            interaction, command=name, options=options, pictures=pictures, private=private
+        )
         target = InteractionTarget(interaction)
         asked = PendingAnswer(target, request, target.asker, pictures)
         await self._answer(target, asked, private=private)
+        guild = interaction.guild
+        if name == "index" and guild is not None and self._rules.posts is not None:
+            await self._rules.posts.refresh(guild)
+            await self._rules.posts.find_threads(guild)
 
     async def _answer(
         self, target: InteractionTarget, asked: PendingAnswer, *, private: bool
@@ -156,8 +181,22 @@ class InteractionAnswers:
         command: str | None = None,
         options: Mapping[str, str | int | bool] | None = None,
         pictures: tuple[PostedPicture, ...] = (),
+        private: bool = False,
     ) -> Request:
+        """``private``: nobody but the asker sees the answer."""
         self._locales.note(interaction.user.id, interaction.locale.value)
-        return interaction_request(
-            interaction, self._rules.named, command=command, options=options, pictures=pictures
+        request = interaction_request(
+            interaction,
+            self._rules.named,
+            command=command,
+            options=options,
+            pictures=pictures,
+            channels=self._rules.places.of_interaction(interaction, private=private),
+        )
+        return replace(
+            request,
+            hears_all=self._rules.reads_all,
+            showing=self._rules.showing,
+            named=named_channels(interaction, options or {}) if command == "index" else (),
+            person=person_of(options or {}),
         )

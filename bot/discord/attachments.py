@@ -55,8 +55,8 @@ class _OnCdn:
     from where a stranger's component points, and no further than the first byte too many.
     """
 
-    def __init__(self, media: discord.UnfurledMediaItem, max_bytes: int) -> None:
-        self._url = media.proxy_url or media.url
+    def __init__(self, url: str, max_bytes: int) -> None:
+        self._url = url
         self._most = max_bytes + 1
 
     async def read(self) -> bytes:
@@ -131,13 +131,13 @@ def pictures_of(
 ) -> tuple[PostedPicture, ...]:
     """The pictures of a message: attached, forwarded, in a gallery, and stickers."""
     found: list[PostedPicture] = [
-        attached(item, bounds) for item in message.attachments if _is_picture(item)
+        attached(item, bounds) for item in message.attachments if is_picture(item)
     ]
     if isinstance(message, discord.Message):
         for snapshot in message.message_snapshots:
             found += pictures_of(snapshot, bounds)
         found += (
-            PostedPicture(_OnCdn(media, bounds.max_bytes), None, bounds)
+            PostedPicture(_OnCdn(_url_of(media), bounds.max_bytes), None, bounds)
             for media in _media_of(message.components)
             # Anything else in a gallery is a link that somebody wrote.
             if media.attachment_id is not None and not message.attachments
@@ -161,10 +161,22 @@ def asked_picture(
         for item in _media_of(message.components)
         if item.url.partition("?")[0].rsplit("/", 1)[-1].startswith(f"{QUERY}.")
     )
-    return tuple(PostedPicture(_OnCdn(item, bounds.max_bytes), None, bounds) for item in media)
+    return tuple(
+        PostedPicture(_OnCdn(_url_of(item), bounds.max_bytes), None, bounds) for item in media
+    )
 
 
-def _is_picture(attachment: discord.Attachment) -> bool:
+def embedded(proxy_url: str, bounds: FetchBounds) -> PostedPicture:
+    """What Discord shows of a link, from its own proxy."""
+    return PostedPicture(_OnCdn(proxy_url, bounds.max_bytes), None, bounds)
+
+
+def _url_of(media: discord.UnfurledMediaItem) -> str:
+    return media.proxy_url or media.url
+
+
+def is_picture(attachment: discord.Attachment) -> bool:
+    """Whether a file is a picture, by its type or its name."""
     kind = attachment.content_type or ""
     return kind.startswith("image/") or attachment.filename.lower().endswith(_SUFFIXES)
 

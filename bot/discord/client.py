@@ -16,6 +16,7 @@ from bot.chat.presenters.search import Presenter
 from bot.discord.answers import InteractionAnswers
 from bot.discord.menu import CommandMenu
 from bot.discord.messages import Messages
+from bot.discord.posts import PostFollower
 from bot.discord.requests import PLATFORM, community_of
 from bot.discord.sync import MenuTranslator
 from core.domain.errors import TangerineError
@@ -72,9 +73,12 @@ _log = structlog.get_logger("bot.discord")
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
+    """What events are handed to; ``posts`` where the pictures that people post are searched."""
+
     answers: InteractionAnswers
     messages: Messages
     guilds: Guilds
+    posts: PostFollower | None = None
 
 
 class DiscordClient(discord.AutoShardedClient):
@@ -131,8 +135,41 @@ class DiscordClient(discord.AutoShardedClient):
     async def on_message(self, message: discord.Message) -> None:
         """Answer people, never bots: two of them could go on for ever."""
         person = not message.author.bot and message.webhook_id is None
-        if person and not message.is_system():
-            await self._ours.messages.message(self, message)
+        if not person or message.is_system():
+            return
+        if self._ours.posts is not None:
+            await self._ours.posts.heard(message)
+        await self._ours.messages.message(self, message)
+
+    async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
+        """Look at a post again that has other words or pictures, or a link with a picture now."""
+        if self._ours.posts is not None:
+            self._ours.posts.changed(payload.channel_id, payload.message_id)
+
+    async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
+        """Show a deleted post to nobody any more."""
+        if self._ours.posts is not None:
+            await self._ours.posts.deleted(payload.channel_id, {payload.message_id})
+
+    async def on_raw_bulk_message_delete(self, payload: discord.RawBulkMessageDeleteEvent) -> None:
+        """Show deleted posts to nobody any more."""
+        if self._ours.posts is not None:
+            await self._ours.posts.deleted(payload.channel_id, payload.message_ids)
+
+    async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
+        """Delete what was posted in a channel that is no more."""
+        if self._ours.posts is not None:
+            await self._ours.posts.channel_deleted(channel.id)
+
+    async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
+        """Delete what was posted in a thread that is no more."""
+        if self._ours.posts is not None:
+            await self._ours.posts.channel_deleted(payload.thread_id)
+
+    async def on_thread_create(self, thread: discord.Thread) -> None:
+        """Follow a new thread of a channel that is followed."""
+        if self._ours.posts is not None:
+            await self._ours.posts.thread(thread)
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Answer buttons; the menu answers its commands itself."""
@@ -141,6 +178,11 @@ class DiscordClient(discord.AutoShardedClient):
 
     async def on_ready(self) -> None:
         await self._ours.guilds.present([guild.id for guild in self.guilds])
+        if self._ours.posts is not None:
+            for guild in self.guilds:
+                await self._ours.posts.refresh(guild)
+            for guild in self.guilds:
+                await self._ours.posts.find_threads(guild)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         await self._ours.guilds.joined(guild.id)
@@ -148,8 +190,12 @@ class DiscordClient(discord.AutoShardedClient):
     async def on_guild_available(self, guild: discord.Guild) -> None:
         """Note that the bot is in a server, perhaps let in again while it was not connected."""
         # After a start the library tells of servers seconds late: it may be out again by now.
-        if self.get_guild(guild.id) is not None:
-            await self._ours.guilds.joined(guild.id)
+        if self.get_guild(guild.id) is None:
+            return
+        await self._ours.guilds.joined(guild.id)
+        if self._ours.posts is not None:
+            await self._ours.posts.refresh(guild)
+            await self._ours.posts.find_threads(guild)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Note that the bot is out of a server; an outage of the server is another event."""
@@ -159,6 +205,7 @@ class DiscordClient(discord.AutoShardedClient):
         self._note_up(shard_id)
 
     async def on_shard_resumed(self, shard_id: int) -> None:
+        """Note that a shard is back; what it missed is read from where each channel was left."""
         self._note_up(shard_id)
 
     async def on_shard_disconnect(self, shard_id: int) -> None:

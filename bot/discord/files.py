@@ -63,8 +63,11 @@ class ReplyFiles:
     ) -> dict[str, FileUpload]:
         """JPEGs by the pictures' ids, each of at most ``limit`` bytes and ``room`` in all.
 
+        Those that Discord shows from a post need none.
+
         As large as they can be; a picture whose file is gone or broken is missing.
         """
+        cards = [card for card in cards if not shown_from(card)]
         located = await asyncio.gather(*(self._located(card.id, community) for card in cards))
         for edge in _EDGES:
             jpegs = await asyncio.gather(*(self._thumbnail(found, edge) for found in located))
@@ -108,6 +111,11 @@ class ReplyFiles:
             return await self._thumbnails.get(picture.sha256, path, edge)
         except TangerineError:
             return None
+
+
+def shown_from(card: PictureCard) -> str:
+    """The address at which Discord has the picture of a post itself, empty where it does not."""
+    return card.post.file_id if card.post is not None else ""
 
 
 Parcel = Mapping[int, FileUpload]

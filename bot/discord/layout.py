@@ -16,7 +16,7 @@ import discord
 from discord import ui
 
 from bot.discord.buttons import button_id
-from bot.discord.files import FileUpload, Parcel
+from bot.discord.files import FileUpload, Parcel, shown_from
 from bot.discord.text import Budget, literal
 from bot.protocol.replies import (
     Button,
@@ -131,14 +131,20 @@ class Page:
             self._items.append(ui.TextDisplay(text))
 
     def _show(self, shown: Sequence[tuple[FileUpload, str]]) -> None:
+        self._show_all([(upload.uri, alt) for upload, alt in shown])
+
+    def _show_all(self, shown: Sequence[tuple[str, str]]) -> None:
         if shown:
-            items = [discord.MediaGalleryItem(u.uri, description=_plain(alt)) for u, alt in shown]
+            items = [discord.MediaGalleryItem(uri, description=_plain(alt)) for uri, alt in shown]
             self._items.append(ui.MediaGallery(*items))
 
     def _pictures(self, part: Pictures) -> None:
         cards = part.cards
-        shown = [(self.gallery[card.id], card.alt) for card in cards if card.id in self.gallery]
-        self._show([self._sheet] if self._sheet else shown)
+        if self._sheet is not None:
+            self._show([self._sheet])
+        else:
+            places = ((self._place(card), card.alt) for card in cards)
+            self._show_all([(uri, alt) for uri, alt in places if uri])
         for card in cards:
             text = self._budget.take(self._card(card))
             button = next((b for b in self._beside if b.subject == card.number), None)
@@ -148,11 +154,21 @@ class Page:
             elif text:
                 self._items.append(ui.TextDisplay(text))
 
+    def _place(self, card: PictureCard) -> str:
+        """Where a picture is shown from, empty where it cannot be."""
+        upload = self.gallery.get(card.id)
+        return shown_from(card) or (upload.uri if upload is not None else "")
+
     def _card(self, card: PictureCard) -> str:
-        gone = self._sheet is None and card.id not in self.gallery
+        gone = self._sheet is None and not self._place(card)
         note = f" · {self._words['picture_gone']}" if gone else ""
         caption = literal(card.caption, _CAPTION)
-        return f"**{card.number}** {caption}\n-# {literal(card.score_text, _LINE)}{note}"
+        lines = [f"**{card.number}** {caption}", f"-# {literal(card.score_text, _LINE)}{note}"]
+        if card.post is not None:
+            by = literal(card.post.text, _LINE)
+            link = f" · {card.post.link}" if card.post.link else ""
+            lines.append(f"-# {by}{link}")
+        return "\n".join(lines)
 
     def _bars(self, part: LabelBars) -> None:
         if self._sheet is not None:
@@ -245,7 +261,7 @@ def _styled(part: Text) -> str:
         return f"### {literal(part.text, _HEADING)}"
     if part.style == "note":
         return f"-# {literal(part.text, _HEADING)}"
-    return literal(part.text, 2 * _HEADING)
+    return "\n".join(filter(None, (literal(part.text, 2 * _HEADING), part.link)))
 
 
 def _plain(text: str, limit: int = _ALT) -> str:

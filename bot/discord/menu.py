@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import keyword
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
@@ -21,6 +22,29 @@ _GUILD_ONLY = app_commands.AppCommandContext(guild=True, dm_channel=False, priva
 # Where only a user installed the bot, it would answer in communities that never asked for it.
 _BY_GUILDS = app_commands.AppInstallationType(guild=True, user=False)
 _CHOICE = 100
+_DATE = len("2026-01-31")
+
+
+class _ChannelId(app_commands.Transformer):
+    """A channel, as its id."""
+
+    @property
+    def type(self) -> discord.AppCommandOptionType:
+        return discord.AppCommandOptionType.channel
+
+    async def transform(self, interaction: discord.Interaction, value: Any, /) -> str:
+        """The id."""
+        del interaction
+        return str(value.id)
+
+
+class _PersonId(_ChannelId):
+    """A person, as their id."""
+
+    @property
+    def type(self) -> discord.AppCommandOptionType:
+        return discord.AppCommandOptionType.user
+
 
 _log = structlog.get_logger("bot.discord")
 
@@ -71,20 +95,25 @@ class CommandMenu(app_commands.CommandTree[Any]):
 def _slash_command(
     definition: CommandDefinition, answers: InteractionAnswers, words: Words
 ) -> app_commands.Command[Any, ..., None]:
-    picture = next((o.name for o in definition.options if o.kind == "picture"), None)
+    offered = [option for option in definition.options if option.is_on("discord")]
+    picture = next((o.name for o in offered if o.kind == "picture"), None)
 
     async def called(interaction: discord.Interaction, **given: Any) -> None:
         attachment = given.pop(picture, None) if picture else None
-        options = {name: value for name, value in given.items() if value is not None}
+        options = {
+            option.name: given[_parameter(option)]
+            for option in offered
+            if given.get(_parameter(option)) is not None
+        }
         await answers.command(interaction, definition.name, options, attachment)
 
     # The library reads the options off the signature.
-    called.__signature__ = _signature(definition.options)  # type: ignore[attr-defined]
+    called.__signature__ = _signature(offered)  # type: ignore[attr-defined]
     for_all = definition.who == "all"
     command: app_commands.Command[Any, ..., None] = app_commands.Command(
         name=definition.name,
         description=words.summary(definition),
-        callback=_described(called, definition.options, words),
+        callback=_described(called, offered, words),
         allowed_contexts=_GUILD_AND_DM if for_all else _GUILD_ONLY,
         allowed_installs=_BY_GUILDS,
     )
@@ -92,7 +121,7 @@ def _slash_command(
         # Hides it from others; servers can overwrite that, so that those who may add can be
         # shown it, and the right is checked at each call as well.
         command.default_permissions = discord.Permissions(manage_guild=True)
-    for option in definition.options:
+    for option in offered:
         if option.kind in _COMPLETED:
             command.autocomplete(option.name)(_COMPLETED[option.kind](answers))
     return command
@@ -105,13 +134,16 @@ def _described(called: Any, options: Sequence[Option], words: Words) -> Any:
     choices = {
         option.name: [
             app_commands.Choice(name=app_commands.locale_str(names[value]), value=value)
-            for value in option.choices
+            for value in (*option.choices, *option.in_chats)
         ]
         for option in options
         if option.choices
     }
-    summaries = {o.name: app_commands.locale_str(words.option_summary(o)) for o in options}
+    summaries = {_parameter(o): app_commands.locale_str(words.option_summary(o)) for o in options}
     described = app_commands.describe(**summaries)(called)
+    renamed = {_parameter(o): o.name for o in options if _parameter(o) != o.name}
+    if renamed:
+        described = app_commands.rename(**renamed)(described)
     return app_commands.choices(**choices)(described) if choices else described
 
 
@@ -189,6 +221,11 @@ def _label(text: str) -> str:
     return line if len(line) <= _CHOICE else line[: _CHOICE - 1] + "…"
 
 
+def _parameter(option: Option) -> str:
+    """What an option is called in Python, which keeps some words for itself."""
+    return f"{option.name}_" if keyword.iskeyword(option.name) else option.name
+
+
 def _signature(options: Sequence[Option]) -> inspect.Signature:
     interaction = inspect.Parameter(
         "interaction",
@@ -197,7 +234,7 @@ def _signature(options: Sequence[Option]) -> inspect.Signature:
     )
     given = [
         inspect.Parameter(
-            option.name,
+            _parameter(option),
             inspect.Parameter.KEYWORD_ONLY,
             annotation=_annotation(option),
             default=inspect.Parameter.empty if option.required else None,
@@ -207,13 +244,19 @@ def _signature(options: Sequence[Option]) -> inspect.Signature:
     return inspect.Signature([interaction, *given])
 
 
+_AS_THEY_ARE: dict[str, Any] = {
+    "picture": discord.Attachment,
+    "channel": app_commands.Transform[str, _ChannelId],
+    "person": app_commands.Transform[str, _PersonId],
+    "date": app_commands.Range[str, _DATE, _DATE],
+    "flag": bool,
+    "choice": str,
+}
+
+
 def _annotation(option: Option) -> Any:
-    if option.kind == "picture":
-        return discord.Attachment
-    if option.kind == "flag":
-        return bool
+    if option.kind in _AS_THEY_ARE:
+        return _AS_THEY_ARE[option.kind]
     if option.kind in {"count", "number"}:
         return app_commands.Range[int, option.minimum, option.maximum]
-    if option.kind == "choice":
-        return str
     return app_commands.Range[str, 1, option.maximum]

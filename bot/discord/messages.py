@@ -49,6 +49,7 @@ class Messages:
             text=text,
             pictures=pictures,
             replied=replied,
+            channels=self._rules.places.of_message(message),
         )
         target = MessageTarget(message)
         asked = PendingAnswer(target, request, message.author.id, pictures or replied)
@@ -72,6 +73,7 @@ class Messages:
             locale=self._locales.of(message.author.id),
             pictures=pictures,
             unasked=True,
+            channels=self._rules.places.of_message(message),
         )
         if not self._commands.answers_photos(request) or not self._work.is_new(message.id):
             return

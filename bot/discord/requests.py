@@ -10,15 +10,12 @@ import discord
 from cachetools import LRUCache
 
 from bot.chat.access_list import Roster
-from bot.protocol.requests import Attachment, Request
+from bot.discord.readers import bot_reads, is_for_adults
+from bot.protocol.requests import Attachment, NamedChannel, Request
 
 PLATFORM = "discord"
 
 _Somebody = discord.User | discord.Member
-_RESTRICTABLE = (
-    *(discord.TextChannel, discord.VoiceChannel, discord.StageChannel),
-    *(discord.ForumChannel, discord.Thread),
-)
 
 
 def community_of(guild_id: int | None, user_id: int) -> str:
@@ -55,10 +52,12 @@ def interaction_request(
     command: str | None = None,
     options: Mapping[str, str | int | bool] | None = None,
     pictures: tuple[Attachment, ...] = (),
+    channels: frozenset[str] = frozenset(),
 ) -> Request:
     """The request of a slash command, a context menu or a button.
 
-    The rights are those that Discord computed for this very call.
+    The rights are those that Discord computed for this very call. ``channels``: whose posts the
+    answer may show.
     """
     user = interaction.user
     return Request(
@@ -74,7 +73,8 @@ def interaction_request(
         channel=str(interaction.channel_id or ""),
         may_add=named.adds(user),
         is_operator=named.operates(user),
-        adults=_is_for_adults(interaction.channel),
+        adults=is_for_adults(interaction.channel),
+        channels=channels,
     )
 
 
@@ -87,6 +87,7 @@ def message_request(
     pictures: tuple[Attachment, ...] = (),
     replied: tuple[Attachment, ...] = (),
     unasked: bool = False,
+    channels: frozenset[str] = frozenset(),
 ) -> Request:
     """The request of a message. ``locale`` is its author's language, where that is known.
 
@@ -111,13 +112,44 @@ def message_request(
         may_add=named.adds(author),
         is_operator=named.operates(author),
         unasked=unasked,
-        adults=_is_for_adults(message.channel),
+        adults=is_for_adults(message.channel),
+        channels=channels,
     )
 
 
-def _is_for_adults(channel: object) -> bool:
-    """Whether Discord lets only those in who say that they are of age. Unknown is no."""
-    return isinstance(channel, _RESTRICTABLE) and channel.is_nsfw()
+def named_channels(
+    interaction: discord.Interaction, options: Mapping[str, str | int | bool]
+) -> tuple[NamedChannel, ...]:
+    """The channels that /index is about: the one that is named, all, or the one it is asked in.
+
+    None of them is one that the asker may not read; a thread is its channel.
+    """
+    guild, user = interaction.guild, interaction.user
+    if guild is None or not isinstance(user, discord.Member):
+        return ()
+    chosen = guild.get_channel_or_thread(int(options.get("channel") or interaction.channel_id or 0))
+    there: list[discord.abc.GuildChannel] = []
+    if options.get("everywhere") is True:
+        there = [each for each in guild.channels if bot_reads(each)]
+    elif isinstance(chosen, discord.CategoryChannel):
+        there = list(chosen.channels)
+    elif isinstance(chosen, discord.Thread):
+        there = [chosen.parent] if chosen.parent is not None else []
+    elif chosen is not None:
+        there = [chosen]
+    return tuple(
+        NamedChannel(f"{PLATFORM}:{each.id}", str(each.id), each.name, bot_reads(each))
+        for each in there
+        if not isinstance(each, discord.CategoryChannel)
+        and each.permissions_for(user).read_message_history
+        and each.permissions_for(user).view_channel
+    )
+
+
+def person_of(options: Mapping[str, str | int | bool]) -> str:
+    """The person that an option names, as /privacy knows people; empty where none does."""
+    person = options.get("person")
+    return f"{PLATFORM}:{person}" if person else ""
 
 
 def addressed_text(message: discord.Message, bot_id: int) -> str | None:

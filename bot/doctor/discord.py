@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlencode
 
-from bot.doctor.findings import Finding, Findings, OutOfReachError, ask, failed, fine, warning
+from bot.doctor.findings import (
+    Findings,
+    OutOfReachError,
+    RefusedError,
+    ask,
+    failed,
+    fine,
+    warning,
+)
+from config.settings import Discord
 
 PUBLIC_API = "https://discord.com/api/v10"
 
@@ -43,15 +52,6 @@ class DiscordBot:
     connections_again_s: float
 
 
-class DiscordRefusedError(Exception):
-    """Discord does not take the token (``for_good``), or gives no answer; carries the finding."""
-
-    def __init__(self, finding: Finding, *, for_good: bool = False) -> None:
-        super().__init__(finding.message)
-        self.finding = finding
-        self.for_good = for_good
-
-
 def invite_link(application_id: int) -> str:
     """The address at which somebody with "Manage Server" lets the bot in."""
     query = {
@@ -63,14 +63,14 @@ def invite_link(application_id: int) -> str:
 
 
 async def ask_discord(token: str, api_url: str | None) -> DiscordBot:
-    """Who the bot of this token is. Raises DiscordRefusedError."""
+    """Who the bot of this token is. Raises RefusedError."""
     base = (api_url or PUBLIC_API).rstrip("/")
     bodies = []
     for path in ("users/@me", "applications/@me", "gateway/bot"):
         try:
             answer = await ask(f"{base}/{path}", authorization=f"Bot {token}")
         except OutOfReachError as error:
-            raise DiscordRefusedError(
+            raise RefusedError(
                 failed(
                     _CHECK,
                     f"Discord cannot be reached at {error}.",
@@ -78,9 +78,9 @@ async def ask_discord(token: str, api_url: str | None) -> DiscordBot:
                 )
             ) from None
         if answer.status == HTTPStatus.UNAUTHORIZED:
-            raise DiscordRefusedError(failed(_CHECK, *_BAD_TOKEN), for_good=True)
+            raise RefusedError(failed(_CHECK, *_BAD_TOKEN), for_good=True)
         if answer.status != HTTPStatus.OK:
-            raise DiscordRefusedError(
+            raise RefusedError(
                 failed(
                     _CHECK,
                     f"Discord answers /{path} with HTTP {answer.status}.",
@@ -100,18 +100,16 @@ async def ask_discord(token: str, api_url: str | None) -> DiscordBot:
     )
 
 
-async def check_discord(
-    token: str | None, *, api_url: str | None = None, message_content: bool = False
-) -> Findings:
-    """Whether a bot with this token can connect and hear what the settings promise."""
-    if token is None:
+async def check_discord(settings: Discord) -> Findings:
+    """Whether the bot of the token can connect and hear what the settings promise."""
+    if settings.token is None:
         return [fine(_CHECK, "No token is set; Discord is not used.")]
     try:
-        bot = await ask_discord(token, api_url)
-    except DiscordRefusedError as refused:
+        bot = await ask_discord(settings.token.get_secret_value(), settings.api_url)
+    except RefusedError as refused:
         return [refused.finding]
     findings = [fine(_CHECK, f"Discord knows the bot as {bot.name}.")]
-    if message_content and not bot.hears_all:
+    if settings.message_content and not bot.hears_all:
         findings.append(
             failed(
                 _CHECK,

@@ -7,11 +7,11 @@ import io
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, closing
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 from PIL import Image
-from pydantic import SecretStr
 
 from bot.doctor.access import check_access
 from bot.doctor.discord import check_discord
@@ -26,9 +26,11 @@ from bot.doctor.machine import (
 )
 from bot.doctor.telegram import check_telegram
 from bot.engine.engine import picture_decoder
+from bot.engine.reading import word_pool
 from bot.engine.specs import collection_specs
 from config.settings import Settings
 from core.domain.errors import SourceError, TangerineError
+from core.images.reading import missing_packages
 from core.images.sandbox import Isolation
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.integrity import refuse_lost, remedy
@@ -65,17 +67,19 @@ class Doctor:
                 task.cancel()
 
     def _checks(self) -> Sequence[tuple[str, Check]]:
+        settings = self._settings
         return (
             ("settings", self._in_settings),
-            ("data", self._in_data_folder),
-            ("model", self._model),
-            ("device", self._device),
+            ("data", partial(asyncio.to_thread, check_data_folder, settings.data_dir)),
+            ("model", partial(asyncio.to_thread, check_model, settings.model)),
+            ("device", partial(asyncio.to_thread, check_device, settings.device)),
             ("pictures", self._decoding),
+            ("words", self._reading),
             ("collections", self._collections),
-            ("index", self._index),
+            ("index", partial(asyncio.to_thread, _in_catalogue, settings)),
             ("web", self._addresses),
-            ("discord", self._discord),
-            ("telegram", self._telegram),
+            ("discord", partial(check_discord, settings.discord)),
+            ("telegram", partial(check_telegram, settings.telegram)),
         )
 
     async def _in_settings(self) -> Findings:
@@ -91,15 +95,6 @@ class Doctor:
                 )
             )
         return [*findings, *await asyncio.to_thread(check_secrets, self._config)]
-
-    async def _in_data_folder(self) -> Findings:
-        return await asyncio.to_thread(check_data_folder, self._settings.data_dir)
-
-    async def _model(self) -> Findings:
-        return await asyncio.to_thread(check_model, self._settings.model)
-
-    async def _device(self) -> Findings:
-        return await asyncio.to_thread(check_device, self._settings.device)
 
     async def _decoding(self) -> Findings:
         """Decode a picture as the bot would: in a process of its own, within its bounds."""
@@ -123,6 +118,34 @@ class Doctor:
                 )
             ]
         return [_of_isolation(isolation)]
+
+    async def _reading(self) -> Findings:
+        """Read words as the bot would, in a process of its own."""
+        if not self._settings.words.enabled:
+            return [fine("words", "Words in pictures are not read (words.enabled = false).")]
+        if missing := missing_packages():
+            return [
+                warning(
+                    "words",
+                    f"Words in pictures are not read: {' and '.join(missing)} is not installed.",
+                    "Install the extra: .venv/bin/pip install -c constraints.txt -e '.[words]', "
+                    "or set TANGERINE_WORDS__ENABLED=false.",
+                )
+            ]
+        picture = io.BytesIO()
+        Image.new("RGB", (_TRIAL_EDGE, _TRIAL_EDGE), "orange").save(picture, "PNG")
+        try:
+            async with word_pool(self._settings) as reader:
+                await reader.read(picture.getvalue())
+        except (TangerineError, OSError) as error:
+            return [
+                failed(
+                    "words",
+                    f"A process that reads words does not work: {error}",
+                    "Give the machine more memory, or set TANGERINE_WORDS__ENABLED=false.",
+                )
+            ]
+        return [fine("words", "Words in pictures are read in processes of their own.")]
 
     async def _collections(self) -> Findings:
         specs = collection_specs(self._settings)
@@ -164,9 +187,6 @@ class Doctor:
             if platform in tokens and not tokens[platform]
         ]
 
-    async def _index(self) -> Findings:
-        return await asyncio.to_thread(_in_catalogue, self._settings)
-
     async def _addresses(self) -> Findings:
         web, telegram = self._settings.web, self._settings.telegram
         addresses = []
@@ -179,20 +199,6 @@ class Doctor:
                 Address("webhook", telegram.webhook_host, telegram.webhook_port, names)
             )
         return [finding for address in addresses for finding in await check_address(address)]
-
-    async def _discord(self) -> Findings:
-        discord = self._settings.discord
-        return await check_discord(
-            _revealed(discord.token),
-            api_url=discord.api_url,
-            message_content=discord.message_content,
-        )
-
-    async def _telegram(self) -> Findings:
-        telegram = self._settings.telegram
-        return await check_telegram(
-            _revealed(telegram.token), api_url=telegram.api_url, webhook_url=telegram.webhook_url
-        )
 
 
 def _of_isolation(isolation: Isolation | None) -> Finding:
@@ -207,10 +213,6 @@ def _of_isolation(isolation: Isolation | None) -> Finding:
         "Run it on Linux 5.13 or newer, on x86-64 or ARM64; in a container, with a seccomp "
         "profile that allows prctl and landlock_restrict_self, as Docker's own does.",
     )
-
-
-def _revealed(secret: SecretStr | None) -> str | None:
-    return secret.get_secret_value() if secret else None
 
 
 def _in_folder(spec: CollectionSpec) -> Findings:

@@ -43,7 +43,6 @@ Check = Callable[[], Awaitable[Findings]]
 
 
 def fine(check: str, message: str) -> Finding:
-    """A finding that needs nothing done."""
     return Finding(check, Severity.OK, message)
 
 
@@ -55,6 +54,15 @@ def warning(check: str, message: str, remedy: str) -> Finding:
 def failed(check: str, message: str, remedy: str) -> Finding:
     """A finding with which the bot, or a part of it, does not run."""
     return Finding(check, Severity.FAILED, message, remedy)
+
+
+class RefusedError(Exception):
+    """A platform does not take the token (``for_good``), or gives no answer; with the finding."""
+
+    def __init__(self, finding: Finding, *, for_good: bool = False) -> None:
+        super().__init__(finding.message)
+        self.finding = finding
+        self.for_good = for_good
 
 
 async def findings_of(name: str, check: Check) -> Findings:

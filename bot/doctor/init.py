@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import typer
 
 from bot.chat.parser import split_list
-from bot.doctor.discord import PERMISSIONS, DiscordRefusedError, ask_discord, invite_link
-from bot.doctor.findings import Finding
-from bot.doctor.telegram import TelegramRefusedError, ask_telegram
+from bot.doctor.discord import PERMISSIONS, ask_discord, invite_link
+from bot.doctor.findings import RefusedError
+from bot.doctor.telegram import ask_telegram
 from bot.engine.settings_record import Value, already_there, is_record, settings_text, write_private
 from bot.terminal.console import Terminal
 from config.files import NAME
@@ -257,8 +257,8 @@ class Init:
                 return "", None
             try:
                 return token, asyncio.run(ask(token))
-            except (DiscordRefusedError, TelegramRefusedError) as refused:
-                finding: Finding = refused.finding
+            except RefusedError as refused:
+                finding = refused.finding
                 if not refused.for_good:
                     # The network may come later; the doctor asks again.
                     self._terminal.error(finding.message, finding.remedy)

@@ -21,6 +21,7 @@ from core.encoder.hub import Checkpoint, first_line, local_checkpoint
 from core.encoder.hub_check import HubUnreachableError, ask_hub
 from core.encoder.mini.towers import IMAGE_PACKAGE, TEXT_PACKAGE, missing_package, module_of
 from core.encoder.model import choose_device
+from core.encoder.torch_needed import torch_is_installed
 
 _MIB = 2**20
 # The embedded model takes 61 MiB, a catalogue of some thousand pictures about as much.
@@ -161,6 +162,10 @@ def check_model(model: str) -> Findings:
 
 def check_device(device: str) -> Findings:
     """Whether torch sees the device that is asked for. Blocking, loads torch."""
+    if not torch_is_installed():
+        told = "torch and transformers are not installed: only models that were exported here run."
+        remedy = "For other models, a GPU and training: pip install torch transformers."
+        return [warning("device", told, remedy)]
     try:
         chosen = choose_device(device)
     except ModelUnavailable as error:

@@ -8,7 +8,16 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from bot.doctor.findings import Finding, Findings, OutOfReachError, ask, failed, fine, warning
+from bot.doctor.findings import (
+    Findings,
+    OutOfReachError,
+    RefusedError,
+    ask,
+    failed,
+    fine,
+    warning,
+)
+from config.settings import Telegram
 
 PUBLIC_API = "https://api.telegram.org"
 
@@ -33,24 +42,15 @@ class TelegramBot:
     webhook_error: str
 
 
-class TelegramRefusedError(Exception):
-    """Telegram does not take the token (``for_good``), or gives no answer; carries the finding."""
-
-    def __init__(self, finding: Finding, *, for_good: bool = False) -> None:
-        super().__init__(finding.message)
-        self.finding = finding
-        self.for_good = for_good
-
-
 async def ask_telegram(token: str, api_url: str | None) -> TelegramBot:
-    """Who the bot of this token is. Raises TelegramRefusedError."""
+    """Who the bot of this token is. Raises RefusedError."""
     base = f"{(api_url or PUBLIC_API).rstrip('/')}/bot{token}"
     results: list[dict[str, Any]] = []
     for method in ("getMe", "getWebhookInfo"):
         try:
             answer = await ask(f"{base}/{method}", proxies=True)
         except OutOfReachError as error:
-            raise TelegramRefusedError(
+            raise RefusedError(
                 failed(
                     _CHECK,
                     f"Telegram cannot be reached at {error}.",
@@ -58,7 +58,7 @@ async def ask_telegram(token: str, api_url: str | None) -> TelegramBot:
                 )
             ) from None
         if answer.status in _REFUSALS:
-            raise TelegramRefusedError(
+            raise RefusedError(
                 failed(
                     _CHECK,
                     "Telegram refuses the token.",
@@ -68,7 +68,7 @@ async def ask_telegram(token: str, api_url: str | None) -> TelegramBot:
             )
         result = answer.body.get("result")
         if answer.status != HTTPStatus.OK or not isinstance(result, dict):
-            raise TelegramRefusedError(
+            raise RefusedError(
                 failed(
                     _CHECK,
                     f"Telegram answers {method} with HTTP {answer.status}.",
@@ -87,15 +87,13 @@ async def ask_telegram(token: str, api_url: str | None) -> TelegramBot:
     )
 
 
-async def check_telegram(
-    token: str | None, *, api_url: str | None = None, webhook_url: str | None = None
-) -> Findings:
-    """Whether a bot with this token gets what people send to it."""
-    if token is None:
+async def check_telegram(settings: Telegram) -> Findings:
+    """Whether the bot of the token gets what people send to it."""
+    if settings.token is None:
         return [fine(_CHECK, "No token is set; Telegram is not used.")]
     try:
-        bot = await ask_telegram(token, api_url)
-    except TelegramRefusedError as refused:
+        bot = await ask_telegram(settings.token.get_secret_value(), settings.api_url)
+    except RefusedError as refused:
         return [refused.finding]
     findings = [fine(_CHECK, f"Telegram knows the bot as @{bot.name}.")]
     if not bot.hears_groups:
@@ -116,7 +114,7 @@ async def check_telegram(
                 "If you want it: /setinline at @BotFather.",
             )
         )
-    if webhook_url and bot.webhook_error:
+    if settings.webhook_url and bot.webhook_error:
         findings.append(
             warning(
                 _CHECK,
@@ -125,7 +123,7 @@ async def check_telegram(
                 "browsers accept, and that the proxy hands it on to telegram.webhook_port.",
             )
         )
-    if bot.webhook and not webhook_url:
+    if bot.webhook and not settings.webhook_url:
         findings.append(
             warning(
                 _CHECK,

@@ -7,6 +7,7 @@ __all__ = [
     "instance",
     "learning",
     "preflight",
+    "reading",
     "reload",
     "settings_record",
     "specs",

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,10 +19,11 @@ from core.domain.errors import EncodingFailed, TangerineError
 from core.domain.ports import PictureDecoder
 from core.domain.threads import finished_in_thread
 from core.domain.types import UPLOADED, Picture, PixelBatch, PixelSpec, Vectors
-from core.encoder.benchmark_cache import JsonCache, verdict_key
 from core.encoder.hub import local_checkpoint
-from core.encoder.lazy import KnownEncoder, LateEncoder, Questions, signature
+from core.encoder.known import KnownEncoder, KnownEncoders
+from core.encoder.lazy import LateEncoder, Questions
 from core.encoder.mini.assemble import mini_folder, mini_place
+from core.encoder.torch_needed import need_torch
 from core.encoder.trials import Encodes, SearchCheck, overlap
 from index.catalogue.catalogue import Catalogue
 
@@ -66,12 +68,11 @@ async def open_encoder(
     if need != "all":
         known = await asyncio.to_thread(known_encoder, settings, catalogue)
         if known is not None and known.device == "cpu":
-            late = LateEncoder(known, load, _questions(settings, known))
+            late = LateEncoder(known, partial(load, late=True), _questions(settings, known))
             if need == "texts":
                 await finished_in_thread(late.prepare_texts)
             return late
     encoder = await finished_in_thread(load)
-    await asyncio.to_thread(_keep, settings, check, encoder)
     choice = encoder.choice
     for reason in choice.refused:
         _log.debug("encoder.refused", reason=reason)
@@ -85,10 +86,13 @@ async def open_encoder(
 
 
 def load_encoder_of(
-    settings: Settings, model: str, *, check: SearchCheck | None = None
+    settings: Settings, model: str, *, check: SearchCheck | None = None, late: bool = False
 ) -> TransformersEncoder:
-    """The encoder of a model as users name it. Blocking. Raises ModelUnavailable."""
-    # Imported here: commands that need no model must not wait for torch.
+    """The encoder of a model as users name it; ``late`` as in ``load_encoder``.
+
+    Blocking. Raises ModelUnavailable.
+    """
+    # Imported here: commands that need no model must not wait for it.
     from core.encoder.load import load_encoder  # noqa: PLC0415
 
     backend = settings.encoder.backend
@@ -104,6 +108,7 @@ def load_encoder_of(
         threads=settings.encoder.threads or None,
         exports=settings.data_dir / "encoder",
         check=check,
+        late=late,
     )
 
 
@@ -112,29 +117,6 @@ def known_encoder(settings: Settings, catalogue: Catalogue) -> KnownEncoder | No
 
     None where it never was. Blocking. Raises ModelUnavailable where there is no such model.
     """
-    key = _known_key(settings, _check_for(settings, catalogue))
-    return None if key is None else _known_encoders(settings).find(key)
-
-
-def _keep(settings: Settings, check: _Sample | None, encoder: TransformersEncoder) -> None:
-    key = _known_key(settings, check)
-    if key is not None:
-        known = KnownEncoder(
-            identity=encoder.identity,
-            pixel_spec=encoder.pixel_spec,
-            device=encoder.device,
-            logit_scale=encoder.logit_scale,
-            packs_texts=encoder.packs_texts,
-            choice=encoder.choice,
-        )
-        _known_encoders(settings).keep(key, known)
-
-
-def _known_encoders(settings: Settings) -> JsonCache[KnownEncoder]:
-    return JsonCache(KnownEncoder, settings.data_dir / "encoder" / "known")
-
-
-def _known_key(settings: Settings, check: _Sample | None) -> str | None:
     source = _pinned(settings.model)
     if source == "mini":
         place = mini_place(settings.data_dir / "models")
@@ -144,17 +126,18 @@ def _known_key(settings: Settings, check: _Sample | None) -> str | None:
     checkpoint = local_checkpoint(source)
     if checkpoint is None:
         return None
-    encoder = settings.encoder
-    asked = {
-        "name": settings.model,
-        "device": settings.device,
-        "backend": encoder.backend,
-        "precision": encoder.precision,
-        "threads": encoder.threads,
-        "check": check.subject if check else None,
-    }
+    check = _check_for(settings, catalogue)
     try:
-        return verdict_key(signature(checkpoint), asked)
+        return KnownEncoders(
+            settings.data_dir / "encoder",
+            checkpoint,
+            name=settings.model,
+            device=settings.device,
+            backend=settings.encoder.backend,
+            precision=settings.encoder.precision,
+            threads=settings.encoder.threads,
+            check=check.subject if check else None,
+        ).find()
     except OSError:
         return None  # a file went meanwhile
 
@@ -184,7 +167,10 @@ model does not change under those who run it."""
 def model_source(settings: Settings, model: str) -> str:
     """What the encoder loads for a model as users name it. Blocking. Raises ModelUnavailable."""
     if model == "mini":
-        return str(mini_folder(settings.data_dir / "models"))
+        models = settings.data_dir / "models"
+        if not mini_place(models).is_dir():
+            need_torch("The model mini is not assembled yet: to do it")
+        return str(mini_folder(models))
     return _pinned(model)
 
 
@@ -198,6 +184,8 @@ def _check_for(
     """The largest collection, where eight-bit integers are possible and it has enough."""
     encoder = settings.encoder
     if encoder.precision not in {"auto", "int8"} or encoder.backend not in {"auto", "openvino"}:
+        return None
+    if find_spec("openvino") is None:
         return None
     counted = [
         (catalogue.counts(collection.name)[0], collection.name, collection.folder.expanduser())

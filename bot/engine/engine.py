@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from bot.engine.blas import one_core_for_each_product
 from bot.engine.encoder import Need, open_encoder
 from bot.engine.instance import is_running
+from bot.engine.reading import opened_reading, stored_words
 from bot.engine.reload import quotas, search_rules
 from bot.engine.specs import collection_named, collection_specs, make_data_dir, operators
 from bot.observability.health import folder_bytes, serving_troubles
@@ -29,9 +30,11 @@ from core.domain.rate_limits import RateLimiter
 from core.encoder.embedder import BatchedEmbedder
 from core.images import decode as image_decoding
 from core.images.pool import DecodePool
+from core.search.look_alikes import LookAlikes
 from core.search.service import Search
 from index.catalogue.catalogue import Catalogue
 from index.demo.gallery import demo_gallery
+from index.indexing.channel_posts import ChatChannels
 from index.indexing.contributions import ChatContributions
 from index.indexing.patience import Circumstances
 from index.indexing.posts import ChatPosts
@@ -44,10 +47,13 @@ from index.library.looks import StoredLooks
 from index.library.moderation import ChatModeration
 from index.library.moderation_filter import Judge
 from index.library.overlay import Overlays
+from index.library.post_channels import PostChannels
 from index.library.posts import PostQuota, PostRepository
 from index.library.thumbnail_store import ThumbnailStore
 from index.library.upload_files import UploadFiles
 from index.library.uploads import UploadQuota
+from index.library.word_reading import WordReading
+from index.library.words import StoredWords
 from index.maintenance.differences import Difference
 from index.maintenance.repair import Repaired, Repairer
 from index.maintenance.verify import verify_collection
@@ -96,6 +102,7 @@ class Engine:
     reindexer: Reindexer
     contributions: ChatContributions
     posts: ChatPosts
+    post_channels: ChatChannels
     moderation: ChatModeration
     labels: StoredLabels
     looks: StoredLooks
@@ -103,6 +110,8 @@ class Engine:
     thumbnail_store: ThumbnailStore
     community_settings: StoredSettings
     grants: StoredGrants
+    words: StoredWords
+    word_reading: WordReading | None
     search: Search
     limits: RateLimiter
     metrics: Metrics
@@ -130,7 +139,7 @@ class Engine:
         ]
 
     async def repair(self) -> Repaired:
-        """Verify, and put right what can be made anew. Raises CatalogueError."""
+        """Verify, and repair what can be rebuilt. Raises CatalogueError."""
         repairer = Repairer(
             catalogue=self.catalogue,
             store=self.store,
@@ -224,6 +233,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
         )
         community_settings = await asyncio.to_thread(StoredSettings.open, overlays)
         post_repository = PostRepository(overlays, post_room(settings))
+        look_alikes = LookAlikes(library.picture_file, decoder.decode)
         contributions = ChatContributions(
             library,
             overlays,
@@ -234,6 +244,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             grants=grants,
             room=upload_room(settings),
             posts=post_repository,
+            look_alikes=look_alikes,
         )
         posts = ChatPosts(
             library,
@@ -242,18 +253,21 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             decoder=decoder,
             settings=community_settings,
             duplicate_cosine=settings.search.duplicate_cosine,
+            look_alikes=look_alikes,
         )
         moderation = ChatModeration(library, overlays, embedder)
         await moderation.prepare()
         labels = StoredLabels(overlays, embedder)
         await labels.prepare()
-        # Opened by whoever serves pictures.
+        # Opened by the program that serves pictures.
         thumbnail_store = ThumbnailStore(
             settings.data_dir / "thumbnails.sqlite", int(settings.pictures.thumbnails_mb * _MIB)
         )
         stack.push_async_callback(asyncio.to_thread, thumbnail_store.close)
         thumbnails = Thumbnails(decoder, store=thumbnail_store)
         stack.push_async_callback(thumbnails.close)
+        words = stored_words(settings, overlays)
+        reading = await opened_reading(settings, overlays, library, stack)
         search = Search(
             stages.around(library, open="open"),
             stages.around(embedder, embed_text="embed", embed_pixels="embed"),
@@ -262,6 +276,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             rules=search_rules(settings),
             labels=labels,
             thumbnails=thumbnails,
+            words=words,
         )
         yield Engine(
             settings=settings,
@@ -276,6 +291,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             reindexer=reindexer,
             contributions=contributions,
             posts=posts,
+            post_channels=ChatChannels(posts, post_repository, PostChannels(overlays)),
             moderation=moderation,
             labels=labels,
             looks=StoredLooks(overlays, library, decoder),
@@ -283,6 +299,8 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             thumbnail_store=thumbnail_store,
             community_settings=community_settings,
             grants=grants,
+            words=words,
+            word_reading=reading,
             search=search,
             limits=RateLimiter(clock=clock, **quotas(settings)),
             metrics=metrics,

@@ -14,7 +14,7 @@ from core.domain.errors import SettingsError, SourceError
 
 _LOCK = ".running.lock"
 _TOLD = ".running"
-# Whoever asks whether one runs has the lock for a moment: that is no second program.
+# A check whether one runs holds the lock for a moment: that is no second program.
 _PATIENCE_S = 1.0
 
 
@@ -25,7 +25,6 @@ class Instance:
         self._file = data_dir / _TOLD
 
     def tell(self, url: str) -> None:
-        """Let whoever comes second know where this one answers."""
         with suppress(OSError):  # only a courtesy
             self._file.write_text(f"{os.getpid()} {url}\n", encoding="utf-8")
 

@@ -15,12 +15,14 @@ from bot.engine.specs import name_rules
 from config.settings import Settings
 from core.domain.errors import BadPicture, NoHead, SourceError
 from core.domain.types import Pixels, PixelSpec
+from core.encoder.torch_needed import torch_is_installed
 from core.images.pool import DecodePool
 from core.training.checkpoint import TrainingRecord, picture_key, read_record
 from core.training.evaluation import PairVectors, encode_pairs
 from core.training.feature_cache import FeatureCache
 from core.training.features import MIN_CAPTIONS, PairEncoder
-from core.training.loop import Epoch, TrainingOptions
+from core.training.loop import Epoch
+from core.training.options import TrainingOptions
 from core.training.train import TrainingReport, train
 from index.catalogue.hashing import read_content
 from index.indexing.caption_texts import read_text
@@ -171,13 +173,15 @@ async def encode_folder(
 ) -> PairVectors:
     """The folder's vectors under one model. Raises ModelUnavailable, SourceError.
 
-    By torch in float32, and features are kept below the data folder, as in training: models
-    whose heads alone differ share them. The settings may insist on another backend or precision.
+    By torch in float32 where it is installed, and features are kept below the data folder, as in
+    training: models whose heads alone differ share them. The settings may insist on another
+    backend or precision.
     """
 
     def work() -> PairVectors:
         encoder = settings.encoder
-        if encoder.backend in {"auto", "torch"} and encoder.precision in {"auto", "float32"}:
+        plain = encoder.backend in {"auto", "torch"} and encoder.precision in {"auto", "float32"}
+        if plain and torch_is_installed():
             try:
                 return by_features()
             except NoHead:

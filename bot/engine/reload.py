@@ -1,4 +1,4 @@
-"""Settings read anew while the program runs, as far as they can change then."""
+"""Reloads settings while the program runs, as far as they can change without a restart."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ LIVE = frozenset(
         "telegram.adders",
     }
 )
-"""What is taken over at once; everything else waits for the next start."""
+"""Settings that take effect at once; all others wait for the next start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Live:
         )
 
     def take(self, settings: Settings) -> None:
-        """Let them hold from now on. What was counted for quotas stays counted."""
+        """Apply these settings from now on. Quotas keep what they have counted."""
         self.limits.change(**quotas(settings))
         self.search.change_rules(search_rules(settings))
         self.defaults.count = settings.search.results
@@ -101,7 +101,7 @@ def cooldowns(settings: Settings) -> Mapping[Any, float] | None:
 
 
 class Reloading:
-    """Reads the settings anew each time it is asked to, and tells what came of it."""
+    """Reloads the settings whenever it is asked to, and reports what changed."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class Reloading:
             await self.reload()
 
     async def reload(self) -> None:
-        """Take over what can change now; wrong settings change nothing."""
+        """Apply what can change now. Wrong settings change nothing."""
         try:
             read = await asyncio.to_thread(self._read)
         except WrongSettingError as error:
@@ -133,7 +133,7 @@ class Reloading:
         changed = sorted(_differing(self._now, read))
         live = [name for name in changed if name in LIVE]
         later = [name for name in changed if name not in LIVE]
-        # What waits for the next start is told again at each reload, and not taken in part.
+        # Each reload lists again what waits for the next start, and applies none of it.
         self._now = _with(self._now, read, live)
         self._live.take(self._now)
         said = f"changed: {', '.join(live)}" if live else "nothing changed"

@@ -87,7 +87,6 @@ def write_private(path: Path, text: str, *, replacing: bool = False) -> None:
 
 
 def already_there(path: Path) -> SettingsError:
-    """The error for a file that would have to be overwritten."""
     return SettingsError(
         f"{path} exists already and is left as it is.",
         remedy="Name another file with --out, or move this one away.",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from config.settings import Settings
 from core.domain.errors import NotFound, SourceError
-from index.catalogue.file_names import NameRules
+from index.catalogue.file_types import NameRules
 from index.library.library import CollectionSpec
 
 """The remedy where there is no collection."""
@@ -23,7 +23,6 @@ def collection_specs(settings: Settings) -> tuple[CollectionSpec, ...]:
 
 
 def name_rules(settings: Settings) -> NameRules:
-    """Which files of a folder are passed by."""
     return NameRules(settings.index.exclude)
 
 

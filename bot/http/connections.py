@@ -49,7 +49,7 @@ class ConnectionLimits:
 class Crowd:
     """The connections of a port: by address, those that wait for their client apart.
 
-    Whoever has waited longest goes first where room is needed; a connection whose request
+    The one that has waited longest is cut where room is needed; a connection whose request
     is being answered never does.
     """
 
@@ -92,12 +92,10 @@ class Crowd:
             self.gone.set()
 
     def wait(self, connection: HttpConnection, address: str) -> None:
-        """Note that it is the client's turn."""
         if connection in self._all.get(address, ()):
             self._waiting[address].setdefault(connection)
 
     def attend(self, connection: HttpConnection, address: str) -> None:
-        """Note that it is our turn."""
         waiting = self._waiting.get(address)
         if waiting is not None:
             waiting.pop(connection, None)
@@ -154,19 +152,16 @@ class HttpConnection(web.RequestHandler):
         self.drain()
 
     def data_received(self, data: bytes) -> None:
-        """Take what the client sends."""
         super().data_received(data)
         self.drain()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Make room."""
         self._stop_timer()
         self._stay()
         self._crowd.leave(self, self._address)
         super().connection_lost(exc)
 
     def attend(self) -> None:
-        """Note that a request is being answered."""
         self._answering = True
         self._stay()
         self._be_patient()
@@ -190,7 +185,6 @@ class HttpConnection(web.RequestHandler):
         return finished
 
     def pause_writing(self) -> None:
-        """Give the client time to take what was written."""
         super().pause_writing()
         self._wait(self._limits.stalled_s, self.cut)
 
@@ -206,7 +200,7 @@ class HttpConnection(web.RequestHandler):
             self._wire.abort()
 
     def _leave(self) -> None:
-        # Closed at once, whatever is on its way here now would be answered with a reset.
+        # Closed at once, data that is on its way here now would be answered with a reset.
         self.close()
         if self._wire is not None and not self._wire.is_closing():
             self._wire.write_eof()

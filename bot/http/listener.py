@@ -61,7 +61,7 @@ class Listener:
             taken = [shown.dup() for shown in server.sockets]
             server.close()
             for one in taken:
-                # From here on the address is ours alone, and whoever comes waits.
+                # From here on the address is ours alone, and new connections wait.
                 one.listen(_BACKLOG)
         except (OSError, OverflowError) as error:
             if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
@@ -91,8 +91,8 @@ class Listener:
     async def leave(self, runner: web.AppRunner) -> None:
         """Let a server take no more connections; its cleanup is to follow.
 
-        Where no other one serves here, whoever is in line goes to it still, and the address is
-        closed: from then on connections are refused.
+        Where no other one serves here, connections in the backlog still go to it, and the address
+        is closed: from then on connections are refused.
 
         asyncio loses a connection that is taken in the very turn of the loop in which the
         server is closed, and whoever made it waits for ever

@@ -12,6 +12,7 @@ def context_menus(_: Translate) -> Mapping[str, str]:
     return {
         "similar": _("Find similar"),
         "describe": _("Describe picture"),
+        "repost": _("Posted before?"),
     }
 
 
@@ -25,6 +26,10 @@ def choice_names(_: Translate) -> Mapping[str, str]:
         "info": _("Show what is kept about me"),
         "export": _("Send me all of it as a file"),
         "delete": _("Delete all of it for good"),
+        "out": _("Never search what I post"),
+        "in": _("Search what I post again"),
+        "status": _("How it stands"),
+        "forget": _("Forget somebody's posts"),
         "list": _("List the criteria"),
         "add": _("Add a criterion"),
         "remove": _("Remove a criterion"),

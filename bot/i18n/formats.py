@@ -26,7 +26,6 @@ class Formats:
 
     @property
     def direction(self) -> Literal["ltr", "rtl"]:
-        """The way in which the language is written."""
         return "rtl" if self._locale.text_direction == "rtl" else "ltr"
 
     def decimal(self, value: float, digits: int) -> str:
@@ -59,7 +58,7 @@ class Formats:
     def until(self, seconds: float) -> str:
         """How far off a moment is: ``in 3 seconds``, ``in 5 minutes``, German ``in 3 Sekunden``.
 
-        Rounded up, so that whoever comes then does not come too early: seconds up to two
+        Rounded up, so that nobody comes back too early: seconds up to two
         minutes, minutes up to two hours.
         """
         unit: Literal["second", "minute", "hour"] = "second"

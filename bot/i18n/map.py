@@ -15,7 +15,6 @@ class MapWords:
         self._formats = formats
 
     def title(self, collection: str, count: int) -> str:
-        """The heading: what is shown, and how many pictures it has."""
         return self._n(
             "Map of “{collection}”: {count} picture",
             "Map of “{collection}”: {count} pictures",

@@ -58,6 +58,15 @@ def option_summaries(_: Translate) -> Mapping[str, str]:
         "access": _("Whether this chat may search"),
         "code": _("The one-time code from the operator's terminal"),
         "about": _("Whose posts, or “forget”"),
+        "in": _("Only what was posted in this channel"),
+        "from": _("Only what this person posted"),
+        "after": _("Only what was posted on or after this day, as 2026-01-31"),
+        "before": _("Only what was posted before this day, as 2026-01-31"),
+        "channel": _("Which channel, or all of a category; without it, this one"),
+        "everywhere": _("All channels that both of us may read"),
+        "since": _("Leave out what was posted before this day, as 2026-01-31"),
+        "forget": _("Delete what is kept as well"),
+        "person": _("Whose posts to forget"),
         "full": _("Encode every picture anew"),
     }
 
@@ -72,6 +81,8 @@ def call(command: CommandDefinition, _: Translate) -> str:
     words = _values(_)
     line = [f"/{command.name}"]
     for option in command.options:
+        if option.only_on == "discord":
+            continue  # its own menu offers it
         if option.kind == "picture":
             added = "+ " + _("picture")
             line.append(added if option.required else f"[{added}]")
@@ -88,7 +99,7 @@ def flags(command: CommandDefinition, _: Translate) -> list[str]:
     words = _values(_)
     written = []
     for option in command.options:
-        if option.name == "private":
+        if option.name == "private" or option.only_on == "discord":
             continue  # Where it means anything, the platform's own menu offers it.
         if option.kind == "picture" or option.leading or option.rest:
             continue
@@ -98,7 +109,6 @@ def flags(command: CommandDefinition, _: Translate) -> list[str]:
 
 
 def _values(_: Translate) -> Mapping[str, str]:
-    """What stands for the value of each option."""
     return {
         "query": _("words"),
         "text": _("words"),
@@ -113,6 +123,9 @@ def _values(_: Translate) -> Mapping[str, str]:
         "criterion": _("words"),
         "code": _("code"),
         "about": _("forget or @person"),
+        "from": _("@person"),
+        "after": "2026-01-31",
+        "before": "2026-01-31",
         "text_cooldown": _("seconds"),
         "picture_cooldown": _("seconds"),
     }

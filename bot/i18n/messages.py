@@ -13,7 +13,15 @@ from bot.i18n.map import MapWords
 from bot.i18n.menus import call, command_summaries, flags, option_summaries, usage
 from bot.protocol.definitions import CommandDefinition, Option
 from core.domain.errors import GENERAL_WORDS, Facts, TangerineError, filled
-from core.domain.types import Band, Failure, FoundBy, Progress, ReindexReport
+from core.domain.types import Band, Failure, FoundBy, Progress, ReindexReport, WordsProgress
+
+_LINE_LETTERS = 80
+"""Of a line of words in a picture: what is shown of a page of text."""
+
+
+def shortened(line: str) -> str:
+    """A line of words in a picture as it is shown: as much of it as there is room for."""
+    return line if len(line) <= _LINE_LETTERS else f"{line[: _LINE_LETTERS - 1].rstrip()}…"
 
 
 class Words:
@@ -42,16 +50,21 @@ class Words:
         band: Band | None = None,
         found_by: FoundBy | None = None,
         tag: str | None = None,
+        line: str | None = None,
     ) -> str:
         """A score as a number, beside its band: never per cent, which it is not.
 
-        Then what was found, where it was the picture or its caption alone, and the label with
-        which the picture is tagged.
+        Then what was found, where it was the picture, its caption or the words in it alone, with
+        the ``line`` of these, and the label with which the picture is tagged.
         """
         said = [self.formats.decimal(score, 2)]
         if band is not None:
             said.append(self.band(band))
-        if found_by is not None and (words := self.found_by(found_by)):
+        if line is not None:
+            # Words: stands behind a score, as in "0.31 · strong · found by words in the picture".
+            found = self._("found by words in the picture: “{line}”")
+            said.append(found.format(line=shortened(line)))
+        elif found_by is not None and (words := self.found_by(found_by)):
             said.append(words)
         if tag is not None:
             # Words: stands behind a score, as in "0.31 · strong · label: shoe".
@@ -65,6 +78,7 @@ class Words:
             FoundBy.PICTURE: self._("found by its picture"),
             FoundBy.CAPTION: self._("found by its caption"),
             FoundBy.BOTH: "",
+            FoundBy.WORDS: self._("found by words in the picture"),
         }[found_by]
 
     def band(self, band: Band) -> str:
@@ -92,7 +106,6 @@ class Words:
         return text.format(first=first, last=last, query=query, exclude=exclude)
 
     def similar(self, text: str, first: int, last: int) -> str:
-        """The heading of a page of pictures like a posted one."""
         if text:
             words = self._("Similar pictures {first}–{last}, mixed with “{text}”")  # noqa: RUF001
         else:
@@ -136,11 +149,22 @@ class Words:
     def button_show_weak(self) -> str:
         return self._("Show anyway")
 
+    def words_read(self, come: WordsProgress) -> str:
+        """How many pictures were looked at for words, behind what else is said of a collection."""
+        if come.read == come.total:
+            # Words: behind the numbers of pictures and captions of a collection.
+            text = self._("words read in {total}")
+        else:
+            text = self._("words read in {done} of {total}")
+        return text.format(done=self.formats.whole(come.read), total=self.formats.whole(come.total))
+
     # -- reindex and status ----------------------------------------------------------
 
     def progress(self, collection: str, progress: Progress) -> str:
         if progress.stage == "scan":
             text = self._("Reading the folder of “{collection}”: {done} files so far")
+        elif progress.stage == "read":
+            text = self._("Reading words in “{collection}”: {done} of {total} pictures")
         elif progress.stage == "commit":
             text = self._("Writing the index of “{collection}”")
         elif progress.total:
@@ -159,7 +183,6 @@ class Words:
         return progress.done * 100 // progress.total if progress.total else 0
 
     def already_running(self, collection: str, progress: Progress) -> str:
-        """The answer to a second reindex."""
         return self._("“{collection}” is already being indexed: {percent}%.").format(
             collection=collection, percent=self.percent(progress)
         )

@@ -48,6 +48,7 @@ def page_words(_: Translate) -> Mapping[str, str]:
         # Words: what made a picture an answer, behind its score.
         "found_by_picture": _("found by its picture"),
         "found_by_caption": _("found by its caption"),
+        "found_by_words": _("found by words in the picture"),
         # Words: similarities of the question, in the details of a picture that was found.
         "cosine_picture": _("picture {n}"),
         "cosine_caption": _("caption {n}"),

@@ -1,4 +1,4 @@
-"""Looks at the program from time to time, for what no event tells: states, sizes, ages."""
+"""Polls the program for what no event reports: states, sizes, ages."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Protocol
 
 import structlog
 
-from bot.observability.metrics import Decoders, Metrics
+from bot.observability.metrics import Metrics
 from bot.protocol.ports import Readiness
-from core.domain.types import CollectionStatus, Progress
+from core.domain.types import CollectionStatus, DecodeStats, Progress
 from core.encoder.batch_records import BatcherHealth
 
 # A connection that is lost for less than a second is none that an admin asks about.
@@ -40,7 +40,7 @@ class Observed:
     connections: Sequence[ObservedPlatform]
     readiness: Readiness
     batcher: Callable[[], BatcherHealth]
-    decoders: Callable[[], Decoders]
+    decoders: Callable[[], DecodeStats]
     reindexing: Callable[[], Mapping[str, Progress]]
     collections: Callable[[], Awaitable[Sequence[CollectionStatus]]]
     sizes: Callable[[], Mapping[str, int]]

@@ -98,7 +98,6 @@ class DiskWatch:
         return [self._trouble] if self._trouble else []
 
     async def watch(self) -> None:
-        """Look again and again, until cancelled."""
         while True:
             trouble = await asyncio.to_thread(disk_trouble, self._folder)
             if trouble is not None and self._trouble is None:
@@ -120,7 +119,7 @@ class IndexWatch:
 
     ``open_index`` opens the index of a collection for the model that questions are encoded
     with: None where there is none yet. It raises TangerineError. The first time it may take
-    minutes, where an index has to be made anew from the catalogue; later it costs next to
+    minutes, where an index has to be rebuilt from the catalogue; later it costs next to
     nothing, and notices what other processes do.
     """
 
@@ -163,9 +162,8 @@ class IndexWatch:
                 self._troubles[name] = trouble
 
     async def watch(self) -> None:
-        """Look at all of them again and again, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            # Each by itself, since one that is made anew takes its time.
+            # Each in its own task, since a rebuild takes its time.
             for name in self._looking:
                 group.create_task(self._keep_looking(name))
 

@@ -3,92 +3,64 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from core.domain.types import CollectionStatus, Progress
+from core.domain.types import CollectionStatus, DecodeStats, Progress
 from core.encoder.batch_records import BatcherHealth, BatchRecord
-from core.encoder.trials import EncoderChoice
+from core.encoder.choice import EncoderChoice
 
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-
-
-class Decoders(Protocol):
-    """The processes that decode (:class:`core.images.pool.DecodeStats`)."""
-
-    @property
-    def alive(self) -> int:
-        """How many can take a picture, or have one."""
-
-    @property
-    def waiting(self) -> int:
-        """Callers that wait for one."""
-
-    @property
-    def restarts(self) -> int:
-        """How often one was replaced."""
 
 
 class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._connected: dict[str, bool] = {}
-        self._requests = Counter(
-            "tangerine_requests",
-            "Requests by platform and command.",
-            ["platform", "command"],
-            registry=self.registry,
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"tangerine_{name}", text, labels, registry=self.registry)
+
+        def histogram(
+            name: str, text: str, *labels: str, buckets: Sequence[float] = _SECONDS
+        ) -> Histogram:
+            return Histogram(
+                f"tangerine_{name}", text, labels, buckets=buckets, registry=self.registry
+            )
+
+        self._requests = counter(
+            "requests", "Requests by platform and command.", "platform", "command"
         )
-        self._errors = Counter(
-            "tangerine_errors", "Errors told to users, by code.", ["code"], registry=self.registry
+        self._errors = counter("errors", "Errors told to users, by code.", "code")
+        self._batch_size = histogram(
+            "batch_size", "Items of one run of the encoder.", "kind", "lane", buckets=_SIZES
         )
-        self._batch_size = Histogram(
-            "tangerine_batch_size",
-            "Items of one run of the encoder.",
-            ["kind", "lane"],
-            buckets=_SIZES,
-            registry=self.registry,
+        self._batch_seconds = histogram(
+            "batch_seconds", "Time of one run of the encoder.", "kind", "lane"
         )
-        self._batch_seconds = Histogram(
-            "tangerine_batch_seconds",
-            "Time of one run of the encoder.",
-            ["kind", "lane"],
-            buckets=_SECONDS,
-            registry=self.registry,
+        self._wait_seconds = histogram(
+            "queue_wait_seconds", "Time that an item waited for the encoder.", "kind", "lane"
         )
-        self._wait_seconds = Histogram(
-            "tangerine_queue_wait_seconds",
-            "Time that an item waited for the encoder.",
-            ["kind", "lane"],
-            buckets=_SECONDS,
-            registry=self.registry,
+        self._batch_failures = counter(
+            "batch_failures", "Runs of the encoder that failed.", "kind", "lane"
         )
-        self._batch_failures = Counter(
-            "tangerine_batch_failures",
-            "Runs of the encoder that failed.",
-            ["kind", "lane"],
-            registry=self.registry,
+        self._cache = counter(
+            "query_cache", "Query texts looked up in the cache of vectors.", "result"
         )
-        self._cache = Counter(
-            "tangerine_query_cache",
-            "Query texts looked up in the cache of vectors.",
-            ["result"],
-            registry=self.registry,
-        )
-        self._request_seconds = Histogram(
-            "tangerine_request_seconds",
+        self._request_seconds = histogram(
+            "request_seconds",
             "Time from a request's arrival to its reply, the platform's own part left out.",
-            ["platform"],
-            buckets=_SECONDS,
-            registry=self.registry,
+            "platform",
         )
-        self._stage_seconds = Histogram(
-            "tangerine_stage_seconds",
-            "Time of one stage of a search: open, decode, embed.",
-            ["stage"],
+        self._stage_seconds = histogram(
+            "stage_seconds", "Time of one stage of a search: open, decode, embed.", "stage"
+        )
+        self._words_seconds = Histogram(
+            "tangerine_words_seconds",
+            "Time to read the words in one picture.",
+            ["found"],
             buckets=_SECONDS,
             registry=self.registry,
         )
@@ -134,6 +106,13 @@ class Metrics:
     def stage(self, stage: str, seconds: float) -> None:
         self._stage_seconds_of(stage).observe(seconds)
 
+    def words_read(self, seconds: float, found: bool) -> None:
+        self._words_seconds.labels("words" if found else "none").observe(seconds)
+
+    def words(self, collection: str, *, read: int, total: int) -> None:
+        self._states.words_read.labels(collection).set(read)
+        self._states.words_waiting.labels(collection).set(total - read)
+
     def collection(self, name: str, pictures: int) -> None:
         self._states.pictures.labels(name).set(pictures)
 
@@ -155,7 +134,7 @@ class Metrics:
         self._states.queue.set(health.queued)
         self._states.restarts.labels("encoder").set(health.restarts)
 
-    def decoders(self, stats: Decoders) -> None:
+    def decoders(self, stats: DecodeStats) -> None:
         self._states.decoders.set(stats.alive)
         self._states.decoders_waiting.set(stats.waiting)
         self._states.restarts.labels("decoder").set(stats.restarts)
@@ -211,6 +190,12 @@ class _States:
             "reindex_progress", "Share done of a reindex under way, 0 to 1.", "collection"
         )
         self.pictures = gauge("pictures", "Pictures of a collection.", "collection")
+        self.words_read = gauge(
+            "words_read", "Pictures whose words were read, equal ones once.", "collection"
+        )
+        self.words_waiting = gauge(
+            "words_waiting", "Pictures whose words are still to be read.", "collection"
+        )
         self.captions = gauge("captions", "Captions of a collection.", "collection")
         self.generation = gauge("index_generation", "Commits of a collection.", "collection")
         self.index_bytes = gauge("index_bytes", "Size of a collection's index files.", "collection")

@@ -1,4 +1,4 @@
-"""The ports that a search goes through, with a clock at each: where the time of an answer goes."""
+"""Times the ports that a search goes through, to see where the time of an answer goes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Port = TypeVar("_Port")
 
 
 class Stages:
-    """Where the time of the stages is told: to a histogram, and as spans of the request."""
+    """Records the time of each stage in a histogram, and as spans of the request."""
 
     def __init__(self, observe: Observe, tracer: Tracer) -> None:
         self._observe = observe

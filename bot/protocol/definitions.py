@@ -24,6 +24,9 @@ OptionKind = Literal[
     "picture",
     "choice",
     "picture_id",
+    "channel",
+    "person",
+    "date",
 ]
 
 
@@ -32,11 +35,11 @@ class Option:
     """One option. The ``rest`` option takes the words that belong to no other.
 
     ``minimum`` and ``maximum`` bound a count and any other whole number, ``maximum`` the
-    characters of a text. A choice takes one of ``choices``, and of ``on_telegram`` there alone;
+    characters of a text. A choice takes one of ``choices``, and in chats one of ``in_chats``;
     their names are words, the values are not. A choice that is ``leading`` may be the first word,
     before what takes the rest. A platform that can completes picture ids from the captions, and
     names of collections, labels and criteria from those that there are (``Commands.pictures`` and
-    its kin).
+    its kin). ``only_on`` names the one platform that has it.
     """
 
     name: str
@@ -47,7 +50,12 @@ class Option:
     maximum: int | None = None
     choices: tuple[str, ...] = ()
     leading: bool = False
-    on_telegram: tuple[str, ...] = ()
+    in_chats: tuple[str, ...] = ()
+    only_on: str = ""
+
+    def is_on(self, platform: str) -> bool:
+        """Whether a platform has it."""
+        return self.only_on in {"", platform}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +66,8 @@ class CommandDefinition:
     add pictures (``adder``), or the operator alone. ``quota`` is the kind of request that it
     counts as. ``menu`` puts it into a message's context menu (Discord); ``private`` says that its
     answer is for the asker alone, so that platforms hide it from the first moment on. One that
-    is not ``listed`` is needed once, by somebody who is told of it then. ``only_on`` names the
-    one platform that has it.
+    is not ``listed`` is needed once, by somebody who is told of it then. ``not_on`` names
+    platforms without it.
     """
 
     name: str
@@ -70,7 +78,7 @@ class CommandDefinition:
     menu: bool = False
     private: bool = False
     listed: bool = True
-    only_on: str = ""
+    not_on: tuple[str, ...] = ()
 
     @property
     def rest(self) -> Option | None:
@@ -92,11 +100,9 @@ class CommandDefinition:
         return any(option.kind == "picture" and option.required for option in self.options)
 
     def is_on(self, platform: str) -> bool:
-        """Whether a platform has it."""
-        return self.only_on in {"", platform}
+        return platform not in self.not_on
 
     def is_for(self, *, is_admin: bool, may_add: bool, is_operator: bool = False) -> bool:
-        """Whether somebody with these rights may call it."""
         if self.who == "operator":
             return is_operator
         return self.who == "all" or is_admin or (self.who == "adder" and may_add)
@@ -125,6 +131,12 @@ _COLLECTION = Option("collection", "collection", maximum=32)
 _PICTURE = Option("picture", "picture", required=True)
 _PRIVATE = Option("private", "flag")
 _EXCLUDE = Option("exclude", "text", maximum=MAX_TEXT)
+_POSTED = (
+    Option("in", "channel", only_on="discord"),
+    Option("from", "person"),
+    Option("after", "date"),
+    Option("before", "date"),
+)
 
 COMMANDS: tuple[CommandDefinition, ...] = (
     CommandDefinition(
@@ -135,6 +147,7 @@ COMMANDS: tuple[CommandDefinition, ...] = (
             _EXCLUDE,
             Option("label", "label", maximum=MAX_LABEL),
             _COLLECTION,
+            *_POSTED,
             _PRIVATE,
         ),
         quota="text",
@@ -146,6 +159,7 @@ COMMANDS: tuple[CommandDefinition, ...] = (
             Option("text", "text", rest=True, maximum=MAX_TEXT),
             _COUNT,
             _COLLECTION,
+            *_POSTED,
             _PRIVATE,
         ),
         quota="picture",
@@ -225,7 +239,7 @@ COMMANDS: tuple[CommandDefinition, ...] = (
                 "choice",
                 rest=True,
                 choices=("info", "export", "delete"),
-                on_telegram=("out", "in"),
+                in_chats=("out", "in"),
             ),
         ),
         private=True,
@@ -234,12 +248,19 @@ COMMANDS: tuple[CommandDefinition, ...] = (
         "index",
         (
             Option("action", "choice", choices=("on", "off", "status", "forget"), leading=True),
-            Option("about", "text", rest=True, maximum=64),
+            Option("about", "text", rest=True, maximum=64, only_on="telegram"),
+            Option("channel", "channel", only_on="discord"),
+            Option("everywhere", "flag", only_on="discord"),
+            Option("since", "date", only_on="discord"),
+            Option("forget", "flag", only_on="discord"),
+            Option("person", "person", only_on="discord"),
         ),
         who="admin",
-        only_on="telegram",
+        not_on=("web", "local"),
     ),
-    CommandDefinition("repost", (_PICTURE,), quota="picture", only_on="telegram"),
+    CommandDefinition(
+        "repost", (_PICTURE, _PRIVATE), quota="picture", menu=True, not_on=("web", "local")
+    ),
     CommandDefinition(
         "allow",
         (Option("access", "choice", rest=True, choices=("on", "off")), _COLLECTION),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,8 +22,9 @@ from core.domain.types import (
     ReindexReport,
     SearchResult,
     SoFar,
+    WordsProgress,
 )
-from core.encoder.trials import EncoderChoice
+from core.encoder.choice import EncoderChoice
 from core.search.browse import BrowsedPage, Detail, Shown
 
 Json = dict[str, Any]
@@ -34,7 +36,8 @@ _DIGITS = 6
 def search_view(result: SearchResult) -> Json:
     """Find and similar: ``{"query", "collection", "hits": [...]}``.
 
-    ``caption_score`` is there where a caption speaks for the picture. And ``"so_far":
+    ``caption_score`` is there where a caption speaks for the picture, ``text``, the line that
+    matched, where words in the picture do. And ``"so_far":
     {"searched", "total"}`` while the collection is indexed for the first time.
     """
     return {
@@ -53,6 +56,7 @@ def search_view(result: SearchResult) -> Json:
                 "band": hit.band.value,
                 "found_by": (hit.found_by or FoundBy.PICTURE).value,
                 "tag": hit.tag,
+                **({} if hit.text is None else {"text": hit.text}),
             }
             for hit in result.hits
         ],
@@ -204,9 +208,7 @@ def reindex_view(report: ReindexReport) -> Json:
 
 def failures_view(failed: Sequence[Failure]) -> list[Json]:
     """What could not be read: ``[{"path", "code", "reason"}]``."""
-    return [
-        {"path": failure.path, "code": failure.code, "reason": failure.reason} for failure in failed
-    ]
+    return [asdict(failure) for failure in failed]
 
 
 def engine_of(status: CollectionStatus) -> str:
@@ -217,8 +219,9 @@ def engine_of(status: CollectionStatus) -> str:
 
 
 def encoder_view(choice: EncoderChoice | None) -> Json | None:
-    """How the model runs: ``{"backend", "precision", "trials": [...], "refused": [...]}``.
+    """How the model runs: ``{"backend", "precision", "exported", "trials", "refused"}``.
 
+    ``exported``: it runs from an export, for which neither torch nor transformers is loaded.
     A trial is ``{"backend", "precision", "cosine", "texts", "pictures", "overlap"}``: against
     torch in float32, the lowest cosine, how many times as fast, and the share of the ten best
     results in common (null where it was not looked at).
@@ -228,6 +231,7 @@ def encoder_view(choice: EncoderChoice | None) -> Json | None:
     return {
         "backend": choice.backend,
         "precision": choice.precision,
+        "exported": choice.runs_from_export,
         "trials": [
             {
                 "backend": trial.backend,
@@ -244,10 +248,15 @@ def encoder_view(choice: EncoderChoice | None) -> Json | None:
 
 
 def encoder_lines(model: ModelCard) -> list[str]:
-    """The same for people: a line for each trial, and for each refusal."""
+    """The same for people: what it is loaded by, a line for each trial, and for each refusal."""
     if model.choice is None:
         return []
-    lines = []
+    exported = model.choice.runs_from_export
+    lines = [
+        "  runs from its export, without torch and transformers"
+        if exported
+        else "  loaded by torch and transformers"
+    ]
     for trial in model.choice.trials:
         found = "" if trial.overlap is None else f", {trial.overlap:.1%} of its results"
         lines.append(
@@ -258,8 +267,16 @@ def encoder_lines(model: ModelCard) -> list[str]:
     return lines + [f"  not used: {reason}" for reason in model.choice.refused]
 
 
-def status_view(model: ModelCard, collections: Sequence[CollectionStatus]) -> Json:
-    """Status: the model and ``"collections": [{"name", "pictures", "captions", ...}]``."""
+def status_view(
+    model: ModelCard,
+    collections: Sequence[CollectionStatus],
+    words: Mapping[str, WordsProgress] | None = None,
+) -> Json:
+    """Status: the model and ``"collections": [{"name", "pictures", "captions", ...}]``.
+
+    Where words in pictures are read, also ``"words": {"read", "total", "with_words"}``.
+    """
+    come = {name: asdict(each) for name, each in (words or {}).items()}
     return {
         "model": model.name,
         "dimension": model.dimension,
@@ -274,6 +291,7 @@ def status_view(model: ModelCard, collections: Sequence[CollectionStatus]) -> Js
                 "generation": status.generation,
                 # Only where something may be missed: exact search has none to tell.
                 **({} if status.recall is None else {"recall": status.recall}),
+                **({"words": come[status.name]} if status.name in come else {}),
             }
             for status in collections
         ],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from core.encoder.trials import EncoderChoice
+from core.encoder.choice import EncoderChoice
 
 Readiness = Callable[[], Sequence[str]]
 """The reasons why the program cannot answer now; empty where it can."""

@@ -17,10 +17,14 @@ ACTION_BYTES = 64
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A paragraph. ``heading`` names what follows, ``note`` is an aside."""
+    """A paragraph. ``heading`` names what follows, ``note`` is an aside.
+
+    ``link``: an address of ours that stands behind it, empty for none.
+    """
 
     text: str
     style: Literal["plain", "heading", "note"] = "plain"
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +214,6 @@ class ErrorInfo:
 
     @property
     def text(self) -> str:
-        """Cause and remedy as one paragraph."""
         return f"{self.message} {self.remedy}".strip()
 
 

@@ -1,12 +1,13 @@
-"""The neutral request: what an adapter hands over, whatever the platform."""
+"""The neutral request that every adapter hands over."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from core.domain.viewer import Viewer
+from core.domain.types import Post
+from core.domain.viewer import PostFilter, Viewer
 
 
 class Attachment(Protocol):
@@ -23,8 +24,28 @@ class InMemory:
     data: bytes
 
     async def read(self) -> bytes:
-        """Its bytes."""
         return self.data
+
+
+@dataclass(frozen=True, slots=True)
+class NamedChannel:
+    """A channel that a request names, or that it was asked in.
+
+    ``chat`` and ``place`` are as in :class:`core.domain.types.Post`; ``readable``: the bot may
+    read it and its history.
+    """
+
+    chat: str
+    place: str
+    name: str
+    readable: bool
+
+
+class Showing(Protocol):
+    """Shows posted pictures from the platform that has them."""
+
+    async def links(self, posts: Sequence[Post]) -> Mapping[Post, str | None]:
+        """A fresh address of each picture that can be had now; None where the post is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +67,10 @@ class Request:
     the network address that it came from, where one may name itself anew; "" elsewhere.
     ``is_operator``: the settings name the person among the administrators of the platform.
     ``replied_to``: the message that it replies to, as ``<chat>:<message>``; ``person``: whom it
-    is about, by the requester's name, where the platform says so.
+    is about, by the requester's name, where the platform says so. ``channels`` are those of the
+    community whose posts the answer may show, ``wanted`` the posts that are wanted alone;
+    ``named`` are channels that it names; ``hears_all``: the platform shows the bot what people
+    post; ``showing`` has the pictures of posts.
     """
 
     platform: str
@@ -68,6 +92,11 @@ class Request:
     is_operator: bool = False
     replied_to: str = ""
     person: str = ""
+    channels: frozenset[str] = frozenset()
+    wanted: PostFilter | None = None
+    named: tuple[NamedChannel, ...] = ()
+    hears_all: bool = True
+    showing: Showing | None = None
 
     @property
     def operates(self) -> bool:
@@ -76,8 +105,12 @@ class Request:
 
     @property
     def viewer(self) -> Viewer:
-        """Who looks at pictures: its community, from this place."""
-        return Viewer(self.community, self.adults)
+        return Viewer(self.community, self.adults, self.channels, self.wanted)
+
+    @property
+    def keeper(self) -> Viewer:
+        """Who looks after pictures: its community, in every kind of place, where it reads."""
+        return Viewer(self.community, channels=self.channels)
 
     @property
     def asked_pictures(self) -> tuple[Attachment, ...]:

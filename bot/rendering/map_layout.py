@@ -35,7 +35,6 @@ class Box:
 
     @classmethod
     def around(cls, x: float, y: float, width: float, height: float) -> Box:
-        """The box of this size whose middle is here."""
         left, top = round(x - width / 2), round(y - height / 2)
         return cls(left, top, left + round(width), top + round(height))
 
@@ -174,7 +173,6 @@ def _on(dot: Points) -> Iterator[Box]:
 
 
 def _near(dot: Points, edge: int = THUMBNAIL) -> Iterator[Box]:
-    """Boxes on a dot and around it, the nearest first."""
     x, y = float(dot[0]), float(dot[1])
     for ring in range(4):
         for across, up in ((0, 0),) if not ring else _RING:

@@ -86,7 +86,6 @@ class Sheets:
         return ContactSheet(png, " ".join(line.alt for line in captions.lines))
 
     async def label_bars(self, bars: LabelBars) -> LabelBars:
-        """The same bars with their drawing."""
         png = await asyncio.to_thread(self._painter.label_bars, bars.bars)
         return LabelBars(bars.bars, bars.alt, png)
 

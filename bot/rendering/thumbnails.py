@@ -38,7 +38,7 @@ class Thumbnails:
         """A JPEG of at most ``edge`` x ``edge`` pixels of the file with this hash.
 
         ``of_folder``: the file is one of a collection's folder, not an upload.
-        Raises NotFound where the file is gone, and BadPicture and its kin.
+        Raises NotFound where the file is gone, and BadPicture and its subclasses.
         """
         key = (sha256, edge)
         kept = self._kept.get(key)

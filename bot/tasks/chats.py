@@ -24,7 +24,7 @@ _MIB = 2**20
 async def import_chat(
     engine: Engine, terminal: Terminal, *, export: str, community: str, json: bool
 ) -> int:
-    """The task ``import-chat``. Raises BadSetting, SourceError, CommunityUnknown and its kin."""
+    """The task ``import-chat``. Raises BadSetting, SourceError, CommunityUnknown."""
     await engine.community_settings.catch_up()
     # Whether it may search anything, before the file is read.
     engine.library.spec(None, community)
@@ -55,7 +55,6 @@ def _some(found: Iterator[ExportedPost]) -> list[ExportedPost]:
 
 
 async def _taken_in(engine: Engine, some: Sequence[ExportedPost]) -> TakenIn:
-    """One commit; files are read of those alone that are wanted."""
     files = {each.post: each.file for each in some if each.file is not None}
     wanted, done = await engine.posts.wanted(list(files))
     read = await asyncio.to_thread(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
@@ -126,13 +127,8 @@ async def _told(terminal: Terminal, spec: CollectionSpec, work: Callable[[Tell],
 
 
 def _export_view(report: ExportReport) -> Json:
-    return {
-        "collection": report.collection,
+    return asdict(report) | {
         "folder": str(report.folder),
-        "pictures": report.pictures,
-        "captions": report.captions,
-        "uploads": report.uploads,
-        "labels": report.labels,
         "failed": failures_view(report.failed),
     }
 

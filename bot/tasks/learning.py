@@ -22,8 +22,7 @@ from config.settings import Settings
 from core.domain.errors import SourceError
 from core.domain.types import Progress
 from core.training.evaluation import COMPARISON_COLUMNS, Evaluation, PairVectors, comparison
-from core.training.loop import TrainingOptions
-from core.training.trainer import Loss
+from core.training.options import Loss, TrainingOptions
 from core.training.verdict import judge
 
 _SHOWN = 5

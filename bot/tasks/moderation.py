@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import csv
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -131,11 +132,8 @@ async def _precision(
 
 
 def _criterion_view(criterion: Criterion) -> Json:
-    return {
-        "criterion": criterion.text,
-        "strictness": criterion.strictness.value,
-        "age": criterion.age,
-    }
+    strictness = criterion.strictness.value
+    return {"criterion": criterion.text, "strictness": strictness, "age": criterion.age}
 
 
 def trial_view(trial: Trial, precision: float | None) -> Json:
@@ -144,13 +142,7 @@ def trial_view(trial: Trial, precision: float | None) -> Json:
         "collection": trial.collection,
         "pictures": trial.pictures,
         "levels": [
-            {
-                "strictness": level.strictness.value,
-                "held": level.held,
-                "removed": level.removed,
-                "approved": level.approved,
-                "precision": level.precision,
-            }
+            {**asdict(level), "strictness": level.strictness.value, "precision": level.precision}
             for level in trial.levels
         ],
         "average_precision": None if precision is None else round(precision, _DIGITS),

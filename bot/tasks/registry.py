@@ -64,7 +64,6 @@ def task_named(name: str) -> Task:
 async def alone(
     settings: Settings, terminal: Terminal, name: str, arguments: Mapping[str, Any]
 ) -> int:
-    """Do a task without a running bot."""
     try:
         if name in _STORED:
             return await _function(_STORED[name])(settings, terminal, **arguments)

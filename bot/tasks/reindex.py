@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from bot.protocol.json_views import reindex_view
 from bot.terminal.console import Terminal
-from core.domain.types import ReindexReport
+from core.domain.threads import finished_in_thread
+from core.domain.types import Progress, ReindexReport
 
 if TYPE_CHECKING:
     from bot.engine.engine import Engine
@@ -31,4 +32,26 @@ async def reindex(
             on_progress=lambda progress: lines.update(name, progress),
         )
     terminal.json(reindex_view(report)) if json else terminal.report(report)
+    if engine.awaited.mine is None:  # a running bot reads them by itself
+        await _read_words(engine, terminal, name)
     return 0
+
+
+async def _read_words(engine: Engine, terminal: Terminal, name: str) -> None:
+    """Read the words in the pictures, which are searched already; what is read is kept."""
+    reading = engine.word_reading
+    if reading is None or name not in reading.collections:
+        return
+    come = await finished_in_thread(engine.words.progress, name)
+    if come is None or come.read == come.total:
+        return
+    terminal.note("The pictures can be searched. Reading the words in them; Ctrl+C ends it.")
+    done = come.read
+    with terminal.progress() as lines:
+
+        def tell(*_: object) -> None:
+            nonlocal done
+            done += 1
+            lines.update(name, Progress("read", min(done, come.total), come.total))
+
+        await reading.fill(tell, only=name)

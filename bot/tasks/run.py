@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
-
-import uvloop
 
 from bot.observability.logs import configure_logs
 from bot.terminal.console import Terminal
@@ -18,13 +17,20 @@ Work = Callable[[Settings, Terminal], Coroutine[Any, Any, int]]
 """Does something with the settings; its result is the exit code."""
 
 
-def carry_out(config: Path | None, work: Work, **overrides: Any) -> int:
-    """Load the settings, do the work, and turn what goes wrong into a line; the exit code."""
+def carry_out(config: Path | None, work: Work, *, brief: bool = False, **overrides: Any) -> int:
+    """Load the settings, do the work, and turn what goes wrong into a line; the exit code.
+
+    ``brief``: it only reads the data folder, for which a faster event loop is not imported.
+    """
     terminal = Terminal(called=called(config))
     try:
         settings = load(config, **overrides)
         terminal.called = as_called(terminal.called, settings, config)
         configure_logs(settings)
+        if brief:
+            return asyncio.run(work(settings, terminal))
+        import uvloop  # noqa: PLC0415 - not for all
+
         return uvloop.run(work(settings, terminal))
     except TangerineError as error:
         terminal.error(error.message, error.remedy)

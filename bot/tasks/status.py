@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bot.engine.encoder import known_encoder
+from bot.engine.reading import stored_words
 from bot.engine.stored import open_stored
 from bot.protocol.json_views import encoder_lines, status_view
 from bot.protocol.ports import ModelCard
 from bot.terminal.console import Terminal
 from config.settings import Settings
-from core.domain.types import CollectionStatus
+from core.domain.types import CollectionStatus, WordsProgress
+from core.search.ports import PictureWords
 from index.library.library import LOCAL, CollectionSpec
 
 if TYPE_CHECKING:
@@ -23,7 +25,8 @@ async def status(engine: Engine, terminal: Terminal, *, json: bool) -> int:
     """The task ``status`` of a running bot."""
     collections = await engine.library.status(LOCAL)
     specs = [engine.library.spec_of(each.name) for each in collections]
-    return _told(terminal, engine.model_card(), collections, specs, json=json)
+    words = await asyncio.to_thread(words_read, engine.words, collections)
+    return _told(terminal, engine.model_card(), collections, specs, words, json=json)
 
 
 async def stored_status(settings: Settings, terminal: Terminal, *, json: bool) -> int:
@@ -32,17 +35,27 @@ async def stored_status(settings: Settings, terminal: Terminal, *, json: bool) -
         collections = await stored.library.status(LOCAL)
         searched = [stored.library.spec_of(each.name) for each in collections]
         known = await asyncio.to_thread(known_encoder, settings, stored.catalogue)
+        kept = stored_words(settings, stored.overlays)
+        words = await asyncio.to_thread(words_read, kept, collections)
     if known is not None:
         identity = known.identity
         card = ModelCard(settings.model, identity.dimension, known.device, known.choice)
-        return _told(terminal, card, collections, searched, json=json)
+        return _told(terminal, card, collections, searched, words, json=json)
     if json:
-        view = status_view(ModelCard(settings.model, 0, ""), collections)
+        view = status_view(ModelCard(settings.model, 0, ""), collections, words)
         terminal.json({**view, "dimension": None, "device": None})
     else:
         terminal.out.print(f"model {settings.model}, not loaded yet", markup=False)
-        _collections(terminal, collections, searched)
+        _collections(terminal, collections, searched, words)
     return 0
+
+
+def words_read(
+    words: PictureWords, collections: Sequence[CollectionStatus]
+) -> Mapping[str, WordsProgress]:
+    """How far the words of each collection were read, where they are. Blocking."""
+    found = {each.name: words.progress(each.name) for each in collections}
+    return {name: come for name, come in found.items() if come is not None}
 
 
 def _told(
@@ -50,23 +63,34 @@ def _told(
     card: ModelCard,
     collections: Sequence[CollectionStatus],
     specs: Sequence[CollectionSpec],
+    words: Mapping[str, WordsProgress],
     *,
     json: bool,
 ) -> int:
     if json:
-        terminal.json(status_view(card, collections))
+        terminal.json(status_view(card, collections, words))
         return 0
     terminal.out.print(f"model {card.name} ({card.dimension} dimensions) on {card.place}")
     for line in encoder_lines(card):
         terminal.out.print(line, soft_wrap=True, markup=False)
-    _collections(terminal, collections, specs)
+    _collections(terminal, collections, specs, words)
     return 0
 
 
 def _collections(
-    terminal: Terminal, collections: Sequence[CollectionStatus], specs: Sequence[CollectionSpec]
+    terminal: Terminal,
+    collections: Sequence[CollectionStatus],
+    specs: Sequence[CollectionSpec],
+    words: Mapping[str, WordsProgress],
 ) -> None:
     terminal.statuses(list(collections))
+    for name, come in words.items():
+        terminal.out.print(
+            f"{name}: words in {come.read} of {come.total} pictures read; "
+            f"{come.with_words} have some",
+            soft_wrap=True,
+            markup=False,
+        )
     for spec in specs:
         who = ", ".join(sorted(spec.communities)) or "nobody"
         terminal.out.print(f"{spec.name} is searched by: {who}", soft_wrap=True, markup=False)

@@ -6,7 +6,7 @@ import asyncio
 import csv
 import io
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from bot.protocol.json_views import Json
 from bot.terminal.console import Terminal
 from core.domain.errors import SourceError
 from core.domain.ports import Snapshot
-from core.domain.types import Picture, Progress
+from core.domain.types import Progress
 from core.search.labels import NONE, LabelSet, Tags, tidy_labels
 from index.indexing.caption_texts import decode
 from index.library.library import LOCAL
@@ -24,17 +24,6 @@ if TYPE_CHECKING:
 
 _MAX_BYTES = 1 << 20
 """More than a thousand labels of a hundred characters: no file of labels."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Tagged:
-    """What a run came to: for each label its pictures, and the one it fits best."""
-
-    collection: str
-    labels: tuple[tuple[str, int, Picture | None], ...]
-    none: int
-    pictures: int
-    seconds: float
 
 
 async def tag(
@@ -57,11 +46,15 @@ async def tag(
     if out is not None:
         table = await asyncio.to_thread(_table_of, snapshot, known, tags)
         await asyncio.to_thread(terminal.save, out, table)
-    tagged = _counted(name, snapshot, known, tags, time.monotonic() - started)
-    if json:
-        terminal.json(_view(tagged))
-    else:
-        _show(terminal, tagged)
+    seconds = time.monotonic() - started
+    found = {
+        "collection": name,
+        "pictures": len(tags.places),
+        "labels": list(_counted(snapshot, known, tags)),
+        "none": int((tags.places == NONE).sum()),
+        "seconds": round(seconds, 3),
+    }
+    terminal.json(found) if json else _show(terminal, found, seconds)
     return 0
 
 
@@ -114,39 +107,22 @@ def _table_of(snapshot: Snapshot, known: LabelSet, tags: Tags) -> bytes:
     return table.getvalue().encode()
 
 
-def _counted(name: str, snapshot: Snapshot, known: LabelSet, tags: Tags, seconds: float) -> _Tagged:
-    labels = []
+def _counted(snapshot: Snapshot, known: LabelSet, tags: Tags) -> Iterator[Json]:
+    """For each label how many pictures have it, and the path of the one that it fits best."""
     for place, label in enumerate(known.labels):
         rows = tags.rows([place])
-        best = snapshot.pictures[int(rows[tags.scores[rows].argmax()])] if len(rows) else None
-        labels.append((label, len(rows), best))
-    none = int((tags.places == NONE).sum())
-    return _Tagged(name, tuple(labels), none, len(tags.places), seconds)
+        best = snapshot.pictures[int(rows[tags.scores[rows].argmax()])].path if len(rows) else None
+        yield {"label": label, "pictures": len(rows), "best": best}
 
 
-def _view(tagged: _Tagged) -> Json:
-    return {
-        "collection": tagged.collection,
-        "pictures": tagged.pictures,
-        "labels": [
-            {"label": label, "pictures": count, "best": None if best is None else best.path}
-            for label, count, best in tagged.labels
-        ],
-        "none": tagged.none,
-        "seconds": round(tagged.seconds, 3),
-    }
-
-
-def _show(terminal: Terminal, tagged: _Tagged) -> None:
-    rows = [
-        (label, str(count), "-" if best is None else best.path)
-        for label, count, best in tagged.labels
-    ]
-    rows.append(("(none fits)", str(tagged.none), "-"))
+def _show(terminal: Terminal, found: Json, seconds: float) -> None:
+    labels: list[Json] = found["labels"]
+    rows = [(each["label"], str(each["pictures"]), each["best"] or "-") for each in labels]
+    rows.append(("(none fits)", str(found["none"]), "-"))
     terminal.table(("label", "pictures", "fits best"), rows)
     terminal.note(
-        f"Tagged the {tagged.pictures} pictures of {tagged.collection} in {tagged.seconds:.1f} s. "
-        f"Find by label as: label:{_asked(tagged.labels[0][0])}"
+        f"Tagged the {found['pictures']} pictures of {found['collection']} in {seconds:.1f} s. "
+        f"Find by label as: label:{_asked(labels[0]['label'])}"
     )
 
 

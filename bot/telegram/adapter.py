@@ -29,12 +29,12 @@ from bot.telegram.files import MAX_DOWNLOAD, FileFetcher
 from bot.telegram.http import PollingRequest, bounded_request
 from bot.telegram.inline import Inline
 from bot.telegram.intake import Intake, Polling, TelegramApp, refused_token
-from bot.telegram.limits import PAUSES_S, GroupBudget, GroupTurns, PatientLimiter
 from bot.telegram.memory import TelegramMemory
 from bot.telegram.menus import publish_menus
 from bot.telegram.photos import Photos
 from bot.telegram.posts import PostIntake
 from bot.telegram.progress import Background, Following
+from bot.telegram.rate_limiter import PAUSES_S, GroupBudget, GroupTurns, PatientLimiter
 from bot.telegram.sending import Sending
 from bot.telegram.service import Service
 from bot.telegram.shares import Shares

@@ -11,7 +11,6 @@ from telegram.error import TelegramError
 from bot.protocol.definitions import CommandDefinition
 from bot.protocol.replies import Reply
 from bot.protocol.requests import Request
-from bot.telegram.limits import GroupTurns
 from bot.telegram.memory import AnsweredMessage
 from bot.telegram.messages import (
     PLATFORM,
@@ -21,6 +20,7 @@ from bot.telegram.messages import (
     community_of,
     place_of,
 )
+from bot.telegram.rate_limiter import GroupTurns
 from bot.telegram.service import Service
 
 
@@ -32,7 +32,7 @@ class MessageAnswers:
         self._turns = turns
 
     async def answer(self, heard: IncomingMessage) -> None:
-        """Answer one message, whatever goes wrong, or one photo that nobody asked about."""
+        """Answer one message, also where something fails, or one photo that nobody asked about."""
         request = self._request(heard)
         place = place_of(heard.message, reply_to=heard.message.message_id)
         refs = heard.pictures or heard.replied

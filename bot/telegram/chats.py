@@ -115,7 +115,6 @@ class Chats:
         self._log = structlog.get_logger("telegram")
 
     def member_changed(self, change: ChatMemberUpdated) -> None:
-        """Somebody joined, left, was promoted or demoted."""
         self._rights.forget(change.chat.id, change.new_chat_member.user.id)
 
     async def bot_changed(self, change: ChatMemberUpdated) -> None:
@@ -170,7 +169,7 @@ class PrivacyMode:
 
     async def _hears_all(self, chat_id: int) -> bool:
         try:
-            # Asked anew, since the operator may just have changed it.
+            # Asked again, since the operator may just have changed it.
             me = await self._bot.get_me()
             if me.can_read_all_group_messages:
                 return True

@@ -108,7 +108,7 @@ class ReplySender:
         return True
 
     async def edit(self, message: Message, reply: Reply) -> None:
-        """Write a reply of words alone over a message. Raises BadRequest and its kin."""
+        """Write a reply of words alone over a message. Raises BadRequest and its subclasses."""
         await self._sending.edit(message, text_of(reply), keyboard_of(reply.buttons))
 
     async def _send(self, reply: Reply, place: Place, community: str, words: Words) -> Message:

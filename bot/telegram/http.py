@@ -80,7 +80,6 @@ class PollingRequest(HTTPXRequest):
         self._log = structlog.get_logger("telegram")
 
     async def do_request(self, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
-        """See :meth:`telegram.request.BaseRequest.do_request`."""
         try:
             status, body = await super().do_request(*args, **kwargs)
         except Exception:
@@ -105,7 +104,7 @@ class PollingRequest(HTTPXRequest):
 def _can_be_read(update: dict[str, Any]) -> bool:
     try:
         Update.de_json(update, None)
-    except Exception:  # noqa: BLE001 - whatever the library makes of it
+    except Exception:  # noqa: BLE001 - the library raises anything
         return False
     return True
 

@@ -45,7 +45,7 @@ class Inline:
         self._latest[person] = query.id
         text = query.query.strip()
         locale = query.from_user.language_code or "en"
-        # Whatever chat it is typed in, the results are what the person may see alone.
+        # In every chat the results are what this person may see.
         request = Request(
             platform=PLATFORM,
             community=community_of(person),

@@ -14,7 +14,7 @@ from telegram.ext import Application
 
 from bot.chat.supervision import Pauses, ended
 from bot.telegram.http import PollingRequest
-from bot.telegram.limits import seconds_of
+from bot.telegram.rate_limiter import seconds_of
 from core.domain.errors import SettingsError
 
 _POLL = timedelta(seconds=10)
@@ -24,7 +24,7 @@ ALLOWED_UPDATES = [
     *("message", "edited_message", "channel_post", "edited_channel_post"),
     *("callback_query", "inline_query", "chat_member", "my_chat_member"),
 ]
-"""The kinds of update that are asked for; a message that was edited is not answered anew."""
+"""The kinds of update that are asked for; an edited message is not answered again."""
 
 TelegramApp = Application[Any, Any, Any, Any, Any, Any]
 

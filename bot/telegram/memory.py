@@ -14,7 +14,7 @@ _TABLES = ("files", "asked", "shown")
 _PRUNE_EVERY = 1000
 _DAY_S = 86_400.0
 KEPT_S = 30 * _DAY_S
-"""How long whatever nobody uses is remembered, in seconds."""
+"""How long unused entries are remembered, in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,6 @@ class TelegramMemory:
             await self._write("DELETE FROM files WHERE bot = ? AND sha256 = ?", (bot, sha256))
 
     async def keep_asked(self, bot: int, chat: int, message: int, asked: AnsweredMessage) -> None:
-        """Remember whom a message of ours answers."""
         pictures = json.dumps(asked.pictures)
         await self._write(
             "INSERT OR REPLACE INTO asked (bot, chat, message, caller, pictures, used, home) "

@@ -43,7 +43,6 @@ class IncomingMessage:
 
     @property
     def locale(self) -> str:
-        """The language that the speaker reads, as Telegram says."""
         return (self.user.language_code if self.user else None) or "en"
 
 
@@ -96,7 +95,7 @@ def hear(album: Sequence[Message], me: User) -> IncomingMessage | None:
     written = _COMMAND.match(text)
     if written is not None and written[2] and not _same(written[2], me.username):
         return None
-    # Whoever names the bot first, and then the command, gives the command too.
+    # A mention of the bot may come before the command.
     text = _without_mention(text, me)
     given = _COMMAND.match(text)
     command = find_command(given[1]) if given is not None else None

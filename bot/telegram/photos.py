@@ -43,7 +43,7 @@ class Photo:
 class Turns:
     """Lets one at a time do something under each name; for different names, all at once.
 
-    Whoever has waited ``patience_s`` seconds goes on all the same: a second upload is better
+    After ``patience_s`` seconds a waiter goes on all the same: a second upload is better
     than no answer while the first one waits for a busy chat.
     """
 

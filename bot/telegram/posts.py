@@ -12,6 +12,7 @@ from telegram.constants import ChatType
 from telegram.error import TelegramError
 
 from bot.chat.commands import Commands
+from bot.chat.supervision import Pauses
 from bot.telegram.files import FileFetcher, FileRef, posted_picture
 from bot.telegram.memory import TelegramMemory
 from bot.telegram.messages import (
@@ -58,7 +59,7 @@ class PostIntake:
         self._commands = commands
         self._files = files
         self._memory = memory
-        self._pause_s = pause_s
+        self._pauses = Pauses(pause_s)
         self._queue: asyncio.Queue[_Heard] = asyncio.Queue(waiting)
         self._log = structlog.get_logger("telegram")
 
@@ -84,7 +85,6 @@ class PostIntake:
         self._put(_Heard(post, ref, edited=True))
 
     async def run(self) -> None:
-        """Take in what was heard, until cancelled."""
         while True:
             heard = [await self._queue.get()]
             # Of one chat, in the order in which they came: one commit for many.
@@ -125,20 +125,19 @@ class PostIntake:
             self._log.warning("post left out", reason=f"{self._queue.maxsize} are waiting")
 
     async def _patiently(self, heard: Sequence[_Heard]) -> None:
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(1, _ATTEMPTS + 1):
             try:
                 await self._take_in(heard)
             except (Unavailable, TelegramError) as error:
-                if attempt == _ATTEMPTS - 1:
-                    self._log.warning(
-                        "posts not taken in", posts=len(heard), error=type(error).__name__
-                    )
-                await asyncio.sleep(self._pause_s * 2**attempt)
+                failure = type(error).__name__
             except TangerineError as error:
-                self._log.warning("posts not taken in", posts=len(heard), error=error.code)
-                return
+                failure = error.code
+                break
             else:
                 return
+            if attempt < _ATTEMPTS:
+                await asyncio.sleep(self._pauses.after(attempt))
+        self._log.warning("posts not taken in", posts=len(heard), error=failure)
 
     async def _take_in(self, heard: Sequence[_Heard]) -> None:
         posts = self._commands.posts
@@ -210,7 +209,6 @@ def _picture_of(message: Message) -> FileRef | None:
 def _text_of(message: Message) -> str:
     """The text below a picture; what is covered is no part of it."""
     text = message.caption or ""
-    for entity, said in message.parse_caption_entities([MessageEntity.SPOILER]).items():
-        del entity
+    for said in message.parse_caption_entities([MessageEntity.SPOILER]).values():
         text = text.replace(said, " ")
     return text

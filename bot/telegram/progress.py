@@ -61,7 +61,7 @@ class Following:
     async def follow(
         self, job: str, message: Message, place: Place, request: Request, words: Words
     ) -> None:
-        """Edit the message until the job is over; where it was deleted, say the end anew."""
+        """Edit the message until the job is over; if it was deleted, send the end as a new one."""
         step = self._step_s
         if step is None:
             step = _GROUP_STEP_S if place.is_group else _PRIVATE_STEP_S

@@ -15,8 +15,8 @@ from telegram import (
 )
 
 from bot.protocol.replies import Button, Document
-from bot.telegram.limits import GroupBudget, PatientLimiter
 from bot.telegram.messages import Place
+from bot.telegram.rate_limiter import GroupBudget, PatientLimiter
 from bot.telegram.text import CAPTION_UNITS, MESSAGE_UNITS, cut
 
 _IN_A_ROW = 3
@@ -63,7 +63,6 @@ class Sending:
         place: Place,
         keyboard: InlineKeyboardMarkup | None = None,
     ) -> Message:
-        """One picture: a file id of this bot, or its bytes."""
         self._budget.spend(place.chat_id)
         return await self._bot.send_photo(
             place.chat_id,
@@ -108,7 +107,7 @@ def keyboard_of(buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
 
 
 def _answering(place: Place) -> ReplyParameters | None:
-    # Whoever asked may have deleted the question meanwhile; the answer is sent all the same.
+    # The question may have been deleted meanwhile; the answer is sent all the same.
     if place.reply_to is None:
         return None
     return ReplyParameters(place.reply_to, allow_sending_without_reply=True)

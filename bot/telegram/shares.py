@@ -34,7 +34,6 @@ class Tally:
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self) -> None:
-        """It happened."""
         self._count += 1
         if self._timer is None:
             self._told()

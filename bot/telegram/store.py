@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sqlite3
 import threading
 from collections.abc import Sequence
@@ -12,7 +11,11 @@ from typing import Any
 
 import structlog
 
+from core.domain.cache_file import open_cache
+
+# What a person has deleted must not be found in free pages of the file.
 _SCHEMA = """
+PRAGMA secure_delete = ON;
 CREATE TABLE IF NOT EXISTS files (
     bot INTEGER, sha256 TEXT, file_id TEXT NOT NULL, used REAL NOT NULL,
     PRIMARY KEY (bot, sha256)
@@ -72,35 +75,12 @@ class Store:
         with self._lock:
             if self._db is not None:
                 return
-            try:
-                self._db = self._connect()
-            except sqlite3.DatabaseError:
-                if self._path is None:
-                    raise
-                self._log.warning("replaced a damaged file", path=str(self._path))
-                for suffix in ("", "-wal", "-shm"):
-                    Path(f"{self._path}{suffix}").unlink(missing_ok=True)
-                self._db = self._connect()
+            self._db = open_cache(self._path, _SCHEMA, replacing=self._tell_replaced)
+            self._db.isolation_level = None  # autocommit
+            _upgrade(self._db)
 
-    def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(
-            self._path or ":memory:",
-            isolation_level=None,  # autocommit
-            check_same_thread=False,
-        )
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = NORMAL")
-            # What a person has deleted must not be found in free pages of the file.
-            db.execute("PRAGMA secure_delete = ON")
-            _upgrade(db)
-            db.executescript(_SCHEMA)
-            db.execute(f"PRAGMA user_version = {_VERSION}")
-        except sqlite3.Error:
-            with contextlib.suppress(sqlite3.Error):
-                db.close()
-            raise
-        return db
+    def _tell_replaced(self) -> None:
+        self._log.warning("replaced a damaged file", path=str(self._path))
 
     def _close(self) -> None:
         with self._lock:
@@ -115,3 +95,4 @@ def _upgrade(db: sqlite3.Connection) -> None:
     columns = [name for _, name, *_ in db.execute("PRAGMA table_info(asked)")]
     if version < 1 and columns and "home" not in columns:
         db.execute("ALTER TABLE asked ADD COLUMN home INTEGER")
+    db.execute(f"PRAGMA user_version = {_VERSION}")

@@ -122,7 +122,7 @@ def text_of(reply: Reply) -> str:
 def _part(part: Part) -> str:  # noqa: PLR0911 - one for each kind of part
     match part:
         case Text():
-            return plain(part.text)
+            return "\n".join(filter(None, (plain(part.text), part.link)))
         case CaptionList():
             return "\n".join(
                 f"{line.number}. {cut(plain(one_line(line.caption)), _LINE_UNITS)}"

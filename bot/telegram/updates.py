@@ -22,6 +22,7 @@ from bot.telegram.service import Service
 from core.domain.ports import Clock
 
 _LATE_S = 300.0
+_REMEMBERED = 10_000
 MOST = 10
 """Pictures of an album at most (Bot API, "sendMediaGroup")."""
 
@@ -67,11 +68,8 @@ class Albums:
         return sorted(album, key=lambda part: part.message_id)
 
 
-_REMEMBERED = 10_000
-
-
 class Updates:
-    """Takes each update once, and answers it whatever happens."""
+    """Takes each update once, and always answers it."""
 
     def __init__(
         self,

@@ -190,7 +190,7 @@ class Webhook:
             return web.Response(status=400)
         try:
             update = Update.de_json(body, self._app.bot)
-        except Exception:  # noqa: BLE001 - whatever the library makes of it
+        except Exception:  # noqa: BLE001 - the library raises anything
             # Refused it would come again and again, and hold up all after it.
             self._unreadable.add()
         else:
@@ -208,7 +208,7 @@ class Webhook:
 
     async def _check(self, bot: Bot, info: WebhookInfo) -> None:
         if info.url != self._address:
-            # Whoever polled with our token has removed it: without it we would be deaf.
+            # A program that polled with our token has removed it: no updates would arrive.
             self._log.error("another program has changed the webhook of the same token")
             await self._publish(bot)
             self._trouble = "another program has changed the webhook of the same token"

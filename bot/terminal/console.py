@@ -35,6 +35,7 @@ from core.domain.types import (
     DescribeResult,
     Failure,
     FoundBy,
+    Hit,
     LeftOut,
     Progress,
     ReindexReport,
@@ -50,6 +51,7 @@ _STAGES = {
     "encode": "indexing",
     "commit": "saving",
     "tag": "tagging",
+    "read": "reading words",
 }
 # Where there is no terminal, a line at each tenth is enough for a log.
 _PLAIN_STEPS = 10
@@ -58,17 +60,22 @@ _ENDINGS_SHOWN = 5
 _ALONE: Mapping[FoundBy | None, str] = {
     FoundBy.PICTURE: "its picture",
     FoundBy.CAPTION: "its caption",
+    FoundBy.WORDS: "words in the picture",
 }
 """What a hit is found by, where that is worth a word: not both."""
 PIPE_WIDTH = 10_000
 """Columns of what is no terminal: what reads it wants lines whole."""
 
 
+def _found_by(hit: Hit) -> str:
+    found = _ALONE.get(hit.found_by, "")
+    return found if hit.text is None else f"{found}: {escape(hit.text)}"
+
+
 class PlainConsole(Console):
     """Shows texts of strangers (file names, captions) without obeying what is inside them."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """See :meth:`rich.console.Console.render_str`: all that is printed passes here."""
         return super().render_str(printable(text), **options)
 
 
@@ -136,7 +143,7 @@ class Terminal:
                 str(hit.rank),
                 f"{hit.match:.2f}",
                 hit.band.value,
-                *([_ALONE.get(hit.found_by, "")] if by else []),
+                *([_found_by(hit)] if by else []),
                 *([escape(hit.tag or "-")] if tagged else []),
                 escape(hit.picture.caption or "-"),
                 escape(hit.picture.path),

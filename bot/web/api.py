@@ -14,16 +14,13 @@ from bot.protocol.definitions import MAX_COUNT
 from bot.protocol.json_views import classify_view, describe_view, grid_view
 from bot.protocol.ports import Counters
 from bot.web.forms import Form, Forms, whole_number
-from bot.web.sessions import requester
+from bot.web.sessions import COMMUNITY, PLATFORM, neutral
 from core.domain.errors import NoPicture
 from core.domain.rate_limits import Kind
 from core.domain.types import SearchResult
 from core.search.browse import Browser
 from core.search.query import SearchQuery
 from core.search.service import Search
-
-COMMUNITY = "web"
-PLATFORM = "web"
 
 _MAX_COUNT = 100
 """Hits of one answer: the chat has room for a few, a grid for many."""
@@ -137,13 +134,7 @@ class ApiRoutes:
 
     async def _admit(self, request: web.Request, command: str, kind: Kind) -> None:
         self._counters.request(PLATFORM, command)
-        await self._admission.admit(
-            requester(request),
-            kind,
-            community=COMMUNITY,
-            admin=self._admin,
-            address=request.remote or "",
-        )
+        await self._admission.admit_request(neutral(request, admin=self._admin), kind)
 
     def _page(self, k: str, offset: str) -> tuple[int, int]:
         return (

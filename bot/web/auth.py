@@ -168,7 +168,7 @@ class RequestGuard:
             )
 
     def _check_given(self, given: str, remote: str) -> None:
-        # The right one first: whoever guesses behind the same address locks nobody out.
+        # The right one first, so that guesses from the same address lock nobody out.
         if hmac.compare_digest(_bytes(given), _bytes(self._token or "")):
             return
         wrong = self._wrong.get(remote, 0)

@@ -9,9 +9,9 @@ from aiohttp import web
 
 from bot.protocol.json_views import Json, detail_view, page_view
 from bot.protocol.ports import Counters
-from bot.web.api import COMMUNITY, PLATFORM
 from bot.web.forms import whole_number
 from bot.web.pictures import opened
+from bot.web.sessions import COMMUNITY, PLATFORM
 from core.domain.errors import NotFound
 from core.images.formats import HEAD_BYTES, sniff
 from core.search.browse import MAX_LIMIT, Browser

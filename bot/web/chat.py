@@ -13,13 +13,12 @@ from bot.i18n.messages import Words
 from bot.protocol.definitions import COMMANDS
 from bot.protocol.replies import Reply
 from bot.protocol.requests import InMemory, Request
-from bot.web.api import COMMUNITY, PLATFORM
 from bot.web.auth import RequestGuard
 from bot.web.forms import Forms
 from bot.web.page import StaticFiles, tagged, wanted_language
 from bot.web.pictures import Documents
 from bot.web.replies import progress_json, reply_json
-from bot.web.sessions import requester
+from bot.web.sessions import COMMUNITY, neutral
 from core.domain.ports import Library
 from core.domain.types import CollectionStatus
 
@@ -83,12 +82,12 @@ class ChatRoutes:
 
     async def welcome(self, request: web.Request) -> web.Response:
         """``GET /api/welcome``: what an empty conversation shows and the composer offers."""
-        neutral = self._request(request)
+        asked = self._request(request)
         words = self._words(request)
         states = await self._library.status(COMMUNITY)
         pictures = sum(state.pictures for state in states)
-        examples = await self._commands.examples(neutral)
-        topics = await self._commands.topics(neutral)
+        examples = await self._commands.examples(asked)
+        topics = await self._commands.topics(asked)
         return web.json_response(
             {
                 "summary": words.pictures(pictures),
@@ -111,13 +110,13 @@ class ChatRoutes:
 
     async def progress(self, request: web.Request) -> web.Response:
         """``GET /api/progress?job=``: reindexes under way, and the reply about one job."""
-        neutral = self._request(request)
+        asked = self._request(request)
         words = self._words(request)
         job = request.query.get("job", "")
         body: dict[str, Any] = {
             "running": [
                 progress_json(name, progress, words.progress(name, progress))
-                for name, progress in self._commands.running(neutral).items()
+                for name, progress in self._commands.running(asked).items()
             ],
         }
         if body["running"]:
@@ -125,22 +124,22 @@ class ChatRoutes:
             body |= _counts(states)
             body["summary"] = words.pictures(body["pictures"])
         if job:
-            body["reply"] = self._reply(await self._commands.progress(job, neutral), request)
+            body["reply"] = self._reply(await self._commands.progress(job, asked), request)
         return web.json_response(body)
 
     async def chat(self, request: web.Request) -> web.Response:
         """``POST /api/chat``: ``text``, any number of ``image``, or a button's ``action``."""
         async with self._forms.read(request) as form:
-            neutral = self._request(
+            asked = self._request(
                 request,
                 text=form.text("text"),
                 pictures=tuple(InMemory(data) for data in form.pictures),
             )
             action = form.text("action")[:_LONGEST_ACTION]
             if action:
-                reply = await self._commands.act(action, neutral)
+                reply = await self._commands.act(action, asked)
             else:
-                reply = await self._commands.handle(neutral)
+                reply = await self._commands.handle(asked)
         return web.json_response(self._reply(reply, request))
 
     def _reply(self, reply: Reply, request: web.Request) -> dict[str, Any]:
@@ -152,16 +151,8 @@ class ChatRoutes:
     def _request(
         self, request: web.Request, *, text: str = "", pictures: tuple[InMemory, ...] = ()
     ) -> Request:
-        return Request(
-            platform=PLATFORM,
-            community=COMMUNITY,
-            requester=requester(request),
-            address=request.remote or "",
-            is_admin=self._admin,
-            locale=self._words(request).locale,
-            text=text,
-            pictures=pictures,
-        )
+        locale = self._words(request).locale
+        return neutral(request, admin=self._admin, locale=locale, text=text, pictures=pictures)
 
 
 def _counts(states: Sequence[CollectionStatus]) -> dict[str, Any]:

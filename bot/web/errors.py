@@ -84,7 +84,7 @@ def error_response(status: int, info: ErrorInfo) -> web.Response:
 
 
 class ErrorMiddleware:
-    """Turns whatever a handler raises into JSON, and bounds how long it may take.
+    """Turns every exception of a handler into JSON, and bounds how long it may take.
 
     ``timeout_s``: seconds until the answer begins, the reading of the request's body included.
     An answer that has begun gets no other one inside it: what goes wrong then ends the
@@ -105,7 +105,7 @@ class ErrorMiddleware:
         self._presenters = presenters
         self._timeout_s = timeout_s
         self._tracer = tracer or NoTracer()
-        # Bound once: one that is not is made anew for every line, also for those left out.
+        # Bound once: an unbound one is created for every line, also for those left out.
         self._log = log if log is not None else structlog.get_logger("bot.web").bind()
 
     @property

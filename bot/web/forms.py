@@ -17,6 +17,24 @@ from core.domain.errors import BadCount, Busy, InvalidRequest, PictureTooLarge
 # So much of each form counts nothing: words never wait for other people's pictures.
 _UNCOUNTED = 64 * 1024
 _AGAIN_S = 5.0
+_FIELD_BYTES = 64 * 1024
+_PARTS = 64
+_CHUNK = 64 * 1024
+# What the text fields, boundaries and headers may add to the pictures.
+_OVERHEAD = 4 * _FIELD_BYTES
+# Forms of one requester that are worked on at once, and those that may wait: a program that
+# asks much fills batches with 64, and a flood waits behind itself.
+_SHARE = 64
+_LINE = 192
+# What aiohttp and the decoding of text raise for bodies that they cannot parse.
+_UNREADABLE = (
+    HttpProcessingError,
+    web.RequestPayloadError,
+    ValueError,
+    AssertionError,
+    KeyError,
+    EOFError,
+)
 
 
 class UploadMemory:
@@ -24,7 +42,7 @@ class UploadMemory:
 
     A form that sends slowly so holds little, and nobody's turn. Where the room is full, the
     next part waits; ``patience_s`` seconds later the form that has been arriving for the
-    longest makes room: whoever sends in earnest is done by then.
+    longest makes room: an honest sender is done by then.
     """
 
     def __init__(self, size: int, *, patience_s: float = 2.0) -> None:
@@ -95,26 +113,6 @@ class FormUpload:
         if wanted > 0:
             await self._room.take(wanted)
             self.held += wanted
-
-
-_FIELD_BYTES = 64 * 1024
-_PARTS = 64
-_CHUNK = 64 * 1024
-# What the text fields, boundaries and headers may add to the pictures.
-_OVERHEAD = 4 * _FIELD_BYTES
-# Forms of one requester that are worked on at once, and those that may wait: a program that
-# asks much fills batches with 64, and a flood waits behind itself.
-_SHARE = 64
-_LINE = 192
-# What aiohttp and the decoding of text raise for bodies that they cannot parse.
-_UNREADABLE = (
-    HttpProcessingError,
-    web.RequestPayloadError,
-    ValueError,
-    AssertionError,
-    KeyError,
-    EOFError,
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,11 @@ from numpy.typing import NDArray
 from bot.chat.commands import Commands
 from bot.chat.presenters.search import Presenter
 from bot.i18n.messages import Words
-from bot.protocol.requests import Request
 from bot.rendering.map import group_names
 from bot.rendering.map_painter import PALETTE
-from bot.web.api import COMMUNITY, PLATFORM
 from bot.web.forms import whole_number
 from bot.web.page import wanted_language
-from bot.web.sessions import requester
+from bot.web.sessions import COMMUNITY, neutral
 from core.domain.choices import MAX_GROUPS
 from core.domain.ports import Library
 from core.search.map import CollectionMap, Mark
@@ -59,7 +57,7 @@ class MapRoutes:
         text = query.get("q", "")
         words = self._presenters(wanted_language(request)).words
         chart = await self._commands.map_points(
-            self._request(request, words),
+            neutral(request, admin=self._admin, locale=words.locale),
             collection=query.get("collection", ""),
             groups=groups,
             text=text,
@@ -73,23 +71,13 @@ class MapRoutes:
         """``GET /api/map/<id>``: the action that finds pictures like one of the map's."""
         picture, _ = await self._library.picture_file(request.match_info["id"], COMMUNITY)
         words = self._presenters(wanted_language(request)).words
-        neutral = self._request(request, words)
+        asked = neutral(request, admin=self._admin, locale=words.locale)
         return web.json_response(
             {
-                "action": self._commands.like(picture.id, neutral),
+                "action": self._commands.like(picture.id, asked),
                 "caption": words.caption(picture.caption, picture.path),
                 "thumbnail": f"/pictures/{picture.id}/thumbnail",
             }
-        )
-
-    def _request(self, request: web.Request, words: Words) -> Request:
-        return Request(
-            platform=PLATFORM,
-            community=COMMUNITY,
-            requester=requester(request),
-            address=request.remote or "",
-            is_admin=self._admin,
-            locale=words.locale,
         )
 
 

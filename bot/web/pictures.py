@@ -14,8 +14,7 @@ from cachetools import TTLCache
 
 from bot.protocol.replies import Document
 from bot.rendering.thumbnails import Thumbnails
-from bot.web.api import COMMUNITY
-from bot.web.sessions import requester
+from bot.web.sessions import COMMUNITY, requester
 from core.domain.errors import BadCount, NotFound
 from core.domain.ports import Clock, Library
 from core.domain.types import UPLOADED, Picture
@@ -202,7 +201,7 @@ class Documents:
         app.router.add_get("/api/documents/{key}", self.fetch)
 
     def offer(self, document: Document, request: web.Request) -> str:
-        """The address under which whoever sent ``request`` finds the file."""
+        """The address under which the sender of ``request`` finds the file."""
         key = secrets.token_urlsafe(16)
         self._kept[key] = requester(request), document
         return f"/api/documents/{key}"

@@ -9,6 +9,10 @@ import secrets
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
+from bot.protocol.requests import InMemory, Request
+
+COMMUNITY = "web"
+PLATFORM = "web"
 SESSION_COOKIE = "tangerine_session"
 
 # What the page asks for when it is opened, and after a log-in. Not the page itself: a browser
@@ -25,6 +29,27 @@ _SESSION = web.RequestKey("session", str)
 def requester(request: web.Request) -> str:
     """Whom a request counts for: its session; its address for programs that keep no cookie."""
     return f"web:{request.get(_SESSION) or request.remote}"
+
+
+def neutral(
+    request: web.Request,
+    *,
+    admin: bool,
+    locale: str = "en",
+    text: str = "",
+    pictures: tuple[InMemory, ...] = (),
+) -> Request:
+    """The request as every platform makes it."""
+    return Request(
+        platform=PLATFORM,
+        community=COMMUNITY,
+        requester=requester(request),
+        address=request.remote or "",
+        is_admin=admin,
+        locale=locale,
+        text=text,
+        pictures=pictures,
+    )
 
 
 class Sessions:

@@ -2,6 +2,7 @@
 
 __all__ = [
     "asker",
+    "cache_file",
     "choices",
     "errors",
     "plain_text",

@@ -103,7 +103,7 @@ class TangerineError(Exception):
 
     ``for_operator``: the sentences may name files, folders and commands of the machine, and may
     be finished. The log and the command line tell them, in English; people in a chat, and
-    whoever asks whether the program is ready, get the general words.
+    readiness probes, get the general words.
     """
 
     code: ClassVar[str] = "internal"
@@ -423,7 +423,7 @@ class CatalogueError(TangerineError):
 
 
 class CatalogueDamaged(CatalogueError):
-    """The catalogue is damaged or lost; its remedy names folders, for whoever runs the bot."""
+    """The catalogue is damaged or lost; its remedy names folders, for the operator."""
 
     code = "catalogue_damaged"
 

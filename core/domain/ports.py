@@ -6,7 +6,7 @@ the event loop: :mod:`core.encoder.batcher` and :func:`asyncio.to_thread` stand 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -27,11 +27,14 @@ from core.domain.types import (
     PixelBatch,
     PixelSpec,
     Post,
+    PostChannel,
     PostsKept,
     Progress,
+    Reached,
     ReindexReport,
     TakenIn,
     Vectors,
+    WordLine,
 )
 from core.domain.viewer import Viewer
 
@@ -72,13 +75,27 @@ class PictureDecoder(Protocol):
     async def decode(
         self, source: bytes | Path, spec: PixelSpec, *, preview: int = 0
     ) -> DecodedPicture:
-        """Pixels of the spec's size. Raises BadPicture and its kin, Busy, ShuttingDown.
+        """Pixels of the spec's size. Raises BadPicture and its subclasses, Busy, ShuttingDown.
 
         ``preview``: pixels of the longer edge of the preview that comes along; 0 for none.
         """
 
     async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
-        """A JPEG no larger than ``edge`` x ``edge`` pixels. Raises BadPicture and its kin."""
+        """A JPEG within ``edge`` x ``edge`` pixels. Raises BadPicture and its subclasses."""
+
+
+class WordReader(Protocol):
+    """Reads the words that stand in untrusted pictures, outside this process."""
+
+    @property
+    def version(self) -> str:
+        """What reads, and under which bounds: another version may read other words."""
+
+    async def read(self, source: bytes | Path) -> Sequence[WordLine]:
+        """The lines of words, from top to bottom; none where there are none.
+
+        Raises BadPicture and its kin, Busy, ShuttingDown.
+        """
 
 
 class Embedder(Protocol):
@@ -219,7 +236,7 @@ class Library(Protocol):
 class Looks(Protocol):
     """How pictures look before they are loaded, and their dates. Blocking, thread-safe.
 
-    Nothing is checked here: whoever asks has the pictures from a :class:`Library`.
+    Nothing is checked here: callers have the pictures from a :class:`Library`.
     """
 
     @property
@@ -230,7 +247,7 @@ class Looks(Protocol):
         """The look of each picture, in their order. Raises CatalogueError."""
 
     def by_date(self, collection: str) -> ByDate:
-        """All of a collection, whoever may see them, by date. Raises CatalogueError."""
+        """All of a collection by date, without a check of rights. Raises CatalogueError."""
 
 
 class Reindexing(Protocol):
@@ -286,18 +303,18 @@ class Contributions(Protocol):
         """Add a picture, kept without the metadata of its file; an empty caption is allowed.
 
         ``anyway`` adds one that is nearly the same as another, never an equal one. Raises
-        DuplicatePicture, CollectionFull, NotFound, BadPicture and its kin, QueryTooLong (for
+        DuplicatePicture, CollectionFull, NotFound, BadPicture and its subclasses, QueryTooLong (for
         the caption), ModelMismatch, Busy, EncodingFailed, CatalogueError; then nothing is kept.
         """
 
-    async def remove(self, picture_id: str, *, community: str, remover: str) -> Picture:
+    async def remove(self, picture_id: str, *, community: Viewer | str, remover: str) -> Picture:
         """Take a picture out of every answer, at once. Raises NotFound, CatalogueError.
 
         A file of the operator's folder stays where it is, but is not shown again, also
         after a reindex; an uploaded one is deleted once it cannot be restored any more.
         """
 
-    async def restore(self, picture_id: str, *, community: str) -> Picture:
+    async def restore(self, picture_id: str, *, community: Viewer | str) -> Picture:
         """Undo a removal of the last five minutes. Raises ExpiredButton, CatalogueError."""
 
     async def personal(self, requester: str) -> PersonalData:
@@ -328,9 +345,12 @@ class Posts(Protocol):
     Equal pictures are kept once, with all their posts. Kept are vectors and a thumbnail.
     """
 
-    async def add(self, given: Sequence[tuple[Post, bytes]]) -> TakenIn:
+    async def add(
+        self, given: Sequence[tuple[Post, bytes]], reached: Reached | None = None
+    ) -> TakenIn:
         """Take posts of one chat in, each with its picture, in one commit.
 
+        How far the chat was read is noted in the same one, but where there was no room.
         Nothing is taken in where the community's settings say so, or it may search nothing; of
         people who opted out; or again. Raises ModelMismatch, Busy, EncodingFailed, CatalogueError.
         """
@@ -348,18 +368,20 @@ class Posts(Protocol):
         Raises CatalogueError and what encoding a text raises.
         """
 
-    async def of(self, picture_ids: Sequence[str], community: str) -> Mapping[str, Sequence[Post]]:
+    async def of(
+        self, picture_ids: Sequence[str], community: Viewer | str
+    ) -> Mapping[str, Sequence[Post]]:
         """The posts of each of these pictures, the first one first. Raises CatalogueError."""
 
-    async def like(self, picture: bytes, community: str) -> Sequence[Post]:
+    async def like(self, picture: bytes, community: Viewer | str) -> Sequence[Post]:
         """Where this picture was posted before, the first one first.
 
-        Raises BadPicture and its kin, NotFound, CommunityUnknown, ModelMismatch, Busy,
+        Raises BadPicture and its subclasses, NotFound, CommunityUnknown, ModelMismatch, Busy,
         EncodingFailed, CatalogueError.
         """
 
-    async def kept(self, community: str) -> PostsKept:
-        """What there is of a community. Raises CatalogueError."""
+    async def kept(self, community: Viewer | str) -> PostsKept:
+        """What there is of a community, as far as the viewer reads it. Raises CatalogueError."""
 
     async def authors(self, community: str, handle: str) -> Sequence[str]:
         """Who posted there under this handle (without ``@``). Raises CatalogueError."""
@@ -378,6 +400,54 @@ class Posts(Protocol):
 
     async def opt_in(self, person: str) -> None:
         """Take somebody's posts in again from now on. Raises CatalogueError."""
+
+
+class ChannelPosts(Protocol):
+    """The channels of communities whose posts are followed, and what becomes of posts there.
+
+    Channels, threads and posts are named as in :class:`core.domain.types.Post`. Every method
+    raises CatalogueError.
+    """
+
+    async def of(self, community: str) -> Sequence[PostChannel]:
+        """All that are known, also those that are followed no more."""
+
+    async def find(self, chat: str) -> PostChannel | None:
+        """One of them."""
+
+    async def switch_on(self, channel: PostChannel) -> bool:
+        """Follow a channel from its position on; whether it was not followed.
+
+        One that was followed before goes on where it was left, or where this one begins, if
+        that is earlier.
+        """
+
+    async def begin(self, thread: PostChannel) -> None:
+        """Follow a thread that is not known yet, where its channel is followed."""
+
+    async def announced(self, chat: str) -> None:
+        """Everybody in a channel was told."""
+
+    async def switch_off(self, chat: str, *, forget: bool) -> int:
+        """Follow a channel and its threads no more; ``forget`` deletes their posts: how many."""
+
+    async def reach(self, reached: Reached) -> None:
+        """Note how far a channel was read in which there was nothing to keep."""
+
+    async def known(self, chat: str, messages: Collection[int]) -> Sequence[Post]:
+        """The posts of these messages that are there."""
+
+    async def after(self, chat: str, message: int, count: int) -> Sequence[int]:
+        """The first ``count`` messages behind this one that have posts, ascending."""
+
+    async def edited(self, chat: str, message: int, captions: Mapping[int, str]) -> None:
+        """A message has these pictures with these texts, by their parts: others are deleted.
+
+        Raises also what encoding a text raises.
+        """
+
+    async def deleted(self, chat: str, messages: Collection[int]) -> int:
+        """Messages are no more: their posts are deleted; how many."""
 
 
 class Grants(Protocol):

@@ -39,7 +39,7 @@ class ReindexJobs:
         self._started = 0
 
     def running(self) -> dict[str, Progress]:
-        """The progress of each collection being reindexed, whoever started it."""
+        """The progress of each collection that is being reindexed, by any caller."""
         own = {job.collection: job.progress for job in self._jobs.values() if job.running}
         return {**own, **self._reindexing.running()}
 

@@ -71,8 +71,8 @@ class SingleFlight(Generic[_K, _R]):
                 if not self._fresh:
                     break
         finally:
-            # In the same step as the last look at who waits: whoever comes next begins anew.
-            # At the end of the event loop nobody is left waiting.
+            # In the same step as the last check for waiters: the next caller starts a new flight.
+            # When the event loop ends, no caller is left waiting.
             for answer in (*waiting, *self._waiting.pop(key, ())):
                 answer.cancel()
 

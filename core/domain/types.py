@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -30,11 +31,15 @@ class Band(StrEnum):
 
 
 class FoundBy(StrEnum):
-    """What makes a hit an answer to a text: the picture itself, its caption, or both."""
+    """What makes a hit an answer to a text: the picture itself, its caption, or both.
+
+    Or the words that stand in the picture.
+    """
 
     PICTURE = "picture"
     CAPTION = "caption"
     BOTH = "both"
+    WORDS = "words"
 
 
 class Lane(StrEnum):
@@ -114,7 +119,8 @@ class Hit:
     the collection that fits the picture best, None where none does.
     ``match``: what hits are ordered by, in [-1, 1], no hit's higher than that of one before it:
     the cosine, which a caption lifts. ``caption_score``: the cosine of the query with the
-    picture's best caption, None where that is none of those that speak for it.
+    picture's best caption, None where that is none of those that speak for it. ``text``: the
+    line of words in the picture that was found, None where none was.
     """
 
     rank: int
@@ -125,6 +131,7 @@ class Hit:
     tag: str | None = None
     match: float = field(kw_only=True)
     caption_score: float | None = field(default=None, kw_only=True)
+    text: str | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +176,25 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class DecodeStats:
+    """What the decode workers did and how they are.
+
+    ``alive`` of ``workers`` can take a picture or have one; ``busy`` have one; ``waiting``
+    callers wait for one. ``failed`` counts pictures by error code, ``restarts`` workers that
+    died or were cut off. ``pids`` are the processes.
+    """
+
+    workers: int
+    alive: int
+    busy: int
+    waiting: int
+    decoded: int
+    failed: Mapping[str, int]
+    restarts: int
+    pids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DecodedPicture:
     """Pixels in the shape an encoder wants, and what the file says of itself.
 
@@ -185,6 +211,31 @@ class DecodedPicture:
     placeholder: bytes = b""
     taken: Taken | None = None
     preview: Pixels | None = None
+
+
+MAX_LINES = 300
+MAX_LETTERS = 300
+"""Lines of words of one picture, and letters of one line: a page of a book has 40 lines of 80."""
+
+
+@dataclass(frozen=True, slots=True)
+class WordLine:
+    """A line of words that stands in a picture, and how sure its reader is, in [0, 1]."""
+
+    text: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class WordsProgress:
+    """How many pictures of a collection were read, of how many, and how many of these have words.
+
+    Equal pictures count once.
+    """
+
+    read: int
+    total: int
+    with_words: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +266,7 @@ class ByDate:
 class Progress:
     """How far long work has come: ``done`` of ``total`` pictures (``total`` 0: unknown)."""
 
-    stage: Literal["scan", "encode", "commit", "tag"]
+    stage: Literal["scan", "encode", "commit", "tag", "read"]
     done: int
     total: int
 
@@ -253,7 +304,6 @@ class LeftOut:
 
     @property
     def files(self) -> int:
-        """How many files were taken for none."""
         return self.no_pictures + sum(count for _, count in self.unopened)
 
 
@@ -276,7 +326,6 @@ class ReindexReport:
 
     @property
     def unread(self) -> tuple[Failure, ...]:
-        """Files and folders that could not be read."""
         return tuple(failure for failure in self.failed if not failure.is_caption_only)
 
     @property
@@ -377,9 +426,12 @@ class Post:
     another one where the chat has moved. ``author`` is the requester's name of who posted it, or
     the chat's in whose name it was posted, with the name and the handle (without ``@``) that the
     chat showed. ``posted_at``: seconds since the epoch. ``album`` is what the messages of one
-    album share. ``file_id`` shows the picture again on the platform, ``file_unique_id`` is equal
-    for equal files; either may be empty. ``picture_id`` is the kept picture, empty before there
-    is one, and ``file`` its thumbnail. ``held``: the community's moderation shows it to nobody.
+    album share. ``part`` numbers the pictures of a message that has several. ``parent`` is the
+    channel that the message's thread is in, ``place`` the channel whose readers alone see it; both
+    are empty where the whole community reads the chat. ``file_id`` shows the picture again on the
+    platform, ``file_unique_id`` is equal for equal files; either may be empty. ``picture_id`` is
+    the kept picture, empty before there is one, and ``file`` its thumbnail. ``held``: the
+    community's moderation shows it to nobody.
     """
 
     chat: str
@@ -397,6 +449,30 @@ class Post:
     picture_id: str = ""
     file: Path | None = None
     held: bool = False
+    part: int = 0
+    parent: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PostChannel:
+    """A channel or thread whose posts are followed.
+
+    ``parent`` and ``place`` are as in :class:`Post`. ``begins``: posts behind this message are
+    taken in. ``position`` is the last message whose
+    pictures are all kept; ``complete``: that was once the newest one. ``announced``: everybody
+    there was told.
+    """
+
+    chat: str
+    community: str
+    place: str
+    parent: str = ""
+    is_on: bool = True
+    announced: bool = False
+    begins: int = 0
+    position: int = 0
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,6 +486,18 @@ class PostsKept:
     posts: int
     first_at: float | None
     full: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """How far a channel was read: the pictures up to this message are all kept.
+
+    ``complete``: it is the channel's newest one.
+    """
+
+    chat: str
+    position: int
+    complete: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -432,6 +520,7 @@ class PersonalData:
 
     ``removals`` counts the pictures that this person removed and that are noted under the
     person's name. ``posts`` are those whose pictures are searched; ``opted_out``: none ever are.
+    ``words``: the lines that were read in each picture, by its id.
     """
 
     requester: str
@@ -439,6 +528,7 @@ class PersonalData:
     removals: int
     posts: tuple[Post, ...] = ()
     opted_out: bool = False
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 Origin = Literal["allow", "claim", "command line", "moved", "kept"]

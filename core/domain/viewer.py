@@ -9,15 +9,33 @@ _PERSON = re.compile(r"discord:dm:.+|telegram:[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
+class PostFilter:
+    """Posts of one channel, of one person (as ``/privacy`` knows people), of a time.
+
+    ``channel`` is a channel or a thread, as posts name it; empty for any, as is ``author``.
+    ``after`` <= when it was posted < ``before``, in seconds since the epoch.
+    """
+
+    channel: str = ""
+    author: str = ""
+    after: float | None = None
+    before: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Viewer:
     """A community that looks from a place; ``adults``: one that lets adults alone in.
 
-    Where a library takes a viewer, the name of a community stands for it in a place that is
-    open to everybody: who forgets the place sees less, never more.
+    ``channels`` are those of its channels whose posts may be shown in the answer: to the person
+    who asks, or to everybody who reads it. ``wanted``: posts of this kind alone. Where a library
+    takes a viewer, the name of a community stands for it in a place that is open to everybody
+    and in no channel: who forgets either sees less, never more.
     """
 
     community: str
     adults: bool = False
+    channels: frozenset[str] = frozenset()
+    wanted: PostFilter | None = None
 
     @classmethod
     def of(cls, viewer: Viewer | str) -> Viewer:

@@ -75,7 +75,7 @@ def verdict_key(
         "fingerprint": fingerprint,
         "asked": dict(asked),
         "machine": (here or machine)(),
-        "versions": {name: (versions or _version)(name) for name in _PACKAGES},
+        "versions": {name: (versions or package_version)(name) for name in _PACKAGES},
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
@@ -91,7 +91,8 @@ def machine() -> tuple[str, ...]:
     return (platform.machine(), str(os.cpu_count()), *described)
 
 
-def _version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
+    """The version that is installed; None where none is."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -17,10 +16,11 @@ from core.domain.errors import ModelUnavailable
 from core.encoder.backends import onnx as onnx_towers
 from core.encoder.backends import openvino as openvino_towers
 from core.encoder.backends.base import PRECISIONS, BackendUnavailable, Towers
-from core.encoder.backends.sequence_packing import TextPacking
+from core.encoder.choice import BackendTrial, RuntimeConfig
 from core.encoder.encoder import TransformersEncoder
-from core.encoder.exports import Exports
+from core.encoder.exports import LAYOUT, Exports
 from core.encoder.hub import Checkpoint
+from core.encoder.known import KnownEncoder
 from core.encoder.model import (
     choose_dtype,
     gains_from_bfloat16,
@@ -29,13 +29,9 @@ from core.encoder.model import (
     text_limit,
 )
 from core.encoder.preprocessor_config import Preprocessing
+from core.encoder.serving import ExportFacts, exported_towers
 from core.encoder.tokenizer import TextTokens
-from core.encoder.trials import BackendTrial, Encodes, RuntimeConfig, compare
-
-_LAYOUT = 3
-"""Counts up when exports are made in another way than before."""
-
-_FACTS = "facts.json"
+from core.encoder.trials import Encodes, compare
 
 _EXAMPLE_TEXTS = ("a small dog", "an old map of the harbour, drawn by hand")
 
@@ -43,6 +39,8 @@ INSTALLED: Mapping[str, Callable[[], bool]] = MappingProxyType(
     {"openvino": openvino_towers.installed, "onnx": onnx_towers.installed}
 )
 """Whether what each optional backend needs is there."""
+
+_INSTALLED_BY = {"openvino": "'.[openvino]'", "onnx": "-c constraints.txt onnxruntime onnx"}
 
 _POSSIBLE = {
     "torch": ("float32", "bfloat16", "float16"),
@@ -101,9 +99,17 @@ def require(
     if missing in installed and not installed[missing]():
         raise ModelUnavailable(
             f"The encoder is to run on {missing}, which is not installed.",
-            remedy=f"In Tangerine's folder run: pip install '.[{missing}]'. Or set both "
+            remedy=f"In Tangerine's folder run: pip install {_INSTALLED_BY[missing]}. Or set both "
             "backend and precision of the encoder to auto.",
         )
+
+
+def may_check(
+    backend: str, precision: str, installed: Mapping[str, Callable[[], bool]] = INSTALLED
+) -> bool:
+    """Whether eight-bit integers are among what is asked for, and possible here."""
+    wanted = precision in {"auto", "int8"} and backend in {"auto", "openvino"}
+    return wanted and installed["openvino"]()
 
 
 class EncoderBuilder:
@@ -168,27 +174,36 @@ class EncoderBuilder:
         """
         if way.backend == "torch":
             return self._on_torch(way.precision)
-        int8 = way.precision == "int8"
         if way.backend == "openvino" and way.precision not in openvino_towers.precisions():
             raise BackendUnavailable(
                 f"OpenVINO does not compute in {way.precision} on this CPU.",
                 remedy="Set the encoder's precision to auto.",
             )
-        folder = self._export(way.backend, int8=int8)
-        facts = json.loads((folder / _FACTS).read_bytes())
-        packing = None if facts["text_end"] is None else TextPacking(facts["text_end"])
-        towers: Towers
-        if way.backend == "openvino":
-            towers = openvino_towers.OpenVinoTowers(folder, way.precision, self._threads, packing)
-        else:
-            towers = onnx_towers.OnnxTowers(folder, self._threads, packing)
-        return self._encoder(towers, facts["text_limit"], tuple(facts["temperature"]))
+        folder = self._export(way)
+        facts = ExportFacts.read(folder)
+        towers = exported_towers(folder, way, facts, self._threads)
+        return self._encoder(towers, facts.text_limit, facts.temperature)
+
+    def known(self, encoder: TransformersEncoder, *, checkable: bool = False) -> KnownEncoder:
+        """What is to be remembered of an encoder that was built here."""
+        backend = encoder.backend
+        return KnownEncoder(
+            identity=encoder.identity,
+            pixel_spec=encoder.pixel_spec,
+            device=encoder.device,
+            logit_scale=encoder.logit_scale,
+            packs_texts=encoder.packs_texts,
+            choice=encoder.choice,
+            pads_to_longest=encoder.pads_to_longest,
+            export=None if backend == "torch" else self._key(backend, encoder.precision),
+            checkable=checkable,
+        )
 
     def forget_all_but(self, way: RuntimeConfig) -> None:
         """Delete what was exported in this block for other ways than this one."""
         if self._exports is None:
             return
-        kept = self._key(way.backend, int8=way.precision == "int8")
+        kept = self._key(way.backend, way.precision)
         for key in self._made - {kept}:
             self._exports.drop(key)
 
@@ -219,18 +234,19 @@ class EncoderBuilder:
             max_batch=self._max_batch,
         )
 
-    def _key(self, backend: str, *, int8: bool) -> str:
-        return f"{self._digest[:32]}-{backend}{'-int8' if int8 else ''}-{_LAYOUT}"
+    def _key(self, backend: str, precision: str) -> str:
+        int8 = "-int8" if precision == "int8" else ""
+        return f"{self._digest[:32]}-{backend}{int8}-{LAYOUT}"
 
-    def _export(self, backend: str, *, int8: bool) -> Path:
+    def _export(self, way: RuntimeConfig) -> Path:
         def make(folder: Path) -> None:
             self._made.add(key)
-            self._write(folder, backend, int8=int8)
+            self._write(folder, way.backend, int8=way.precision == "int8")
 
         if self._exports is None:
             scratch = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
             self._exports = Exports(scratch)
-        key = self._key(backend, int8=int8)
+        key = self._key(way.backend, way.precision)
         return self._exports.get(key, make)
 
     def _write(self, folder: Path, backend: str, *, int8: bool) -> None:
@@ -266,9 +282,9 @@ class EncoderBuilder:
                 openvino_towers.export(towers, folder, int8=int8)
             else:
                 onnx_towers.export(towers, folder)
-        facts = {
-            "text_limit": text_limit(network),
-            "text_end": packing.end if packing else None,
-            "temperature": temperature(network),
-        }
-        (folder / _FACTS).write_text(json.dumps(facts), encoding="utf-8")
+        ExportFacts(
+            text_limit=text_limit(network),
+            text_end=packing.end if packing else None,
+            temperature=temperature(network),
+            tokenizer=tokens.export(folder),
+        ).write(folder)

@@ -9,7 +9,7 @@ is known by its name. What computes is one of ``core.encoder.backends.base``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,18 @@ from core.domain.errors import EncodingFailed
 from core.domain.types import ModelIdentity, PixelBatch, PixelSpec, Vectors
 from core.encoder.backends.base import Towers
 from core.encoder.batch_limit import BatchLimit, in_batches
+from core.encoder.choice import BackendTrial, EncoderChoice
 from core.encoder.probes import common_dimension, ignores_padding
 from core.encoder.tokenizer import Row, TextTokens, row_length
-from core.encoder.trials import BackendTrial, EncoderChoice, identify
+from core.encoder.trials import identify
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What a model was asked when it was loaded before; see the encoder's properties."""
+
+    dimension: int
+    pads_to_longest: bool
 
 
 class TransformersEncoder:
@@ -35,6 +44,7 @@ class TransformersEncoder:
         fingerprint: SHA-256 (hex) over its files.
         temperature: the factor and the bias on cosines that it was trained with.
         max_batch: the most texts or pictures in one forward pass; None: as suits the towers.
+        probed: what is known already; None: the model is asked, by some forward passes.
 
     Raises ModelUnavailable where the model does not fit its own tokenizer or preprocessing.
     """
@@ -49,6 +59,7 @@ class TransformersEncoder:
         fingerprint: str,
         temperature: tuple[float, float],
         max_batch: int | None = None,
+        probed: Probed | None = None,
     ) -> None:
         self._towers = towers
         self._tokens = tokens
@@ -59,16 +70,22 @@ class TransformersEncoder:
         # 100 and 0 where the model was trained without.
         self.logit_scale, self.logit_bias = temperature
 
+        probed = probed or self._probed(name)
+        self._pads_to_longest = probed.pads_to_longest
+        self.identity = ModelIdentity(name, fingerprint, probed.dimension)
+        self.choice = EncoderChoice(towers.backend, towers.precision)
+
+    def _probed(self, name: str) -> Probed:
+        towers, tokens = self._towers, self._tokens
+
         def rows(rows: Sequence[Row], length: int) -> Vectors:
             return towers.gather([self._embed_rows(rows, length)])
 
         def pixels(pixels: PixelBatch) -> Vectors:
             return towers.gather([self._embed_pixels(pixels)])
 
-        dimension = common_dimension(name, tokens, spec, rows, pixels)
-        self._pads_to_longest = ignores_padding(tokens, towers.precision, rows)
-        self.identity = ModelIdentity(name, fingerprint, dimension)
-        self.choice = EncoderChoice(towers.backend, towers.precision)
+        dimension = common_dimension(name, tokens, self.pixel_spec, rows, pixels)
+        return Probed(dimension, ignores_padding(tokens, towers.precision, rows))
 
     @property
     def device(self) -> str:

@@ -26,6 +26,9 @@ from core.domain.errors import ModelUnavailable
 
 _MANIFEST = "manifest.json"
 
+LAYOUT = 4
+"""Counts up when exports are made in another way than before."""
+
 KEPT_BYTES = 4 * 2**30
 """Exports used least recently go when all take more than 4 GiB: some six of ViT-B/32, and
 room for the largest model that a CPU serves in a tolerable time."""
@@ -61,6 +64,18 @@ class Exports:
                 f"The model cannot be made ready in {self._folder}: {error.strerror or error}.",
                 remedy="Free some space there, or set the encoder's backend to torch.",
             ) from error
+        return target
+
+    def find(self, key: str) -> Path | None:
+        """The folder of the export ``key``, None where it is missing or not whole. Blocking."""
+        target = self._folder / key
+        try:
+            with FileLock(self._folder / ".lock"):
+                if not _whole(target):
+                    return None
+                os.utime(target / _MANIFEST)
+        except OSError:
+            return None
         return target
 
     def drop(self, key: str) -> None:

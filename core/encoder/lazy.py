@@ -1,41 +1,17 @@
-"""An encoder that is loaded when it is first needed, and what is known of it before."""
+"""An encoder that is loaded when it is first needed."""
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from core.domain.types import ModelIdentity, PixelBatch, PixelSpec, Vectors
-from core.encoder.hub import Checkpoint
-from core.encoder.trials import EncoderChoice
+from core.encoder.choice import EncoderChoice
+from core.encoder.known import KnownEncoder
 
 if TYPE_CHECKING:
     from core.encoder.encoder import TransformersEncoder
-
-
-@dataclass(frozen=True, slots=True)
-class KnownEncoder:
-    """What can be told of an encoder without loading it: see the properties of the encoder."""
-
-    identity: ModelIdentity
-    pixel_spec: PixelSpec
-    device: str
-    logit_scale: float
-    packs_texts: bool
-    choice: EncoderChoice
-
-
-def signature(checkpoint: Checkpoint) -> str:
-    """What changes when a file of the checkpoint does: names, sizes and times, not contents."""
-    files = sorted(
-        (path.name, status.st_size, status.st_mtime_ns)
-        for path in checkpoint.folder.iterdir()
-        if (status := path.stat()) and path.is_file()
-    )
-    return json.dumps([str(checkpoint.folder.absolute()), files])
 
 
 _FEW = 8

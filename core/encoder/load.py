@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.domain.errors import ModelUnavailable
 from core.encoder.autotune import PLAIN, Selection
 from core.encoder.benchmark_cache import JsonCache, verdict_key
-from core.encoder.build import STEPS, EncoderBuilder, Steps, require
+from core.encoder.build import STEPS, EncoderBuilder, Steps, may_check, require
+from core.encoder.choice import EncoderChoice, RuntimeConfig
 from core.encoder.encoder import TransformersEncoder
 from core.encoder.exports import Exports
-from core.encoder.hub import find_checkpoint, fingerprint
+from core.encoder.hub import Checkpoint, find_checkpoint, fingerprint
+from core.encoder.known import KnownEncoder, KnownEncoders
 from core.encoder.model import choose_device
 from core.encoder.preprocessor_config import read_preprocessing
 from core.encoder.probes import NotFinite
+from core.encoder.serving import serve_export
+from core.encoder.torch_needed import need_torch
 from core.encoder.transformers_logging import quiet
-from core.encoder.trials import EncoderChoice, RuntimeConfig, SearchCheck
+from core.encoder.trials import SearchCheck
 
 __all__ = ["TransformersEncoder", "load_encoder"]
 
@@ -32,6 +37,7 @@ def load_encoder(
     max_batch: int | None = None,
     exports: Path | None = None,
     check: SearchCheck | None = None,
+    late: bool = False,
     steps: Steps = STEPS,
 ) -> TransformersEncoder:
     """The encoder of a local folder or of ``owner/name[@revision]`` on the model hub.
@@ -55,53 +61,127 @@ def load_encoder(
         exports: where exports and the outcome of trials are kept, so that only the first
             start takes their time; None: nowhere.
         check: compares what two encoders find among the collection's own pictures.
+        late: what runs from an export opens each tower when it is first used.
         steps: see :class:`core.encoder.build.Steps`.
+
+    An encoder that ran from an export before, in the same way and from the same files, does so
+    again without torch and transformers; all others are loaded by them.
 
     Where a CPU is told to run in a precision whose vectors the trial finds too far from those
     of float32, the identity's fingerprint is another one, so that no index holds both.
-    Takes seconds, up to a minute where an export is to be made, and blocks. Raises
-    ModelUnavailable with cause and remedy.
+    Takes a tenth of a second from an export, else seconds, up to a minute where one is to be made,
+    and blocks. Raises ModelUnavailable with cause and remedy.
     """
     require(backend, precision, steps.installed)
-    target = choose_device(device)
-    if threads:
-        import torch  # noqa: PLC0415  # a slow import
-
-        torch.set_num_threads(threads)
-    checkpoint = find_checkpoint(model, cache_dir=Path(cache_dir) if cache_dir else None)
-    with quiet():
-        preprocessing = read_preprocessing(checkpoint.folder)
-        digest = fingerprint(checkpoint, preprocessing.describe())
-        with EncoderBuilder(
-            checkpoint,
-            preprocessing,
-            digest,
-            name=name or model,
-            device=target,
+    wish = _Wish(
+        find_checkpoint(model, cache_dir=Path(cache_dir) if cache_dir else None),
+        name=name or model,
+        device=device,
+        backend=backend,
+        precision=precision,
+        threads=threads or 0,
+        max_batch=max_batch,
+        check=check,
+    )
+    if exports is None:
+        return _loaded(wish, None, steps)[0]
+    known = wish.known(exports)
+    found = known.find()
+    if found is not None:
+        encoder = serve_export(
+            found,
+            Exports(exports / "models"),
             threads=threads or None,
             max_batch=max_batch,
+            late=late,
+        )
+        if encoder is not None:
+            return encoder
+    encoder, found = _loaded(wish, exports, steps)
+    known.keep(found)
+    return encoder
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """What was asked for; see :func:`load_encoder`."""
+
+    checkpoint: Checkpoint
+    name: str
+    device: str
+    backend: str
+    precision: str
+    threads: int
+    max_batch: int | None
+    check: SearchCheck | None
+
+    def known(self, exports: Path) -> KnownEncoders:
+        return KnownEncoders(
+            exports,
+            self.checkpoint,
+            name=self.name,
+            device=self.device,
+            backend=self.backend,
+            precision=self.precision,
+            threads=self.threads,
+            check=self.check.subject if self.check else None,
+        )
+
+
+def _loaded(
+    wish: _Wish, exports: Path | None, steps: Steps
+) -> tuple[TransformersEncoder, KnownEncoder]:
+    """The encoder as torch and transformers load it, and what is to be known of it."""
+    need_torch(f"The model {wish.name} has no export for this machine yet: to load it")
+    target = choose_device(wish.device)
+    if wish.threads:
+        import torch  # noqa: PLC0415  # a slow import
+
+        torch.set_num_threads(wish.threads)
+    with quiet():
+        preprocessing = read_preprocessing(wish.checkpoint.folder)
+        digest = fingerprint(wish.checkpoint, preprocessing.describe())
+        with EncoderBuilder(
+            wish.checkpoint,
+            preprocessing,
+            digest,
+            name=wish.name,
+            device=target,
+            threads=wish.threads or None,
+            max_batch=wish.max_batch,
             exports=Exports(exports / "models") if exports else None,
             steps=steps,
         ) as workshop:
             if target.type != "cpu":
-                return _on_gpu(workshop, backend, precision, steps)
-            selection = Selection(workshop, backend, precision, check, steps)
-            if (backend, precision) == ("torch", "float32"):
-                return workshop.build(PLAIN)
-            if exports is None:
-                return selection.best()
-            asked = {
-                "backend": backend,
-                "precision": precision,
-                "threads": threads or 0,
-                "check": check.subject if check else None,
-            }
-            return _remembered(
-                workshop,
-                selection,
-                JsonCache(EncoderChoice, exports / "trials"),
-                verdict_key(digest, asked),
-            )
+                encoder = _on_gpu(workshop, wish.backend, wish.precision, steps)
+                return encoder, workshop.known(encoder)
+            encoder = _on_cpu(wish, workshop, digest, exports, steps)
+            return encoder, workshop.known(encoder, checkable=_is_checkable(wish, workshop, steps))
+
+
+def _on_cpu(
+    wish: _Wish, workshop: EncoderBuilder, digest: str, exports: Path | None, steps: Steps
+) -> TransformersEncoder:
+    if (wish.backend, wish.precision) == (PLAIN.backend, PLAIN.precision):
+        return workshop.build(PLAIN)
+    selection = Selection(workshop, wish.backend, wish.precision, wish.check, steps)
+    if exports is None:
+        return selection.best()
+    wishes = {
+        "backend": wish.backend,
+        "precision": wish.precision,
+        "threads": wish.threads,
+        "check": wish.check.subject if wish.check else None,
+    }
+    verdicts = JsonCache(EncoderChoice, exports / "trials")
+    return _remembered(workshop, selection, verdicts, verdict_key(digest, wishes))
+
+
+def _is_checkable(wish: _Wish, workshop: EncoderBuilder, steps: Steps) -> bool:
+    """Whether eight-bit integers could be chosen, were there something to check them on."""
+    if wish.check is not None or not may_check(wish.backend, wish.precision, steps.installed):
+        return False
+    return wish.precision == "int8" or "int8" in workshop.precisions("openvino")
 
 
 def _remembered(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.domain.errors import ModelUnavailable
 from core.domain.plain_text import plain_text
+from core.encoder.exported_tokenizer import ExportedTokenizer, TokenizerFacts, export_tokenizer
 from core.encoder.hub import first_line
 from core.encoder.mini.pieces import PIECES_FILE, Pieces
 
@@ -19,6 +20,19 @@ Row = Mapping[str, Sequence[int]]
 
 _PLAUSIBLE_LENGTH = 1_000_000
 """Tokenizers that know no limit report about 1e30 tokens."""
+
+_ODD_TEXTS = (
+    "",
+    "A photo of TWO small dogs, on a green chair!",
+    "  white\tspace \n and   more ",
+    "Ein Käfer überquert die Straße; où est l'été? ¿Dónde está el niño?",
+    "犬と猫の写真 한국어 단어 собака в лесу كلب صغير สุนัข",
+    "tiger🐯 👨\u200d👩\u200d👧 \ufb01ne",
+    "<s> [CLS] </s> [SEP] <|endoftext|> <pad> [MASK]",
+    "http://example.org/a_b-c.png?x=1&y=2",
+    "supercalifragilisticexpialidocious " * 200,
+)
+"""What an exported tokenizer has to cut as the original does."""
 
 
 class TextTokens:
@@ -73,6 +87,29 @@ class TextTokens:
                 remedy="Download the model again, or choose another.",
             ) from error
         return cls(tokenizer, max_length)
+
+    @classmethod
+    def exported(cls, folder: Path, facts: TokenizerFacts, max_length: int | None) -> TextTokens:
+        """What :meth:`export` wrote to ``folder``: without transformers."""
+        pieces = folder / PIECES_FILE
+        if pieces.is_file():
+            return cls(Pieces(pieces), max_length)
+        return cls(ExportedTokenizer(facts, folder), max_length)
+
+    def export(self, folder: Path) -> TokenizerFacts | None:
+        """Write the tokenizer to ``folder``; None where it would not cut texts as this one does."""
+        facts = export_tokenizer(self._tokenizer, folder)
+        if facts is None:
+            return None
+        theirs, ours = self.cuts(), TextTokens.exported(folder, facts, self.max_length).cuts()
+        return facts if theirs == ours else None
+
+    def cuts(self) -> tuple[object, ...]:
+        """What it makes of odd texts: equal where two do the same."""
+        rows = self.tokenize(_ODD_TEXTS)
+        padded = self.pad(rows, self.max_length)
+        alone = [self._knows(text) for text in _ODD_TEXTS]
+        return rows, alone, {name: array.tolist() for name, array in padded.items()}
 
     def tokenize(self, texts: Sequence[str]) -> list[Row]:
         """The rows of ``texts``, in order, unpadded, each at most ``max_length`` long."""

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, cast
+from typing import BinaryIO, Final, cast
 
 from PIL import Image, ImageChops
 
@@ -41,11 +41,14 @@ from core.images.gamut import (
     to_srgb,
 )
 from core.images.look import taken_at
-from core.images.parts import with_end, with_one_association, without_ancillary
+from core.images.parts import (
+    PROFILE_BYTES,
+    SizedReader,
+    with_end,
+    with_one_association,
+    without_ancillary,
+)
 from core.images.reduction import WHOLE, Reduction, Size, fill, turned_size
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 _EXIF_ORIENTATION: Final = 0x0112
 _UPRIGHT: Final = {
@@ -67,10 +70,7 @@ _BUFFER: Final = 1 << 16
 
 _JPEG_END: Final = b"\xff\xd9"
 _NO_END: Final = bytes(151 * number % 255 for number in range(1, 1021))
-"""Something else than an end: a decoder that lacks data takes it for them."""
-
-_PROFILE_BYTES: Final = 128 * 1024
-"""Larger colour profiles are not passed on: those of cameras and screens have under 4 KiB."""
+"""Bytes that are not an end marker: a decoder that runs out of data decodes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def read_picture(
     decoded, which is several times faster, as far as it stays no smaller than what
     ``at_least`` gives for the upright size that it has in its file. Without it every pixel
     is as the file has it. ``limits`` go by the size in the file in either case. Raises
-    BadPicture and its kin; MemoryError only from our own steps after decoding.
+    BadPicture and its subclasses; MemoryError only from our own steps after decoding.
     """
     with _opened(source, limits) as (file, size):
         head = file.read(HEAD_BYTES)
@@ -146,7 +146,7 @@ def read_picture(
             raise too_many_pixels(limits.max_pixels) from None
         except MemoryError:
             raise out_of_memory() from None
-        # Decoders raise whatever their authors did not foresee (OSError, SyntaxError,
+        # Decoders raise anything that their authors did not foresee (OSError, SyntaxError,
         # struct.error, zlib.error, KeyError, AttributeError ...): all of it says the same.
         except Exception as error:
             raise damaged(name, error, early=ends_early(name, head, size)) from error
@@ -274,7 +274,7 @@ def scaled(
 def to_jpeg(picture: Upright, edge: int, quality: int) -> bytes:
     """A JPEG no larger than ``edge`` x ``edge`` pixels, without any metadata but the profile.
 
-    Where a picture was taken is nobody's business who only gets to see it.
+    So a thumbnail does not reveal where a picture was taken.
     """
     image = scaled(picture, edge)
     image.info.clear()
@@ -325,7 +325,7 @@ def _rgb_profile(image: Image.Image) -> bytes:
     """The picture's ICC profile, where it speaks of RGB and is of a usual size."""
     profile = image.info.get("icc_profile")
     # Bytes 16 to 19 of an ICC header name the colour space of the data (ICC.1, 7.2).
-    if isinstance(profile, bytes) and len(profile) <= _PROFILE_BYTES and profile[16:20] == b"RGB ":
+    if isinstance(profile, bytes) and len(profile) <= PROFILE_BYTES and profile[16:20] == b"RGB ":
         return profile if image.mode in ("RGB", "RGBA", "P", "YCbCr") else b""
     return b""
 
@@ -353,39 +353,19 @@ def open_file(path: Path, limits: DecodeLimits) -> OpenFile:
     return OpenFile(descriptor, status.st_size)
 
 
-class _Reader(io.RawIOBase):
+class _Reader(SizedReader):
     """Reads a descriptor, and neither tells it nor asks the system for anything else.
 
     A decode worker may not ask; and who knows the descriptor (libtiff) would.
     """
 
     def __init__(self, file: OpenFile) -> None:
+        super().__init__(file.size)
         self._file = file
-        self._at = 0
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        if self._at >= self._file.size:
-            return 0  # a header may name a place that no system call takes
-        os.lseek(self._file.descriptor, self._at, os.SEEK_SET)
-        count = os.readv(self._file.descriptor, [buffer])
-        self._at += count
-        return count
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._file.size}[whence]
-        if start + offset < 0:
-            raise ValueError("a place before the file")
-        self._at = start + offset
-        return self._at
-
-    def tell(self) -> int:
-        return self._at
+    def read_at(self, at: int, buffer: memoryview, /) -> int:
+        os.lseek(self._file.descriptor, at, os.SEEK_SET)
+        return os.readv(self._file.descriptor, [buffer])
 
     def close(self) -> None:
         if not self.closed:

@@ -42,6 +42,10 @@ _TIFF_PARTS: Final = 1 << 16
 """Strips or tiles: more than 50 megapixels have in tiles of 32 x 32, or of one row each."""
 
 _BOXES: Final = 1000
+
+META_BYTES: Final = 1 << 20
+"""So much of an AVIF's or HEIC's ``meta`` box is read at most."""
+
 _ITEMS: Final = 1000
 """Items of a HEIF or AVIF file: libheif's own bound. Phones write some 200."""
 
@@ -79,7 +83,7 @@ def _jpeg(file: BinaryIO, size: int) -> None:
     if frame is None:
         return
     marker, pixels, components = frame
-    # All colours in one pass, in full: whatever follows is not read.
+    # All colours in one full pass: nothing after it is read.
     if marker not in _PROGRESSIVE and file.read(1)[0] >= components:
         return
     allowed = min(MAX_SCANS, max(_SCANS_OF_LARGE, _SCANNED_PIXELS // max(pixels, 1)))

@@ -13,7 +13,7 @@ ACCEPTED: Final = "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF"
 """The same for people."""
 
 HEAD_BYTES: Final = 512
-"""How much of a file :func:`sniff` and its kin want to see."""
+"""The bytes of a file's beginning that :func:`sniff` and the like read."""
 
 _SIGNATURES: Final = (
     (b"\xff\xd8\xff", "JPEG"),

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageCms, ImageFilter
 
-from core.images.effort import boxes
+from core.images.effort import META_BYTES, boxes
 
 _PQ, _HLG, _LINEAR = 16, 18, 8
 _TRANSFERS: Final = frozenset({_PQ, _HLG, _LINEAR})
@@ -49,8 +49,6 @@ _HIGHLIGHTS: Final = (
 _NODES: Final = 65
 """Of a table's edges, the most that Pillow takes. Between them colours are interpolated."""
 
-_META_BYTES: Final = 1 << 20
-
 _NOTICED: Final = 16
 """Levels of 255 by which a profile has to change plain colours, on average, to be gone by. Display
 P3, which telephones write, and Adobe RGB change them by 12: encoders learned from pictures that
@@ -69,7 +67,7 @@ class Coding:
 
     @property
     def plain(self) -> bool:
-        """Whether it is as good as sRGB, or nobody knows better."""
+        """Whether it may be treated as sRGB."""
         return self.transfer not in _TRANSFERS and self.primaries not in {_BT2020, _P3}
 
 
@@ -83,7 +81,7 @@ def coding_of_file(file: BinaryIO, size: int) -> Coding | None:
     try:
         for name, start, end in boxes(file, 0, size):
             if name == b"meta":
-                return _coding_of_item(file, start + 4, min(end, start + _META_BYTES))
+                return _coding_of_item(file, start + 4, min(end, start + META_BYTES))
     except (struct.error, IndexError):  # for the decoder to tell
         return None
     return None
@@ -166,7 +164,6 @@ def _properties_of(item: int, data: bytes) -> list[int]:
 
 @cache
 def _table(coding: Coding) -> ImageFilter.Color3DLUT:
-    """SRGB of every node."""
     steps = np.linspace(0, 1, _NODES)
     blue, green, red = np.meshgrid(steps, steps, steps, indexing="ij")
     light = _light(np.stack([red, green, blue], axis=-1), coding)
@@ -188,7 +185,6 @@ def _mapped(light: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _light(samples: NDArray[np.float64], coding: Coding) -> NDArray[np.float64]:
-    """Linear light, where 1 is the white of paper."""
     if coding.transfer == _PQ:  # SMPTE ST 2084
         root = samples ** (1 / 78.84375)
         nits = 10000 * (np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)) ** (

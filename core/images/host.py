@@ -41,22 +41,26 @@ FORK: Final = b"f"
 END: Final = b"e"
 
 _NICENESS: Final = 15
-"""Where cores are few, whoever encodes a question goes first, and pictures wait."""
+"""With few cores, encoding questions takes precedence over decoding pictures."""
 
 
 def main() -> None:
-    """Serve the program until it closes its end; then every worker ends, whatever it does.
+    """Serve the program until it closes its end; then every worker is killed.
 
     Arguments of the process: the number of the control socket's descriptor, and JSON with
     ``memory_bytes``, ``max_pixels`` and ``work`` (``module:function``, from a job to a result).
+    Where the module has a function ``prepare``, it is called once: what it loads is there, and
+    shared, in every worker, which can open no file any more.
     """
     control = socket.socket(fileno=int(sys.argv[1]))
     options = json.loads(sys.argv[2])
     module, _, name = options["work"].partition(":")
-    work: Callable[[Job], object] = getattr(importlib.import_module(module), name)
+    imported = importlib.import_module(module)
+    work: Callable[[Job], object] = getattr(imported, name)
     os.chdir("/")
     os.nice(_NICENESS)
     configure_decoders(options["max_pixels"])
+    getattr(imported, "prepare", _nothing)()
     gc.freeze()  # what is there now is shared with the workers, and stays
     workers: set[int] = set()
     while True:
@@ -76,6 +80,10 @@ def main() -> None:
             _end(number)
     for pid in workers:
         _end(pid)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _end(pid: int) -> None:
@@ -126,7 +134,7 @@ def _result(work: Callable[[Job], object], job: Job) -> tuple[Header, *tuple[_Pa
     except TangerineError as error:
         text = json.dumps([*error.sentences, error.facts]).encode()[:MAX_TEXT]
         return Header(Kind.REFUSED, len(text), error.code), text
-    except Exception:  # noqa: BLE001 - a bug of ours, told to who asked
+    except Exception:  # noqa: BLE001 - a bug in this program, reported to the caller
         return _bug(traceback.format_exc())
     if isinstance(result, DecodedPicture):
         pixels = np.ascontiguousarray(result.pixels)

@@ -30,7 +30,7 @@ _OFFSET: Final = re.compile(r"([+-])(\d\d):(\d\d)")
 
 
 def placeholder_of(image: Image.Image) -> bytes:
-    """The RGB picture as a tiny WebP; costs 0.2 ms, whatever its size."""
+    """The RGB picture as a tiny WebP; costs 0.2 ms for any size."""
     longest = max(image.size)
     width, height = (max(1, round(PLACEHOLDER_EDGE * edge / longest)) for edge in image.size)
     seen = image.resize(

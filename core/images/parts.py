@@ -1,4 +1,4 @@
-"""A file as its decoder gets to see it: without parts that are no pixels, or with an end."""
+"""The view of a file that its decoder reads: without ancillary chunks, or with an end added."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
-from core.images.effort import boxes
+from core.images.effort import META_BYTES, boxes
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -24,21 +24,21 @@ _PIXELS: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
 _CHECKED: Final = frozenset({b"tRNS", b"eXIf", b"iCCP", b"cICP"})
 """Chunks that tell how pixels are shown; taken where their checksum is right."""
 
-_META_BYTES: Final = 1 << 20
+PROFILE_BYTES: Final = 128 * 1024
+"""Larger colour profiles and EXIF are ignored. EXIF has less than 64 KiB; profiles of cameras and
+screens have less than 4."""
 
-_CHECKED_BYTES: Final = 128 * 1024
-"""No larger ones are taken: EXIF has less than 64 KiB, profiles of cameras and screens 4."""
 
+class SizedReader(io.RawIOBase):
+    """A readable file of ``size`` bytes; a subclass says what is at each place of it."""
 
-class _Spliced(io.RawIOBase):
-    """Parts of a file, one behind the other."""
-
-    def __init__(self, file: BinaryIO, parts: Sequence[Part]) -> None:
-        self._file = file
-        self._parts = parts
-        lengths = (len(part) if isinstance(part, bytes) else part[1] for part in parts)
-        self._starts = list(accumulate(lengths, initial=0))
+    def __init__(self, size: int) -> None:
+        self._size = size
         self._at = 0
+
+    def read_at(self, at: int, buffer: memoryview, /) -> int:
+        """Fill the buffer, or a beginning of it, from ``at``. Returns how many bytes."""
+        raise NotImplementedError
 
     def readable(self) -> bool:
         return True
@@ -47,24 +47,14 @@ class _Spliced(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer, /) -> int:
-        if self._at >= self._starts[-1]:
-            return 0
-        view = memoryview(buffer).cast("B")
-        number = bisect_right(self._starts, self._at) - 1
-        inside = self._at - self._starts[number]
-        wanted = min(len(view), self._starts[number + 1] - self._at)
-        part = self._parts[number]
-        if isinstance(part, bytes):
-            data = part[inside : inside + wanted]
-        else:
-            self._file.seek(part[0] + inside)
-            data = self._file.read(wanted)
-        view[: len(data)] = data
-        self._at += len(data)
-        return len(data)
+        if self._at >= self._size:
+            return 0  # a header may name a place that no system call takes
+        count = self.read_at(self._at, memoryview(buffer).cast("B"))
+        self._at += count
+        return count
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._starts[-1]}[whence]
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         if start + offset < 0:
             raise ValueError("a place before the file")
         self._at = start + offset
@@ -74,13 +64,36 @@ class _Spliced(io.RawIOBase):
         return self._at
 
 
+class _Spliced(SizedReader):
+    """Parts of a file, one behind the other."""
+
+    def __init__(self, file: BinaryIO, parts: Sequence[Part]) -> None:
+        self._file = file
+        self._parts = parts
+        lengths = (len(part) if isinstance(part, bytes) else part[1] for part in parts)
+        self._starts = list(accumulate(lengths, initial=0))
+        super().__init__(self._starts[-1])
+
+    def read_at(self, at: int, buffer: memoryview, /) -> int:
+        number = bisect_right(self._starts, at) - 1
+        inside = at - self._starts[number]
+        wanted = min(len(buffer), self._starts[number + 1] - at)
+        part = self._parts[number]
+        if isinstance(part, bytes):
+            data = part[inside : inside + wanted]
+        else:
+            self._file.seek(part[0] + inside)
+            data = self._file.read(wanted)
+        buffer[: len(data)] = data
+        return len(data)
+
+
 def spliced(file: BinaryIO, parts: Sequence[Part]) -> BinaryIO:
     """These parts of the file as a file. Of one that turns out shorter, only what is there."""
     return cast("BinaryIO", io.BufferedReader(_Spliced(file, parts), _BUFFER))
 
 
 def with_end(file: BinaryIO, size: int, more: bytes) -> BinaryIO:
-    """The file with these bytes behind it."""
     return spliced(file, [(0, size), more])
 
 
@@ -144,7 +157,7 @@ def with_one_association(file: BinaryIO, size: int) -> BinaryIO:
         metas = [box for box in boxes(file, 0, size) if box[0] == b"meta"]
         [(_, start, end)] = metas
         [(_, start, end)] = [box for box in boxes(file, start + 4, end) if box[0] == b"iprp"]
-        if end - start > _META_BYTES:
+        if end - start > META_BYTES:
             return file
         inner = list(boxes(file, start, end))
     except (ValueError, struct.error):  # for the decoder to tell
@@ -178,7 +191,7 @@ def _box(name: bytes, data: bytes) -> bytes:
 
 def _checked(file: BinaryIO, length: int, name: bytes) -> bytes | None:
     """What is in a chunk, if it is one that is taken, and as it was written."""
-    if name not in _CHECKED or length > _CHECKED_BYTES:
+    if name not in _CHECKED or length > PROFILE_BYTES:
         return None
     data = file.read(length)
     same = file.read(4) == struct.pack(">I", zlib.crc32(name + data))
@@ -204,7 +217,7 @@ def _is_profile(data: bytes) -> bool:
         return False
     unpacking = zlib.decompressobj()
     try:
-        unpacking.decompress(packed[1:], _CHECKED_BYTES)
+        unpacking.decompress(packed[1:], PROFILE_BYTES)
     except zlib.error:
         return False
     return unpacking.eof

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -19,7 +18,7 @@ import structlog
 
 from core.domain.asker import Asker, asked_by
 from core.domain.errors import DecodingFailed, ShuttingDown, TangerineError
-from core.domain.types import DecodedPicture, PixelSpec
+from core.domain.types import DecodedPicture, DecodeStats, PixelSpec
 from core.images.decode import DecodeLimits
 from core.images.errors import too_many_bytes
 from core.images.queue import SlotQueue
@@ -32,25 +31,6 @@ _MIB: Final = 1 << 20
 _THUMBNAIL_QUALITY: Final = 82
 _STOP_SECONDS: Final = 10.0
 _WATCH_SECONDS: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class DecodeStats:
-    """What the workers did and how they are.
-
-    ``alive`` of ``workers`` can take a picture or have one; ``busy`` have one; ``waiting``
-    callers wait for one. ``failed`` counts pictures by error code, ``restarts`` workers that
-    died or were cut off. ``pids`` are the processes.
-    """
-
-    workers: int
-    alive: int
-    busy: int
-    waiting: int
-    decoded: int
-    failed: Mapping[str, int]
-    restarts: int
-    pids: tuple[int, ...]
 
 
 class DecodePool:
@@ -122,7 +102,7 @@ class DecodePool:
     async def decode(
         self, source: bytes | Path, spec: PixelSpec, *, preview: int = 0
     ) -> DecodedPicture:
-        """Pixels of the spec's size, read-only. Raises BadPicture and its kin.
+        """Pixels of the spec's size, read-only. Raises BadPicture and its subclasses.
 
         ``preview``: pixels of the longer edge of the preview that comes along; 0 for none. Also
         raises Busy where too many pictures wait already, and ShuttingDown.
@@ -164,7 +144,6 @@ class DecodePool:
         )
 
     async def _begin(self) -> None:
-        """Start the workers, once."""
         async with self._beginning:
             if self._begun or not self._open:
                 return

@@ -95,7 +95,6 @@ class Isolation:
 
     @property
     def whole(self) -> bool:
-        """Whether all three hold."""
         return not self.missing
 
     def __str__(self) -> str:

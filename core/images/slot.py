@@ -139,7 +139,7 @@ class WorkerSlot:
     async def run(self, job: Job) -> DecodedPicture | bytes:
         """Do one job in the worker.
 
-        Raises BadPicture and its kin: also DecodingFailed where the worker ran out of time,
+        Raises BadPicture and its subclasses: also DecodingFailed where the worker ran out of time,
         died, or answered what is no answer. Whoever calls this sees to it that the slot is
         :attr:`alive` again before the next job.
         """
@@ -188,7 +188,7 @@ class WorkerSlot:
             self._lost()
             raise worker_died() from error
         except BaseException:
-            self.end()  # nobody knows what it would answer next
+            self.end()  # its next answer could not be trusted
             raise
         return self._result(header, body, job)
 
@@ -212,7 +212,7 @@ class WorkerSlot:
             except (ValueError, TypeError, AttributeError) as error:
                 raise worker_died() from error
             raise refusal
-        # Not a picture's fault but a bug of ours; the one who asked gets an answer.
+        # Not the picture's fault but a bug in this program; the caller gets an answer.
         self._log.error("picture worker failed", traceback=text)
         raise worker_died()
 

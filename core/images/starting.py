@@ -82,7 +82,7 @@ class WorkerHost:
             return int(pid), ours
 
     def end(self, pid: int) -> None:
-        """End a worker, whatever it does; none that the host has not started."""
+        """Kill a worker that the host has started."""
         if self._control is not None:
             try:
                 socket.send_fds(self._control, [ORDER.pack(END, pid)], [])

@@ -85,11 +85,22 @@ class ToJpeg:
     quality: int
 
 
-Job = ToPixels | ToJpeg
+@dataclass(frozen=True, slots=True)
+class ToWords:
+    """A picture whose words are read (:mod:`core.images.words`), at most ``edge`` pixels long."""
+
+    source: bytes | Path | OpenFile
+    limits: DecodeLimits
+    edge: int
+
+
+Job = ToPixels | ToJpeg | ToWords
 
 
 def perform(job: Job) -> DecodedPicture | bytes:
-    """Do the job. Raises BadPicture and its kin; anything else is a bug of ours."""
+    """Do the job. Raises BadPicture and its subclasses; anything else is a bug in this program."""
+    if isinstance(job, ToWords):
+        raise TypeError("words are read by workers of their own")
     try:
         if isinstance(job, ToJpeg):
             # The last step of scaling keeps at least a factor of two to do with the better
@@ -127,7 +138,7 @@ def _needed(size: Size, job: ToPixels) -> Size:
 
 def configure_decoders(max_pixels: int) -> None:
     """Set what Pillow and pillow-heif offer only as settings of the whole process."""
-    # Whatever they would import on first use: a worker opens no files.
+    # Import what they would import on first use: a worker opens no files.
     Image.preinit()
     warnings.simplefilter("ignore")
     # One thread a decoder: pictures are what runs side by side, and every thread would

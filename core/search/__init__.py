@@ -13,4 +13,5 @@ __all__ = [
     "query",
     "service",
     "topics",
+    "words",
 ]

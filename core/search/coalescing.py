@@ -133,11 +133,11 @@ class QueryCoalescer:
                 _tell(self._waiting.popleft(), stopping)
             raise
         finally:
-            # In the same step as the last look at who waits: whoever comes next begins a turn.
+            # In the same step as the last check for waiters: the next caller starts a turn.
             self._busy -= 1
 
     async def _take_turn(self, questions: Sequence[_Question[Any]]) -> None:
-        # Whoever asked may have left meanwhile.
+        # The caller may have been cancelled meanwhile.
         turn = [question for question in questions if not question.answer.done()]
         try:
             outcomes = await asyncio.to_thread(self._answer, turn)
@@ -148,7 +148,6 @@ class QueryCoalescer:
             _tell(question, outcome)
 
     def _answer(self, turn: Sequence[_Question[Any]]) -> list[Any]:
-        """The answer of each, or what it raised."""
         found = _found([lookup for question in turn for lookup in question.lookups])
         with self._computing:
             return [_finished(each, [next(found) for _ in each.lookups]) for each in turn]
@@ -192,7 +191,6 @@ def _found(lookups: Sequence[Lookup]) -> Iterator[Any]:
 
 
 def _answers(same: Sequence[Lookup]) -> Sequence[Any]:
-    """The answers to lookups of one kind."""
     queries = [each.query for each in same if isinstance(each, BatchedQuery)]
     first = same[0]
     if isinstance(first, SharedRead):

@@ -53,7 +53,6 @@ class Tags:
     scores: NDArray[np.float32]
 
     def rows(self, places: Iterable[int]) -> NDArray[np.int64]:
-        """The rows that have one of these labels, in their order."""
         return np.flatnonzero(np.isin(self.places, list(places))).astype(np.int64)
 
 
@@ -170,7 +169,6 @@ def tidy_labels(lines: Iterable[str]) -> tuple[str, ...]:
 
 
 def unknown(label: str, known: tuple[str, ...]) -> UnknownLabel:
-    """The error of a label that the collection does not have."""
     if not known:
         return UnknownLabel(
             "The pictures here have no labels.",

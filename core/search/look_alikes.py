@@ -124,7 +124,6 @@ class LookAlikes:
         self._verdicts: dict[frozenset[str], bool] = {}
 
     def comparison(self) -> Comparison:
-        """For one question."""
         return Comparison(self)
 
     def verdict(self, one: Picture, other: Picture) -> bool | None:

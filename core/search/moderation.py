@@ -67,7 +67,7 @@ class Criterion:
 
     @property
     def key(self) -> str:
-        """The text as it is compared: whatever the case."""
+        """The text in the form that is compared, without case."""
         return self.text.casefold()
 
 

@@ -1,4 +1,4 @@
-"""Rows in the order of an answer: what a place is decided by, and rows from two sources as one."""
+"""The order of an answer: the sort key of a row, and the merge of rows from two sources."""
 
 from __future__ import annotations
 
@@ -61,7 +61,6 @@ class Standing(NamedTuple):
 
     @property
     def found(self) -> ScoredRow:
-        """The row as it is shown."""
         best = BEST_FIRST
         score = cosine(self.score)
         bands = (best[self.band], best[self.seen], best[self.told])

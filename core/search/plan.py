@@ -10,6 +10,7 @@ from core.search.captions import NearestCaptions
 from core.search.coalescing import BatchedQuery, SharedRead
 from core.search.labels import LabelSet
 from core.search.ranking import NearestPictures
+from core.search.words import WordEvidence
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -19,6 +20,7 @@ class SearchFindings:
     captions: NearestCaptions | None
     pictures: NearestPictures | None
     labels: LabelSet | None
+    words: WordEvidence | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,17 +28,19 @@ class SearchPlan:
     """What is looked up together with what others want to know, None for what is not.
 
     ``captions`` and ``pictures`` are those nearest to the query, ``labels`` those of the
-    collection.
+    collection, ``words`` those in pictures that were asked for.
     """
 
     captions: BatchedQuery[NearestCaptions] | None = None
     pictures: BatchedQuery[NearestPictures] | None = None
     labels: SharedRead[LabelSet | None] | None = None
+    words: SharedRead[WordEvidence | None] | None = None
 
     @property
     def lookups(self) -> Sequence[BatchedQuery[Any] | SharedRead[Any]]:
         """Those that there are, for :class:`core.search.coalescing.QueryCoalescer`."""
-        return [each for each in (self.captions, self.pictures, self.labels) if each is not None]
+        every = (self.captions, self.pictures, self.labels, self.words)
+        return [each for each in every if each is not None]
 
     def findings(self, answers: Sequence[Any]) -> SearchFindings:
         """The answers to :attr:`lookups`, by what they answer."""
@@ -45,4 +49,5 @@ class SearchPlan:
             captions=None if self.captions is None else next(left),
             pictures=None if self.pictures is None else next(left),
             labels=None if self.labels is None else next(left),
+            words=None if self.words is None else next(left),
         )

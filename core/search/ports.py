@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from core.domain.types import Picture
+from core.domain.ports import Snapshot
+from core.domain.types import Picture, WordsProgress
+from core.domain.viewer import Viewer
 from core.search.labels import LabelSet
 from core.search.moderation import Criterion, Decided, HeldPage, Trial
+from core.search.words import WordEvidence
 
 THUMBNAIL_EDGE = 320
 """Pixels of what contact sheets show of a hit, and what a posted picture is compared with: one
@@ -36,27 +39,29 @@ class Moderation(Protocol):
         """Give up the criterion of this text. Decisions stay. Raises NotFound."""
 
     async def test(
-        self, text: str, *, community: str, collection: str | None = None, best: int = 10
+        self, text: str, *, community: Viewer | str, collection: str | None = None, best: int = 10
     ) -> Trial:
         """What a criterion would hold in a collection. Changes nothing.
 
         Raises NotFound, EmptyCollection, ModelMismatch, BadSetting, Busy, EncodingFailed.
         """
 
-    async def held(self, *, community: str, offset: int = 0, count: int = 5) -> HeldPage:
+    async def held(self, *, community: Viewer | str, offset: int = 0, count: int = 5) -> HeldPage:
         """Pictures that wait for a decision, those that meet a criterion most first."""
 
-    async def hides(self, picture_id: str, *, community: str) -> bool:
+    async def hides(self, picture_id: str, *, community: Viewer | str) -> bool:
         """Whether the community would see this picture if it were not moderated."""
 
-    async def decide(self, picture_id: str, *, community: str, approve: bool | None) -> Decided:
+    async def decide(
+        self, picture_id: str, *, community: Viewer | str, approve: bool | None
+    ) -> Decided:
         """Show a held picture, hide it for good, or (None) take back what was decided.
 
         The decision holds for equal pictures, too; what is nearly equal to a hidden one is
         held. Raises NotFound where the picture is not held and nothing was decided about it.
         """
 
-    async def file(self, picture_id: str, *, community: str) -> tuple[Picture, Path]:
+    async def file(self, picture_id: str, *, community: Viewer | str) -> tuple[Picture, Path]:
         """A picture of the community, held or not, and its file. Raises NotFound."""
 
 
@@ -66,8 +71,31 @@ class ThumbnailSource(Protocol):
     async def get(self, sha256: str, path: Path, edge: int) -> bytes:
         """A JPEG of at most ``edge`` x ``edge`` pixels of the file with this hash.
 
-        Raises NotFound where the file is gone, BadPicture and its kin, Busy, ShuttingDown.
+        Raises NotFound where the file is gone, BadPicture and its subclasses, Busy, ShuttingDown.
         """
+
+
+class PictureWords(Protocol):
+    """The words that stand in pictures, as far as they were read. Blocking, thread-safe.
+
+    Found are pictures of the snapshot alone, which its viewer may see. Every method raises
+    CatalogueError.
+    """
+
+    def find(self, snapshot: Snapshot, question: str) -> WordEvidence | None:
+        """Pictures whose words are some of a question's; None where none are read there."""
+
+    def holding(self, snapshot: Snapshot, phrases: Sequence[str]) -> WordEvidence | None:
+        """Pictures in which these very words stand, all of them; of no phrases any words do.
+
+        None where none are read there.
+        """
+
+    def progress(self, collection: str) -> WordsProgress | None:
+        """How far a collection has come; None where none are read."""
+
+    def any_in(self, collection: str) -> bool:
+        """Whether words were found in any picture of a collection."""
 
 
 class Labels(Protocol):

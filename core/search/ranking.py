@@ -13,7 +13,16 @@ from numpy.typing import NDArray
 
 from core.domain.plain_text import folded
 from core.domain.ports import Snapshot, VectorIndex
-from core.domain.types import Band, CaptionHit, DescribeResult, Hit, Picture, SearchResult, Vectors
+from core.domain.types import (
+    Band,
+    CaptionHit,
+    DescribeResult,
+    FoundBy,
+    Hit,
+    Picture,
+    SearchResult,
+    Vectors,
+)
 from core.search.calibration import Calibration
 from core.search.captions import CaptionEvidence
 from core.search.coalescing import BatchedQuery, Near, nearest
@@ -192,14 +201,22 @@ def _hits(
             picture=snapshot.pictures[each.row],
             score=each.score,
             band=each.band,
-            found_by=None if ranking.told is None else each.found_by,
+            found_by=_found_by(ranking, each, line),
             match=match,
             caption_score=cosine(caption) if caption > -np.inf else None,
+            text=line,
         )
         for number, (each, match, caption) in enumerate(
             zip(found, matches, told, strict=True), start=offset + 1
         )
+        for line in (None if ranking.read is None else ranking.read.says(each.row),)
     )
+
+
+def _found_by(ranking: Ranking, each: ScoredRow, line: str | None) -> FoundBy | None:
+    if line is not None:
+        return FoundBy.WORDS
+    return None if ranking.told is None else each.found_by
 
 
 def _searched(snapshot: Snapshot, among: NDArray[np.int64] | None) -> VectorIndex:
@@ -323,11 +340,9 @@ class _Growing:
 
     @property
     def rows(self) -> NDArray[np.float32]:
-        """Those that were added so far."""
         return self._room[: self._count]
 
     def add(self, vectors: NDArray[np.float32]) -> None:
-        """Add these behind the others."""
         end = self._count + len(vectors)
         if end > len(self._room):
             larger = np.empty((2 * end, self._room.shape[1]), dtype=np.float32)

@@ -50,6 +50,8 @@ _BAG, _BAGS = 10, 32
 _FAIR_IN_BAGS, _FAIR_AMONG_OTHERS = 0.95, 0.98
 _STRONG_IN_BAGS, _STRONG_AMONG_OTHERS = 0.985, 0.99
 _ALIKE_QUANTILE = 0.9
+# A large collection has no larger subjects: so many at most are left out, and one in twenty counts.
+_MOST_ALIKE, _FAIR_AMONG_MANY = 32, 0.95
 # The variance of a median is that of a mean by this (normal distribution).
 _MEDIAN_BY_MEAN = np.pi / 2
 
@@ -109,8 +111,10 @@ def reference_thresholds(
     in_bags = np.stack([things[:, bag].max(axis=1) for bag in bags])
     fair, strong = np.quantile(in_bags, [_FAIR_IN_BAGS, _STRONG_IN_BAGS]).tolist()
     alike = pictures[things.argmax(axis=1)] @ pictures.T
-    others = np.where(alike < np.quantile(alike, _ALIKE_QUANTILE), things, -1.0).max(axis=1)
-    among = np.quantile(others, [_FAIR_AMONG_OTHERS, _STRONG_AMONG_OTHERS]).tolist()
+    apart = max(_ALIKE_QUANTILE, 1 - _MOST_ALIKE / count)
+    others = np.where(alike < np.quantile(alike, apart), things, -1.0).max(axis=1)
+    least = _FAIR_AMONG_OTHERS if apart == _ALIKE_QUANTILE else _FAIR_AMONG_MANY
+    among = np.quantile(others, [least, _STRONG_AMONG_OTHERS]).tolist()
     fair = max(fair, among[0])
     doubt = min(fair, float(np.quantile(unseen.max(axis=1), _DOUBT_QUANTILE)))
     if count >= _MANY:

@@ -26,7 +26,6 @@ class ChosenRows:
         self._block = block
 
     def __len__(self) -> int:
-        """The number of rows."""
         return len(self._rows)
 
     def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:

@@ -1,4 +1,4 @@
-"""Where each picture stands among the answers to a query: its score, its caption, its band."""
+"""Scores each picture for a query: its cosine, its caption, its band."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from core.search.mixed_calibration import said
 from core.search.mixed_query import Mixture
 from core.search.ordering import PLACE, Standing, Standings
 from core.search.references import ReferenceThresholds
+from core.search.words import WordEvidence
 
 LIFTED_AMONG = 256
 """Pictures among which those without a caption are lifted to where a silent caption stands, and
@@ -33,6 +34,7 @@ class Ranking:
     ``vector``: the query, float32 [d], length 1; ``thresholds``: of its kind;
     ``duplicate_cosine``: hits at least this alike count as one; ``hidden``: SHA-256 of
     files never to show; ``told``: what the captions say of the text that was asked;
+    ``read``: what the words in the pictures say of it, which ``told`` holds as well;
     ``mixture``: the picture and the text that the vector was mixed of, None for one alone;
     ``unwanted``: a unit vector whose matches stand below all others, and ``unwanted_told``
     what the captions say of it; ``among``: the rows that may be hits at all, int64 [n] rising,
@@ -45,6 +47,7 @@ class Ranking:
     duplicate_cosine: float
     hidden: frozenset[str] = frozenset()
     told: CaptionEvidence | None = None
+    read: WordEvidence | None = None
     mixture: Mixture | None = None
     unwanted: Vectors | None = None
     unwanted_told: CaptionEvidence | None = None

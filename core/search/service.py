@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.domain.errors import (
     BadCount,
@@ -36,13 +37,13 @@ from core.domain.types import (
 from core.domain.viewer import Viewer
 from core.search.calibration import Calibration, calibrate, refer
 from core.search.captions import lookup, told
-from core.search.coalescing import QueryCoalescer
+from core.search.coalescing import QueryCoalescer, SharedRead
 from core.search.crop_matching import LOOKED_AT_EDGE, PostedView, Recogniser
 from core.search.label_filter import Tagger, listed, with_tags
 from core.search.look_alikes import Comparison, LookAlikes
 from core.search.mixed_query import mix, wish
 from core.search.plan import SearchFindings, SearchPlan
-from core.search.ports import THUMBNAIL_EDGE, Labels, ThumbnailSource
+from core.search.ports import THUMBNAIL_EDGE, Labels, PictureWords, ThumbnailSource
 from core.search.query import SearchQuery
 from core.search.query_views import ViewKind, ViewTransform, closest_view, views, ways
 from core.search.ranking import (
@@ -55,6 +56,7 @@ from core.search.ranking import (
 )
 from core.search.references import REFERENCES
 from core.search.scoring import Ranking
+from core.search.words import WordEvidence, with_words
 from core.search.zero_shot import classify_vectors, prompts_of
 
 _ROUNDS = 3
@@ -91,7 +93,7 @@ class Search:
     Every method raises NotFound for a collection that does not exist or is not for this
     community, EmptyCollection, BeingIndexed, SourceError, ModelMismatch, Busy, EncodingFailed,
     Unavailable (after ``timeout_s``) and ShuttingDown; those that take a picture raise
-    BadPicture and its kin.
+    BadPicture and its subclasses.
     """
 
     def __init__(
@@ -104,8 +106,12 @@ class Search:
         rules: SearchRules | None = None,
         labels: Labels | None = None,
         thumbnails: ThumbnailSource | None = None,
+        words: PictureWords | None = None,
     ) -> None:
-        """``thumbnails``: what others have made of the pictures; None makes them anew."""
+        """``thumbnails``: thumbnails to reuse; None makes them for each question.
+
+        ``words``: those that stand in pictures; None where none are read.
+        """
 
         async def thumbnail(picture: Picture, path: Path) -> bytes:
             if thumbnails is None:
@@ -118,6 +124,7 @@ class Search:
         self._logit_scale = logit_scale
         self._rules = rules or SearchRules()
         self._tagger = Tagger(labels)
+        self._words = words
         self._recogniser = Recogniser(library.file_of, thumbnail)
         self._look_alikes = LookAlikes(library.picture_file, decoder.decode)
         self._searches = QueryCoalescer()
@@ -126,7 +133,6 @@ class Search:
         self._calibrations: OncePerSnapshot[Calibration] = OncePerSnapshot()
 
     def change_rules(self, rules: SearchRules) -> None:
-        """Let other rules hold from the next question on."""
         self._rules = rules
 
     async def find(
@@ -152,26 +158,36 @@ class Search:
         async with self._in_time():
             snapshot = await self._library.open(collection, community)
             chosen = await self._tagger.choose(snapshot, asked.labels)
-            vectors = await self._embed_texts([t for t in (words, unwanted) if t])
-            vector = vectors[0] if chosen is None or words else chosen.direction
+            held = await self._holding(snapshot, asked)
+            directed = words or ("" if chosen is not None else shown)
+            vectors = await self._embed_texts([t for t in (directed, unwanted) if t])
+            vector = chosen.direction if chosen is not None and not words else vectors[0]
             calibration = await self._calibrate(snapshot)
+            among = _both(None if chosen is None else chosen.rows, held)
 
             # What most ask is looked up together; what else an index is asked, each by itself.
             captions = lookup(snapshot, calibration.captions, vector) if words else None
             pictures = None
-            if chosen is None and unwanted is None:
+            if among is None and unwanted is None:
                 pictures = page_lookup(
                     snapshot, calibration, vector, k=k, offset=offset, in_words=True
                 )
-            plan = SearchPlan(captions, pictures, self._tagger.read(snapshot))
+            said_there = None
+            if words and self._words is not None:
+                of = partial(self._words.find, snapshot, words)
+                said_there = SharedRead(of, (SearchQuery, id(snapshot), words))
+            plan = SearchPlan(captions, pictures, self._tagger.read(snapshot), said_there)
 
             def rank(comparison: Comparison, found: SearchFindings) -> SearchResult:
                 ranking = Ranking(vector, calibration.text, self._rules.duplicate_cosine)
                 if words:
                     said = told(snapshot, calibration.captions, vector, words, found.captions)
-                    ranking = replace(ranking, told=said)
-                if chosen is not None:
-                    ranking = replace(ranking, among=chosen.rows)
+                    read = held if held is not None and asked.phrases else found.words
+                    if read is not None:
+                        said = with_words(said, read, calibration.captions)
+                    ranking = replace(ranking, told=said, read=read)
+                if among is not None:
+                    ranking = replace(ranking, among=among)
                 if unwanted is not None:
                     said = told(snapshot, calibration.captions, vectors[-1], unwanted)
                     ranking = without(ranking, vectors[-1], said, calibration)
@@ -188,6 +204,20 @@ class Search:
                 return page if words else listed(page)
 
             return await self._answer(snapshot, plan, rank, community)
+
+    async def _holding(self, snapshot: Snapshot, asked: SearchQuery) -> WordEvidence | None:
+        """The pictures whose words the question asks for alone; None where it asks for any.
+
+        Quotes ask for them where words were read: elsewhere they are quotes.
+        """
+        if self._words is None or not (asked.phrases or asked.in_words):
+            return None
+        if not asked.in_words and not await asyncio.to_thread(
+            self._words.any_in, snapshot.collection
+        ):
+            return None
+        held = await asyncio.to_thread(self._words.holding, snapshot, asked.phrases)
+        return WordEvidence.of(()) if held is None else held
 
     async def captioned(
         self, text: str, *, community: Viewer | str, collection: str | None = None, k: int = 5
@@ -228,7 +258,7 @@ class Search:
         the posted picture in the result, or more; 0 for whatever the search needs itself. The
         picture is decoded once, and the index is asked for it and for its further views once each.
 
-        Raises QueryTooLong, BadCount, and BadPicture and its kin.
+        Raises QueryTooLong, BadCount, and BadPicture and its subclasses.
         """
         words = self._clean(text) if text and text.strip() else None
         self._check_page(k, offset)
@@ -321,7 +351,7 @@ class Search:
         """Stored captions that match a picture: found, not generated.
 
         ``preview``: pixels of the longer edge of the preview of the posted picture in the result,
-        0 for none. Raises BadCount, and BadPicture and its kin.
+        0 for none. Raises BadCount, and BadPicture and its subclasses.
         """
         self._check_page(k, 0)
         async with self._in_time():
@@ -337,7 +367,7 @@ class Search:
     async def classify(self, picture: bytes | Path, labels: Sequence[str]) -> Classification:
         """Which of these labels fits a picture, without training (zero-shot).
 
-        Raises BadLabels unless there are 2 to 20 different ones, and BadPicture and its kin.
+        Raises BadLabels unless there are 2 to 20 different ones, and BadPicture and its subclasses.
         """
         names = list(dict.fromkeys(" ".join(label.split()) for label in labels))
         if not 2 <= len(names) <= 20 or "" in names:  # noqa: PLR2004 - the docstring's bounds
@@ -367,7 +397,7 @@ class Search:
             return await self._embedder.embed_text(text)
 
     async def picture_vector(self, picture: bytes | Path) -> Vectors:
-        """The vector of a picture, float32 [d]. Raises BadPicture and its kin."""
+        """The vector of a picture, float32 [d]. Raises BadPicture and its subclasses."""
         async with self._in_time():
             return await self._embed_picture(picture)
 
@@ -532,6 +562,15 @@ class Search:
             raise Unavailable(
                 "That took longer than {seconds} s.", retry_after=5, seconds=self._rules.timeout_s
             ) from None
+
+
+def _both(
+    labelled: NDArray[np.int64] | None, held: WordEvidence | None
+) -> NDArray[np.int64] | None:
+    """The rows that both leave, rising; None where neither leaves any out."""
+    if held is None:
+        return labelled
+    return held.rows if labelled is None else np.intersect1d(labelled, held.rows)
 
 
 def _closest(view: PostedView) -> float:

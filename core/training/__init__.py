@@ -7,7 +7,7 @@ __all__ = [
     "feature_cache",
     "features",
     "loop",
+    "options",
     "train",
-    "trainer",
     "verdict",
 ]

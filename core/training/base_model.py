@@ -18,6 +18,7 @@ from core.encoder.hub import find_checkpoint
 from core.encoder.model import choose_device, load_model, temperature, text_limit
 from core.encoder.preprocessor_config import read_preprocessing
 from core.encoder.tokenizer import TextTokens
+from core.encoder.torch_needed import need_torch
 from core.encoder.transformers_logging import quiet
 from core.training.heads import Heads
 from core.training.tower_heads import (
@@ -40,7 +41,7 @@ _WEIGHT_SUFFIXES = frozenset({".safetensors", ".bin", ".pt", ".pth", ".h5", ".ms
 
 
 class FrozenTowers:
-    """A base model whose towers stand still while its linear heads are trained anew.
+    """A base model with frozen towers, whose linear heads are trained.
 
     A side whose tower does not end in a linear map without anything behind it (ALIGN's and
     SigLIP's image side) has no head here: its vectors stay as they are. Blocking.
@@ -65,6 +66,7 @@ class FrozenTowers:
         cache_dir: Path | None = None,
         threads: int | None = None,
     ) -> None:
+        need_torch("Training")
         import torch  # noqa: PLC0415 - heavy
 
         from core.encoder.backends.factory import torch_towers  # noqa: PLC0415 - heavy
@@ -198,7 +200,7 @@ class FrozenTowers:
             ) from error
 
     def _copy_companions(self, part: Path) -> None:
-        """Tokenizer, preprocessing and whatever else is no weights."""
+        """Copy the tokenizer, the preprocessing and all other files but the weights."""
         for path in sorted(self._checkpoint.folder.iterdir()):
             if path.is_file() and path.suffix not in _WEIGHT_SUFFIXES and "index" not in path.name:
                 shutil.copyfile(path, part / path.name)

@@ -7,7 +7,7 @@ import os
 import pickle
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -128,13 +128,7 @@ class TrainingRecord:
 
     def to_text(self) -> str:
         """JSON, equal for equal records."""
-        value = {
-            "settings": dict(self.settings),
-            "before": dict(self.before),
-            "after": dict(self.after),
-            "learnt": sorted(self.learnt),
-        }
-        return json.dumps(value, indent=1) + "\n"
+        return json.dumps(asdict(self) | {"learnt": sorted(self.learnt)}, indent=1) + "\n"
 
 
 def picture_key(sha256: str) -> str:
@@ -152,13 +146,9 @@ def read_record(model: str | Path) -> TrainingRecord | None:
         return None
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
-        return TrainingRecord(
-            settings=dict(value["settings"]),
-            before=dict(value["before"]),
-            after=dict(value["after"]),
-            learnt=frozenset(map(str, value["learnt"])),
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        learnt = frozenset(map(str, value.pop("learnt")))
+        return TrainingRecord(**{name: dict(each) for name, each in value.items()}, learnt=learnt)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelUnavailable(
             f"{file} cannot be read, so nobody knows which pictures the model was trained with.",
             remedy="Train the model again.",

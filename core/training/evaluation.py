@@ -6,7 +6,7 @@ Everything here is arithmetic on unit vectors; only :func:`encode_pairs` runs an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,18 +42,11 @@ class Evaluation:
 
     @property
     def gap(self) -> float:
-        """By how much matching pairs are more alike than others."""
         return self.positive_similarity - self.negative_similarity
 
     def to_json(self) -> dict[str, object]:
         """The object that ``tangerine evaluate --json`` prints."""
-        return {
-            "pairs": self.pairs,
-            "text_to_image": dict(self.text_to_image),
-            "image_to_text": dict(self.image_to_text),
-            "positive_similarity": self.positive_similarity,
-            "negative_similarity": self.negative_similarity,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,11 +11,19 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from core.domain.cache_file import open_cache
 from core.domain.errors import SourceError
 
 Rows = NDArray[np.float32]
 
 _FILE = "features.sqlite"
+_SCHEMA = """
+PRAGMA auto_vacuum = INCREMENTAL;
+CREATE TABLE IF NOT EXISTS spaces (space TEXT PRIMARY KEY, shape TEXT);
+CREATE TABLE IF NOT EXISTS features (
+    space TEXT, key TEXT, row BLOB, PRIMARY KEY (space, key)
+);
+"""
 _WAIT_S = 60.0
 """How long another training may hold the file; it writes a few rows at a time."""
 
@@ -39,17 +47,9 @@ class FeatureCache:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / _FILE
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            try:
-                self._connection = _opened(self._file)
-            except sqlite3.OperationalError:
-                raise
-            except sqlite3.DatabaseError:
-                for file in folder.glob(f"{_FILE}*"):
-                    file.unlink()
-                self._connection = _opened(self._file)
+            self._connection = open_cache(folder / _FILE, _SCHEMA, wait_s=_WAIT_S)
         except (OSError, sqlite3.Error) as error:
             raise SourceError(
                 f"Features cannot be kept in {folder}: {error}.",
@@ -145,22 +145,3 @@ def cached(
             kept += made
         on_progress(numbers.stop, len(keys))
     return kept
-
-
-def _opened(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(file, timeout=_WAIT_S)
-    try:
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-        connection.execute("PRAGMA journal_mode = WAL")
-        # What a power cut loses can be made again.
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("CREATE TABLE IF NOT EXISTS spaces (space TEXT PRIMARY KEY, shape TEXT)")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS features "
-            "(space TEXT, key TEXT, row BLOB, PRIMARY KEY (space, key))"
-        )
-        connection.commit()
-    except BaseException:
-        connection.close()
-        raise
-    return connection

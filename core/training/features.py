@@ -43,7 +43,6 @@ class EncodedPairs:
     tail_of: Callable[[Labels], CachedTail] | None
 
     def content(self) -> str:
-        """A hash over pictures, captions and what belongs to what."""
         material = self.material
         parts = (*self.keys, *self.captions, *material.picture_of, *material.caption_of)
         return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()

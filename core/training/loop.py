@@ -11,8 +11,9 @@ import numpy as np
 from core.training.checkpoint import heads_of_state, heads_state
 from core.training.evaluation import Evaluation, evaluate_vectors
 from core.training.heads import Heads, rms
+from core.training.options import HeadSettings, TrainingOptions
 from core.training.pairs import Labels
-from core.training.trainer import HeadSettings, HeadTrainer, Loss, Tail, TrainingSet
+from core.training.trainer import HeadTrainer, Tail, TrainingSet
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,38 +32,6 @@ the mean of all. A class that few pictures are of (``core.encoder.mini`` says so
 given weights that drown everything in the next picture of it: mini, trained on 585 flash cards,
 lost
 13 points of recall@1 on the stamps, and 5 with this."""
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingOptions:
-    """How to train.
-
-    Args:
-        loss: see :class:`core.training.trainer.Loss`.
-        seed: decides what is held out and every draw; equal seeds give equal heads.
-        unfreeze: so many last blocks of the image tower are trained too.
-        held_out: share of the different captions (of the pictures, where captions are
-            labels), at least two, that measure and do not train.
-        epochs: at most so many.
-        patience: stop after so many epochs without a better recall.
-        batch: pictures in one step.
-        learning_rate: of the image head at the start; the text head's is a fifth of it, that
-            of unfrozen blocks a tenth. Of 3e-5, 1e-4 and 5e-4, the middle one was best when
-            mini learnt 585 flash cards.
-        duplicate_cosine: captions that the base model finds more alike than this are no
-            wrong answers to each other's pictures.
-
-    """
-
-    loss: Loss = Loss.CONTRASTIVE
-    seed: int = 0
-    unfreeze: int = 0
-    held_out: float = 0.1
-    epochs: int = 40
-    patience: int = 8
-    batch: int = 512
-    learning_rate: float = 1e-4
-    duplicate_cosine: float = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +56,7 @@ class Material:
 
     ``images`` [n, f] are of pictures, ``texts`` [m, f] of different captions; pair ``i`` is
     picture ``picture_of[i]`` with caption ``caption_of[i]`` (int64). ``tail`` gives the
-    features of ``images`` anew where blocks are trained.
+    features of ``images`` again where blocks are trained.
     """
 
     images: Tensor
@@ -145,7 +114,7 @@ class Material:
         return evaluate_vectors(images[self.picture_of], texts, self.caption_of)
 
 
-class Course:
+class TrainingLoop:
     """Trains until the held-out pictures gain nothing more; keeps the best heads.
 
     Args:

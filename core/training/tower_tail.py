@@ -1,6 +1,6 @@
 """The last blocks of an image tower, run alone on what the blocks before them gave.
 
-The blocks in front stand still, so what they say of a picture is worth keeping: a step of
+The blocks in front are frozen, so what they say of a picture is worth caching: a step of
 training then costs the last blocks only.
 """
 
@@ -21,7 +21,7 @@ _SAME = 1e-4
 
 
 class TowerTail:
-    """The last ``blocks`` blocks of a model's image tower, and whatever follows them.
+    """The last ``blocks`` blocks of a model's image tower, and what follows them.
 
     Only the blocks are trained. Normalisations keep their running statistics, as everywhere
     where a model is trained further on few pictures. Blocking.
@@ -150,7 +150,7 @@ class CachedTail:
 
 
 def _replay() -> Any:
-    """A module that stands for the blocks in front: it says again what they said."""
+    """A module in place of the blocks in front, which replays what they returned."""
     import torch  # noqa: PLC0415 - heavy
 
     class Replay(torch.nn.Module):

@@ -1,6 +1,6 @@
 """Trains the projection heads of a dual encoder on captioned pictures.
 
-The towers stand still: every picture and caption goes through them once (kept on disk for the
+The towers are frozen: every picture and caption goes through them once (kept on disk for the
 next time), and what is trained, in seconds, are the linear heads at their ends; where it is
 asked for, the last blocks of the image tower too. A part of the captions is held out; training
 stops when it no longer helps them, and the best heads so far are what is written.
@@ -21,13 +21,11 @@ from core.training.base_model import FrozenTowers, refuse_filled
 from core.training.checkpoint import RECORD, StateFile, TrainingRecord, picture_key, read_record
 from core.training.evaluation import Evaluation
 from core.training.feature_cache import FeatureCache
-from core.training.features import MIN_CAPTIONS, EncodedPairs, PairEncoder, enough_captions
+from core.training.features import EncodedPairs, PairEncoder, enough_captions
 from core.training.heads import Heads
-from core.training.loop import Course, Epoch, TrainingOptions
+from core.training.loop import Epoch, TrainingLoop
+from core.training.options import TrainingOptions
 from core.training.pairs import Decode, Source, Split, held_out_split
-from core.training.trainer import Loss
-
-__all__ = ["MIN_CAPTIONS", "Epoch", "Loss", "TrainingOptions", "TrainingReport", "train"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +117,7 @@ def train(
             material.picture_of, material.caption_of, options.held_out, options.seed
         )
         state = StateFile(out, _begun_with(encoded, towers.heads, options))
-        course = Course(
+        loop = TrainingLoop(
             material.part(split.learn, encoded.tail_of),
             material.part(split.test, encoded.tail_of),
             towers.heads,
@@ -128,14 +126,14 @@ def train(
         )
         saved = state.load() if resume else None
         if saved is not None:
-            course.restore(saved)
-        resumed = course.epochs
-        course.run(on_epoch)
-        if course.best:
-            record = _record(encoded, split, course, options, str(base))
+            loop.restore(saved)
+        resumed = loop.epochs
+        loop.run(on_epoch)
+        if loop.best:
+            record = _record(encoded, split, loop, options, str(base))
             if known is not None:
                 record = replace(record, learnt=record.learnt | known.learnt)
-            towers.save(course.heads, out, {RECORD: record.to_text()})
+            towers.save(loop.heads, out, {RECORD: record.to_text()})
         state.remove()
         encoder.forget_recordings(encoded.digest)
     return TrainingReport(
@@ -143,11 +141,11 @@ def train(
         pairs=len(material.picture_of),
         held_out_pairs=len(split.test),
         held_out_by=split.by,
-        epochs=course.epochs,
+        epochs=loop.epochs,
         resumed=resumed,
-        best=course.best,
-        before=course.before,
-        after=course.after,
+        best=loop.best,
+        before=loop.before,
+        after=loop.after,
         seconds=time.monotonic() - started,
     )
 
@@ -167,7 +165,7 @@ def _begun_with(encoded: EncodedPairs, start: Heads, options: TrainingOptions) -
 
 
 def _record(
-    encoded: EncodedPairs, split: Split, course: Course, options: TrainingOptions, base: str
+    encoded: EncodedPairs, split: Split, loop: TrainingLoop, options: TrainingOptions, base: str
 ) -> TrainingRecord:
     picture_of = encoded.material.picture_of
     return TrainingRecord(
@@ -177,9 +175,9 @@ def _record(
             "pairs": len(picture_of),
             "held_out_pairs": len(split.test),
             "held_out_by": split.by,
-            "best_epoch": course.best,
+            "best_epoch": loop.best,
         },
-        before=course.before.to_json(),
-        after=course.after.to_json(),
+        before=loop.before.to_json(),
+        after=loop.after.to_json(),
         learnt=frozenset(picture_key(encoded.keys[row]) for row in picture_of[split.learn]),
     )

@@ -1,10 +1,9 @@
-"""Trains projection heads, step by step, on features of towers that stand still."""
+"""Trains projection heads, step by step, on features of frozen towers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 from core.training.heads import (
@@ -17,19 +16,13 @@ from core.training.heads import (
     rms,
     vectors_of,
 )
+from core.training.options import HeadSettings, Loss
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
 _EPSILON = 1e-6
 """Keeps an anchor of a head that starts at zero from being divided by zero."""
-
-
-class Loss(StrEnum):
-    """What training minimises; see :mod:`core.training.heads`."""
-
-    CONTRASTIVE = "contrastive"
-    MSE = "mse"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,43 +44,6 @@ class TrainingSet:
     weights: Tensor
     meanings: Tensor
     scale: Tensor | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class HeadSettings:
-    """How heads are trained.
-
-    Args:
-        loss: what is made small.
-        train_text: whether the text head is trained; None: under MSE only where there is no
-            image head, since with both free everything collapses into one point.
-        steps: length of the cosine schedule, in batches.
-        batch: items drawn for one step; contrastive training takes its negatives from them.
-        learning_rate: of the image head, at the start of the schedule.
-        text_learning_rate: of the text head.
-        dropout: share of image features that are zeroed in each step.
-        text_anchor: weight of the squared distance of the text head from where it started,
-            relative to its size there.
-        image_anchor: the same of the image head.
-        tail_learning_rate: of the blocks in front of the image head, where they are trained.
-        duplicate_cosine: captions more alike than this are no negatives of each other.
-        seed: for drawing and dropout.
-
-    """
-
-    loss: Loss = Loss.CONTRASTIVE
-    train_text: bool | None = None
-    steps: int = 300
-    batch: int = 512
-    learning_rate: float = 5e-4
-    text_learning_rate: float = 1e-4
-    weight_decay: float = 0.01
-    dropout: float = 0.6
-    text_anchor: float = 400.0
-    image_anchor: float = 0.0
-    tail_learning_rate: float = 1e-5
-    duplicate_cosine: float = 0.8
-    seed: int = 0
 
 
 class Tail(Protocol):

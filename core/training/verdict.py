@@ -18,7 +18,6 @@ class Verdict:
 
     @property
     def may_serve(self) -> bool:
-        """Whether nothing fell."""
         return not self.losses
 
 

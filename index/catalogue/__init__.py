@@ -4,7 +4,7 @@ __all__ = [
     "catalogue",
     "contents",
     "database",
-    "file_names",
+    "file_types",
     "folders",
     "hashing",
     "ids",
@@ -14,5 +14,6 @@ __all__ = [
     "rows",
     "schema",
     "walk",
+    "word_rows",
     "writes",
 ]

@@ -17,16 +17,15 @@ from pathlib import Path
 from sqlalchemy import func, select, update
 
 from core.domain.types import Failure, ModelIdentity
-from index.catalogue.contents import Contents, identity_of
+from index.catalogue.contents import Contents, generation_of, identity_of
 from index.catalogue.database import BUSY_SECONDS, Database, open_database
 from index.catalogue.folders import MadeOf, made_of, put_in, put_made_of, take_out
 from index.catalogue.index_state import KnownPart, known_at, known_of
 from index.catalogue.records import Batch, Changes, IndexState, NewPicture, RunProgress, text_hash
-from index.catalogue.rows import chunks, restricted
+from index.catalogue.rows import chunks, count, restricted
 from index.catalogue.schema import (
     caption_vectors,
     captions,
-    collections,
     failures,
     picture_vectors,
     pictures,
@@ -68,23 +67,13 @@ class Catalogue:
     def generation(self, collection: str) -> int:
         """Counts up with every change of what a search may find; 0 before the first."""
         with self.database.read() as connection:
-            found = connection.execute(
-                select(collections.c.generation).where(collections.c.name == collection)
-            ).scalar()
-        return int(found) if found is not None else 0
+            return generation_of(connection, collection)
 
     def counts(self, collection: str) -> tuple[int, int]:
         mine = pictures.c.collection == collection
         with self.database.read() as connection:
-            of_pictures = connection.execute(
-                select(func.count()).select_from(pictures).where(mine)
-            ).scalar_one()
-            of_captions = connection.execute(
-                select(func.count())
-                .select_from(captions.join(pictures, captions.c.picture_id == pictures.c.id))
-                .where(mine)
-            ).scalar_one()
-        return int(of_pictures), int(of_captions)
+            captioned = captions.join(pictures, captions.c.picture_id == pictures.c.id)
+            return count(connection, pictures, mine), count(connection, captioned, mine)
 
     def failures(self, collection: str) -> tuple[Failure, ...]:
         with self.database.read() as connection:
@@ -157,7 +146,7 @@ class Catalogue:
             }
 
     def keep_vectors(self, fingerprint: str, contents: Iterable[str]) -> None:
-        """Let what this model made of these contents count, whatever run it was made by."""
+        """Let this model's vectors of these contents count, from any run."""
         table = picture_vectors
         with self.database.write() as connection:
             for chunk in chunks(contents):
@@ -233,7 +222,7 @@ class Catalogue:
             return start_run(connection, collection, fingerprint, full=full, now=self._now())
 
     def unfinished_run(self, collection: str) -> RunProgress | None:
-        """How far the reindex has come that is running, in whatever process, or was killed."""
+        """The progress of the reindex that is running in any process, or was killed."""
         with self.database.read() as connection:
             row = connection.execute(
                 select(runs.c.id, runs.c.done, runs.c.total)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, selec
 from core.domain.errors import CatalogueError
 from core.domain.types import ModelIdentity, Picture, Vectors
 from index.catalogue.records import text_hash
-from index.catalogue.rows import captions_of, chunks
+from index.catalogue.rows import captions_of, chunks, count
 from index.catalogue.schema import caption_vectors, captions, collections, picture_vectors, pictures
 
 BLOCK = 4096
@@ -53,18 +53,69 @@ def identity_of(connection: Connection, collection: str) -> ModelIdentity | None
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Excerpt:
-    """Some pictures, by path, with their vectors: float32 [n, d] and [m, d].
+def generation_of(connection: Connection, collection: str) -> int:
+    """Counts up with every change of what a search may find; 0 before the first."""
+    mine = select(collections.c.generation).where(collections.c.name == collection)
+    return int(connection.execute(mine).scalar() or 0)
 
-    ``captions``: text and place in ``pictures`` of each encoded caption; ``silent``: how many
-    captions of a picture could not be encoded, by its id.
+
+def model_columns(identity: ModelIdentity) -> dict[str, Any]:
+    """A model as a row of :data:`~index.catalogue.schema.collections` names it."""
+    return {f"model_{name}": value for name, value in asdict(identity).items()}
+
+
+def of_folder(row: Row[Any], caption: str) -> Picture:
+    """The picture of a row of :data:`~index.catalogue.schema.pictures`."""
+    size = row.width, row.height
+    return Picture(row.id, row.collection, row.path, caption, row.sha256, *size)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class EncodedPictures:
+    """Pictures with their vectors, float32 [n, d], and their encoded captions.
+
+    ``captions``: the text and the place in ``pictures`` of each, with their vectors,
+    float32 [m, d].
     """
 
     pictures: tuple[Picture, ...]
     picture_vectors: Vectors
     captions: tuple[tuple[str, int], ...]
     caption_vectors: Vectors
+
+    def only(self, chosen: Callable[[Picture], bool]) -> Self:
+        """Some of the pictures, with their captions."""
+        kept = [n for n, picture in enumerate(self.pictures) if chosen(picture)]
+        places = {old: new for new, old in enumerate(kept)}
+        words = [n for n, (_, place) in enumerate(self.captions) if place in places]
+        return replace(
+            self,
+            pictures=tuple(self.pictures[n] for n in kept),
+            picture_vectors=self.picture_vectors[kept],
+            captions=tuple(
+                (text, places[at]) for text, at in map(self.captions.__getitem__, words)
+            ),
+            caption_vectors=self.caption_vectors[words],
+        )
+
+    def then(self, others: EncodedPictures) -> Self:
+        """These, followed by others."""
+        vectors = [self.picture_vectors, others.picture_vectors]
+        words = [self.caption_vectors, others.caption_vectors]
+        first = len(self.pictures)
+        return replace(
+            self,
+            pictures=(*self.pictures, *others.pictures),
+            picture_vectors=np.concatenate(vectors),
+            captions=(*self.captions, *((text, first + at) for text, at in others.captions)),
+            caption_vectors=np.concatenate(words),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Excerpt(EncodedPictures):
+    """Some pictures, by path; ``silent``: see :meth:`Contents.silent`."""
+
     silent: Mapping[str, int]
 
 
@@ -86,26 +137,19 @@ class Contents:
 
     @cached_property
     def generation(self) -> int:
-        found = self.connection.execute(
-            select(collections.c.generation).where(collections.c.name == self.collection)
-        ).scalar()
-        return int(found or 0)
+        return generation_of(self.connection, self.collection)
 
     @cached_property
     def pictures(self) -> tuple[Picture, ...]:
-        """Every picture, by path."""
         rows = self.connection.execute(
             select(pictures)
             .where(pictures.c.collection == self.collection)
             .order_by(pictures.c.path)
         )
-        return tuple(
-            self._picture(row, next(iter(self._texts.get(row.id, ())), "")) for row in rows
-        )
+        return tuple(of_folder(row, next(iter(self._texts.get(row.id, ())), "")) for row in rows)
 
     @cached_property
     def captions(self) -> tuple[tuple[str, int], ...]:
-        """Every encoded caption and the row of its picture."""
         encoded = set(
             self.connection.execute(
                 select(caption_vectors.c.text_hash).where(
@@ -122,9 +166,7 @@ class Contents:
 
     @property
     def count(self) -> int:
-        mine = pictures.c.collection == self.collection
-        counted = select(func.count()).select_from(pictures).where(mine)
-        return int(self.connection.execute(counted).scalar_one())
+        return count(self.connection, pictures, pictures.c.collection == self.collection)
 
     def silent(self, ids: Iterable[str] | None = None) -> dict[str, int]:
         """How many captions of a picture could not be encoded, by its id, where any could not.
@@ -144,9 +186,9 @@ class Contents:
             else [query.where(captions.c.picture_id.in_(chunk)) for chunk in chunks(ids)]
         )
         return {
-            picture_id: count
+            picture_id: missing
             for each in queries
-            for picture_id, count in self.connection.execute(each)
+            for picture_id, missing in self.connection.execute(each)
         }
 
     def only(self, ids: Iterable[str], paths: Iterable[str]) -> Excerpt:
@@ -184,7 +226,7 @@ class Contents:
         dimension = self.identity.dimension if self.identity is not None else 0
         return Excerpt(
             pictures=tuple(
-                self._picture(row, next((text for text, _ in texts[row.id]), "")) for row in rows
+                of_folder(row, next((text for text, _ in texts[row.id]), "")) for row in rows
             ),
             picture_vectors=unpack([row.vector for row in rows], dimension, self.collection),
             captions=tuple((text, place) for text, place, _ in encoded),
@@ -238,17 +280,6 @@ class Contents:
         return and_(
             caption_vectors.c.text_hash == captions.c.text_hash,
             caption_vectors.c.fingerprint == self._fingerprint,
-        )
-
-    def _picture(self, row: Row[Any], caption: str) -> Picture:
-        return Picture(
-            id=row.id,
-            collection=self.collection,
-            path=row.path,
-            caption=caption,
-            sha256=row.sha256,
-            width=row.width,
-            height=row.height,
         )
 
     @cached_property

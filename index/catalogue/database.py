@@ -106,7 +106,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One consistent view of the database, whatever others commit meanwhile."""
+        """One consistent view of the database, independent of concurrent commits."""
         with self._explained(), self._engine.begin() as connection:
             yield connection
 
@@ -134,7 +134,7 @@ class Database:
             raise self._damaged(faults)
 
     def mend(self) -> bool:
-        """Build SQLite's own indexes anew where they disagree; whether they did.
+        """Rebuild SQLite's own indexes where they disagree with the tables; whether they did.
 
         Raises CatalogueError where anything else is damaged.
         """

@@ -12,11 +12,13 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, insert, select, update
 
 from core.domain.types import UPLOADED, ModelIdentity, Picture
+from index.catalogue.contents import generation_of
 from index.catalogue.hashing import read_content
 from index.catalogue.ids import fresh_ids
 from index.catalogue.records import IndexedPicture, NewPicture
 from index.catalogue.rows import delete_where_in, insert_all, insert_pictures
 from index.catalogue.schema import captions, collections, folders, pictures, tombstones
+from index.catalogue.writes import put_generation
 
 _LOOKED_AT = 8
 """Files that are read to know a folder again."""
@@ -93,20 +95,6 @@ def put_in(
 ) -> None:
     """Let pictures that have their vectors be searched, before the others of their folder."""
     ids = fresh_ids(connection, len(added))
-    rows = [
-        IndexedPicture(key, new.path, new.sha256, new.width, new.height, new.captions)
-        for key, new in zip(ids, added, strict=True)
-    ]
+    rows = [new.known_as(key) for key, new in zip(ids, added, strict=True)]
     insert_pictures(connection, collection, rows)
-    state = {
-        "model_name": identity.name,
-        "model_fingerprint": identity.fingerprint,
-        "model_dimension": identity.dimension,
-    }
-    grown = (
-        update(collections)
-        .where(collections.c.name == collection)
-        .values(generation=collections.c.generation + 1, **state)
-    )
-    if not connection.execute(grown).rowcount:
-        connection.execute(insert(collections).values(name=collection, generation=1, **state))
+    put_generation(connection, collection, generation_of(connection, collection) + 1, identity)

@@ -7,7 +7,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-_CHUNK = 1 << 20
 _ATTEMPTS = 3
 
 
@@ -28,11 +27,9 @@ class Content:
 def read_content(path: Path) -> Content:
     """Hash a file. Raises OSError, ChangingFileError where it does not hold still."""
     for _ in range(_ATTEMPTS):
-        digest = hashlib.sha256()
         with path.open("rb") as file:
             before = os.fstat(file.fileno())
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
+            digest = hashlib.file_digest(file, "sha256")
             after = os.fstat(file.fileno())
         if (before.st_size, before.st_mtime_ns) == (after.st_size, after.st_mtime_ns):
             return Content(digest.hexdigest(), after.st_size, after.st_mtime_ns, after.st_ino)

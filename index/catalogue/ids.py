@@ -20,7 +20,6 @@ cannot be guessed by counting and a clash costs one more try."""
 
 
 def random_id() -> str:
-    """An id that tells nothing about its picture."""
     return "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
 
 

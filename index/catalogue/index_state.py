@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, and_, func, select, true
+from sqlalchemy import Column, ColumnElement, Connection, Row, and_, select, true
 
 from core.domain.types import Failure
 from index.catalogue.contents import identity_of
 from index.catalogue.records import BadFile, IndexedPicture, IndexState, Stamp
-from index.catalogue.rows import captions_of, chunks
+from index.catalogue.rows import captions_of, chunks, count
 from index.catalogue.schema import captions, failures, files, pictures
 
 
@@ -62,9 +62,7 @@ def known_at(
             stamps=_stamps(connection, collection, tuple(_at(files.c.path, exact, beginnings))),
             bad=_bad(failed),
         ),
-        total=connection.execute(
-            select(func.count()).select_from(pictures).where(pictures.c.collection == collection)
-        ).scalar_one(),
+        total=count(connection, pictures, pictures.c.collection == collection),
         failures=failed,
     )
 

@@ -55,7 +55,7 @@ def refuse_damaged(file: Path) -> None:
     """Refuse a file that is no whole database, before anything is written into it.
 
     Read whole up to :data:`CHECKED_BYTES`. Raises CatalogueDamaged. Where it cannot be opened
-    at all nothing is said: whoever opens it knows why.
+    at all this passes: opening it reports the reason.
     """
     size = _size(file)
     if not size:

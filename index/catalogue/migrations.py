@@ -11,7 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from sqlalchemy import Connection, Engine, and_, delete, func, insert, inspect, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    and_,
+    column,
+    delete,
+    func,
+    insert,
+    inspect,
+    literal,
+    select,
+    table,
+    update,
+)
 
 from core.domain.errors import CatalogueError
 from index.catalogue.schema import (
@@ -20,13 +33,14 @@ from index.catalogue.schema import (
     metadata,
     picture_vectors,
     pictures,
+    posts,
     schema_version,
     uploads,
 )
 
 Migration = Callable[[Connection], None]
 
-NEWEST = 11
+NEWEST = 13
 """The version of :mod:`index.catalogue.schema`."""
 
 
@@ -46,9 +60,9 @@ def _keep_open(connection: Connection) -> None:
 
 def _imported_by(connection: Connection) -> None:
     """Version 7: vectors that an import brought, for one collection alone."""
-    for table in ("picture_vectors", "caption_vectors"):
+    for name in ("picture_vectors", "caption_vectors"):
         connection.exec_driver_sql(
-            f"ALTER TABLE {table} ADD COLUMN imported_by VARCHAR(64) DEFAULT '' NOT NULL"
+            f"ALTER TABLE {name} ADD COLUMN imported_by VARCHAR(64) DEFAULT '' NOT NULL"
         )
 
 
@@ -92,8 +106,27 @@ def _posted(connection: Connection) -> None:
         )
 
 
+def _in_channels(connection: Connection) -> None:
+    """Version 12: a message may have several pictures, and be in a channel of its own readers."""
+    if all(each["name"] != "place" for each in inspect(connection).get_columns(uploads.name)):
+        connection.exec_driver_sql("ALTER TABLE uploads ADD COLUMN place TEXT DEFAULT '' NOT NULL")
+    known = [each["name"] for each in inspect(connection).get_columns(posts.name)]
+    if "part" in known:
+        return
+    # SQLite changes no primary key: the table is made anew.
+    for index in posts.indexes:
+        connection.exec_driver_sql(f"DROP INDEX {index.name}")
+    connection.exec_driver_sql("ALTER TABLE posts RENAME TO posts_before")
+    posts.create(connection)
+    before = table("posts_before", *map(column, known))
+    new = {"part": literal(0), "parent": literal(""), "place": literal("")}
+    same = select(*before.columns, *new.values())
+    connection.execute(insert(posts).from_select([*known, *new], same))
+    connection.exec_driver_sql("DROP TABLE posts_before")
+
+
 STEPS: Mapping[int, Migration] = MappingProxyType(
-    {6: _keep_open, 7: _imported_by, 9: _tries, 10: _read_anew, 11: _posted}
+    {6: _keep_open, 7: _imported_by, 9: _tries, 10: _read_anew, 11: _posted, 12: _in_channels}
 )
 
 

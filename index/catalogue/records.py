@@ -34,6 +34,11 @@ class NewPicture:
     height: int
     captions: tuple[str, ...]
 
+    def known_as(self, picture_id: str) -> IndexedPicture:
+        """The same with an id."""
+        size = self.width, self.height
+        return IndexedPicture(picture_id, self.path, self.sha256, *size, self.captions)
+
 
 @dataclass(frozen=True, slots=True)
 class IndexedPicture:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    FromClause,
     Select,
     Table,
     and_,
     bindparam,
     delete,
     exists,
+    func,
     insert,
     or_,
     select,
@@ -27,21 +30,37 @@ from index.catalogue.schema import (
     caption_vectors,
     captions,
     collections,
+    failures,
     looks,
     picture_vectors,
     pictures,
     runs,
     uploads,
+    word_grams,
+    words,
 )
+
+_Value = TypeVar("_Value", str, int)
 
 CHUNK = 500
 """Values in one IN list: SQLite allowed 999 variables for most of its history."""
 
 
 def insert_all(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert these rows, which may be none."""
     if rows:
         connection.execute(insert(table), [dict(row) for row in rows])
+
+
+def row_of(table: Table, value: Any, **more: Any) -> dict[str, Any]:
+    """The fields of a dataclass or model that are columns of a table, and ``more``, as a row."""
+    kind: Any = type(value)
+    return {name: getattr(value, name) for name in _shared(table, kind)} | more
+
+
+@cache
+def _shared(table: Table, kind: Any) -> tuple[str, ...]:
+    fields = getattr(kind, "__dataclass_fields__", None) or kind.model_fields
+    return tuple(name for name in fields if name in table.c)
 
 
 def replace(
@@ -59,7 +78,12 @@ def replace(
     insert_all(connection, table, list(latest.values()))
 
 
-def chunks(values: Iterable[str]) -> Iterator[list[str]]:
+def count(connection: Connection, table: FromClause, *conditions: ColumnElement[bool]) -> int:
+    query = select(func.count()).select_from(table).where(*conditions)
+    return int(connection.execute(query).scalar_one())
+
+
+def chunks(values: Iterable[_Value]) -> Iterator[list[_Value]]:
     """The values in lists that fit into an IN; none where there are none."""
     pending = iter(values)
     while chunk := list(islice(pending, CHUNK)):
@@ -104,17 +128,7 @@ def insert_pictures(
     insert_all(
         connection,
         pictures,
-        [
-            {
-                "id": row.id,
-                "collection": collection,
-                "path": row.path,
-                "sha256": row.sha256,
-                "width": row.width,
-                "height": row.height,
-            }
-            for row in rows
-        ],
+        [row_of(pictures, row, collection=collection) for row in rows],
     )
     insert_all(
         connection,
@@ -128,26 +142,12 @@ def insert_pictures(
 
 
 def put_looks(connection: Connection, found: Mapping[str, Look]) -> None:
-    rows = [
-        {"sha256": sha256, "placeholder": look.placeholder, "date": look.date}
-        for sha256, look in found.items()
-    ]
+    rows = (row_of(looks, look, sha256=sha256) for sha256, look in found.items())
     replace(connection, looks, ("sha256",), rows)
 
 
 def failure_row(collection: str, bad: BadFile) -> dict[str, Any]:
-    return {
-        "collection": collection,
-        "path": bad.failure.path,
-        "sha256": bad.sha256,
-        "size": bad.size,
-        "mtime_ns": bad.mtime_ns,
-        "code": bad.failure.code,
-        "reason": bad.failure.reason,
-        "tried_under": bad.tried_under,
-        "tried_at": bad.tried_at,
-        "tries": bad.tries,
-    }
+    return row_of(failures, bad, collection=collection) | row_of(failures, bad.failure)
 
 
 def is_reindexing(connection: Connection) -> bool:
@@ -178,7 +178,7 @@ def drop_unused_vectors(connection: Connection) -> None:
                 ),
                 [{"unused": name, "model": model} for name, model in unused],
             )
-    _drop_looks(connection, None)
+    _drop_seen(connection, None)
 
 
 def drop_vectors_of(connection: Connection, contents: Sequence[str], texts: Sequence[str]) -> None:
@@ -189,11 +189,18 @@ def drop_vectors_of(connection: Connection, contents: Sequence[str], texts: Sequ
     """
     for (_, key, used), values in zip(_VECTORS, (contents, texts), strict=True):
         delete_where_in(connection, key, values, ~used)
-    _drop_looks(connection, contents)
+    _drop_seen(connection, contents)
 
 
-def _drop_looks(connection: Connection, contents: Sequence[str] | None) -> None:
-    """Forget how pictures looked that nothing has any more; ``contents`` None: of all."""
+def _drop_seen(connection: Connection, contents: Sequence[str] | None) -> None:
+    """Forget looks and words of pictures that nothing has any more; ``contents`` None: of all."""
+    unused = ~_used(words.c.sha256, pictures.c.sha256, uploads.c.sha256)
+    for query in restricted(select(words.c.id).where(unused), words.c.sha256, contents):
+        gone = connection.execute(query).scalars().all()
+        for start in range(0, len(gone), CHUNK):
+            some = gone[start : start + CHUNK]
+            connection.execute(delete(word_grams).where(word_grams.c.words_id.in_(some)))
+            connection.execute(delete(words).where(words.c.id.in_(some)))
     unused = ~_used(looks.c.sha256, pictures.c.sha256, uploads.c.sha256)
     if contents is None:
         connection.execute(delete(looks).where(unused))

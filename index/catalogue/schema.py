@@ -118,6 +118,28 @@ looks = Table(
     Column("date", Float),
 )
 
+# What stands in a content's picture, as it was read.
+words = Table(
+    "words",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("sha256", String(64), nullable=False, unique=True),
+    # What read it (core.domain.ports.WordReader.version): another version reads it again.
+    Column("reader", String(64), nullable=False),
+    # A JSON list of [line, confidence]; empty where there are no words, or no picture.
+    Column("lines", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# The parts of those words by which they are found (core.search.words).
+word_grams = Table(
+    "word_grams",
+    metadata,
+    Column("gram", String(32), primary_key=True),
+    Column("words_id", Integer, primary_key=True, autoincrement=False, index=True),
+    sqlite_with_rowid=False,
+)
+
 # What a path held when it was last read: spares hashing what did not change.
 files = Table(
     "files",
@@ -176,6 +198,8 @@ uploads = Table(
     Column("removed_as", String(8)),
     # The picture of a post, which nobody added: seen in its own chat alone.
     Column("posted", Boolean, nullable=False, server_default="0"),
+    # Of a post: the channel whose readers alone see it, empty where all of its community do.
+    Column("place", Text, nullable=False, server_default=""),
     Index("ix_uploads_collection_scope", "collection", "scope"),
     Index("ix_uploads_sha256", "sha256"),
     Index("ix_uploads_text_hash", "text_hash"),
@@ -191,7 +215,12 @@ posts = Table(
     # Where the message is, as the platform numbers it. A chat that moved has another community.
     Column("chat", Text, primary_key=True),
     Column("message", BigInteger, primary_key=True, autoincrement=False),
+    # Which picture of the message it is, as the platform numbers them; 0 where it has one.
+    Column("part", BigInteger, primary_key=True, autoincrement=False),
     Column("community", Text, nullable=False),
+    # The channel that the message's thread is in, and the channel whose readers alone see it.
+    Column("parent", Text, nullable=False),
+    Column("place", Text, nullable=False),
     # The upload that keeps the picture: equal pictures are kept once. Empty once it was taken out.
     Column("picture_id", String(8), nullable=False),
     # The topic of a forum, NULL where there is none.
@@ -210,6 +239,26 @@ posts = Table(
     Index("ix_posts_community", "community"),
     Index("ix_posts_picture_id", "picture_id"),
     Index("ix_posts_author", "author"),
+)
+
+# Channels and threads whose posts are followed, and how far.
+post_channels = Table(
+    "post_channels",
+    metadata,
+    Column("chat", Text, primary_key=True),
+    Column("community", Text, nullable=False),
+    # Of a thread: the channel that it is in. Then the channel whose readers alone see its posts.
+    Column("parent", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("is_on", Boolean, nullable=False),
+    # Whether everybody there was told.
+    Column("announced", Boolean, nullable=False),
+    # Posts behind this message are taken in.
+    Column("begins", BigInteger, nullable=False),
+    # The last message whose pictures are all kept, and whether that was once the newest one.
+    Column("position", BigInteger, nullable=False),
+    Column("complete", Boolean, nullable=False),
+    Index("ix_post_channels_community", "community"),
 )
 
 # People whose posts are never taken in.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from core.domain.errors import SourceError
 from core.domain.types import Failure, LeftOut
-from index.catalogue.file_names import NameRules, begins_like_picture, kind_of, suffix_of
+from index.catalogue.file_types import NameRules, begins_like_picture, kind_of, suffix_of
 
 _RULES = NameRules()
 

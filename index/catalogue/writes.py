@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from core.domain.types import ModelIdentity
-from index.catalogue.contents import identity_of, pack
+from index.catalogue.contents import generation_of, identity_of, model_columns, pack
 from index.catalogue.ids import fresh_ids
-from index.catalogue.records import Batch, Changes, IndexedPicture, text_hash
+from index.catalogue.records import Batch, Changes, text_hash
 from index.catalogue.rows import (
     delete_where_in,
     drop_unused_vectors,
@@ -21,6 +21,7 @@ from index.catalogue.rows import (
     put_looks,
     replace,
     restricted,
+    row_of,
 )
 from index.catalogue.schema import (
     caption_vectors,
@@ -74,29 +75,14 @@ def save_batch(
         connection,
         files,
         ("collection", "path"),
-        [
-            {
-                "collection": collection,
-                "path": stamp.path,
-                "size": stamp.size,
-                "mtime_ns": stamp.mtime_ns,
-                "sha256": stamp.sha256,
-            }
-            for stamp in batch.stamps
-        ],
+        [row_of(files, stamp, collection=collection) for stamp in batch.stamps],
     )
     replace(
         connection,
         picture_vectors,
         ("sha256", "fingerprint"),
         [
-            {
-                "sha256": entry.sha256,
-                "width": entry.width,
-                "height": entry.height,
-                "vector": pack(entry.vector),
-                **of_model,
-            }
+            row_of(picture_vectors, entry, **of_model) | {"vector": pack(entry.vector)}
             for entry in batch.pictures
         ],
     )
@@ -122,12 +108,7 @@ def put_generation(
     connection: Connection, collection: str, generation: int, identity: ModelIdentity
 ) -> None:
     """Let a collection be at this generation, searched by this model; made where it is new."""
-    state = {
-        "generation": generation,
-        "model_name": identity.name,
-        "model_fingerprint": identity.fingerprint,
-        "model_dimension": identity.dimension,
-    }
+    state = {"generation": generation, **model_columns(identity)}
     mine = collections.c.name == collection
     if not connection.execute(update(collections).where(mine).values(**state)).rowcount:
         connection.execute(insert(collections).values(name=collection, **state))
@@ -143,12 +124,11 @@ def apply_changes(
     now: float,
 ) -> int:
     """Pictures, failures, stamps, model and generation become those of the next state."""
-    mine = collections.c.name == collection
-    before = connection.execute(select(collections.c.generation).where(mine)).scalar()
+    before = generation_of(connection, collection)
     other_model = identity_of(connection, collection) != identity
     full = connection.execute(select(runs.c.full).where(runs.c.id == run)).scalar_one()
     first = not before  # also where the model of uploads is known already
-    generation = int(before or 0) + bool(changes.searchable or other_model or full or first)
+    generation = before + bool(changes.searchable or other_model or full or first)
 
     # All go before any comes: two pictures may have swapped their paths.
     touched = [*changes.removed, *(picture.id for picture in changes.changed)]
@@ -161,17 +141,7 @@ def apply_changes(
         [{"id": picture_id, "removed_at": now} for picture_id in changes.removed],
     )
     ids = fresh_ids(connection, len(changes.added))
-    added = [
-        IndexedPicture(
-            id=picture_id,
-            path=new.path,
-            sha256=new.sha256,
-            width=new.width,
-            height=new.height,
-            captions=new.captions,
-        )
-        for picture_id, new in zip(ids, changes.added, strict=True)
-    ]
+    added = [new.known_as(picture_id) for picture_id, new in zip(ids, changes.added, strict=True)]
     insert_pictures(connection, collection, [*changes.changed, *added])
 
     connection.execute(delete(failures).where(failures.c.collection == collection))

@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from core.domain.errors import SourceError
-from index.catalogue.file_names import PICTURE_SUFFIXES
+from index.catalogue.file_types import PICTURE_SUFFIXES
 from index.demo.packages import fetch_debian, fetch_npm
 from index.indexing.caption_texts import tidy
 

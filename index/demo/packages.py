@@ -25,7 +25,7 @@ _TIMEOUT_S = 900
 """A slow line needs about ten minutes for the largest package used here (140 MB)."""
 
 _LISTS_FRESH_S = 24 * 3600
-"""How long apt's package lists are taken as they are; older ones are fetched anew."""
+"""How long apt's package lists stay valid; older ones are fetched again."""
 
 _APT_CLEARED = (
     "APT::Update::Pre-Invoke",

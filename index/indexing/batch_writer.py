@@ -16,7 +16,7 @@ SECONDS = 2.0
 """A slow encoder's results are committed this often, so that a kill costs no more."""
 
 
-class Keeper:
+class BatchWriter:
     """Collects results and commits them, 64 files or two seconds at a time."""
 
     def __init__(

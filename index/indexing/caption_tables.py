@@ -14,7 +14,7 @@ from typing import TextIO
 
 from core.domain.errors import SourceError
 from core.domain.types import Failure
-from index.catalogue.file_names import kind_of
+from index.catalogue.file_types import kind_of
 from index.indexing.caption_texts import tidy
 from index.indexing.encodings import SAMPLE, legacy_encoding, marked_encoding, mostly_utf8
 
@@ -23,7 +23,7 @@ _CAPTION_COLUMNS = ("description", "text", "caption")
 _DELIMITERS = (",", ";", "\t")
 _SEPARATOR = re.compile(r"\s*\"?sep=([,;|\t])\"?[\s,;|]*", re.IGNORECASE)
 _DAMAGED = re.compile("[\udc80-\udcff]")
-"""Bytes that are nothing in the file's encoding, as surrogateescape keeps them."""
+"""Bytes that the file's encoding cannot decode, as surrogateescape keeps them."""
 
 _OTHER_ENCODING = "it is not in the encoding of the other lines. Save the file as UTF-8."
 
@@ -186,7 +186,6 @@ class _Lines:
         return self._number, line
 
     def give_back(self, lines: Sequence[str]) -> None:
-        """Have these lines, the last that were read, read again."""
         self._waiting.extendleft(reversed(lines))
         self._number -= len(lines)
 
@@ -209,7 +208,6 @@ class _Columns:
         return next(csv.reader([text], delimiter=self.delimiter, strict=True), [])
 
     def is_row(self, text: str) -> bool:
-        """Whether a line is a row by itself, which names a picture."""
         try:
             fields = self.fields(text)
         except csv.Error:
@@ -277,7 +275,7 @@ def _json_lines(path: Path) -> Iterator[Row | _Wrong]:
 
 
 def _open(path: Path) -> TextIO:
-    """The file as text, of whatever encoding; bytes that are nothing in it are lone surrogates."""
+    """The file as text, in its own encoding; undecodable bytes become lone surrogates."""
     with path.open("rb") as file:
         encoding = marked_encoding(file.read(SAMPLE))
     if encoding is None:

@@ -88,7 +88,7 @@ def parse_text(text: str) -> TextCaption:
 
 
 def read_text(path: Path) -> TextCaption:
-    """The caption in a text file, of whatever encoding.
+    """The caption in a text file of any encoding.
 
     Raises OSError.
     """

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.domain.plain_text import folded
-from index.catalogue.file_names import (
+from index.catalogue.file_types import (
     CAPTION_SUFFIXES,
     NameRules,
     begins_like_picture,
@@ -139,7 +139,7 @@ class ChangedPaths:
         if not path or suffix in CAPTION_SUFFIXES - {_TEXT}:
             raise NotAloneError  # a table speaks of any picture
         self._check_way(path)
-        # What is there, or was, may be a folder whatever its name.
+        # Any name may be, or have been, that of a folder.
         self.folders.add(f"{path}/")
         if suffix == _TEXT:
             self.stems.add(path[: -len(_TEXT)] + ".")

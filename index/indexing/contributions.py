@@ -17,6 +17,7 @@ from core.domain.errors import (
 from core.domain.ports import Embedder, PictureDecoder
 from core.domain.threads import finished_in_thread
 from core.domain.types import PersonalData, Picture
+from core.domain.viewer import Viewer
 from core.search.look_alikes import LookAlikes
 from index.indexing.caption_texts import tidy
 from index.indexing.encode import checked
@@ -25,7 +26,7 @@ from index.library.grants import StoredGrants
 from index.library.library import CollectionSpec, FolderLibrary
 from index.library.overlay import Overlays
 from index.library.posts import PostRepository
-from index.library.retention import Upkeep
+from index.library.retention import Retention
 from index.library.uploads import UploadQuota, UploadRepository, duplicate
 from index.snapshots.overlaid import IdentifiedSnapshot
 from index.snapshots.overlay import NewUpload
@@ -45,8 +46,8 @@ class ChatContributions:
 
     ``duplicate_cosine``: from there on a picture may be another one, which a look at their pixels
     decides; ``room``: how much may be added; ``posts`` are what people post in chats, which is
-    theirs, too. Work that has begun to write is finished also where
-    the caller is cancelled.
+    theirs, too; ``look_alikes`` is a comparison that others share. Work that has begun to write
+    is finished also where the caller is cancelled.
     """
 
     def __init__(
@@ -61,17 +62,18 @@ class ChatContributions:
         duplicate_cosine: float = 0.97,
         room: UploadQuota = UploadQuota(),  # noqa: B008 - frozen
         posts: PostRepository | None = None,
+        look_alikes: LookAlikes | None = None,
     ) -> None:
         self._library = library
         self._posts = posts
-        self._ledger = UploadRepository(overlays, room=room)
+        self._uploads = UploadRepository(overlays, room=room)
         self._grants = grants
-        self._upkeep = Upkeep(overlays)
+        self._retention = Retention(overlays)
         self._embedder = embedder
         self._decoder = decoder
         self._settings = settings
         self._duplicate_cosine = duplicate_cosine
-        self._look_alikes = LookAlikes(library.picture_file, decoder.decode)
+        self._look_alikes = look_alikes or LookAlikes(library.picture_file, decoder.decode)
         # Comparing and keeping are one step, so that of two pictures that are nearly the
         # same and come at the same moment, the second one is compared with the first.
         self._adding = asyncio.Lock()
@@ -121,104 +123,98 @@ class ChatContributions:
         spec = self._library.spec(collection, community)
         viewpoint = spec.viewpoint(community)
         caption = _clean(caption)
-        await finished_in_thread(self._ledger.check_room, spec.name, viewpoint)
+        await finished_in_thread(self._uploads.check_room, spec.name, viewpoint)
         jpeg = await self._decoder.thumbnail(picture, KEPT_EDGE)
         posted, kept = (hashlib.sha256(data).hexdigest() for data in (picture, jpeg))
         back = await finished_in_thread(
-            self._ledger.settle, spec.name, viewpoint, frozenset({posted, kept})
+            self._uploads.settle, spec.name, viewpoint, frozenset({posted, kept})
         )
         if back is not None:
             return back
-        # Whatever makes it impossible to keep it comes before the work of encoding.
+        # Check everything that may refuse it before the work of encoding.
         await self._library.view(spec, community)
         new = await self._encoded(jpeg, kept, posted, caption, uploader)
         async with self._adding:
             if not anyway:
                 await self._check_alike(spec, community, new)
             return await finished_in_thread(
-                self._ledger.add, spec.name, viewpoint, new, self._embedder.identity
+                self._uploads.add, spec.name, viewpoint, new, self._embedder.identity
             )
 
-    async def remove(self, picture_id: str, *, community: str, remover: str) -> Picture:
+    async def remove(self, picture_id: str, *, community: Viewer | str, remover: str) -> Picture:
         """See :meth:`core.domain.ports.Contributions.remove`.
 
         What moderation holds is not there, but for the one who added it.
         """
         if await self._hides(picture_id, community):
-            kept = await finished_in_thread(self._ledger.personal, remover)
+            kept = await finished_in_thread(self._uploads.personal, remover)
             if all(upload.picture.id != picture_id for upload in kept.uploads):
                 raise NotFound("There is no such picture here.")
         for spec in self._visible(community):
             gone = await finished_in_thread(
-                self._ledger.remove, spec.name, spec.viewpoint(community), picture_id, remover
+                self._uploads.remove, spec.name, spec.viewpoint(community), picture_id, remover
             )
             if gone is not None:
                 return gone
         raise NotFound("There is no such picture here.")
 
-    async def restore(self, picture_id: str, *, community: str) -> Picture:
-        """See :meth:`core.domain.ports.Contributions.restore`."""
+    async def restore(self, picture_id: str, *, community: Viewer | str) -> Picture:
         last: ExpiredButton | None = None
         for spec in self._visible(community):
             try:
                 return await finished_in_thread(
-                    self._ledger.restore, spec.name, spec.viewpoint(community), picture_id
+                    self._uploads.restore, spec.name, spec.viewpoint(community), picture_id
                 )
             except ExpiredButton as error:
                 last = error
         raise last or ExpiredButton("There is nothing here that could be restored.")
 
     async def personal(self, requester: str) -> PersonalData:
-        """See :meth:`core.domain.ports.Contributions.personal`."""
-        data = await finished_in_thread(self._ledger.personal, requester)
+        data = await finished_in_thread(self._uploads.personal, requester)
         posted: dict[str, set[str]] = {}
         for upload in data.uploads:
             posted.setdefault(upload.community, set()).add(upload.picture.id)
         for post in data.posts:
             posted.setdefault(post.community, set()).add(post.picture_id)
         held: set[str] = set()
+        channels = frozenset(post.place for post in data.posts)
         for community, ids in posted.items():
-            held |= await asyncio.to_thread(self._library.hidden, ids, community)
+            whole = Viewer(community, channels=channels)
+            held |= await asyncio.to_thread(self._library.hidden, ids, whole)
         uploads = (replace(each, held=each.picture.id in held) for each in data.uploads)
         posts = (replace(each, held=each.picture_id in held) for each in data.posts)
         return replace(data, uploads=tuple(uploads), posts=tuple(posts))
 
     async def forget(self, requester: str) -> PersonalData:
-        """See :meth:`core.domain.ports.Contributions.forget`."""
-        return await finished_in_thread(self._ledger.forget, requester)
+        return await finished_in_thread(self._uploads.forget, requester)
 
     async def left(self, community: str) -> None:
-        """See :meth:`core.domain.ports.Contributions.left`."""
-        await finished_in_thread(self._upkeep.left, community)
+        await finished_in_thread(self._retention.left, community)
 
     async def joined(self, community: str) -> None:
-        """See :meth:`core.domain.ports.Contributions.joined`."""
-        await finished_in_thread(self._upkeep.joined, community)
+        await finished_in_thread(self._retention.joined, community)
 
     async def communities(self) -> frozenset[str]:
-        """See :meth:`core.domain.ports.Contributions.communities`."""
-        return await finished_in_thread(self._upkeep.communities)
+        return await finished_in_thread(self._retention.communities)
 
     async def moved(self, old: str, new: str) -> None:
-        """See :meth:`core.domain.ports.Contributions.moved`."""
-        await finished_in_thread(self._upkeep.moved, old, new)
+        await finished_in_thread(self._retention.moved, old, new)
         await self._settings.refresh()
         if self._grants is not None and old != new:
             await self._grants.moved(old, new, self._library.naming(old))
 
     async def sweep(self) -> None:
-        """See :meth:`core.domain.ports.Contributions.sweep`."""
         if self._posts is not None:
             await finished_in_thread(self._posts.sweep)
-        if await finished_in_thread(self._upkeep.sweep):
+        if await finished_in_thread(self._retention.sweep):
             await self._settings.refresh()
             if self._grants is not None:
                 await self._grants.refresh()
 
-    async def _hides(self, picture_id: str, community: str) -> bool:
+    async def _hides(self, picture_id: str, community: Viewer | str) -> bool:
         return bool(await asyncio.to_thread(self._library.hidden, (picture_id,), community))
 
-    def _visible(self, community: str) -> Sequence[CollectionSpec]:
+    def _visible(self, community: Viewer | str) -> Sequence[CollectionSpec]:
         return [self._library.spec(name, community) for name in self._library.visible(community)]
 
     async def _encoded(

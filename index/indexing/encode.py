@@ -17,7 +17,7 @@ from core.domain.threads import finished_in_thread
 from core.domain.types import UPLOADED, DecodedPicture, Failure, Lane, Look, Vectors
 from index.catalogue.hashing import ChangingFileError, Content, is_unchanged, read_content
 from index.catalogue.records import BadFile, CaptionVector, PictureVector, Stamp, text_hash
-from index.indexing.batch_writer import Keeper
+from index.indexing.batch_writer import BatchWriter
 from index.indexing.patience import Circumstances, patiently
 from index.indexing.scan import SourcePicture
 
@@ -62,7 +62,7 @@ class FileWorker:
         *,
         embedder: Embedder,
         decoder: PictureDecoder,
-        keeper: Keeper,
+        writer: BatchWriter,
         locate: Callable[[str], Path],
         encoded: dict[str, tuple[int, int]],
         texts: set[str],
@@ -77,7 +77,7 @@ class FileWorker:
     ) -> None:
         self._embedder = embedder
         self._decoder = decoder
-        self._keeper = keeper
+        self._writer = writer
         self._locate = locate
         self.encoded = encoded
         self.texts = texts
@@ -127,14 +127,14 @@ class FileWorker:
         except BaseExceptionGroup as failures:
             raise failures.exceptions[0] from None
         finally:
-            await self._keeper.flush(done=self._done, total=self._total)
+            await self._writer.flush(done=self._done, total=self._total)
 
     async def _drain(self, waiting: Iterator[SourcePicture]) -> None:
         for picture in waiting:
             await self._file(picture)
             self._done += 1
             self._on_done(self._done, self._total)
-            await self._keeper.file_done(done=self._done, total=self._total)
+            await self._writer.file_done(done=self._done, total=self._total)
             if self._after_file is not None:
                 await self._after_file(self, self._done, self._total)
 
@@ -168,7 +168,7 @@ class FileWorker:
         # Nobody but the program writes uploads, and their bytes are known without a stamp.
         settled = time.time_ns() - content.mtime_ns > _SETTLED_NS
         if settled and not picture.path.startswith(UPLOADED):
-            self._keeper.stamp(Stamp(picture.path, content.size, content.mtime_ns, content.sha256))
+            self._writer.stamp(Stamp(picture.path, content.size, content.mtime_ns, content.sha256))
         return content
 
     async def _picture(self, picture: SourcePicture, path: Path, content: Content) -> bool:
@@ -196,7 +196,7 @@ class FileWorker:
             self.encoded[sha256] = (decoded.width, decoded.height)
             date = content.mtime_ns / 1e9 if decoded.taken is None else decoded.taken.here()
             look = Look(decoded.placeholder, date)
-            self._keeper.picture(PictureVector(sha256, decoded.width, decoded.height, vector, look))
+            self._writer.picture(PictureVector(sha256, decoded.width, decoded.height, vector, look))
             self.new += 1
             self._streak = 0
             return True
@@ -221,7 +221,7 @@ class FileWorker:
                     partial(self._embedder.embed_text, text, lane=Lane.BULK)
                 )
                 self.texts.add(key)
-                self._keeper.caption(CaptionVector(text, vector))
+                self._writer.caption(CaptionVector(text, vector))
             except EncodingFailed as error:
                 self._fail(picture, error.code, f"Its caption could not be encoded. {error}")
             finally:
@@ -242,7 +242,7 @@ class FileWorker:
             before,
         )
         self.bad[content.sha256] = bad
-        self._keeper.failure(bad)
+        self._writer.failure(bad)
         if not isinstance(error, DecodingFailed):
             self._streak = 0
         elif before is None:  # what failed before says nothing about the machinery now

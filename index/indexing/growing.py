@@ -10,7 +10,7 @@ from core.domain.threads import finished_in_thread
 from core.domain.types import ModelIdentity
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.records import Changes, NewPicture, text_hash
-from index.indexing.batch_writer import Keeper
+from index.indexing.batch_writer import BatchWriter
 from index.indexing.encode import FileWorker
 from index.indexing.scan import Scan, SourcePicture
 from index.snapshots.store import SnapshotStore
@@ -38,7 +38,7 @@ class Growing:
         catalogue: Catalogue,
         store: SnapshotStore,
         clock: Clock,
-        keeper: Keeper,
+        writer: BatchWriter,
         *,
         collection: str,
         identity: ModelIdentity,
@@ -50,7 +50,7 @@ class Growing:
         self._catalogue = catalogue
         self._store = store
         self._clock = clock
-        self._keeper = keeper
+        self._writer = writer
         self._collection = collection
         self._identity = identity
         self._waiting = {p.path: p for p in scan.pictures if p.path not in known}
@@ -75,7 +75,7 @@ class Growing:
         ready = self._ready(worker)
         if len(ready) >= (1 if self._searchable else min(FEWEST, len(self._waiting))):
             # What is ready has its vectors here, but maybe not in the catalogue yet.
-            await self._keeper.flush(done=done, total=total)
+            await self._writer.flush(done=done, total=total)
             await finished_in_thread(self._publish, tuple(ready))
             self.added += len(ready)
             self._searchable = True
@@ -86,7 +86,7 @@ class Growing:
 
     @staticmethod
     def in_turn(pictures: Sequence[SourcePicture]) -> list[SourcePicture]:
-        """An order in which the first ones are like all of them, whatever their folders."""
+        """A shuffled order, so that the first pictures are a sample of all folders."""
         mixed = list(pictures)
         random.Random(0).shuffle(mixed)  # noqa: S311 - no secret
         return mixed

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from core.domain.errors import RemovalsUnconfirmed, SettingsError
 from core.domain.types import Failure
-from index.catalogue.file_names import NameRules
+from index.catalogue.file_types import NameRules
 from index.catalogue.records import BadFile, IndexedPicture, IndexState, NewPicture
 from index.indexing.encode import FileWorker
 from index.indexing.scan import Scan
@@ -93,7 +93,7 @@ def plan(
         else:
             matches.append((old, new))
 
-    changed = tuple(_moved(old, new) for old, new in matches if not _same(old, new))
+    changed = tuple(new.known_as(old.id) for old, new in matches if not _same(old, new))
     return Plan(
         added=tuple(added),
         changed=changed,
@@ -116,17 +116,6 @@ def _same(old: IndexedPicture, new: NewPicture) -> bool:
     )
 
 
-def _moved(old: IndexedPicture, new: NewPicture) -> IndexedPicture:
-    return IndexedPicture(
-        id=old.id,
-        path=new.path,
-        sha256=new.sha256,
-        width=new.width,
-        height=new.height,
-        captions=new.captions,
-    )
-
-
 SHARE = 0.5
 """The share of a folder's pictures that may go at once: tidying up rarely takes more."""
 
@@ -139,7 +128,7 @@ class RemovalGuard:
     """How many pictures may vanish from a folder between two reindexes.
 
     ``share`` of those that are known, from 0 to 1 (1: never ask unless all are gone), and
-    fewer than ``least``. ``confirmed`` where whoever runs the bot said that it is right.
+    fewer than ``least``. ``confirmed`` where the operator has confirmed it.
     Raises SettingsError where ``share`` is no share.
     """
 

@@ -6,13 +6,15 @@ import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 import structlog
 
 from core.domain.errors import BadPicture, CommunityUnknown, NotFound
 from core.domain.ports import CommunitySettingsStore, Embedder, PictureDecoder
 from core.domain.threads import finished_in_thread
-from core.domain.types import Lane, Post, PostsKept, TakenIn, Vectors
+from core.domain.types import Lane, Picture, Post, PostsKept, Reached, TakenIn, Vectors
+from core.domain.viewer import Viewer
 from core.search.look_alikes import LookAlikes
 from index.indexing.caption_texts import tidy
 from index.indexing.contributions import MAX_CAPTION, nearest
@@ -31,8 +33,9 @@ _AT_ONCE = 2
 class ChatPosts:
     """The Posts port: uploads that nobody added, in the bulk lane, seen in their chat alone.
 
-    ``duplicate_cosine`` as in :class:`index.indexing.contributions.ChatContributions`. Work that
-    has begun to write is finished also where the caller is cancelled.
+    ``duplicate_cosine`` and ``look_alikes`` as in
+    :class:`index.indexing.contributions.ChatContributions`. Work that has begun to write is
+    finished also where the caller is cancelled.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class ChatPosts:
         decoder: PictureDecoder,
         settings: CommunitySettingsStore,
         duplicate_cosine: float = 0.97,
+        look_alikes: LookAlikes | None = None,
     ) -> None:
         self._library = library
         self._repository = repository
@@ -51,20 +55,20 @@ class ChatPosts:
         self._decoder = decoder
         self._settings = settings
         self._duplicate_cosine = duplicate_cosine
-        self._look_alikes = LookAlikes(library.picture_file, decoder.decode)
+        self._look_alikes = look_alikes or LookAlikes(library.picture_file, decoder.decode)
         self._decoding = asyncio.Semaphore(_AT_ONCE)
-        # Whoever switches it off and deletes what there is waits for what is being taken in.
-        self._adding = asyncio.Lock()
+        # Switching it off and deleting the posts waits for those that are being added.
+        self.adding = asyncio.Lock()
         self._log = structlog.get_logger(__name__)
 
     async def wanted(self, given: Sequence[Post]) -> tuple[Sequence[Post], TakenIn]:
-        """See :meth:`core.domain.ports.Posts.wanted`."""
         if not given or not self._takes_in(given[0].community):
             return (), TakenIn(left_out=len(given))
         return await finished_in_thread(self._repository.wanted, given)
 
-    async def add(self, given: Sequence[tuple[Post, bytes]]) -> TakenIn:
-        """See :meth:`core.domain.ports.Posts.add`."""
+    async def add(
+        self, given: Sequence[tuple[Post, bytes]], reached: Reached | None = None
+    ) -> TakenIn:
         wanted, so_far = await self.wanted([post for post, _ in given])
         if not wanted:
             return so_far
@@ -73,12 +77,12 @@ class ChatPosts:
         pictures = {post: picture for post, picture in given if post in wanted}
         read = await asyncio.gather(*(self._encoded(*each) for each in pictures.items()))
         good = [each for each in read if each is not None]
-        async with self._adding:
+        async with self.adding:
             if not self._takes_in(community):
                 return replace(so_far, left_out=so_far.left_out + len(wanted))
             good = [await self._compared(spec, each) for each in good]
             done = await finished_in_thread(
-                self._repository.add, spec.name, community, good, self._embedder.identity
+                self._repository.add, spec.name, community, good, self._embedder.identity, reached
             )
         return replace(
             so_far,
@@ -89,70 +93,78 @@ class ChatPosts:
         )
 
     async def edited(self, post: Post) -> bool:
-        """See :meth:`core.domain.ports.Posts.edited`."""
-        known = await finished_in_thread(self._repository.find, post.chat, post.message)
-        if known is None:
+        there = await finished_in_thread(self._repository.find, post.chat, (post.message,))
+        if not there:
             return False
+        known = there[0]
         same_file = post.file_unique_id == known.file_unique_id
         if not post.file_unique_id or not same_file:
             again = bool(post.file_unique_id)
             await finished_in_thread(self._repository.remove, post.chat, post.message, again=again)
             return again
-        caption = _caption(post)
-        if caption != known.caption:
-            await finished_in_thread(
-                self._repository.say,
-                known,
-                caption,
-                whole_album=True,
-                fingerprint=self._embedder.identity.fingerprint,
-                meaning=await self._meaning(caption),
-            )
+        await self.say(known, post.caption)
         return False
 
-    async def of(self, picture_ids: Sequence[str], community: str) -> Mapping[str, Sequence[Post]]:
-        """See :meth:`core.domain.ports.Posts.of`."""
+    async def say(self, known: Post, text: str) -> None:
+        """Another text for a post, and for all of its message and its album.
+
+        Raises CatalogueError and what encoding a text raises.
+        """
+        caption = _caption(text)
+        if caption == known.caption:
+            return
+        await finished_in_thread(
+            self._repository.say,
+            known,
+            caption,
+            whole_album=True,
+            fingerprint=self._embedder.identity.fingerprint,
+            meaning=await self._meaning(caption),
+        )
+
+    async def of(
+        self, picture_ids: Sequence[str], community: Viewer | str
+    ) -> Mapping[str, Sequence[Post]]:
         return await asyncio.to_thread(self._repository.of, community, picture_ids)
 
-    async def like(self, picture: bytes, community: str) -> Sequence[Post]:
-        """See :meth:`core.domain.ports.Posts.like`."""
-        spec = self._library.spec(None, community)
+    async def like(self, picture: bytes, community: Viewer | str) -> Sequence[Post]:
+        viewer = Viewer.of(community)
+        spec = self._library.spec(None, viewer)
         posted = hashlib.sha256(picture).hexdigest()
-        found = await asyncio.to_thread(self._repository.by_content, spec.name, community, posted)
-        if not found:
-            new = await self._kept(Post("", 0, community, "", "", 0.0), picture, Lane.CHAT)
-            found = (await self._compared(spec, new)).alike
-        try:
-            # What moderation holds was posted nowhere.
-            await self._library.picture_file(found, community)
-        except NotFound:
-            return ()
-        return (await self.of([found], community)).get(found, ())
+        found = set(await asyncio.to_thread(self._repository.by_content, spec.name, viewer, posted))
+        if not found or viewer.channels:
+            # Each of the channels may have one that is the same but for how it was saved.
+            new = await self._kept(Post("", 0, viewer.community, "", "", 0.0), picture, Lane.CHAT)
+            found |= {each.id for each in await self._alike(spec, new, viewer)}
+        shown = []
+        for each in found:
+            try:
+                # What moderation holds was posted nowhere.
+                await self._library.picture_file(each, viewer)
+            except NotFound:
+                continue
+            shown.append(each)
+        there = await self.of(shown, viewer)
+        return tuple(sorted(chain.from_iterable(there.values()), key=lambda post: post.posted_at))
 
-    async def kept(self, community: str) -> PostsKept:
-        """See :meth:`core.domain.ports.Posts.kept`."""
+    async def kept(self, community: Viewer | str) -> PostsKept:
         return await asyncio.to_thread(self._repository.kept, community)
 
     async def authors(self, community: str, handle: str) -> Sequence[str]:
-        """See :meth:`core.domain.ports.Posts.authors`."""
         return await asyncio.to_thread(self._repository.authors, community, handle)
 
     async def forget(self, community: str, author: str) -> int:
-        """See :meth:`core.domain.ports.Posts.forget`."""
-        async with self._adding:
+        async with self.adding:
             return await finished_in_thread(self._repository.forget, community, author)
 
     async def forget_all(self, community: str) -> int:
-        """See :meth:`core.domain.ports.Posts.forget_all`."""
-        async with self._adding:
+        async with self.adding:
             return await finished_in_thread(self._repository.forget_all, community)
 
     async def opt_out(self, person: str) -> int:
-        """See :meth:`core.domain.ports.Posts.opt_out`."""
         return await finished_in_thread(self._repository.opt_out, person)
 
     async def opt_in(self, person: str) -> None:
-        """See :meth:`core.domain.ports.Posts.opt_in`."""
         await finished_in_thread(self._repository.opt_in, person)
 
     def _takes_in(self, community: str) -> bool:
@@ -181,7 +193,7 @@ class ChatPosts:
             await self._embedder.embed_pixels(decoded.pixels, lane=lane),
             self._embedder.identity.dimension,
         )
-        caption = _caption(post)
+        caption = _caption(post.caption)
         new = NewUpload(
             jpeg=jpeg,
             sha256=hashlib.sha256(jpeg).hexdigest(),
@@ -194,6 +206,7 @@ class ChatPosts:
             uploader="",
             placeholder=decoded.placeholder,
             posted=True,
+            place=post.place,
         )
         return EncodedPost(replace(post, caption=caption), new)
 
@@ -205,16 +218,27 @@ class ChatPosts:
 
     async def _compared(self, spec: CollectionSpec, new: EncodedPost) -> EncodedPost:
         """With the kept picture that is the same but for how it was saved."""
-        community = new.post.community
-        view = await self._library.view(spec, community)
+        place = new.post.place
+        # Of its own channel alone: each has its own readers.
+        here = Viewer(new.post.community, bool(place), frozenset({place} - {""}))
+        same = await self._alike(spec, new, here)
+        return replace(new, alike=same[0].id) if same else new
+
+    async def _alike(
+        self, spec: CollectionSpec, new: EncodedPost, viewer: Viewer
+    ) -> Sequence[Picture]:
+        """The pictures of posts that the viewer sees and that are the same."""
+        view = await self._library.view(spec, viewer)
         if view is None or not view.pictures:
-            return new
+            return ()
         near = await asyncio.to_thread(nearest, view, new.picture, self._duplicate_cosine)
-        posted = await self.of([picture.id for picture in near], community)
+        posted = await self.of([picture.id for picture in near], viewer)
         ours = [picture for picture in near if picture.id in posted]
-        same = await self._look_alikes.posted(new.picture.jpeg, ours, community) if ours else None
-        return new if same is None else replace(new, alike=same.id)
+        compared = [
+            await self._look_alikes.posted(new.picture.jpeg, [each], viewer) for each in ours
+        ]
+        return [each for each in compared if each is not None]
 
 
-def _caption(post: Post) -> str:
-    return tidy(post.caption)[:MAX_CAPTION].rstrip()
+def _caption(text: str) -> str:
+    return tidy(text)[:MAX_CAPTION].rstrip()

@@ -17,7 +17,7 @@ from index.catalogue.records import Suspects
 from index.indexing.partial import Place
 from index.indexing.patience import Circumstances
 from index.indexing.plan import SHARE, RemovalGuard
-from index.indexing.run import ReindexRun
+from index.indexing.run import ReindexRun, RunParts
 from index.library.library import CollectionSpec
 from index.library.overlay import Overlays
 from index.snapshots.store import SnapshotStore
@@ -57,16 +57,18 @@ class Reindexer:
         circumstances: Circumstances = Circumstances(),  # noqa: B008 - frozen
     ) -> None:
         self._specs = {spec.name: spec for spec in specs}
-        self._catalogue = catalogue
-        self._store = store
-        self._overlays = overlays
-        self._embedder = embedder
-        self._decoder = decoder
-        self._clock = clock
-        self._decoding = decoding
-        self._in_flight = in_flight
+        self._parts = RunParts(
+            catalogue=catalogue,
+            store=store,
+            overlays=overlays,
+            embedder=embedder,
+            decoder=decoder,
+            clock=clock,
+            decoding=decoding,
+            in_flight=in_flight,
+            circumstances=circumstances,
+        )
         self._guard = RemovalGuard(max_removed_share)
-        self._circumstances = circumstances
         self._running: dict[str, Progress] = {}
         # The folders that were plain when they were looked at last, and that look succeeded.
         self._plain: dict[str, Place] = {}
@@ -126,19 +128,11 @@ class Reindexer:
             try:
                 run = ReindexRun(
                     spec,
-                    catalogue=self._catalogue,
-                    store=self._store,
-                    overlays=self._overlays,
-                    embedder=self._embedder,
-                    decoder=self._decoder,
-                    clock=self._clock,
-                    decoding=self._decoding,
-                    in_flight=self._in_flight,
+                    self._parts,
                     full=full,
                     guard=replace(self._guard, confirmed=confirm_removals),
                     suspects=suspects,
                     tell=tell,
-                    circumstances=self._circumstances,
                     named=paths,
                     # Where it fails, nobody knows what it has missed.
                     plain_place=self._plain.pop(collection, None),
@@ -153,11 +147,11 @@ class Reindexer:
             del self._running[collection]
 
     async def _lock(self, collection: str) -> FileLock:
-        lock = await asyncio.to_thread(self._store.writer_lock, collection)
+        lock = await asyncio.to_thread(self._parts.store.writer_lock, collection)
         try:
             lock.acquire(blocking=False)  # never waits, so that it may run on the event loop
         except Timeout:
-            other = await finished_in_thread(self._catalogue.unfinished_run, collection)
+            other = await finished_in_thread(self._parts.catalogue.unfinished_run, collection)
             done, total = (other.done, other.total) if other is not None else (0, 0)
             raise _running(collection, Progress("encode", done, total)) from None
         except OSError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from core.domain.errors import EncodingFailed, ModelMismatch, SourceError
 from core.domain.ports import Clock, Embedder, PictureDecoder
@@ -13,7 +13,7 @@ from core.domain.types import Progress, ReindexReport
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.folders import MadeOf, is_moved, name_of
 from index.catalogue.records import BadFile, Changes, IndexState, Suspects
-from index.indexing.batch_writer import Keeper
+from index.indexing.batch_writer import BatchWriter
 from index.indexing.encode import FileWorker
 from index.indexing.growing import Growing
 from index.indexing.partial import Place, ScanPart, place_of, scan_part
@@ -34,26 +34,36 @@ _ROUNDS = 3
 other one is left over for another round."""
 
 
+@dataclass(frozen=True, slots=True)
+class RunParts:
+    """What every run works with.
+
+    ``decoding`` pictures are decoded, and ``in_flight`` files are under way, at once.
+    """
+
+    catalogue: Catalogue
+    store: SnapshotStore
+    overlays: Overlays
+    embedder: Embedder
+    decoder: PictureDecoder
+    clock: Clock
+    decoding: int
+    in_flight: int
+    circumstances: Circumstances
+
+
 class ReindexRun:
     """One run. The caller holds the collection's writer lock."""
 
     def __init__(
         self,
         spec: CollectionSpec,
+        parts: RunParts,
         *,
-        catalogue: Catalogue,
-        store: SnapshotStore,
-        overlays: Overlays,
-        embedder: Embedder,
-        decoder: PictureDecoder,
-        clock: Clock,
-        decoding: int,
-        in_flight: int,
         full: bool,
         guard: RemovalGuard,
         suspects: Suspects,
         tell: Callable[[Progress], None],
-        circumstances: Circumstances,
         named: frozenset[str] | None = None,
         plain_place: Place | None = None,
     ) -> None:
@@ -62,19 +72,15 @@ class ReindexRun:
         ``plain_place`` is what the run before has left of it.
         """
         self._spec = spec
-        self._catalogue = catalogue
-        self._store = store
-        self._overlays = overlays
-        self._embedder = embedder
-        self._decoder = decoder
-        self._clock = clock
-        self._decoding = decoding
-        self._in_flight = in_flight
+        self._parts = parts
+        self._catalogue = parts.catalogue
+        self._store = parts.store
+        self._embedder = parts.embedder
+        self._clock = parts.clock
         self._full = full
         self._guard = guard
         self._suspects = suspects
         self._tell = tell
-        self._circumstances = circumstances
         self._named = named
         # Whether not all of this folder was ever indexed, or what is known is of another one.
         self._first = self._elsewhere = False
@@ -118,7 +124,7 @@ class ReindexRun:
         run = await finished_in_thread(
             self._catalogue.begin_run, name, identity.fingerprint, full=self._full
         )
-        chat = UploadPass(self._overlays, name, scan.folder)
+        chat = UploadPass(self._parts.overlays, name, scan.folder)
         self._whole = len(scan.pictures)
         since = run if self._full else 0
         vectors = RunVectors(self._catalogue, identity.fingerprint, name, since=since)
@@ -183,7 +189,7 @@ class ReindexRun:
         name = self._spec.name
         if whole or changes.searchable:
             if not await finished_in_thread(self._store.is_current, name, generation):
-                # A full run makes vectors anew of pictures that are not among the changes.
+                # A full run replaces vectors of pictures that are not among the changes.
                 same = known.identity == self._embedder.identity and not self._full
                 await finished_in_thread(self._store.commit, name, changes if same else None)
             await finished_in_thread(self._store.merge, name)
@@ -278,7 +284,7 @@ class ReindexRun:
     ) -> FileWorker:
         encoded, texts = await (vectors.all() if whole else vectors.at(known, scan))
         suspects = self._suspects
-        keeper = Keeper(
+        writer = BatchWriter(
             self._catalogue,
             self._clock,
             run=run,
@@ -290,29 +296,29 @@ class ReindexRun:
                 self._catalogue,
                 self._store,
                 self._clock,
-                keeper,
+                writer,
                 collection=self._spec.name,
                 identity=self._embedder.identity,
                 scan=scan,
                 known=frozenset(old.path for old in known.pictures),
             )
-        holds = self._circumstances.holds
+        holds = self._parts.circumstances.holds
         bad = {} if self._full else {k: each for k, each in known.bad.items() if holds(each)}
         worker = FileWorker(
             embedder=self._embedder,
-            decoder=self._decoder,
-            keeper=keeper,
+            decoder=self._parts.decoder,
+            writer=writer,
             locate=chat.locate,
             encoded={key: size for key, size in encoded.items() if key not in suspects.pictures},
             texts=texts - suspects.texts,
             bad=bad,
-            decoding=self._decoding,
-            in_flight=self._in_flight,
+            decoding=self._parts.decoding,
+            in_flight=self._parts.in_flight,
             on_done=self._told,
             recall=None if whole else vectors.recall,
             after_file=self._growing.after_file if self._growing is not None else None,
             again={key: each for key, each in known.bad.items() if key not in bad},
-            circumstances=self._circumstances,
+            circumstances=self._parts.circumstances,
         )
         for picture in scan.pictures:
             stamp = known.stamps.get(picture.path)

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from core.domain.errors import CaptionWithoutPicture, SourceError
 from core.domain.plain_text import folded
 from core.domain.types import Failure, LeftOut
-from index.catalogue.file_names import NameRules
+from index.catalogue.file_types import NameRules
 from index.catalogue.walk import FoundFile, inside, walk
 from index.indexing.caption_tables import Row, Table, read_table
 from index.indexing.caption_texts import (

@@ -17,7 +17,7 @@ from index.snapshots.overlay import SHARED
 
 
 class UploadPass:
-    """Which uploads of a collection have to be encoded, of whatever scope. Blocking.
+    """Which uploads of a collection have to be encoded, in any scope. Blocking.
 
     Those that were removed count, too: they may be restored.
     """

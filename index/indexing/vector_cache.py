@@ -42,7 +42,7 @@ class RunVectors:
     def look_again(self, known: IndexState, scan: Scan) -> bool:
         """Let those that earlier versions made count where this one reads the file as they did.
 
-        Whether the index has to be made anew: there are others, whose pictures are then encoded
+        Whether the index has to be rebuilt: there are others, whose pictures are then encoded
         anew, or were for another collection that has them, too. Blocking.
         """
         elsewhere = self._catalogue.made_elsewhere(self._model, self._collection)

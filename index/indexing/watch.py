@@ -15,6 +15,7 @@ from watchfiles import Change, watch
 
 from core.domain.errors import ReindexRunning, TangerineError
 from core.domain.reindex_jobs import ReindexJobs
+from index.indexing.partial import Place, place_of
 
 _log = structlog.get_logger("bot.watching")
 
@@ -84,7 +85,7 @@ class _PendingChanges:
 class FolderWatch:
     """Reindexes a collection once its folder has changed, one run at a time.
 
-    It starts no reindex beside one that is under way, whoever started that, and asks for none
+    It starts no reindex while another one is running, and asks for none
     in vain. Where the system names what has changed, that alone is looked at.
     ``counts`` tells where a reindex could find something else.
     """
@@ -182,57 +183,48 @@ class FolderWatch:
         return False
 
 
+@dataclass
 class _Watcher:
-    """Watches one folder in a thread of its own. Blocking."""
+    """Watches one folder in a thread of its own. Blocking.
 
-    def __init__(
-        self,
-        name: str,
-        folder: Path,
-        options: WatchOptions,
-        *,
-        counts: Counts,
-        watching: Watching,
-        stop: threading.Event,
-        changed: Callable[[frozenset[str] | None], object],
-    ) -> None:
-        """``changed`` is told the paths below the folder, or None: anything may have."""
-        self._name = name
-        self._folder = folder
-        self._options = options
-        self._counts = counts
-        self._watching = watching
-        self._stop = stop
-        self._changed = changed
+    ``changed`` is told the paths below the folder, or None: anything may have changed.
+    """
+
+    name: str
+    folder: Path
+    options: WatchOptions
+    counts: Counts
+    watching: Watching
+    stop: threading.Event
+    changed: Callable[[frozenset[str] | None], object]
 
     def run(self) -> None:
-        """Tell of changes until it is stopped."""
-        there = _place(self._folder) is not None
-        while not self._stop.is_set():
-            place = _place(self._folder)
+        there = place_of(self.folder) is not None
+        while not self.stop.is_set():
+            place = place_of(self.folder)
             if (place is not None) is not there:
                 # It came or went: what became of its pictures is for the reindex to say.
                 there = place is not None
-                self._changed(None)
+                self.changed(None)
             if place is None:
-                self._stop.wait(self._options.check_s)
+                self.stop.wait(self.options.check_s)
                 continue
             try:
                 self._watch(place)
-            except Exception as error:  # noqa: BLE001 - whatever happens, the watch goes on
+            except Exception as error:  # noqa: BLE001 - the watch has to go on
                 self._fall_back(error)
 
-    def _watch(self, place: tuple[int, int]) -> None:
+    def _watch(self, place: Place) -> None:
         """Tell of changes until the folder is another one, or it is stopped."""
-        options = self._options
-        root, fresh = self._folder.resolve(), True
+        options = self.options
+        root, fresh = self.folder.resolve(), True
         settle_ms = max(1, round(options.settle_s * 1000))
-        for changes in self._watching(
+        for changes in self.watching(
             root,
             watch_filter=None,
             debounce=settle_ms * _LATEST,
             step=settle_ms,
-            stop_event=self._stop,
+            stop_event=self.stop,
             rust_timeout=max(1, round(options.check_s * 1000)),
             yield_on_timeout=True,
             raise_interrupt=False,
@@ -240,29 +232,29 @@ class _Watcher:
             poll_delay_ms=round(options.poll_s * 1000),
             ignore_permission_denied=True,
         ):
-            names = relevant(root, changes, self._counts)
+            names = relevant(root, changes, self.counts)
             # What came between the last scan and this watch, nobody has told.
             if fresh or names:
-                self._changed(None if fresh else names)
+                self.changed(None if fresh else names)
                 fresh = False
-            if _place(self._folder) != place:
-                self._changed(None)
+            if place_of(self.folder) != place:
+                self.changed(None)
                 return
 
     def _fall_back(self, error: Exception) -> None:
         if isinstance(error, FileNotFoundError):
             return
-        if not self._options.polling and getattr(error, "errno", None) in _NO_MORE_WATCHES:
+        if not self.options.polling and getattr(error, "errno", None) in _NO_MORE_WATCHES:
             _log.warning(
                 "the system watches no more folders; looking every now and then instead",
-                collection=self._name,
-                every_s=self._options.poll_s,
+                collection=self.name,
+                every_s=self.options.poll_s,
                 remedy="Raise fs.inotify.max_user_watches, or set watch.mode = poll.",
             )
-            self._options = replace(self._options, polling=True)
+            self.options = replace(self.options, polling=True)
             return
-        _log.warning("a folder is not watched", collection=self._name, reason=str(error))
-        self._stop.wait(self._options.poll_s)
+        _log.warning("a folder is not watched", collection=self.name, reason=str(error))
+        self.stop.wait(self.options.poll_s)
 
 
 def relevant(root: Path, changes: Iterable[tuple[Change, str]], counts: Counts) -> frozenset[str]:
@@ -274,12 +266,3 @@ def relevant(root: Path, changes: Iterable[tuple[Change, str]], counts: Counts) 
         if counts(root, below, change is Change.deleted):
             found.add(below)
     return frozenset(found)
-
-
-def _place(folder: Path) -> tuple[int, int] | None:
-    """Which folder it is that lies there now, None where there is none."""
-    try:
-        found = folder.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

@@ -10,9 +10,12 @@ __all__ = [
     "moderation_filter",
     "overlay",
     "overlay_reads",
+    "post_channels",
     "posts",
     "retention",
     "thumbnail_store",
     "upload_files",
     "uploads",
+    "word_reading",
+    "words",
 ]

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, or_, select, update
 
+from index.catalogue.rows import count
 from index.catalogue.schema import (
     community_settings,
     departures,
     grants,
     overlays,
+    post_channels,
     posts,
     removals,
     uploads,
@@ -37,26 +39,18 @@ class Cleared:
 
 def note_departure(connection: Connection, community: str, now: float) -> None:
     """The bot has left; what counts is when it left first."""
-    known = exists().where(departures.c.community == community)
-    if not connection.execute(select(known)).scalar_one():
+    if not is_departed(connection, community):
         connection.execute(insert(departures).values(community=community, left_at=now))
 
 
 def departed(connection: Connection, since: float) -> Sequence[str]:
     """Communities that the bot left at this time or before."""
-    table = departures
-    return (
-        connection.execute(select(table.c.community).where(table.c.left_at <= since))
-        .scalars()
-        .all()
-    )
+    gone = select(departures.c.community).where(departures.c.left_at <= since)
+    return connection.execute(gone).scalars().all()
 
 
 def is_departed(connection: Connection, community: str) -> bool:
-    table = departures
-    return bool(
-        connection.execute(select(exists().where(table.c.community == community))).scalar_one()
-    )
+    return bool(count(connection, departures, departures.c.community == community))
 
 
 def kept_communities(connection: Connection) -> frozenset[str]:
@@ -66,6 +60,7 @@ def kept_communities(connection: Connection) -> frozenset[str]:
         uploads.c.community,
         uploads.c.scope,
         posts.c.community,
+        post_channels.c.community,
         removals.c.scope,
         community_settings.c.community,
         grants.c.community,
@@ -86,7 +81,8 @@ def purge_community(connection: Connection, community: str, now: float) -> Clear
     ).scalars()
     touched = {(collection, SHARED) for collection in shared}
     files = delete_uploads(connection, theirs, now)
-    connection.execute(delete(posts).where(posts.c.community == community))
+    for table in (posts, post_channels):
+        connection.execute(delete(table).where(table.c.community == community))
     connection.execute(delete(removals).where(removals.c.scope == community))
     purge_moderation(connection, community)
     touched |= _retire(connection, community, SHARED)

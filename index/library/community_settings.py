@@ -38,7 +38,6 @@ class StoredSettings:
     def __init__(
         self, overlays: Overlays, held: Mapping[str, CommunitySettings], revision: int
     ) -> None:
-        """See :meth:`open`."""
         self._overlays = overlays
         self._held = dict(held)
         self._revision = revision

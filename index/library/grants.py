@@ -49,7 +49,6 @@ class StoredGrants:
     """
 
     def __init__(self, overlays: Overlays, held: Sequence[Grant], revision: int) -> None:
-        """See :meth:`open`."""
         self._overlays = overlays
         self._grants = held
         self._held = _by_collection(held)
@@ -87,11 +86,9 @@ class StoredGrants:
         return self._grants
 
     async def grant(self, collection: str, community: str, origin: Origin) -> bool:
-        """See :meth:`core.domain.ports.Grants.grant`."""
         return await self._change(partial(self._grant, collection, community, origin))
 
     async def revoke(self, collection: str, community: str) -> bool:
-        """See :meth:`core.domain.ports.Grants.revoke`."""
         return await self._change(partial(self._revoke, collection, community))
 
     async def moved(self, old: str, new: str, shared: Collection[str]) -> None:

@@ -51,7 +51,7 @@ class StoredLabels:
             await finished_in_thread(self._keep, collection, found, replacing=False)
 
     def of(self, collection: str) -> LabelSet | None:
-        """See :meth:`core.search.ports.Labels.of`. Costs one ``stat`` while nothing has changed."""
+        """Costs one ``stat`` while nothing has changed."""
         # Read first: what changes in between is then looked at once more, never missed.
         revision = self._overlays.files.revision(TAGS)
         with self._reading:

@@ -125,7 +125,6 @@ class FolderLibrary:
         return tuple(name for name, spec in self._specs.items() if community in spec.communities)
 
     def shares(self, collection: str, community: Viewer | str) -> bool:
-        """See :meth:`core.domain.ports.Library.shares`."""
         return self.spec_of(collection).shared_by(community)
 
     def visible(self, community: Viewer | str) -> Sequence[str]:
@@ -163,6 +162,11 @@ class FolderLibrary:
         if not seen.folder_there:
             raise folder_gone(spec, named=Viewer.of(community).community == LOCAL)
         view = seen.view
+        if Viewer.of(community).wanted is not None and (view is None or not view.pictures):
+            raise NotFound(
+                "Nothing that was posted fits.",
+                remedy="Leave out in, from, after or before, or choose others.",
+            )
         if view is None or not view.pictures:
             if await asyncio.to_thread(self._awaited, spec.name):
                 total = self.expected(spec.name) or 0
@@ -280,7 +284,6 @@ class FolderLibrary:
         return frozenset(found)
 
     def file_of(self, picture: Picture) -> Path | None:
-        """See the port: whoever may see the picture."""
         spec = self._specs[picture.collection]
         if picture.path.startswith(UPLOADED):
             file = self._overlays.files.find(spec.name, picture.id)

@@ -15,6 +15,7 @@ from core.domain.errors import BadSetting, EmptyCollection, NotFound
 from core.domain.ports import Embedder
 from core.domain.threads import finished_in_thread
 from core.domain.types import Picture
+from core.domain.viewer import Viewer
 from core.search.moderation import (
     MAX_CRITERIA,
     Criterion,
@@ -73,11 +74,9 @@ class ChatModeration:
             await finished_in_thread(self._keep_meaning, text, await self._meaning(text))
 
     async def criteria(self, community: str) -> Sequence[Criterion]:
-        """See :meth:`core.search.ports.Moderation.criteria`."""
         return await finished_in_thread(self._reading(criteria_of), community)
 
     async def add(self, criterion: Criterion, *, community: str) -> int:
-        """See :meth:`core.search.ports.Moderation.add`."""
         criterion = Criterion(
             tidy_criterion(criterion.text), criterion.strictness, age=criterion.age
         )
@@ -89,14 +88,12 @@ class ChatModeration:
         )
 
     async def drop(self, text: str, *, community: str) -> Criterion:
-        """See :meth:`core.search.ports.Moderation.drop`."""
         key = Criterion(tidy_criterion(text)).key
         return await finished_in_thread(self._drop, key, community)
 
     async def test(
-        self, text: str, *, community: str, collection: str | None = None, best: int = 10
+        self, text: str, *, community: Viewer | str, collection: str | None = None, best: int = 10
     ) -> Trial:
-        """See :meth:`core.search.ports.Moderation.test`."""
         text = tidy_criterion(text)
         spec = self._library.spec(collection, community)
         # Says so where the collection cannot be searched with this model.
@@ -118,23 +115,21 @@ class ChatModeration:
         view, scores = await asyncio.to_thread(self._scores, text, spec, community, meaning)
         return view.pictures, scores
 
-    async def held(self, *, community: str, offset: int = 0, count: int = 5) -> HeldPage:
-        """See :meth:`core.search.ports.Moderation.held`."""
+    async def held(self, *, community: Viewer | str, offset: int = 0, count: int = 5) -> HeldPage:
         waiting = await asyncio.to_thread(self._waiting, community)
         return HeldPage(tuple(waiting[offset : offset + count]), offset, len(waiting))
 
-    async def hides(self, picture_id: str, *, community: str) -> bool:
-        """See :meth:`core.search.ports.Moderation.hides`."""
+    async def hides(self, picture_id: str, *, community: Viewer | str) -> bool:
         return bool(await asyncio.to_thread(self._library.hidden, (picture_id,), community))
 
-    async def decide(self, picture_id: str, *, community: str, approve: bool | None) -> Decided:
-        """See :meth:`core.search.ports.Moderation.decide`."""
+    async def decide(
+        self, picture_id: str, *, community: Viewer | str, approve: bool | None
+    ) -> Decided:
         picture = await finished_in_thread(self._decide, picture_id, community, approve=approve)
         waiting = await asyncio.to_thread(self._waiting, community)
         return Decided(picture, len(waiting))
 
-    async def file(self, picture_id: str, *, community: str) -> tuple[Picture, Path]:
-        """See :meth:`core.search.ports.Moderation.file`."""
+    async def file(self, picture_id: str, *, community: Viewer | str) -> tuple[Picture, Path]:
         found = await asyncio.to_thread(self._file, picture_id, community)
         if found is None:
             raise _gone()
@@ -179,10 +174,10 @@ class ChatModeration:
             change.touched.add((MODERATION, community))
         return gone
 
-    def _specs(self, community: str) -> Sequence[CollectionSpec]:
+    def _specs(self, community: Viewer | str) -> Sequence[CollectionSpec]:
         return [self._library.spec(name, community) for name in self._library.visible(community)]
 
-    def _waiting(self, community: str) -> list[HeldPicture]:
+    def _waiting(self, community: Viewer | str) -> list[HeldPicture]:
         views = self._library.views
         lists: Iterable[tuple[HeldPicture, ...]] = (
             views.waiting(spec.name, spec.viewpoint(community)) for spec in self._specs(community)
@@ -192,11 +187,11 @@ class ChatModeration:
         return sorted(waiting, key=lambda held: -held.reasons[0].score)
 
     def _test(
-        self, text: str, spec: CollectionSpec, community: str, meaning: Meaning, best: int
+        self, text: str, spec: CollectionSpec, community: Viewer | str, meaning: Meaning, best: int
     ) -> Trial:
         view, scores = self._scores(text, spec, community, meaning)
         with self._overlays.read() as connection:
-            decided = decisions_on(connection, community, Criterion(text).key)
+            decided = decisions_on(connection, Viewer.of(community).community, Criterion(text).key)
         pictures = list(view.pictures)
         verdicts = np.array([decided.get(each.sha256, -1) for each in pictures], dtype=np.int8)
         levels = []
@@ -220,7 +215,7 @@ class ChatModeration:
         )
 
     def _scores(
-        self, text: str, spec: CollectionSpec, community: str, meaning: Meaning
+        self, text: str, spec: CollectionSpec, community: Viewer | str, meaning: Meaning
     ) -> tuple[IdentifiedSnapshot, Scores]:
         viewpoint = spec.viewpoint(community)
         found = self._library.views.scored(spec.name, viewpoint, text, meaning)
@@ -228,14 +223,15 @@ class ChatModeration:
             raise EmptyCollection("There are no pictures in “{collection}”.", collection=spec.name)
         return found
 
-    def _decide(self, picture_id: str, community: str, *, approve: bool | None) -> Picture:
-        for spec in self._specs(community):
-            view = self._library.views.bare(spec.name, spec.viewpoint(community))
+    def _decide(self, picture_id: str, viewer: Viewer | str, *, approve: bool | None) -> Picture:
+        community = Viewer.of(viewer).community
+        for spec in self._specs(viewer):
+            view = self._library.views.bare(spec.name, spec.viewpoint(viewer))
             row = view.row_of(picture_id) if view is not None else None
             if view is None or row is None:
                 continue
             picture = view.pictures[row]
-            waiting = self._library.views.waiting(spec.name, spec.viewpoint(community))
+            waiting = self._library.views.waiting(spec.name, spec.viewpoint(viewer))
             held = {
                 Criterion(reason.criterion).key
                 for each in waiting
@@ -270,7 +266,7 @@ class ChatModeration:
             return picture
         raise _gone()
 
-    def _file(self, picture_id: str, community: str) -> tuple[Picture, Path] | None:
+    def _file(self, picture_id: str, community: Viewer | str) -> tuple[Picture, Path] | None:
         for held in self._waiting(community):
             if held.picture.id == picture_id:
                 return self._located(held.picture)

@@ -55,17 +55,8 @@ class Judgement:
         """The overlay without what is hidden, which it hides in the base, too."""
         if not self.hidden:
             return overlay
-        left = [n for n, each in enumerate(overlay.pictures) if each.sha256 not in self.hidden]
-        rows = {old: new for new, old in enumerate(left)}
-        words = [n for n, (_, owner) in enumerate(overlay.captions) if owner in rows]
-        return replace(
-            overlay,
-            removed=overlay.removed | self.hidden,
-            pictures=tuple(overlay.pictures[n] for n in left),
-            picture_vectors=overlay.picture_vectors[left],
-            captions=tuple((overlay.captions[n][0], rows[overlay.captions[n][1]]) for n in words),
-            caption_vectors=overlay.caption_vectors[words],
-        )
+        left = overlay.only(lambda picture: picture.sha256 not in self.hidden)
+        return replace(left, removed=overlay.removed | self.hidden)
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ from core.domain.errors import ModelMismatch
 from core.domain.types import ModelIdentity, Vectors
 from core.search.moderation import Criterion, Meaning
 from index.catalogue.contents import pack, unpack
-from index.catalogue.rows import replace
+from index.catalogue.rows import replace, row_of
 from index.catalogue.schema import (
     moderation_criteria,
     moderation_decisions,
@@ -77,15 +77,10 @@ def criteria_of(connection: Connection, community: str) -> tuple[Criterion, ...]
 def keep_criterion(
     connection: Connection, community: str, criterion: Criterion, now: float
 ) -> None:
-    """Keep a criterion in place of one of the same text."""
-    row = {
-        "community": community,
-        "key": criterion.key,
-        "text": criterion.text,
-        "strictness": criterion.strictness.value,
-        "age": criterion.age,
-        "added_at": now,
-    }
+    row = row_of(
+        moderation_criteria, criterion, community=community, key=criterion.key, added_at=now
+    )
+    row["strictness"] = criterion.strictness.value
     replace(connection, moderation_criteria, ("community", "key"), [row])
 
 

@@ -21,8 +21,9 @@ from sqlalchemy import (
 )
 
 from core.domain.types import ModelIdentity, Picture
-from index.catalogue.contents import unpack
-from index.catalogue.rows import chunks
+from core.domain.viewer import PostFilter
+from index.catalogue.contents import of_folder, unpack
+from index.catalogue.rows import chunks, count
 from index.catalogue.schema import (
     caption_vectors,
     captions,
@@ -30,6 +31,7 @@ from index.catalogue.schema import (
     overlays,
     picture_vectors,
     pictures,
+    posts,
     removals,
     uploads,
 )
@@ -39,10 +41,13 @@ from index.snapshots.overlay import SHARED, KeptUpload, Overlay, Viewpoint, uplo
 def shown(viewpoint: Viewpoint) -> ColumnElement[bool]:
     """Of :data:`~index.catalogue.schema.uploads`: those that this community sees.
 
-    Pictures of posts are seen in their own chat alone. It misses its own uploads only where they
-    were removed, and those of all who share the collection also where it hid them for itself.
+    Pictures of posts are seen in their own chat alone, and there in the channels that the viewer
+    may read. It misses its own uploads only where they were removed, and those of all who share
+    the collection also where it hid them for itself.
     """
-    here = uploads.c.removed_at.is_(None)
+    here = and_(uploads.c.removed_at.is_(None), _readable(viewpoint))
+    if viewpoint.wanted is not None:
+        here = and_(here, _wanted(viewpoint.wanted))
     if viewpoint.everything:
         # What people post is for their chat, not for whoever runs the bot.
         return and_(here, uploads.c.posted.is_(False))
@@ -53,6 +58,23 @@ def shown(viewpoint: Viewpoint) -> ColumnElement[bool]:
     )
     shared = uploads.c.scope == SHARED
     return and_(here, or_(uploads.c.scope == viewpoint.community, and_(shared, ~hidden_here)))
+
+
+def _readable(viewpoint: Viewpoint) -> ColumnElement[bool]:
+    return uploads.c.place.in_(("", *sorted(viewpoint.channels)))
+
+
+def _wanted(kind: PostFilter) -> ColumnElement[bool]:
+    conditions: list[ColumnElement[bool]] = [posts.c.picture_id == uploads.c.id]
+    if kind.channel:
+        conditions.append(or_(posts.c.chat == kind.channel, posts.c.parent == kind.channel))
+    if kind.author:
+        conditions.append(posts.c.author == kind.author)
+    if kind.after is not None:
+        conditions.append(posts.c.posted_at >= kind.after)
+    if kind.before is not None:
+        conditions.append(posts.c.posted_at < kind.before)
+    return and_(uploads.c.posted.is_(True), exists().where(*conditions))
 
 
 def hidden(viewpoint: Viewpoint) -> ColumnElement[bool]:
@@ -132,18 +154,12 @@ def counts_of(connection: Connection, collection: str, viewpoint: Viewpoint) -> 
         picture_vectors.c.fingerprint == model.scalar_subquery(),
     )
     added = and_(uploads.c.collection == collection, shown(viewpoint), encoded)
-    queries = (
-        select(func.count()).select_from(pictures).where(mine),
-        select(func.count()).select_from(uploads).where(added),
-        select(func.count())
-        .select_from(captions.join(pictures, captions.c.picture_id == pictures.c.id))
-        .where(mine),
-        select(func.count()).select_from(uploads).where(added, uploads.c.text_hash != ""),
+    captioned = captions.join(pictures, captions.c.picture_id == pictures.c.id)
+    return (
+        count(connection, pictures, mine) + count(connection, uploads, added),
+        count(connection, captioned, mine)
+        + count(connection, uploads, added, uploads.c.text_hash != ""),
     )
-    of_folder, of_chat, texts, more_texts = (
-        int(connection.execute(query).scalar_one()) for query in queries
-    )
-    return of_folder + of_chat, texts + more_texts
 
 
 def visible_upload(
@@ -175,15 +191,7 @@ def visible_picture(
     ).first()
     if row is None:
         return None
-    return Picture(
-        id=row.id,
-        collection=collection,
-        path=row.path,
-        caption=row.text or "",
-        sha256=row.sha256,
-        width=row.width,
-        height=row.height,
-    )
+    return of_folder(row, row.text or "")
 
 
 def equal_picture(
@@ -221,7 +229,6 @@ def kept_uploads(connection: Connection, *conditions: ColumnElement[bool]) -> Se
 
 
 def homes_of(connection: Connection, picture_ids: Collection[str]) -> dict[str, str]:
-    """The collection of each of these uploads that is there."""
     found: dict[str, str] = {}
     for some in chunks(picture_ids):
         mine = select(uploads.c.id, uploads.c.collection).where(uploads.c.id.in_(some))
@@ -231,12 +238,5 @@ def homes_of(connection: Connection, picture_ids: Collection[str]) -> dict[str, 
 
 def picture_of(row: Row[Any]) -> Picture:
     """The picture of a row of :data:`~index.catalogue.schema.uploads`."""
-    return Picture(
-        id=row.id,
-        collection=row.collection,
-        path=upload_path(row.id),
-        caption=row.caption,
-        sha256=row.sha256,
-        width=row.width,
-        height=row.height,
-    )
+    path, size = upload_path(row.id), (row.width, row.height)
+    return Picture(row.id, row.collection, path, row.caption, row.sha256, *size)

@@ -20,20 +20,21 @@ from sqlalchemy import (
 )
 
 from core.domain.types import Look, ModelIdentity, Picture
-from index.catalogue.contents import identity_of, pack
+from index.catalogue.contents import generation_of, identity_of, pack
 from index.catalogue.ids import fresh_ids
 from index.catalogue.records import text_hash
 from index.catalogue.rows import (
     chunks,
+    count,
     delete_where_in,
     drop_vectors_of,
     insert_all,
     put_looks,
     replace,
+    row_of,
 )
 from index.catalogue.schema import (
     caption_vectors,
-    collections,
     overlays,
     picture_vectors,
     posts,
@@ -42,6 +43,7 @@ from index.catalogue.schema import (
     tombstones,
     uploads,
 )
+from index.catalogue.writes import put_generation
 from index.library.overlay_reads import (
     last_revision,
     made_of,
@@ -55,6 +57,8 @@ EMPTY_POST: Mapping[str, Any] = {
     "posted_at": 0.0,
 }
 """What is left of a post whose picture was taken out: where it is, and nothing of who or what."""
+
+_ADDED = (uploads.c.removed_at.is_(None), uploads.c.posted.is_(False))
 
 
 def advance(connection: Connection, touched: Iterable[tuple[str, str]]) -> dict[str, int]:
@@ -82,38 +86,19 @@ def adopt_model(connection: Connection, collection: str, identity: ModelIdentity
     known = identity_of(connection, collection)
     if known is not None:
         return known
-    connection.execute(
-        insert(collections).values(
-            name=collection,
-            generation=0,
-            model_name=identity.name,
-            model_fingerprint=identity.fingerprint,
-            model_dimension=identity.dimension,
-        )
-    )
+    put_generation(connection, collection, generation_of(connection, collection), identity)
     return identity
 
 
 def live_count(connection: Connection, collection: str, scope: str) -> int:
     """How many pictures people added in this scope, without those removed."""
-    query = (
-        select(func.count())
-        .select_from(uploads)
-        .where(
-            uploads.c.collection == collection,
-            uploads.c.scope == scope,
-            uploads.c.removed_at.is_(None),
-            uploads.c.posted.is_(False),
-        )
-    )
-    return int(connection.execute(query).scalar_one())
+    here = and_(uploads.c.collection == collection, uploads.c.scope == scope)
+    return count(connection, uploads, here, *_ADDED)
 
 
 def total_count(connection: Connection) -> int:
     """How many pictures people added in all scopes and collections, without those removed."""
-    added = and_(uploads.c.removed_at.is_(None), uploads.c.posted.is_(False))
-    query = select(func.count()).select_from(uploads).where(added)
-    return int(connection.execute(query).scalar_one())
+    return count(connection, uploads, *_ADDED)
 
 
 def insert_upload(
@@ -128,33 +113,22 @@ def insert_upload(
     """The new picture with its vectors, under an id that none has had."""
     [picture_id] = fresh_ids(connection, 1)
     key = text_hash(new.caption) if new.caption else ""
-    connection.execute(
-        insert(uploads).values(
-            id=picture_id,
-            collection=collection,
-            scope=viewpoint.scope,
-            community=viewpoint.community,
-            uploader=new.uploader,
-            sha256=new.sha256,
-            posted_sha256=new.posted_sha256,
-            width=new.width,
-            height=new.height,
-            caption=new.caption,
-            text_hash=key,
-            added_at=now,
-            posted=new.posted,
-        )
+    row = row_of(
+        uploads,
+        new,
+        id=picture_id,
+        collection=collection,
+        scope=viewpoint.scope,
+        community=viewpoint.community,
+        text_hash=key,
+        added_at=now,
     )
+    connection.execute(insert(uploads).values(row))
     # A full run that goes on at the moment need not encode it once more.
     run = int(connection.execute(select(func.max(runs.c.id))).scalar() or 0)
     of_model = {"fingerprint": model.fingerprint, "run": run}
-    size = {"width": new.width, "height": new.height}
-    replace(
-        connection,
-        picture_vectors,
-        ("sha256", "fingerprint"),
-        [{"sha256": new.sha256, "vector": pack(new.vector), **size, **of_model}],
-    )
+    made = row_of(picture_vectors, new, **of_model) | {"vector": pack(new.vector)}
+    replace(connection, picture_vectors, ("sha256", "fingerprint"), [made])
     put_looks(connection, {new.sha256: Look(new.placeholder, now)})
     if new.caption_vector is not None:
         replace(
@@ -163,21 +137,14 @@ def insert_upload(
             ("text_hash", "fingerprint"),
             [{"text_hash": key, "vector": pack(new.caption_vector), **of_model}],
         )
-    return Picture(
-        id=picture_id,
-        collection=collection,
-        path=upload_path(picture_id),
-        caption=new.caption,
-        sha256=new.sha256,
-        width=new.width,
-        height=new.height,
-    )
+    size = new.width, new.height
+    return Picture(picture_id, collection, upload_path(picture_id), new.caption, new.sha256, *size)
 
 
 def drop_replaced(
     connection: Connection, collection: str, scope: str, contents: Collection[str], now: float
 ) -> tuple[tuple[str, str], ...]:
-    """Delete removed uploads that are added anew, so that they cannot be restored beside."""
+    """Delete removed uploads that are added again, so that they cannot be restored as well."""
     return delete_uploads(
         connection,
         and_(
@@ -229,10 +196,5 @@ def forget_person(
 
 def removals_by(connection: Connection, requester: str) -> int:
     return sum(
-        int(
-            connection.execute(
-                select(func.count()).select_from(table).where(table.c.removed_by == requester)
-            ).scalar_one()
-        )
-        for table in (uploads, removals)
+        count(connection, table, table.c.removed_by == requester) for table in (uploads, removals)
     )

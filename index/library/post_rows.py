@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, exists, select, update
@@ -32,10 +32,15 @@ def row_of(post: Post) -> dict[str, object]:
     return {column.name: getattr(post, column.name) for column in posts.columns}
 
 
-def known_posts(connection: Connection, chat: str, messages: Collection[int]) -> set[int]:
-    """Those of these messages that there is a row of, empty ones too."""
+Key = tuple[int, int]
+"""A picture of a chat: its message, and which of the message's pictures it is."""
+
+
+def known_posts(connection: Connection, chat: str, messages: Collection[int]) -> set[Key]:
+    """The pictures of these messages that there is a row of, empty ones too."""
     mine = and_(posts.c.chat == chat, posts.c.message.in_(messages))
-    return set(connection.execute(select(posts.c.message).where(mine)).scalars())
+    found = connection.execute(select(posts.c.message, posts.c.part).where(mine))
+    return {(row.message, row.part) for row in found}
 
 
 def refusing(connection: Connection, people: Collection[str]) -> set[str]:
@@ -44,10 +49,10 @@ def refusing(connection: Connection, people: Collection[str]) -> set[str]:
     return set(connection.execute(mine).scalars())
 
 
-def posted_picture(
+def posted_pictures(
     connection: Connection, collection: str, community: str, *conditions: ColumnElement[bool]
-) -> str:
-    """The id of the first picture of a post of this kind that is there, else empty."""
+) -> Sequence[str]:
+    """The ids of the pictures of posts of this kind that are there, the first one first."""
     found = connection.execute(
         select(uploads.c.id)
         .where(
@@ -58,9 +63,8 @@ def posted_picture(
             *conditions,
         )
         .order_by(uploads.c.added_at, uploads.c.id)
-        .limit(1)
-    ).scalar()
-    return found or ""
+    ).scalars()
+    return list(found)
 
 
 def same_file(unique_id: str) -> ColumnElement[bool]:

@@ -6,19 +6,22 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
 from core.domain.errors import CatalogueError
-from core.domain.types import ModelIdentity, Post, PostsKept, TakenIn, Vectors
+from core.domain.types import ModelIdentity, Post, PostsKept, Reached, TakenIn, Vectors
+from core.domain.viewer import Viewer
 from index.catalogue.rows import chunks
 from index.catalogue.schema import opted_out, posts, uploads
 from index.library.overlay import Overlays
 from index.library.overlay_reads import made_of
 from index.library.overlay_writes import adopt_model, insert_upload
+from index.library.post_channels import is_followed, note_reached
 from index.library.post_rows import (
+    Key,
     known_posts,
     post_of,
-    posted_picture,
+    posted_pictures,
     recaption,
     refusing,
     row_of,
@@ -76,30 +79,44 @@ class PostRepository:
         wanted = [
             post
             for post in given
-            if post.message not in known
+            if (post.message, post.part) not in known
             and post.author not in refused
             and (too_old is None or post.posted_at >= too_old)
         ]
-        there = sum(post.message in known for post in given)
-        kept_out = sum(post.author in refused and post.message not in known for post in given)
+        there = sum((post.message, post.part) in known for post in given)
+        kept_out = sum(
+            post.author in refused and (post.message, post.part) not in known for post in given
+        )
         late = len(given) - len(wanted) - there - kept_out
         return wanted, TakenIn(known=there, refused=kept_out, left_out=late)
 
     def add(
-        self, collection: str, community: str, given: Sequence[EncodedPost], model: ModelIdentity
+        self,
+        collection: str,
+        community: str,
+        given: Sequence[EncodedPost],
+        model: ModelIdentity,
+        reached: Reached | None = None,
     ) -> TakenIn:
-        """Keep posts of one chat in one commit; equal pictures are kept once."""
+        """Keep posts of one chat in one commit; equal pictures are kept once in each place.
+
+        ``reached`` is noted in the same commit, but where there was no room for one of them. Of a
+        channel that is followed no more, nothing is kept.
+        """
         added = left_out = 0
         with self._overlays.change() as change:
             connection = change.connection
+            if reached is not None and not is_followed(connection, reached.chat):
+                return TakenIn(left_out=len(given))
             known, refused = _unwanted(connection, [each.post for each in given])
             adopted = adopt_model(connection, collection, model)
             room = self._left(connection, community)
             for each in given:
                 post = each.post
-                if post.message in known or post.author in refused:
+                key = (post.message, post.part)
+                if key in known or post.author in refused:
                     continue
-                known.add(post.message)
+                known.add(key)
                 picture_id = self._kept(connection, collection, community, each)
                 if not picture_id:
                     if room <= 0 or adopted.fingerprint != model.fingerprint:
@@ -110,7 +127,7 @@ class PostRepository:
                         connection,
                         collection,
                         Viewpoint(community, shares=False),
-                        replace(each.picture, uploader="", posted=True),
+                        replace(each.picture, uploader="", posted=True, place=post.place),
                         model=model,
                         now=post.posted_at,
                     ).id
@@ -123,32 +140,59 @@ class PostRepository:
                 said = {} if meaning is None else {post.caption: (model.fingerprint, meaning)}
                 recaption(connection, [picture_id], said)
                 added += 1
+            if reached is not None and not left_out:
+                note_reached(connection, reached)
             if added:
                 change.touched.add((collection, community))
         return TakenIn(added=added, left_out=left_out)
 
-    def find(self, chat: str, message: int) -> Post | None:
-        """A post that is there, None where there is none or its picture was taken out."""
-        mine = and_(posts.c.chat == chat, posts.c.message == message, posts.c.picture_id != "")
+    def find(self, chat: str, messages: Collection[int]) -> Sequence[Post]:
+        """The posts of these messages that are there: not those whose picture was taken out."""
+        found: list[Post] = []
         with self._overlays.read() as connection:
-            row = connection.execute(select(posts).where(mine)).first()
-        return None if row is None else post_of(row)
+            for some in chunks(messages):
+                mine = and_(
+                    posts.c.chat == chat, posts.c.message.in_(some), posts.c.picture_id != ""
+                )
+                found += map(post_of, connection.execute(select(posts).where(mine)))
+        return found
 
-    def of(self, community: str, picture_ids: Collection[str]) -> Mapping[str, Sequence[Post]]:
+    def after(self, chat: str, message: int, count: int) -> Sequence[int]:
+        """The first ``count`` messages behind this one that have posts, ascending."""
+        mine = and_(posts.c.chat == chat, posts.c.message > message, posts.c.picture_id != "")
+        ordered = select(posts.c.message).where(mine).distinct().order_by(posts.c.message)
+        with self._overlays.read() as connection:
+            return list(connection.execute(ordered.limit(count)).scalars())
+
+    def of(
+        self, community: Viewer | str, picture_ids: Collection[str]
+    ) -> Mapping[str, Sequence[Post]]:
         """The posts of each of these pictures that has any there, the first one first."""
+        viewer = Viewer.of(community)
+        places = ("", *viewer.channels)
         found: dict[str, list[Post]] = {}
         with self._overlays.read() as connection:
             for some in chunks(picture_ids):
-                mine = and_(posts.c.community == community, posts.c.picture_id.in_(some))
+                mine = and_(
+                    posts.c.community == viewer.community,
+                    posts.c.place.in_(places),
+                    posts.c.picture_id.in_(some),
+                )
                 ordered = select(posts).where(mine).order_by(posts.c.posted_at, posts.c.message)
                 for row in connection.execute(ordered):
                     found.setdefault(row.picture_id, []).append(post_of(row))
         return found
 
-    def by_content(self, collection: str, community: str, sha256: str) -> str:
-        """The id of the picture that was posted in these bytes, else empty."""
+    def by_content(self, collection: str, viewer: Viewer, sha256: str) -> Sequence[str]:
+        """The ids of the pictures that were posted in these bytes where the viewer reads."""
         with self._overlays.read() as connection:
-            return posted_picture(connection, collection, community, made_of([sha256]))
+            return posted_pictures(
+                connection,
+                collection,
+                viewer.community,
+                made_of([sha256]),
+                uploads.c.place.in_(("", *viewer.channels)),
+            )
 
     def say(
         self,
@@ -160,7 +204,11 @@ class PostRepository:
         meaning: Vectors | None,
     ) -> None:
         """Another text for a post, or for all messages of its album."""
-        mine = and_(posts.c.chat == post.chat, posts.c.message == post.message)
+        mine = and_(
+            posts.c.chat == post.chat,
+            posts.c.message == post.message,
+            posts.c.part == post.part,
+        )
         if whole_album and post.album:
             mine = and_(posts.c.chat == post.chat, posts.c.album == post.album)
         with self._overlays.change() as change:
@@ -180,6 +228,23 @@ class PostRepository:
         """Take one post out; ``again``: it is about to be taken in anew."""
         mine = and_(posts.c.chat == chat, posts.c.message == message)
         self._take_out(mine, erase=again)
+
+    def delete(self, chat: str, messages: Collection[int], *, but: Collection[int] = ()) -> int:
+        """Delete the posts of messages as if they had never been there; how many.
+
+        ``but``: these of their pictures stay.
+        """
+        gone = 0
+        for some in chunks(messages):
+            gone += self._take_out(
+                and_(posts.c.chat == chat, posts.c.message.in_(some), posts.c.part.not_in(but)),
+                erase=True,
+            )
+        return gone
+
+    def delete_chat(self, chat: str) -> int:
+        """Delete all posts of a channel and of the threads in it; how many."""
+        return self._take_out(or_(posts.c.chat == chat, posts.c.parent == chat), erase=True)
 
     def forget(self, community: str, author: str) -> int:
         """Take out what somebody posted in a community; how many posts."""
@@ -214,15 +279,20 @@ class PostRepository:
         with self._overlays.change() as change:
             change.connection.execute(delete(opted_out).where(opted_out.c.person == person))
 
-    def kept(self, community: str) -> PostsKept:
-        """What there is of a community."""
-        mine = and_(posts.c.community == community, posts.c.picture_id != "")
+    def kept(self, community: Viewer | str) -> PostsKept:
+        """What there is of a community, as far as the viewer reads it."""
+        viewer = Viewer.of(community)
+        mine = and_(
+            posts.c.community == viewer.community,
+            posts.c.place.in_(("", *viewer.channels)),
+            posts.c.picture_id != "",
+        )
         counted = select(
             func.count(posts.c.picture_id.distinct()), func.count(), func.min(posts.c.posted_at)
         )
         with self._overlays.read() as connection:
             pictures, count, first = connection.execute(counted.where(mine)).one()
-            full = self._left(connection, community) <= 0
+            full = self._left(connection, viewer.community) <= 0
         return PostsKept(int(pictures), int(count), first, full)
 
     def sweep(self) -> None:
@@ -250,9 +320,11 @@ class PostRepository:
             conditions.append(uploads.c.id == new.alike)
         if new.post.file_unique_id:
             conditions.append(same_file(new.post.file_unique_id))
+        here = uploads.c.place == new.post.place
         for condition in conditions:
-            if found := posted_picture(connection, collection, community, condition):
-                return found
+            found = posted_pictures(connection, collection, community, condition, here)
+            if found:
+                return found[0]
         return ""
 
     def _take_out(
@@ -282,8 +354,8 @@ class PostRepository:
         return count
 
 
-def _unwanted(connection: Connection, given: Sequence[Post]) -> tuple[set[int], set[str]]:
-    """The messages that are known, and the people who opted out. The posts are of one chat."""
+def _unwanted(connection: Connection, given: Sequence[Post]) -> tuple[set[Key], set[str]]:
+    """The pictures that are known, and the people who opted out. The posts are of one chat."""
     if len({post.chat for post in given}) > 1:
         raise CatalogueError("Posts of several chats cannot be kept in one step.")
     if not given:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from core.domain.errors import CatalogueError
 from core.domain.ports import UNDO_S
+from index.catalogue.rows import count
 from index.catalogue.schema import overlays, uploads
 from index.library.community_rows import (
     Cleared,
@@ -53,7 +54,7 @@ class Repairs:
         return bool(self.strays or self.astray or self.unannounced)
 
 
-class Upkeep:
+class Retention:
     """Departures, new names of communities, and the sweep. Blocking, thread-safe.
 
     Every method raises CatalogueError.
@@ -89,9 +90,7 @@ class Upkeep:
         now = self._overlays.now
         removed = uploads.c.removed_at <= now - UNDO_S
         with self._overlays.read() as connection:
-            due = connection.execute(
-                select(func.count()).select_from(uploads).where(removed)
-            ).scalar_one()
+            due = count(connection, uploads, removed)
             gone = departed(connection, now - PURGE_SECONDS)
         if due:
             self._clear_by(

@@ -10,7 +10,7 @@ from pathlib import Path
 from core.domain.errors import SettingsError
 from core.domain.types import Origin
 from core.domain.viewer import Viewer, is_person
-from index.catalogue.file_names import NameRules
+from index.catalogue.file_types import NameRules
 from index.snapshots.overlay import Viewpoint
 
 EVERYBODY = "*"
@@ -85,4 +85,6 @@ class CollectionSpec:
             everything=community == LOCAL,
             moderators=moderators,
             adults=viewer.adults,
+            channels=viewer.channels,
+            wanted=viewer.wanted,
         )

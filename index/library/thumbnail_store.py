@@ -1,6 +1,6 @@
 """Thumbnails on the disk, so that a restart, or a way back up a long page, decodes nothing again.
 
-One SQLite file in the data folder, derived like an index: whoever deletes it loses time alone.
+One SQLite file in the data folder, derived like an index: deleting it costs time, no data.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from pathlib import Path
 
 import structlog
 
+from core.domain.cache_file import open_cache
 from index.catalogue.hashing import read_content
 
 _SCHEMA = """
+PRAGMA secure_delete = ON;
 CREATE TABLE IF NOT EXISTS thumbnails (
     sha256 TEXT NOT NULL, edge INTEGER NOT NULL, jpeg BLOB NOT NULL, used_at REAL NOT NULL,
     PRIMARY KEY (sha256, edge)
@@ -46,22 +48,18 @@ class ThumbnailStore:
         self._bytes = 0
 
     def open(self) -> None:
-        """Open the file, anew where it is damaged."""
+        """Open the file; a damaged one is replaced."""
         with self._guard:
             try:
-                self._open()
-            except sqlite3.Error:
-                self._give_up("made anew")
-                with contextlib.suppress(OSError):
-                    for end in ("", "-wal", "-shm"):
-                        self._path.with_name(self._path.name + end).unlink(missing_ok=True)
-                try:
-                    self._open()
-                except sqlite3.Error:
-                    self._give_up("not kept")
+                self._connection = open_cache(
+                    self._path, _SCHEMA, replacing=lambda: self._tell("made anew")
+                )
+                self._bytes = self._counted(self._connection)
+            except (sqlite3.Error, OSError):
+                self._connection = None
+                self._tell("not kept")
 
     def close(self) -> None:
-        """Close the file; from then on it is empty."""
         with self._guard:
             if self._connection is not None:
                 self._connection.close()
@@ -75,7 +73,7 @@ class ThumbnailStore:
                 row = connection.execute(
                     "SELECT jpeg, used_at FROM thumbnails WHERE sha256 = ? AND edge = ?", key
                 ).fetchone()
-            # Once a day is enough to tell what nobody looks at: a write for each look is not.
+            # Once a day is enough to find unused thumbnails, and saves a write for each read.
             if connection is not None and row is not None and self._now() - row[1] > _DAY:
                 connection.execute(
                     "UPDATE thumbnails SET used_at = ? WHERE sha256 = ? AND edge = ?",
@@ -120,14 +118,6 @@ class ThumbnailStore:
                 connection.executemany("DELETE FROM thumbnails WHERE sha256 = ?", keys)
                 self._bytes = self._counted(connection)
 
-    def _open(self) -> None:
-        self._connection = connection = sqlite3.connect(self._path, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA secure_delete = ON")
-        connection.executescript(_SCHEMA)
-        self._bytes = self._counted(connection)
-
     @staticmethod
     def _counted(connection: sqlite3.Connection) -> int:
         row = connection.execute("SELECT COALESCE(SUM(LENGTH(jpeg)), 0) FROM thumbnails").fetchone()
@@ -162,8 +152,5 @@ class ThumbnailStore:
                 # As on a full disk: the next one may do.
                 self._log.warning("thumbnails", state="not kept", reason=str(error))
 
-    def _give_up(self, what: str) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
+    def _tell(self, what: str) -> None:
         self._log.warning("thumbnails", state=what)

@@ -1,7 +1,7 @@
 """The files of uploads: ``<folder>/<collection>/<id>.jpg``, and those about to be deleted.
 
 The catalogue says which of them are shown. What a killed process left between file and row
-is put right by :meth:`index.library.retention.Upkeep.sweep`.
+is put right by :meth:`index.library.retention.Retention.sweep`.
 """
 
 from __future__ import annotations
@@ -95,7 +95,6 @@ class UploadFiles:
         return len(due)
 
     def collections(self) -> list[str]:
-        """Every collection to which something was ever added."""
         return [home.name for home in _entries(self._folder) if home.is_dir()]
 
     def all(self) -> Iterator[UploadFile]:

@@ -19,6 +19,7 @@ from core.domain.errors import (
 from core.domain.ports import UNDO_S
 from core.domain.types import ModelIdentity, PersonalData, Picture, Upload
 from index.catalogue.schema import posts, uploads
+from index.catalogue.word_rows import lines_of
 from index.library.overlay import Overlays
 from index.library.overlay_reads import equal_picture, homes_of, kept_uploads
 from index.library.overlay_removals import remove_picture, restore_picture, unhide
@@ -173,6 +174,9 @@ class UploadRepository:
                     if post.picture_id in homes
                 ),
                 opted_out=requester in refusing(connection, [requester]),
+                words=lines_of(
+                    connection, {each.picture.id for each in mine} | {p.picture_id for p in posted}
+                ),
             )
 
     def forget(self, requester: str) -> PersonalData:

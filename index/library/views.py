@@ -1,4 +1,4 @@
-"""What each community sees of each collection right now, kept until that changes."""
+"""What each community sees of each collection, cached until it changes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class _Composed:
 
 
 class _Views:
-    """The views over one base. A new base starts anew, so that no old one is held."""
+    """The views over one base. A new base gets new ones, so that no old base is kept alive."""
 
     def __init__(self, base: Generation | None, kept: KeptViews) -> None:
         self.base = base
@@ -121,7 +121,7 @@ class Views:
         return self._composed(collection, viewpoint).waiting
 
     def bare(self, collection: str, viewpoint: Viewpoint) -> IdentifiedSnapshot | None:
-        """What this community would see if nothing were moderated. Made anew each time.
+        """What this community would see without moderation. Composed on each call.
 
         Raises CatalogueError.
         """
@@ -172,9 +172,9 @@ class Views:
             if viewpoint.everything:
                 # Every change is one of his.
                 key, revisions = viewpoint.viewer, (total, 0)
-            elif own or any(judged):
+            elif own or any(judged) or viewpoint.wanted is not None:
                 # Persons alone who changed nothing share what the same others hold from them.
-                mine = own or judged[0]
+                mine = own or judged[0] or viewpoint.wanted is not None
                 others = viewpoint.moderators[1:], viewpoint.adults
                 key = viewpoint.viewer if mine else others
                 revisions = (shared, own, *judged)
@@ -183,7 +183,7 @@ class Views:
             held = views.of(key, revisions)
             if held is None:
                 held = _Composed(revisions, base)
-                if total or any(judged):
+                if total or any(judged) or viewpoint.wanted is not None:
                     held = self._compose(connection, collection, viewpoint, base, revisions)
         views.keep(viewpoint.viewer, _CachedView(revision, key), held)
         return held
@@ -217,6 +217,8 @@ def _base_and_overlay(
     if model is None:
         return None
     overlay = overlay_of(connection, collection, viewpoint, model)
+    if viewpoint.wanted is not None:
+        base = None  # posts are wanted, and the folder has none
     if base is None and not overlay.pictures:
         return None
     return base or IndexSnapshot.empty(collection, model), overlay

@@ -1,4 +1,4 @@
-"""What may be wrong between catalogue, index and files, and what is to be done about it."""
+"""The differences that catalogue, index and files may have, and the remedy for each."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class Fault(enum.StrEnum):
     MODEL = "model"
     VECTOR = "vector"
     INDEX = "index"
+    WORDS = "words"
     UPLOAD_FILE = "upload_file"
     UPLOAD_ROW = "upload_row"
     UPLOAD_STRAY = "upload_stray"

@@ -1,4 +1,4 @@
-"""Putting right what can be made anew from what is whole."""
+"""Rebuilds what is damaged from what is intact."""
 
 from __future__ import annotations
 
@@ -11,21 +11,23 @@ from core.domain.errors import ReindexRunning, TangerineError
 from core.domain.threads import finished_in_thread
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.records import Suspects
+from index.catalogue.schema import words
+from index.catalogue.word_rows import damaged_words, drop_words
 from index.indexing.reindexer import Reindexer
 from index.library.library import CollectionSpec
 from index.library.overlay import Overlays
-from index.library.retention import Upkeep
+from index.library.retention import Retention
 from index.maintenance.differences import REPAIR, Difference, Fault
 from index.maintenance.verify import verify_collection
 from index.snapshots.store import SnapshotStore
 
 _PASSES = 4
-"""A damaged row may hide a vector, and that an index: each pass sees one of them."""
+"""A damaged row may hide a damaged vector, which may hide a damaged index: one pass finds one."""
 
 _BY_REINDEX = frozenset(
     {Fault.NEW, Fault.GONE, Fault.CHANGED, Fault.CAPTIONS, Fault.MODEL, Fault.VECTOR}
 )
-_BY_UPKEEP = frozenset({Fault.UPLOAD_STRAY, Fault.UPLOAD_PLACE, Fault.UPLOAD_MARK})
+_BY_RETENTION = frozenset({Fault.UPLOAD_STRAY, Fault.UPLOAD_PLACE, Fault.UPLOAD_MARK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Repaired:
 class Repairer:
     """Repairs collections: index files, vectors, rows of the folder, leftovers of uploads.
 
-    Whatever else is wrong stays, with its remedy.
+    Other differences remain, each with its remedy.
     """
 
     def __init__(
@@ -90,10 +92,12 @@ class Repairer:
         suspects = _suspects(found)
         fault = Fault.FOLDER if faults & _BY_REINDEX else Fault.INDEX
         try:
-            if faults & _BY_UPKEEP:
-                await finished_in_thread(Upkeep(self._overlays).repair)
+            if faults & _BY_RETENTION:
+                await finished_in_thread(Retention(self._overlays).repair)
             if Fault.CAPTION_ROW in faults:
                 await finished_in_thread(self._catalogue.rehash_captions, spec.name)
+            if Fault.WORDS in faults:
+                await finished_in_thread(self._forget_words, spec.name)
             if faults & _BY_REINDEX or suspects:
                 await self._reindexer.reindex(spec.name, suspects=suspects)
             if Fault.INDEX in faults:
@@ -108,8 +112,14 @@ class Repairer:
             verify_collection, self._catalogue, self._store, self._overlays, spec
         )
 
+    def _forget_words(self, collection: str) -> None:
+        """Forget damaged words, so that they are read again."""
+        with self._overlays.change() as change:
+            for sha256 in list(damaged_words(change.connection, collection)):
+                drop_words(change.connection, words.c.sha256 == sha256)
+
     def _rebuild(self, collection: str) -> None:
-        """Write the index anew, whatever its files say of themselves."""
+        """Rewrite the index, even where its files pass their checksums."""
         try:
             with self._store.writer_lock(collection).acquire(blocking=False):
                 if not self._store.commit(collection):

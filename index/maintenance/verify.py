@@ -16,11 +16,12 @@ from index.catalogue.catalogue import Catalogue
 from index.catalogue.contents import BLOCK
 from index.catalogue.records import IndexedPicture, IndexState, Suspects, text_hash
 from index.catalogue.schema import uploads
+from index.catalogue.word_rows import damaged_words
 from index.indexing.scan import SourcePicture, scan_folder
 from index.library.library import CollectionSpec
 from index.library.overlay import Overlays
 from index.library.overlay_reads import kept_uploads
-from index.library.retention import Upkeep
+from index.library.retention import Retention
 from index.maintenance.differences import REPAIR, Difference, Fault
 from index.maintenance.vector_checks import vector_differences
 from index.snapshots.delta import Generation
@@ -50,6 +51,7 @@ def verify_collection(
         *_files(catalogue, spec),
         *verify_index(catalogue, store, spec.name),
         *_uploads(overlays, spec.name),
+        *_words(overlays, spec.name),
     ]
 
 
@@ -120,9 +122,17 @@ def _uploads(overlays: Overlays, collection: str) -> Iterator[Difference]:
     yield from _left_over(overlays, collection)
 
 
+def _words(overlays: Overlays, collection: str) -> Iterator[Difference]:
+    with overlays.read() as connection:
+        count = sum(1 for _ in damaged_words(connection, collection))
+    if count:
+        message = f"the words that were read in {count} pictures are damaged, or not searched"
+        yield Difference(collection, Fault.WORDS, message, REPAIR)
+
+
 def _left_over(overlays: Overlays, collection: str) -> Iterator[Difference]:
     """What a killed process left between files and rows of uploads."""
-    found = Upkeep(overlays).differences()
+    found = Retention(overlays).differences()
     stray = "is a file that belongs to no picture"
     if collection in found.behind:
         stray += " (the catalogue lacks the latest changes; a repair keeps such files for a week)"

@@ -8,16 +8,16 @@ where it is. Once there are many of them, the next whole generation takes them i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.domain.types import Picture, Vectors
-from index.catalogue.contents import Contents
+from index.catalogue.contents import Contents, EncodedPictures
 from index.catalogue.records import Changes
 from index.snapshots.overlaid import ComposedSnapshot
 from index.snapshots.snapshot import CAPTIONS, PICTURES, IndexSnapshot, sealed, write_json
@@ -28,37 +28,35 @@ from index.vectors.manifest import BaseGeneration, DamagedGenerationError, Manif
 
 _ROWS = "rows.json"
 
-_T = TypeVar("_T")
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Delta:
-    """What is otherwise than in a base.
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Delta(EncodedPictures):
+    """What has changed since a base: the new pictures, and those that changed.
 
     ``removed``: rows of the base's pictures that are gone or not as they were, int64 [r],
-    ascending. ``pictures`` are the new ones and those that changed, with their vectors,
-    float32 [n, d]; ``captions`` the text and the place in ``pictures`` of each encoded caption,
-    with their vectors, float32 [m, d]. ``silent``: how many captions of a picture could not be
-    encoded, by its id, also for pictures of the base.
+    ascending. ``silent``: how many captions of a picture could not be encoded, by its id, also
+    for pictures of the base.
     """
 
     removed: NDArray[np.int64]
-    pictures: tuple[Picture, ...]
-    picture_vectors: Vectors
-    captions: tuple[tuple[str, int], ...]
-    caption_vectors: Vectors
     silent: Mapping[str, int]
 
     @classmethod
     def none(cls, base: IndexSnapshot) -> Delta:
         empty = np.empty((0, base.identity.dimension), dtype=np.float32)
-        nothing = np.empty(0, dtype=np.int64)
-        return cls(nothing, (), empty, (), empty, base.silent)
+        return cls(
+            pictures=(),
+            picture_vectors=empty,
+            captions=(),
+            caption_vectors=empty,
+            removed=np.empty(0, dtype=np.int64),
+            silent=base.silent,
+        )
 
     def __len__(self) -> int:
         return len(self.removed) + len(self.pictures)
 
-    def then(self, base: IndexSnapshot, contents: Contents, changes: Changes) -> Delta:
+    def changed(self, base: IndexSnapshot, contents: Contents, changes: Changes) -> Delta:
         """This and what a reindex has changed since, which the catalogue holds.
 
         Raises CatalogueError where it lacks a vector.
@@ -69,25 +67,12 @@ class Delta:
         ids |= {each for each, count in self.silent.items() if missing.get(each, 0) != count}
         fresh = contents.only(ids, (picture.path for picture in changes.added))
         touched = ids | {picture.id for picture in fresh.pictures}
-        kept = [n for n, picture in enumerate(self.pictures) if picture.id not in touched]
-        places = {old: new for new, old in enumerate(kept)}
-        words = [n for n, (_, place) in enumerate(self.captions) if place in places]
-        rows = (base.row_of(each) for each in touched)
-        return Delta(
-            removed=np.union1d(
-                self.removed, np.array([row for row in rows if row is not None], dtype=np.int64)
-            ),
-            pictures=(*_at(self.pictures, kept), *fresh.pictures),
-            picture_vectors=np.concatenate([self.picture_vectors[kept], fresh.picture_vectors]),
-            captions=(
-                *((text, places[place]) for text, place in _at(self.captions, words)),
-                *((text, len(kept) + place) for text, place in fresh.captions),
-            ),
-            caption_vectors=np.concatenate([self.caption_vectors[words], fresh.caption_vectors]),
-            silent={
-                **{each: count for each, count in self.silent.items() if each not in touched},
-                **fresh.silent,
-            },
+        rows = [row for each in touched if (row := base.row_of(each)) is not None]
+        silent = {each: count for each, count in self.silent.items() if each not in touched}
+        return replace(
+            self.only(lambda picture: picture.id not in touched).then(fresh),
+            removed=np.union1d(self.removed, np.array(rows, dtype=np.int64)),
+            silent={**silent, **fresh.silent},
         )
 
 
@@ -200,7 +185,3 @@ def _picture(entry: Sequence[Any], collection: str) -> Picture:
 def _vectors(path: Path, dimension: int) -> Vectors:
     index = FlatIndex.load(path, dimension)
     return index.reconstruct(np.arange(len(index), dtype=np.int64))
-
-
-def _at(items: Sequence[_T], places: Iterable[int]) -> Iterable[_T]:
-    return (items[place] for place in places)

@@ -23,7 +23,7 @@ class Generations:
     """One collection's folder: its generations and, beside them, the manifest. Blocking.
 
     A generation is whole, or holds what has changed since a whole one, which the manifest
-    then names, too. Whoever writes holds the :meth:`lock`.
+    then names, too. A writer holds the :meth:`lock`.
     """
 
     def __init__(self, folder: Path, collection: str) -> None:
@@ -32,7 +32,7 @@ class Generations:
         self._collection = collection
 
     def lock(self) -> FileLock:
-        """The lock of whoever writes. Raises CatalogueError where the folder cannot be made."""
+        """The writer's lock. Raises CatalogueError where the folder cannot be made."""
         try:
             # Never the data folder: where that is gone its disk is, and whatever were made in
             # its place would be in the way when it comes back.

@@ -5,12 +5,11 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Protocol, SupportsIndex, TypeVar, overload
+from typing import SupportsIndex, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.types import Picture, Vectors
 from core.search.lexical import CaptionWords, CountedWords
 from index.vectors.filtered import Survivors
 
@@ -47,30 +46,6 @@ class MadeRows(Sequence[_T]):
         raise NotImplementedError
 
 
-class AddedRows(Protocol):
-    """What stands behind what is left of a base, and is small beside it.
-
-    ``captions``: for each row of ``caption_vectors``, float32 [m, d], the text and the place in
-    ``pictures``, of which each has its row of ``picture_vectors``, float32 [n, d].
-    """
-
-    @property
-    def pictures(self) -> Sequence[Picture]:
-        """The pictures."""
-
-    @property
-    def picture_vectors(self) -> Vectors:
-        """Their vectors."""
-
-    @property
-    def captions(self) -> Sequence[tuple[str, int]]:
-        """Text and picture of each caption."""
-
-    @property
-    def caption_vectors(self) -> Vectors:
-        """The vectors of the captions."""
-
-
 class Joined(MadeRows[_T]):
     """What is left of a base's rows, then others."""
 
@@ -98,7 +73,7 @@ class Joined(MadeRows[_T]):
 
 
 class JoinedCaptions(Joined[tuple[str, int]]):
-    """The same for captions, whose rows of pictures are counted anew."""
+    """The same for captions; their picture rows are renumbered."""
 
     def __init__(
         self,

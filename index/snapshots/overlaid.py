@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from core.domain.ports import Snapshot
 from core.domain.types import ModelIdentity, Picture
 from core.search.lexical import CountedWords
-from index.snapshots.joined import AddedRows, Joined, JoinedCaptions, JoinedWords
+from index.catalogue.contents import EncodedPictures
+from index.snapshots.joined import Joined, JoinedCaptions, JoinedWords
 from index.snapshots.overlay import Overlay
 from index.vectors.choose import build_index
 from index.vectors.filtered import ComposedIndex, Survivors
@@ -39,7 +40,9 @@ class ComposedSnapshot:
     ``removed`` are different rows of the base's pictures, ascending. Immutable.
     """
 
-    def __init__(self, base: OverlayBase, added: AddedRows, removed: NDArray[np.int64]) -> None:
+    def __init__(
+        self, base: OverlayBase, added: EncodedPictures, removed: NDArray[np.int64]
+    ) -> None:
         self.collection = base.collection
         self.generation = base.generation
         self.identity = base.identity

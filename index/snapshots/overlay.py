@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.domain.types import UPLOADED, Picture, Vectors
-from core.domain.viewer import Viewer
+from core.domain.viewer import PostFilter, Viewer
+from index.catalogue.contents import EncodedPictures
 
 SHARED = ""
 """The scope of all who share a collection."""
@@ -18,7 +19,8 @@ class Viewpoint:
     ``shares``: the settings name it beside the collection, so that it acts for all of those;
     otherwise it acts for itself. ``everything``: the operator, who sees what any of them
     added. ``moderators`` are the communities whose moderation hides pictures from it, itself
-    first; ``adults``: it looks from a place that lets adults alone in.
+    first; ``adults``: it looks from a place that lets adults alone in. ``channels`` and
+    ``wanted`` are as in :class:`core.domain.viewer.Viewer`.
     """
 
     community: str
@@ -26,11 +28,13 @@ class Viewpoint:
     everything: bool = False
     moderators: tuple[str, ...] = ()
     adults: bool = False
+    channels: frozenset[str] = frozenset()
+    wanted: PostFilter | None = None
 
     @property
     def viewer(self) -> Viewer:
         """The community in the kind of place that it looks from."""
-        return Viewer(self.community, self.adults)
+        return Viewer(self.community, self.adults, self.channels, self.wanted)
 
     @property
     def scope(self) -> str:
@@ -58,7 +62,8 @@ class NewUpload:
     ``jpeg`` is the file, ``sha256`` (hex) its hash, ``posted_sha256`` that of the bytes that were
     posted; ``width`` and ``height`` are the file's in pixels, ``placeholder`` is as in
     :class:`core.domain.types.Look`. ``vector`` and ``caption_vector`` are float32 [d]; the latter
-    is None where there is no caption. ``posted``: it is the picture of a post.
+    is None where there is no caption. ``posted``: it is the picture of a post, and ``place`` the
+    channel whose readers alone see it, empty where the whole community does.
     """
 
     jpeg: bytes
@@ -72,6 +77,7 @@ class NewUpload:
     uploader: str
     placeholder: bytes = b""
     posted: bool = False
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +92,14 @@ class KeptUpload:
     removed: bool
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Overlay:
-    """What lies over a collection's base for one viewpoint.
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Overlay(EncodedPictures):
+    """What lies over a collection's base for one viewpoint: its uploads.
 
-    ``removed`` are the contents (SHA-256) of the base that are hidden. ``pictures`` are the
-    uploads, each with its vector: float32 [n, d]; ``captions`` are the text and the row in
-    ``pictures`` of each encoded caption, with their vectors: float32 [m, d].
+    ``removed`` are the contents (SHA-256) of the base that are hidden.
     """
 
     removed: frozenset[str]
-    pictures: tuple[Picture, ...]
-    picture_vectors: Vectors
-    captions: tuple[tuple[str, int], ...]
-    caption_vectors: Vectors
 
 
 def upload_path(picture_id: str) -> str:

@@ -2,7 +2,7 @@
 
 The folder of a generation holds ``pictures.faiss``, ``captions.faiss``, what else their
 engines need, the rows beside the vectors in columns (``*.rows``), and ``silent.json``.
-It is derived: whatever is wrong with it, :meth:`IndexSnapshot.of` makes it anew from the
+It is derived: if anything is wrong with it, :meth:`IndexSnapshot.of` rebuilds it from the
 catalogue.
 """
 

@@ -86,15 +86,15 @@ class SnapshotStore:
     def writer_lock(self, collection: str) -> FileLock:
         """The lock that makes this process the only one to write the collection.
 
-        It falls when the process dies, whatever kills it. Raises CatalogueError where the
+        The system releases it when the process dies. Raises CatalogueError where the
         data folder cannot be written.
         """
         return self._slot(collection).files.lock()
 
     def is_written(self, collection: str) -> bool:
-        """Whether somebody holds the :meth:`writer_lock`, in whatever process.
+        """Whether any process holds the :meth:`writer_lock`.
 
-        To be asked only where a run has begun: whoever asks has the lock for a moment.
+        Call it only after a run has begun: the check itself holds the lock for a moment.
         """
         try:
             with self.writer_lock(collection).acquire(blocking=False):
@@ -130,7 +130,7 @@ class SnapshotStore:
         ``changes``: all that the catalogue has otherwise than in the generation before, whose
         vectors are as they were. They are written by themselves, in a time that grows with
         their number; :meth:`merge` should follow. Without them, or where they are most of the
-        pictures, all is built anew.
+        pictures, everything is rebuilt.
 
         The caller holds the :meth:`writer_lock`. Raises CatalogueError, with the
         generation before intact and current, where the disk is full or may not be written.
@@ -280,7 +280,9 @@ class SnapshotStore:
             state = contents.identity, contents.generation
             if state != (before.identity, before.generation + 1):
                 return None, None
-            found = LayeredSnapshot(contents.generation, base, delta.then(base, contents, changes))
+            found = LayeredSnapshot(
+                contents.generation, base, delta.changed(base, contents, changes)
+            )
             # They differ where the catalogue was restored and the files have another history.
             return (found, below) if len(found.pictures) == contents.count else (None, None)
 

@@ -19,7 +19,7 @@ from core.domain.types import Picture
 from index.snapshots.joined import MadeRows
 
 MAPPED_FROM = 1 << 22
-"""Bytes from which a file is mapped: what is smaller costs less to keep than to look after."""
+"""Files of at least so many bytes are mapped; smaller ones are cheaper to hold in memory."""
 
 
 def write_arrays(path: Path, arrays: Iterable[NDArray[Any]]) -> None:
@@ -160,7 +160,7 @@ class StoredPictures(MadeRows[Picture]):
     def write(self, path: Path) -> None:
         """Write the rows, which are read from there from now on. Raises OSError."""
         write_arrays(path, self._arrays)
-        # The same numbers, so that whoever reads meanwhile may use either.
+        # The same numbers, so that a concurrent reader may use either.
         self._use(map_arrays(path))
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Reading an exported folder that anybody may have made: all of it is checked before use."""
+"""Reads an exported folder from an untrusted source; everything is checked before use."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ from index.transfer.format import (
     REMOVALS,
     VECTORS,
     VERSION,
+    WORDS,
     ExportManifest,
     Kept,
     PictureEntry,
     RemovalEntry,
     UploadEntry,
+    WordsEntry,
     digest_of,
     opened,
     texts_of,
@@ -56,7 +58,7 @@ def read_export(source: Path, root: Path) -> Held:
     ``root`` is ``source``, resolved. Raises SourceError, OSError.
     """
     manifest = _manifest(source, root)
-    if set(manifest.files) - {LABELS} != set(FILES):
+    if set(manifest.files) - {LABELS, WORDS} != set(FILES):
         raise refused(f"{MANIFEST} does not name the files {', '.join(FILES)}")
     for name, digest in manifest.files.items():
         with opened(root, name, links=False) as stream:
@@ -71,6 +73,7 @@ def read_export(source: Path, root: Path) -> Held:
         uploads=tuple(read_lines(root, UPLOADED + PICTURES, UploadEntry)),
         removals=tuple(read_lines(root, UPLOADED + REMOVALS, RemovalEntry)),
         labels=_labels(root) if LABELS in manifest.files else (),
+        words=tuple(read_lines(root, WORDS, WordsEntry)) if WORDS in manifest.files else (),
     )
     _check_unique(what)
     for each in what.uploads:
@@ -154,6 +157,7 @@ def _check_unique(what: Held) -> None:
     for kind, values in (
         ("path", [each.path for each in what.pictures]),
         ("id", what.ids),
+        ("word entry", [each.sha256 for each in what.words]),
         ("removal", [(each.scope, each.sha256) for each in what.removals]),
         ("upload", [(each.scope, each.sha256) for each in what.uploads]),
     ):

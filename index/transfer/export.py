@@ -25,9 +25,8 @@ from index.transfer.format import (
     MANIFEST,
     REMOVALS,
     VERSION,
-    CannotReadError,
-    CannotWriteError,
-    DifferentContentError,
+    WORDS,
+    CopyError,
     ExportManifest,
     Kept,
     ModelEntry,
@@ -101,7 +100,7 @@ class Exporter:
         if what is None or not (what.pictures or what.uploads):
             raise EmptyCollection(collection=spec.name)
         root = _root(spec.folder)
-        # Hidden, so that no scan of the folder around it takes it for pictures.
+        # Hidden, so that a scan of the parent folder ignores it.
         unfinished = folder.with_name(f".{folder.name}.export")
         shutil.rmtree(unfinished, ignore_errors=True)  # left by a killed export
         unfinished.mkdir(parents=True)
@@ -152,7 +151,10 @@ class Exporter:
         if what.labels:
             text = "".join(f"{label}\n" for label in what.labels)
             (here / LABELS).write_text(text, encoding="utf-8")
-            files = (*FILES, LABELS)
+            files = (*files, LABELS)
+        if what.words:
+            write_lines(here / WORDS, what.words)
+            files = (*files, WORDS)
         manifest = ExportManifest(
             format=FORMAT,
             version=VERSION,
@@ -204,14 +206,12 @@ class _Copier:
         target = self._here / entry.path
         try:
             copy(root, path, target, entry.sha256, links=True)
-        except DifferentContentError:
-            return "It has changed since it was indexed; reindex first."
-        except FileExistsError:
-            return "The new folder does not tell its name from another one's."
-        except CannotReadError as error:
-            return f"It cannot be read ({error})."
-        except CannotWriteError as error:
-            raise error.error from error
+        except CopyError as error:
+            return {
+                "changed": "It has changed since it was indexed; reindex first.",
+                "taken": "The new folder does not tell its name from another one's.",
+                "unreadable": f"It cannot be read ({error}).",
+            }[error.kind]
         return None
 
 

@@ -7,6 +7,7 @@
     pictures.jsonl              one line a picture: id, path, sha256, width, height, captions
     vectors.safetensors         pictures [n, d] in the order of the lines, captions [m, d] in
                                 the order of their captions; a row of zeros where there is none
+    .words.jsonl                words that were read in the pictures; only where there are some
     .labels.txt                 what it is tagged with, one label a line; only where it is
     <path>                      the pictures, where their collection has them
     .uploads/                   what was added in chat: the same files, with who may see it,
@@ -24,16 +25,19 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Annotated, BinaryIO, Final, Literal
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Final, Literal, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from core.domain.errors import SourceError
-from core.domain.types import UPLOADED, Progress
-from index.catalogue.file_names import kind_of
+from core.domain.types import MAX_LETTERS, MAX_LINES, UPLOADED, Progress
+from index.catalogue.file_types import kind_of
 from index.catalogue.ids import ALPHABET, LENGTH
 from index.catalogue.walk import inside
 from index.indexing.caption_texts import MAX_CAPTION, tidy
+
+if TYPE_CHECKING:
+    from io import BufferedReader
 
 MANIFEST = "tangerine.json"
 CAPTIONS = "captions.csv"
@@ -41,10 +45,11 @@ PICTURES = "pictures.jsonl"
 VECTORS = "vectors.safetensors"
 REMOVALS = "removals.jsonl"
 LABELS = ".labels.txt"
+WORDS = ".words.jsonl"
 
 FILES = (PICTURES, VECTORS, UPLOADED + PICTURES, UPLOADED + VECTORS, UPLOADED + REMOVALS)
-"""What the manifest vouches for, beside :data:`LABELS` where a collection has some; each
-picture's own checksum is in its line."""
+"""What the manifest vouches for, beside :data:`LABELS` and :data:`WORDS` where a collection has
+some; each picture's own checksum is in its line."""
 
 FORMAT: Final = "tangerine collection"
 VERSION: Final = 1
@@ -55,23 +60,15 @@ Tell = Callable[[Progress], None]
 """Is told how far the work is, and may raise to end it."""
 
 
-class DifferentContentError(Exception):
-    """A file does not hold the bytes that it should."""
+class CopyError(Exception):
+    """A file is not copied: ``unreadable``, its bytes have ``changed``, or its name is ``taken``.
 
+    The text says why it is unreadable.
+    """
 
-class CannotReadError(Exception):
-    """The file that is copied cannot be read; the cause is an OSError."""
-
-    def __init__(self, error: OSError) -> None:
-        super().__init__(error.strerror or str(error))
-
-
-class CannotWriteError(Exception):
-    """The copy cannot be written; ``error`` says why."""
-
-    def __init__(self, error: OSError) -> None:
-        super().__init__(error.strerror or str(error))
-        self.error = error
+    def __init__(self, kind: Literal["unreadable", "changed", "taken"], reason: str = "") -> None:
+        super().__init__(reason)
+        self.kind = kind
 
 
 class _Entry(BaseModel):
@@ -149,6 +146,23 @@ class RemovalEntry(_Entry):
     removed_by: Name
 
 
+def _line(text: str) -> str:
+    if not text.strip() or len(text) > MAX_LETTERS or not text.isprintable():
+        raise ValueError(f"a line of words has 1 to {MAX_LETTERS} characters that can be shown")
+    return text
+
+
+_Line = Annotated[str, AfterValidator(_line)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class WordsEntry(_Entry):
+    """A line of ``.words.jsonl``: the lines in a content, and how sure their reader was."""
+
+    sha256: Digest
+    lines: Annotated[tuple[tuple[_Line, _Share], ...], Field(max_length=MAX_LINES)]
+
+
 class ModelEntry(_Entry):
     name: Annotated[str, Field(max_length=1000)]
     fingerprint: Digest
@@ -195,61 +209,47 @@ def opened(root: Path, path: str, *, links: bool) -> Iterator[BinaryIO]:
 
 def digest_of(stream: BinaryIO) -> str:
     """The SHA-256 (hex) of what is left of a stream. Raises OSError."""
-    digest = hashlib.sha256()
-    while chunk := stream.read(_CHUNK):
-        digest.update(chunk)
-    return digest.hexdigest()
+    return hashlib.file_digest(cast("BufferedReader", stream), "sha256").hexdigest()
 
 
 def copy(root: Path, path: str, target: Path, sha256: str, *, links: bool) -> None:
     """Copy a file of known content below ``root`` to a new file, with its time.
 
-    Raises CannotReadError, DifferentContentError, FileExistsError where the target is there,
-    and CannotWriteError; no half target is left.
+    Raises CopyError, and OSError where the target cannot be written; no half target is left.
     """
     digest = hashlib.sha256()
     with ExitStack() as stack:
         try:
             stream = stack.enter_context(opened(root, path, links=links))
         except OSError as error:
-            raise CannotReadError(error) from error
+            raise CopyError("unreadable", error.strerror or str(error)) from error
         before = os.fstat(stream.fileno())
-        with _writing():
+        try:
             target.parent.mkdir(parents=True, exist_ok=True)
             out = target.open("xb")
+        except FileExistsError:
+            raise CopyError("taken") from None
         with ExitStack() as half:
             half.callback(target.unlink)
-            with _writing(), out:
+            with out:
                 for chunk in _chunks(stream):
                     digest.update(chunk)
                     out.write(chunk)
             if digest.hexdigest() != sha256:
-                raise DifferentContentError
+                raise CopyError("changed")
             half.pop_all()
         os.utime(target, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    """The rest of a stream. Raises CannotReadError."""
     try:
         while chunk := stream.read(_CHUNK):
             yield chunk
     except OSError as error:
-        raise CannotReadError(error) from error
-
-
-@contextmanager
-def _writing() -> Iterator[None]:
-    try:
-        yield
-    except FileExistsError:
-        raise
-    except OSError as error:
-        raise CannotWriteError(error) from error
+        raise CopyError("unreadable", error.strerror or str(error)) from error
 
 
 def cannot_write(error: OSError, folder: Path) -> SourceError:
-    """The same in the user's words."""
     return SourceError(
         f"{folder} cannot be written ({error.strerror or error}). Nothing of it was kept.",
         remedy="Make room there, or name a folder that may be written and that does not exist yet.",

@@ -17,7 +17,7 @@ from sqlalchemy import delete
 from core.domain.errors import CatalogueError, ReindexRunning, SourceError
 from core.domain.types import ModelIdentity, Progress
 from index.catalogue.catalogue import Catalogue
-from index.catalogue.file_names import begins_like_picture, kind_of
+from index.catalogue.file_types import begins_like_picture, kind_of
 from index.catalogue.records import Stamp, text_hash
 from index.catalogue.schema import caption_vectors, picture_vectors, runs
 from index.library.labels import TAGS
@@ -29,9 +29,7 @@ from index.transfer.checks import read_blocks, read_export
 from index.transfer.files import refused
 from index.transfer.format import (
     CAPTIONS,
-    CannotReadError,
-    CannotWriteError,
-    DifferentContentError,
+    CopyError,
     Kept,
     PictureEntry,
     Tell,
@@ -176,7 +174,7 @@ class Importer:
                 tell(Progress("commit", done, total))
                 stamps.append(_stamp_there(home, each))
             return stamps
-        # Hidden, so that no scan of the folder around it takes it for pictures.
+        # Hidden, so that a scan of the parent folder ignores it.
         unfinished = home.with_name(f".{home.name}.import")
         shutil.rmtree(unfinished, ignore_errors=True)  # left by a killed import
         with ExitStack() as cleanup:
@@ -293,14 +291,13 @@ def _put_back(home: Path) -> Callable[[], None]:
 def _copied(root: Path, each: Kept, target: Path) -> Stamp:
     try:
         copy(root, each.path, target, each.sha256, links=False)
-    except DifferentContentError:
-        raise refused(f"{each.path} is not what was exported") from None
-    except FileExistsError:
-        raise refused(f"{each.path} differs from another one by no more than its case") from None
-    except CannotReadError as error:
-        raise refused(f"{each.path} cannot be read ({error})") from error
-    except CannotWriteError as error:
-        raise error.error from error
+    except CopyError as error:
+        reason = {
+            "changed": "is not what was exported",
+            "taken": "differs from another one by no more than its case",
+            "unreadable": f"cannot be read ({error})",
+        }[error.kind]
+        raise refused(f"{each.path} {reason}") from error
     if kind_of(each.path) == "unknown" and not begins_like_picture(target):
         raise refused(f"{each.path} is no picture")
     return _stamp(target.stat(), each)

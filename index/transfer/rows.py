@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from sqlalchemy import Column, Connection, Table, delete, select, update
+from sqlalchemy import Column, Connection, Table, delete, exists, or_, select, update
 
 from core.domain.types import ModelIdentity, Vectors
-from index.catalogue.contents import identity_of, pack
+from index.catalogue.contents import generation_of, identity_of, pack
 from index.catalogue.ids import fresh_ids
 from index.catalogue.records import IndexedPicture, Stamp, text_hash
-from index.catalogue.rows import captions_of, chunks, insert_all, insert_pictures
+from index.catalogue.rows import captions_of, chunks, insert_all, insert_pictures, row_of
 from index.catalogue.schema import (
-    collections,
     files,
     labels,
     pictures,
@@ -24,10 +23,16 @@ from index.catalogue.schema import (
     runs,
     tombstones,
     uploads,
+    words,
 )
+from index.catalogue.word_rows import in_collection, put_words
 from index.catalogue.writes import put_generation
 from index.snapshots.overlay import SHARED
-from index.transfer.format import PictureEntry, RemovalEntry, UploadEntry
+from index.transfer.format import PictureEntry, RemovalEntry, UploadEntry, WordsEntry
+
+_IMPORTED = "imported"
+
+UPLOAD_COLUMNS = [name for name in UploadEntry.model_fields if name != "captions"]
 
 
 class Block(NamedTuple):
@@ -43,7 +48,8 @@ class Block(NamedTuple):
 class Held:
     """Everything of a collection but its vectors and files.
 
-    ``labels``: what it is tagged with, empty where it is not.
+    ``labels``: what it is tagged with, empty where it is not; ``words``: what was read in those
+    of its pictures in which words stand.
     """
 
     model: ModelIdentity
@@ -51,6 +57,7 @@ class Held:
     uploads: tuple[UploadEntry, ...]
     removals: tuple[RemovalEntry, ...]
     labels: tuple[str, ...] = ()
+    words: tuple[WordsEntry, ...] = ()
 
     @property
     def ids(self) -> list[str]:
@@ -67,24 +74,20 @@ def held(connection: Connection, collection: str) -> Held | None:
     if model is None:
         return None
     hidden = tuple(
-        RemovalEntry(
-            scope=row.scope,
-            sha256=row.sha256,
-            picture_id=row.picture_id,
-            removed_at=row.removed_at,
-            removed_by=row.removed_by,
-        )
+        RemovalEntry(**row)
         for row in connection.execute(
-            select(removals)
+            select(*(removals.c[name] for name in RemovalEntry.model_fields))
             .where(removals.c.collection == collection)
             .order_by(removals.c.scope, removals.c.sha256)
-        )
+        ).mappings()
     )
     gone = {each.sha256 for each in hidden if each.scope == SHARED}
     texts = captions_of(connection, collection)
     rows = connection.execute(
-        select(pictures).where(pictures.c.collection == collection).order_by(pictures.c.path)
-    )
+        select(*(pictures.c[name] for name in PictureEntry.model_fields if name != "captions"))
+        .where(pictures.c.collection == collection)
+        .order_by(pictures.c.path)
+    ).mappings()
     added = connection.execute(
         select(uploads)
         .where(
@@ -94,43 +97,42 @@ def held(connection: Connection, collection: str) -> Held | None:
         )
         .order_by(uploads.c.added_at, uploads.c.id)
     )
-    return Held(
+    what = Held(
         model=model,
         pictures=tuple(
             # As the program wrote them: a check of each would cost minutes for millions.
-            PictureEntry.model_construct(
-                id=row.id,
-                path=row.path,
-                sha256=row.sha256,
-                width=row.width,
-                height=row.height,
-                captions=tuple(texts.get(row.id, ())),
-            )
+            PictureEntry.model_construct(**row, captions=tuple(texts.get(row["id"], ())))
             for row in rows
-            if row.sha256 not in gone
+            if row["sha256"] not in gone
         ),
         uploads=tuple(
             UploadEntry.model_construct(
-                id=row.id,
-                sha256=row.sha256,
-                width=row.width,
-                height=row.height,
                 captions=(row.caption,) if row.caption else (),
-                scope=row.scope,
-                community=row.community,
-                uploader=row.uploader,
-                posted_sha256=row.posted_sha256,
-                added_at=row.added_at,
+                **{name: getattr(row, name) for name in UPLOAD_COLUMNS},
             )
             for row in added
         ),
         removals=hidden,
         labels=_labels_of(connection, collection),
     )
+    shown = {each.sha256 for each in what.pictures} | {each.sha256 for each in what.uploads}
+    return replace(what, words=tuple(_words_of(connection, collection, shown)))
+
+
+def _words_of(
+    connection: Connection, collection: str, shown: Collection[str]
+) -> Iterator[WordsEntry]:
+    query = select(words.c.sha256, words.c.lines).where(
+        words.c.lines != "[]", in_collection(collection)
+    )
+    for sha256, lines in connection.execute(query.order_by(words.c.id)):
+        if sha256 in shown:
+            told = tuple((text, sure) for text, sure in json.loads(lines))
+            yield WordsEntry.model_construct(sha256=sha256, lines=told)
 
 
 def _labels_of(connection: Connection, collection: str) -> tuple[str, ...]:
-    # Whatever model has encoded them, they are the same ones.
+    # The labels do not depend on the model that encoded them.
     mine = select(labels.c.labels).where(labels.c.collection == collection)
     found = connection.execute(mine).scalars().first()
     return () if found is None else tuple(json.loads(found))
@@ -238,54 +240,46 @@ def take_in(
         connection,
         collection,
         [
-            IndexedPicture(
-                id=ids.get(each.id, each.id),
-                path=each.path,
-                sha256=each.sha256,
-                width=each.width,
-                height=each.height,
-                captions=each.captions,
-            )
+            IndexedPicture(**{**dict(each), "id": ids.get(each.id, each.id)})
             for each in what.pictures
         ],
     )
     connection.execute(delete(files).where(files.c.collection == collection))
-    insert_all(
-        connection,
-        files,
-        [
-            {
-                "collection": collection,
-                "path": stamp.path,
-                "size": stamp.size,
-                "mtime_ns": stamp.mtime_ns,
-                "sha256": stamp.sha256,
-            }
-            for stamp in stamps
-        ],
-    )
+    insert_all(connection, files, [row_of(files, each, collection=collection) for each in stamps])
     insert_all(connection, uploads, [_upload_row(collection, each, ids) for each in uploaded])
     connection.execute(delete(removals).where(removals.c.collection == collection))
     insert_all(
         connection,
         removals,
         [
-            {
-                "collection": collection,
-                "scope": each.scope,
-                "sha256": each.sha256,
-                "picture_id": ids.get(each.picture_id, each.picture_id),
-                "removed_at": each.removed_at,
-                "removed_by": each.removed_by,
-            }
+            row_of(removals, each, collection=collection)
+            | {"picture_id": ids.get(each.picture_id, each.picture_id)}
             for each in what.removals
         ],
     )
     if what.labels:
         _put_labels(connection, collection, what.labels)
-    _become(connection, collection, what.model)
+    _put_words(connection, collection, what.words)
+    put_generation(connection, collection, generation_of(connection, collection) + 1, what.model)
     connection.execute(update(runs).where(runs.c.id == run).values(finished_at=now))
     return {each.id: ids.get(each.id, each.id) for each in uploaded}
+
+
+def _put_words(connection: Connection, collection: str, told: Sequence[WordsEntry]) -> None:
+    """Keep words of pictures that no other collection has: nobody has compared them.
+
+    As of another reader, so that whatever reads here reads them again.
+    """
+    for each in told:
+        elsewhere = or_(
+            *(
+                exists().where(table.c.sha256 == each.sha256, table.c.collection != collection)
+                for table in (pictures, uploads)
+            )
+        )
+        known = exists().where(words.c.sha256 == each.sha256)
+        if not connection.execute(select(or_(elsewhere, known))).scalar():
+            put_words(connection, {each.sha256: each.lines}, _IMPORTED)
 
 
 def _put_labels(connection: Connection, collection: str, texts: Sequence[str]) -> None:
@@ -297,23 +291,7 @@ def _put_labels(connection: Connection, collection: str, texts: Sequence[str]) -
 
 def _upload_row(collection: str, each: UploadEntry, ids: Mapping[str, str]) -> dict[str, object]:
     caption = next(iter(each.captions), "")
-    return {
+    return row_of(uploads, each, collection=collection, caption=caption) | {
         "id": ids.get(each.id, each.id),
-        "collection": collection,
-        "scope": each.scope,
-        "community": each.community,
-        "uploader": each.uploader,
-        "sha256": each.sha256,
-        "posted_sha256": each.posted_sha256,
-        "width": each.width,
-        "height": each.height,
-        "caption": caption,
         "text_hash": text_hash(caption) if caption else "",
-        "added_at": each.added_at,
     }
-
-
-def _become(connection: Connection, collection: str, model: ModelIdentity) -> None:
-    mine = collections.c.name == collection
-    before = connection.execute(select(collections.c.generation).where(mine)).scalar()
-    put_generation(connection, collection, int(before or 0) + 1, model)

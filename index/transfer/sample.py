@@ -1,4 +1,4 @@
-"""Are the vectors of an exported folder those of its pictures? A sample, encoded anew, tells."""
+"""Checks the vectors of an exported folder against a sample that is encoded again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from index.indexing.patience import patiently
 from index.transfer.rows import Block
 
 SAMPLE: Final = 32
-"""Pictures, and captions, that are encoded anew: two seconds on a CPU. Where one vector in ten is
+"""Pictures, and captions, that are encoded again: two seconds on a CPU. Where one vector in ten is
 wrong, 32 miss it once in 29 times."""
 
 AGREEMENT: Final = 0.98
@@ -50,8 +50,8 @@ class Checked:
 class VectorSample:
     """Encodes some of what an export claims, with this installation's model.
 
-    Called from a thread beside ``loop``, on which decoder and embedder work. Which claims are
-    tried, nobody can know beforehand.
+    Called from another thread than that of ``loop``, on which decoder and embedder run. The
+    choice of claims cannot be predicted.
     """
 
     def __init__(

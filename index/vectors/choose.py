@@ -73,7 +73,7 @@ def gather(
 def choose_index(
     vectors: Vectors, others: Vectors, rules: IndexRules, before: VectorIndex | None = None
 ) -> StoredIndex:
-    """The engine for these vectors: exact while it is fast enough, else whatever finds enough.
+    """The engine for these vectors: exact while it is fast enough, else one that finds enough.
 
     ``others`` are what is asked about them besides: the captions of pictures, float32 [m, d],
     or the pictures of captions; ``before`` the index of the generation before, from which a

@@ -121,7 +121,6 @@ class Codes:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """How many vectors, and of how many dimensions."""
         return self.index.ntotal, self.index.d
 
     @property

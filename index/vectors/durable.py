@@ -6,8 +6,6 @@ import hashlib
 import os
 from pathlib import Path
 
-_CHUNK = 1 << 20
-
 
 def sync(path: Path) -> None:
     """Wait until this file or folder is on the disk. Raises OSError."""
@@ -43,10 +41,5 @@ def swap_durably(path: Path, data: bytes) -> None:
 
 def checksum(path: Path) -> tuple[str, int]:
     """SHA-256 (hex) and size in bytes of a file. Raises OSError."""
-    digest = hashlib.sha256()
-    size = 0
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-    return digest.hexdigest(), size
+        return hashlib.file_digest(file, "sha256").hexdigest(), file.tell()

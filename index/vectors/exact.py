@@ -188,7 +188,7 @@ class one_thread:  # noqa: N801 - as contextlib names what stands in a with stat
 
     What takes milliseconds is not worth waking others for: on a busy machine a team that waits
     for its last thread stalls for 16 to 100 ms, and searches run beside each other anyway.
-    OpenMP keeps the number for each thread that asks, so nobody else is slowed down.
+    OpenMP keeps the number per calling thread, so other threads are not slowed down.
     """
 
     def __enter__(self) -> None:
@@ -202,7 +202,7 @@ class one_thread:  # noqa: N801 - as contextlib names what stands in a with stat
 def _faiss(
     vectors: Vectors, queries: Vectors, k: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    # One number for the whole process; nobody else in it uses FAISS.
+    # Process-wide; nothing else in the process uses FAISS.
     faiss.cvar.distance_compute_blas_threshold = _BLAS_FROM
     scores, rows = faiss.knn(queries, vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
     return scores, rows

@@ -18,7 +18,7 @@ _GROWTH = 4
 
 
 class Survivors:
-    """The rows of a base that are left, counted anew without gaps, in the same order."""
+    """The remaining rows of a base, renumbered without gaps, in the same order."""
 
     def __init__(self, total: int, removed: NDArray[np.int64]) -> None:
         """``removed`` are different rows of 0 .. ``total`` - 1, ascending."""
@@ -33,7 +33,7 @@ class Survivors:
         return self._total - len(self.removed)
 
     def old(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The rows of the base that stand behind these new ones."""
+        """The rows of the base that these new numbers mean."""
         return rows + np.searchsorted(self._before, rows, side="right").astype(np.int64)
 
     def new(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -44,7 +44,6 @@ class Survivors:
         return ~np.isin(rows, self.removed)
 
     def old_row(self, row: int) -> int:
-        """:meth:`old` of a single row."""
         return row + bisect_right(self._before_list, row)
 
     def new_row(self, row: int) -> int | None:

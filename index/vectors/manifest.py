@@ -1,4 +1,4 @@
-"""The manifest: which generation of a collection is the current one, and how to trust it."""
+"""The manifest: the current generation of a collection, and the checksums of its files."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ FORMAT = 4
 NAME = "manifest.json"
 
 _SEAL = "seal"
-"""Under this stands the SHA-256 of all else: a bit of a count or of a model's fingerprint that
-turned over would otherwise be believed."""
+"""The key of the SHA-256 over everything else, which detects a flipped bit in a count or in a
+model's fingerprint."""
 
 
 class DamagedGenerationError(Exception):

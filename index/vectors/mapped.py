@@ -24,7 +24,7 @@ def spilled(dimension: int, blocks: Iterable[Vectors], folder: Path | None) -> V
     """Blocks of float32 [n, dimension] as one read-only matrix that costs no memory of its own.
 
     They lie in a file without a name in ``folder`` (or wherever the system keeps temporary
-    files, where it cannot be written): whatever kills this process, nothing is left of it.
+    files, where it cannot be written), so that nothing is left when the process is killed.
     Raises OSError.
     """
     with _nameless(folder) as file:
@@ -63,7 +63,7 @@ def _mapped(file: BinaryIO, dimension: int) -> Vectors:
     if size == 0:
         return np.empty((0, dimension), dtype=np.float32)
     held = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
-    # The few rows that a search looks at lie far apart: reading on behind each is in vain.
+    # A search reads a few rows that lie far apart: read-ahead would be wasted.
     held.madvise(mmap.MADV_RANDOM)
     return np.frombuffer(held, dtype=_STORED).reshape(-1, dimension)
 

@@ -1,4 +1,4 @@
-"""Which engine a collection gets: measured on the collection itself, not assumed."""
+"""Chooses the engine of a collection by measurements on the collection itself."""
 
 from __future__ import annotations
 

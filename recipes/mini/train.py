@@ -23,7 +23,8 @@ from torch.nn.functional import normalize
 from core.encoder.mini.assemble import HEADS
 from core.encoder.mini.split import is_held_out
 from core.training.heads import Head, Heads, rms
-from core.training.trainer import HeadSettings, HeadTrainer, TrainingSet
+from core.training.options import HeadSettings
+from core.training.trainer import HeadTrainer, TrainingSet
 from recipes.mini.data import STAMP_SOURCES, Collection, Held, Item, all_texts, collect
 from recipes.mini.fetch import Packages, fetch
 from recipes.mini.finish import finished, save

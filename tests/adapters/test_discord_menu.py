@@ -10,7 +10,7 @@ import pytest
 
 from bot.chat.presenters.search import Presenter
 from bot.i18n.messages import Words
-from bot.protocol.definitions import COMMANDS
+from bot.protocol.definitions import COMMANDS, CommandDefinition, Option
 from tests.adapters.discord_parts import ADMIN, ANA, HOME, Chat, chatting
 from tests.servers.discord_rules import check_commands
 from tests.servers.discord_world import MANAGE_GUILD, Json
@@ -58,7 +58,12 @@ async def test_every_command_is_in_the_menu(chat: Chat) -> None:
     photos = _option(chat, "settings", "photos")
     assert [(c["name"], c["value"]) for c in photos["choices"]] == [("On", "on"), ("Off", "off")]
     action = _option(chat, "privacy", "action")
-    assert [choice["value"] for choice in action["choices"]] == ["info", "export", "delete"]
+    assert [choice["value"] for choice in action["choices"]] == [
+        *("info", "export", "delete"),
+        *("out", "in"),
+    ]
+    # Words that Python keeps for itself, and what Discord fills in by a menu of its own.
+    assert [_option(chat, "find", each)["type"] for each in ("in", "from", "after")] == [7, 6, 3]
     assert _option(chat, "remove", "id")["autocomplete"] is True
     assert _option(chat, "add", "picture")["type"] == 11
 
@@ -83,7 +88,7 @@ async def test_the_menu_speaks_our_languages(chat: Chat) -> None:
         assert set(told) == TRANSLATED
         for locale, text in told.items():
             assert text == presenters(locale).words.summary(definition)
-        for option, own in zip(command.get("options", []), definition.options, strict=True):
+        for option, own in zip(command.get("options", []), _here(definition), strict=True):
             told = option["description_localizations"]
             assert set(told) == TRANSLATED
             for locale, text in told.items():
@@ -169,3 +174,7 @@ async def test_choices_of_another_server_are_not_offered(tmp_path: Path) -> None
     async with chatting(Parts(tmp_path)) as chat:
         assert chat.server.id == HOME
         assert await chat.discord.complete(ADMIN, chat.server, "remove", "id", "secret") == []
+
+
+def _here(definition: CommandDefinition) -> list[Option]:
+    return [option for option in definition.options if option.is_on("discord")]

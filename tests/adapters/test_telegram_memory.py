@@ -13,8 +13,8 @@ import pytest
 from telegram.error import NetworkError
 
 from bot.telegram.http import TooLongError, bounded_request
-from bot.telegram.limits import GroupBudget
 from bot.telegram.memory import AnsweredMessage, TelegramMemory
+from bot.telegram.rate_limiter import GroupBudget
 from tests.fakes import FakeClock
 from tests.servers.telegram import TOKEN, TelegramServer
 

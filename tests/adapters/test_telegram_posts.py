@@ -6,77 +6,24 @@ import asyncio
 import zipfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from bot.chat.actions import ActionCodec, TextMemory
-from bot.chat.admission import Admission
-from bot.chat.commands import Commands
-from bot.chat.failures import Failures
-from bot.chat.parts import CommandParts
-from bot.engine.engine import SystemClock
-from bot.observability.metrics import Metrics
-from bot.protocol.ports import ModelCard
-from bot.rendering.sheets import Sheets
-from bot.rendering.thumbnails import Thumbnails
 from bot.telegram.memory import TelegramMemory
-from core.domain.rate_limits import RateLimiter
-from core.domain.reindex_jobs import ReindexJobs
 from core.domain.types import UPLOADED
-from core.search.service import Search
 from tests.adapters.telegram_parts import ADA, BEN, EVE, Talk, adapter_of, colour_of
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery
+from tests.posting import GalleryParts
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram_world import BOT_ID, Json
-from tests.web.parts import KeptLog, languages
 
 CLUB, TEAM, NEWS = -1001234567890, -1009876543210, -1005555555555
 CLUB_NAME = f"telegram:{CLUB}"
 RED, BLUE, CYAN = (picture_bytes(c, seed=3, edge=64) for c in ("red", "blue", "cyan"))
-
-
-@dataclass
-class _Parts:
-    """What the adapter needs, over a real library."""
-
-    gallery: Gallery
-    memories: list[Any]
-    metrics: Metrics = field(default_factory=Metrics)
-
-    def __post_init__(self) -> None:
-        """Put it together."""
-        gallery, clock = self.gallery, SystemClock()
-        self.library, self.decoder = gallery.library, gallery.decoder
-        self.thumbnails = Thumbnails(self.decoder)
-        self.log = KeptLog()
-        self.failures = Failures(self.metrics, log=self.log)
-        self.presenters = languages().presenter
-        limits = RateLimiter(None, clock)
-        self.commands = Commands(
-            CommandParts(
-                search=Search(gallery.library, gallery.embedder, gallery.decoder),
-                library=gallery.library,
-                contributions=gallery.contributions,
-                moderation=gallery.moderation,
-                settings=gallery.settings,
-                grants=gallery.grants,
-                jobs=ReindexJobs(gallery.reindexer),
-                admission=Admission(limits, gallery.settings),
-                counters=self.metrics,
-                failures=self.failures,
-                presenters=self.presenters,
-                codec=ActionCodec(TextMemory(clock)),
-                sheets=Sheets(gallery.library, gallery.decoder, self.thumbnails),
-                model=lambda: ModelCard("fake", 32, "cpu"),
-                memories=self.memories,
-                posts=gallery.posts,
-            )
-        )
 
 
 @dataclass
@@ -114,7 +61,7 @@ async def _posting(folder: Path, *, privacy: bool = False) -> AsyncIterator[_Pos
     for chat in (NEWS, EVE):
         await gallery.grants.grant("gallery", f"telegram:{chat}", "allow")
     memory = TelegramMemory(folder / "telegram.sqlite")
-    parts = _Parts(gallery, [memory])
+    parts = GalleryParts(gallery, [memory])
     server = TelegramServer(privacy=privacy)
     for person in (ADA, BEN, EVE):
         server.world.user(person)

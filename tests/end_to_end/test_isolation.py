@@ -9,9 +9,12 @@ three communities on each platform.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
+import shutil
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,10 +50,11 @@ _TIMES = [
 
 
 @pytest.fixture(scope="module")
-def closed(tmp_path_factory: pytest.TempPathFactory) -> Program:
+def closed(tmp_path_factory: pytest.TempPathFactory, exported: Path) -> Program:
     """A program with the three collections and the open one, indexed."""
     folder = tmp_path_factory.mktemp("isolation")
     settings = write_galleries(folder)
+    shutil.copytree(exported, folder / "data", copy_function=os.link)
     program = small_program(
         folder,
         TANGERINE_CONFIG=str(settings),

@@ -314,6 +314,8 @@ async def test_a_missing_model_is_told_and_waited_for(indexed: Program, tmp_path
         port = free.getsockname()[1]
     settings = {
         "TANGERINE_MODEL": str(missing),
+        # No export, which a folder that only this test has is not worth.
+        "TANGERINE_ENCODER__BACKEND": "torch",
         "TANGERINE_WEB_PORT": str(port),
         # Its own, since the model's name is kept there.
         "TANGERINE_DATA_DIR": str(tmp_path / "data"),

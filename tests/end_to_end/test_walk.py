@@ -87,7 +87,7 @@ async def test_a_new_user_comes_to_love_it(
         folder,
         tmp_path / "home",
         TANGERINE_ENCODER__THREADS="1",
-        TANGERINE_ENCODER__BACKEND="torch",
+        TANGERINE_ENCODER__BACKEND="onnx",
     )
     own_pictures(checkout, _own(stamps))
     async with checkout.running(RUN) as (screen, url):

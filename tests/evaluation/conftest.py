@@ -41,12 +41,20 @@ def packages() -> Path:
 
 @pytest.fixture(scope="session")
 def mini() -> TransformersEncoder:
-    """The embedded model, assembled and loaded as the product does it.
+    """The embedded model, assembled, exported and loaded as the product does it.
 
     On one thread: two that wait for each other on busy cores were up to 13 times slower.
     """
     folder = mini_folder(CACHE / "models")
-    return load_encoder(str(folder), name="mini", device="cpu", threads=1)
+    return load_encoder(
+        str(folder),
+        name="mini",
+        device="cpu",
+        backend="onnx",
+        precision="float32",
+        threads=1,
+        exports=CACHE / "encoder",
+    )
 
 
 @pytest.fixture(scope="session")

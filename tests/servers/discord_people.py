@@ -10,7 +10,15 @@ from aiohttp import web
 
 from tests.servers.discord_gateway import MESSAGE_CONTENT, Gateway, until
 from tests.servers.discord_rest import Rest
-from tests.servers.discord_rules import ATTACHMENT, BUTTON, LOADING, STRING, check_option
+from tests.servers.discord_rules import (
+    ATTACHMENT,
+    BUTTON,
+    CHANNEL,
+    LOADING,
+    STRING,
+    USER,
+    check_option,
+)
 from tests.servers.discord_shown import Shown
 from tests.servers.discord_store import Exchange
 from tests.servers.discord_world import (
@@ -91,11 +99,24 @@ class Discord:
         for key, value in given.items():
             check_option(known[key], value)
             data["options"].append({"name": key, "type": known[key]["type"], "value": value})
+        self._resolve(server, data, known, given)
         missing = [k for k, o in known.items() if o.get("required") and k not in given]
         assert not missing, f"Discord does not send /{name} without {missing}"
         return await self._interact(
             person, server, 2, data, thread=thread, times=times, age_s=age_s
         )
+
+    def _resolve(
+        self, server: Server | None, data: Json, known: Mapping[str, Json], given: Mapping[str, Any]
+    ) -> None:
+        """Bring along what ids of channels and people stand for, as Discord does."""
+        for key, value in given.items():
+            resolved = data.setdefault("resolved", {})
+            if known[key]["type"] == CHANNEL:
+                assert server is not None
+                resolved.setdefault("channels", {})[value] = server.payload_of(int(value))
+            elif known[key]["type"] == USER:
+                resolved.setdefault("users", {})[value] = Person(int(value)).user
 
     async def _command(self, name: str, kind: int) -> Json:
         """The command of this name from the menu, which the bot fills after it has connected."""
@@ -173,6 +194,9 @@ class Discord:
             message["mentions"] = [{**self.gateway.bot.user, "member": self.gateway.bot.member}]
         if server is not None:
             message |= {"guild_id": str(server.id), "member": person.member}
+            # The gateway has it first; then whoever reads the history.
+            self.rest.history.readable = bool(self.gateway.intents & MESSAGE_CONTENT)
+            self.rest.history.keep(message)
         if reply_to is not None:
             message |= {"type": 19, "referenced_message": reply_to}
             message["message_reference"] = {
@@ -249,7 +273,7 @@ class Discord:
         interaction = self.ids.new(age_s=age_s)
         channel = server.channel_payload if server else dm_channel(person)
         if server and thread is not None:
-            channel = server.thread_payload(thread)
+            channel = server.payload_of(thread)
         limit = server.file_limit if server else 10 * MIB
         exchange = Exchange(
             interaction, f"token-{interaction}", int(channel["id"]), limit, age_s, message

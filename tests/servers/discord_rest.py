@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 
 from tests.servers.discord_gateway import MESSAGE_CONTENT, Gateway
+from tests.servers.discord_history import History
 from tests.servers.discord_rules import (
     LOADING,
     Refused,
@@ -34,6 +35,7 @@ class Rest:
         self.gateway = gateway
         self.ids = ids
         self.store = Store(ids, gateway.bot.user)
+        self.history = History(gateway.servers, self.store, _json)
         self.commands: list[Json] = []
         self.closed_dms: set[int] = set()
         self.exchanges: dict[str, Exchange] = {}
@@ -62,6 +64,7 @@ class Rest:
                 web.post(hook, self._follow_up),
                 web.get("/cdn/{path:.*}", self._cdn),
                 web.get("/gw/", self.gateway.handle),
+                *self.history.routes(api),
             ]
         )
         return app
@@ -119,6 +122,8 @@ class Rest:
 
     async def _cdn(self, request: web.Request) -> web.Response:
         data = self.store.files.get(request.match_info["path"])
+        if not self.history.alive(request.query_string):
+            data = None
         return web.Response(body=data) if data is not None else web.Response(status=404)
 
     # -- messages of the bot ------------------------------------------------------------

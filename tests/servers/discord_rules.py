@@ -14,7 +14,7 @@ REQUEST_BYTES = 25 * 2**20
 _CHILDREN, _CHARACTERS, _GALLERY, _ALT = 40, 4000, 10, 1024
 _ROW, _SECTION, _CUSTOM_ID, _LABEL = 5, 3, 100, 80
 ACTION_ROW, BUTTON, SECTION, TEXT, THUMBNAIL, GALLERY, FILE, CONTAINER = 1, 2, 9, 10, 11, 12, 13, 17
-STRING, _INTEGER, _BOOLEAN, ATTACHMENT = 3, 4, 5, 11
+STRING, _INTEGER, _BOOLEAN, USER, CHANNEL, ATTACHMENT = 3, 4, 5, 6, 7, 11
 _TOP = {ACTION_ROW, SECTION, TEXT, GALLERY, FILE, CONTAINER}
 _SLASH, _COMMANDS, _OPTIONS, _CHOICES, _COMMAND_CHARACTERS = 1, 100, 25, 25, 8000
 _TYPED_NAME = re.compile(r"[-_'\w]{1,32}")
@@ -178,7 +178,7 @@ def check_choices(choices: Sequence[Json]) -> None:
 
 def check_option(option: Json, value: Any) -> None:
     """What Discord's own menu lets nobody type."""
-    kinds = {STRING: str, _INTEGER: int, _BOOLEAN: bool, ATTACHMENT: str}
+    kinds = {STRING: str, _INTEGER: int, _BOOLEAN: bool, ATTACHMENT: str, USER: str, CHANNEL: str}
     assert type(value) is kinds[option["type"]], f"{option['name']} takes no {value!r}"
     if option["type"] == _INTEGER:
         assert option["min_value"] <= value <= option["max_value"]

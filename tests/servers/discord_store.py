@@ -103,8 +103,9 @@ class Store:
         message["components"] = copy.deepcopy(payload.get("components", []))
         for component in walk(message["components"]):
             for holder, key in files_of(component):
-                name = holder[key]["url"].removeprefix("attachment://")
-                holder[key] = self.upload(name, files[name])
+                scheme, _, name = holder[key]["url"].partition("://")
+                if scheme == "attachment":
+                    holder[key] = self.upload(name, files[name])
         return message
 
     def upload(self, name: str, data: bytes) -> Json:

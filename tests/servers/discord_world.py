@@ -65,13 +65,32 @@ class Person:
         }
 
 
+@dataclass(frozen=True)
+class Room:
+    """A further channel of a server, or a thread where ``parent`` is one.
+
+    ``denies`` and ``allows`` are bits by the id of a role or a person, as overwrites have them.
+    ``kind``: 0 text, 4 category, 11 and 12 public and private thread, 15 forum.
+    """
+
+    id: int
+    name: str = "room"
+    kind: int = 0
+    denies: dict[int, int] = field(default_factory=dict)
+    allows: dict[int, int] = field(default_factory=dict)
+    people: frozenset[int] = frozenset()
+    restricted: bool = False
+    parent: int | None = None
+    archived: bool = False
+
+
 @dataclass
 class Server:
     """A community with one text channel and ``threads`` in it, by their ids.
 
     ``role_rights`` come by role, beside the member's own. In an ``outage`` a new session is
     told that there is such a server, and no more. The channel of a ``restricted`` one is for
-    adults alone.
+    adults alone. ``rooms`` are further channels; the bot has the roles ``bot_roles``.
     """
 
     id: int
@@ -83,11 +102,72 @@ class Server:
     restricted: bool = False
     locale: str = "en-US"
     outage: bool = False
+    rooms: list[Room] = field(default_factory=list)
+    bot_roles: tuple[int, ...] = ()
 
     @property
     def channels(self) -> tuple[int, ...]:
-        """The ids of its channel and its threads."""
-        return (self.channel, *self.threads)
+        """The ids of its channels and its threads."""
+        return (self.channel, *self.threads, *(room.id for room in self.rooms))
+
+    @property
+    def archived(self) -> tuple[int, ...]:
+        """The ids of its archived threads."""
+        return tuple(room.id for room in self.rooms if room.archived)
+
+    def payload_of(self, channel: int) -> Json:
+        """One of its channels or threads."""
+        room = next((room for room in self.rooms if room.id == channel), None)
+        if room is not None:
+            return self.room_payload(room)
+        return self.channel_payload if channel == self.channel else self.thread_payload(channel)
+
+    def rights_of_bot(self, channel: int) -> int:
+        """What the bot may do in a channel."""
+        room = next((room for room in self.rooms if room.id == channel), None)
+        if room is not None and room.kind in {11, 12}:
+            return self.rights_of_bot(room.parent or 0)
+        rights = MEMBER_RIGHTS
+        for role in self.bot_roles:
+            rights |= self.role_rights.get(role, 0)
+        if rights & ADMINISTRATOR:
+            return (1 << 50) - 1
+        if room is None:
+            return rights
+        rights = rights & ~room.denies.get(self.id, 0) | room.allows.get(self.id, 0)
+        for role in self.bot_roles:
+            rights &= ~room.denies.get(role, 0)
+        for role in self.bot_roles:
+            rights |= room.allows.get(role, 0)
+        return rights & ~room.denies.get(BOT, 0) | room.allows.get(BOT, 0)
+
+    def room_payload(self, room: Room) -> Json:
+        """One of its further channels."""
+        common = self.channel_payload
+        if room.kind in {11, 12}:
+            found = self.thread_payload(room.id)
+            found["thread_metadata"] = {**found["thread_metadata"], "archived": room.archived}
+            return {**found, "type": room.kind, "name": room.name, "parent_id": str(room.parent)}
+        overwrites = [
+            {
+                "id": str(target),
+                "type": 1 if target in room.people else 0,
+                "allow": str(room.allows.get(target, 0)),
+                "deny": str(room.denies.get(target, 0)),
+            }
+            for target in {**room.denies, **room.allows}
+        ]
+        return {
+            **common,
+            "id": str(room.id),
+            "type": room.kind,
+            "name": room.name,
+            "nsfw": room.restricted,
+            "permission_overwrites": overwrites,
+            "parent_id": str(room.parent) if room.parent else None,
+            "available_tags": [],
+            "default_forum_layout": 0,
+        }
 
     @property
     def channel(self) -> int:
@@ -116,10 +196,25 @@ class Server:
                 }
                 for position, (role, bits) in enumerate(rights.items())
             ],
-            "channels": [self.channel_payload],
-            "members": [],
+            "channels": [
+                self.channel_payload,
+                *(self.room_payload(room) for room in self.rooms if room.kind not in {11, 12}),
+            ],
+            "members": [
+                {
+                    **Person(BOT, "tangerine", bot=True, roles=self.bot_roles).member,
+                    "user": Person(BOT, "tangerine", bot=True).user,
+                }
+            ],
             "member_count": 3,
-            "threads": [self.thread_payload(thread) for thread in self.threads],
+            "threads": [
+                *(self.thread_payload(thread) for thread in self.threads),
+                *(
+                    self.room_payload(room)
+                    for room in self.rooms
+                    if room.kind in {11, 12} and not room.archived
+                ),
+            ],
             "emojis": [],
             "stickers": [],
             "features": [],

@@ -36,6 +36,13 @@ ROWS = """() => {
 }"""
 """Left and right edges and height of each tile, row after row."""
 
+ALL_WITHIN = """() => {
+  const tiles = [...document.querySelectorAll('#grid li[aria-posinset]')];
+  const right = document.querySelector('#grid').getBoundingClientRect().right;
+  return tiles.length && tiles.every((n) => n.getBoundingClientRect().right < right + 1);
+}"""
+"""Whether the rows are laid out for the window's width, which follows a change a frame later."""
+
 
 def tile(page: Page, number: int) -> Locator:
     """The picture at a place, from 1."""
@@ -53,7 +60,7 @@ async def test_the_first_screen_is_the_collection(open_page: Open) -> None:
     await expect(page.locator("#summary")).to_have_text("61 pictures")
     for width in (1280, 390):
         await page.set_viewport_size({"width": width, "height": 800})
-        await expect(tile(page, 1)).to_be_visible()
+        await page.wait_for_function(ALL_WITHIN)
         rows = (await page.evaluate(ROWS))[:3]
         wide = await page.locator("#grid").evaluate(
             "n => [n.getBoundingClientRect().left, n.clientWidth]"

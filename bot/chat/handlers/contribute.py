@@ -137,7 +137,7 @@ class Contributing:
     async def restored(self, action: Action, request: Request, presenter: Presenter) -> Reply:
         """Undo a removal. Raises Forbidden, and ExpiredButton after five minutes."""
         self._check_admin(request)
-        picture = await self._contributions.restore(action.text, community=request.community)
+        picture = await self._contributions.restore(action.text, community=request.keeper)
         if await self._moderating.hides(picture.id, request):
             return presenter.moderation.restored_held()
         reply = presenter.contributions.restored(picture)
@@ -145,7 +145,7 @@ class Contributing:
 
     async def _remove(self, action: Action, request: Request, presenter: Presenter) -> Reply:
         picture = await self._contributions.remove(
-            action.text, community=request.community, remover=request.requester
+            action.text, community=request.keeper, remover=request.requester
         )
         undo = replace(action, kind="restore")
         reply = presenter.contributions.removed(
@@ -160,13 +160,7 @@ class Contributing:
         self, words: str, request: Request, presenter: Presenter, count: int
     ) -> Reply:
         self._check_admin(request)
-        await self._admission.admit(
-            request.requester,
-            "text",
-            community=request.community,
-            admin=request.is_admin,
-            address=request.address,
-        )
+        await self._admission.admit_request(request, "text")
         pages = await asyncio.gather(
             *(
                 self._nearest(words, name, count, request)
@@ -199,7 +193,7 @@ class Contributing:
         self, words: str, collection: str, count: int, request: Request
     ) -> tuple[tuple[Hit, ...], SearchResult] | None:
         """What is captioned so and what looks so; None where there are no pictures."""
-        community = request.community
+        community = request.keeper
         try:
             return (
                 await self._search.captioned(

@@ -58,7 +58,6 @@ class _Volume:
         self._room = MAX_BYTES - _END_BYTES - reserved
 
     def takes(self, size: int) -> bool:
-        """Whether a picture of so many bytes fits."""
         return size + _ENTRY_BYTES <= self._room
 
     def add(self, kept: _KeptPicture, picture: bytes) -> None:
@@ -69,7 +68,6 @@ class _Volume:
         self._room -= len(picture) + _ENTRY_BYTES
 
     def add_text(self, name: str, text: str) -> None:
-        """Put a text in, into the room that was reserved."""
         self._archive.writestr(name, text, compress_type=zipfile.ZIP_DEFLATED)
 
     def close(self) -> bytes:
@@ -123,6 +121,7 @@ def _text(data: PersonalData, remembered: Remembered, there: AbstractSet[str]) -
                 "collection": upload.picture.collection,
                 "community": upload.community,
                 "caption": upload.picture.caption,
+                "words": data.words.get(upload.picture.id, ()),
                 "added_at": datetime.fromtimestamp(upload.added_at, UTC).isoformat(),
                 "file": files.get(upload.picture.id),
             }
@@ -137,6 +136,7 @@ def _text(data: PersonalData, remembered: Remembered, there: AbstractSet[str]) -
                 "name": post.author_name,
                 "handle": post.author_handle,
                 "text": post.caption,
+                "words": data.words.get(post.picture_id, ()),
                 "posted_at": datetime.fromtimestamp(post.posted_at, UTC).isoformat(),
                 "album": post.album,
                 "file_id": post.file_id,

@@ -71,7 +71,7 @@ class Moderating:
         """A page of held pictures. Raises Forbidden and what the port raises."""
         self._check_admin(request)
         page = await self._moderation.held(
-            community=request.community, offset=action.offset, count=PAGE
+            community=request.keeper, offset=action.offset, count=PAGE
         )
         following = page.offset + len(page.pictures)
         ids = [held.picture.id for held in page.pictures]
@@ -92,7 +92,7 @@ class Moderating:
         self._check_admin(request)
         approve = _DECISIONS[action.kind]
         decided = await self._moderation.decide(
-            action.text, community=request.community, approve=approve
+            action.text, community=request.keeper, approve=approve
         )
         undo = self._encode(Action("reconsider", text=action.text), request)
         return presenter.moderation.decided(
@@ -104,7 +104,7 @@ class Moderating:
 
     async def hides(self, picture_id: str, request: Request) -> bool:
         """Whether moderation alone keeps a picture from the asker's community."""
-        return await self._moderation.hides(picture_id, community=request.community)
+        return await self._moderation.hides(picture_id, community=request.keeper)
 
     async def _list(self, _: Invocation, request: Request, presenter: Presenter) -> Reply:
         criteria = await self._moderation.criteria(request.community)
@@ -112,7 +112,7 @@ class Moderating:
         return presenter.moderation.criteria(criteria, waiting, self._review(request))
 
     async def _add(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
-        await self._admit(request)
+        await self._admission.admit_request(request, "text")
         criterion = Criterion(
             _words(invocation),
             Strictness(invocation.text("strictness") or Strictness.NORMAL),
@@ -127,10 +127,10 @@ class Moderating:
         return presenter.moderation.dropped(gone)
 
     async def _test(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
-        await self._admit(request)
+        await self._admission.admit_request(request, "text")
         trial = await self._moderation.test(
             _words(invocation),
-            community=request.community,
+            community=request.keeper,
             collection=invocation.text("collection") or None,
             best=PAGE,
         )
@@ -140,7 +140,7 @@ class Moderating:
         return await self.review(Action("review"), request, presenter)
 
     async def _waiting(self, request: Request) -> int:
-        page = await self._moderation.held(community=request.community, count=0)
+        page = await self._moderation.held(community=request.keeper, count=0)
         return page.total
 
     async def _with_sheet(self, reply: Reply, request: Request) -> Reply:
@@ -148,7 +148,7 @@ class Moderating:
         if pictures is None:
             return reply
         sheet = await self._sheets.located(
-            pictures, lambda name: self._moderation.file(name, community=request.community)
+            pictures, lambda name: self._moderation.file(name, community=request.keeper)
         )
         return keep_private(replace(reply, parts=(*reply.parts, sheet)))
 
@@ -157,15 +157,6 @@ class Moderating:
 
     def _encode(self, action: Action, request: Request) -> str:
         return self._codec.encode(action, request.community, request.requester)
-
-    async def _admit(self, request: Request) -> None:
-        await self._admission.admit(
-            request.requester,
-            "text",
-            community=request.community,
-            admin=request.is_admin,
-            address=request.address,
-        )
 
     @staticmethod
     def _check_admin(request: Request) -> None:

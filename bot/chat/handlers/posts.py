@@ -6,16 +6,17 @@ import re
 from collections.abc import Mapping, Sequence
 
 from bot.chat.community import CommunityRules
+from bot.chat.handlers.post_channels import PostChannelHandler, day_of
 from bot.chat.parser import Invocation
 from bot.chat.presenters.search import Presenter, keep_private
 from bot.protocol.replies import Reply
 from bot.protocol.requests import Request
 from core.domain.errors import BadSetting, InvalidRequest, NotFound
-from core.domain.ports import Posts
+from core.domain.ports import ChannelPosts, Posts
 from core.domain.types import Post
-from core.domain.viewer import is_person
+from core.domain.viewer import PostFilter, is_person
 
-PLATFORMS = frozenset({"telegram"})
+PLATFORMS = frozenset({"telegram", "discord"})
 """Where posts are taken in."""
 
 _ID = re.compile(r"\d{1,19}")
@@ -24,8 +25,11 @@ _ID = re.compile(r"\d{1,19}")
 class Posting:
     """Answers /index and /repost; without ``posts`` there are no such commands."""
 
-    def __init__(self, posts: Posts | None, rules: CommunityRules) -> None:
+    def __init__(
+        self, posts: Posts | None, channels: ChannelPosts | None, rules: CommunityRules
+    ) -> None:
         self._posts = posts
+        self._channels = None if channels is None else PostChannelHandler(channels, rules)
         self._rules = rules
 
     async def index(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
@@ -38,6 +42,13 @@ class Posting:
             raise InvalidRequest(
                 "/index is for groups and channels.", remedy="Write it there, as an administrator."
             )
+        if request.platform == "discord":
+            return await self._index_channels(posts, invocation, request, presenter)
+        return await self._index_chat(posts, invocation, request, presenter)
+
+    async def _index_chat(
+        self, posts: Posts, invocation: Invocation, request: Request, presenter: Presenter
+    ) -> Reply:
         community, about = request.community, invocation.text("about")
         action = invocation.text("action") or "status"
         said = presenter.posts
@@ -73,13 +84,13 @@ class Posting:
         kept = await posts.kept(community)
         return keep_private(said.status(kept, is_on=self._rules.indexes_posts(community)))
 
-    async def repost(self, request: Request, presenter: Presenter) -> Reply:
+    async def repost(self, _: Invocation, request: Request, presenter: Presenter) -> Reply:
         """Where the asked picture was posted before. Raises what reading a picture raises."""
         posts = self._port(request)
         picture = await request.asked_pictures[0].read()
         found = [
             post
-            for post in await posts.like(picture, request.community)
+            for post in await posts.like(picture, request.viewer)
             if f"{post.chat}:{post.message}" != request.replied_to
         ]
         name = self._rules.public_name(request.community)
@@ -97,10 +108,64 @@ class Posting:
     async def of(
         self, picture_ids: Sequence[str], request: Request
     ) -> Mapping[str, Sequence[Post]]:
-        """The posts of those of these pictures that have any."""
         if self._posts is None or request.platform not in PLATFORMS or not picture_ids:
             return {}
-        return await self._posts.of(picture_ids, request.community)
+        return await self._posts.of(picture_ids, request.viewer)
+
+    async def shown(
+        self, picture_ids: Sequence[str], request: Request
+    ) -> tuple[Mapping[str, Sequence[Post]], Mapping[Post, str], bool]:
+        """The posts of these pictures, where each can be seen now, and whether some were gone.
+
+        What the platform does not have any more is deleted here, too.
+        """
+        found = await self.of(picture_ids, request)
+        if request.showing is None or self._channels is None or not found:
+            return found, {}, False
+        links = await request.showing.links([posts[0] for posts in found.values()])
+        gone = [post for post, link in links.items() if link is None]
+        await self._channels.deleted(gone)
+        return found, {post: link for post, link in links.items() if link}, bool(gone)
+
+    async def filter_of(self, invocation: Invocation, request: Request) -> PostFilter | None:
+        """The posts that the options want alone, None where they want any picture.
+
+        Raises BadSetting.
+        """
+        channel, person = invocation.text("in"), invocation.text("from")
+        after, before = day_of(invocation, "after"), day_of(invocation, "before")
+        if not (channel or person or after is not None or before is not None):
+            return None
+        if self._posts is None or request.platform not in PLATFORMS:
+            raise InvalidRequest(
+                "What people post is searched in chats alone.",
+                remedy="Leave out --from, --after and --before.",
+            )
+        posts = self._posts
+        number = _ID.search(channel)
+        author = ""
+        if person:
+            named = _ID.search(person) if person.startswith(("<@", *"0123456789")) else None
+            known = () if named else await posts.authors(request.community, person.lstrip("@"))
+            # Nobody is called so: nothing is found, as where somebody posted nothing.
+            author = f"{request.platform}:{named[0]}" if named else next(iter(known), "?")
+        chat = f"{request.platform}:{number[0]}" if number else ("?" if channel else "")
+        return PostFilter(chat, author, after, before)
+
+    async def _index_channels(
+        self, posts: Posts, invocation: Invocation, request: Request, presenter: Presenter
+    ) -> Reply:
+        if self._channels is None:
+            raise InvalidRequest("There is no /{command} here.", command="index")
+        if invocation.text("action") == "forget":
+            if not request.person:
+                raise NotFound(
+                    "I do not know whose posts are meant.", remedy="Choose a person as well."
+                )
+            count = await posts.forget(request.community, request.person)
+            return keep_private(presenter.posts.forgotten(count))
+        kept = await posts.kept(request.viewer)
+        return keep_private(await self._channels.index(kept, invocation, request, presenter))
 
     def _port(self, request: Request) -> Posts:
         if self._posts is None or request.platform not in PLATFORMS:

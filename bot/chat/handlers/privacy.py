@@ -36,13 +36,7 @@ class Privacy:
 
     async def export(self, request: Request, presenter: Presenter) -> Reply:
         """All of it as files. Raises TooManyRequests: it counts as a picture."""
-        await self._admission.admit(
-            request.requester,
-            "picture",
-            community=request.community,
-            admin=request.is_admin,
-            address=request.address,
-        )
+        await self._admission.admit_request(request, "picture")
         data = await self._contributions.personal(request.requester)
         remembered = await self._remembered(request.requester)
         async with self._exporting:

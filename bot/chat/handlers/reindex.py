@@ -37,7 +37,7 @@ class Indexing:
         self._now = now
         self._asked: dict[str, float] = {}
 
-    def start(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
+    async def start(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
         """Begin a reindex, or say how far the one under way has come.
 
         Raises NotFound, OperatorOnly, TooManyRequests.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from bot.chat.actions import Action, ActionCodec
 from bot.chat.community import CommunityRules
+from bot.chat.handlers.post_filters import read, written
 from bot.chat.handlers.posts import Posting
 from bot.chat.parser import Invocation
 from bot.chat.presenters.search import Navigation, Presenter, keep_private
@@ -20,6 +21,17 @@ from core.domain.ports import Library
 from core.domain.types import UPLOADED, Band, Pixels, SearchResult
 from core.search.query import SearchQuery
 from core.search.service import Search
+
+_LOOKS = 4
+"""How often a page is looked up again whose posts are gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page of hits, and where its pictures were posted, by their ids."""
+
+    result: SearchResult
+    lines: Mapping[str, PostLine]
 
 
 class Searching:
@@ -60,7 +72,9 @@ class Searching:
             collection=invocation.text("collection"),
             count=self._count(invocation, request),
             private=invocation.flag("private"),
+            posted=written(await self._posting.filter_of(invocation, request)),
         )
+        request = replace(request, wanted=read(action.posted))
         if is_similar:
             return await self.page(action, request, presenter)
         reply = await self._find(query, action, request, presenter)
@@ -72,6 +86,7 @@ class Searching:
         Raises ExpiredButton for a forged count, and NoPicture where a similar search
         comes without its picture.
         """
+        request = replace(request, wanted=read(action.posted))
         reply = await self._page(action, request, presenter)
         return keep_private(reply) if action.private else reply
 
@@ -118,16 +133,22 @@ class Searching:
         """
         picture = await request.asked_pictures[0].read()
         action = Action("similar", count=self._rules.count(request.community))
-        result = await self._search.similar(
-            picture, community=request.viewer, k=action.count, preview=_preview(request)
+        found = await self._fresh(
+            lambda: self._search.similar(
+                picture, community=request.viewer, k=action.count, preview=_preview(request)
+            ),
+            request,
+            presenter,
         )
+        result = found.result
         close = tuple(hit for hit in result.hits if hit.band is not Band.WEAK)
         if not close:
             return Reply()
         more = result.has_more and len(close) == len(result.hits)
         result = replace(result, hits=close, has_more=more)
         heading = presenter.words.similar("", *_range(result))
-        reply = await self._matches(result, heading, action, request, presenter)
+        found = replace(found, result=result)
+        reply = self._matches(found, heading, action, request, presenter)
         return await self._with_sheet(reply, result.preview, heading, request)
 
     async def _page(self, action: Action, request: Request, presenter: Presenter) -> Reply:
@@ -153,51 +174,65 @@ class Searching:
     async def _find(
         self, query: SearchQuery, action: Action, request: Request, presenter: Presenter
     ) -> Reply:
-        result = await self._search.find(
-            query,
-            community=request.viewer,
-            collection=action.collection or None,
-            k=action.count,
-            offset=action.offset,
+        found = await self._fresh(
+            lambda: self._search.find(
+                query,
+                community=request.viewer,
+                collection=action.collection or None,
+                k=action.count,
+                offset=action.offset,
+            ),
+            request,
+            presenter,
         )
-        heading = presenter.words.found(action.text, action.exclude, *_range(result))
-        return await self._matches(result, heading, action, request, presenter)
+        heading = presenter.words.found(action.text, action.exclude, *_range(found.result))
+        return self._matches(found, heading, action, request, presenter)
 
     async def _similar(self, action: Action, request: Request, presenter: Presenter) -> Reply:
         if not request.asked_pictures:
             raise NoPicture("The picture is not here any more.", remedy="Send it again.")
         picture = await request.asked_pictures[0].read()
-        result = await self._search.similar(
-            picture,
-            community=request.viewer,
-            collection=action.collection or None,
-            k=action.count,
-            offset=action.offset,
-            text=action.text or None,
-            preview=_preview(request),
+        found = await self._fresh(
+            lambda: self._search.similar(
+                picture,
+                community=request.viewer,
+                collection=action.collection or None,
+                k=action.count,
+                offset=action.offset,
+                text=action.text or None,
+                preview=_preview(request),
+            ),
+            request,
+            presenter,
         )
-        heading = presenter.words.similar(action.text, *_range(result))
-        reply = await self._matches(result, heading, action, request, presenter)
-        return await self._with_sheet(reply, result.preview, heading, request)
+        heading = presenter.words.similar(action.text, *_range(found.result))
+        reply = self._matches(found, heading, action, request, presenter)
+        return await self._with_sheet(reply, found.result.preview, heading, request)
 
     async def _more_like(self, action: Action, request: Request, presenter: Presenter) -> Reply:
-        result = await self._search.more_like(
-            action.text, community=request.viewer, k=action.count, offset=action.offset
+        found = await self._fresh(
+            lambda: self._search.more_like(
+                action.text, community=request.viewer, k=action.count, offset=action.offset
+            ),
+            request,
+            presenter,
         )
         picture, _ = await self._library.picture_file(action.text, request.viewer)
         caption = presenter.words.caption(picture.caption, picture.path)
-        heading = presenter.words.more_like(caption, *_range(result))
-        reply = await self._matches(result, heading, action, request, presenter)
+        heading = presenter.words.more_like(caption, *_range(found.result))
+        reply = self._matches(found, heading, action, request, presenter)
         return await self._with_sheet(reply, picture.id, heading, request)
 
-    async def _matches(
+    def _matches(
         self,
-        result: SearchResult,
+        found: _Page,
         heading: str,
         action: Action,
         request: Request,
         presenter: Presenter,
     ) -> Reply:
+        result = found.result
+
         def encoded(other: Action) -> str:
             return self._codec.encode(other, request.community, request.requester)
 
@@ -221,18 +256,32 @@ class Searching:
             navigation,
             weak=weak,
             notes=notes,
-            posts=await self._posts(result, request, presenter),
+            posts=found.lines,
         )
+
+    async def _fresh(
+        self,
+        search: Callable[[], Awaitable[SearchResult]],
+        request: Request,
+        presenter: Presenter,
+    ) -> _Page:
+        """A page, and where its pictures were posted; others stand for posts that are gone."""
+        for _ in range(_LOOKS):
+            result = await search()
+            lines, gone = await self._posts(result, request, presenter)
+            if not gone:
+                break
+        return _Page(result, lines)
 
     async def _posts(
         self, result: SearchResult, request: Request, presenter: Presenter
-    ) -> Mapping[str, PostLine]:
-        """Where the pictures of a page were posted, by their ids."""
+    ) -> tuple[Mapping[str, PostLine], bool]:
+        """Where the pictures of a page were posted, by their ids; whether some are gone."""
         added = [hit.picture.id for hit in result.hits if hit.picture.path.startswith(UPLOADED)]
-        found = await self._posting.of(added, request)
+        found, links, gone = await self._posting.shown(added, request)
         name = self._rules.public_name(request.community)
-        lines = {each: presenter.posts.line(posts, name) for each, posts in found.items()}
-        return {each: line for each, line in lines.items() if line is not None}
+        lines = {each: presenter.posts.line(posts, name, links) for each, posts in found.items()}
+        return {each: line for each, line in lines.items() if line is not None}, gone
 
     async def _with_sheet(
         self, reply: Reply, query: Pixels | str | None, label: str, request: Request

@@ -43,6 +43,7 @@ from core.domain.types import (
     ReindexReport,
     SearchResult,
     SoFar,
+    WordsProgress,
 )
 from core.search.map import CollectionMap
 
@@ -220,28 +221,40 @@ class Presenter:
             parts.append(Text(self._("Your id here: {id}").format(id=own_id), "note"))
         return Reply(tuple(parts))
 
-    def status(self, model: ModelCard, collections: Sequence[CollectionStatus]) -> Reply:
+    def status(
+        self,
+        model: ModelCard,
+        collections: Sequence[CollectionStatus],
+        words: Mapping[str, WordsProgress] | None = None,
+    ) -> Reply:
         told = self._("{name}, {dimension} dimensions, on {device}").format(
             name=model.name, dimension=model.dimension, device=model.place
         )
-        rows = ((self._("Model"), told), *map(self._collection, collections))
+        rows = (
+            (self._("Model"), told),
+            *(
+                (name, self._collection(each, (words or {}).get(name)))
+                for each in collections
+                for name in (each.name,)
+            ),
+        )
         return Reply((Facts(rows),), private=True)
 
-    def _collection(self, status: CollectionStatus) -> tuple[str, str]:
+    def _collection(self, status: CollectionStatus, come: WordsProgress | None) -> str:
         captions = self._n("{count} caption", "{count} captions", status.captions)
-        return status.name, self._("{pictures}, {captions}, {index}, generation {n}").format(
+        told = self._("{pictures}, {captions}, {index}, generation {n}").format(
             pictures=self.words.pictures(status.pictures),
             captions=captions.format(count=self.words.formats.whole(status.captions)),
             index=engine_of(status),
             n=status.generation,
         )
+        return told if come is None else f"{told}, {self.words.words_read(come)}"
 
     def progress(self, collection: str, progress: Progress, *, job: str | None) -> Reply:
         """How far a reindex has come; ``job`` lets the adapter follow it."""
         return Reply((self.bar(collection, progress),), job=job)
 
     def already_running(self, collection: str, progress: Progress, *, job: str | None) -> Reply:
-        """The answer to a second reindex of a collection."""
         text = Text(self.words.already_running(collection, progress))
         return Reply((text, self.bar(collection, progress)), job=job)
 
@@ -262,7 +275,6 @@ class Presenter:
         return Reply(tuple(parts))
 
     def being_indexed(self, begun: BeingIndexed) -> Reply:
-        """The answer while nothing can be searched yet."""
         return Reply((Text(" ".join(self.words.error(begun))),))
 
     def _so_far(self, so_far: SoFar | None) -> tuple[Text, ...]:

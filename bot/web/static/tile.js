@@ -30,11 +30,12 @@ export function decimal(value) {
   return new Intl.NumberFormat(document.documentElement.lang, digits).format(value);
 }
 
-/** What a score is worth, and whether the picture or its caption alone was found, in words. */
+/** What a score is worth, and what of it alone was found, in words. */
 export function wordsOf(item) {
   const band = item.band ? say(`band_${item.band}`) : "";
-  const isOne = item.found_by === "picture" || item.found_by === "caption";
-  const found = isOne && !item.scoreText ? say(`found_by_${item.found_by}`) : "";
+  const isOne = ["picture", "caption", "words"].includes(item.found_by);
+  const by = isOne && !item.scoreText ? say(`found_by_${item.found_by}`) : "";
+  const found = by && item.text ? `${by}: “${item.text}”` : by;
   return [band, found].filter(Boolean).join(" · ");
 }
 

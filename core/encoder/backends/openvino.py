@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
@@ -63,8 +64,9 @@ class OpenVinoTowers:
         precision: one of :func:`precisions`.
         threads: CPU threads; None: as OpenVINO finds best.
         packing: how texts go into one row, where the export takes them so.
+        late: open each tower when it is first used.
 
-    Raises BackendUnavailable where OpenVINO cannot run the export.
+    Raises BackendUnavailable where OpenVINO cannot run the export: ``late`` only then.
     """
 
     backend = "openvino"
@@ -76,39 +78,53 @@ class OpenVinoTowers:
         precision: str,
         threads: int | None,
         packing: TextPacking | None = None,
+        *,
+        late: bool = False,
     ) -> None:
+        self._folder, self._threads, self._packing = folder, threads, packing
+        self.precision = precision
+        if not late:
+            self._pictures, self._texts  # noqa: B018  # opened
+
+    @cached_property
+    def _pictures(self) -> Any:
+        return self._opened("pictures").create_infer_request()
+
+    @cached_property
+    def _texts(self) -> Any:
+        return self._opened("texts").create_infer_request()
+
+    @cached_property
+    def _names(self) -> set[str]:
+        # Beside ours OpenVINO keeps names of what it has folded into an input.
+        inputs = self._texts.model_inputs
+        return {name for port in inputs for name in port.get_names()}
+
+    def _opened(self, name: str) -> Any:
         import openvino  # noqa: PLC0415  # optional
 
-        self._packing = packing
-        self.precision = precision
-        half = precision != "float32" and "bfloat16" in precisions()
+        half = self.precision != "float32" and "bfloat16" in precisions()
         options: dict[str, object] = {
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
             # Without it OpenVINO takes bfloat16 wherever the CPU has it.
             "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
         }
-        if threads:
-            options["INFERENCE_NUM_THREADS"] = threads
+        if self._threads:
+            options["INFERENCE_NUM_THREADS"] = self._threads
 
-        def compiled() -> list[Any]:
+        def compiled() -> Any:
             core = openvino.Core()
-            models = [core.read_model(folder / f"{name}.xml") for name in ("pictures", "texts")]
-            return [
-                core.compile_model(model, "CPU", {**options, **_grouping(model)})
-                for model in models
-            ]
+            model = core.read_model(self._folder / f"{name}.xml")
+            return core.compile_model(model, "CPU", {**options, **_grouping(model)})
 
         try:
-            self._pictures, self._texts = _apart(compiled)
+            return _apart(compiled)
         except RuntimeError as error:
             raise BackendUnavailable(
                 f"OpenVINO cannot run this model ({_cause(error)}).",
                 remedy="Set the encoder's backend to torch.",
             ) from error
-        # Beside ours OpenVINO keeps names of what it has folded into an input.
-        self._names = {name for port in self._texts.inputs for name in port.get_names()}
-        self._requests = (self._pictures.create_infer_request(), self._texts.create_infer_request())
 
     @property
     def sizes(self) -> BatchSizes:
@@ -117,10 +133,10 @@ class OpenVinoTowers:
     def texts(self, inputs: Inputs) -> NDArray[Any]:
         rows = [inputs] if self._packing is None else self._packing.pack(inputs, _STEP)
         named = ({name: row[name] for name in row if name in self._names} for row in rows)
-        return np.concatenate([self._run(self._requests[1], arrays) for arrays in named])
+        return np.concatenate([self._run(self._texts, arrays) for arrays in named])
 
     def pictures(self, pixels: PixelBatch) -> NDArray[Any]:
-        return self._run(self._requests[0], {0: np.ascontiguousarray(pixels)})
+        return self._run(self._pictures, {0: np.ascontiguousarray(pixels)})
 
     def gather(self, parts: Sequence[NDArray[Any]]) -> Vectors:
         return unit_rows(np.concatenate(list(parts)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 PIECES_FILE = "tangerine_pieces.model"
 """In the checkpoint's folder."""
@@ -18,7 +20,8 @@ UNKNOWN, START, END = 0, 1, 2
 class Pieces:
     """SentencePiece as ``core.encoder.tokenizer`` asks the tokenizers of transformers.
 
-    A text without any piece is the unknown one, as the tower's package has it.
+    A text without any piece is the unknown one, as the tower's package has it. The file is read
+    when the first text comes.
     """
 
     model_max_length = MAX_PIECES
@@ -26,11 +29,16 @@ class Pieces:
     unk_token_id = UNKNOWN
     eos_token_id = END
     padding_side = "right"
+    truncation_side = "right"
 
     def __init__(self, file: Path) -> None:
+        self.file = file
+
+    @cached_property
+    def _model(self) -> Any:
         from sentencepiece import SentencePieceProcessor  # noqa: PLC0415 - for this model alone
 
-        self._model = SentencePieceProcessor(model_file=str(file))
+        return SentencePieceProcessor(model_file=str(self.file))
 
     def __call__(
         self,

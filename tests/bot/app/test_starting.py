@@ -15,6 +15,7 @@ import pytest
 
 from bot.app.lifecycle import Starting
 from bot.app.serve import settle
+from bot.chat.supervision import Pauses
 from bot.http.listener import Listener
 from bot.web.adapter import WebAdapter, WebOptions
 from bot.web.waiting import WaitingRoom
@@ -159,7 +160,7 @@ def _starting(attempts: Attempts, said: Said, **options: Any) -> Starting:
         Settings(model="mini"),
         said,
         opening=attempts,
-        first_pause_s=0.001,
+        pauses=Pauses(0.001),
         grace_s=0.01,
         **options,
     )

@@ -119,6 +119,6 @@ def test_a_button_is_filled_to_its_last_byte() -> None:
 
 def test_a_button_with_too_much_in_it_is_not_ours() -> None:
     """One field more than there are is refused, and not cut."""
-    full = codec().encode(Action("find", "a", exclude="b", collection="c"), "web")
+    full = codec().encode(Action("find", "a", exclude="b", collection="c", posted="d"), "web")
     with pytest.raises(ExpiredButton):
-        codec().decode(f"{full}|d", "web")
+        codec().decode(f"{full}|e", "web")

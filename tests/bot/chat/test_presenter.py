@@ -82,6 +82,18 @@ def test_a_score_is_a_number_beside_its_band(score: float, band: Band | None, te
     assert WORDS.score(score, band) == text
 
 
+def test_a_hit_shows_the_line_that_was_found() -> None:
+    """As much of it as a page has room for, and never as the caption."""
+    hit = Hit(1, picture(7), 0.2, Band.FAIR, FoundBy.WORDS, match=0.5, text="NO ENTRY")
+    shown = hit_card(WORDS, hit)
+    assert shown.score_text == "0.50 · fair · found by words in the picture: “NO ENTRY”"
+    assert "NO ENTRY" in shown.alt
+    assert "NO ENTRY" not in shown.caption
+    long = hit_card(WORDS, replace(hit, text="word " * 50)).score_text
+    assert long.endswith("word…”")
+    assert len(long) < 160
+
+
 def test_a_hit_says_whether_picture_or_caption_was_found() -> None:
     """Behind score and band, where both were searched; nothing where pictures alone were."""
     said = {
@@ -94,6 +106,7 @@ def test_a_hit_says_whether_picture_or_caption_was_found() -> None:
         FoundBy.PICTURE: "0.50 · fair · found by its picture",
         FoundBy.CAPTION: "0.50 · fair · found by its caption",
         FoundBy.BOTH: "0.50 · fair",
+        FoundBy.WORDS: "0.50 · fair · found by words in the picture",
         None: "0.50 · fair",
     }
 
@@ -232,7 +245,8 @@ def test_help_shows_three_examples_and_only_ones_own_commands() -> None:
     usages = " ".join(rows)
     assert rows["/find <words>"] == (
         "Find pictures that a sentence describes. "
-        "Options: --count n, --exclude words, --label name, --collection name"
+        "Options: --count n, --exclude words, --label name, --collection name, --from @person, "
+        "--after 2026-01-31, --before 2026-01-31"
     )
     assert "/reindex" not in usages
     admin = PRESENTER.help([], is_admin=True)
@@ -249,7 +263,9 @@ def test_help_shows_three_examples_and_only_ones_own_commands() -> None:
 def test_where_a_command_is_a_form_help_speaks_of_its_fields() -> None:
     """Discord fills in fields; a dash and a name would be taken for words there."""
     rows = dict(part(PRESENTER.help([], is_admin=True, fields=True), Facts).rows)
-    assert rows["/find"].endswith("Fields: query, count, exclude, label, collection, private")
+    assert rows["/find"].endswith(
+        "Fields: query, count, exclude, label, collection, in, from, after, before, private"
+    )
     assert rows["/status"] == "Show model, collections and their size."
     assert "--" not in " ".join([*rows, *rows.values()])
 

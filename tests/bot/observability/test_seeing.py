@@ -21,7 +21,7 @@ from bot.observability.stages import Stages
 from bot.observability.tracing import NoTracer, begin_request, request_scope
 from bot.protocol.requests import Request
 from core.domain.errors import Busy, NotFound
-from core.domain.types import CollectionStatus, Progress
+from core.domain.types import CollectionStatus, DecodeStats, Progress
 from core.encoder.batch_records import BatcherHealth
 from tests.fakes import FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes
 from tests.web.parts import Parts
@@ -162,13 +162,9 @@ class Line:
         return self.trouble
 
 
-@dataclass
-class Workers:
+def workers() -> DecodeStats:
     """Decoders as they are now."""
-
-    alive: int = 2
-    waiting: int = 3
-    restarts: int = 1
+    return DecodeStats(2, alive=2, busy=0, waiting=3, decoded=0, failed={}, restarts=1, pids=())
 
 
 async def test_states_and_sizes_are_looked_at() -> None:
@@ -184,7 +180,7 @@ async def test_states_and_sizes_are_looked_at() -> None:
             connections=[line],
             readiness=lambda: reasons,
             batcher=lambda: BatcherHealth(True, 2, None, None, 5),
-            decoders=Workers,
+            decoders=workers,
             reindexing=lambda: running,
             collections=collections,
             sizes=lambda: {"shop": 4096},
@@ -234,7 +230,7 @@ async def test_a_look_that_fails_is_not_the_last() -> None:
             looks.set()
         return BatcherHealth(True, 0, None, None, 0)
 
-    observer = Observer(Observed([], list, health, Workers, dict, broken, dict, dict), metrics)
+    observer = Observer(Observed([], list, health, workers, dict, broken, dict, dict), metrics)
     with capture_logs() as logs:
         observing = asyncio.create_task(observer.observe())
         async with asyncio.timeout(10):

@@ -74,6 +74,7 @@ def test_any_text_is_plain_once(text: str) -> None:
     assert plain_text(once) == once
 
 
+@pytest.mark.model
 def test_clip_reads_the_word_itself(tmp_path: Path) -> None:
     """With CLIP's own vocabulary decorated letters have the tokens of plain ones."""
     clip_tokenizer(tmp_path)

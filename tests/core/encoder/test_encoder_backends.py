@@ -19,9 +19,10 @@ from core.domain.errors import EncodingFailed
 from core.domain.types import Vectors
 from core.encoder.backends import openvino as openvino_towers
 from core.encoder.build import Steps
+from core.encoder.choice import CLOSE, BackendTrial
 from core.encoder.load import TransformersEncoder, load_encoder
 from core.encoder.model import gains_from_bfloat16
-from core.encoder.trials import CLOSE, BackendTrial, SearchCheck, compare
+from core.encoder.trials import SearchCheck, compare
 from tests.checkpoints import EDGE, tiny_clip
 
 pytestmark = pytest.mark.model

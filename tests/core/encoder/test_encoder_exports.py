@@ -10,8 +10,8 @@ import pytest
 
 from core.domain.errors import ModelUnavailable
 from core.encoder.benchmark_cache import JsonCache, verdict_key
+from core.encoder.choice import BackendTrial, EncoderChoice
 from core.encoder.exports import Exports
-from core.encoder.trials import BackendTrial, EncoderChoice
 
 CHOICE = EncoderChoice(
     "openvino", "int8", (BackendTrial("openvino", "int8", 0.9991, 4.1, 4.5, 0.97),), ("onnx: no.",)

@@ -15,9 +15,10 @@ import torch
 from core.domain.errors import EncodingFailed
 from core.domain.types import PixelBatch, PixelSpec, Vectors
 from core.encoder.build import Steps
+from core.encoder.choice import CLOSE, BackendTrial, EncoderChoice
 from core.encoder.load import load_encoder
 from core.encoder.model import gains_from_bfloat16
-from core.encoder.trials import CLOSE, BackendTrial, EncoderChoice, compare, identify, probe_pixels
+from core.encoder.trials import compare, identify, probe_pixels
 from tests.checkpoints import tiny_clip
 
 pytestmark = pytest.mark.model

@@ -12,7 +12,8 @@ from core.domain.errors import EncodingFailed, ModelUnavailable
 from core.encoder.autotune import PLAIN, Selection
 from core.encoder.backends.base import BackendUnavailable
 from core.encoder.build import Steps, require, usable
-from core.encoder.trials import CLOSE, EXACT, BackendTrial, RuntimeConfig, SearchCheck
+from core.encoder.choice import CLOSE, EXACT, BackendTrial, RuntimeConfig
+from core.encoder.trials import SearchCheck
 
 OPENVINO, ONNX = RuntimeConfig("openvino", "float32"), RuntimeConfig("onnx", "float32")
 OPENVINO_HALF, TORCH_HALF = (
@@ -110,7 +111,9 @@ def way(chosen: Built) -> RuntimeConfig:
         ),
         ({OPENVINO: (1.0, 1.3), OPENVINO_HALF: (0.9979, 2.5)}, OPENVINO),
         ({OPENVINO: (0.99985, 1.3)}, PLAIN),
-        ({OPENVINO: (1.0, 0.99), OPENVINO_HALF: (1.0, 0.98)}, PLAIN),
+        ({OPENVINO: (1.0, 0.84), OPENVINO_HALF: (1.0, 0.98)}, PLAIN),
+        ({OPENVINO: (1.0, 0.86), OPENVINO_HALF: (1.0, 0.98)}, OPENVINO),
+        ({OPENVINO: (1.0, 0.9), ONNX: (1.0, 0.86), TORCH_HALF: (1.0, 1.1)}, TORCH_HALF),
         ({OPENVINO: BackendUnavailable("no"), ONNX: (1.0, 1.1)}, ONNX),
         ({OPENVINO: EncodingFailed("no"), TORCH_HALF: (1.0, 1.1)}, TORCH_HALF),
     ],
@@ -119,7 +122,10 @@ def test_auto_takes_the_fastest_that_says_the_same(
     told: Mapping[RuntimeConfig, tuple[float, float] | Exception],
     wanted: RuntimeConfig,
 ) -> None:
-    """0.998 for half precision, 0.9999 for float32; slower ones are no gain; failures no end."""
+    """0.998 for half precision, 0.9999 for float32; slower ones are no gain; failures no end.
+
+    Only an export in float32 may be a little slower than torch, which it saves loading.
+    """
     chosen = best(told)
     assert way(chosen) == wanted
     for each, outcome in told.items():
@@ -203,7 +209,8 @@ def test_what_is_not_installed_is_told_with_how_to(backend: str) -> None:
     absent = {"openvino": lambda: False, "onnx": lambda: False}
     with pytest.raises(ModelUnavailable, match="not installed") as caught:
         require(backend, "auto", absent)
-    assert f"pip install '.[{backend}]'" in caught.value.remedy
+    assert "pip install " in caught.value.remedy
+    assert backend in caught.value.remedy
     with pytest.raises(ModelUnavailable, match="openvino, which is not installed"):
         require("auto", "int8", absent)
     require("auto", "auto", absent)

@@ -7,7 +7,7 @@ from prometheus_client import generate_latest
 from bot.observability.metrics import Metrics
 from bot.protocol.json_views import encoder_lines, status_view
 from bot.protocol.ports import ModelCard
-from core.encoder.trials import BackendTrial, EncoderChoice
+from core.encoder.choice import BackendTrial, EncoderChoice
 
 TRIALS = (
     BackendTrial("openvino", "bfloat16", 0.99993, 2.5, 2.4),
@@ -30,6 +30,7 @@ def test_the_status_tells_programs_the_numbers() -> None:
         "pictures": 4.3,
         "overlap": 0.912,
     }
+    assert told["encoder"]["exported"] is True
     assert told["encoder"]["refused"] == ["openvino int8: it finds too little."]
     assert status_view(ModelCard("fake", 32, "cpu"), [])["encoder"] is None
 
@@ -38,7 +39,8 @@ def test_the_status_tells_people_the_same() -> None:
     """Where it runs beside the model's name, and a line for each trial and refusal."""
     card = ModelCard("clip", 512, "cpu", CHOICE)
     assert card.place == "cpu (openvino bfloat16)"
-    half, integers, refusal = encoder_lines(card)
+    path, half, integers, refusal = encoder_lines(card)
+    assert path == "  runs from its export, without torch and transformers"
     assert half.strip() == (
         "openvino bfloat16 beside torch float32: texts 2.50 and pictures 2.40 times as fast, "
         "cosine 0.99993"
@@ -46,6 +48,8 @@ def test_the_status_tells_people_the_same() -> None:
     assert integers.endswith("cosine 0.99910, 91.2% of its results")
     assert refusal.strip() == "not used: openvino int8: it finds too little."
     assert ModelCard("fake", 32, "cpu").place == "cpu"
+    plain = ModelCard("clip", 512, "cpu", EncoderChoice("torch", "float32"))
+    assert encoder_lines(plain) == ["  loaded by torch and transformers"]
 
 
 def test_prometheus_sees_the_way_that_was_taken() -> None:

@@ -11,8 +11,9 @@ from PIL import Image
 
 from core.domain.types import ModelIdentity, PixelSpec, Vectors
 from core.encoder.benchmark_cache import JsonCache
-from core.encoder.lazy import KnownEncoder, LateEncoder
-from core.encoder.trials import BackendTrial, EncoderChoice
+from core.encoder.choice import BackendTrial, EncoderChoice
+from core.encoder.known import KnownEncoder
+from core.encoder.lazy import LateEncoder
 from core.images.pool import DecodePool
 
 pytestmark = pytest.mark.process

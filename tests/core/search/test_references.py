@@ -76,7 +76,7 @@ def _directions(count: int, *, seed: int = 0) -> Vectors:
     return unit(rng.standard_normal((count, 64)).astype(np.float32))
 
 
-@pytest.mark.parametrize("count", [1, 2, 10, 300])
+@pytest.mark.parametrize("count", [1, 2, 10, 300, 2000])
 def test_the_cuts_rise_from_doubt_to_strong(count: int) -> None:
     """Of any number of pictures, and of equal ones."""
     references = _directions(len(REFERENCES))

@@ -21,9 +21,10 @@ from core.images.resize import fit_pixels
 from core.training.base_model import FrozenTowers
 from core.training.evaluation import encode_pairs
 from core.training.heads import Head, Heads, contrastive_loss, mse_loss, near_duplicates, rms
-from core.training.loop import Course, Material
-from core.training.train import Epoch, TrainingOptions, TrainingReport, train
-from core.training.trainer import HeadSettings, HeadTrainer, Loss, TrainingSet
+from core.training.loop import Epoch, Material, TrainingLoop
+from core.training.options import HeadSettings, Loss, TrainingOptions
+from core.training.train import TrainingReport, train
+from core.training.trainer import HeadTrainer, TrainingSet
 from recipes.mini.ridge import ridge
 from tests.checkpoints import tiny_align, tiny_clip, tiny_dual, tiny_siglip
 from tests.fakes import COLOURS
@@ -184,7 +185,7 @@ def test_what_was_hardly_ever_seen_is_not_made_large_of() -> None:
     images[:, 0] *= 1e-6
     material = Material(images, unit_rows(40, dimension=8), np.arange(40), np.arange(40))
     start = Heads(Head(unit_rows(8, dimension=12)), Head(torch.eye(8)), 10.0)
-    course = Course(material, material, start, TrainingOptions(learning_rate=3e-3, epochs=3))
+    course = TrainingLoop(material, material, start, TrainingOptions(learning_rate=3e-3, epochs=3))
     course.run(lambda _: None)
     assert course.best > 0
     assert start.image is not None

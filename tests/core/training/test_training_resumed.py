@@ -18,8 +18,9 @@ from core.training.base_model import FrozenTowers
 from core.training.checkpoint import RECORD, picture_key, read_record
 from core.training.evaluation import encode_pairs
 from core.training.feature_cache import FeatureCache
-from core.training.train import Epoch, TrainingOptions, TrainingReport, train
-from core.training.trainer import Loss
+from core.training.loop import Epoch
+from core.training.options import Loss, TrainingOptions
+from core.training.train import TrainingReport, train
 from tests.checkpoints import tiny_align, tiny_clip, tiny_dual, tiny_mini, tiny_siglip
 from tests.core.training.test_training import PAIRS, PICTURES, _one_thread, by_name, two_colours
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from core.domain.errors import RemovalsUnconfirmed, SourceError
-from index.catalogue.file_names import NameRules
+from index.catalogue.file_types import NameRules
 from index.catalogue.schema import picture_vectors
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery

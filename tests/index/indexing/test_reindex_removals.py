@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import RemovalsUnconfirmed, SettingsError, SourceError
-from index.catalogue.file_names import NameRules
+from index.catalogue.file_types import NameRules
 from index.indexing.plan import LEAST, RemovalGuard
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery

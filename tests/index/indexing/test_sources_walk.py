@@ -12,7 +12,7 @@ import pytest
 from config.settings import Settings
 from core.domain.errors import SourceError
 from core.domain.types import LeftOut
-from index.catalogue.file_names import PICTURE_SUFFIXES, NameRules
+from index.catalogue.file_types import PICTURE_SUFFIXES, NameRules
 from index.catalogue.walk import inside
 from index.indexing.scan import scan_folder
 from tests.fakes import picture_bytes

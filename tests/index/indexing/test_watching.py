@@ -17,7 +17,7 @@ from watchfiles import Change, watch
 from core.domain.errors import CatalogueError
 from core.domain.reindex_jobs import ReindexJobs
 from core.domain.types import Lane, Progress, ReindexReport
-from index.catalogue.file_names import ChangeFilter, NameRules
+from index.catalogue.file_types import ChangeFilter, NameRules
 from index.indexing.watch import Counts, FolderWatch, Watching, WatchOptions, relevant
 from tests.fakes import FakeEmbedder, picture_bytes
 from tests.galleries import Gallery

@@ -16,7 +16,7 @@ from index.catalogue.database import open_database
 from index.library.community_rows import purge_community
 from index.library.community_settings import REVISIONS, StoredSettings
 from index.library.overlay import Overlays
-from index.library.retention import Upkeep
+from index.library.retention import Retention
 from index.library.upload_files import UploadFiles
 from tests.galleries import Gallery
 
@@ -97,7 +97,7 @@ async def test_what_another_process_changes_is_seen(overlays: Overlays, tmp_path
     assert await theirs.catch_up()
     assert theirs.of("discord:1") == CHOSEN
     assert not await theirs.catch_up()
-    upkeep = Upkeep(overlays)
+    upkeep = Retention(overlays)
     upkeep.moved("discord:1", "discord:2")
     assert await theirs.catch_up()
     assert theirs.of("discord:2").count == CHOSEN.count
@@ -109,7 +109,7 @@ async def test_what_another_process_changes_is_seen(overlays: Overlays, tmp_path
     assert mine.of("discord:1") == CHOSEN
     await mine.catch_up()
     assert mine.of("discord:1") == CommunitySettings()
-    assert Upkeep(overlays).sweep() is False
+    assert Retention(overlays).sweep() is False
 
 
 async def test_a_change_is_not_missed_that_is_announced_before_it_can_be_read(
@@ -121,7 +121,7 @@ async def test_a_change_is_not_missed_that_is_announced_before_it_can_be_read(
     assert await theirs.catch_up()
     assert await theirs.catch_up()
     assert theirs.of("discord:1") == CommunitySettings()
-    Upkeep(overlays).sweep()
+    Retention(overlays).sweep()
     assert not await theirs.catch_up()
     await StoredSettings.open(overlays).save("discord:1", CHOSEN)
     assert await theirs.catch_up()

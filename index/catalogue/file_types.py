@@ -91,7 +91,6 @@ class NameRules:
     exclude: tuple[str, ...] = ()
 
     def leaves_out(self, name: str) -> bool:
-        """Whether one name is passed by."""
         if name.startswith("."):
             return True
         if not self.exclude:

@@ -1,4 +1,4 @@
-"""What Telegram allows a bot to send, and patience where it or the network refuses."""
+"""Rate limits: what Telegram allows a bot to send, and retries where it or the network refuses."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ class PatientLimiter(AIORateLimiter):
         return bool(self._free_at.get(chat, 0.0) > time.monotonic())
 
     async def _until_free(self, chat: object) -> None:
-        # Whoever waited with us may have been refused once more: look again.
+        # Another waiter may have been refused once more: check again.
         while (wait := self._free_at.get(chat, 0.0) - time.monotonic()) > 0:  # noqa: ASYNC110 - a deadline
             await asyncio.sleep(wait)
 

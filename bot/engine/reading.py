@@ -1,0 +1,54 @@
+"""What reads the words in pictures, by the settings."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+from config.settings import Settings
+from core.images.reading import WordPool, missing_packages, reader_version
+from index.library.library import FolderLibrary
+from index.library.overlay import Overlays
+from index.library.word_reading import WordReading
+from index.library.words import StoredWords
+
+_MIB = 2**20
+
+
+def read_collections(settings: Settings) -> frozenset[str]:
+    """The collections whose words are read and searched."""
+    if not settings.words.enabled:
+        return frozenset()
+    names = {each.name for each in settings.all_collections}
+    return frozenset(names.difference(settings.words.exclude))
+
+
+def stored_words(settings: Settings, overlays: Overlays) -> StoredWords:
+    """The words that were read, as they are searched."""
+    return StoredWords(overlays, read_collections(settings), reader_version())
+
+
+def word_pool(settings: Settings) -> WordPool:
+    """The workers that read words, with the bounds of those that decode pictures."""
+    pictures = settings.pictures
+    return WordPool(
+        settings.words.workers,
+        timeout_s=settings.words.timeout_s,
+        memory_bytes=pictures.memory_mb * _MIB,
+        max_bytes=pictures.max_bytes,
+        max_file_bytes=int(pictures.max_file_mb * _MIB),
+        max_pixels=int(pictures.max_megapixels * 1e6),
+    )
+
+
+async def opened_reading(
+    settings: Settings, overlays: Overlays, library: FolderLibrary, stack: AsyncExitStack
+) -> WordReading | None:
+    """Reads words, with workers that start with the first picture and end with the stack.
+
+    None where the settings want none, or the packages for it are not installed.
+    """
+    collections = read_collections(settings)
+    if not collections or missing_packages():
+        return None
+    pool = await stack.enter_async_context(word_pool(settings))
+    return WordReading(overlays, library, pool, collections, at_once=settings.words.workers)

@@ -1,0 +1,322 @@
+"""Words that stand in pictures: how they are compared with those of a question.
+
+Case and accents do not count, nor where a reader saw a space. Words are compared whole, as parts
+of a line whose spaces got lost, and with a letter or two read wrongly; runs of Chinese, Japanese
+and Thai letters, which write no spaces, by pairs of letters. What may match is told by *grams*,
+which an index can look up: the three letters of each place in a line, each word, and how it
+begins and ends.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.search.captions import CaptionEvidence, CaptionScale
+
+MAX_GRAMS: Final = 64
+"""Of one question; what is asked beyond that decides nothing."""
+
+_MARKS = re.compile(r"[\u0300-\u036f]+")
+_WORD = re.compile(r"\w+")
+_UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
+_LETTERS = str.maketrans(
+    {"ł": "l", "ø": "o", "đ": "d", "\u0131": "i", "æ": "ae", "œ": "oe", "_": " "}
+)
+"""Letters that Unicode does not take apart; U+0131 is Turkish."""
+
+_GRAM: Final = 3
+_LONGEST: Final = 24
+
+_SAID_OFTEN = """
+a an and are as at be but by do for from how i in is it me my no not of on or so that the this to
+was we what when who with you your
+das dass dem den der des die ein eine einen er es ich im ist mit nicht sie und von wenn wie wir zu
+zum zur
+al como con cuando de del e el en eu la las lo los mas mi nao o os para pela pelo por porque quando
+que se si su sua te tu um uma un una y
+bo byc co jak jest lub ma na nie od po sie ta tak w z za ze
+"""
+_COMMON = frozenset(_SAID_OFTEN.split())
+"""Words that nearly every sentence has; they count a tenth."""
+
+_A_TENTH: Final = 0.1
+_IDEOGRAPH: Final = 2.5
+"""Letters of an alphabet that one of a script without spaces says as much as."""
+
+_SPACE_LOST: Final = 0.95
+_FORGIVEN = ((4, 1), (8, 2))
+"""From how many letters on a word may have so many letters read wrongly."""
+
+_LEAST: Final = 0.34
+"""Of what a question asks for, the weight that must be found."""
+
+_BEGINS, _FAIR, _STRONG = 0.3, 0.45, 0.65
+"""Of the strength of a match: where it begins to say something, and its bands."""
+
+_LIFT: Final = 14.0
+"""Deviations of picture scores that a whole match is worth, as of captions."""
+
+
+def folded_words(text: str) -> str:
+    """The text without case and accents, its words parted by single spaces."""
+    plain = unicodedata.normalize("NFKD", text.casefold()).translate(_LETTERS)
+    return " ".join(_WORD.findall(unicodedata.normalize("NFC", _MARKS.sub("", plain))))
+
+
+def grams(text: str) -> set[str]:
+    """Those by which a line, or a question, is looked up."""
+    plain = folded_words(text)
+    spaced = [word for word in plain.split() if not _UNSPACED.search(word)]
+    found = {f"={word[:_LONGEST]}" for word in spaced} | set(filter(None, map(_ends, spaced)))
+    for run in _UNSPACED.findall(plain):
+        found.update(run)
+        found.update(run[at : at + 2] for at in range(len(run) - 1))
+    for part in _UNSPACED.split(plain):
+        letters = part.replace(" ", "")
+        found.update(letters[at : at + _GRAM] for at in range(len(letters) - _GRAM + 1))
+    return found
+
+
+def _ends(word: str) -> str:
+    """How a word begins and ends, which stays where a letter between was read wrongly."""
+    if len(word) <= _GRAM:
+        return ""
+    edge = 1 if len(word) == _GRAM + 1 else 2
+    return f"{word[:edge]}~{word[-edge:]}"
+
+
+def asked_grams(text: str) -> tuple[str, ...]:
+    """Those of a question, of its weighty words first; none where there are only common ones."""
+    terms = sorted(_terms(text), key=lambda term: -term.weight)
+    weighty = [term for term in terms if term.weight >= 1] or terms
+    found = dict.fromkeys(gram for term in weighty for gram in sorted(grams(term.word)))
+    return tuple(found)[:MAX_GRAMS]
+
+
+def phrase_grams(phrases: Sequence[str]) -> set[str]:
+    """Those that every picture has in which these very words stand, whatever spaces got lost."""
+    whole = [folded_words(phrase) for phrase in phrases]
+    inside = {gram for text in whole for word in text.split() for gram in grams(word)}
+    close = {gram for gram in inside if "=" not in gram and "~" not in gram}
+    return close or inside
+
+
+class _Term(NamedTuple):
+    word: str
+    weight: float
+    letters: float
+
+
+@lru_cache(maxsize=256)
+def _terms(text: str) -> tuple[_Term, ...]:
+    """The words of a question, those without spaces in runs, each with its weight."""
+    found: dict[str, _Term] = {}
+    for word in folded_words(text).split():
+        for part in _parts(word):
+            if _UNSPACED.match(part):
+                letters = _IDEOGRAPH * len(part)
+            else:
+                letters = len(part) * (_A_TENTH if part in _COMMON or len(part) == 1 else 1.0)
+            found.setdefault(part, _Term(part, letters, letters))
+    return tuple(found.values())
+
+
+def _parts(word: str) -> Iterator[str]:
+    start = 0
+    for run in _UNSPACED.finditer(word):
+        if run.start() > start:
+            yield word[start : run.start()]
+        yield run.group()
+        start = run.end()
+    if start < len(word):
+        yield word[start:]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadWords:
+    """The lines of words of one picture, as they are compared."""
+
+    lines: tuple[str, ...]
+    folded: tuple[str, ...]
+    words: frozenset[str]
+    whole: str
+
+    @classmethod
+    def of(cls, lines: Sequence[str]) -> ReadWords:
+        plain = tuple(map(folded_words, lines))
+        words = frozenset(word for line in plain for word in line.split())
+        return cls(tuple(lines), plain, words, "".join(plain).replace(" ", ""))
+
+    def strength(self, question: str) -> float:
+        """How much of a question is found here, in [0, 1]; 0 for less than says anything.
+
+        Two things count: the share of the question, and how much that is: a word of three letters
+        may stand anywhere.
+        """
+        terms = _terms(question)
+        asked = sum(term.weight for term in terms)
+        if not asked:
+            return 0.0
+        got = [(term, self._found(term.word)) for term in terms]
+        share = sum(term.weight * part for term, part in got) / asked
+        if share < _LEAST:
+            return 0.0
+        letters = sum(term.letters * part for term, part in got)
+        return min(1.0, 0.42 + 0.04 * letters) * (0.4 + 0.6 * share)
+
+    def holds(self, phrase: str) -> bool:
+        """Whether these very words stand here, one behind the other."""
+        wanted = folded_words(phrase)
+        if not wanted:
+            return False
+        text = f" {' '.join(self.folded)} "
+        if f" {wanted} " in text:
+            return True
+        close = wanted.replace(" ", "")
+        # A reader loses spaces, and sees some that are none.
+        return (len(close) > 2 * _GRAM or bool(_UNSPACED.search(close))) and close in self.whole
+
+    def nearly(self, phrase: str) -> bool:
+        """Whether its words stand here in their order, with a letter or two read wrongly."""
+        wanted, here = folded_words(phrase).split(), " ".join(self.folded).split()
+        return bool(wanted) and any(
+            all(map(_alike, wanted, here[at : at + len(wanted)]))
+            for at in range(len(here) - len(wanted) + 1)
+        )
+
+    def line(self, question: str) -> str:
+        """The line that has most of a question, cut to what is shown."""
+        terms = _terms(question)
+        best, most = 0, -1.0
+        for place, plain in enumerate(self.folded):
+            one = ReadWords((self.lines[place],), (plain,), frozenset(plain.split()), plain)
+            found = sum(term.weight * one._found(term.word) for term in terms)
+            if found > most:
+                best, most = place, found
+        return self.lines[best] if self.lines else ""
+
+    def _found(self, word: str) -> float:
+        """How surely a word stands here, in [0, 1]."""
+        if word in self.words:
+            return 1.0
+        if _UNSPACED.match(word):
+            pairs = [word[at : at + 2] for at in range(max(1, len(word) - 1))]
+            return sum(pair in self.whole for pair in pairs) / len(pairs)
+        close = self.whole.replace(" ", "")
+        if len(word) > _GRAM and word in close:
+            return _SPACE_LOST
+        allowed = _allowed(word)
+        if not allowed:
+            return 0.0
+        best, letters = allowed + 1, set(word)
+        for other in self.words:
+            # Most words are told apart by their letters alone.
+            if abs(len(other) - len(word)) < best and len(letters.difference(other)) < best:
+                best = min(best, edits(word, other, best))
+        return 1 - best / len(word) if best <= allowed else 0.0
+
+
+def _allowed(word: str) -> int:
+    """How many letters of a word may have been read wrongly."""
+    return max((most for letters, most in _FORGIVEN if len(word) >= letters), default=0)
+
+
+def _alike(word: str, other: str) -> bool:
+    allowed = _allowed(word)
+    return word == other or (
+        abs(len(word) - len(other)) <= allowed and edits(word, other, allowed + 1) <= allowed
+    )
+
+
+def edits(one: str, other: str, limit: int) -> int:
+    """The least letters to change, add, drop or swap with their neighbour; ``limit`` or less.
+
+    Optimal string alignment distance: Damerau, "A technique for computer detection and correction
+    of spelling errors" (Communications of the ACM 7(3), 1964).
+    """
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for row, letter in enumerate(one, start=1):
+        now = [row]
+        for column, against in enumerate(other, start=1):
+            cost = min(
+                last[column] + 1, now[column - 1] + 1, last[column - 1] + (letter != against)
+            )
+            swapped = row > 1 and column > 1 and letter == other[column - 2]
+            if swapped and one[row - 2] == against:
+                cost = min(cost, before[column - 2] + 1)
+            now.append(cost)
+        if min(now) >= limit:
+            return limit
+        before, last = last, now
+    return min(last[-1], limit)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WordEvidence:
+    """What the words in pictures say of a question.
+
+    ``rows`` of the pictures that hold some of it, int64 [n] rising, how ``strong`` each match is,
+    float64 [n] in [0, 1], and the ``lines`` that match, [n].
+    """
+
+    rows: NDArray[np.int64]
+    strong: NDArray[np.float64]
+    lines: tuple[str, ...]
+
+    @classmethod
+    def of(cls, found: Sequence[tuple[int, float, str]]) -> WordEvidence:
+        """``found``: a row, its strength and its line each; of a row the strongest counts."""
+        best: dict[int, tuple[float, str]] = {}
+        for row, strength, line in found:
+            if strength > best.get(row, (0.0, ""))[0]:
+                best[row] = strength, line
+        rows = sorted(best)
+        return cls(
+            np.array(rows, dtype=np.int64),
+            np.array([best[row][0] for row in rows], dtype=np.float64),
+            tuple(best[row][1] for row in rows),
+        )
+
+    def among(self, row: int) -> tuple[float, str]:
+        """The strength and the line of a row; 0 and no line where it holds nothing."""
+        place = int(np.searchsorted(self.rows, row))
+        if place == len(self.rows) or self.rows[place] != row:
+            return 0.0, ""
+        return float(self.strong[place]), self.lines[place]
+
+    def says(self, row: int) -> str | None:
+        """The line of a row that is found by its words, None where it is not."""
+        strength, line = self.among(row)
+        return line if strength >= _FAIR else None
+
+    def matches(self, scale: CaptionScale) -> NDArray[np.float64]:
+        """The matches of captions that are worth as much, [n]."""
+        ours = (0.0, _BEGINS, _FAIR, _STRONG, 1.0)
+        theirs = (0.0, scale.start, max(scale.fair, scale.start), scale.strong, 1.0)
+        return np.interp(self.strong, ours, theirs)
+
+
+def with_words(told: CaptionEvidence, read: WordEvidence, scale: CaptionScale) -> CaptionEvidence:
+    """What captions say, or the words in the picture where those say more."""
+    speaks = read.strong > _BEGINS
+    if not speaks.any():
+        return told
+    rows = np.union1d(told.rows, read.rows[speaks])
+    matches, lifts, cosines = (np.full(len(rows), -np.inf) for _ in range(3))
+    heard = np.searchsorted(rows, told.rows)
+    matches[heard], lifts[heard], cosines[heard] = told.matches, told.lifts, told.cosines
+    seen = np.searchsorted(rows, read.rows[speaks])
+    matches[seen] = np.maximum(matches[seen], read.matches(scale)[speaks])
+    by_words = _LIFT * (read.strong[speaks] - _BEGINS)
+    # A picture without a caption keeps what every such one is lifted by.
+    lifts[seen] = np.maximum(np.maximum(lifts[seen], by_words), told.silent)
+    return replace(told, rows=rows, matches=matches, lifts=lifts, cosines=cosines)

@@ -1,0 +1,86 @@
+"""Words in pictures as rows: what was read of a content, and the grams by which it is found."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from sqlalchemy import ColumnElement, Connection, delete, exists, insert, or_, select
+
+from core.search.words import grams
+from index.catalogue.rows import chunks
+from index.catalogue.schema import pictures, uploads, word_grams, words
+
+Lines = Sequence[tuple[str, float]]
+"""Lines with how sure each is."""
+
+
+def put_words(connection: Connection, found: Mapping[str, Lines], reader: str) -> None:
+    """Keep what was read of these contents, in place of what was known; of what is there still."""
+    for sha256, lines in found.items():
+        drop_words(connection, words.c.sha256 == sha256)
+        here = or_(*(exists().where(table.c.sha256 == sha256) for table in (pictures, uploads)))
+        if not connection.execute(select(here)).scalar():
+            continue  # deleted while it was read
+        text = json.dumps(list(lines), ensure_ascii=False)
+        row = {"sha256": sha256, "reader": reader, "lines": text}
+        connection.execute(insert(words).values(row))
+        number = connection.execute(select(words.c.id).where(words.c.sha256 == sha256)).scalar_one()
+        put_grams(connection, number, [line for line, _ in lines])
+
+
+def put_grams(connection: Connection, number: int, lines: Sequence[str]) -> None:
+    """Let the words with this number be found by these lines."""
+    known: set[str] = set().union(*map(grams, lines))
+    if known:
+        rows = [{"gram": gram, "words_id": number} for gram in sorted(known)]
+        connection.execute(insert(word_grams), rows)
+
+
+def drop_words(connection: Connection, which: ColumnElement[bool]) -> None:
+    numbers = connection.execute(select(words.c.id).where(which)).scalars().all()
+    for number in numbers:
+        connection.execute(delete(word_grams).where(word_grams.c.words_id == number))
+    connection.execute(delete(words).where(which))
+
+
+def lines_of(connection: Connection, ids: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """The lines in these uploads, by their ids, where there are any."""
+    found = {}
+    for chunk in chunks(ids):
+        query = (
+            select(uploads.c.id, words.c.lines)
+            .join(words, words.c.sha256 == uploads.c.sha256)
+            .where(uploads.c.id.in_(chunk), words.c.lines != "[]")
+        )
+        for picture_id, lines in connection.execute(query):
+            found[picture_id] = tuple(text for text, _ in json.loads(lines))
+    return found
+
+
+def damaged_words(connection: Connection, collection: str) -> Iterator[str]:
+    """Contents of a collection whose words are no lines, or are not found by them."""
+    query = select(words.c.id, words.c.sha256, words.c.lines).where(in_collection(collection))
+    for number, sha256, text in connection.execute(query).all():
+        known = set(
+            connection.execute(
+                select(word_grams.c.gram).where(word_grams.c.words_id == number)
+            ).scalars()
+        )
+        try:
+            wanted: set[str] = set().union(*(grams(line) for line, _ in json.loads(text)))
+        except (ValueError, TypeError, AttributeError):
+            yield sha256
+            continue
+        if known != wanted:
+            yield sha256
+
+
+def in_collection(collection: str) -> ColumnElement[bool]:
+    """Whether a collection has a picture with these words, seen or not."""
+    return or_(
+        *(
+            exists().where(table.c.sha256 == words.c.sha256, table.c.collection == collection)
+            for table in (pictures, uploads)
+        )
+    )

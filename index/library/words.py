@@ -1,0 +1,175 @@
+"""The words that stand in pictures: kept by content, read where they are missing, searched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Final
+
+from cachetools import LRUCache
+from sqlalchemy import (
+    Connection,
+    Select,
+    and_,
+    func,
+    select,
+    union_all,
+)
+
+from core.domain.ports import Snapshot
+from core.domain.types import WordsProgress
+from core.search.words import ReadWords, WordEvidence, asked_grams, phrase_grams
+from index.catalogue.rows import chunks
+from index.catalogue.schema import pictures, uploads, word_grams, words
+from index.catalogue.word_rows import in_collection
+from index.library.overlay import Overlays
+
+_CANDIDATES: Final = 256
+"""Pictures that share most with a question, which are compared word by word."""
+
+_WIDER: Final = 8
+"""So many times more are looked at where a community may see few of them."""
+
+_LEAST_SHARED: Final = 0.15
+"""Of a question's grams, those that a picture has, to be looked at."""
+
+_PARSED: Final = 4096
+
+
+class StoredWords:
+    """The PictureWords port over the catalogue.
+
+    ``collections``: those whose words are searched, and read.
+    """
+
+    def __init__(self, overlays: Overlays, collections: Collection[str], version: str = "") -> None:
+        """``version``: of what reads here (``WordReader.version``), empty where nothing does."""
+        self._overlays = overlays
+        self._version = version
+        self._collections = frozenset(collections)
+        self._parsed: LRUCache[int, ReadWords] = LRUCache(_PARSED)
+
+    def find(self, snapshot: Snapshot, question: str) -> WordEvidence | None:
+        wanted = asked_grams(question)
+        if snapshot.collection not in self._collections or not wanted:
+            return None
+        least = max(1, round(_LEAST_SHARED * len(wanted)))
+        limit = _CANDIDATES
+        with self._overlays.read() as connection:
+            while True:
+                query = _sharing(snapshot.collection, wanted, least).limit(limit)
+                rows = connection.execute(query).all()
+                seen = _rows_of(connection, snapshot, [row.sha256 for row in rows])
+                # What others alone may see takes no place away.
+                if len(rows) < limit or len(seen) >= min(limit, _CANDIDATES) // 2:
+                    break
+                limit *= _WIDER
+        found = []
+        for row in rows:
+            if row.sha256 not in seen:
+                continue
+            read = self._read(row.id, row.lines)
+            strength = read.strength(question)
+            if strength:
+                line = read.line(question)
+                found += [(place, strength, line) for place in seen[row.sha256]]
+        return WordEvidence.of(found)
+
+    def holding(self, snapshot: Snapshot, phrases: Sequence[str]) -> WordEvidence | None:
+        if snapshot.collection not in self._collections:
+            return None
+        with self._overlays.read() as connection:
+            if not phrases:
+                query = select(words.c.id, words.c.sha256, words.c.lines).where(
+                    words.c.lines != "[]", in_collection(snapshot.collection)
+                )
+                rows = connection.execute(query).all()
+            else:
+                wanted = tuple(phrase_grams(phrases))
+                rows = connection.execute(
+                    _sharing(snapshot.collection, wanted, max(1, len(wanted) // 2))
+                ).all()
+            seen = _rows_of(connection, snapshot, [row.sha256 for row in rows])
+        read = [(row.sha256, self._read(row.id, row.lines)) for row in rows if row.sha256 in seen]
+        held = [each for each in read if all(each[1].holds(phrase) for phrase in phrases)]
+        if not held:  # a letter may have been read wrongly
+            held = [each for each in read if all(each[1].nearly(phrase) for phrase in phrases)]
+        shown = " ".join(phrases)
+        return WordEvidence.of(
+            [(place, 1.0, text.line(shown)) for sha256, text in held for place in seen[sha256]]
+        )
+
+    def any_in(self, collection: str) -> bool:
+        if collection not in self._collections:
+            return False
+        query = select(words.c.id).where(words.c.lines != "[]", in_collection(collection))
+        with self._overlays.read() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
+    def progress(self, collection: str) -> WordsProgress | None:
+        if collection not in self._collections or not self._version:
+            return None
+        contents = union_all(
+            select(pictures.c.sha256).where(pictures.c.collection == collection),
+            select(uploads.c.sha256).where(
+                uploads.c.collection == collection, uploads.c.removed_at.is_(None)
+            ),
+        ).subquery()
+        mine = select(contents.c.sha256).distinct().subquery()
+        done = and_(words.c.sha256 == mine.c.sha256, words.c.reader == self._version)
+        query = select(
+            func.count(mine.c.sha256),
+            func.count(words.c.id),
+            func.count(words.c.id).filter(words.c.lines != "[]"),
+        ).select_from(mine.join(words, done, isouter=True))
+        with self._overlays.read() as connection:
+            total, read, some = connection.execute(query).one()
+        return WordsProgress(read, total, some)
+
+    def _read(self, number: int, lines: str) -> ReadWords:
+        read = self._parsed.get(number)
+        if read is None:
+            read = ReadWords.of([text for text, _ in json.loads(lines)])
+            self._parsed[number] = read
+        return read
+
+
+def _sharing(collection: str, wanted: Sequence[str], least: int) -> Select[Any]:
+    """Contents of a collection with at least so many of the grams, those with most first."""
+    shared = func.count().label("shared")
+    hits = (
+        select(word_grams.c.words_id, shared)
+        .where(word_grams.c.gram.in_(wanted))
+        .group_by(word_grams.c.words_id)
+        .having(shared >= least)
+        .subquery()
+    )
+    return (
+        select(words.c.id, words.c.sha256, words.c.lines)
+        .join(hits, hits.c.words_id == words.c.id)
+        .where(in_collection(collection))
+        .order_by(hits.c.shared.desc(), words.c.id.desc())
+    )
+
+
+def _rows_of(
+    connection: Connection, snapshot: Snapshot, contents: Sequence[str]
+) -> dict[str, list[int]]:
+    """The rows in the snapshot of each of these contents that has any: what its viewer may see."""
+    rows: dict[str, list[int]] = {}
+    for sha256, picture_id in _ids_of(connection, snapshot.collection, contents):
+        row = snapshot.row_of(picture_id)
+        if row is not None:
+            rows.setdefault(sha256, []).append(row)
+    return rows
+
+
+def _ids_of(
+    connection: Connection, collection: str, contents: Sequence[str]
+) -> Iterator[tuple[str, str]]:
+    for chunk in chunks(contents):
+        for table in (pictures, uploads):
+            query = select(table.c.sha256, table.c.id).where(
+                table.c.sha256.in_(chunk), table.c.collection == collection
+            )
+            yield from ((row.sha256, row.id) for row in connection.execute(query))
