@@ -104,6 +104,10 @@ def add_to(app: typer.Typer) -> None:
             str | None,
             typer.Option(help="Model in service; exit 1 where recall@5 would fall."),
         ] = None,
+        language: Annotated[
+            str | None,
+            typer.Option(help="Ask in this language: the lines xx.utf8=... beside the pictures."),
+        ] = None,
         *,
         unseen: Unseen = False,
         json: Annotated[bool, typer.Option("--json", help="One JSON object, only.")] = False,
@@ -114,7 +118,11 @@ def add_to(app: typer.Typer) -> None:
             from bot.tasks.learning import evaluate_model, judge_model
 
             if against is not None:
-                return await judge_model(settings, terminal, data, model, against, json=json)
-            return await evaluate_model(settings, terminal, data, model, unseen=unseen, json=json)
+                return await judge_model(
+                    settings, terminal, data, model, against, language=language, json=json
+                )
+            return await evaluate_model(
+                settings, terminal, data, model, language=language, unseen=unseen, json=json
+            )
 
         execute(context, work)

@@ -19,7 +19,7 @@ from bot.observability.health import folder_bytes
 from core.domain.errors import ModelUnavailable
 from core.encoder.hub import Checkpoint, first_line, local_checkpoint
 from core.encoder.hub_check import HubUnreachableError, ask_hub
-from core.encoder.mini.towers import IMAGE_PACKAGE, TEXT_PACKAGE, missing_package
+from core.encoder.mini.towers import IMAGE_PACKAGE, TEXT_PACKAGE, missing_package, module_of
 from core.encoder.model import choose_device
 from core.encoder.torch_needed import torch_is_installed
 
@@ -175,7 +175,7 @@ def check_device(device: str) -> Findings:
 
 def _mini() -> Findings:
     for package in (IMAGE_PACKAGE, TEXT_PACKAGE):
-        if find_spec(package.replace("-", "_")) is None:
+        if find_spec(module_of(package)) is None:
             raise missing_package(package)
     return [fine(_CHECK, "The embedded model mini is installed.")]
 

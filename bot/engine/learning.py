@@ -25,6 +25,7 @@ from core.training.loop import Epoch
 from core.training.options import TrainingOptions
 from core.training.train import TrainingReport, train
 from index.catalogue.hashing import read_content
+from index.indexing.caption_texts import read_text
 from index.indexing.scan import scan_folder
 
 Told = Callable[[int, int], None]
@@ -62,14 +63,27 @@ class CaptionedFolder:
 
 
 @asynccontextmanager
-async def captioned_folder(folder: Path, settings: Settings) -> AsyncIterator[CaptionedFolder]:
-    """The captioned pictures of a folder; raises SourceError where it has none."""
+async def captioned_folder(
+    folder: Path, settings: Settings, language: str | None = None
+) -> AsyncIterator[CaptionedFolder]:
+    """The captioned pictures of a folder; raises SourceError where it has none.
+
+    ``language``: instead of their captions, the translations of these in the texts beside them.
+    """
     scan = await asyncio.to_thread(scan_folder, folder, rules=name_rules(settings))
     pairs = [
         (scan.folder / picture.path, caption)
         for picture in scan.pictures
         for caption in picture.captions
     ]
+    if language is not None:
+        pairs = await asyncio.to_thread(_translated, [path for path, _ in pairs], language)
+        if not pairs:
+            raise SourceError(
+                f"No picture in {folder} has a caption in {language}.",
+                remedy=f"Write it into the text beside the picture, below the caption, as a line "
+                f"{language}.utf8=…",
+            )
     if not pairs:
         raise SourceError(
             f"There are no captioned pictures in {folder}.",
@@ -77,6 +91,15 @@ async def captioned_folder(folder: Path, settings: Settings) -> AsyncIterator[Ca
         )
     async with picture_decoder(settings) as pool:
         yield CaptionedFolder(pairs, {}, pool, asyncio.get_running_loop())
+
+
+def _translated(pictures: Sequence[Path], language: str) -> list[tuple[Path, str]]:
+    texts = {path: path.with_suffix(".txt") for path in dict.fromkeys(pictures)}
+    return [
+        (path, caption)
+        for path, text in texts.items()
+        if text.is_file() and (caption := read_text(text).in_language(language))
+    ]
 
 
 @dataclass(frozen=True, slots=True)

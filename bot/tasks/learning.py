@@ -34,12 +34,13 @@ async def evaluate_model(
     data: Path,
     model: str | None,
     *,
+    language: str | None,
     unseen: bool,
     json: bool,
 ) -> int:
     """``tangerine evaluate``: what a model finds."""
     name = model or settings.model
-    async with captioned_folder(data, settings) as folder:
+    async with captioned_folder(data, settings, language) as folder:
         ((_, vectors),) = await _encode(settings, terminal, folder, [name], unseen=unseen)
     evaluation = vectors.evaluation()
     if json:
@@ -56,11 +57,12 @@ async def judge_model(
     model: str | None,
     against: str,
     *,
+    language: str | None,
     json: bool,
 ) -> int:
     """``tangerine evaluate --against``: whether it may take the place of another one."""
     name = model or settings.model
-    async with captioned_folder(data, settings) as folder:
+    async with captioned_folder(data, settings, language) as folder:
         encoded = await _encode(settings, terminal, folder, [name, against], unseen=True)
     (_, new), (_, in_service) = [(name, vectors.evaluation()) for name, vectors in encoded]
     verdict = judge(new, in_service)

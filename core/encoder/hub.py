@@ -27,6 +27,7 @@ TOKENIZER_FILES = (
     "sentencepiece.bpe.model",
     "special_tokens_map.json",
     "spiece.model",
+    "tangerine_pieces.model",
     "tokenizer.json",
     "tokenizer.model",
     "tokenizer_config.json",

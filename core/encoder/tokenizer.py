@@ -14,6 +14,7 @@ from core.domain.errors import ModelUnavailable
 from core.domain.plain_text import plain_text
 from core.encoder.exported_tokenizer import ExportedAs, ExportedTokenizer, export_tokenizer
 from core.encoder.hub import TOKENIZER_FILES, first_line
+from core.encoder.mini.pieces import PIECES_FILE, Pieces
 
 Row = Mapping[str, Sequence[int]]
 """One text: the model's inputs by name (``input_ids``, ``attention_mask``, ...)."""
@@ -67,6 +68,9 @@ class TextTokens:
     @classmethod
     def load(cls, folder: Path, max_length: int | None) -> TextTokens:
         """The tokenizer of the checkpoint in ``folder``. Raises ModelUnavailable."""
+        pieces = folder / PIECES_FILE
+        if pieces.is_file():
+            return cls(Pieces(pieces), max_length)
         from transformers import AutoTokenizer  # noqa: PLC0415  # a slow import
 
         try:

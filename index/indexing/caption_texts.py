@@ -44,6 +44,18 @@ class TextCaption:
     caption: str
     translations: Mapping[str, str]
 
+    def in_language(self, language: str) -> str:
+        """The translation into a language, "" where there is none.
+
+        ``pt`` also takes what is for a country (``pt_BR``) or in other letters, where nothing
+        is for the language as such.
+        """
+        wanted = language.replace("-", "_").casefold()
+        for name, text in sorted(self.translations.items()):
+            if text and f"{name}_".replace("@", "_").casefold().startswith(f"{wanted}_"):
+                return text
+        return ""
+
 
 def tidy(text: str) -> str:
     """One line without control characters or stray white space, at most MAX_CAPTION long."""

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from index.demo.packages import fetch_debian, fetch_npm
+from recipes.mini.languages import DICTIONARIES
 
 EMOJIBASE = ("emojibase-data", "17.0.0")
+CLDR = ("cldr-annotations-full", "48.2.0")
 EMOJI_STYLES = {
     "fluent": ("@lobehub/fluent-emoji-3d", "1.1.0", "assets", ".webp"),
     "google": ("emoji-datasource-google", "16.0.0", "img/google/64", ".png"),
@@ -35,6 +37,8 @@ class Packages:
     timm: Path
     emojibase: Path
     emoji: dict[str, tuple[Path, str]]
+    cldr: Path
+    dictionaries: dict[str, Path]
 
 
 def fetch(cache: Path) -> Packages:
@@ -51,6 +55,10 @@ def fetch(cache: Path) -> Packages:
         emoji={
             style: (fetch_npm(package, version, cache) / folder, extension)
             for style, (package, version, folder, extension) in EMOJI_STYLES.items()
+        },
+        cldr=fetch_npm(*CLDR, cache),
+        dictionaries={
+            code: fetch_debian(f"dict-freedict-eng-{code}", cache) for code in DICTIONARIES
         },
     )
 

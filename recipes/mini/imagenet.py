@@ -51,12 +51,12 @@ def class_texts(wordnet: Path, synsets: Path) -> list[tuple[str, ...]]:
         synsets: the unpacked wheel of timm, whose list has the classifier's order.
 
     """
-    nouns = dict(_nouns(wordnet / WORDNET))
+    synset_of = dict(_nouns(wordnet / WORDNET))
     texts = []
     for line in (synsets / SYNSETS).read_text().split():
-        synset = nouns[line.removeprefix("n")]
+        synset = synset_of[line.removeprefix("n")]
         first = synset.names[0]
-        kinds = [name for name in _above(nouns, synset) if name not in _TOO_GENERAL]
+        kinds = [name for name in _above(synset_of, synset) if name not in _TOO_GENERAL]
         texts.append(
             (
                 *synset.names[:3],
@@ -68,10 +68,15 @@ def class_texts(wordnet: Path, synsets: Path) -> list[tuple[str, ...]]:
     return texts
 
 
-def _above(nouns: dict[str, Synset], synset: Synset) -> Iterator[str]:
+def nouns(wordnet: Path) -> set[str]:
+    """Every noun that WordNet has, in small letters."""
+    return {name.lower() for _, synset in _nouns(wordnet / WORDNET) for name in synset.names}
+
+
+def _above(synset_of: dict[str, Synset], synset: Synset) -> Iterator[str]:
     """The first names of the synsets above, nearest first."""
     while synset.above is not None:
-        synset = nouns[synset.above]
+        synset = synset_of[synset.above]
         yield synset.names[0]
 
 

@@ -25,6 +25,7 @@ from recipes.mini.data import Item
 from recipes.mini.fashion import LABELS, clothes_pictures
 from recipes.mini.features import ImageTower
 from recipes.mini.fetch import Packages
+from recipes.mini.languages import LANGUAGES, stamp_translations
 from recipes.mini.texts import text_features
 from recipes.zero_shot import PROMPTS, precision_at, zero_shot_accuracy
 
@@ -53,6 +54,7 @@ def _lines(
         texts = text_head(text_features(captions, cache / "features")).numpy()
         (row,) = comparison([(name, evaluate_vectors(images, texts, caption_of))])
         yield "  ".join(row)
+    yield from _languages(image_head, text_head, test, packages, cache)
     features, labels = _fashion(packages, cache / "features")
     images = image_head(features).numpy()
     prompts = [prompt.format(label) for label in LABELS for prompt in PROMPTS]
@@ -61,6 +63,24 @@ def _lines(
     near = slice(0, PRECISION_PICTURES)
     yield f"Fashion-MNIST zero-shot {100 * zero_shot_accuracy(images, labels, classes):.1f} %"
     yield f"Fashion-MNIST precision@5 {100 * precision_at(images[near], labels[near]):.1f} %"
+
+
+def _languages(
+    image_head: Head, text_head: Head, test: Sequence[Item], packages: Packages, cache: Path
+) -> Iterator[str]:
+    """The bitmaps asked for by their captions in each language that has one."""
+    told = stamp_translations(packages.stamps)
+    for language in LANGUAGES:
+        pairs = [
+            (item, translated[0])
+            for item in test
+            if item.source == "stamps" and (translated := told[item.captions[0]].get(language))
+        ]
+        captions, caption_of = unique_captions([caption for _, caption in pairs])
+        images = image_head(torch.stack([item.views[0] for item, _ in pairs])).numpy()
+        texts = text_head(text_features(captions, cache / "features")).numpy()
+        (row,) = comparison([(language, evaluate_vectors(images, texts, caption_of))])
+        yield "  ".join(row)
 
 
 def _fashion(packages: Packages, cache: Path) -> tuple[torch.Tensor, NDArray[np.int64]]:

@@ -10,32 +10,47 @@ Fashion-MNIST, and writes ``core/encoder/mini/heads.safetensors``. Equal seeds g
 from __future__ import annotations
 
 import argparse
+import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import torch
 from torch.nn.functional import normalize
 
 from core.encoder.mini.assemble import HEADS
-from core.encoder.mini.towers import TEXT_FEATURES
+from core.encoder.mini.split import is_held_out
 from core.training.heads import Head, Heads, rms
 from core.training.options import HeadSettings
 from core.training.trainer import HeadTrainer, TrainingSet
-from recipes.mini.data import STAMP_SOURCES, Collection, Item, all_texts, collect
-from recipes.mini.fetch import fetch
+from recipes.mini.data import STAMP_SOURCES, Collection, Held, Item, all_texts, collect
+from recipes.mini.fetch import Packages, fetch
 from recipes.mini.finish import finished, save
+from recipes.mini.imagenet import nouns
+from recipes.mini.languages import (
+    Parallel,
+    as_typed,
+    dictionary_translations,
+    emoji_translations,
+    stamp_translations,
+)
 from recipes.mini.measure import measure
 from recipes.mini.ridge import ridge
 from recipes.mini.terms import ClassTerms, seen
-from recipes.mini.texts import text_features
+from recipes.mini.texts import teacher_features, text_features
 
 RIDGE = 0.2
+TEXT_RIDGE = 0.03
 STAMP_WEIGHT = 5.0
 """Stamps are photographs and drawings with sentences: more like real collections."""
 
 CLASS_WEIGHT = 3.0
 """Of each row of the ImageNet classifier, which stands for a picture of its class."""
+
+NAMES = 3
+"""The first texts of a class are its names, the others describe it."""
 
 PSEUDO_WEIGHT = 0.5
 PSEUDO_CONFIDENCE = 0.35
@@ -44,30 +59,44 @@ PSEUDO_CONFIDENCE = 0.35
 SEEDS = (0, 1, 2)
 """The heads are the mean of those trained with these seeds."""
 
-SETTINGS = HeadSettings(dropout=0.3, text_learning_rate=3e-4, text_anchor=40.0)
+ENGLISH_SETTINGS = HeadSettings(dropout=0.3, text_learning_rate=3e-4, text_anchor=40.0)
+"""Of the first training, in which the teacher reads the texts."""
+
+SETTINGS = HeadSettings(dropout=0.3, text_learning_rate=1e-3, text_anchor=10.0)
+"""Of the second, in which the text tower reads them in all languages."""
+
+ENGLISH, TRANSLATED = 26, 38
+"""How often, of 64 times, a picture with translated captions is shown with an English one, and
+with one in another language."""
+
+
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """All texts, and the English one that each of them says: itself, or what it translates.
+
+    ``features`` float32 [n, 1792] are the text tower's, ``meanings`` float32 [n, 384] the unit
+    vectors of the English ones by the teacher. ``row`` finds a text.
+    """
+
+    row: Mapping[str, int]
+    features: torch.Tensor
+    meanings: torch.Tensor
 
 
 def train_heads(
-    collection: Collection, items: Sequence[Item], cache: Path
+    collection: Collection, items: Sequence[Item], parallel: Parallel, cache: Path
 ) -> dict[str, torch.Tensor]:
     """Everything in ``heads.safetensors``: heads trained with each seed, averaged, finished.
 
-    Ridge regression for a start, then contrastive training. The text head takes features of
-    length 1, as :func:`recipes.mini.texts.text_features`; the file's takes any length.
+    Pictures learn from the teacher first, by ridge regression and contrastive training; the text
+    tower learns to say what the teacher does, by ridge regression; both then learn from each
+    other, in all languages.
     """
-    texts = all_texts(items, collection.classes)
-    features = text_features(texts, cache / "features")
-    row = {text: number for number, text in enumerate(texts)}
-    terms = class_terms(collection, items, row, features)
-    data = training_set(collection, items, row, features, terms)
-    start = ridge_heads(data)
-    trained = []
-    for seed in SEEDS:
-        trainer = HeadTrainer(data, start, replace(SETTINGS, seed=seed))
-        for _ in range(SETTINGS.steps):
-            trainer.step()
-        trained.append(trainer.heads)
-    mean = mean_heads(trained)
+    texts = all_features(all_texts(items, collection.classes), parallel, cache / "features")
+    terms = class_terms(collection, items, texts.row, texts.meanings)
+    data = training_set(collection, items, texts, parallel, terms)
+    start = translated(data, trained(taught(data), ridge_heads(data), ENGLISH_SETTINGS))
+    mean = mean_heads([trained(data, start, replace(SETTINGS, seed=seed)) for seed in SEEDS])
     if mean.image is None:
         raise ValueError("mini has an image head")
     heads = replace(mean, image=Head(terms.folded(mean.image.weight)))
@@ -76,7 +105,47 @@ def train_heads(
         heads,
         pictures,
         seen(pictures, collection.classifier, collection.bias),
-        features[[row[caption] for caption in bank_captions(items)]],
+        texts.features[[texts.row[caption] for caption in bank_captions(items)]],
+    )
+
+
+def trained(data: TrainingSet, start: Heads, settings: HeadSettings) -> Heads:
+    """The heads after all steps of the settings."""
+    trainer = HeadTrainer(data, start, settings)
+    for _ in range(settings.steps):
+        trainer.step()
+    return trainer.heads
+
+
+def taught(data: TrainingSet) -> TrainingSet:
+    """The same with English texts alone, as the teacher reads them."""
+    return replace(data, texts=data.meanings, captions=data.captions[:, :ENGLISH])
+
+
+def translated(data: TrainingSet, heads: Heads) -> Heads:
+    """Heads over the teacher's vectors, with a text head over the text tower's features instead.
+
+    It predicts, of a text in any language, where the other puts the English one.
+    """
+    if heads.text is None:
+        raise ValueError("mini has a text head")
+    targets = heads.text_vectors(data.meanings)
+    weight = ridge(data.texts, targets, TEXT_RIDGE, torch.ones(len(targets)))
+    return replace(heads, text=Head(weight))
+
+
+def all_features(english: Sequence[str], parallel: Parallel, cache: Path) -> Texts:
+    """English texts and what translates them or anything else, through tower and teacher."""
+    english = list(dict.fromkeys([*english, *parallel.english]))
+    says = {text: number for number, text in enumerate(english)}
+    for number, text in enumerate(english):
+        for other in (*as_typed(text), *parallel.of(text)):
+            says.setdefault(other, number)
+    teacher = teacher_features(english, cache)
+    return Texts(
+        row={text: number for number, text in enumerate(says)},
+        features=text_features(list(says), cache),
+        meanings=teacher[list(says.values())],
     )
 
 
@@ -94,25 +163,34 @@ def class_terms(
 def training_set(
     collection: Collection,
     items: Sequence[Item],
-    row: Mapping[str, int],
-    features: torch.Tensor,
+    texts: Texts,
+    parallel: Parallel,
     terms: ClassTerms,
 ) -> TrainingSet:
-    """Items, what the classifier says of them, and the classifier's own rows, as pairs.
+    """Items, what the classifier says of them, and the classifier's own rows, as pairs."""
+    drawn = random.Random(TRANSLATED)
 
-    ``features[row[text]]`` is what the text tower says of a text.
-    """
-    classes = [[row[text] for text in names] for names in collection.classes]
+    def shown(english: Sequence[str], translated: Iterable[str]) -> list[int]:
+        rows = [texts.row[text] for text in english]
+        other = [texts.row[text] for text in translated]
+        drawn.shuffle(other)
+        return _cycled(rows, ENGLISH) + _cycled(other or rows, TRANSLATED)
+
+    classes = [
+        shown(names, (text for name in names[:NAMES] for text in parallel.of(name)))
+        for names in collection.classes
+    ]
     rows: list[list[int]] = []
     captions: list[list[int]] = []
     weights: list[float] = []
-    first = 0
+    view = 0
     for item in items:
-        own = list(range(first, first + len(item.views)))
-        first += len(own)
+        own = list(range(view, view + len(item.views)))
+        view += len(own)
         weight = STAMP_WEIGHT if item.source in STAMP_SOURCES else 1.0
         rows.append(own)
-        captions.append([row[caption] for caption in item.captions])
+        first = item.captions[0]
+        captions.append(shown(item.captions, (*as_typed(first), *parallel.of(first))))
         weights.append(weight)
         logits = collection.classifier @ item.views[0] + collection.bias
         confidence, best = logits.softmax(dim=0).max(dim=0)
@@ -124,27 +202,27 @@ def training_set(
     # A class stands at its direction from the mean class, as far out as pictures are.
     centred = collection.classifier - collection.classifier.mean(dim=0)
     prototypes = normalize(centred, dim=1) * views.norm(dim=1).mean()
-    rows += [[first + number] for number in range(len(prototypes))]
+    rows += [[view + number] for number in range(len(prototypes))]
     captions += classes
     weights += [CLASS_WEIGHT] * len(prototypes)
     images = terms(torch.cat([views, prototypes]))
     return TrainingSet(
         images=images,
-        texts=features,
+        texts=texts.features,
         views=_even(rows),
-        captions=_even(captions),
+        captions=torch.tensor(captions),
         weights=torch.tensor(weights),
-        meanings=features,
+        meanings=texts.meanings,
         scale=terms.scale(images),
     )
 
 
 def ridge_heads(data: TrainingSet) -> Heads:
-    """The image head that predicts an item's mean caption; the text head is the identity."""
+    """The image head that predicts an item's mean caption; the teacher's needs no head."""
     scale = rms(data.images) if data.scale is None else data.scale
     columns = data.views.shape[1]
     shares = (data.weights / columns).repeat_interleave(columns)
-    targets = normalize(data.texts[data.captions].mean(dim=1), dim=1)
+    targets = normalize(data.meanings[data.captions[:, :ENGLISH]].mean(dim=1), dim=1)
     # A row belongs to several items: one row of their weight, with their mean target.
     rows = data.views.flatten()
     weights = torch.zeros(len(data.images)).index_add(0, rows, shares)
@@ -152,7 +230,8 @@ def ridge_heads(data: TrainingSet) -> Heads:
         0, rows, targets.repeat_interleave(columns, dim=0) * shares[:, None]
     )
     weight = ridge(data.images / scale, sums / weights[:, None], RIDGE, weights)
-    return Heads(Head(weight / scale), Head(torch.eye(TEXT_FEATURES)), logit_scale=1 / 0.07)
+    identity = torch.eye(data.meanings.shape[1])
+    return Heads(Head(weight / scale), Head(identity), logit_scale=1 / 0.07)
 
 
 def bank_captions(items: Iterable[Item]) -> list[str]:
@@ -177,10 +256,34 @@ def mean_heads(heads: Sequence[Heads]) -> Heads:
     )
 
 
+def _cycled(rows: Sequence[int], count: int) -> list[int]:
+    return [rows[number % len(rows)] for number in range(count)]
+
+
 def _even(rows: Sequence[Sequence[int]]) -> torch.Tensor:
     """Rows of numbers, each repeated to the length of the longest: int64 [n, longest]."""
     longest = max(len(row) for row in rows)
     return torch.tensor([[row[n % len(row)] for n in range(longest)] for row in rows])
+
+
+def parallel_texts(packages: Packages, words: Sequence[str], held: Held) -> Parallel:
+    """Everything that translates an English text which is not ``held`` out.
+
+    ``words``: the English texts in which a word stands that dictionaries are asked for.
+    """
+    known = {text for text in nouns(packages.wordnet) if len(text) > 2}  # noqa: PLR2004
+    asked = {
+        part
+        for text in words
+        for found in [re.findall(r"[a-z]+", text.lower())]
+        for part in (*found, *map(" ".join, pairwise(found)))
+    }
+    return Parallel(
+        stamp_translations(packages.stamps),
+        emoji_translations(packages.emojibase, packages.cldr),
+        dictionary_translations(packages.dictionaries, known & asked),
+        held=held,
+    )
 
 
 def main() -> None:
@@ -195,7 +298,9 @@ def main() -> None:
     collection = collect(packages, arguments.cache)
     learn, test = collection.split()
     items = learn + test if arguments.everything else learn
-    save(train_heads(collection, items, arguments.cache), arguments.out)
+    held: Held = (lambda _: False) if arguments.everything else is_held_out
+    parallel = parallel_texts(packages, all_texts(items, collection.classes), held)
+    save(train_heads(collection, items, parallel, arguments.cache), arguments.out)
     for line in measure(arguments.out, test, packages, arguments.cache):
         print(line)
 

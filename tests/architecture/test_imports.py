@@ -15,6 +15,7 @@ _WITH_TORCH = {
     "core.encoder.backends.cuda",
     "core.encoder.backends.factory",
     "core.encoder.mini.modeling",
+    "core.encoder.mini.ngrams",
     "core.encoder.mini.questions",
     "core.encoder.backends.torch",
 }

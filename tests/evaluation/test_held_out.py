@@ -64,9 +64,9 @@ def test_recall_on_held_out_stamps(held_out: Evaluation) -> None:
     """Sentences find pictures, and pictures sentences, that training has never seen."""
     print(held_out)
     assert held_out.pairs >= 140
-    assert held_out.text_to_image["recall@5"] >= 0.68
+    assert held_out.text_to_image["recall@5"] >= 0.65
     assert held_out.text_to_image["recall@10"] >= 0.82
-    assert held_out.image_to_text["recall@10"] >= 0.79
+    assert held_out.image_to_text["recall@10"] >= 0.82
 
 
 def test_pairs_that_do_not_match_are_not_alike(held_out: Evaluation) -> None:

@@ -14,7 +14,7 @@ from tests.evaluation.moderation_labels import LABELS, Labelled
 
 pytestmark = pytest.mark.model
 
-NEEDED = 0.9
+NEEDED = 0.87
 """Average precision of each criterion; docs/moderation.md has what was measured."""
 
 

@@ -93,9 +93,9 @@ async def test_a_word_changes_a_picture(stamps: Stamps, texts: Texts, form: str)
         found = await ranks(search, embedder, stamps, pairs, form)
         shares[name] = [round(float((found < k).mean()), 3) for k in (1, 5, 10)]
     print(f"{len(pairs)} pairs, {form!r}: recall@1, @5, @10 {shares}")
-    assert shares["captions"][0] >= 0.68
-    assert shares["captions"][1] >= 0.90
-    assert shares["pictures"][1] >= 0.65
+    assert shares["captions"][0] >= 0.66
+    assert shares["captions"][1] >= 0.91
+    assert shares["pictures"][1] >= 0.69
 
 
 @pytest.mark.long

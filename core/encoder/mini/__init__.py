@@ -1,3 +1,3 @@
 """The embedded default model: two frozen towers from PyPI packages, heads of our own."""
 
-__all__ = ["assemble", "modeling", "questions", "towers"]
+__all__ = ["assemble", "modeling", "pieces", "questions", "towers"]

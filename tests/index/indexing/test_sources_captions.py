@@ -270,3 +270,13 @@ def test_a_huge_text_is_read_in_part(tmp_path: Path) -> None:
     for start in ("", "x", "xx", "xxx"):
         file.write_bytes((start + "橘" * 100_000).encode())
         assert set(read_text(file).caption) == set(start) | {"橘"}
+
+
+def test_a_translation_is_found_by_its_language() -> None:
+    """The language as such first, then what is for a country or in other letters."""
+    told = parse_text("A cow\npt_BR.utf8=Vaca\nzh_CN.utf8=牛\nsr@latin.utf8=Krava\nde.utf8=\n")
+    assert told.in_language("pt") == told.in_language("pt-BR") == "Vaca"
+    assert told.in_language("zh") == "牛"
+    assert told.in_language("sr") == "Krava"
+    assert told.in_language("p") == told.in_language("de") == ""
+    assert parse_text("x\npt_BR.utf8=b\npt.utf8=a").in_language("pt") == "a"
