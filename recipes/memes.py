@@ -184,7 +184,24 @@ def _longest(part: str) -> str:
     return max(part.split(), key=len)
 
 
-async def _measure(count: int, fonts: Sequence[Path], out: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The place of each meme among the answers to its three words, from 0; and what reading cost.
+
+    ``places`` by language, ``rate`` in pictures a second of one thread.
+    """
+
+    places: dict[str, list[int]]
+    rate: float
+
+    def recall(self, within: int, language: str = "") -> float:
+        """The share of those that are among the first so many."""
+        chosen = [self.places[language]] if language else self.places.values()
+        return float((np.array([place for each in chosen for place in each]) < within).mean())
+
+
+async def measured(count: int, out: Path, fonts: Sequence[Path] = ()) -> Measured:
+    """Make memes in a folder, index and read them, and ask for each."""
     # Here, so that the generator alone needs none of it.
     from bot.engine.engine import open_engine  # noqa: PLC0415
     from config.settings import load  # noqa: PLC0415
@@ -198,28 +215,24 @@ async def _measure(count: int, fonts: Sequence[Path], out: Path) -> None:
     settings = load(
         environ={}, look=False, data_dir=out / "data", gallery=gallery, model="mini",
         encoder={"backend": "torch"}, search={"timeout_s": 600}, pictures={"workers": 1},
+        words={"timeout_s": 600},
     )  # fmt: skip
+    places: dict[str, list[int]] = {}
     async with open_engine(settings) as engine:
         await engine.reindexer.reindex(engine.collection_name(None))
         assert engine.word_reading is not None
-        spent: dict[bool, list[float]] = {True: [], False: []}
         began = time.perf_counter()
-        await engine.word_reading.fill(lambda seconds, some: spent[some].append(seconds))
-        print(f"{count / (time.perf_counter() - began):.2f} pictures a second, one thread")
-        print({some: f"{np.mean(each):.2f} s" for some, each in spent.items() if each})
-        first: dict[str, list[int]] = {}
+        await engine.word_reading.fill()
+        rate = count / (time.perf_counter() - began)
         for meme in made:
-            result = await engine.search.find(SearchQuery(meme.asked), community="local", k=_SHOWN)
+            query = SearchQuery(meme.asked)
+            result = await engine.search.find(query, community="local", k=_SHOWN)
             names = [hit.picture.path for hit in result.hits]
-            place = names.index(meme.name) if meme.name in names else 9
-            first.setdefault(meme.language, []).append(place)
+            place = names.index(meme.name) if meme.name in names else _SHOWN
+            places.setdefault(meme.language, []).append(place)
             if place:
-                read = [hit.text for hit in result.hits[:1]]
-                print(meme.name, meme.lines, "asked", meme.asked, "place", place, read)
-        every = [place for places in first.values() for place in places]
-        for name, places in (*first.items(), ("all", every)):
-            at = np.array(places)
-            print(f"{name}: R@1 {(at < 1).mean():.3f}, R@5 {(at < _SHOWN).mean():.3f} of {len(at)}")
+                print(meme.name, meme.lines, "place", place, [hit.text for hit in result.hits[:1]])
+    return Measured(places, rate)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -230,7 +243,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=Path(".cache/memes"))
     options = parser.parse_args(arguments)
     more = sorted(options.fonts.rglob("*.[to]tf")) if options.fonts else ()
-    asyncio.run(_measure(options.count, more, options.out))
+    found = asyncio.run(measured(options.count, options.out, more))
+    print(f"{found.rate:.2f} pictures a second, one thread")
+    for name in (*found.places, ""):
+        first, shown = found.recall(1, name), found.recall(_SHOWN, name)
+        print(f"{name or 'all'}: R@1 {first:.3f}, R@{_SHOWN} {shown:.3f}")
 
 
 if __name__ == "__main__":

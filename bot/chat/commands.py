@@ -73,7 +73,11 @@ class Commands:
         )
         self._privacy = Privacy(parts.contributions, parts.memories, parts.admission)
         self._indexing = Indexing(
-            parts.jobs, parts.library, cooldown_s=parts.reindex_cooldown_s, now=parts.now
+            parts.jobs,
+            parts.library,
+            words=parts.words,
+            cooldown_s=parts.reindex_cooldown_s,
+            now=parts.now,
         )
         self._topics = Topics(parts.library, parts.search, parts.labels)
         self._access = AccessHandler(parts.library, parts.grants, parts.claims, parts.now)
@@ -192,7 +196,7 @@ class Commands:
         """How far a job is now, or how it ended; for adapters that ask from time to time."""
 
         async def current(request: Request, presenter: Presenter) -> Reply:
-            return self._indexing.progress(job, request, presenter)
+            return await self._indexing.progress(job, request, presenter)
 
         return await self._guard(request, current)
 

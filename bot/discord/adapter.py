@@ -26,11 +26,12 @@ from bot.discord.client import DiscordClient, Guilds, Handlers
 from bot.discord.delivery import Delivery
 from bot.discord.drawing import Drawer
 from bot.discord.files import ReplyFiles
+from bot.discord.followed import FollowedChannels, announce
 from bot.discord.in_flight import Work
 from bot.discord.messages import Messages
 from bot.discord.places import Places
 from bot.discord.post_sweep import PostedPictures
-from bot.discord.posts import PostFollower, announce
+from bot.discord.posts import PostFollower
 from bot.discord.requests import Locales, MemberRights
 from bot.discord.sync import sync_commands
 from bot.discord.targets import DELIVERY_ERRORS
@@ -180,13 +181,13 @@ class DiscordAdapter:
         locales = Locales()
         bounds = FetchBounds(options.max_bytes, options.fetch_timeout_s)
         places, showing = Places(), PostedPictures()
-        self.posts = PostFollower(
-            parts.commands,
+        channels = FollowedChannels(
+            parts.commands.channels,
             places,
-            bounds,
             partial(announce, presenters=parts.presenters),
             pause_s=options.post_pause_s,
         )
+        self.posts = PostFollower(parts.commands, channels, bounds, pause_s=options.post_pause_s)
         rules = AnswerRules(
             MemberRights(options.roster),
             bounds,
@@ -230,6 +231,7 @@ class DiscordAdapter:
         running.add_done_callback(self._note_end)
         assert self.posts is not None
         self._beside = [
+            asyncio.create_task(self.posts.channels.keep_following()),
             asyncio.create_task(self.posts.run(client)),
             asyncio.create_task(
                 self.posts.keep_sweeping(

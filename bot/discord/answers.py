@@ -47,6 +47,10 @@ class AnswerRules:
     posts: PostFollower | None = None
     showing: Showing | None = None
 
+    def told(self, request: Request) -> Request:
+        """A request that knows what Discord shows the bot, and how pictures of posts are shown."""
+        return replace(request, hears_all=self.reads_all, showing=self.showing)
+
 
 class InteractionAnswers:
     """Turns interactions into answers. Only cancellation leaves its methods."""
@@ -163,8 +167,7 @@ class InteractionAnswers:
         await self._answer(target, asked, private=private)
         guild = interaction.guild
         if name == "index" and guild is not None and self._rules.posts is not None:
-            await self._rules.posts.refresh(guild)
-            await self._rules.posts.find_threads(guild)
+            self._rules.posts.channels.follow(guild)
 
     async def _answer(
         self, target: InteractionTarget, asked: PendingAnswer, *, private: bool
@@ -194,9 +197,7 @@ class InteractionAnswers:
             channels=self._rules.places.of_interaction(interaction, private=private),
         )
         return replace(
-            request,
-            hears_all=self._rules.reads_all,
-            showing=self._rules.showing,
+            self._rules.told(request),
             named=named_channels(interaction, options or {}) if command == "index" else (),
             person=person_of(options or {}),
         )

@@ -144,7 +144,8 @@ class DiscordClient(discord.AutoShardedClient):
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         """Look at a post again that has other words or pictures, or a link with a picture now."""
         if self._ours.posts is not None:
-            self._ours.posts.changed(payload.channel_id, payload.message_id)
+            pictured = bool(payload.data.get("attachments") or payload.data.get("embeds"))
+            self._ours.posts.changed(payload.channel_id, payload.message_id, pictured=pictured)
 
     async def on_raw_message_delete(self, payload: discord.RawMessageDeleteEvent) -> None:
         """Show a deleted post to nobody any more."""
@@ -159,17 +160,17 @@ class DiscordClient(discord.AutoShardedClient):
     async def on_guild_channel_delete(self, channel: discord.abc.GuildChannel) -> None:
         """Delete what was posted in a channel that is no more."""
         if self._ours.posts is not None:
-            await self._ours.posts.channel_deleted(channel.id)
+            await self._ours.posts.channels.deleted(channel.id)
 
     async def on_raw_thread_delete(self, payload: discord.RawThreadDeleteEvent) -> None:
         """Delete what was posted in a thread that is no more."""
         if self._ours.posts is not None:
-            await self._ours.posts.channel_deleted(payload.thread_id)
+            await self._ours.posts.channels.deleted(payload.thread_id)
 
     async def on_thread_create(self, thread: discord.Thread) -> None:
         """Follow a new thread of a channel that is followed."""
         if self._ours.posts is not None:
-            await self._ours.posts.thread(thread)
+            await self._ours.posts.channels.thread(thread)
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Answer buttons; the menu answers its commands itself."""
@@ -180,9 +181,7 @@ class DiscordClient(discord.AutoShardedClient):
         await self._ours.guilds.present([guild.id for guild in self.guilds])
         if self._ours.posts is not None:
             for guild in self.guilds:
-                await self._ours.posts.refresh(guild)
-            for guild in self.guilds:
-                await self._ours.posts.find_threads(guild)
+                self._ours.posts.channels.follow(guild)
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         await self._ours.guilds.joined(guild.id)
@@ -194,8 +193,7 @@ class DiscordClient(discord.AutoShardedClient):
             return
         await self._ours.guilds.joined(guild.id)
         if self._ours.posts is not None:
-            await self._ours.posts.refresh(guild)
-            await self._ours.posts.find_threads(guild)
+            self._ours.posts.channels.follow(guild)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Note that the bot is out of a server; an outage of the server is another event."""

@@ -42,14 +42,16 @@ class Messages:
         replied: tuple[PostedPicture, ...] = ()
         if message.reference and isinstance(message.reference.resolved, discord.Message):
             replied = pictures_of(message.reference.resolved, bounds)
-        request = message_request(
-            message,
-            self._rules.named,
-            locale=self._locales.of(message.author.id),
-            text=text,
-            pictures=pictures,
-            replied=replied,
-            channels=self._rules.places.of_message(message),
+        request = self._rules.told(
+            message_request(
+                message,
+                self._rules.named,
+                locale=self._locales.of(message.author.id),
+                text=text,
+                pictures=pictures,
+                replied=replied,
+                channels=self._rules.places.of_message(message),
+            )
         )
         target = MessageTarget(message)
         asked = PendingAnswer(target, request, message.author.id, pictures or replied)
@@ -67,13 +69,15 @@ class Messages:
         pictures = pictures_of(message, self._rules.bounds)
         if not pictures:
             return
-        request = message_request(
-            message,
-            self._rules.named,
-            locale=self._locales.of(message.author.id),
-            pictures=pictures,
-            unasked=True,
-            channels=self._rules.places.of_message(message),
+        request = self._rules.told(
+            message_request(
+                message,
+                self._rules.named,
+                locale=self._locales.of(message.author.id),
+                pictures=pictures,
+                unasked=True,
+                channels=self._rules.places.of_message(message),
+            )
         )
         if not self._commands.answers_photos(request) or not self._work.is_new(message.id):
             return

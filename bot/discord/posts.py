@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from functools import partial
 
-import aiohttp
 import discord
 import structlog
 from cachetools import LRUCache
 
 from bot.chat.commands import Commands
-from bot.chat.presenters.search import Presenter
 from bot.discord.attachments import FetchBounds
-from bot.discord.layout import Page
-from bot.discord.places import Places
-from bot.discord.post_reading import PostPicture, chat_of, id_of, pictures_in, post_channel
+from bot.discord.followed import UNREACHED, FollowedChannels
+from bot.discord.post_reading import PostPicture, chat_of, id_of, pictures_in
 from bot.discord.post_sweep import sweep
-from bot.discord.requests import community_of
-from bot.i18n.discord import drawing_words
-from core.domain.errors import BadPicture, NotFound, TangerineError, Unavailable
+from core.domain.errors import BadPicture, NotFound, Unavailable
 from core.domain.ports import ChannelPosts, Posts
 from core.domain.types import PostChannel, Reached
 
@@ -32,26 +29,7 @@ _PATIENCE = 12
 _LONGEST_S = 300.0
 _REMEMBERED = 10_000
 _LIVE, _HISTORY = 0, 1
-UNREACHED = (discord.DiscordServerError, discord.RateLimited, aiohttp.ClientError, OSError)
-"""What it is to be tried again after."""
-
 _log = structlog.get_logger("bot.discord")
-
-Followed = discord.abc.GuildChannel | discord.Thread
-
-
-async def announce(channel: Followed, *, presenters: Callable[[str], Presenter]) -> None:
-    """Tell a channel once that what is posted there is searched, and how to be left out."""
-    if not isinstance(channel, discord.abc.Messageable):
-        return  # a forum: its posts are threads
-    presenter = presenters(channel.guild.preferred_locale.value)
-    words = drawing_words(presenter.words.translate)
-    page = Page(presenter.posts.switched_on(), words, caller=0, limit=0)
-    try:
-        await channel.send(view=page.finish().view)
-    except discord.HTTPException as error:
-        # It is said below /index status, too.
-        _log.info("channel not told", status=error.status, code=error.code)
 
 
 class PostFollower:
@@ -65,26 +43,23 @@ class PostFollower:
     def __init__(
         self,
         commands: Commands,
-        places: Places,
+        channels: FollowedChannels,
         bounds: FetchBounds,
-        announce: Callable[[Followed], Awaitable[None]],
         *,
         pause_s: float = 1.0,
     ) -> None:
         self._commands = commands
-        self._places = places
+        self.channels = channels
+        channels.wake = partial(self.wake, live=False)
         self._bounds = bounds
-        self._announce = announce
         self._pause_s = pause_s
-        self._rows: dict[int, PostChannel] = {}
         self._queue: asyncio.PriorityQueue[tuple[int, int, int]] = asyncio.PriorityQueue()
         self._order = itertools.count()
         self._waiting: set[int] = set()
         self._open = 0
         self._failures: dict[int, int] = {}
-        self._changed: dict[int, set[int]] = {}
+        self._changed: dict[int, dict[int, bool]] = {}
         self._gone: LRUCache[int, None] = LRUCache(_REMEMBERED)
-        self._log = _log
 
     @property
     def ports(self) -> tuple[Posts, ChannelPosts] | None:
@@ -95,76 +70,12 @@ class PostFollower:
     @property
     def idle(self) -> bool:
         """Whether all that was heard of is taken in, and nothing is to be tried again."""
-        return not self._open
+        return not self._open and self.channels.idle
 
     def follows(self, channel_id: int) -> bool:
         """Whether what is posted in a channel or thread is taken in."""
-        row = self._rows.get(channel_id)
+        row = self.channels.of(channel_id)
         return row is not None and row.is_on
-
-    async def refresh(self, guild: discord.Guild) -> None:
-        """Follow what is to be followed in a server; again whenever that has changed."""
-        if self.ports is None:
-            return
-        self._open += 1
-        try:
-            await self._refresh(guild, self.ports[1])
-        finally:
-            self._open -= 1
-
-    async def _refresh(self, guild: discord.Guild, channels: ChannelPosts) -> None:
-        rows = await channels.of(community_of(guild.id, 0))
-        self._rows = {
-            **{
-                n: row
-                for n, row in self._rows.items()
-                if row.community != community_of(guild.id, 0)
-            },
-            **{id_of(row.chat): row for row in rows},
-        }
-        self._places.note(guild.id, (row.place for row in rows))
-        for row in rows:
-            channel = guild.get_channel(id_of(row.chat))
-            if not row.is_on:
-                continue
-            if channel is not None and not row.announced:
-                await self._announce(channel)
-                await channels.announced(row.chat)
-            self.wake(id_of(row.chat), live=False)
-
-    async def find_threads(self, guild: discord.Guild) -> None:
-        """Follow the threads of channels that are followed, archived ones too."""
-        self._open += 1
-        try:
-            await self._find_threads(guild)
-        finally:
-            self._open -= 1
-
-    async def _find_threads(self, guild: discord.Guild) -> None:
-        for row in [row for row in self._rows.values() if row.is_on and not row.parent]:
-            channel = guild.get_channel(id_of(row.chat))
-            if not isinstance(channel, discord.TextChannel | discord.ForumChannel):
-                continue
-            for thread in channel.threads:
-                await self.thread(thread)
-            try:
-                async for thread in channel.archived_threads(limit=None):
-                    await self.thread(thread)
-            except discord.Forbidden:
-                continue
-
-    async def thread(self, thread: discord.Thread) -> None:
-        """Follow a thread, where its channel is followed."""
-        parent = self._rows.get(thread.parent_id)
-        if self.ports is None or parent is None or not parent.is_on or thread.id in self._rows:
-            return
-        _, channels = self.ports
-        found = post_channel(thread, parent.begins)
-        await channels.begin(found)
-        self._rows[thread.id] = found
-        known = [row.place for row in self._rows.values() if row.community == found.community]
-        self._places.note(thread.guild.id, known)
-        self.wake(thread.id, live=False)
 
     def wake(self, channel_id: int, *, live: bool) -> None:
         """There is something to read in a channel."""
@@ -176,37 +87,32 @@ class PostFollower:
     async def heard(self, message: discord.Message) -> None:
         """A message was written."""
         if isinstance(message.channel, discord.Thread):
-            await self.thread(message.channel)
-        row = self._rows.get(message.channel.id)
+            await self.channels.thread(message.channel)
+        row = self.channels.of(message.channel.id)
         if row is None or not row.is_on or not (message.attachments or message.embeds):
             return
-        if message.id <= row.position:
-            # Discord tells messages of one moment in any order.
-            self._changed.setdefault(message.channel.id, set()).add(message.id)
+        # Discord tells messages of one moment in any order: its page may have been read.
+        self._changed.setdefault(message.channel.id, {})[message.id] = True
         self.wake(message.channel.id, live=row.complete)
 
-    def changed(self, channel_id: int, message_id: int) -> None:
-        """A message was edited, or Discord shows what its links lead to."""
-        row = self._rows.get(channel_id)
+    def changed(self, channel_id: int, message_id: int, *, pictured: bool = True) -> None:
+        """A message was edited, or Discord shows what its links lead to.
+
+        ``pictured``: it may have a picture that is not known yet.
+        """
+        row = self.channels.of(channel_id)
         if row is not None:
-            self._changed.setdefault(channel_id, set()).add(message_id)
+            waiting = self._changed.setdefault(channel_id, {})
+            waiting[message_id] = pictured or waiting.get(message_id, False)
             self.wake(channel_id, live=True)
 
     async def deleted(self, channel_id: int, message_ids: Collection[int]) -> None:
         """Messages were deleted: theirs is shown to nobody from now on."""
-        if self.ports is None or channel_id not in self._rows:
+        if self.ports is None or self.channels.of(channel_id) is None:
             return
         for each in message_ids:
             self._gone[each] = None
         await self.ports[1].deleted(chat_of(channel_id), message_ids)
-
-    async def channel_deleted(self, channel_id: int) -> None:
-        """A channel or a thread was deleted, with all that was posted there."""
-        if self.ports is None or channel_id not in self._rows:
-            return
-        await self.ports[1].switch_off(chat_of(channel_id), forget=True)
-        chat = chat_of(channel_id)
-        self._rows = {n: row for n, row in self._rows.items() if chat not in {row.chat, row.parent}}
 
     async def keep_sweeping(
         self, client: discord.Client, *, every_s: float, pause_s: float
@@ -224,9 +130,9 @@ class PostFollower:
             try:
                 if not guild.unavailable:
                     await sweep(client, guild, self.ports[1], self.changed, pause_s=pause_s)
-                    await self.refresh(guild)
+                    self.channels.follow(guild)
             except Exception as error:  # noqa: BLE001 - one defect must not end all later sweeps
-                self._log.error("posts not swept", error=type(error).__name__)
+                _log.error("posts not swept", error=type(error).__name__)
 
     async def run(self, client: discord.Client) -> None:
         """Read what is to be read, until cancelled."""
@@ -237,18 +143,18 @@ class PostFollower:
                 await self._read(client, channel_id)
                 self._failures.pop(channel_id, None)
             except (discord.Forbidden, discord.NotFound):
-                self._log.info("channel not readable", channel=channel_id)
-            except (*UNREACHED, TangerineError, discord.HTTPException) as error:
+                _log.info("channel not readable", channel=channel_id)
+            except UNREACHED as error:
                 self._later(channel_id, error)
             except Exception as error:  # noqa: BLE001 - one defect must not end all others
-                self._log.error("posts not taken in", error=type(error).__name__)
+                _log.error("posts not taken in", error=type(error).__name__)
             finally:
                 self._open -= 1
 
     def _later(self, channel_id: int, error: Exception) -> None:
         failures = self._failures[channel_id] = self._failures.get(channel_id, 0) + 1
         pause = min(self._pause_s * 2 ** (failures - 1), _LONGEST_S)
-        self._log.info("posts later", error=type(error).__name__, seconds=pause)
+        _log.info("posts later", error=type(error).__name__, seconds=pause)
         self._open += 1
 
         def again() -> None:
@@ -261,16 +167,18 @@ class PostFollower:
         """What was changed in a channel, and its next page."""
         if self.ports is None:
             return
-        _, channels = self.ports
+        posts, channels = self.ports
         row = await channels.find(chat_of(channel_id))
         if row is None:
             return
-        self._rows[channel_id] = row
+        self.channels.note(row)
         channel = client.get_channel(channel_id) or await client.fetch_channel(channel_id)
         if not isinstance(channel, discord.abc.Messageable):
-            return  # a forum has posts, which are threads, and no messages
+            # A forum has posts, which are threads, and no messages.
+            await channels.reach(Reached(row.chat, row.position, complete=True))
+            return
         await self._look_at_changed(client, channel, row)
-        if row.is_on:
+        if row.is_on and posts.takes_in(row.community):
             await self._next_page(client, channel, row)
 
     async def _next_page(
@@ -291,15 +199,25 @@ class PostFollower:
                 found += self._pictures(client, message)
                 last = message is page[-1]
                 if last or len(found) >= _AT_ONCE:
-                    await self._keep(found, Reached(row.chat, message.id, complete and last))
+                    reached = Reached(row.chat, message.id, complete and last)
+                    await self._keep(found, reached)
                     found = []
+                    if not await self._noted(reached):
+                        break  # there is no room, or it was switched off
         elif not row.complete:
             await channels.reach(Reached(row.chat, row.position, complete=True))
-        now = await channels.find(row.chat)
-        if now is not None:
-            self._rows[channel_id] = now
-            if not complete and now.position > row.position:
-                self.wake(channel_id, live=False)
+            self.channels.note(replace(row, complete=True))
+        if not complete and await self._noted(Reached(row.chat, page[-1].id)):
+            self.wake(channel_id, live=False)
+
+    async def _noted(self, reached: Reached) -> bool:
+        """Whether a channel was read so far."""
+        assert self.ports is not None
+        now = await self.ports[1].find(reached.chat)
+        if now is None:
+            return False
+        self.channels.note(now)
+        return now.position >= reached.position
 
     async def _keep(self, found: Sequence[PostPicture], reached: Reached | None) -> None:
         assert self.ports is not None
@@ -326,24 +244,27 @@ class PostFollower:
         try:
             return await each.picture.read()
         except (BadPicture, NotFound) as error:
-            self._log.info("post unreadable", code=error.code)
+            _log.info("post unreadable", code=error.code)
         except Unavailable as error:
             if self._failures.get(id_of(each.post.chat), 0) < _PATIENCE:
                 raise
             # What Discord has not handed over for so long must not hold up all that follows.
-            self._log.warning("post left out", code=error.code)
+            _log.warning("post left out", code=error.code)
         return None
 
     async def _look_at_changed(
         self, client: discord.Client, channel: discord.abc.Messageable, row: PostChannel
     ) -> None:
-        changed = self._changed.get(id_of(row.chat), set())
+        assert self.ports is not None
+        _, channels = self.ports
+        changed = self._changed.get(id_of(row.chat), {})
         while changed:
-            message_id = changed.pop()
+            message_id, pictured = changed.popitem()
             try:
-                await self._look_again(client, channel, row, message_id)
+                if pictured or await channels.known(row.chat, (message_id,)):
+                    await self._look_again(client, channel, row, message_id)
             except BaseException:
-                changed.add(message_id)
+                changed.setdefault(message_id, pictured)
                 raise
 
     async def _look_again(

@@ -158,6 +158,15 @@ class Words:
             text = self._("words read in {done} of {total}")
         return text.format(done=self.formats.whole(come.read), total=self.formats.whole(come.total))
 
+    def words_follow(self, count: int) -> str:
+        """How many pictures, which can be searched, wait to be read."""
+        text = self._n(
+            "The words in {count} picture are still to be read.",
+            "The words in {count} pictures are still to be read.",
+            count,
+        )
+        return text.format(count=self.formats.whole(count))
+
     # -- reindex and status ----------------------------------------------------------
 
     def progress(self, collection: str, progress: Progress) -> str:

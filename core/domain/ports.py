@@ -355,6 +355,9 @@ class Posts(Protocol):
         people who opted out; or again. Raises ModelMismatch, Busy, EncodingFailed, CatalogueError.
         """
 
+    def takes_in(self, community: str) -> bool:
+        """Whether posts are taken in there at the moment. From memory: never blocks."""
+
     async def wanted(self, given: Sequence[Post]) -> tuple[Sequence[Post], TakenIn]:
         """Those of a chat's posts that :meth:`add` may take in, and why not the others.
 

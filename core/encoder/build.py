@@ -286,5 +286,5 @@ class EncoderBuilder:
             text_limit=text_limit(network),
             text_end=packing.end if packing else None,
             temperature=temperature(network),
-            tokenizer=tokens.export(folder),
+            tokenizer=tokens.export(folder, self._checkpoint.folder),
         ).write(folder)

@@ -6,14 +6,11 @@ An export holds both (:meth:`core.encoder.tokenizer.TextTokens.export`).
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-from core.encoder.mini.pieces import PIECES_FILE, Pieces
+from typing import Any, Literal
 
 _FILE = "tokenizer.json"
 
@@ -30,6 +27,11 @@ class TokenizerFacts:
     pad_token_type_id: int
     padding_side: str
     truncation_side: str
+
+
+ExportedAs = TokenizerFacts | Literal["files"]
+"""How a tokenizer stands in an export: as facts beside the file of its Rust half, or as the files
+that one of ours is read from, which needs no transformers either."""
 
 
 class ExportedTokenizer:
@@ -90,18 +92,12 @@ class ExportedTokenizer:
 
 
 def export_tokenizer(tokenizer: Any, folder: Path) -> TokenizerFacts | None:
-    """Write a tokenizer to ``folder``: of transformers' Rust ones, or of the embedded model.
-
-    None where it is neither.
-    """
+    """Write a tokenizer of transformers to ``folder``; None where it is none of that kind."""
     inside = getattr(tokenizer, "backend_tokenizer", None)
     names = tuple(tokenizer(""))
-    if isinstance(tokenizer, Pieces):
-        shutil.copyfile(tokenizer.file, folder / PIECES_FILE)
-    elif inside is None or not set(names) <= {"input_ids", "token_type_ids", "attention_mask"}:
+    if inside is None or not set(names) <= {"input_ids", "token_type_ids", "attention_mask"}:
         return None
-    else:
-        inside.save(str(folder / _FILE))
+    inside.save(str(folder / _FILE))
     return TokenizerFacts(
         names=names,
         model_max_length=tokenizer.model_max_length,

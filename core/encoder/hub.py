@@ -21,7 +21,7 @@ _REMEDY = (
     "folder that holds a dual encoder."
 )
 
-_TOKENIZER_FILES = (
+TOKENIZER_FILES = (
     "added_tokens.json",
     "merges.txt",
     "sentencepiece.bpe.model",
@@ -34,14 +34,14 @@ _TOKENIZER_FILES = (
     "vocab.json",
     "vocab.txt",
 )
-_VOCABULARIES = frozenset(_TOKENIZER_FILES) - {
+_VOCABULARIES = frozenset(TOKENIZER_FILES) - {
     "added_tokens.json",
     "merges.txt",
     "special_tokens_map.json",
     "tokenizer_config.json",
 }
 _PREPROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
-_SMALL_FILES = ("config.json", *_PREPROCESSOR_FILES, *_TOKENIZER_FILES)
+_SMALL_FILES = ("config.json", *_PREPROCESSOR_FILES, *TOKENIZER_FILES)
 
 _WEIGHT_FILES = (
     # In the order of preference: safetensors hold tensors and nothing else.
@@ -114,7 +114,7 @@ def fingerprint(checkpoint: Checkpoint, preprocessing: Mapping[str, object]) -> 
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256")
         total.update(f"{path.name}\0{content.hexdigest()}\0".encode())
-    for name in ("config.json", *_TOKENIZER_FILES):
+    for name in ("config.json", *TOKENIZER_FILES):
         path = checkpoint.folder / name
         if path.is_file():
             total.update(f"{name}\0{hashlib.sha256(_stable_bytes(path)).hexdigest()}\0".encode())

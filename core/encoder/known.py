@@ -94,14 +94,15 @@ class KnownEncoders:
 def signature(checkpoint: Checkpoint) -> str:
     """What changes when a file of the checkpoint does: names, sizes and times, not contents.
 
-    Not where it lies: a folder that was moved, or copied with its times, is the same.
+    Of where it lies the last name alone: a data folder that was moved, or copied with its times,
+    holds the same.
     """
     files = sorted(
         (path.name, status.st_size, status.st_mtime_ns)
         for path in checkpoint.folder.iterdir()
-        if (status := path.stat()) and path.is_file()
+        if path.is_file() and (status := path.stat())
     )
-    return json.dumps(files)
+    return json.dumps([checkpoint.folder.name, files])
 
 
 def _version(package: str) -> str | None:

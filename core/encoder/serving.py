@@ -19,7 +19,7 @@ from core.encoder.backends.openvino import OpenVinoTowers
 from core.encoder.backends.sequence_packing import TextPacking
 from core.encoder.choice import RuntimeConfig
 from core.encoder.encoder import Probed, TransformersEncoder
-from core.encoder.exported_tokenizer import TokenizerFacts
+from core.encoder.exported_tokenizer import ExportedAs
 from core.encoder.exports import Exports
 from core.encoder.known import KnownEncoder
 from core.encoder.tokenizer import TextTokens
@@ -39,7 +39,7 @@ class ExportFacts:
     text_limit: int | None
     text_end: int | None
     temperature: tuple[float, float]
-    tokenizer: TokenizerFacts | None
+    tokenizer: ExportedAs | None
 
     def write(self, folder: Path) -> None:
         """Into an export."""

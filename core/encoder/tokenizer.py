@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,8 @@ from numpy.typing import NDArray
 
 from core.domain.errors import ModelUnavailable
 from core.domain.plain_text import plain_text
-from core.encoder.exported_tokenizer import ExportedTokenizer, TokenizerFacts, export_tokenizer
-from core.encoder.hub import first_line
+from core.encoder.exported_tokenizer import ExportedAs, ExportedTokenizer, export_tokenizer
+from core.encoder.hub import TOKENIZER_FILES, first_line
 from core.encoder.mini.pieces import PIECES_FILE, Pieces
 
 Row = Mapping[str, Sequence[int]]
@@ -89,20 +90,28 @@ class TextTokens:
         return cls(tokenizer, max_length)
 
     @classmethod
-    def exported(cls, folder: Path, facts: TokenizerFacts, max_length: int | None) -> TextTokens:
+    def exported(cls, folder: Path, how: ExportedAs, max_length: int | None) -> TextTokens:
         """What :meth:`export` wrote to ``folder``: without transformers."""
-        pieces = folder / PIECES_FILE
-        if pieces.is_file():
-            return cls(Pieces(pieces), max_length)
-        return cls(ExportedTokenizer(facts, folder), max_length)
+        if how == "files":
+            return cls.load(folder, max_length)
+        return cls(ExportedTokenizer(how, folder), max_length)
 
-    def export(self, folder: Path) -> TokenizerFacts | None:
-        """Write the tokenizer to ``folder``; None where it would not cut texts as this one does."""
-        facts = export_tokenizer(self._tokenizer, folder)
-        if facts is None:
+    def export(self, folder: Path, checkpoint: Path) -> ExportedAs | None:
+        """Write the tokenizer to ``folder``; None where it would not cut texts as this one does.
+
+        One of ours, which needs no transformers, is taken over by its files in ``checkpoint``.
+        """
+        how: ExportedAs | None = "files"
+        if type(self._tokenizer).__module__.startswith("transformers"):
+            how = export_tokenizer(self._tokenizer, folder)
+        else:
+            for name in TOKENIZER_FILES:
+                if (checkpoint / name).is_file():
+                    shutil.copyfile(checkpoint / name, folder / name)
+        if how is None:
             return None
-        theirs, ours = self.cuts(), TextTokens.exported(folder, facts, self.max_length).cuts()
-        return facts if theirs == ours else None
+        ours = TextTokens.exported(folder, how, self.max_length)
+        return how if ours.cuts() == self.cuts() else None
 
     def cuts(self) -> tuple[object, ...]:
         """What it makes of odd texts: equal where two do the same."""

@@ -146,9 +146,9 @@ def read_record(model: str | Path) -> TrainingRecord | None:
         return None
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
-        learnt = frozenset(map(str, value.pop("learnt")))
-        return TrainingRecord(**{name: dict(each) for name, each in value.items()}, learnt=learnt)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        parts = {name: dict(value[name]) for name in ("settings", "before", "after")}
+        return TrainingRecord(**parts, learnt=frozenset(map(str, value["learnt"])))
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelUnavailable(
             f"{file} cannot be read, so nobody knows which pictures the model was trained with.",
             remedy="Train the model again.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from core.encoder.model import features
@@ -47,14 +48,11 @@ def find_head(model: Any, names: Sequence[str], forward: Callable[[], Any]) -> A
 def tapped(head: Any, forward: Callable[[], Any]) -> Tensor:
     """What goes into the head during the forward pass; without a head, what comes out."""
     taken: list[Tensor] = []
-    hook = None
+    hook: Any = nullcontext()
     if head is not None:
         hook = head.register_forward_pre_hook(lambda _module, args: taken.append(args[0]))
-    try:
+    with hook:
         vectors: Tensor = features(forward())
-    finally:
-        if hook is not None:
-            hook.remove()
     return taken[0] if taken else vectors
 
 
@@ -104,11 +102,8 @@ def _is_seen(module: Any, forward: Callable[[], Any]) -> bool:
 
     outputs: list[Any] = []
     hook = module.register_forward_hook(lambda _module, _inputs, out: outputs.append(out))
-    try:
-        with torch.inference_mode():
-            vectors = features(forward())
-    finally:
-        hook.remove()
+    with hook, torch.inference_mode():
+        vectors = features(forward())
     if len(outputs) != 1 or outputs[0].ndim != vectors.ndim:
         return False
     begun = vectors[..., : outputs[0].shape[-1]]

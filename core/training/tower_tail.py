@@ -73,11 +73,8 @@ class TowerTail:
 
         given: list[Any] = []
         hook = self._before.register_forward_hook(lambda _module, _args, out: given.append(out))
-        try:
-            with torch.inference_mode():
-                self._model.get_image_features(pixel_values=values)
-        finally:
-            hook.remove()
+        with hook, torch.inference_mode():
+            self._model.get_image_features(pixel_values=values)
         if len(given) != 1 or _only_tensor(given[0]) is None:
             raise _unsupported()
         self._replay.pattern = given[0]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, insert, or_, select
 
 from core.search.words import grams
 from index.catalogue.rows import chunks
@@ -83,4 +84,22 @@ def in_collection(collection: str) -> ColumnElement[bool]:
             exists().where(table.c.sha256 == words.c.sha256, table.c.collection == collection)
             for table in (pictures, uploads)
         )
+    )
+
+
+def sharing(collection: str, wanted: Sequence[str], least: int) -> Select[Any]:
+    """Contents of a collection with at least so many of the grams, those with most first."""
+    shared = func.count().label("shared")
+    hits = (
+        select(word_grams.c.words_id, shared)
+        .where(word_grams.c.gram.in_(wanted))
+        .group_by(word_grams.c.words_id)
+        .having(shared >= least)
+        .subquery()
+    )
+    return (
+        select(words.c.id, words.c.sha256, words.c.lines)
+        .join(hits, hits.c.words_id == words.c.id)
+        .where(in_collection(collection))
+        .order_by(hits.c.shared.desc(), words.c.id.desc())
     )

@@ -62,7 +62,7 @@ class ChatPosts:
         self._log = structlog.get_logger(__name__)
 
     async def wanted(self, given: Sequence[Post]) -> tuple[Sequence[Post], TakenIn]:
-        if not given or not self._takes_in(given[0].community):
+        if not given or not self.takes_in(given[0].community):
             return (), TakenIn(left_out=len(given))
         return await finished_in_thread(self._repository.wanted, given)
 
@@ -70,15 +70,15 @@ class ChatPosts:
         self, given: Sequence[tuple[Post, bytes]], reached: Reached | None = None
     ) -> TakenIn:
         wanted, so_far = await self.wanted([post for post, _ in given])
-        if not wanted:
+        community = given[0][0].community if given else ""
+        if not wanted and (reached is None or not self.takes_in(community)):
             return so_far
-        community = wanted[0].community
         spec = self._library.spec(None, community)
         pictures = {post: picture for post, picture in given if post in wanted}
         read = await asyncio.gather(*(self._encoded(*each) for each in pictures.items()))
         good = [each for each in read if each is not None]
         async with self.adding:
-            if not self._takes_in(community):
+            if not self.takes_in(community):
                 return replace(so_far, left_out=so_far.left_out + len(wanted))
             good = [await self._compared(spec, each) for each in good]
             done = await finished_in_thread(
@@ -167,7 +167,7 @@ class ChatPosts:
     async def opt_in(self, person: str) -> None:
         await finished_in_thread(self._repository.opt_in, person)
 
-    def _takes_in(self, community: str) -> bool:
+    def takes_in(self, community: str) -> bool:
         if not self._settings.of(community).index_posts:
             return False
         try:

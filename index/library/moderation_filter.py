@@ -24,6 +24,7 @@ from core.search.moderation import (
     Scores,
 )
 from index.library.moderation_rows import Rules
+from index.library.worded import Worded, raised
 from index.snapshots.delta import Generation
 from index.snapshots.overlay import Overlay
 
@@ -79,17 +80,24 @@ class Judge:
         self._guard = threading.Lock()
 
     def judge(
-        self, base: Generation, overlay: Overlay, rules: Sequence[Rules], *, adults: bool
+        self,
+        base: Generation,
+        overlay: Overlay,
+        rules: Sequence[Rules],
+        *,
+        adults: bool,
+        words: Worded | None = None,
     ) -> Judgement:
         """What is hidden by the rules of each of these communities, the viewer's own first.
 
-        ``adults``: criteria that only keep children away hold nothing.
+        ``adults``: criteria that only keep children away hold nothing. ``words``: the contents in
+        which a criterion is written.
         """
         hidden: set[str] = set()
         waiting: dict[str, HeldPicture] = {}
         for place, each in enumerate(rules):
             hidden |= each.removed
-            found = self._held(base, overlay, each)
+            found = self._held(base, overlay, each, words or {})
             if place == 0:
                 waiting = found
             # By key: a near-duplicate of a removed picture is held from adults, too.
@@ -116,9 +124,11 @@ class Judge:
             known.scores[text] = found
         return found
 
-    def _held(self, base: Generation, overlay: Overlay, rules: Rules) -> dict[str, HeldPicture]:
+    def _held(
+        self, base: Generation, overlay: Overlay, rules: Rules, words: Worded
+    ) -> dict[str, HeldPicture]:
         held: dict[str, tuple[Picture, dict[str, Reason]]] = {}
-        for picture, reason in self._reasons(base, overlay, rules):
+        for picture, reason in self._reasons(base, overlay, rules, words):
             content = picture.sha256
             approved = rules.approved.get(content, frozenset())
             if (
@@ -135,14 +145,17 @@ class Judge:
         }
 
     def _reasons(
-        self, base: Generation, overlay: Overlay, rules: Rules
+        self, base: Generation, overlay: Overlay, rules: Rules, words: Worded
     ) -> Iterator[tuple[Picture, Reason]]:
         """Everything that meets a criterion; uploads first, as somebody waits for those."""
         for criterion, meaning in rules.criteria:
             scorer, of_base = self.scores(base, criterion.text, meaning)
+            holding = words.get(criterion.text, frozenset())
+            of_uploads = [n for n, each in enumerate(overlay.pictures) if each.sha256 in holding]
+            uploaded = raised(scorer(overlay.picture_vectors), np.array(of_uploads, np.int64))
             for pictures, scores in (
-                (overlay.pictures, scorer(overlay.picture_vectors)),
-                (base.pictures, of_base),
+                (overlay.pictures, uploaded),
+                (base.pictures, raised(of_base, base.rows_of(holding))),
             ):
                 for row in np.flatnonzero(would_hold(scores, criterion.strictness)).tolist():
                     yield pictures[row], Reason(criterion.text, float(scores[row]))

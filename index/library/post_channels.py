@@ -55,6 +55,11 @@ class PostChannels:
             )
             mine = channels.c.chat == wanted.chat
             change.connection.execute(update(channels).where(mine).values(_row_of(kept)))
+            again = {"begins": wanted.begins, "position": wanted.begins, "complete": False}
+            threads = channels.c.parent == wanted.chat
+            change.connection.execute(
+                update(channels).where(threads).values(is_on=True, **(again if earlier else {}))
+            )
             return not known.is_on
 
     def begin(self, found: PostChannel) -> None:

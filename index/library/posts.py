@@ -8,7 +8,6 @@ from functools import partial
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
-from core.domain.errors import CatalogueError
 from core.domain.types import ModelIdentity, Post, PostsKept, Reached, TakenIn, Vectors
 from core.domain.viewer import Viewer
 from index.catalogue.rows import chunks
@@ -17,13 +16,18 @@ from index.library.overlay import Overlays
 from index.library.overlay_reads import made_of
 from index.library.overlay_writes import adopt_model, insert_upload
 from index.library.post_channels import is_followed, note_reached
+from index.library.post_reads import (
+    authors_of,
+    count_posts,
+    messages_after,
+    pictures_by_content,
+    posts_of_messages,
+    posts_of_pictures,
+    unwanted,
+)
 from index.library.post_rows import (
-    Key,
-    known_posts,
-    post_of,
     posted_pictures,
     recaption,
-    refusing,
     row_of,
     same_file,
     take_out,
@@ -75,7 +79,7 @@ class PostRepository:
         """Those of a chat's posts that may be taken in, and what became of the others."""
         too_old = self._too_old()
         with self._overlays.read() as connection:
-            known, refused = _unwanted(connection, given)
+            known, refused = unwanted(connection, given)
         wanted = [
             post
             for post in given
@@ -108,7 +112,7 @@ class PostRepository:
             connection = change.connection
             if reached is not None and not is_followed(connection, reached.chat):
                 return TakenIn(left_out=len(given))
-            known, refused = _unwanted(connection, [each.post for each in given])
+            known, refused = unwanted(connection, [each.post for each in given])
             adopted = adopt_model(connection, collection, model)
             room = self._left(connection, community)
             for each in given:
@@ -117,7 +121,7 @@ class PostRepository:
                 if key in known or post.author in refused:
                     continue
                 known.add(key)
-                picture_id = self._kept(connection, collection, community, each)
+                picture_id = _kept(connection, collection, community, each)
                 if not picture_id:
                     if room <= 0 or adopted.fingerprint != model.fingerprint:
                         left_out += 1
@@ -148,51 +152,25 @@ class PostRepository:
 
     def find(self, chat: str, messages: Collection[int]) -> Sequence[Post]:
         """The posts of these messages that are there: not those whose picture was taken out."""
-        found: list[Post] = []
         with self._overlays.read() as connection:
-            for some in chunks(messages):
-                mine = and_(
-                    posts.c.chat == chat, posts.c.message.in_(some), posts.c.picture_id != ""
-                )
-                found += map(post_of, connection.execute(select(posts).where(mine)))
-        return found
+            return posts_of_messages(connection, chat, messages)
 
     def after(self, chat: str, message: int, count: int) -> Sequence[int]:
         """The first ``count`` messages behind this one that have posts, ascending."""
-        mine = and_(posts.c.chat == chat, posts.c.message > message, posts.c.picture_id != "")
-        ordered = select(posts.c.message).where(mine).distinct().order_by(posts.c.message)
         with self._overlays.read() as connection:
-            return list(connection.execute(ordered.limit(count)).scalars())
+            return messages_after(connection, chat, message, count)
 
     def of(
         self, community: Viewer | str, picture_ids: Collection[str]
     ) -> Mapping[str, Sequence[Post]]:
         """The posts of each of these pictures that has any there, the first one first."""
-        viewer = Viewer.of(community)
-        places = ("", *viewer.channels)
-        found: dict[str, list[Post]] = {}
         with self._overlays.read() as connection:
-            for some in chunks(picture_ids):
-                mine = and_(
-                    posts.c.community == viewer.community,
-                    posts.c.place.in_(places),
-                    posts.c.picture_id.in_(some),
-                )
-                ordered = select(posts).where(mine).order_by(posts.c.posted_at, posts.c.message)
-                for row in connection.execute(ordered):
-                    found.setdefault(row.picture_id, []).append(post_of(row))
-        return found
+            return posts_of_pictures(connection, Viewer.of(community), picture_ids)
 
     def by_content(self, collection: str, viewer: Viewer, sha256: str) -> Sequence[str]:
         """The ids of the pictures that were posted in these bytes where the viewer reads."""
         with self._overlays.read() as connection:
-            return posted_pictures(
-                connection,
-                collection,
-                viewer.community,
-                made_of([sha256]),
-                uploads.c.place.in_(("", *viewer.channels)),
-            )
+            return pictures_by_content(connection, collection, viewer, sha256)
 
     def say(
         self,
@@ -256,14 +234,8 @@ class PostRepository:
 
     def authors(self, community: str, handle: str) -> Sequence[str]:
         """Who posted there under this handle (without ``@``), in any case of letters."""
-        mine = and_(
-            posts.c.community == community,
-            posts.c.author_handle != "",
-            func.lower(posts.c.author_handle) == handle.lower(),
-        )
         with self._overlays.read() as connection:
-            found = connection.execute(select(posts.c.author).where(mine).distinct()).scalars()
-            return list(found)
+            return authors_of(connection, community, handle)
 
     def opt_out(self, person: str) -> int:
         """Take somebody's posts out everywhere and take none in again; how many posts."""
@@ -282,18 +254,9 @@ class PostRepository:
     def kept(self, community: Viewer | str) -> PostsKept:
         """What there is of a community, as far as the viewer reads it."""
         viewer = Viewer.of(community)
-        mine = and_(
-            posts.c.community == viewer.community,
-            posts.c.place.in_(("", *viewer.channels)),
-            posts.c.picture_id != "",
-        )
-        counted = select(
-            func.count(posts.c.picture_id.distinct()), func.count(), func.min(posts.c.posted_at)
-        )
         with self._overlays.read() as connection:
-            pictures, count, first = connection.execute(counted.where(mine)).one()
             full = self._left(connection, viewer.community) <= 0
-        return PostsKept(int(pictures), int(count), first, full)
+            return count_posts(connection, viewer, full=full)
 
     def sweep(self) -> None:
         """Take out what is older than posts are kept."""
@@ -311,21 +274,6 @@ class PostRepository:
         if self._overlays.files.free_bytes() < self._room.free_bytes:
             return 0
         return self._room.pictures - int(connection.execute(count).scalar_one())
-
-    @staticmethod
-    def _kept(connection: Connection, collection: str, community: str, new: EncodedPost) -> str:
-        contents = {new.picture.sha256, new.picture.posted_sha256}
-        conditions: list[ColumnElement[bool]] = [made_of(contents)]
-        if new.alike:
-            conditions.append(uploads.c.id == new.alike)
-        if new.post.file_unique_id:
-            conditions.append(same_file(new.post.file_unique_id))
-        here = uploads.c.place == new.post.place
-        for condition in conditions:
-            found = posted_pictures(connection, collection, community, condition, here)
-            if found:
-                return found[0]
-        return ""
 
     def _take_out(
         self,
@@ -354,18 +302,16 @@ class PostRepository:
         return count
 
 
-def _unwanted(connection: Connection, given: Sequence[Post]) -> tuple[set[Key], set[str]]:
-    """The pictures that are known, and the people who opted out. The posts are of one chat."""
-    if len({post.chat for post in given}) > 1:
-        raise CatalogueError("Posts of several chats cannot be kept in one step.")
-    if not given:
-        return set(), set()
-    known = known_posts(connection, given[0].chat, {post.message for post in given})
-    return known, refusing(connection, {post.author for post in given})
-
-
-def posts_by(connection: Connection, person: str) -> Sequence[Post]:
-    """What somebody has posted, everywhere, the first one first."""
-    mine = and_(posts.c.author == person, posts.c.picture_id != "")
-    ordered = select(posts).where(mine).order_by(posts.c.posted_at, posts.c.message)
-    return [post_of(row) for row in connection.execute(ordered)]
+def _kept(connection: Connection, collection: str, community: str, new: EncodedPost) -> str:
+    contents = {new.picture.sha256, new.picture.posted_sha256}
+    conditions: list[ColumnElement[bool]] = [made_of(contents)]
+    if new.alike:
+        conditions.append(uploads.c.id == new.alike)
+    if new.post.file_unique_id:
+        conditions.append(same_file(new.post.file_unique_id))
+    here = uploads.c.place == new.post.place
+    for condition in conditions:
+        found = posted_pictures(connection, collection, community, condition, here)
+        if found:
+            return found[0]
+    return ""

@@ -32,8 +32,8 @@ from index.library.overlay_writes import (
     removals_by,
     total_count,
 )
+from index.library.post_reads import posts_by
 from index.library.post_rows import refusing, take_out
-from index.library.posts import posts_by
 from index.snapshots.overlay import NewUpload, Viewpoint
 
 

@@ -22,6 +22,7 @@ from index.library.moderation_rows import (
 )
 from index.library.overlay import Overlays
 from index.library.overlay_reads import overlay_of, revisions_of
+from index.library.worded import raised, worded
 from index.snapshots.delta import Generation
 from index.snapshots.overlaid import IdentifiedSnapshot, compose, left_of
 from index.snapshots.overlay import Overlay, Viewpoint
@@ -144,8 +145,10 @@ class Views:
                 return None
             view = compose(*found)
             scorer, of_base = self._judge.scores(found[0], text, meaning)
+            holding = worded(connection, collection, (text,))[text]
         left = left_of(found[0], view)
-        return view, np.concatenate([of_base[left], scorer(found[1].picture_vectors)])
+        scores = np.concatenate([of_base[left], scorer(found[1].picture_vectors)])
+        return view, raised(scores, view.rows_of(holding))
 
     def _composed(self, collection: str, viewpoint: Viewpoint) -> _Composed:
         base = self._store.current(collection)
@@ -204,7 +207,14 @@ class Views:
             rules_of(connection, moderator, under.identity, collection)
             for moderator in viewpoint.moderators
         ]
-        judgement = self._judge.judge(under, overlay, rules, adults=viewpoint.adults)
+        texts = {criterion.text for each in rules for criterion, _ in each.criteria}
+        judgement = self._judge.judge(
+            under,
+            overlay,
+            rules,
+            adults=viewpoint.adults,
+            words=worded(connection, collection, texts),
+        )
         view = compose(under, judgement.applied(overlay))
         return _Composed(revisions, view, judgement.waiting)
 

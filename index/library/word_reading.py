@@ -17,6 +17,7 @@ from index.catalogue.schema import files, looks, pictures, uploads, words
 from index.catalogue.word_rows import put_words
 from index.library.library import FolderLibrary
 from index.library.overlay import Overlays
+from index.library.worded import judged_anew
 
 _WAITING: Final = 512
 _NEWER_EVERY_S: Final = 60.0
@@ -158,3 +159,4 @@ class WordReading:
         told = [(line.text, line.confidence) for line in lines]
         with self._overlays.change() as change:
             put_words(change.connection, {sha256: told}, self._reader.version)
+            judged_anew(change, [line.text for line in lines])

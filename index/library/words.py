@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 from cachetools import LRUCache
 from sqlalchemy import (
     Connection,
-    Select,
     and_,
     func,
     select,
@@ -20,8 +19,8 @@ from core.domain.ports import Snapshot
 from core.domain.types import WordsProgress
 from core.search.words import ReadWords, WordEvidence, asked_grams, phrase_grams
 from index.catalogue.rows import chunks
-from index.catalogue.schema import pictures, uploads, word_grams, words
-from index.catalogue.word_rows import in_collection
+from index.catalogue.schema import pictures, uploads, words
+from index.catalogue.word_rows import in_collection, sharing
 from index.library.overlay import Overlays
 
 _CANDIDATES: Final = 256
@@ -57,7 +56,7 @@ class StoredWords:
         limit = _CANDIDATES
         with self._overlays.read() as connection:
             while True:
-                query = _sharing(snapshot.collection, wanted, least).limit(limit)
+                query = sharing(snapshot.collection, wanted, least).limit(limit)
                 rows = connection.execute(query).all()
                 seen = _rows_of(connection, snapshot, [row.sha256 for row in rows])
                 # What others alone may see takes no place away.
@@ -87,7 +86,7 @@ class StoredWords:
             else:
                 wanted = tuple(phrase_grams(phrases))
                 rows = connection.execute(
-                    _sharing(snapshot.collection, wanted, max(1, len(wanted) // 2))
+                    sharing(snapshot.collection, wanted, max(1, len(wanted) // 2))
                 ).all()
             seen = _rows_of(connection, snapshot, [row.sha256 for row in rows])
         read = [(row.sha256, self._read(row.id, row.lines)) for row in rows if row.sha256 in seen]
@@ -132,24 +131,6 @@ class StoredWords:
             read = ReadWords.of([text for text, _ in json.loads(lines)])
             self._parsed[number] = read
         return read
-
-
-def _sharing(collection: str, wanted: Sequence[str], least: int) -> Select[Any]:
-    """Contents of a collection with at least so many of the grams, those with most first."""
-    shared = func.count().label("shared")
-    hits = (
-        select(word_grams.c.words_id, shared)
-        .where(word_grams.c.gram.in_(wanted))
-        .group_by(word_grams.c.words_id)
-        .having(shared >= least)
-        .subquery()
-    )
-    return (
-        select(words.c.id, words.c.sha256, words.c.lines)
-        .join(hits, hits.c.words_id == words.c.id)
-        .where(in_collection(collection))
-        .order_by(hits.c.shared.desc(), words.c.id.desc())
-    )
 
 
 def _rows_of(

@@ -24,14 +24,14 @@ class IdentifiedSnapshot(Snapshot, Protocol):
     def identity(self) -> ModelIdentity:
         """The model of the vectors."""
 
+    def rows_of(self, contents: Collection[str]) -> NDArray[np.int64]:
+        """The rows of the pictures with these contents (SHA-256), ascending: int64 [n]."""
+
 
 class OverlayBase(IdentifiedSnapshot, Protocol):
     @property
     def caption_words(self) -> CountedWords:
         """The captions by their words."""
-
-    def rows_of(self, contents: Collection[str]) -> NDArray[np.int64]:
-        """The rows of the pictures with these contents (SHA-256), ascending: int64 [n]."""
 
 
 class ComposedSnapshot:

@@ -105,6 +105,11 @@ class Posting:
         return sorted(each.caption for each in view.pictures if each.path.startswith(UPLOADED))
 
 
+def gallery_in(home: Path) -> Gallery:
+    """A gallery that the server, the web chat and another server may search."""
+    return Gallery(home, communities=f"web {COMMUNITY} discord:6")
+
+
 def all_rooms() -> list[Room]:
     """A channel of the staff, one for adults, a forum with a post, a private thread."""
     return [STAFF_ROOM, NIGHT_ROOM, FORUM_ROOM, POST_THREAD, INNER_THREAD]
@@ -122,12 +127,14 @@ def server() -> Server:
 
 
 @asynccontextmanager
-async def posting(folder: Path, **options: Any) -> AsyncIterator[Posting]:
-    """A bot at work in such a server."""
-    gallery = Gallery(folder / "gallery", communities=f"web {COMMUNITY} discord:6")
+async def posting(
+    folder: Path, *, place: Server | None = None, **options: Any
+) -> AsyncIterator[Posting]:
+    """A bot at work in a server, by default in such a one."""
+    gallery = gallery_in(folder / "gallery")
     gallery.add("of the folder.png", "grey", caption="grey stone")
     await gallery.reindex()
-    place = server()
+    place = place or server()
     async with (
         discord_with(place) as discord,
         running(discord, place, gallery, folder, **options) as it,

@@ -48,7 +48,7 @@ class Cdn:
 
 async def _read(server: TestServer, path: str) -> bytes:
     media = discord.UnfurledMediaItem(str(server.make_url(path)))
-    return await PostedPicture(_OnCdn(media, _BOUNDS.max_bytes), None, _BOUNDS).read()
+    return await PostedPicture(_OnCdn(media.url, _BOUNDS.max_bytes), None, _BOUNDS).read()
 
 
 async def test_media_without_a_size_is_read_within_bounds() -> None:

@@ -15,10 +15,12 @@ from tests.adapters.discord_posts import (
     LEA,
     NIGHT,
     OPEN,
+    OWNER,
     POST,
     STAFF,
     Posting,
     posting,
+    running,
 )
 from tests.fakes import picture_bytes
 from tests.servers.discord_people import until
@@ -230,3 +232,88 @@ async def test_filters_say_which_posts_are_meant(talk: Posting) -> None:
     assert "at night" not in (await talk.find("cyan", **{"in": str(NIGHT)})).text
     assert "of ana" in (await talk.find("cyan", after="2020-01-31")).text
     assert "of ana" not in (await talk.find("cyan", before="2020-01-31")).text
+
+
+async def test_what_was_deleted_during_an_outage_is_shown_to_nobody(tmp_path: Path) -> None:
+    """Posts, a thread and a channel that went while the bot was away; their files go, too."""
+    async with posting(tmp_path) as talk:
+        await talk.on(OPEN)
+        await talk.on(NIGHT)
+        await talk.on(FORUM)
+        posts = [await talk.post("red", f"kite {n}", seed=n) for n in range(6)]
+        await talk.post("red", "night kite", seed=7, channel=NIGHT)
+        await talk.post("red", "forum kite", seed=8, channel=POST)
+        names = ["forum kite", *(f"kite {n}" for n in range(6)), "night kite"]
+        await talk.until_kept(names, OPEN, NIGHT, FORUM)
+        await talk.adapter.stop()
+        talk.discord.rest.history.forget(OPEN, *(int(each["id"]) for each in posts[:5]))
+        talk.discord.rest.history.forget(POST)
+        talk.server.rooms[:] = [r for r in talk.server.rooms if r.id not in {NIGHT, POST}]
+        async with running(talk.discord, talk.server, talk.gallery, tmp_path) as after:
+            await until(lambda: after.adapter.posts.follows(OPEN))
+            for where in (OPEN, FORUM):
+                told = (await after.find("red kite", channel=where, private=True)).text
+                assert "night" not in told
+                assert "forum" not in told
+                assert not [n for n in range(5) if f"kite {n}" in told]
+            await after.adapter.posts.sweep(after.adapter._client, pause_s=0.0)
+            await after.until_kept(["kite 5"], OPEN, NIGHT, FORUM)
+            await until(lambda: len(talk.gallery.upload_files()) == 1)
+
+
+async def test_off_stops_and_forget_deletes(talk: Posting) -> None:
+    """What is there stays until it is forgotten; on again goes on where it was left."""
+    await talk.on()
+    await talk.post("red", "one")
+    await talk.until_kept(["one"], OPEN)
+    await talk.index("off", channel=str(OPEN))
+    await until(lambda: not talk.adapter.posts.follows(OPEN))
+    await talk.post("red", "two", seed=2)
+    assert await talk.kept(OPEN) == ["one"]
+    assert "one" in (await talk.find("one")).text
+    await talk.on()
+    await talk.until_kept(["one", "two"], OPEN)
+    assert "2 posts" in await talk.index("off", channel=str(OPEN), forget=True)
+    assert await talk.kept(OPEN) == []
+    assert talk.gallery.upload_files() == {}
+
+
+async def test_since_leaves_out_what_was_before(talk: Posting) -> None:
+    """An earlier day later on brings the rest."""
+    await talk.post("red", "one")
+    await talk.on(since="2090-01-31")
+    assert await talk.kept(OPEN) == []
+    await talk.on(since="2020-01-31")
+    await talk.until_kept(["one"], OPEN)
+
+
+async def test_an_administrator_removes_a_post(talk: Posting) -> None:
+    """By its id, wherever they may read it, and nobody is shown it any more."""
+    await talk.post("red", "red kite", channel=STAFF)
+    await talk.on(STAFF)
+    [offered] = [
+        choice["value"]
+        for choice in (
+            await talk.discord.completion(OWNER, talk.server, "remove", "id", "red kite")
+        ).choices
+        or []
+        if "red kite" in choice["name"]
+    ]
+    asked = await talk.discord.slash(OWNER, talk.server, "remove", {"id": offered})
+    await talk.discord.answer(asked)
+    assert await talk.kept(STAFF) == []
+
+
+async def test_a_question_in_words_shows_posts_too(talk: Posting) -> None:
+    """For all who read the channel, and by Discord's own link; /index is for Discord's menu."""
+    await talk.post("cyan", "staff kite", channel=STAFF)
+    await talk.post("cyan", "a cyan kite", seed=1)
+    await talk.on(STAFF)
+    await talk.on(OPEN)
+    before = len(talk.discord.written(OPEN))
+    await talk.discord.say(LEA, talk.server, "<@900> a cyan kite")
+    shown = await talk.discord.replied(OPEN, before + 1)
+    assert "a cyan kite" in shown.text
+    assert "staff kite" not in shown.text
+    await talk.discord.say(OWNER, talk.server, "<@900> /index on")
+    assert "slash" in (await talk.discord.replied(OPEN, before + 2)).text

@@ -168,11 +168,17 @@ class Discord:
         return await self._interact(person, server, 2, data)
 
     async def press(
-        self, person: Person, server: Server | None, shown: Shown, custom_id: str
+        self,
+        person: Person,
+        server: Server | None,
+        shown: Shown,
+        custom_id: str,
+        *,
+        thread: int | None = None,
     ) -> Exchange:
         """Press a button of a message."""
         data = {"custom_id": custom_id, "component_type": BUTTON}
-        return await self._interact(person, server, 3, data, message=shown.message)
+        return await self._interact(person, server, 3, data, message=shown.message, thread=thread)
 
     async def say(
         self,

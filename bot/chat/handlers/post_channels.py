@@ -16,6 +16,7 @@ from core.domain.types import Post, PostChannel, PostsKept
 
 _DISCORD_EPOCH_MS = 1_420_070_400_000
 _SHIFT = 22
+_LAST = 2**63 - 1
 
 
 def day_of(invocation: Invocation, option: str) -> float | None:
@@ -46,6 +47,12 @@ class PostChannelHandler:
     ) -> Reply:
         """Do what the action says. Raises InvalidRequest, Forbidden, BadSetting, CatalogueError."""
         action = invocation.text("action") or "status"
+        if request.command is None and action != "status":
+            # Which channel is meant, and who may read it, Discord says with its own menu alone.
+            raise InvalidRequest(
+                "Choose /index in the menu that Discord shows when you type a slash.",
+                remedy="There you can name the channel, too.",
+            )
         if action == "on":
             return await self._on(kept, invocation, request, presenter)
         if action == "off":
@@ -89,6 +96,7 @@ class PostChannelHandler:
             )
         since = day_of(invocation, "since")
         begins = 0 if since is None else max(int(since * 1000) - _DISCORD_EPOCH_MS, 0) << _SHIFT
+        begins = min(begins, _LAST)
         # Before the first post: what is taken in where no channel is on is left out.
         await self._rules.index_posts(request, on=True)
         for each in readable:

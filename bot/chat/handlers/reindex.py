@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Callable
@@ -14,13 +15,15 @@ from core.domain.errors import NotFound, OperatorOnly, ReindexRunning, TooManyRe
 from core.domain.ports import Library
 from core.domain.reindex_jobs import Job, ReindexJobs
 from core.domain.types import Progress
+from core.search.ports import PictureWords
 
 
 class Indexing:
     """Jobs of the collections that a community may search; those of others do not exist.
 
     Where a collection is open to everybody, they are for the operator and for those who share
-    it. ``cooldown_s``: between two that chats ask for; ``now`` gives seconds.
+    it. ``cooldown_s``: between two that chats ask for; ``now`` gives seconds;
+    ``words`` tell how many pictures wait to be read.
     """
 
     def __init__(
@@ -28,11 +31,13 @@ class Indexing:
         jobs: ReindexJobs,
         library: Library,
         *,
+        words: PictureWords | None = None,
         cooldown_s: float = 0.0,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._jobs = jobs
         self._library = library
+        self._words = words
         self._cooldown_s = cooldown_s
         self._now = now
         self._asked: dict[str, float] = {}
@@ -69,7 +74,7 @@ class Indexing:
             async for progress in self._jobs.follow(job):
                 yield presenter.progress(job.collection, progress, job=job_id)
 
-    def progress(self, job_id: str, request: Request, presenter: Presenter) -> Reply:
+    async def progress(self, job_id: str, request: Request, presenter: Presenter) -> Reply:
         """How far a job is now, or how it ended. Raises what it raised, and NotFound."""
         job = self._job(job_id, request)
         if job is None:
@@ -78,7 +83,10 @@ class Indexing:
             return presenter.progress(job.collection, job.progress, job=job_id)
         if job.task.cancelled():
             raise ReindexRunning("The reindex was stopped.", remedy="Start it again later.")
-        return presenter.indexed(job.task.result())
+        words = None
+        if self._words is not None:
+            words = await asyncio.to_thread(self._words.progress, job.collection)
+        return presenter.indexed(job.task.result(), words)
 
     def running(self, request: Request) -> dict[str, Progress]:
         visible = set(self._library.visible(request.community))

@@ -263,7 +263,7 @@ class Presenter:
             collection, progress.done, progress.total, self.words.progress(collection, progress)
         )
 
-    def indexed(self, report: ReindexReport) -> Reply:
+    def indexed(self, report: ReindexReport, words: WordsProgress | None = None) -> Reply:
         parts: list[Part] = [Text(self.words.indexed(report))]
         if report.unread:
             parts += self._failures(self.words.unread(len(report.unread)), report.unread)
@@ -272,6 +272,8 @@ class Presenter:
             parts += self._failures(heading, report.unmatched)
         if report.left_out.files:
             parts.append(Text(self.words.left_out(report.left_out.files), "note"))
+        if words is not None and words.read < words.total:
+            parts.append(Text(self.words.words_follow(words.total - words.read), "note"))
         return Reply(tuple(parts))
 
     def being_indexed(self, begun: BeingIndexed) -> Reply:

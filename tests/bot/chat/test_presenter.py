@@ -13,6 +13,7 @@ from bot.i18n.menus import command_summaries, option_summaries
 from bot.i18n.messages import Words
 from bot.i18n.page import page_words
 from bot.protocol.definitions import COMMANDS
+from bot.protocol.ports import ModelCard
 from bot.protocol.replies import (
     CaptionList,
     Examples,
@@ -27,6 +28,7 @@ from core.domain.types import (
     Band,
     CaptionHit,
     Classification,
+    CollectionStatus,
     DescribeResult,
     Failure,
     FoundBy,
@@ -37,6 +39,7 @@ from core.domain.types import (
     Progress,
     ReindexReport,
     SearchResult,
+    WordsProgress,
 )
 from tests.reply_texts import text_of
 
@@ -284,3 +287,27 @@ def test_words_are_plain_text() -> None:
     for text in page_words(str).values():
         assert not set("<>*`") & set(text)
         assert all(name != "" for _, name, _, _ in string.Formatter().parse(text))
+
+
+def test_a_reindex_says_what_is_still_to_be_read() -> None:
+    """Behind its numbers, and only while something is."""
+    report = ReindexReport("stamps", 3, 0, 0, 0, (), 2.14)
+    note = "The words in 2 pictures are still to be read."
+    said = PRESENTER.indexed(report, WordsProgress(1, 3, 0))
+    assert said.parts[-1] == Text(note, "note")
+    assert PRESENTER.indexed(report, WordsProgress(3, 3, 0)) == PRESENTER.indexed(report)
+
+
+def test_a_status_says_how_many_were_read() -> None:
+    """Behind pictures and captions, of collections whose words are read."""
+    status = CollectionStatus("stamps", 3, 1, "flat", 2)
+    card = ModelCard("mini", 576, "cpu")
+    for come, said in (
+        (WordsProgress(1, 3, 0), "generation 2, words read in 1 of 3"),
+        (WordsProgress(3, 3, 0), "generation 2, words read in 3"),
+        (None, "generation 2"),
+    ):
+        words = {} if come is None else {"stamps": come}
+        [facts] = PRESENTER.status(card, [status], words).parts
+        assert isinstance(facts, Facts)
+        assert facts.rows[1][1].endswith(said)

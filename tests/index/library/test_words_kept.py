@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
+from core.domain.choices import Strictness
 from core.domain.errors import DamagedPicture, DecodingFailed
 from core.domain.types import Post, WordLine, WordsProgress
+from core.search.moderation import Criterion
 from index.catalogue.schema import word_grams, words
+from index.library.moderation import ChatModeration
 from index.library.word_reading import WordReading
 from index.library.words import StoredWords
 from index.maintenance.repair import Repairer
@@ -237,3 +240,19 @@ async def test_words_of_an_export_are_checked(gallery: Gallery, tmp_path: Path) 
         new = Gallery(tmp_path / "new", communities="*")
         with pytest.raises(Exception, match=r"words\.jsonl"):
             await take_whole(new, tmp_path / "out")
+
+
+async def test_moderation_sees_the_words(gallery: Gallery) -> None:
+    """As soon as they are read, whoever asks next misses the picture; a trial counts it, too."""
+    moderation = ChatModeration(gallery.library, gallery.overlays, gallery.embedder)
+    await moderation.add(Criterion("free money", Strictness.LOW), community="discord:1")
+    before = await gallery.seen("discord:1")
+    await _reading(gallery, FakeReader({"b.png": "GET FREE MONEY NOW", "c.png": "FREE"})).fill()
+    assert await gallery.seen("discord:1") == before - {"b.png"}
+    assert await gallery.seen("discord:2") == before
+    held = await moderation.held(community="discord:1")
+    assert [each.picture.path for each in held.pictures] == ["b.png"]
+    trial = await moderation.test("free money now", community="discord:2")
+    assert trial.best[0][0].path == "b.png"
+    await moderation.decide(held.pictures[0].picture.id, community="discord:1", approve=True)
+    assert await gallery.seen("discord:1") == before
