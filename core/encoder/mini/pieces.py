@@ -29,7 +29,6 @@ class Pieces:
     unk_token_id = UNKNOWN
     eos_token_id = END
     padding_side = "right"
-    truncation_side = "right"
 
     def __init__(self, file: Path) -> None:
         self.file = file
