@@ -64,6 +64,10 @@ _BEGINS, _FAIR, _STRONG = 0.3, 0.45, 0.65
 _LIFT: Final = 14.0
 """Deviations of picture scores that a whole match is worth, as of captions."""
 
+_WHOLE: Final = 30.0
+"""What is added beyond a strong match: all of a question's words stand before most of them, however
+the pictures look, which differ by some four deviations (``recipes.memes``)."""
+
 
 def folded_words(text: str) -> str:
     """The text without case and accents, its words parted by single spaces."""
@@ -316,7 +320,8 @@ def with_words(told: CaptionEvidence, read: WordEvidence, scale: CaptionScale) -
     matches[heard], lifts[heard], cosines[heard] = told.matches, told.lifts, told.cosines
     seen = np.searchsorted(rows, read.rows[speaks])
     matches[seen] = np.maximum(matches[seen], read.matches(scale)[speaks])
-    by_words = _LIFT * (read.strong[speaks] - _BEGINS)
+    strong = read.strong[speaks]
+    by_words = _LIFT * (strong - _BEGINS) + _WHOLE * np.maximum(strong - _STRONG, 0)
     # A picture without a caption keeps what every such one is lifted by.
     lifts[seen] = np.maximum(np.maximum(lifts[seen], by_words), told.silent)
     return replace(told, rows=rows, matches=matches, lifts=lifts, cosines=cosines)
