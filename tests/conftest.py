@@ -30,6 +30,10 @@ _WATCH = pytest.StashKey[kinds.Watch]()
 def pytest_configure(config: pytest.Config) -> None:
     """No settings file of whoever runs the tests is found, in no process that they start."""
     os.environ["TANGERINE_CONFIG"] = ""
+    # A worker runs on each core: threads that spin while they wait take it from the others.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
     config.stash[_WATCH] = kinds.Watch()
 
 

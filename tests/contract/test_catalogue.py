@@ -154,7 +154,7 @@ def test_a_taken_id_is_not_given(catalogue: Catalogue) -> None:
     with catalogue.database.write() as connection:
         connection.exec_driver_sql(
             "INSERT INTO uploads VALUES"
-            " ('up000000', 'c', '', 'web', 'web:1', '', '', 1, 1, '', '', 0, 0, '', '', '', 0)"
+            " ('up000000', 'c', '', 'web', 'web:1', '', '', 1, 1, '', '', 0, 0, '', '', '', 0, '')"
         )
     chances = iter(
         [removed.id, present.id, removed.id, "up000000", "00000001", "00000001", "00000002"]

@@ -111,7 +111,7 @@ def test_describe_and_classify(indexed: Program) -> None:
         p for p in sorted(indexed.gallery.glob("*.png")) if p.with_suffix(".txt").exists()
     )
     caption = picture.with_suffix(".txt").read_text(encoding="utf-8").splitlines()[0]
-    answer = indexed("describe", picture, "-k", "10", "--json").json
+    answer = indexed("describe", picture, "-k", "20", "--json").json
     assert set(answer) == {"hits"}
     assert set(answer["hits"][0]) == {"rank", "caption", "score", "id", "path"}
     assert caption in [hit["caption"] for hit in answer["hits"]]

@@ -99,6 +99,7 @@ async def test_an_export_holds_everything_of_one_person(parts: Parts) -> None:
                 "collection": "gallery",
                 "community": "telegram:-5",
                 "caption": "picture 1",
+                "words": [],
                 "added_at": "1970-01-01T00:16:40+00:00",
                 "file": "pictures/v0000000.png",
             }

@@ -30,13 +30,13 @@ def test_no_file_takes_long(name: str) -> None:
     """Whatever there is too much of costs less than two seconds of processor time."""
     data = COSTLY[name]()
     assert len(data) <= 10 << 20
-    started = time.process_time()
+    started = time.thread_time()  # of this test alone, not of pools beside it
     try:
         perform(ToPixels(data, LIMITS, SPEC))
         refused = None
     except BadPicture as error:
         refused = error
-    assert time.process_time() - started < 2
+    assert time.thread_time() - started < 2
     assert isinstance(refused, PictureTooComplex) is (name not in CHEAP), refused
     if isinstance(refused, PictureTooComplex):
         assert "takes too long" in refused.message
