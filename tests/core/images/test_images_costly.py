@@ -27,7 +27,7 @@ own."""
 
 @pytest.mark.parametrize("name", COSTLY)
 def test_no_file_takes_long(name: str) -> None:
-    """Whatever there is too much of costs less than two seconds of processor time."""
+    """Too much of anything costs less than four seconds of processor time, on shared cores too."""
     data = COSTLY[name]()
     assert len(data) <= 10 << 20
     started = time.thread_time()  # of this test alone, not of pools beside it
@@ -36,7 +36,7 @@ def test_no_file_takes_long(name: str) -> None:
         refused = None
     except BadPicture as error:
         refused = error
-    assert time.thread_time() - started < 2
+    assert time.thread_time() - started < 4
     assert isinstance(refused, PictureTooComplex) is (name not in CHEAP), refused
     if isinstance(refused, PictureTooComplex):
         assert "takes too long" in refused.message
