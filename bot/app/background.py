@@ -121,18 +121,17 @@ async def keep_looks(
 async def keep_reading(engine: Engine, jobs: ReindexJobs, every_s: float = _WORDS_EVERY_S) -> None:
     """Read words in pictures that nobody has read, while nothing is indexed, until cancelled."""
     reading = engine.word_reading
-    while reading is not None:
-        try:
-            await reading.fill(engine.metrics.words_read, may_go_on=lambda: not jobs.running())
-            for name in reading.collections:
-                come = await finished_in_thread(engine.words.progress, name)
-                if come is not None:
-                    engine.metrics.words(name, read=come.read, total=come.total)
-        except TangerineError as error:
-            _log.error("words not read", code=error.code)
-        except Exception:  # noqa: BLE001 - as above
-            _log.exception("words not read")
-        await asyncio.sleep(every_s)
+    if reading is None:
+        return
+
+    async def read() -> None:
+        await reading.fill(engine.metrics.words_read, may_go_on=lambda: not jobs.running())
+        for name in reading.collections:
+            come = await finished_in_thread(engine.words.progress, name)
+            if come is not None:
+                engine.metrics.words(name, read=come.read, total=come.total)
+
+    await _repeated(read, "words not read", every_s)
 
 
 class Shared(Protocol):

@@ -13,6 +13,7 @@ from bot.discord.delivery import PendingAnswer
 from bot.discord.in_flight import Work
 from bot.discord.requests import Locales, addressed_text, message_request
 from bot.discord.targets import MessageTarget
+from bot.protocol.requests import Request
 
 
 class Messages:
@@ -42,17 +43,7 @@ class Messages:
         replied: tuple[PostedPicture, ...] = ()
         if message.reference and isinstance(message.reference.resolved, discord.Message):
             replied = pictures_of(message.reference.resolved, bounds)
-        request = self._rules.told(
-            message_request(
-                message,
-                self._rules.named,
-                locale=self._locales.of(message.author.id),
-                text=text,
-                pictures=pictures,
-                replied=replied,
-                channels=self._rules.places.of_message(message),
-            )
-        )
+        request = self._request(message, pictures, text=text, replied=replied)
         target = MessageTarget(message)
         asked = PendingAnswer(target, request, message.author.id, pictures or replied)
         with self._work.begun(message.author.id) as turn:
@@ -65,20 +56,33 @@ class Messages:
             finally:
                 typing.cancel()
 
-    async def _posted(self, message: discord.Message) -> None:
-        pictures = pictures_of(message, self._rules.bounds)
-        if not pictures:
-            return
-        request = self._rules.told(
+    def _request(
+        self,
+        message: discord.Message,
+        pictures: tuple[PostedPicture, ...],
+        *,
+        text: str = "",
+        replied: tuple[PostedPicture, ...] = (),
+        unasked: bool = False,
+    ) -> Request:
+        return self._rules.told(
             message_request(
                 message,
                 self._rules.named,
                 locale=self._locales.of(message.author.id),
+                text=text,
                 pictures=pictures,
-                unasked=True,
+                replied=replied,
+                unasked=unasked,
                 channels=self._rules.places.of_message(message),
             )
         )
+
+    async def _posted(self, message: discord.Message) -> None:
+        pictures = pictures_of(message, self._rules.bounds)
+        if not pictures:
+            return
+        request = self._request(message, pictures, unasked=True)
         if not self._commands.answers_photos(request) or not self._work.is_new(message.id):
             return
         asked = PendingAnswer(MessageTarget(message), request, message.author.id, pictures)

@@ -13,6 +13,7 @@ import structlog
 from cachetools import LRUCache
 
 from bot.chat.commands import Commands
+from bot.chat.supervision import Pauses
 from bot.discord.attachments import FetchBounds
 from bot.discord.followed import UNREACHED, FollowedChannels
 from bot.discord.post_reading import PostPicture, chat_of, id_of, pictures_in
@@ -52,7 +53,7 @@ class PostFollower:
         self.channels = channels
         channels.wake = partial(self.wake, live=False)
         self._bounds = bounds
-        self._pause_s = pause_s
+        self._pauses = Pauses(pause_s, _LONGEST_S)
         self._queue: asyncio.PriorityQueue[tuple[int, int, int]] = asyncio.PriorityQueue()
         self._order = itertools.count()
         self._waiting: set[int] = set()
@@ -153,7 +154,7 @@ class PostFollower:
 
     def _later(self, channel_id: int, error: Exception) -> None:
         failures = self._failures[channel_id] = self._failures.get(channel_id, 0) + 1
-        pause = min(self._pause_s * 2 ** (failures - 1), _LONGEST_S)
+        pause = self._pauses.after(failures)
         _log.info("posts later", error=type(error).__name__, seconds=pause)
         self._open += 1
 
@@ -186,7 +187,6 @@ class PostFollower:
     ) -> None:
         assert self.ports is not None
         _, channels = self.ports
-        channel_id = id_of(row.chat)
         after = discord.Object(row.position)
         page = [
             message
@@ -204,11 +204,12 @@ class PostFollower:
                     found = []
                     if not await self._noted(reached):
                         break  # there is no room, or it was switched off
+            else:
+                if not complete:
+                    self.wake(id_of(row.chat), live=False)
         elif not row.complete:
             await channels.reach(Reached(row.chat, row.position, complete=True))
             self.channels.note(replace(row, complete=True))
-        if not complete and await self._noted(Reached(row.chat, page[-1].id)):
-            self.wake(channel_id, live=False)
 
     async def _noted(self, reached: Reached) -> bool:
         """Whether a channel was read so far."""

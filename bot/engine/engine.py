@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bot.engine.blas import one_core_for_each_product
 from bot.engine.encoder import Need, open_encoder
 from bot.engine.instance import is_running
-from bot.engine.reading import opened_reading, stored_words
+from bot.engine.reading import bounded, opened_reading, stored_words
 from bot.engine.reload import quotas, search_rules
 from bot.engine.specs import collection_named, collection_specs, make_data_dir, operators
 from bot.observability.health import folder_bytes, serving_troubles
@@ -338,13 +338,11 @@ def post_room(settings: Settings) -> PostQuota:
 def picture_decoder(settings: Settings, *, waits_for_pictures: bool = False) -> DecodePool:
     """The workers that decode pictures, within the bounds of the settings."""
     pictures = settings.pictures
-    return DecodePool(
+    return bounded(
+        settings,
+        DecodePool,
         pictures.workers,
         timeout_s=pictures.timeout_s,
-        memory_bytes=pictures.memory_mb * _MIB,
-        max_bytes=pictures.max_bytes,
-        max_file_bytes=int(pictures.max_file_mb * _MIB),
-        max_pixels=int(pictures.max_megapixels * 1e6),
         waits_for_pictures=waits_for_pictures,
     )
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from typing import Any, TypeVar
 
 from config.settings import Settings
+from core.images.pool import DecodePool
 from core.images.reading import WordPool, missing_packages, reader_version
 from index.library.library import FolderLibrary
 from index.library.overlay import Overlays
@@ -12,6 +15,7 @@ from index.library.word_reading import WordReading
 from index.library.words import StoredWords
 
 _MIB = 2**20
+_Pool = TypeVar("_Pool", bound=DecodePool)
 
 
 def read_collections(settings: Settings) -> frozenset[str]:
@@ -27,17 +31,23 @@ def stored_words(settings: Settings, overlays: Overlays) -> StoredWords:
     return StoredWords(overlays, read_collections(settings), reader_version())
 
 
-def word_pool(settings: Settings) -> WordPool:
-    """The workers that read words, with the bounds of those that decode pictures."""
+def bounded(settings: Settings, pool: Callable[..., _Pool], *args: Any, **more: Any) -> _Pool:
+    """A pool of workers with the bounds that the settings set for untrusted pictures."""
     pictures = settings.pictures
-    return WordPool(
-        settings.words.workers,
-        timeout_s=settings.words.timeout_s,
+    return pool(
+        *args,
         memory_bytes=pictures.memory_mb * _MIB,
         max_bytes=pictures.max_bytes,
         max_file_bytes=int(pictures.max_file_mb * _MIB),
         max_pixels=int(pictures.max_megapixels * 1e6),
+        **more,
     )
+
+
+def word_pool(settings: Settings) -> WordPool:
+    """The workers that read words, with the bounds of those that decode pictures."""
+    words = settings.words
+    return bounded(settings, WordPool, words.workers, timeout_s=words.timeout_s)
 
 
 async def opened_reading(
