@@ -125,8 +125,23 @@ async def keep_reading(engine: Engine, jobs: ReindexJobs, every_s: float = _WORD
     if reading is None:
         return
 
+    seen: Sequence[tuple[int, int]] | None = None
+
     async def read() -> None:
-        await reading.fill(engine.metrics.words_read, may_go_on=lambda: not jobs.running())
+        nonlocal seen
+        state = await finished_in_thread(reading.state)
+        if state == seen:
+            return
+        left = False
+
+        def may_go_on() -> bool:
+            nonlocal left
+            left = left or bool(jobs.running())
+            return not left
+
+        await reading.fill(engine.metrics.words_read, may_go_on=may_go_on)
+        # Where a reindex came between, pictures were left for later.
+        seen = None if left else state
         for name in reading.collections:
             come = await finished_in_thread(engine.words.progress, name)
             if come is not None:
