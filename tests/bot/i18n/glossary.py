@@ -61,7 +61,7 @@ GLOSSARY: Mapping[str, Mapping[str, str]] = {
         "collection": "مجموع",
         "caption": "وصف|أوصاف",
         "score": "درج",
-        "index": "فهرس",
+        "index": "فُ?هرس",
         "label": "وسم|وسوم",
         "administrator": "مشرف",
         "operator": "مشغ",
