@@ -256,12 +256,15 @@ class Words:
         """A command and what it does, with its options behind it: short names fit a phone."""
         summary = self.summary(command)
         if fields:
-            names = ", ".join(option.name for option in command.options)
+            names = self.formats.listed(option.name for option in command.options)
             told = self._("Fields: {names}").format(names=names) if names else ""
-            return f"/{command.name}", f"{summary}. {told}".rstrip()
-        options = ", ".join(flags(command, self._))
+            return self.formats.typed(f"/{command.name}"), f"{summary}. {told}".rstrip()
+        options = self.formats.listed(flags(command, self._word))
         told = self._("Options: {options}").format(options=options) if options else ""
-        return call(command, self._), f"{summary}. {told}".rstrip()
+        return self.formats.typed(call(command, self._word)), f"{summary}. {told}".rstrip()
+
+    def _word(self, sentence: str) -> str:
+        return self.formats.word(self._(sentence))
 
     def summary(self, command: CommandDefinition) -> str:
         """What a command does, at most 100 characters: Discord's bound."""
