@@ -44,7 +44,13 @@ class Formats:
         """Things that are typed, one behind the other in the order of this language."""
         if self.direction == "ltr":
             return ", ".join(typed)
-        return _FROM_THE_RIGHT + "، ".join(map(left_to_right, typed))
+        kept = "، ".join(map(left_to_right, typed))
+        return _FROM_THE_RIGHT + kept if kept else ""
+
+    def language_names(self, languages: Iterable[str]) -> list[str]:
+        """What languages are called in this one, in the order of their names."""
+        names = self._locale.languages
+        return sorted(names.get(language, language) for language in languages)
 
     def decimal(self, value: float, digits: int) -> str:
         """A number with so many digits after the point: ``0.31``, German ``0,31``.
