@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.engine.blas import one_core_for_each_product
-from bot.engine.encoder import Need, open_encoder
+from bot.engine.encoder import READS, Need, open_encoder
 from bot.engine.instance import is_running
 from bot.engine.reading import bounded, opened_reading, stored_words
 from bot.engine.reload import quotas, search_rules
@@ -121,7 +121,11 @@ class Engine:
     def model_card(self) -> ModelCard:
         identity = self.encoder.identity
         return ModelCard(
-            self.settings.model, identity.dimension, self.encoder.device, self.encoder.choice
+            self.settings.model,
+            identity.dimension,
+            self.encoder.device,
+            self.encoder.choice,
+            READS.get(self.settings.model, ()),
         )
 
     def collection_name(self, name: str | None) -> str:

@@ -77,12 +77,16 @@ class PersonalMemory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What ``/status`` says of the encoder: ``device`` as ``cpu`` or ``cuda:0``."""
+    """What ``/status`` says of the encoder: ``device`` as ``cpu`` or ``cuda:0``.
+
+    ``reads``: the languages that it was trained in, ISO 639-1; none where nobody wrote them down.
+    """
 
     name: str
     dimension: int
     device: str
     choice: EncoderChoice | None = None
+    reads: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:
