@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.engine.encoder import known_encoder
@@ -13,8 +14,9 @@ from bot.protocol.json_views import encoder_lines, status_view
 from bot.protocol.ports import ModelCard
 from bot.terminal.console import Terminal
 from config.settings import Settings
-from core.domain.types import CollectionStatus, WordsProgress
+from core.domain.types import CollectionStatus, ModelIdentity, WordsProgress
 from core.search.ports import PictureWords
+from index.catalogue.catalogue import Catalogue
 from index.library.library import LOCAL, CollectionSpec
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ async def stored_status(settings: Settings, terminal: Terminal, *, json: bool) -
         known = await asyncio.to_thread(known_encoder, settings, stored.catalogue)
         kept = stored_words(settings, stored.overlays)
         words = await asyncio.to_thread(words_read, kept, collections)
+        if known is not None:
+            catalogue, model = stored.catalogue, known.identity
+            collections = await asyncio.to_thread(compared, catalogue, collections, model)
     if known is not None:
         identity = known.identity
         card = ModelCard(settings.model, identity.dimension, known.device, known.choice)
@@ -48,6 +53,16 @@ async def stored_status(settings: Settings, terminal: Terminal, *, json: bool) -
         terminal.out.print(f"model {settings.model}, not loaded yet", markup=False)
         _collections(terminal, collections, searched, words)
     return 0
+
+
+def compared(
+    catalogue: Catalogue, collections: Sequence[CollectionStatus], model: ModelIdentity
+) -> Sequence[CollectionStatus]:
+    """The same, with whether each is of another model. Blocking."""
+    return [
+        replace(each, outdated=catalogue.is_of_another_model(each.name, model))
+        for each in collections
+    ]
 
 
 def words_read(
@@ -84,6 +99,12 @@ def _collections(
     words: Mapping[str, WordsProgress],
 ) -> None:
     terminal.statuses(list(collections))
+    for status in collections:
+        if status.outdated:
+            terminal.warning(
+                f"The vectors of {status.name} are of another model.",
+                f"Run: tangerine reindex --full --collection {status.name}",
+            )
     for name, come in words.items():
         terminal.out.print(
             f"{name}: words in {come.read} of {come.total} pictures read; "

@@ -124,8 +124,9 @@ export class Gallery {
     }
     const { length } = source.items;
     const { searched, total } = source.soFar ?? {};
-    const soFar =
-      (source.soFar ? ` ${say("so_far", { searched, total })}` : "") + (source.note ? ` ${source.note}` : "");
+    const letters = source.byLetters ? ` ${say("by_letters")}` : "";
+    const note = source.note ? ` ${source.note}` : "";
+    const soFar = (source.soFar ? ` ${say("so_far", { searched, total })}` : "") + letters + note;
     if (!length) {
       this.tell(say("nothing_found") + soFar);
       notice({ title: say("nothing_found"), text: say("nothing_found_text") });

@@ -92,6 +92,7 @@ export class Answer extends Source {
     this.close = 0;
     this.doubtful = false;
     this.soFar = null;
+    this.byLetters = false;
     this.note = "";
   }
 
@@ -103,6 +104,7 @@ export class Answer extends Source {
     this.doubtful ||= body.doubtful === true;
     // How much was searched, while the collection is indexed for the first time.
     this.soFar = body.so_far ?? null;
+    this.byLetters = body.by_letters === true;
     // Where nothing is close: which languages are understood.
     this.note = body.note ?? "";
     this.done = !body.more || !body.hits.length || this.offset > FURTHEST;
