@@ -50,9 +50,11 @@ LABEL org.opencontainers.image.title="Tangerine" \
       org.opencontainers.image.description="Self-hosted semantic image search for chat" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}"
-# Pillow loads it for Arabic and Hebrew on contact sheets, where it is installed.
+# For contact sheets: Pillow loads FriBidi for Arabic and Hebrew; Korean, all of Chinese, and Thai
+# have no letters in the fonts that come with Python packages.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libfribidi0 \
+        fonts-wqy-microhei fonts-tlwg-garuda-ttf \
     && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log \
     && useradd --uid 10001 --no-create-home --home-dir /data tangerine \
     && install -d -o tangerine -g tangerine /data \

@@ -45,8 +45,9 @@ command does not understand is said; nothing is passed over. Words without a com
 `/find`, a picture without words is a `/similar`. Lists take the commas and semicolons of any
 keyboard: `/classify cat、dog、horse`.
 
-Answers come in the language of whoever asks: English, Portuguese, Spanish, German or
-Japanese. Names of commands and options are the same in every language.
+Answers come in the language of whoever asks: Arabic, Chinese, Dutch, English, French, German,
+Italian, Japanese, Korean, Polish, Portuguese, Russian, Spanish or Turkish; Discord has no
+Arabic. Names of commands and options are the same in every language.
 
 This page is generated (`make docs`) from the definitions that both platforms build their
 menus from; the pictures are replies of the program on the demo gallery, drawn from the

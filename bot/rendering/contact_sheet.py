@@ -49,10 +49,16 @@ class Painter:
         self._lettering = lettering or Lettering()
 
     def contact_sheet(
-        self, query: bytes | Pixels | None, label: str, tiles: Sequence[Tile]
+        self,
+        query: bytes | Pixels | None,
+        label: str,
+        tiles: Sequence[Tile],
+        *,
+        rtl: bool = False,
     ) -> bytes:
         """The query (JPEG or pixels) on the left, its hits with numbers and scores on the right.
 
+        ``rtl``: the other way round, for whoever reads from right to left.
         ``label`` stands under the query. Without a query the hits fill the sheet. Three
         hits a row up to six, five a row beyond. PNG, RGB, at most 1,900 pixels wide.
         """
@@ -67,18 +73,21 @@ class Painter:
         sheet = Image.new("RGB", (width, height), PAPER)
         draw = ImageDraw.Draw(sheet)
         if query is not None:
-            self._frame(sheet, (_GAP, _GAP), query, edge=QUERY_TILE, line=ACCENT, line_width=4)
-            self._line(draw, (_GAP, _GAP + QUERY_TILE + 14), label, size=24, width=QUERY_TILE)
+            x = width - _GAP - QUERY_TILE if rtl else _GAP
+            self._frame(sheet, (x, _GAP), query, edge=QUERY_TILE, line=ACCENT, line_width=4)
+            at = (x, _GAP + QUERY_TILE + 14)
+            self._line(draw, at, label, size=24, width=QUERY_TILE, rtl=rtl)
         for index, tile in enumerate(tiles):
             x = left + index % columns * (TILE + _GAP)
+            if rtl:
+                x = width - x - TILE
             y = _GAP + index // columns * (TILE + _LINES + _GAP)
             self._frame(sheet, (x, y), tile.jpeg, edge=TILE, line=LINE, line_width=1)
-            self._badge(draw, (x + 8, y + 8), str(tile.number))
-            self._line(draw, (x, y + TILE + 6), tile.caption, size=20, width=TILE)
+            self._badge(draw, (x + TILE - 8 if rtl else x + 8, y + 8), str(tile.number), rtl=rtl)
+            self._line(draw, (x, y + TILE + 6), tile.caption, size=20, width=TILE, rtl=rtl)
             colour = FAINT if tile.band is None else BAND_COLOURS[tile.band]
-            self._line(
-                draw, (x, y + TILE + 34), tile.score_text, size=18, width=TILE, colour=colour
-            )
+            at, said = (x, y + TILE + 34), tile.score_text
+            self._line(draw, at, said, size=18, width=TILE, colour=colour, rtl=rtl)
         return _png(sheet)
 
     def label_bars(self, bars: Sequence[LabelBar]) -> bytes:
@@ -124,10 +133,14 @@ class Painter:
         picture = ImageOps.contain(shown, (inner, inner))
         sheet.paste(picture, (x + (edge - picture.width) // 2, y + (edge - picture.height) // 2))
 
-    def _badge(self, draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str) -> None:
+    def _badge(
+        self, draw: ImageDraw.ImageDraw, at: tuple[int, int], text: str, *, rtl: bool
+    ) -> None:
         font = self._lettering.font(20)
         wide = max(_BADGE, round(font.getlength(text)) + 16)
         x, y = at
+        if rtl:
+            x -= wide
         draw.rounded_rectangle((x, y, x + wide, y + _BADGE), _BADGE // 2, fill=INK)
         draw.text((x + wide / 2, y + _BADGE / 2), text, font=font, fill=PAPER, anchor="mm")
 
@@ -140,8 +153,9 @@ class Painter:
         size: int,
         width: int,
         colour: Colour = INK,
+        rtl: bool = False,
     ) -> None:
-        self._lettering.draw(draw, at, text, size=size, width=width, colour=colour)
+        self._lettering.draw(draw, at, text, size=size, width=width, colour=colour, rtl=rtl)
 
 
 def _png(image: Image.Image) -> bytes:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fontTools.ttLib import TTCollection, TTFont
 
 _FOLDERS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path("/Library/Fonts"))
 _NOTO_CJK = ("NotoSansCJK-Regular.ttc", "NotoSansCJKjp-Regular.otf", "NotoSansCJK-VF.otf.ttc")
+# All of Chinese, and Korean (Debian: fonts-wqy-microhei, fonts-nanum).
+_CHINESE = ("wqy-microhei.ttc", "DroidSansFallbackFull.ttf")
+_KOREAN = ("NanumGothic.ttf",)
+# Debian: fonts-tlwg-garuda-ttf, fonts-noto-core.
+_THAI = ("NotoSansThai-Regular.ttf", "Garuda.ttf")
 
 
 def font_files() -> tuple[Path, ...]:
@@ -18,12 +23,14 @@ def font_files() -> tuple[Path, ...]:
 
     DejaVu Sans (Latin, Greek, Cyrillic, Arabic, Hebrew and more) comes with Matplotlib,
     IPAexGothic (Japanese, and so most Chinese) with matplotlib-fontja; an installed Noto
-    Sans CJK stands before the latter, for it has Korean and all of Chinese too.
+    Sans CJK stands before the latter, for it has Korean and all of Chinese too. Behind these
+    stand installed ones that have what is then still missing: all of Chinese, Korean, Thai.
     """
     packaged = (
         _in_package("matplotlib", "mpl-data/fonts/ttf/DejaVuSans.ttf"),
-        _noto_cjk(),
+        _installed(_NOTO_CJK),
         _in_package("matplotlib_fontja", "fonts/ipaexg.ttf"),
+        *map(_installed, (_CHINESE, _KOREAN, _THAI)),
     )
     return tuple(file for file in packaged if file is not None)
 
@@ -45,11 +52,11 @@ def _in_package(package: str, path: str) -> Path | None:
     return next((Path(f) / path for f in folders or () if (Path(f) / path).is_file()), None)
 
 
-def _noto_cjk() -> Path | None:
-    return next(_installed(), None)
+def _installed(names: Sequence[str]) -> Path | None:
+    return next(_found(names), None)
 
 
-def _installed() -> Iterator[Path]:
+def _found(names: Sequence[str]) -> Iterator[Path]:
     for folder in (*_FOLDERS, Path.home() / ".local/share/fonts"):
-        for name in _NOTO_CJK:
+        for name in names:
             yield from sorted(folder.rglob(name))

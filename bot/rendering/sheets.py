@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from bot.protocol.replies import CaptionList, ContactSheet, LabelBars, Pictures
 from bot.rendering.contact_sheet import Painter, Tile
+from bot.rendering.text import reads_leftwards
 from bot.rendering.thumbnails import Thumbnails
 from core.domain.errors import TangerineError
 from core.domain.ports import Library
@@ -47,8 +49,7 @@ class Sheets:
             Tile(card.number, card.caption, card.score_text, card.band, thumbnail)
             for card, thumbnail in zip(pictures.cards, jpegs, strict=True)
         ]
-        png = await asyncio.to_thread(self._painter.contact_sheet, shown, label, tiles)
-        return ContactSheet(png, " ".join(card.alt for card in pictures.cards))
+        return await self._painted(shown, label, tiles, [card.alt for card in pictures.cards])
 
     async def located(self, pictures: Pictures, locate: Locate) -> ContactSheet:
         """Pictures that no community may fetch by their ids, from where ``locate`` finds them."""
@@ -65,8 +66,7 @@ class Sheets:
             Tile(card.number, card.caption, card.score_text, card.band, found)
             for card, found in zip(pictures.cards, jpegs, strict=True)
         ]
-        png = await asyncio.to_thread(self._painter.contact_sheet, None, "", tiles)
-        return ContactSheet(png, " ".join(card.alt for card in pictures.cards))
+        return await self._painted(None, "", tiles, [card.alt for card in pictures.cards])
 
     async def captions_sheet(
         self, query: Pixels | None, label: str, captions: CaptionList, community: Viewer | str
@@ -82,8 +82,15 @@ class Sheets:
             Tile(line.number, line.caption, line.score_text, None, thumbnail)
             for line, thumbnail in zip(captions.lines, jpegs, strict=True)
         ]
-        png = await asyncio.to_thread(self._painter.contact_sheet, query, label, tiles)
-        return ContactSheet(png, " ".join(line.alt for line in captions.lines))
+        return await self._painted(query, label, tiles, [line.alt for line in captions.lines])
+
+    async def _painted(
+        self, query: Pixels | bytes | None, label: str, tiles: Sequence[Tile], alts: Sequence[str]
+    ) -> ContactSheet:
+        # Unlike captions, what describes a picture is in the language of whoever reads it.
+        rtl = bool(alts) and reads_leftwards(alts[0])
+        paint = partial(self._painter.contact_sheet, query, label, tiles, rtl=rtl)
+        return ContactSheet(await asyncio.to_thread(paint), " ".join(alts))
 
     async def label_bars(self, bars: LabelBars) -> LabelBars:
         png = await asyncio.to_thread(self._painter.label_bars, bars.bars)

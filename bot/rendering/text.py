@@ -75,17 +75,19 @@ class Lettering:
         size: int,
         width: float,
         colour: Colour,
+        rtl: bool = False,
     ) -> None:
         """Draw one line below and right of ``at``, cut to ``width`` pixels.
 
-        A text that begins from right to left ends at the right edge of that width.
+        A text that begins from right to left ends at the right edge of that width, with ``rtl``
+        any other, too.
         """
         line = self.fit(text, size, width)
         if not line:
             return
         runs = self.runs(line)
         x, y = at
-        if get_base_level(_ISOLATED.sub("", line)) == 1:
+        if rtl or reads_leftwards(line):
             x += width - self._width_of(runs, size)
         # One base line for all fonts, as far down as the first one's letters reach up.
         first = self.font(size)
@@ -228,6 +230,11 @@ class Lettering:
 
     def _direction(self, run: Run) -> str | None:
         return "rtl" if run.rtl and self._shapes else None
+
+
+def reads_leftwards(text: str) -> bool:
+    """Whether a line begins on the right, by its first letter that has a direction."""
+    return bool(get_base_level(_ISOLATED.sub("", text)) == 1)
 
 
 def _directions(seen: str) -> list[bool]:

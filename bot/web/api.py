@@ -76,7 +76,7 @@ class ApiRoutes:
             )
         note = ""
         if not result.close_match:
-            note = self._languages.of(result.query, wanted_language(request))
+            note = self._languages.of(result.query or "", wanted_language(request))
         return await self._grid(result, note)
 
     async def similar(self, request: web.Request) -> web.Response:

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont, features
 
-from bot.rendering.contact_sheet import BAND_COLOURS, INK, PAPER, Painter, Tile
+from bot.rendering.contact_sheet import BAND_COLOURS, INK, PAPER, TILE, Painter, Tile
 from bot.rendering.fonts import font_files, letters_of
 from bot.rendering.text import Lettering
 from core.domain.types import Band
 
-DEJAVU, *_, GOTHIC = font_files()
+DEJAVU = font_files()[0]
+GOTHIC = next(file for file in font_files() if file.name == "ipaexg.ttf")
 LETTERING = Lettering((DEJAVU, GOTHIC))
 SIZE = 40
 WIDTH = 900
@@ -227,10 +228,13 @@ def test_an_installed_cjk_font_is_preferred(
     folder = tmp_path / ".local/share/fonts/noto"
     folder.mkdir(parents=True)
     (folder / "NotoSansCJK-Regular.ttc").write_bytes(b"")
+    (folder / "Garuda.ttf").write_bytes(b"")
     files = font_files()
     assert files[0] == DEJAVU
-    assert any(file.name == "NotoSansCJK-Regular.ttc" for file in files[1:-1])
-    assert files[-1] == GOTHIC
+    names = [file.name for file in files]
+    first, ours = names.index("NotoSansCJK-Regular.ttc"), files.index(GOTHIC)
+    assert first < ours
+    assert any(name in {"Garuda.ttf", "NotoSansThai-Regular.ttf"} for name in names[ours:])
 
 
 def test_a_collection_of_fonts_is_read(tmp_path: Path) -> None:
@@ -245,6 +249,39 @@ def test_a_collection_of_fonts_is_read(tmp_path: Path) -> None:
     collection.save(str(file))
     assert {ord("橙"), ord("色")} <= letters_of(file)
     assert holds(drawn("a橙", Lettering((DEJAVU, file))), alone("橙", GOTHIC))
+
+
+@needs_raqm
+def test_what_a_sentence_keeps_whole_stays_in_its_order() -> None:
+    """Names, numbers and commands in Arabic, as :mod:`bot.i18n.direction` marks them."""
+    shown = [run.text for run in LETTERING.runs("خريطة «\u2068a (b)\u2069»: \u2066-3.5\u2069 صور")]
+    assert "".join(shown) == "صور -3.5 :«a (b)» خريطة"
+    nested = LETTERING.runs("\u2068\u2066/find\u2069، \u2066/map")
+    assert {"/find", "/map"} <= {run.text for run in nested}
+
+
+@needs_raqm
+def test_a_sheet_for_arabic_is_mirrored() -> None:
+    """The first hit and the ends of its lines stand on the right; its letters are joined."""
+    painter = Painter(LETTERING)
+    tiles = [Tile(n, "قطة", "0.31 · قوية", Band.STRONG, None) for n in (1, 2)]
+
+    def ink_of(*, rtl: bool) -> NDArray[np.bool_]:
+        with Image.open(io.BytesIO(painter.contact_sheet(None, "", tiles, rtl=rtl))) as sheet:
+            return np.asarray(sheet.convert("L")) < 128
+
+    ink = ink_of(rtl=True)
+    font = ImageFont.truetype(str(DEJAVU), 20)
+    image = Image.new("RGB", (100, 100), PAPER)
+    ImageDraw.Draw(image).text((20, 50), "قطة", font=font, fill=INK, direction="rtl", anchor="ls")
+    word = cut(image.convert("L"))
+    lines = ink[24 + TILE + 2 : 24 + TILE + 60]
+    assert holds(lines[:, -24 - word.shape[1] - 4 : -20], word), "joined, at the right edge"
+    badges = ink[30:70]
+    assert badges[:, -24 - 50 : -24].any(), "the number is in the corner on the right"
+    mirrored = ink_of(rtl=False)[30:70]
+    assert mirrored[:, 24:70].any()
+    assert not mirrored[:, -24 - 50 : -24].any()
 
 
 def test_sheets_letter_captions_and_scores() -> None:
