@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -77,12 +77,17 @@ class PersonalMemory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """What ``/status`` says of the encoder: ``device`` as ``cpu`` or ``cuda:0``."""
+    """What ``/status`` says of the encoder: ``device`` as ``cpu`` or ``cuda:0``.
+
+    ``encoders``: those over HTTP that make the vectors, by their addresses without credentials,
+    with ``answers`` or why they are left out; for the operator's eyes.
+    """
 
     name: str
     dimension: int
     device: str
     choice: EncoderChoice | None = None
+    encoders: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def place(self) -> str:
