@@ -225,6 +225,11 @@ class Index(_Section):
     reindex_cooldown_s: float = Field(
         600.0, ge=0, le=86_400, description="seconds between two /reindex of a collection in chats"
     )
+    upgrade: Literal["auto", "ask"] | None = Field(
+        None,
+        description="where the model has changed: auto = encode all pictures anew beside the "
+        "answers, ask = say what to run; unset: auto for mini",
+    )
 
 
 class Watch(_Section):
@@ -445,6 +450,11 @@ class Settings(BaseSettings):
         if "communities" in self.model_fields_set:
             default = default.model_copy(update={"communities": self.communities})
         return (default, *self.collections)
+
+    @property
+    def encodes_anew(self) -> bool:
+        """Whether a collection of another model is encoded anew by itself."""
+        return (self.index.upgrade or ("auto" if self.model == "mini" else "ask")) == "auto"
 
     @property
     def demo_dir(self) -> Path:

@@ -13,7 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core.domain.errors import CommunityUnknown, EmptyCollection, NotFound, TangerineError
+from core.domain.errors import (
+    BeingEncodedAnew,
+    CommunityUnknown,
+    EmptyCollection,
+    NotFound,
+    TangerineError,
+)
 from core.domain.types import (
     ByDate,
     CollectionStatus,
@@ -187,8 +193,12 @@ class FakeLibrary:
         mine = Viewer.of(community).community
         return named is None or mine in named | {"web", "local"}
 
-    async def open(self, collection: str | None, community: Viewer | str) -> FakeSnapshot:
-        if self.refusal is not None:
+    async def open(
+        self, collection: str | None, community: Viewer | str, *, of_any_model: bool = False
+    ) -> FakeSnapshot:
+        if self.refusal is not None and not (
+            of_any_model and isinstance(self.refusal, BeingEncodedAnew)
+        ):
             raise self.refusal
         names = self.visible(community)
         if not names:

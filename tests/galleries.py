@@ -96,6 +96,7 @@ class Gallery:
         circumstances: Circumstances = Circumstances(),  # noqa: B008 - frozen
         judge: Judge | None = None,
         kept: KeptViews = KeptViews(),  # noqa: B008 - frozen
+        awaited: bool = False,
     ) -> None:
         self.name = name
         self.pictures = home / "pictures"
@@ -119,6 +120,7 @@ class Gallery:
             grants=self.grants,
             judge=judge,
             kept=kept,
+            awaited=lambda _: awaited,
         )
         self.looks = StoredLooks(self.overlays, self.library, self.decoder)
         self.reindexer = Reindexer(

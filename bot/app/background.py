@@ -16,16 +16,17 @@ from bot.engine.engine import Engine
 from bot.engine.specs import collection_specs, name_rules
 from bot.observability.health import IndexWatch, told_to_strangers
 from bot.terminal.console import Terminal
-from core.domain.errors import DecodingFailed, TangerineError
+from core.domain.errors import BeingEncodedAnew, DecodingFailed, TangerineError
 from core.domain.ports import Contributions
 from core.domain.reindex_jobs import ReindexJobs
 from core.domain.threads import finished_in_thread
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.file_types import ChangeFilter
 from index.indexing.watch import FolderWatch, WatchOptions
-from index.library.library import LOCAL
+from index.library.library import LOCAL, CollectionSpec, FolderLibrary
 from index.library.looks import StoredLooks
 from index.library.thumbnail_store import ThumbnailStore
+from index.snapshots.overlaid import IdentifiedSnapshot
 
 _log = structlog.get_logger("bot.background")
 
@@ -124,8 +125,23 @@ async def keep_reading(engine: Engine, jobs: ReindexJobs, every_s: float = _WORD
     if reading is None:
         return
 
+    seen: Sequence[tuple[int, int]] | None = None
+
     async def read() -> None:
-        await reading.fill(engine.metrics.words_read, may_go_on=lambda: not jobs.running())
+        nonlocal seen
+        state = await finished_in_thread(reading.state)
+        if state == seen:
+            return
+        left = False
+
+        def may_go_on() -> bool:
+            nonlocal left
+            left = left or bool(jobs.running())
+            return not left
+
+        await reading.fill(engine.metrics.words_read, may_go_on=may_go_on)
+        # Where a reindex came between, pictures were left for later.
+        seen = None if left else state
         for name in reading.collections:
             come = await finished_in_thread(engine.words.progress, name)
             if come is not None:
@@ -188,6 +204,14 @@ async def keep_retrying(
                 _log.warning("pictures were not tried again", collection=name, code=error.code)
 
 
+async def opened_index(library: FolderLibrary, spec: CollectionSpec) -> IdentifiedSnapshot | None:
+    """The index that answers questions, if only by letters. Raises what ``view`` raises."""
+    try:
+        return await library.view(spec, LOCAL)
+    except BeingEncodedAnew:
+        return await library.open(spec.name, LOCAL, of_any_model=True)
+
+
 async def index_all(
     engine: Engine, jobs: ReindexJobs, terminal: Terminal, indexes: IndexWatch
 ) -> None:
@@ -196,7 +220,15 @@ async def index_all(
     # Opened first: beside a scan each would take as long as both, and nobody is answered before.
     await asyncio.gather(*(indexes.look(each.name) for each in engine.settings.all_collections))
     for collection in engine.settings.all_collections:
-        job = jobs.start(collection.name, full=False)
+        anew = engine.settings.encodes_anew and await finished_in_thread(
+            engine.catalogue.is_of_another_model, collection.name, engine.embedder.identity
+        )
+        if anew:
+            terminal.note(
+                f"{collection.name}: the model has changed, and all pictures are encoded anew. "
+                "Until that is done, captions and words in pictures are searched letter by letter."
+            )
+        job = jobs.start(collection.name, full=anew)
         with terminal.progress() as lines:
             async for progress in jobs.follow(job):
                 lines.update(collection.name, progress)

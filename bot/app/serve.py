@@ -20,6 +20,7 @@ from bot.app.background import (
     keep_looks,
     keep_reading,
     keep_sweeping,
+    opened_index,
     watches,
 )
 from bot.app.lifecycle import ServiceManager, Starting, asked_by_hangup, stop_on_signals
@@ -121,7 +122,7 @@ async def _serve(
         jobs = ReindexJobs(engine.reindexer)
         stack.push_async_callback(jobs.close)
         specs = {spec.name: spec for spec in collection_specs(settings)}
-        indexes = IndexWatch(specs, lambda name: engine.library.view(specs[name], LOCAL))
+        indexes = IndexWatch(specs, lambda name: opened_index(engine.library, specs[name]))
         discord_roster, telegram_roster = Live.rosters(settings)
         live = Live(
             limits=engine.limits,

@@ -84,9 +84,9 @@ class Choices:
         found: list[tuple[str, str]] = []
         for name in self._library.visible(request.community):
             try:
-                snapshot = await self._library.open(name, request.keeper)
+                snapshot = await self._library.open(name, request.keeper, of_any_model=True)
             except TangerineError:
-                continue  # nothing indexed yet, or by another model: the others may do
+                continue  # nothing indexed yet: the others may do
             matching = self._matching(snapshot, folded(start).strip(), presenter)
             found += await asyncio.to_thread(list, islice(matching, MOST))
             if len(found) >= MOST:
@@ -96,7 +96,7 @@ class Choices:
     async def examples(self, request: Request, presenter: Presenter) -> Sequence[str]:
         """Three questions that the community's default collection can answer."""
         try:
-            snapshot = await self._library.open(None, request.community)
+            snapshot = await self._library.open(None, request.community, of_any_model=True)
         except (EmptyCollection, BeingIndexed, NotFound, SourceError):
             return presenter.words.generic_examples()
         found = examples_of([text for text, _ in snapshot.captions])

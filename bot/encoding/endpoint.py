@@ -75,7 +75,7 @@ class EncoderCall:
 
     path: str
     count: int
-    body: bytes = field(repr=False)
+    body: bytes | memoryview = field(repr=False)
     headers: Mapping[str, str]
 
     @classmethod
@@ -87,7 +87,7 @@ class EncoderCall:
     def of_pictures(cls, pictures: Sequence[Pixels]) -> Self:
         batch = np.stack(pictures)
         headers = {hdrs.CONTENT_TYPE: BINARY, **binary_headers(batch)}
-        return cls(PIXELS, len(batch), batch.tobytes(), headers)
+        return cls(PIXELS, len(batch), memoryview(batch).cast("B"), headers)
 
 
 class EncoderEndpoint:
@@ -187,7 +187,7 @@ class EncoderEndpoint:
         method: str,
         path: str,
         *,
-        body: bytes | None = None,
+        body: bytes | memoryview | None = None,
         headers: Mapping[str, str] = MappingProxyType({}),
         timeout_s: float,
     ) -> tuple[int, Mapping[str, str], bytes]:

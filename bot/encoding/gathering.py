@@ -21,13 +21,13 @@ class Gatherer(Generic[T]):
     """Sends an item at once where fewer than ``calls()`` are under way; else it waits for the next.
 
     So a single caller waits for nobody, and 64 callers cost a few calls instead of 64. What has
-    waited leaves together, ``most`` at a time, first come, first served.
+    waited leaves together, ``most()`` at a time, first come, first served.
 
     Args:
         send: gives the vectors of some items, float32 [n, d]. Where it raises EncodingFailed for
             several, each is sent alone, so that only the one that makes it raise gets the error.
         calls: how many calls may be under way now.
-        most: items in one call.
+        most: items in one call now.
         longest: items that may wait; the next is answered Busy.
 
     """
@@ -37,7 +37,7 @@ class Gatherer(Generic[T]):
         send: Callable[[Sequence[T]], Awaitable[Vectors]],
         *,
         calls: Callable[[], int],
-        most: int,
+        most: Callable[[], int],
         longest: int,
     ) -> None:
         self._send = send
@@ -82,7 +82,8 @@ class Gatherer(Generic[T]):
     def _go_on(self) -> None:
         while self._waiting and len(self._under_way) < max(1, self._calls()):
             batch: list[_Waiting[T]] = []
-            while self._waiting and len(batch) < self._most:
+            most = self._most()
+            while self._waiting and len(batch) < most:
                 pending = self._waiting.popleft()
                 if not pending[1].done():
                     batch.append(pending)

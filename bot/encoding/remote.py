@@ -33,8 +33,9 @@ _LOOK_EVERY_S = 0.1
 # To one encoder at a time: it works on one while the next arrives.
 _CALLS_EACH = 2
 _TEXTS_AT_ONCE = 32
-# 1.2 MB of 224 x 224 pixels.
 _PICTURES_AT_ONCE = 8
+# What aiohttp sends in one piece without holding others up.
+_BYTES_AT_ONCE = 2**20
 _UNREACHED_AGAIN_S = 3.0
 
 
@@ -99,7 +100,7 @@ class RemoteEmbedder:
 
         # People and bulk work apart: neither waits here for the calls of the other.
         def gathered(
-            call: Callable[[Sequence[T]], EncoderCall], most: int
+            call: Callable[[Sequence[T]], EncoderCall], most: Callable[[], int]
         ) -> Mapping[Lane, Gatherer[T]]:
             return {
                 lane: Gatherer(
@@ -111,8 +112,8 @@ class RemoteEmbedder:
                 for lane in Lane
             }
 
-        self._gathered_texts = gathered(EncoderCall.of_texts, _TEXTS_AT_ONCE)
-        self._gathered_pictures = gathered(EncoderCall.of_pictures, _PICTURES_AT_ONCE)
+        self._gathered_texts = gathered(EncoderCall.of_texts, lambda: _TEXTS_AT_ONCE)
+        self._gathered_pictures = gathered(EncoderCall.of_pictures, self._pictures_at_once)
         self._gatherers: tuple[Gatherer[str] | Gatherer[Pixels], ...] = (
             *self._gathered_texts.values(),
             *self._gathered_pictures.values(),
@@ -181,6 +182,10 @@ class RemoteEmbedder:
         """
         check_pixels(pixels, self.pixel_spec)
         return await self._gathered_pictures[lane].submit(pixels)
+
+    def _pictures_at_once(self) -> int:
+        spec = self.pixel_spec
+        return max(1, min(_PICTURES_AT_ONCE, _BYTES_AT_ONCE // (spec.height * spec.width * 3)))
 
     async def _ask(self, call: EncoderCall, lane: Lane) -> Vectors:
         patience = self._patience[lane]

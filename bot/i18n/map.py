@@ -39,7 +39,7 @@ class MapWords:
         return self._("Groups: {names}.").format(names="; ".join(names))
 
     def question(self, text: str) -> str:
-        return f"“{text}”"
+        return self._("“{text}”").format(text=text)
 
     def photo(self) -> str:
         return self._("Your photo")

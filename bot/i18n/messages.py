@@ -202,6 +202,12 @@ class Words:
             "{searched} of {total} pictures so far; the others are being indexed."
         ).format(searched=self.formats.whole(searched), total=self.formats.whole(total))
 
+    def by_letters(self) -> str:
+        return self._(
+            "The pictures are being encoded anew for another model. Until that is done, captions "
+            "and words in pictures are searched letter by letter."
+        )
+
     def indexed(self, report: ReindexReport) -> str:
         return self._(
             "“{collection}” is up to date after {seconds} s: {added} added, {changed} changed, "

@@ -22,6 +22,10 @@ def page_words(_: Translate) -> Mapping[str, str]:
         "all_pictures": _("All pictures"),
         "close_matches": _("Close matches: {n}"),
         "so_far": _("{searched} of {total} pictures so far; the others are being indexed."),
+        "by_letters": _(
+            "The pictures are being encoded anew for another model. Until that is done, captions "
+            "and words in pictures are searched letter by letter."
+        ),
         "no_close": _("No close match. These come nearest:"),
         "doubtful": _("Not sure. The first ones may be what you mean:"),
         "less_likely": _("Less likely from here"),

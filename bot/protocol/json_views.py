@@ -38,12 +38,14 @@ def search_view(result: SearchResult) -> Json:
 
     ``caption_score`` is there where a caption speaks for the picture, ``text``, the line that
     matched, where words in the picture do. And ``"so_far":
-    {"searched", "total"}`` while the collection is indexed for the first time.
+    {"searched", "total"}`` while the collection is indexed for the first time, ``"by_letters":
+    true`` while it is encoded anew for another model.
     """
     return {
         "query": result.query,
         "collection": result.collection,
         **_so_far(result.so_far),
+        **({"by_letters": True} if result.by_letters else {}),
         "hits": [
             {
                 "rank": hit.rank,
@@ -280,7 +282,8 @@ def status_view(
 ) -> Json:
     """Status: the model and ``"collections": [{"name", "pictures", "captions", ...}]``.
 
-    Where words in pictures are read, also ``"words": {"read", "total", "with_words"}``.
+    Where words in pictures are read, also ``"words": {"read", "total", "with_words"}``, and
+    ``"outdated": true`` where the vectors are of another model.
     """
     come = {name: asdict(each) for name, each in (words or {}).items()}
     return {
@@ -304,6 +307,7 @@ def status_view(
                 # Only where something may be missed: exact search has none to tell.
                 **({} if status.recall is None else {"recall": status.recall}),
                 **({"words": come[status.name]} if status.name in come else {}),
+                **({"outdated": True} if status.outdated else {}),
             }
             for status in collections
         ],

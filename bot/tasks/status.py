@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.engine.encoder import known_encoder
@@ -13,7 +14,7 @@ from bot.protocol.json_views import encoder_lines, status_view
 from bot.protocol.ports import ModelCard
 from bot.terminal.console import Terminal
 from config.settings import Settings
-from core.domain.types import CollectionStatus, WordsProgress
+from core.domain.types import CollectionStatus, ModelIdentity, WordsProgress
 from core.search.ports import PictureWords
 from index.catalogue.catalogue import Catalogue
 from index.library.library import LOCAL, CollectionSpec
@@ -38,10 +39,14 @@ async def stored_status(settings: Settings, terminal: Terminal, *, json: bool) -
     async with open_stored(settings) as stored:
         collections = await stored.library.status(LOCAL)
         searched = [stored.library.spec_of(each.name) for each in collections]
-        card = await _model(settings, stored.catalogue)
+        found = await _model(settings, stored.catalogue)
         kept = stored_words(settings, stored.overlays)
         words = await asyncio.to_thread(words_read, kept, collections)
-    if card is not None:
+        if found is not None:
+            catalogue, model = stored.catalogue, found[1]
+            collections = await asyncio.to_thread(compared, catalogue, collections, model)
+    if found is not None:
+        card, _ = found
         return _told(terminal, card, collections, searched, words, json=json)
     if json:
         view = status_view(ModelCard(settings.model, 0, ""), collections, words)
@@ -52,18 +57,32 @@ async def stored_status(settings: Settings, terminal: Terminal, *, json: bool) -
     return 0
 
 
-async def _model(settings: Settings, catalogue: Catalogue) -> ModelCard | None:
+async def _model(
+    settings: Settings, catalogue: Catalogue
+) -> tuple[ModelCard, ModelIdentity] | None:
     """None where it was never loaded. Raises ModelUnavailable where no encoder answers."""
     if settings.encoder.urls:
         # Imported here: what asks others is nothing that everybody waits for.
         from bot.engine.embedding import model_card, remote_embedder  # noqa: PLC0415
 
         async with remote_embedder(settings) as remote:
-            return model_card(settings, remote)
+            return model_card(settings, remote), remote.identity
     known = await asyncio.to_thread(known_encoder, settings, catalogue)
     if known is None:
         return None
-    return ModelCard(settings.model, known.identity.dimension, known.device, known.choice)
+    identity = known.identity
+    card = ModelCard(settings.model, identity.dimension, known.device, known.choice)
+    return card, identity
+
+
+def compared(
+    catalogue: Catalogue, collections: Sequence[CollectionStatus], model: ModelIdentity
+) -> Sequence[CollectionStatus]:
+    """The same, with whether each is of another model. Blocking."""
+    return [
+        replace(each, outdated=catalogue.is_of_another_model(each.name, model))
+        for each in collections
+    ]
 
 
 def words_read(
@@ -100,6 +119,12 @@ def _collections(
     words: Mapping[str, WordsProgress],
 ) -> None:
     terminal.statuses(list(collections))
+    for status in collections:
+        if status.outdated:
+            terminal.warning(
+                f"The vectors of {status.name} are of another model.",
+                f"Run: tangerine reindex --full --collection {status.name}",
+            )
     for name, come in words.items():
         terminal.out.print(
             f"{name}: words in {come.read} of {come.total} pictures read; "

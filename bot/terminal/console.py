@@ -127,6 +127,11 @@ class Terminal:
 
     def hits(self, result: SearchResult) -> None:
         self._so_far(result.so_far)
+        if result.by_letters:
+            self.note(
+                "The pictures are being encoded anew for another model; until then captions and "
+                "words in pictures are searched letter by letter."
+            )
         if not result.hits:
             self.note("No picture was found.")
             return

@@ -35,6 +35,7 @@
     │   │   ├── AskedTooSoon          only the pause after the last question
     │   │   └── CommunityQuotaUsed    a quota of the whole community
     │   ├── BeingIndexed          nothing of the collection can be searched yet
+    │   │   └── BeingEncodedAnew  its vectors are of the model before, and being replaced
     │   ├── ReindexRunning        this collection is being reindexed already
     │   └── ShuttingDown          the process is stopping
     ├── CollectionFull        a community has added as many pictures as it may
@@ -351,6 +352,16 @@ class BeingIndexed(Unavailable):
 
     code = "being_indexed"
     general = ("Indexing has begun.", "Ask again in a moment.")
+
+
+class BeingEncodedAnew(BeingIndexed):
+    """The vectors are of another model, and those of the one that runs are being made."""
+
+    code = "being_encoded_anew"
+    general = (
+        "“{collection}” is being encoded anew for another model.",
+        "Until that is done, /find searches captions and words in pictures by their letters alone.",
+    )
 
 
 class ReindexRunning(Unavailable):

@@ -202,13 +202,16 @@ class Library(Protocol):
         chat; False for a stranger in a collection that is open to everybody.
         """
 
-    async def open(self, collection: str | None, community: Viewer | str) -> Snapshot:
+    async def open(
+        self, collection: str | None, community: Viewer | str, *, of_any_model: bool = False
+    ) -> Snapshot:
         """The current snapshot; None names the community's default collection.
 
-        Raises NotFound where the collection does not exist or this community may not
-        search it (the same words for both), EmptyCollection, BeingIndexed (for the first time,
-        and nothing of it can be searched yet), SourceError (its folder is not there),
-        ModelMismatch.
+        ``of_any_model``: also one whose vectors are of another model than the one that runs,
+        for whoever compares no vector with it. Raises NotFound where the collection does not exist
+        or this community may not search it (the same words for both), EmptyCollection,
+        BeingIndexed (for the first time, and nothing of it can be searched yet), SourceError (its
+        folder is not there), ModelMismatch, BeingEncodedAnew.
         """
 
     async def picture_file(self, picture_id: str, community: Viewer | str) -> tuple[Picture, Path]:

@@ -353,6 +353,7 @@ class SearchResult:
     ``fair``: how many hits of these bands there are up to the end of this page; where they are
     fewer than all of those, there are no others, but for a text mixed with a picture.
     ``so_far``: how much was searched, where the collection is being indexed for the first time.
+    ``by_letters``: captions and words in pictures alone were searched, without the model.
     ``preview``: the posted picture, as in :class:`DecodedPicture`.
     """
 
@@ -366,6 +367,7 @@ class SearchResult:
     fair: int = 0
     so_far: SoFar | None = None
     doubtful: bool = False
+    by_letters: bool = False
     preview: Pixels | None = field(default=None, compare=False, repr=False)
 
 
@@ -388,7 +390,8 @@ class CollectionStatus:
 
     ``index``: the engine that searches it; ``recall``: the share of the true ten best
     pictures that it finds, as measured on the collection, None where it finds all;
-    ``expected``: how many pictures there are, until all were indexed once.
+    ``expected``: how many pictures there are, until all were indexed once; ``outdated``: its
+    vectors are of another model than the one that runs.
     """
 
     name: str
@@ -398,6 +401,7 @@ class CollectionStatus:
     generation: int
     recall: float | None = None
     expected: int | None = None
+    outdated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

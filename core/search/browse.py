@@ -86,7 +86,7 @@ class Browser:
         if not 1 <= limit <= MAX_LIMIT:
             raise BadCount(number=limit, low=1, high=MAX_LIMIT)
         place = _Place.read(after) if after else None
-        snapshot = await self._library.open(collection, community)
+        snapshot = await self._library.open(collection, community, of_any_model=True)
         name = snapshot.collection
         order = await self._orders.get(
             snapshot, self._looks.revision, lambda: asyncio.to_thread(self._looks.by_date, name)

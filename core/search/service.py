@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from core.domain.errors import (
     BadCount,
     BadLabels,
+    BeingEncodedAnew,
     Busy,
     EmptyQuery,
     NotFound,
@@ -35,6 +36,7 @@ from core.domain.types import (
     Vectors,
 )
 from core.domain.viewer import Viewer
+from core.search.by_letters import page_by_letters
 from core.search.calibration import Calibration, calibrate, refer
 from core.search.captions import lookup, told
 from core.search.coalescing import QueryCoalescer, SharedRead
@@ -148,7 +150,9 @@ class Search:
 
         A plain text is searched for as it is. What is excluded is subtracted from the text, and
         what matches it stands below the rest. Of labels without words all pictures come, those
-        that the labels fit best first. Raises EmptyQuery, QueryTooLong, BadCount, UnknownLabel.
+        that the labels fit best first. While the collection is encoded anew for another model,
+        words are looked up letter by letter. Raises EmptyQuery, QueryTooLong, BadCount,
+        UnknownLabel.
         """
         asked = SearchQuery(query) if isinstance(query, str) else query
         shown = self._clean(asked.shown)
@@ -156,7 +160,18 @@ class Search:
         unwanted = self._clean(asked.exclude) if asked.exclude.strip() else None
         self._check_page(k, offset)
         async with self._in_time():
-            snapshot = await self._library.open(collection, community)
+            try:
+                snapshot = await self._library.open(collection, community)
+            except BeingEncodedAnew:
+                if not words or unwanted is not None or asked.labels:
+                    raise
+                return await self._by_letters(
+                    asked,
+                    words,
+                    await self._library.open(collection, community, of_any_model=True),
+                    k=k,
+                    offset=offset,
+                )
             chosen = await self._tagger.choose(snapshot, asked.labels)
             held = await self._holding(snapshot, asked)
             directed = words or ("" if chosen is not None else shown)
@@ -204,6 +219,17 @@ class Search:
                 return page if words else listed(page)
 
             return await self._answer(snapshot, plan, rank, community)
+
+    async def _by_letters(
+        self, asked: SearchQuery, words: str, snapshot: Snapshot, *, k: int, offset: int
+    ) -> SearchResult:
+        read = None
+        if self._words is not None:
+            read = await asyncio.to_thread(self._words.find, snapshot, words)
+        page = await asyncio.to_thread(
+            page_by_letters, snapshot, words, read, k=k, offset=offset, there=self._library.has_file
+        )
+        return replace(page, query=asked.shown)
 
     async def _holding(self, snapshot: Snapshot, asked: SearchQuery) -> WordEvidence | None:
         """The pictures whose words the question asks for alone; None where it asks for any.

@@ -58,7 +58,7 @@ _FORGIVEN = ((4, 1), (8, 2))
 _LEAST: Final = 0.34
 """Of what a question asks for, the weight that must be found."""
 
-_BEGINS, _FAIR, _STRONG = 0.3, 0.45, 0.65
+_BEGINS, FAIR, STRONG = 0.3, 0.45, 0.65
 """Of the strength of a match: where it begins to say something, and its bands."""
 
 _LIFT: Final = 14.0
@@ -300,11 +300,11 @@ class WordEvidence:
     def says(self, row: int) -> str | None:
         """The line of a row that is found by its words, None where it is not."""
         strength, line = self.among(row)
-        return line if strength >= _FAIR else None
+        return line if strength >= FAIR else None
 
     def matches(self, scale: CaptionScale) -> NDArray[np.float64]:
         """The matches of captions that are worth as much, [n]."""
-        ours = (0.0, _BEGINS, _FAIR, _STRONG, 1.0)
+        ours = (0.0, _BEGINS, FAIR, STRONG, 1.0)
         theirs = (0.0, scale.start, max(scale.fair, scale.start), scale.strong, 1.0)
         return np.interp(self.strong, ours, theirs)
 
@@ -321,7 +321,7 @@ def with_words(told: CaptionEvidence, read: WordEvidence, scale: CaptionScale) -
     seen = np.searchsorted(rows, read.rows[speaks])
     matches[seen] = np.maximum(matches[seen], read.matches(scale)[speaks])
     strong = read.strong[speaks]
-    by_words = _LIFT * (strong - _BEGINS) + _WHOLE * np.maximum(strong - _STRONG, 0)
+    by_words = _LIFT * (strong - _BEGINS) + _WHOLE * np.maximum(strong - STRONG, 0)
     # A picture without a caption keeps what every such one is lifted by.
     lifts[seen] = np.maximum(np.maximum(lifts[seen], by_words), told.silent)
     return replace(told, rows=rows, matches=matches, lifts=lifts, cosines=cosines)

@@ -64,6 +64,11 @@ class Catalogue:
         with self.database.read() as connection:
             return identity_of(connection, collection)
 
+    def is_of_another_model(self, collection: str, model: ModelIdentity) -> bool:
+        """Whether the collection is searched by vectors, and not by those of this model."""
+        known = self.identity(collection)
+        return known is not None and known.fingerprint != model.fingerprint
+
     def generation(self, collection: str) -> int:
         """Counts up with every change of what a search may find; 0 before the first."""
         with self.database.read() as connection:

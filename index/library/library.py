@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.domain.errors import (
+    BeingEncodedAnew,
     BeingIndexed,
     CommunityUnknown,
     EmptyCollection,
@@ -152,13 +153,19 @@ class FolderLibrary:
     ) -> IdentifiedSnapshot | None:
         """What the community sees of it; None where nothing was ever indexed or added.
 
-        Raises ModelMismatch, CatalogueError.
+        Raises ModelMismatch, BeingEncodedAnew, CatalogueError.
         """
-        return (await self._seen(spec, community)).view
+        seen = await self._seen(spec, community)
+        await self._check_model(seen.view)
+        return seen.view
 
-    async def open(self, collection: str | None, community: Viewer | str) -> IdentifiedSnapshot:
+    async def open(
+        self, collection: str | None, community: Viewer | str, *, of_any_model: bool = False
+    ) -> IdentifiedSnapshot:
         spec = self.spec(collection, community)
         seen = await self._seen(spec, community)
+        if not of_any_model:
+            await self._check_model(seen.view)
         if not seen.folder_there:
             raise folder_gone(spec, named=Viewer.of(community).community == LOCAL)
         view = seen.view
@@ -218,10 +225,7 @@ class FolderLibrary:
 
     async def _seen(self, spec: CollectionSpec, community: Viewer | str) -> _VisibleCollection:
         which = spec.name, spec.viewpoint(community)
-        seen = await self._looks.run(which, lambda: asyncio.to_thread(self._look, which))
-        if seen.view is not None:
-            self._check_model(seen.view)
-        return seen
+        return await self._looks.run(which, lambda: asyncio.to_thread(self._look, which))
 
     def _look(self, which: tuple[str, Viewpoint]) -> _VisibleCollection:
         name, viewpoint = which
@@ -251,10 +255,15 @@ class FolderLibrary:
             self._made[name] = generation, made
         return made
 
-    def _check_model(self, snapshot: IdentifiedSnapshot) -> None:
+    async def _check_model(self, snapshot: IdentifiedSnapshot | None) -> None:
         mine = self._identity
-        if mine is not None and mine.fingerprint != snapshot.identity.fingerprint:
-            raise ModelMismatch.between(snapshot.collection, snapshot.identity.name, mine.name)
+        if snapshot is None or mine is None:
+            return
+        if mine.fingerprint == snapshot.identity.fingerprint:
+            return
+        if await asyncio.to_thread(self._awaited, snapshot.collection):
+            raise BeingEncodedAnew(collection=snapshot.collection)
+        raise ModelMismatch.between(snapshot.collection, snapshot.identity.name, mine.name)
 
     def _find(
         self, spec: CollectionSpec, picture_id: str, community: Viewer | str
@@ -326,6 +335,8 @@ class FolderLibrary:
             generation=generation,
             recall=recall,
             expected=None if made is None else made.expected,
+            outdated=self._identity is not None
+            and self._catalogue.is_of_another_model(name, self._identity),
         )
 
     def _moderated(self, viewpoint: Viewpoint) -> bool:

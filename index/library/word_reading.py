@@ -13,10 +13,12 @@ from core.domain.errors import BadPicture, DecodingFailed, PictureTooLarge, TooM
 from core.domain.ports import WordReader
 from core.domain.threads import finished_in_thread
 from core.domain.types import UPLOADED, Picture, WordLine
+from index.catalogue.contents import generation_of
 from index.catalogue.schema import files, looks, pictures, uploads, words
 from index.catalogue.word_rows import put_words
 from index.library.library import FolderLibrary
 from index.library.overlay import Overlays
+from index.library.overlay_reads import last_revision
 from index.library.worded import judged_anew
 
 _WAITING: Final = 512
@@ -61,6 +63,17 @@ class WordReading:
     def version(self) -> str:
         """What reads (:attr:`core.domain.ports.WordReader.version`)."""
         return self._reader.version
+
+    def state(self) -> Sequence[tuple[int, int]]:
+        """What nothing is to be read anew for, as long as it stays equal. Blocking.
+
+        Raises CatalogueError.
+        """
+        with self._overlays.read() as connection:
+            return [
+                (generation_of(connection, name), last_revision(connection, name))
+                for name in self._collections
+            ]
 
     async def fill(
         self,

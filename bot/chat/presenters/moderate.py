@@ -179,7 +179,7 @@ class ModerationPresenter:
         number = self._formats.decimal(reason.score, 2)
         if reason.criterion == NEAR_DUPLICATE:
             return self._("like one you removed, {score}").format(score=number)
-        return f"“{reason.criterion}” {number}"
+        return f"{self._('“{text}”').format(text=reason.criterion)} {number}"
 
     def _criterion(self, criterion: Criterion) -> tuple[str, str]:
         value = self._strictness(criterion.strictness)
@@ -187,7 +187,7 @@ class ModerationPresenter:
             value = self._("{strictness}; shown in age-restricted channels").format(
                 strictness=value
             )
-        return f"“{criterion.text}”", value
+        return self._("“{text}”").format(text=criterion.text), value
 
     def _strictness(self, strictness: Strictness) -> str:
         return {

@@ -95,7 +95,11 @@ class Presenter:
         the best one may be right all the same, they are shown with a word of doubt. ``posts``:
         where pictures were posted, by their ids.
         """
-        aside = (*self._so_far(result.so_far), *(Text(note, "note") for note in notes))
+        letters = (self.words.by_letters(),) if result.by_letters else ()
+        aside = (
+            *self._so_far(result.so_far),
+            *(Text(note, "note") for note in (*letters, *notes)),
+        )
         if not result.hits:
             return Reply((*aside, Text(self.words.no_hits())))
         if not result.close_match and not result.doubtful and not weak:

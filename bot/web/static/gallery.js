@@ -124,7 +124,8 @@ export class Gallery {
     }
     const { length } = source.items;
     const { searched, total } = source.soFar ?? {};
-    const soFar = source.soFar ? ` ${say("so_far", { searched, total })}` : "";
+    const letters = source.byLetters ? ` ${say("by_letters")}` : "";
+    const soFar = (source.soFar ? ` ${say("so_far", { searched, total })}` : "") + letters;
     if (!length) {
       this.tell(say("nothing_found") + soFar);
       notice({ title: say("nothing_found"), text: say("nothing_found_text") });

@@ -92,6 +92,7 @@ export class Answer extends Source {
     this.close = 0;
     this.doubtful = false;
     this.soFar = null;
+    this.byLetters = false;
   }
 
   async page() {
@@ -102,6 +103,7 @@ export class Answer extends Source {
     this.doubtful ||= body.doubtful === true;
     // How much was searched, while the collection is indexed for the first time.
     this.soFar = body.so_far ?? null;
+    this.byLetters = body.by_letters === true;
     this.done = !body.more || !body.hits.length || this.offset > FURTHEST;
     const last = this.items.findLastIndex((hit) => hit.band !== "weak");
     if (last + 1 < this.items.length || this.done) this.line = Math.min(this.line, last + 1);

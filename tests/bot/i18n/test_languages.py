@@ -260,6 +260,13 @@ def test_numbers_are_written_as_the_language_does() -> None:
     assert said["ja"].pictures(1) == "1 枚の画像"
 
 
+def test_questions_stand_in_the_language_s_own_quotation_marks() -> None:
+    """On a map as in sentences."""
+    said = {key: each.words.map.question("cat") for key, each in LANGUAGES.all.items()}
+    assert (said["en"], said["de"], said["es"]) == ("“cat”", "„cat“", "«cat»")
+    assert (said["ja"], said["pt"]) == ("「cat」", "“cat”")
+
+
 @pytest.mark.parametrize(
     ("seconds", "english", "german"),
     [

@@ -107,6 +107,20 @@ async def test_reading_goes_on_where_it_ended(gallery: Gallery) -> None:
     assert len(set(reader.read_files)) == 3
 
 
+async def test_only_a_change_is_looked_at_anew(gallery: Gallery) -> None:
+    """A picture of the folder or of a chat; while nothing comes or goes, nothing is compared."""
+    reading = _reading(gallery, FakeReader({}, "something"))
+    await reading.fill()
+    states = [reading.state()]
+    assert reading.state() == states[0]
+    gallery.add("d.png", "yellow")
+    await gallery.reindex()
+    states.append(reading.state())
+    await gallery.post("purple", 9)
+    states.append(reading.state())
+    assert len({tuple(state) for state in states}) == 3
+
+
 async def test_what_cannot_be_read_ends_nothing(gallery: Gallery) -> None:
     """A broken picture has no words; one that took too long is tried by the next program."""
     reader = FakeReader({"a.png": DamagedPicture(), "b.png": DecodingFailed()}, "words")
