@@ -87,7 +87,7 @@ class EncoderCall:
     def of_pictures(cls, pictures: Sequence[Pixels]) -> Self:
         batch = np.stack(pictures)
         headers = {hdrs.CONTENT_TYPE: BINARY, **binary_headers(batch)}
-        return cls(PIXELS, len(batch), memoryview(batch).cast("B"), headers)
+        return cls(PIXELS, len(batch), batch.data.cast("B"), headers)
 
 
 class EncoderEndpoint:
