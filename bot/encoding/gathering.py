@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
@@ -105,7 +106,8 @@ class Gatherer(Generic[T]):
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
         if not self._closed:
-            self._go_on()
+            # What leaves now serves several requests, and carries the id of none in the log.
+            contextvars.Context().run(self._go_on)
 
     async def _answer(self, batch: list[_Waiting[T]]) -> None:
         try:

@@ -66,7 +66,7 @@ class Metrics:
         )
         self._encoder_calls = counter(
             "encoder_calls",
-            "Texts and pictures asked of encoders over HTTP, by how it ended.",
+            "Calls of encoders over HTTP, by how they ended.",
             "encoder",
             "outcome",
         )
