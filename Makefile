@@ -69,7 +69,7 @@ run: $(VENV)/.installed
 PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: install-dev
-	$(BIN)/python -m pytest -m "not long" $(PARALLEL)
+	$(BIN)/python -m pytest -m "not long" $(PARALLEL) --durations=40
 
 # What tests/kinds.py lets count as fast: a test that starts a process fails here.
 test-fast: install-dev

@@ -11,5 +11,6 @@ __all__ = [
     "languages",
     "parser",
     "parts",
+    "reading",
     "supervision",
 ]

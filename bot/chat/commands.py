@@ -20,6 +20,7 @@ from bot.chat.handlers.search import Searching, by_photo
 from bot.chat.parser import Invocation, parse
 from bot.chat.parts import CommandParts
 from bot.chat.presenters.search import Presenter, keep_private
+from bot.chat.reading import LanguageNotes
 from bot.observability.tracing import begin_request
 from bot.protocol.definitions import CommandDefinition
 from bot.protocol.replies import Reply
@@ -39,6 +40,8 @@ from core.domain.viewer import is_person
 from core.search.map import CollectionMap, Mapper
 from core.search.topics import Topics
 
+_EXAMPLES = 3
+
 
 class Commands:
     """Answers requests. Nothing that goes wrong leaves :meth:`handle` or :meth:`act`.
@@ -51,6 +54,7 @@ class Commands:
         self._parts = parts
         self._rules = CommunityRules(parts.settings, parts.defaults, parts.codec)
         self._posting = Posting(parts.posts, parts.channels, self._rules)
+        self.languages = LanguageNotes(parts.model, parts.presenters)
         self._searching = Searching(
             parts.search,
             parts.library,
@@ -58,6 +62,7 @@ class Commands:
             parts.sheets,
             self._rules,
             posting=self._posting,
+            languages=self.languages,
         )
         self._maps = Maps(Mapper(parts.library, parts.search), parts.sheets)
         self._moderating = Moderating(parts.moderation, parts.admission, parts.codec, parts.sheets)
@@ -248,22 +253,29 @@ class Commands:
         action = Action("more_like", text=picture_id, count=count)
         return self._parts.codec.encode(action, request.community, request.requester)
 
-    async def examples(self, request: Request) -> Sequence[str]:
-        """Three questions that this community's default collection can answer."""
-        return await self._choices.examples(request, self._parts.presenters(request.locale))
+    async def examples(self, request: Request, *, patience_s: float = 2.0) -> Sequence[str]:
+        """Three questions that this community's default collection can answer.
+
+        In the asker's language, where such are known within ``patience_s`` seconds.
+        """
+        presenter = self._parts.presenters(request.locale)
+        translated = self._topics.translated(presenter.language, community=request.viewer)
+        if found := await _soon(translated, patience_s):
+            return found[:_EXAMPLES]
+        # Most models read English alone; of those that read more, it is known.
+        read = presenter.language in self._parts.model().reads
+        return await self._choices.examples(
+            request, presenter if read else self._parts.presenters("en")
+        )
 
     async def topics(self, request: Request, *, patience_s: float = 2.0) -> Sequence[str]:
         """What this community's default collection is about, as :mod:`core.search.topics` has it.
 
-        Empty where that is not known within ``patience_s`` seconds; then whoever asks again
-        may have it. Never raises.
+        In the asker's language. Empty where that is not known within ``patience_s`` seconds; then
+        whoever asks again may have it. Never raises.
         """
-        topics = self._topics.of(community=request.viewer)
-        try:
-            async with asyncio.timeout(patience_s):
-                return await topics
-        except (TangerineError, TimeoutError):
-            return ()
+        language = self._parts.presenters(request.locale).language
+        return await _soon(self._topics.of(community=request.viewer, language=language), patience_s)
 
     async def _guard(
         self, request: Request, answer: Callable[[Request, Presenter], Awaitable[Reply]]
@@ -391,6 +403,14 @@ class Commands:
             own_id=own_id,
             platform=request.platform,
         )
+
+
+async def _soon(words: Awaitable[tuple[str, ...]], patience_s: float) -> tuple[str, ...]:
+    try:
+        async with asyncio.timeout(patience_s):
+            return await words
+    except (TangerineError, TimeoutError):
+        return ()
 
 
 def _check_right(command: CommandDefinition, request: Request) -> None:

@@ -14,6 +14,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from bot.chat.presenters.search import Presenter
+from bot.i18n.direction import isolated
+from bot.i18n.formats import Formats
 from bot.i18n.messages import Words
 
 SOURCE = "en"
@@ -57,10 +59,16 @@ def _normal(tag: str) -> str:
 def _words(file: Traversable) -> Words:
     with file.open("rb") as source:
         catalogue = read_po(source, abort_invalid=True)
+    locale = (catalogue.locale_identifier or SOURCE).replace("_", "-")
+    if Formats(locale).direction == "rtl":
+        for message in catalogue:
+            if message.id and isinstance(message.string, str):
+                message.string = isolated(message.string)
+            elif message.id:
+                message.string = tuple(map(isolated, message.string or ()))
     compiled = io.BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)
-    locale = (catalogue.locale_identifier or SOURCE).replace("_", "-")
     return Words(gettext.GNUTranslations(compiled), locale=locale)
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from bot.engine.encoder import Need, open_encoder
+from bot.engine.encoder import READS, Need, open_encoder
 from bot.protocol.ports import ModelCard
 from config.settings import Settings
 from core.domain.ports import PictureDecoder
@@ -61,11 +61,13 @@ def batched(
 def model_card(settings: Settings, encoder: AnyEncoder) -> ModelCard:
     """What is told of the encoder: of encoders over HTTP also which of them answer."""
     remote = encoder_states(encoder) if settings.encoder.urls else {}
+    name = encoder.identity.name if remote else settings.model
     return ModelCard(
-        encoder.identity.name if remote else settings.model,
+        name,
         encoder.identity.dimension,
         encoder.device,
         encoder.choice,
+        READS.get(name, ()),
         remote,
     )
 

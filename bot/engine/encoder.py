@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -158,6 +158,14 @@ def _questions(settings: Settings, known: KnownEncoder) -> Callable[[], Question
 
     return made
 
+
+READS: Mapping[str, tuple[str, ...]] = {
+    "mini": (
+        *("ar", "de", "en", "es", "fr", "it", "ja", "ko"),
+        *("nl", "pl", "pt", "ru", "th", "tr", "zh"),
+    ),
+}
+"""The languages that models were trained in (docs/languages.md), where they are known here."""
 
 PINNED = {"openai/clip-vit-base-patch32": "3d74acf9a28c67741b2f4f2ea7635f0aaf6f0268"}
 """The commit of a model of the hub that is loaded where a name is given without one: the default

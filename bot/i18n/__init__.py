@@ -1,3 +1,3 @@
 """Every word that a user reads, in one language; translations lie in ``locales``."""
 
-__all__ = ["discord", "messages", "page", "telegram"]
+__all__ = ["direction", "discord", "formats", "messages", "page", "telegram"]

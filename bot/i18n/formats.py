@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -10,8 +11,11 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_timedelta
 from babel.numbers import format_decimal
 
+from bot.i18n.direction import by_its_letters, left_to_right
 from core.domain.errors import Fact
 
+_MARK = "\u200e"
+_FROM_THE_RIGHT = "\u200f"
 _NO_LARGER_UNIT = 10**9
 
 
@@ -28,6 +32,26 @@ class Formats:
     def direction(self) -> Literal["ltr", "rtl"]:
         return "rtl" if self._locale.text_direction == "rtl" else "ltr"
 
+    def typed(self, text: str) -> str:
+        """What is typed as it stands, as ``/find <words>``, for a line in this language."""
+        return left_to_right(text) if self.direction == "rtl" else text
+
+    def word(self, text: str) -> str:
+        """A word of this language inside of what is typed."""
+        return by_its_letters(text) if self.direction == "rtl" else text
+
+    def listed(self, typed: Iterable[str]) -> str:
+        """Things that are typed, one behind the other in the order of this language."""
+        if self.direction == "ltr":
+            return ", ".join(typed)
+        kept = "، ".join(map(left_to_right, typed))
+        return _FROM_THE_RIGHT + kept if kept else ""
+
+    def language_names(self, languages: Iterable[str]) -> list[str]:
+        """What languages are called in this one, in the order of their names."""
+        names = self._locale.languages
+        return sorted(names.get(language, language) for language in languages)
+
     def decimal(self, value: float, digits: int) -> str:
         """A number with so many digits after the point: ``0.31``, German ``0,31``.
 
@@ -35,7 +59,9 @@ class Formats:
         """
         # Adding 0.0 makes minus zero plus zero.
         rounded = round(value, digits) + 0.0
-        return format_decimal(rounded, format=f"#,##0.{'0' * digits}", locale=self._locale)
+        text = format_decimal(rounded, format=f"#,##0.{'0' * digits}", locale=self._locale)
+        # The mark before a minus does without an end; not every place knows what to do with it.
+        return left_to_right(text.replace(_MARK, "")) if text.startswith(_MARK) else text
 
     def fact(self, fact: Fact) -> str:
         """What stands in a sentence: words as they are, a number with four digits that count."""

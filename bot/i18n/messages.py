@@ -7,6 +7,7 @@ finds them all, and a catalogue of translations is all that another language nee
 from __future__ import annotations
 
 import gettext
+from collections.abc import Sequence
 
 from bot.i18n.formats import Formats
 from bot.i18n.map import MapWords
@@ -131,6 +132,12 @@ class Words:
     def doubtful(self) -> str:
         """Stands above weak matches of which the first may be right."""
         return self._("Not sure: no picture matches clearly. The first ones may be what you mean.")
+
+    def reads_best(self, languages: Sequence[str]) -> str:
+        """To whoever asks in another language and finds nothing close. ISO 639-1."""
+        return self._("Search works best in these languages: {names}.").format(
+            names=", ".join(self.formats.language_names(languages))
+        )
 
     def first_picture_only(self, count: int) -> str:
         return self._("You sent {count} pictures; this answers the first one.").format(count=count)
@@ -262,12 +269,15 @@ class Words:
         """A command and what it does, with its options behind it: short names fit a phone."""
         summary = self.summary(command)
         if fields:
-            names = ", ".join(option.name for option in command.options)
+            names = self.formats.listed(option.name for option in command.options)
             told = self._("Fields: {names}").format(names=names) if names else ""
-            return f"/{command.name}", f"{summary}. {told}".rstrip()
-        options = ", ".join(flags(command, self._))
+            return self.formats.typed(f"/{command.name}"), f"{summary}. {told}".rstrip()
+        options = self.formats.listed(flags(command, self._word))
         told = self._("Options: {options}").format(options=options) if options else ""
-        return call(command, self._), f"{summary}. {told}".rstrip()
+        return self.formats.typed(call(command, self._word)), f"{summary}. {told}".rstrip()
+
+    def _word(self, sentence: str) -> str:
+        return self.formats.word(self._(sentence))
 
     def summary(self, command: CommandDefinition) -> str:
         """What a command does, at most 100 characters: Discord's bound."""
@@ -279,7 +289,7 @@ class Words:
 
     def generic_examples(self) -> tuple[str, ...]:
         """What to ask where the collection has no captions to learn from."""
-        # Words: questions that are sent to the model. Most models read English alone: keep them.
+        # Words: questions as one would type them; they are searched for as they stand.
         return (self._("orange fruits"), self._("an animal in the snow"), self._("a red car"))
 
     # -- errors ----------------------------------------------------------------------

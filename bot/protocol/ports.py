@@ -81,12 +81,14 @@ class ModelCard:
 
     ``encoders``: those over HTTP that make the vectors, by their addresses without credentials,
     with ``answers`` or why they are left out; for the operator's eyes.
+    ``reads``: the languages that it was trained in, ISO 639-1; none where nobody wrote them down.
     """
 
     name: str
     dimension: int
     device: str
     choice: EncoderChoice | None = None
+    reads: tuple[str, ...] = ()
     encoders: Mapping[str, str] = field(default_factory=dict)
 
     @property

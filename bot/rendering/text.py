@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -29,6 +29,11 @@ _RIGHT_TO_LEFT = frozenset({"R", "AL"})
 _ANY_RIGHT_TO_LEFT = frozenset({"R", "AL", "AN", "RLE", "RLO", "RLI"})
 # Marks and joiners belong to the letter that they stand behind.
 _ATTACHED = frozenset({"Mn", "Me", "Mc", "Cf"})
+# What a sentence keeps whole (bot.i18n.direction) is one sign in the order of the others.
+_ISOLATED = re.compile("([\u2066-\u2068])([^\u2066-\u2069]*)\u2069?")
+_LEFT_TO_RIGHT_ISOLATE = "\u2066"
+_ISOLATES = dict.fromkeys(map(ord, "\u2066\u2067\u2068\u2069"))
+_STAND_INS = "".join(map(chr, range(0x2400, 0x2427)))  # neutral in their direction
 # Left out without a trace where no font has them: emoji and the like name nothing missed.
 _NO_LETTERS = _ATTACHED | {"So", "Sk", "Cc", "Cs", "Co", "Cn"}
 
@@ -80,7 +85,7 @@ class Lettering:
             return
         runs = self.runs(line)
         x, y = at
-        if get_base_level(line) == 1:
+        if get_base_level(_ISOLATED.sub("", line)) == 1:
             x += width - self._width_of(runs, size)
         # One base line for all fonts, as far down as the first one's letters reach up.
         first = self.font(size)
@@ -129,13 +134,31 @@ class Lettering:
 
     def runs(self, text: str) -> tuple[Run, ...]:
         """The line from left to right as it is seen, cut where the font or direction changes."""
-        text = self._known(text)
+        return tuple(self._runs(self._known(text)))
+
+    def _runs(self, text: str, base: str | None = None) -> Iterator[Run]:
+        apart: dict[str, tuple[str, str | None]] = {}
+
+        def stand_in(isolate: re.Match[str]) -> str:
+            if len(apart) == len(_STAND_INS):
+                return isolate[2]
+            sign = _STAND_INS[len(apart)]
+            apart[sign] = isolate[2], "L" if isolate[1] == _LEFT_TO_RIGHT_ISOLATE else None
+            return sign
+
+        text = _ISOLATED.sub(stand_in, text).translate(_ISOLATES)
         leftwards = any(unicodedata.bidirectional(c) in _ANY_RIGHT_TO_LEFT for c in text)
-        seen = str(get_display(text)) if leftwards else text
+        seen = str(get_display(text, base_dir=base)) if leftwards else text
+        for part in re.split(f"([{''.join(apart)}])", seen) if apart else [seen]:
+            if part in apart:
+                yield from self._runs(*apart[part])
+            else:
+                yield from self._cut(part, leftwards=leftwards)
+
+    def _cut(self, seen: str, *, leftwards: bool) -> Iterator[Run]:
         fonts = self._fonts_of(seen)
         directions = _directions(seen) if leftwards else [False] * len(seen)
         cut = groupby(zip(seen, fonts, directions, strict=True), key=lambda letter: letter[1:])
-        runs = []
         for (font, rtl), letters in cut:
             part = "".join(letter for letter, _, _ in letters)
             if rtl and self._shapes:
@@ -143,8 +166,7 @@ class Lettering:
                 part = part[::-1]
             elif rtl:
                 part = "".join(c for c in part if unicodedata.category(c) not in _ATTACHED)
-            runs.append(Run(part, font, rtl))
-        return tuple(runs)
+            yield Run(part, font, rtl)
 
     def _known(self, text: str) -> str:
         """The text in single spaces, without what no font has: an ellipsis stands for letters."""
@@ -161,8 +183,10 @@ class Lettering:
         return _AGAIN.sub(_ELLIPSIS, " ".join("".join(parts).split()))
 
     def _is_known(self, letter: str) -> bool:
-        return letter.isspace() or any(
-            ord(letter) in self._letters(font) for font in range(len(self._files))
+        return (
+            letter.isspace()
+            or ord(letter) in _ISOLATES
+            or any(ord(letter) in self._letters(font) for font in range(len(self._files)))
         )
 
     def _fonts_of(self, text: str) -> list[int]:

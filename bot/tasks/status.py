@@ -123,7 +123,8 @@ def _collections(
         if status.outdated:
             terminal.warning(
                 f"The vectors of {status.name} are of another model.",
-                f"Run: tangerine reindex --full --collection {status.name}",
+                f"Run: tangerine reindex --full --collection {status.name}\n"
+                "A bot does it by itself when it starts with index.upgrade = auto, as for mini.",
             )
     for name, come in words.items():
         terminal.out.print(

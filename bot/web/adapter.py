@@ -122,6 +122,7 @@ def build_web_app(parts: WebParts, options: WebOptions, session_key: str) -> web
         parts.counters,
         forms,
         parts.browser,
+        languages=parts.commands.languages,
         defaults=parts.defaults,
         admin=options.admin,
     ).add_to(app)

@@ -10,10 +10,12 @@ from aiohttp.typedefs import Handler
 from bot.chat.admission import Admission
 from bot.chat.parser import split_list
 from bot.chat.presenters.settings import OperatorDefaults
+from bot.chat.reading import LanguageNotes
 from bot.protocol.definitions import MAX_COUNT
 from bot.protocol.json_views import classify_view, describe_view, grid_view
 from bot.protocol.ports import Counters
 from bot.web.forms import Form, Forms, whole_number
+from bot.web.page import wanted_language
 from bot.web.sessions import COMMUNITY, PLATFORM, neutral
 from core.domain.errors import NoPicture
 from core.domain.rate_limits import Kind
@@ -39,6 +41,7 @@ class ApiRoutes:
         forms: Forms,
         browser: Browser,
         *,
+        languages: LanguageNotes,
         defaults: OperatorDefaults,
         admin: bool,
     ) -> None:
@@ -47,6 +50,7 @@ class ApiRoutes:
         self._counters = counters
         self._forms = forms
         self._browser = browser
+        self._languages = languages
         self._defaults = defaults
         self._admin = admin
 
@@ -70,7 +74,10 @@ class ApiRoutes:
                 k=k,
                 offset=offset,
             )
-        return await self._grid(result)
+        note = ""
+        if not result.close_match:
+            note = self._languages.of(result.query, wanted_language(request))
+        return await self._grid(result, note)
 
     async def similar(self, request: web.Request) -> web.Response:
         """``POST /api/similar``: ``image``, and ``text``, ``k``, ``offset``, ``collection``."""
@@ -145,9 +152,10 @@ class ApiRoutes:
     def _count(self, k: str, *, high: int) -> int:
         return whole_number(k, name="k", default=self._defaults.count, low=1, high=high)
 
-    async def _grid(self, result: SearchResult) -> web.Response:
+    async def _grid(self, result: SearchResult, note: str = "") -> web.Response:
         looks = await self._browser.looks([hit.picture for hit in result.hits])
-        return web.json_response(grid_view(result, looks))
+        said = {"note": note} if note else {}
+        return web.json_response({**grid_view(result, looks), **said})
 
 
 def _picture(form: Form) -> bytes:

@@ -3,6 +3,7 @@
 __all__ = [
     "browse",
     "clusters",
+    "everyday",
     "labels",
     "lexical",
     "look_alikes",

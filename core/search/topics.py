@@ -13,6 +13,7 @@ from core.domain.single_flight import OncePerSnapshot
 from core.domain.types import Band, SearchResult
 from core.domain.viewer import Viewer
 from core.search.clusters import group
+from core.search.everyday import EVERYDAY, language_of
 from core.search.map import vectors_of
 from core.search.ports import Labels
 from core.search.service import Search
@@ -39,6 +40,9 @@ class Topics:
     word that its captions have in common and that lies most in its pictures' direction
     (:mod:`core.search.clusters`), the largest group first. Else the collection's labels, else
     everyday words, by how many pictures they find.
+
+    Whoever asks in another language than that of the captions gets everyday words of their own,
+    as far as these find something: what nobody finds, or can read, is no idea for a question.
     """
 
     def __init__(self, library: Library, search: Search, labels: Labels | None = None) -> None:
@@ -46,13 +50,55 @@ class Topics:
         self._search = search
         self._labels = labels
         self._found: OncePerSnapshot[tuple[str, ...]] = OncePerSnapshot()
+        self._spoken: OncePerSnapshot[str | None] = OncePerSnapshot()
 
     async def of(
-        self, *, community: Viewer | str, collection: str | None = None
+        self, *, community: Viewer | str, collection: str | None = None, language: str = "en"
     ) -> tuple[str, ...]:
-        """Up to eight, maybe none. Raises what ``Library.open`` and ``Search.find`` raise."""
+        """Up to eight, maybe none. Raises what ``Library.open`` and ``Search.find`` raise.
+
+        ``language``: that of whoever asks, ISO 639-1.
+        """
         snapshot = await self._library.open(collection, community)
-        return await self._found.get(snapshot, community, lambda: self._find(snapshot, community))
+        return await self._translated(snapshot, community, language) or await self._found.get(
+            snapshot, community, lambda: self._find(snapshot, community)
+        )
+
+    async def translated(self, language: str, *, community: Viewer | str) -> tuple[str, ...]:
+        """Those in the asker's language, of the default collection; none where captions speak it.
+
+        Raises what :meth:`of` raises.
+        """
+        snapshot = await self._library.open(None, community)
+        return await self._translated(snapshot, community, language)
+
+    async def _translated(
+        self, snapshot: Snapshot, community: Viewer | str, language: str
+    ) -> tuple[str, ...]:
+        if (
+            language not in EVERYDAY
+            or await self._spoken.get(
+                snapshot, community, lambda: asyncio.to_thread(_spoken, snapshot)
+            )
+            == language
+        ):
+            return ()
+        return await self._found.get(
+            snapshot,
+            (community, language),
+            lambda: self._of_words(EVERYDAY[language], snapshot, community),
+        )
+
+    async def _of_words(
+        self, words: Iterable[str], snapshot: Snapshot, community: Viewer | str
+    ) -> tuple[str, ...]:
+        """Words by how many pictures they find; of several for one picture, the first."""
+        found = await self._results(words, snapshot, community)
+        found.sort(key=lambda each: (-each[1].strong, -each[1].fair))
+        topics: dict[str, str] = {}
+        for word, result in found:
+            topics.setdefault(result.hits[0].picture.id, word)
+        return tuple(topics.values())[:MAX_TOPICS]
 
     async def _find(self, snapshot: Snapshot, community: Viewer | str) -> tuple[str, ...]:
         said = await self._results(await self._said(snapshot), snapshot, community)
@@ -62,15 +108,7 @@ class Topics:
             if self._labels is not None:
                 known = await asyncio.to_thread(self._labels.of, snapshot.collection)
             words = BACKGROUND if known is None else known.labels[: len(BACKGROUND)]
-            found = await self._results(words, snapshot, community)
-            # Those that find most come first; of several for one picture, the first.
-            found.sort(key=lambda each: (-each[1].strong, -each[1].fair))
-            seen: set[str] = set()
-            for word, result in found:
-                best = result.hits[0].picture.id
-                if best not in seen:
-                    topics.append(word)
-                seen.add(best)
+            topics += await self._of_words(words, snapshot, community)
         kept: dict[str, str] = {}
         for topic in topics:
             kept.setdefault(folded(topic), topic)
@@ -108,6 +146,10 @@ class Topics:
             if result.close_match:
                 found.append((word, result))
         return found
+
+
+def _spoken(snapshot: Snapshot) -> str | None:
+    return language_of(text for text, _ in snapshot.captions)
 
 
 def _is_said(word: str, result: SearchResult) -> bool:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+from bot.protocol.definitions import COMMANDS
+from core.domain.types import Band
+from tests.web.parts import languages
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,7 @@ class Reader:
     not_found: str
 
 
-READERS = (
+WRITTEN_OUT = (
     Reader(
         "en",
         welcome="Describe a picture in your own words",
@@ -75,3 +80,25 @@ READERS = (
         not_found="ここにはそのコレクションがありません。",
     ),
 )
+
+
+def _by_our_words() -> Iterator[Reader]:
+    """The other languages, as their catalogues have it."""
+    find = next(command for command in COMMANDS if command.name == "find")
+    welcome = "Describe a picture in your own words, or send one to find others like it."
+    for language, presenter in languages().all.items():
+        words = presenter.words
+        yield Reader(
+            language,
+            welcome=words.translate(welcome),
+            summary=words.summary(find),
+            heading=words.found("{query}", "", 1, 3),
+            band=words.band(Band.STRONG),
+            more=max(words.button_more_like(0).split("0"), key=len),
+            picture=words.card_alt(0, "", "").partition("0")[0],
+            not_found=words.translate("There is no such collection here."),
+        )
+
+
+_WRITTEN = {reader.language for reader in WRITTEN_OUT}
+READERS = (*WRITTEN_OUT, *(each for each in _by_our_words() if each.language not in _WRITTEN))

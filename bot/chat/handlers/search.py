@@ -11,6 +11,7 @@ from bot.chat.handlers.post_filters import read, written
 from bot.chat.handlers.posts import Posting
 from bot.chat.parser import Invocation
 from bot.chat.presenters.search import Navigation, Presenter, keep_private
+from bot.chat.reading import LanguageNotes
 from bot.protocol.definitions import MAX_COUNT
 from bot.protocol.replies import CaptionList, LabelBars, Pictures, PostLine, Reply
 from bot.protocol.requests import Request
@@ -46,7 +47,9 @@ class Searching:
         rules: CommunityRules,
         *,
         posting: Posting,
+        languages: LanguageNotes,
     ) -> None:
+        self._languages = languages
         self._search = search
         self._library = library
         self._codec = codec
@@ -249,6 +252,8 @@ class Searching:
         )
         asks_picture = action.kind == "similar" and not request.unasked
         notes = self._notes(request, presenter) if asks_picture else ()
+        if action.kind == "find" and not result.close_match:
+            notes = tuple(filter(None, [self._languages.of(action.text, request.locale)]))
         weak = action.weak or self._rules.shows_weak(request.community)
         return presenter.matches(
             result,

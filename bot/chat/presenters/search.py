@@ -79,6 +79,11 @@ class Presenter:
         self.privacy = PrivacyPresenter(words)
         self.posts = PostPresenter(words)
 
+    @property
+    def language(self) -> str:
+        """ISO 639-1, without a country."""
+        return self.words.locale.partition("-")[0]
+
     def matches(
         self,
         result: SearchResult,

@@ -29,7 +29,7 @@ export class CommandMenu {
     const fitting = typed ? commands.filter((c) => c.name.startsWith(typed[1].toLowerCase())) : [];
     const items = fitting.map((command, index) => {
       const item = make("li", { role: "option", id: `${this.list.id}-${index}` },
-        make("b", {}, `/${command.name}`), make("span", {}, command.summary));
+        make("b", { dir: "ltr" }, `/${command.name}`), make("span", { dir: "auto" }, command.summary));
       item.dataset.name = command.name;
       // Before the field loses its focus, which closes the menu.
       item.onpointerdown = (event) => {

@@ -57,7 +57,7 @@ export class Details {
     const rows = [
       ["score", score && this.score(item, score)],
       ["captions", this.captions(all)],
-      ["file", all.path],
+      ["file", all.path && make("bdi", {}, all.path)],
       ["size", sizes(all)],
       ["date", dated(all.date)],
       ["labels", this.labels(details.labels)],
@@ -93,7 +93,7 @@ export class Details {
     const chips = labels.map((each) => {
       const label = each.label ?? each;
       const press = () => this.find(label);
-      return make("li", {}, make("button", { type: "button", className: "quiet", onclick: press }, label));
+      return make("li", {}, make("button", { type: "button", className: "quiet", dir: "auto", onclick: press }, label));
     });
     return make("ul", { className: "chips" }, ...chips);
   }

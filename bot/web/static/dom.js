@@ -25,5 +25,8 @@ export function make(tag, props = {}, ...children) {
   return node;
 }
 
+/** Which way the next one lies: 1 to the right, -1 where the page is read from right to left. */
+export const onward = () => (document.documentElement.dir === "rtl" ? -1 : 1);
+
 /** Waits for so many milliseconds. */
 export const pause = (ms) => new Promise((done) => setTimeout(done, ms));

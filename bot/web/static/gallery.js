@@ -124,8 +124,12 @@ export class Gallery {
     }
     const { length } = source.items;
     const { searched, total } = source.soFar ?? {};
-    const letters = source.byLetters ? ` ${say("by_letters")}` : "";
-    const soFar = (source.soFar ? ` ${say("so_far", { searched, total })}` : "") + letters;
+    const asides = [
+      source.soFar ? say("so_far", { searched, total }) : "",
+      source.byLetters ? say("by_letters") : "",
+      source.note,
+    ];
+    const soFar = asides.filter(Boolean).map((aside) => ` ${aside}`).join("");
     if (!length) {
       this.tell(say("nothing_found") + soFar);
       notice({ title: say("nothing_found"), text: say("nothing_found_text") });

@@ -1,6 +1,6 @@
 // The grid: as many pictures as there are, and only those near the window in the document.
 
-import { byId, make } from "./dom.js";
+import { byId, make, onward } from "./dom.js";
 import { Rows } from "./layout.js";
 import { Tile } from "./tile.js";
 
@@ -185,8 +185,7 @@ export class Grid {
   key(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     let index = null;
-    const back = document.documentElement.dir === "rtl" ? -1 : 1;
-    if (event.key in STEPS) index = this.active + back * STEPS[event.key];
+    if (event.key in STEPS) index = this.active + onward() * STEPS[event.key];
     else if (event.key === "ArrowDown") index = this.beside(1);
     else if (event.key === "ArrowUp") index = this.beside(-1);
     else if (event.key === "Home") index = 0;

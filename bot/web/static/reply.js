@@ -68,7 +68,7 @@ const drawers = {
         "li",
         {},
         make("img", { alt: "", loading: "lazy", src: line.thumbnail }),
-        make("span", { className: "text" }, line.caption),
+        make("span", { className: "text", dir: "auto" }, line.caption),
         make("span", { className: "value" }, line.score),
       ),
     );
@@ -80,7 +80,7 @@ const drawers = {
       make(
         "li",
         {},
-        make("span", {}, bar.label),
+        make("span", { dir: "auto" }, bar.label),
         make("progress", { max: 1, value: bar.share, "aria-label": bar.label }),
         make("span", { className: "value" }, bar.value),
       ),
@@ -113,7 +113,7 @@ const drawers = {
 /** Buttons that send an example as a message. */
 export function drawExamples(list, messages, send) {
   const items = messages.map((text) =>
-    make("li", {}, make("button", { type: "button", onclick: () => send({ text }) }, text)),
+    make("li", {}, make("button", { type: "button", dir: "auto", onclick: () => send({ text }) }, text)),
   );
   list.replaceChildren(...items);
   return list;

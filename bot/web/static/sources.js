@@ -93,6 +93,7 @@ export class Answer extends Source {
     this.doubtful = false;
     this.soFar = null;
     this.byLetters = false;
+    this.note = "";
   }
 
   async page() {
@@ -104,6 +105,8 @@ export class Answer extends Source {
     // How much was searched, while the collection is indexed for the first time.
     this.soFar = body.so_far ?? null;
     this.byLetters = body.by_letters === true;
+    // Where nothing is close: which languages are understood.
+    this.note = body.note ?? "";
     this.done = !body.more || !body.hits.length || this.offset > FURTHEST;
     const last = this.items.findLastIndex((hit) => hit.band !== "weak");
     if (last + 1 < this.items.length || this.done) this.line = Math.min(this.line, last + 1);

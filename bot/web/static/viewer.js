@@ -2,7 +2,7 @@
 
 import { fileOf, thumbnailOf } from "./api.js";
 import { Details } from "./details.js";
-import { byId, say } from "./dom.js";
+import { byId, onward, say } from "./dom.js";
 import { nameOf } from "./tile.js";
 import { Zoom } from "./zoom.js";
 
@@ -21,7 +21,7 @@ export class Viewer {
     this.picture = byId("viewer-picture");
     this.details = new Details((label) => this.leave(() => on.label(label)));
     this.zoom = new Zoom(byId("viewer-stage"), this.picture, {
-      swipe: (step) => this.move(step),
+      swipe: (step) => this.move(step * onward()),
       away: () => this.dialog.close(),
       changed: (scale) => this.zoomed(scale),
     });
@@ -139,13 +139,12 @@ export class Viewer {
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const onward = document.documentElement.dir === "rtl" ? -1 : 1;
     const { zoom } = this;
     const far = 120;
     const arrows = { ArrowLeft: [far, 0], ArrowRight: [-far, 0], ArrowUp: [0, far], ArrowDown: [0, -far] };
     if (event.key in arrows && zoom.scale > 1) zoom.pan(...arrows[event.key]);
-    else if (event.key === "ArrowLeft") this.move(-onward);
-    else if (event.key === "ArrowRight") this.move(onward);
+    else if (event.key === "ArrowLeft") this.move(-onward());
+    else if (event.key === "ArrowRight") this.move(onward());
     else if (event.key === "+" || event.key === "=") zoom.by(1.6);
     else if (event.key === "-") zoom.by(1 / 1.6);
     else if (event.key === "0") zoom.reset();

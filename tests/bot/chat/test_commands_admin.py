@@ -13,7 +13,7 @@ from bot.protocol.requests import Request
 from core.domain.errors import CatalogueDamaged, RemovalsUnconfirmed
 from core.domain.types import Progress
 from tests.reply_texts import text_of
-from tests.web.parts import Parts
+from tests.web.parts import Parts, languages
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ async def test_a_failed_reindex_is_told_to_whoever_follows(parts: Parts) -> None
     assert parts.log.events[0]["incident"] == updates[-1].error.incident
 
 
-@pytest.mark.parametrize("language", ["en", "pt", "es", "de", "ja"])
+@pytest.mark.parametrize("language", list(languages().all))
 async def test_removals_that_nobody_confirmed_are_told(parts: Parts, language: str) -> None:
     """A folder that vanished is told in every language, with the command that confirms it."""
     parts.reindexing.report = RemovalsUnconfirmed(

@@ -22,8 +22,8 @@ async def client(tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
     ("asked", "lang", "word"),
     [
         ("de-AT,de;q=0.9,en;q=0.5", "de", "Was suchst du?"),
-        ("fr, pt-PT;q=0.5", "pt-BR", "O que você procura?"),
-        ("fr", "en", "What are you looking for?"),
+        ("sv, pt-PT;q=0.5", "pt-BR", "O que você procura?"),
+        ("sv", "en", "What are you looking for?"),
         ("", "en", "What are you looking for?"),
     ],
 )

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from bot.protocol.requests import Request
+from core.search.everyday import EVERYDAY, language_of
 from core.search.moderation import Criterion
 from core.search.topics import MAX_TOPICS, Topics
 from core.search.zero_shot import BACKGROUND
 from tests.fake_labels import labelled
 from tests.fakes import COLOURS
-from tests.web.parts import GALLERY, Parts
+from tests.web.parts import GALLERY, Parts, languages
 
 SILENT: Sequence[tuple[str, str]] = tuple((colour, "") for colour, _ in GALLERY)
 """The same pictures without a caption."""
@@ -94,3 +95,56 @@ async def test_topics_of_another_community_are_nobodys(tmp_path: Path, collectio
     parts = Parts(tmp_path)
     with pytest.raises(Exception, match="no such collection"):
         await Topics(parts.library, parts.search).of(community="web", collection=collection)
+
+
+async def test_who_asks_in_another_language_gets_words_of_their_own(tmp_path: Path) -> None:
+    """Everyday words that find something; where none does, the captions' as for all."""
+    parts = Parts(tmp_path)
+    topics = Topics(parts.library, parts.search, parts.labels)
+    plain = await topics.of(community="web")
+    assert await topics.translated("en", community="web") == ()
+    german = await topics.translated("de", community="web")
+    assert set(german) <= set(EVERYDAY["de"])
+    for topic in german:
+        assert (await parts.search.find(topic, community="web")).close_match
+    assert await topics.of(community="web", language="de") == (german or plain)
+    assert await topics.of(community="web", language="sv") == plain
+
+
+async def test_captions_in_the_askers_language_stay_topics(tmp_path: Path) -> None:
+    """They say what there is better than everyday words do."""
+    said = tuple((colour, f"Ein Ball und eine Katze in {colour}") for colour, _ in GALLERY)
+    parts = Parts(tmp_path, captions=said)
+    topics = Topics(parts.library, parts.search, parts.labels)
+    assert await topics.translated("de", community="web") == ()
+
+
+@pytest.mark.parametrize(
+    ("captions", "language"),
+    [
+        (["A red car on the road.", "An orange."], "en"),
+        (["Ein rotes Auto.", "Die Katze und der Hund"], "de"),
+        (["Uma laranja.", "O gato no telhado com a lua"], "pt"),
+        (["Un perro con los niños", "El gato y la luna"], "es"),
+        (["Un chien dans la rue", "Les fleurs du jardin"], "fr"),
+        (["赤い車", "海のそばの家"], "ja"),
+        (["红色的汽车", "海边的房子"], "zh"),
+        (["빨간 자동차"], "ko"),
+        (["قطة على السطح"], "ar"),
+        (["Красная машина"], "ru"),
+        (["Ένα κόκκινο αυτοκίνητο"], None),
+        (["IMG 2041", "cow"], None),
+        ([], None),
+    ],
+)
+def test_captions_tell_their_language(captions: list[str], language: str | None) -> None:
+    """By their script or their small words; nothing is guessed from names and numbers."""
+    assert language_of(captions) == language
+
+
+def test_everyday_words_are_there_for_every_language_of_the_replies() -> None:
+    """As many in each, none twice, and short enough for a chip."""
+    assert set(EVERYDAY) | {"en"} >= {tag.partition("-")[0] for tag in languages().all}
+    for words in EVERYDAY.values():
+        assert len(words) == len(set(words)) == 24
+        assert max(map(len, words)) <= 26
