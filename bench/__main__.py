@@ -31,6 +31,7 @@ _MODULES = (
     "index",
     "peers",
     "queues",
+    "remote",
 )
 _ALL = (*_MODULES, "cli", "million", "start")
 _RUNS = 7

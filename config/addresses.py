@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from urllib.parse import urlsplit
 
 
 def is_loopback(host: str) -> bool:
@@ -17,3 +18,14 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+def credentials_of(url: str) -> str:
+    """The ``name:password`` of an address, empty where it holds none."""
+    return urlsplit(url).netloc.rpartition("@")[0]
+
+
+def without_credentials(url: str) -> str:
+    """The address as it may be shown and logged."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl().rstrip("/")

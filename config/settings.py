@@ -42,6 +42,8 @@ SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
     "TANGERINE_WEB_HOST": ("web", "host"),
     "TANGERINE_WEB_PORT": ("web", "port"),
     "TANGERINE_WEB_TOKEN": ("web", "token"),
+    "TANGERINE_ENCODER_URLS": ("encoder", "urls"),
+    "TANGERINE_ENCODER_TOKEN": ("encoder", "token"),
     "DISCORD_TOKEN": ("discord", "token"),
     "DISCORD_API_URL": ("discord", "api_url"),
     "DISCORD_GATEWAY_URL": ("discord", "gateway_url"),
@@ -106,6 +108,32 @@ Communities = Annotated[
 """Who may search a collection. From the environment: separated by commas."""
 
 
+def _encoder_addresses(value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    for url in value:
+        # Without a query: paths are appended. It may hold a password, and is not repeated.
+        if not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", url.get_secret_value()):
+            raise ValueError("use http or https addresses, as http://10.0.0.5:8090")
+    if len({url.get_secret_value().rstrip("/") for url in value}) < len(value):
+        raise ValueError("an address is named twice; every encoder once")
+    return value
+
+
+EncoderUrls = Annotated[
+    tuple[SecretStr, ...], BeforeValidator(_listed), AfterValidator(_encoder_addresses), NoDecode
+]
+"""Addresses that may hold names and passwords. From the environment: separated by commas."""
+
+
+def _hard_to_guess(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and 0 < len(value.get_secret_value()) < _SHORTEST_TOKEN:
+        raise ValueError(f"use {_SHORTEST_TOKEN} characters or more; this makes one: {_MAKING_ONE}")
+    return value
+
+
+Token = Annotated[SecretStr | None, AfterValidator(_hard_to_guess)]
+"""A secret that others prove to know."""
+
+
 class Collection(_Section):
     """A named set of pictures and who may search it."""
 
@@ -134,6 +162,17 @@ class EncoderSettings(_Section):
     max_bulk_batch: int = Field(8, ge=1, le=1024, description="pictures of one reindex batch")
     max_queue: int = Field(256, ge=1, le=100_000, description="requests that may wait")
     cached_texts: int = Field(2048, ge=0, le=1_000_000, description="query vectors kept")
+    urls: EncoderUrls = Field(
+        (), description="encoders over HTTP that make the vectors, in place of this process"
+    )
+    token: Token = Field(
+        None, description="bearer token of 16 characters or more, of the encoders over HTTP"
+    )
+    host: str = Field("127.0.0.1", description="address that tangerine encoder listens on")
+    port: int = Field(8090, ge=0, le=65_535, description="0 = any free port")
+    without_token: bool = Field(
+        False, description="true lets tangerine encoder serve other machines without a token"
+    )
 
 
 class PictureSettings(_Section):
@@ -275,20 +314,11 @@ class Web(_Section):
     enabled: bool = Field(True, description="false starts no web chat")
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8080, ge=0, le=65_535, description="0 = any free port")
-    token: SecretStr | None = Field(
+    token: Token = Field(
         None,
         description="bearer token of 16 characters or more; required where the host is not "
         "loopback",
     )
-
-    @field_validator("token")
-    @classmethod
-    def _hard_to_guess(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and 0 < len(value.get_secret_value()) < _SHORTEST_TOKEN:
-            raise ValueError(
-                f"use {_SHORTEST_TOKEN} characters or more; this makes one: {_MAKING_ONE}"
-            )
-        return value
 
 
 class Discord(_Section):

@@ -1,4 +1,4 @@
-"""``tangerine run`` as a subprocess, with a client of its web API."""
+"""``tangerine run``, or ``encoder``, as a subprocess, with a client of its web API."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import pty
 import re
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -43,7 +43,7 @@ class Running:
 
     def _note(self, line: str) -> None:
         self.lines.append(line)
-        found = re.search(r"Web chat: (http://\S+)", line)
+        found = re.search(r"(?:Web chat|Encoder): (http://\S+)", line)
         if found:
             self.url = found[1]
 
@@ -101,6 +101,7 @@ async def running(
     *,
     stdout: IO[bytes] | None = None,
     on_terminal: bool = False,
+    command: Sequence[str] = ("run",),
     **environment: str,
 ) -> AsyncIterator[Running]:
     """Start the program; what still runs at the end is killed.
@@ -110,7 +111,7 @@ async def running(
     """
     told, terminal = pty.openpty() if on_terminal else (None, None)
     process = await asyncio.create_subprocess_exec(
-        *program.command("run"),
+        *program.command(*command),
         # As a service: from a terminal it would log text.
         stdin=DEVNULL,
         stdout=stdout,

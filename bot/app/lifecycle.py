@@ -89,7 +89,9 @@ class Starting:
         failures, told = 0, ""
         while True:
             try:
-                with Loading(self._terminal, f"loading {self._settings.model}"):
+                remote = bool(self._settings.encoder.urls)
+                what = "asking the encoders" if remote else f"loading {self._settings.model}"
+                with Loading(self._terminal, what):
                     engine = await stack.enter_async_context(self._opening(self._settings))
                 _log.debug("engine.ready")
             except ModelUnavailable as error:

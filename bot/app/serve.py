@@ -45,7 +45,7 @@ from bot.http.server import raise_descriptor_limit
 from bot.observability.gauges import Observed, Observer
 from bot.observability.health import DiskWatch, IndexWatch, serving_details
 from bot.observability.logs import configure_logs
-from bot.protocol.ports import Readiness
+from bot.protocol.ports import ModelCard, Readiness
 from bot.rendering.sheets import Sheets
 from bot.terminal.console import Terminal
 from bot.web.adapter import WebAdapter, WebOptions, WebParts
@@ -53,7 +53,6 @@ from bot.web.waiting import WaitingRoom
 from config.settings import Settings
 from core.domain.errors import SettingsError
 from core.domain.reindex_jobs import ReindexJobs
-from core.encoder.choice import EncoderChoice
 from core.search.browse import Browser
 from index.library.library import LOCAL
 
@@ -119,7 +118,7 @@ async def _serve(
         engine = await starting.engine(stack, stop)
         if engine is None:
             return
-        _tell_path(engine.encoder.choice)
+        _tell_path(engine.model_card())
         jobs = ReindexJobs(engine.reindexer)
         stack.push_async_callback(jobs.close)
         specs = {spec.name: spec for spec in collection_specs(settings)}
@@ -195,12 +194,14 @@ async def _serve(
             manager.stopping()
 
 
-def _tell_path(choice: EncoderChoice) -> None:
+def _tell_path(card: ModelCard) -> None:
+    assert card.choice is not None
     _log.info(
         "model ready",
-        backend=choice.backend,
-        precision=choice.precision,
-        exported=choice.runs_from_export,
+        backend=card.choice.backend,
+        precision=card.choice.precision,
+        exported=card.choice.runs_from_export,
+        **({"encoders": ", ".join(card.encoders)} if card.encoders else {}),
     )
 
 

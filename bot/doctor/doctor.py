@@ -15,6 +15,7 @@ from PIL import Image
 
 from bot.doctor.access import check_access
 from bot.doctor.discord import check_discord
+from bot.doctor.encoders import check_encoders
 from bot.doctor.findings import Check, Finding, Findings, failed, findings_of, fine, warning
 from bot.doctor.machine import (
     Address,
@@ -71,8 +72,7 @@ class Doctor:
         return (
             ("settings", self._in_settings),
             ("data", partial(asyncio.to_thread, check_data_folder, settings.data_dir)),
-            ("model", partial(asyncio.to_thread, check_model, settings.model)),
-            ("device", partial(asyncio.to_thread, check_device, settings.device)),
+            *self._encoding(),
             ("pictures", self._decoding),
             ("words", self._reading),
             ("collections", self._collections),
@@ -80,6 +80,15 @@ class Doctor:
             ("web", self._addresses),
             ("discord", partial(check_discord, settings.discord)),
             ("telegram", partial(check_telegram, settings.telegram)),
+        )
+
+    def _encoding(self) -> Sequence[tuple[str, Check]]:
+        settings = self._settings
+        if settings.encoder.urls:
+            return (("encoders", partial(check_encoders, settings)),)
+        return (
+            ("model", partial(asyncio.to_thread, check_model, settings.model)),
+            ("device", partial(asyncio.to_thread, check_device, settings.device)),
         )
 
     async def _in_settings(self) -> Findings:

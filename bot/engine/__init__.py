@@ -1,6 +1,7 @@
 """What answers questions, put together from concrete classes for any command that needs it."""
 
 __all__ = [
+    "embedding",
     "encoder",
     "engine",
     "exposure",

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.engine.blas import one_core_for_each_product
-from bot.engine.encoder import READS, Need, open_encoder
+from bot.engine.embedding import model_card, opened_embedder
+from bot.engine.encoder import Need
 from bot.engine.instance import is_running
 from bot.engine.reading import bounded, opened_reading, stored_words
 from bot.engine.reload import quotas, search_rules
@@ -27,7 +28,6 @@ from bot.rendering.thumbnails import Thumbnails
 from config.settings import Settings
 from core.domain.ports import Clock
 from core.domain.rate_limits import RateLimiter
-from core.encoder.embedder import BatchedEmbedder
 from core.images import decode as image_decoding
 from core.images.pool import DecodePool
 from core.search.look_alikes import LookAlikes
@@ -60,8 +60,7 @@ from index.maintenance.verify import verify_collection
 from index.snapshots.store import SnapshotStore
 
 if TYPE_CHECKING:
-    from core.encoder.lazy import LateEncoder
-    from core.encoder.load import TransformersEncoder
+    from bot.engine.embedding import AnyEmbedder, AnyEncoder
 
 _MIB = 2**20
 
@@ -91,8 +90,8 @@ class Engine:
     """Everything that answers questions, without any chat platform."""
 
     settings: Settings
-    encoder: TransformersEncoder | LateEncoder
-    embedder: BatchedEmbedder
+    encoder: AnyEncoder
+    embedder: AnyEmbedder
     decoder: DecodePool
     catalogue: Catalogue
     store: SnapshotStore
@@ -119,14 +118,7 @@ class Engine:
     clock: Clock
 
     def model_card(self) -> ModelCard:
-        identity = self.encoder.identity
-        return ModelCard(
-            self.settings.model,
-            identity.dimension,
-            self.encoder.device,
-            self.encoder.choice,
-            READS.get(self.settings.model, ()),
-        )
+        return model_card(self.settings, self.encoder)
 
     def collection_name(self, name: str | None) -> str:
         """The named collection, or the default one. Raises NotFound."""
@@ -190,20 +182,10 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
         decoder = await stack.enter_async_context(
             picture_decoder(settings, waits_for_pictures=need != "all")
         )
-        encoder = await open_encoder(settings, catalogue, decoder, need)
-        metrics.encoder(encoder.choice)
-        embedder = await stack.enter_async_context(
-            BatchedEmbedder(
-                encoder,
-                max_batch=settings.encoder.max_batch,
-                max_bulk_batch=settings.encoder.max_bulk_batch,
-                max_queue=settings.encoder.max_queue,
-                packs_texts=encoder.packs_texts,
-                cached_texts=settings.encoder.cached_texts,
-                observe=metrics.batch,
-                observe_cache=metrics.cache_lookup,
-            )
+        encoder, embedder = await stack.enter_async_context(
+            opened_embedder(settings, catalogue, decoder, metrics, need)
         )
+        metrics.encoder(encoder.choice)
         specs = collection_specs(settings)
         clock = SystemClock()
         store = SnapshotStore(settings.data_dir / "index", catalogue)

@@ -29,6 +29,8 @@ def check_start(settings: Settings) -> list[SourceError]:
     troubles = [trouble for spec in specs if (trouble := _trouble(settings, spec))]
     if len(troubles) == len(specs):
         raise troubles[0]
+    if settings.encoder.urls:
+        return troubles  # the encoders know which model there is
     try:
         check_model(settings.model)
     except ModelUnavailable:
@@ -48,7 +50,7 @@ def check_question(settings: Settings, collection: str | None) -> None:
     if not spec.folder.is_dir() and not _has_uploads(settings, spec):
         raise folder_gone(spec, named=True)
     check_indexed(settings, collection)
-    if settings.model != "mini":
+    if settings.model != "mini" and not settings.encoder.urls:
         local_checkpoint(settings.model)
 
 

@@ -1,3 +1,3 @@
 """The HTTP server of all ports: bounds on connections, listening, secrets."""
 
-__all__ = ["connections", "listener", "secrets", "server"]
+__all__ = ["connections", "health", "listener", "secrets", "server"]

@@ -92,3 +92,13 @@ class Observer:
                 size=sizes.get(status.name, 0),
                 age_s=None if ended is None else max(self._now() - ended, 0.0),
             )
+
+
+async def watch_batcher(
+    gauges: Metrics, batcher: Callable[[], BatcherHealth], readiness: Readiness
+) -> None:
+    """The gauges of an encoder alone, every second until cancelled."""
+    while True:
+        gauges.ready(ready=not readiness())
+        gauges.batcher(batcher())
+        await asyncio.sleep(_STATES_EVERY_S)

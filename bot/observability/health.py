@@ -30,7 +30,7 @@ _log = structlog.get_logger("bot.health")
 
 def serving_troubles(batcher: BatcherHealth, *, decoding: bool) -> list[str]:
     """Why encoder or decoders serve nobody; empty where they do."""
-    troubles = []
+    troubles = [] if batcher.trouble is None else [batcher.trouble]
     if not batcher.alive:
         troubles.append("the encoder's queue is not running")
     if batcher.restarted_ago is not None and batcher.restarted_ago < _RESTART_TOLD_S:

@@ -12,6 +12,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from bot.terminal.printable import printable
+from config.addresses import credentials_of
 from config.settings import Settings
 
 _HIDDEN = "[secret]"
@@ -126,6 +127,7 @@ def configure_logs(settings: Settings) -> None:
     """Send the logs where and as these settings say, without any of their secrets."""
     secrets = (
         settings.web.token,
+        settings.encoder.token,
         settings.discord.token,
         settings.telegram.token,
         settings.telegram.webhook_secret,
@@ -133,5 +135,8 @@ def configure_logs(settings: Settings) -> None:
     configure(
         settings.logs.level,
         settings.logs.format,
-        [secret.get_secret_value() for secret in secrets if secret],
+        [
+            *(secret.get_secret_value() for secret in secrets if secret),
+            *(credentials_of(url.get_secret_value()) for url in settings.encoder.urls),
+        ],
     )

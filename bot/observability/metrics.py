@@ -64,9 +64,19 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
+        self._encoder_calls = counter(
+            "encoder_calls",
+            "Calls of encoders over HTTP, by how they ended.",
+            "encoder",
+            "outcome",
+        )
+        self._encoder_retries = counter(
+            "encoder_retries", "Calls of an encoder over HTTP that were made again, or of another."
+        )
         # What each question counts in: labels() itself takes three times as long to find it.
         self._requests_of = functools.cache(self._requests.labels)
         self._cache_of = functools.cache(self._cache.labels)
+        self._encoder_calls_of = functools.cache(self._encoder_calls.labels)
         self._request_seconds_of = functools.cache(self._request_seconds.labels)
         self._stage_seconds_of = functools.cache(self._stage_seconds.labels)
         self._states = _States(self.registry)
@@ -102,6 +112,15 @@ class Metrics:
         states.encoder_cosine.set(trial.cosine if trial else 1.0)
         for kind, gain in (("text", trial and trial.texts), ("picture", trial and trial.pictures)):
             states.encoder_gain.labels(kind).set(gain or 1.0)
+
+    def encoder_call(self, encoder: str, outcome: str) -> None:
+        self._encoder_calls_of(encoder, outcome).inc()
+
+    def encoder_retry(self) -> None:
+        self._encoder_retries.inc()
+
+    def encoder_circuit(self, encoder: str, *, is_open: bool) -> None:
+        self._states.encoder_open.labels(encoder).set(is_open)
 
     def stage(self, stage: str, seconds: float) -> None:
         self._stage_seconds_of(stage).observe(seconds)
@@ -181,6 +200,9 @@ class _States:
         )
         self.encoder_gain = gauge(
             "encoder_gain", "Times as fast as torch in float32, when it was chosen.", "kind"
+        )
+        self.encoder_open = gauge(
+            "encoder_circuit_open", "1 while an encoder over HTTP is left out.", "encoder"
         )
         self.queue = gauge("queue_length", "Items that wait for the encoder.")
         self.decoders = gauge("decoders", "Processes that can decode pictures.")

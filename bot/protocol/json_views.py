@@ -250,7 +250,13 @@ def encoder_view(choice: EncoderChoice | None) -> Json | None:
 
 
 def encoder_lines(model: ModelCard) -> list[str]:
-    """The same for people: what it is loaded by, a line for each trial, and for each refusal."""
+    """The same for people: what it is loaded by, a line for each trial, and for each refusal.
+
+    Of encoders over HTTP one line, of who they are and which of them answer.
+    """
+    if model.encoders:
+        told = ", ".join(f"{name} ({state})" for name, state in model.encoders.items())
+        return [f"  over HTTP by {told}"]
     if model.choice is None:
         return []
     exported = model.choice.runs_from_export
@@ -285,6 +291,12 @@ def status_view(
         "dimension": model.dimension,
         "device": model.device,
         "encoder": encoder_view(model.choice),
+        # Only where there are any.
+        **(
+            {"encoders": [{"url": url, "state": state} for url, state in model.encoders.items()]}
+            if model.encoders
+            else {}
+        ),
         "collections": [
             {
                 "name": status.name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -79,6 +79,8 @@ class PersonalMemory(Protocol):
 class ModelCard:
     """What ``/status`` says of the encoder: ``device`` as ``cpu`` or ``cuda:0``.
 
+    ``encoders``: those over HTTP that make the vectors, by their addresses without credentials,
+    with ``answers`` or why they are left out; for the operator's eyes.
     ``reads``: the languages that it was trained in, ISO 639-1; none where nobody wrote them down.
     """
 
@@ -87,6 +89,7 @@ class ModelCard:
     device: str
     choice: EncoderChoice | None = None
     reads: tuple[str, ...] = ()
+    encoders: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def place(self) -> str:

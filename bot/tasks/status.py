@@ -32,19 +32,21 @@ async def status(engine: Engine, terminal: Terminal, *, json: bool) -> int:
 
 
 async def stored_status(settings: Settings, terminal: Terminal, *, json: bool) -> int:
-    """The same from the data folder: the model is told of as it was last loaded."""
+    """The same from the data folder: the model is told of as it was last loaded.
+
+    Encoders over HTTP are asked. Raises ModelUnavailable where none answers.
+    """
     async with open_stored(settings) as stored:
         collections = await stored.library.status(LOCAL)
         searched = [stored.library.spec_of(each.name) for each in collections]
-        known = await asyncio.to_thread(known_encoder, settings, stored.catalogue)
+        found = await _model(settings, stored.catalogue)
         kept = stored_words(settings, stored.overlays)
         words = await asyncio.to_thread(words_read, kept, collections)
-        if known is not None:
-            catalogue, model = stored.catalogue, known.identity
+        if found is not None:
+            catalogue, model = stored.catalogue, found[1]
             collections = await asyncio.to_thread(compared, catalogue, collections, model)
-    if known is not None:
-        identity = known.identity
-        card = ModelCard(settings.model, identity.dimension, known.device, known.choice)
+    if found is not None:
+        card, _ = found
         return _told(terminal, card, collections, searched, words, json=json)
     if json:
         view = status_view(ModelCard(settings.model, 0, ""), collections, words)
@@ -53,6 +55,24 @@ async def stored_status(settings: Settings, terminal: Terminal, *, json: bool) -
         terminal.out.print(f"model {settings.model}, not loaded yet", markup=False)
         _collections(terminal, collections, searched, words)
     return 0
+
+
+async def _model(
+    settings: Settings, catalogue: Catalogue
+) -> tuple[ModelCard, ModelIdentity] | None:
+    """None where it was never loaded. Raises ModelUnavailable where no encoder answers."""
+    if settings.encoder.urls:
+        # Imported here: what asks others is nothing that everybody waits for.
+        from bot.engine.embedding import model_card, remote_embedder  # noqa: PLC0415
+
+        async with remote_embedder(settings) as remote:
+            return model_card(settings, remote), remote.identity
+    known = await asyncio.to_thread(known_encoder, settings, catalogue)
+    if known is None:
+        return None
+    identity = known.identity
+    card = ModelCard(settings.model, identity.dimension, known.device, known.choice)
+    return card, identity
 
 
 def compared(

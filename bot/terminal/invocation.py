@@ -20,9 +20,9 @@ from config.files import UnreadableFileError, config_file, read_file
 from config.settings import Settings
 
 COMMANDS = (
-    "allow", "classify", "compare", "describe", "doctor", "evaluate", "export", "find", "import",
-    "import-chat", "init", "map", "moderate", "reindex", "run", "similar", "status", "tag", "train",
-    "verify",
+    "allow", "classify", "compare", "describe", "doctor", "encoder", "evaluate", "export", "find",
+    "import", "import-chat", "init", "map", "moderate", "reindex", "run", "similar", "status",
+    "tag", "train", "verify",
 )  # fmt: skip
 """Every command; a test holds them to the command line's own."""
 

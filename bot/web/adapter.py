@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST
 
 from bot.chat.admission import Admission
 from bot.chat.commands import Commands
@@ -16,6 +15,7 @@ from bot.chat.failures import Failures
 from bot.chat.presenters.search import Presenter
 from bot.chat.presenters.settings import OperatorDefaults
 from bot.http.connections import ConnectionLimits
+from bot.http.health import HealthRoutes
 from bot.http.listener import Listener
 from bot.http.secrets import kept_secret
 from bot.http.server import Runner, refuse_encoded
@@ -129,45 +129,8 @@ def build_web_app(parts: WebParts, options: WebOptions, session_key: str) -> web
     MapRoutes(parts.commands, parts.library, parts.presenters, admin=options.admin).add_to(app)
     BrowsingRoutes(parts.browser, parts.counters).add_to(app)
     PictureRoutes(parts.library, parts.thumbnails).add_to(app)
-    _HealthRoutes(parts.readiness, parts.details, parts.counters).add_to(app)
+    HealthRoutes(parts.readiness, parts.counters, details=parts.details).add_to(app)
     return app
-
-
-class _HealthRoutes:
-    def __init__(
-        self,
-        readiness: Readiness,
-        details: Callable[[], Mapping[str, str]],
-        counters: Counters,
-    ) -> None:
-        self._readiness = readiness
-        self._details = details
-        self._counters = counters
-
-    def add_to(self, app: web.Application) -> None:
-        app.router.add_get("/healthz", self.alive)
-        app.router.add_get("/readyz", self.ready)
-        app.router.add_get("/metrics", self.metrics)
-
-    async def alive(self, request: web.Request) -> web.Response:
-        del request
-        return web.json_response({"alive": True})
-
-    async def ready(self, request: web.Request) -> web.Response:
-        details = {"details": dict(self._details())} if "verbose" in request.query else {}
-        reasons = list(self._readiness())
-        if not reasons:
-            return web.json_response({"ready": True, **details})
-        error = {"code": "not_ready", "message": "; ".join(reasons)}
-        return web.json_response(
-            {"error": error, **details}, status=503, headers={"Retry-After": "5"}
-        )
-
-    async def metrics(self, request: web.Request) -> web.Response:
-        del request
-        return web.Response(
-            body=self._counters.render(), headers={"Content-Type": CONTENT_TYPE_LATEST}
-        )
 
 
 class WebAdapter:

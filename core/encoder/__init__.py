@@ -13,6 +13,7 @@ __all__ = [
     "load",
     "model",
     "preprocessor_config",
+    "query_cache",
     "tokenizer",
     "torch_needed",
     "transformers_logging",

@@ -48,7 +48,7 @@ class BatcherHealth:
     ``alive``: a worker exists; ``restarts``: how often it died and was replaced;
     ``restarted_ago``: seconds since the last time, None for never; ``running_for``: seconds
     that the present call of the backend has taken, None while idle; ``queued``: items that
-    wait.
+    wait; ``trouble``: why nobody is served for another reason, None where there is none.
     """
 
     alive: bool
@@ -56,6 +56,7 @@ class BatcherHealth:
     restarted_ago: float | None
     running_for: float | None
     queued: int
+    trouble: str | None = None
 
     @classmethod
     def of(cls, parts: Sequence[BatcherHealth]) -> Self:
@@ -68,4 +69,5 @@ class BatcherHealth:
             restarted_ago=min(restarted, default=None),
             running_for=max(running, default=None),
             queued=sum(p.queued for p in parts),
+            trouble=next((p.trouble for p in parts if p.trouble), None),
         )

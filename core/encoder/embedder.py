@@ -11,12 +11,12 @@ from collections.abc import Callable, Hashable
 from typing import Self
 
 import numpy as np
-from cachetools import LRUCache
 
 from core.domain.ports import Encoder
 from core.domain.types import Lane, ModelIdentity, Pixels, PixelSpec, Vectors
 from core.encoder.batch_records import BatcherHealth, BatchRecord, Kinship
 from core.encoder.batcher import MicroBatcher
+from core.encoder.query_cache import QueryCache
 
 _TEXTS_AT_ONCE_ON_CPU = 12
 """Texts in one call of an encoder on a CPU that pads them: more are padded more, fewer read
@@ -72,8 +72,7 @@ class BatchedEmbedder:
         observe_cache: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self._encoder = encoder
-        self._observe_cache = observe_cache
-        self._texts: LRUCache[str, Vectors] = LRUCache(cached_texts)
+        self._texts = QueryCache(cached_texts, observe_cache)
 
         def batcher(
             name: str,
@@ -130,14 +129,11 @@ class BatchedEmbedder:
         Raises Busy, EncodingFailed, ShuttingDown. Chat texts are cached; those of the bulk
         lane are stored by whoever asked and would only push queries out of the cache.
         """
-        cached = self._texts.get(text)
-        if lane is Lane.CHAT:
-            self._observe_cache(cached is not None)
+        cached = self._texts.find(text, lane)
         if cached is not None:
             return cached
         vector = await self._text_batcher.submit(text, lane=lane)
-        if lane is Lane.CHAT and self._texts.maxsize:
-            self._texts[text] = vector
+        self._texts.keep(text, vector, lane)
         return vector
 
     async def embed_pixels(self, pixels: Pixels, *, lane: Lane = Lane.CHAT) -> Vectors:
@@ -146,13 +142,7 @@ class BatchedEmbedder:
         ``pixels`` has the size of :attr:`pixel_spec`. Raises ValueError for another size,
         Busy, EncodingFailed, ShuttingDown.
         """
-        spec = self.pixel_spec
-        if pixels.shape != (spec.height, spec.width, 3) or pixels.dtype != np.uint8:
-            # Told here, to the one caller who is wrong, instead of failing a whole batch.
-            raise ValueError(
-                f"expected uint8 pixels of {(spec.height, spec.width, 3)}, "
-                f"got {pixels.dtype} of {pixels.shape}"
-            )
+        check_pixels(pixels, self.pixel_spec)
         return await self._picture_batcher.submit(pixels, lane=lane)
 
     def _encode(self, items: list[str | Pixels]) -> list[Vectors]:
@@ -169,6 +159,18 @@ class BatchedEmbedder:
         for vector in results:
             vector.setflags(write=False)
         return results
+
+
+def check_pixels(pixels: Pixels, spec: PixelSpec) -> None:
+    """Raise ValueError where these are not those of one picture of the spec's size.
+
+    Told to the one caller who is wrong, instead of failing a whole batch.
+    """
+    if pixels.shape != (spec.height, spec.width, 3) or pixels.dtype != np.uint8:
+        raise ValueError(
+            f"expected uint8 pixels of {(spec.height, spec.width, 3)}, "
+            f"got {pixels.dtype} of {pixels.shape}"
+        )
 
 
 def _give_way() -> None:

@@ -99,6 +99,28 @@ def test_the_webhooks_secret_comes_like_a_token(
     assert "from-" not in repr(settings) + str(settings.model_dump())
 
 
+def test_addresses_of_encoders_come_with_commas_and_stay_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They may hold a password, which neither a representation nor an error shows."""
+    urls = "https://anna:hidden@a.example.org/x, http://10.0.0.5:8090"
+    monkeypatch.setenv("TANGERINE_ENCODER_URLS", urls)
+    monkeypatch.setenv("TANGERINE_ENCODER_TOKEN", "hidden-0123456789")
+    settings = load()
+    assert [url.get_secret_value() for url in settings.encoder.urls] == urls.split(", ")
+    assert "hidden" not in repr(settings) + str(settings.model_dump())
+    wrong = {
+        "ftp://anna:hidden@a": "use http or https addresses",
+        "http://anna:hidden@a?b=c": "use http or https addresses",
+        "http://anna:hidden@a,http://anna:hidden@a/": "named twice",
+    }
+    for value, words in wrong.items():
+        monkeypatch.setenv("TANGERINE_ENCODER_URLS", value)
+        with pytest.raises(WrongSettingError, match=words) as error:
+            load()
+        assert "hidden" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
