@@ -33,6 +33,7 @@ from index.maintenance.verify import verify_collection
 from index.snapshots.delta import Generation
 from index.snapshots.store import SnapshotStore
 from index.vectors.tuning import IndexRules
+from tests.databases import database_at
 from tests.fakes import FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes
 
 LAYERED = IndexRules(layered_from=0, layered_share=1e9, merged_share=1e9)
@@ -101,8 +102,9 @@ class Gallery:
         self.pictures = home / "pictures"
         self.pictures.mkdir(parents=True, exist_ok=True)
         self.data = home / "data"
+        self.data.mkdir(exist_ok=True)
         self.spec = CollectionSpec(name, self.pictures, frozenset(communities.split()), rules=names)
-        self.catalogue = Catalogue.open(self.data / "catalogue.sqlite")
+        self.catalogue = Catalogue(database_at(home, data=self.data))
         self.store = SnapshotStore(self.data / "index", self.catalogue, rules)
         self.now = 1_800_000_000.0
         self.files = FaultyFiles(self.data / "uploads")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.engine.blas import one_core_for_each_product
+from bot.engine.database import open_catalogue
 from bot.engine.encoder import Need, open_encoder
 from bot.engine.instance import is_running
 from bot.engine.reading import bounded, opened_reading, stored_words
@@ -181,7 +182,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
     async with AsyncExitStack() as stack:
         tracer = await stack.enter_async_context(tracer_of(settings.logs.traces_url))
         stages = Stages(metrics.stage, tracer)
-        catalogue = await asyncio.to_thread(Catalogue.open, settings.data_dir / "catalogue.sqlite")
+        catalogue = await asyncio.to_thread(open_catalogue, settings)
         stack.push_async_callback(asyncio.to_thread, catalogue.close)
         decoder = await stack.enter_async_context(
             picture_decoder(settings, waits_for_pictures=need != "all")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bot.engine.database import open_catalogue
 from bot.engine.specs import collection_specs, has_data, make_data_dir, operators
 from config.settings import Settings
 from index.catalogue.catalogue import Catalogue
@@ -47,7 +48,7 @@ async def open_stored(settings: Settings, *, writes: bool = False) -> AsyncItera
 
 @asynccontextmanager
 async def _opened(settings: Settings, home: Path) -> AsyncIterator[Stored]:
-    catalogue = await asyncio.to_thread(Catalogue.open, home / "catalogue.sqlite")
+    catalogue = await asyncio.to_thread(open_catalogue, settings, home)
     try:
         specs = collection_specs(settings)
         store = SnapshotStore(home / "index", catalogue)

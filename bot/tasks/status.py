@@ -15,6 +15,7 @@ from bot.terminal.console import Terminal
 from config.settings import Settings
 from core.domain.types import CollectionStatus, WordsProgress
 from core.search.ports import PictureWords
+from index.catalogue.catalogue import Catalogue
 from index.library.library import LOCAL, CollectionSpec
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ async def status(engine: Engine, terminal: Terminal, *, json: bool) -> int:
     collections = await engine.library.status(LOCAL)
     specs = [engine.library.spec_of(each.name) for each in collections]
     words = await asyncio.to_thread(words_read, engine.words, collections)
-    return _told(terminal, engine.model_card(), collections, specs, words, json=json)
+    database = named_database(engine.settings, engine.catalogue)
+    card = engine.model_card()
+    return _told(terminal, card, collections, specs, words, database=database, json=json)
 
 
 async def stored_status(settings: Settings, terminal: Terminal, *, json: bool) -> int:
@@ -37,15 +40,17 @@ async def stored_status(settings: Settings, terminal: Terminal, *, json: bool) -
         known = await asyncio.to_thread(known_encoder, settings, stored.catalogue)
         kept = stored_words(settings, stored.overlays)
         words = await asyncio.to_thread(words_read, kept, collections)
+        database = named_database(settings, stored.catalogue)
     if known is not None:
         identity = known.identity
         card = ModelCard(settings.model, identity.dimension, known.device, known.choice)
-        return _told(terminal, card, collections, searched, words, json=json)
+        return _told(terminal, card, collections, searched, words, database=database, json=json)
     if json:
         view = status_view(ModelCard(settings.model, 0, ""), collections, words)
-        terminal.json({**view, "dimension": None, "device": None})
+        terminal.json({**view, "dimension": None, "device": None, **_database_view(database)})
     else:
         terminal.out.print(f"model {settings.model}, not loaded yet", markup=False)
+        _tell_database(terminal, database)
         _collections(terminal, collections, searched, words)
     return 0
 
@@ -58,6 +63,20 @@ def words_read(
     return {name: come for name, come in found.items() if come is not None}
 
 
+def named_database(settings: Settings, catalogue: Catalogue) -> str | None:
+    """Which database holds the catalogue, where one is set; without a password."""
+    return None if settings.database_url is None else catalogue.database.name
+
+
+def _database_view(database: str | None) -> Mapping[str, str]:
+    return {} if database is None else {"database": database}
+
+
+def _tell_database(terminal: Terminal, database: str | None) -> None:
+    if database is not None:
+        terminal.out.print(f"catalogue in {database}", soft_wrap=True, markup=False)
+
+
 def _told(
     terminal: Terminal,
     card: ModelCard,
@@ -65,14 +84,16 @@ def _told(
     specs: Sequence[CollectionSpec],
     words: Mapping[str, WordsProgress],
     *,
+    database: str | None,
     json: bool,
 ) -> int:
     if json:
-        terminal.json(status_view(card, collections, words))
+        terminal.json({**status_view(card, collections, words), **_database_view(database)})
         return 0
     terminal.out.print(f"model {card.name} ({card.dimension} dimensions) on {card.place}")
     for line in encoder_lines(card):
         terminal.out.print(line, soft_wrap=True, markup=False)
+    _tell_database(terminal, database)
     _collections(terminal, collections, specs, words)
     return 0
 

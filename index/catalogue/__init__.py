@@ -1,4 +1,4 @@
-"""The truth about every collection, in one SQLite database."""
+"""The truth about every collection, in one database."""
 
 __all__ = [
     "catalogue",
@@ -8,8 +8,6 @@ __all__ = [
     "folders",
     "hashing",
     "ids",
-    "integrity",
-    "migrations",
     "records",
     "rows",
     "schema",
