@@ -1,6 +1,7 @@
 """What answers questions, put together from concrete classes for any command that needs it."""
 
 __all__ = [
+    "database",
     "encoder",
     "engine",
     "exposure",
@@ -12,4 +13,6 @@ __all__ = [
     "settings_record",
     "specs",
     "stored",
+    "telegram_memory",
+    "telegram_store",
 ]
