@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from config.settings import Settings
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.database import FILE, Database, look_at
+from index.library.revisions import FileRevisions, Revisions, SharedRevisions
+from index.library.upload_files import UploadFiles
 
 
 def location_of(settings: Settings) -> Path | str:
@@ -33,3 +39,29 @@ def looked_at(settings: Settings) -> Database | None:
     if isinstance(location, Path) and not location.exists():
         return None
     return look_at(location)
+
+
+def revisions_of(settings: Settings, catalogue: Catalogue, uploads: UploadFiles) -> Revisions:
+    """How processes on this catalogue learn of changes."""
+    if settings.database_url is None:
+        return FileRevisions(uploads)
+    return SharedRevisions(catalogue.database)
+
+
+@asynccontextmanager
+async def followed(
+    settings: Settings, catalogue: Catalogue, uploads: UploadFiles
+) -> AsyncIterator[Revisions]:
+    """The same, for a program that goes on: what others change is heard of at once."""
+    revisions = revisions_of(settings, catalogue, uploads)
+    if not isinstance(revisions, SharedRevisions):
+        yield revisions
+        return
+    # A thread of its own: it waits for as long as the program runs.
+    thread = threading.Thread(target=revisions.follow, name="changes", daemon=True)
+    thread.start()
+    try:
+        yield revisions
+    finally:
+        revisions.stop()
+        await asyncio.to_thread(thread.join)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.engine.blas import one_core_for_each_product
-from bot.engine.database import open_catalogue
+from bot.engine.database import followed, open_catalogue
 from bot.engine.encoder import Need, open_encoder
 from bot.engine.instance import is_running
 from bot.engine.reading import bounded, opened_reading, stored_words
@@ -203,8 +203,10 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
         )
         specs = collection_specs(settings)
         clock = SystemClock()
-        store = SnapshotStore(settings.data_dir / "index", catalogue)
-        overlays = Overlays(catalogue.database, UploadFiles(settings.data_dir / "uploads"))
+        uploads = UploadFiles(settings.data_dir / "uploads")
+        revisions = await stack.enter_async_context(followed(settings, catalogue, uploads))
+        store = SnapshotStore(settings.data_dir / "index", catalogue, newest=revisions.generation)
+        overlays = Overlays(catalogue.database, uploads, revisions=revisions)
         grants = await asyncio.to_thread(
             StoredGrants.open, overlays, named=[spec.name for spec in specs if spec.is_named]
         )

@@ -29,14 +29,14 @@ _REMEMBERED = remembered.sorted_tables
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _DatabasePlace:
     """A data folder, or the address of a database."""
 
     folder: Path | None
     url: str
 
     @classmethod
-    def of(cls, text: str) -> _Place:
+    def of(cls, text: str) -> _DatabasePlace:
         if "://" in text:
             return cls(None, text)
         path = Path(text).expanduser()
@@ -54,7 +54,7 @@ class _Place:
 async def migrate_database(terminal: Terminal, source: str, target: str, *, json: bool) -> int:
     """``tangerine migrate-database``."""
     begun = time.monotonic()
-    from_, to = _Place.of(source), _Place.of(target)
+    from_, to = _DatabasePlace.of(source), _DatabasePlace.of(target)
     if from_.memory is not None and from_.memory.exists():
         # One of an earlier version is brought up to date by whoever opens it.
         memory = Store(from_.memory)
@@ -93,7 +93,9 @@ async def migrate_database(terminal: Terminal, source: str, target: str, *, json
     return 0
 
 
-def _migrate(from_: _Place, to: _Place, tell: Tell) -> tuple[tuple[str, str], dict[str, int]]:
+def _migrate(
+    from_: _DatabasePlace, to: _DatabasePlace, tell: Tell
+) -> tuple[tuple[str, str], dict[str, int]]:
     with ExitStack() as stack:
         for place in (from_, to):
             if place.folder is not None:
@@ -122,7 +124,7 @@ def _migrate(from_: _Place, to: _Place, tell: Tell) -> tuple[tuple[str, str], di
     return names, rows
 
 
-def _refuse_missing(place: _Place, *, source: bool) -> None:
+def _refuse_missing(place: _DatabasePlace, *, source: bool) -> None:
     assert place.file is not None
     if source and not place.file.exists():
         raise CatalogueError(
@@ -134,7 +136,7 @@ def _refuse_missing(place: _Place, *, source: bool) -> None:
 class _Made:
     """Files of the target that were not there: deleted again where it comes to nothing."""
 
-    def __init__(self, place: _Place) -> None:
+    def __init__(self, place: _DatabasePlace) -> None:
         files = [each for each in (place.file, place.memory) if each is not None]
         self._new = [each for each in files if not each.exists()]
 
@@ -150,11 +152,11 @@ class _Made:
                 Path(f"{file}{suffix}").unlink(missing_ok=True)
 
 
-def _source(place: _Place) -> Database:
+def _source(place: _DatabasePlace) -> Database:
     return open_database(place.file if place.file is not None else place.url)
 
 
-def _target(place: _Place) -> Database:
+def _target(place: _DatabasePlace) -> Database:
     if place.file is None:
         return open_database(place.url)
     # The folder may have indexes and uploads, to which this catalogue belongs.
@@ -169,7 +171,9 @@ def _sqlite(file: Path) -> Sqlite:
     return Sqlite(url, busy_seconds=BUSY_SECONDS, file=file)
 
 
-def _memory(place: _Place, side: Side, stack: ExitStack, *, made: bool = False) -> Side | None:
+def _memory(
+    place: _DatabasePlace, side: Side, stack: ExitStack, *, made: bool = False
+) -> Side | None:
     """Where the Telegram bot remembers: beside the rest, or in its file; None without one."""
     if place.memory is None:
         return side

@@ -5,7 +5,8 @@ What SQLite and PostgreSQL do in their own ways is behind :class:`Backend`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -51,6 +52,18 @@ class Backend(Protocol):
 
     def erase(self) -> None:
         """See :meth:`Database.erase`."""
+
+    def tell(self, connection: Connection, words: str) -> None:
+        """Let :meth:`heard` of other processes give these words, once this is committed."""
+
+    def heard(self, silence_s: float, stopping: threading.Event) -> Iterator[str | None]:
+        """What others told, until it is stopping; None at first and after so many seconds.
+
+        Raises CatalogueError.
+        """
+
+    def hold(self, name: str) -> Callable[[], None] | None:
+        """See :meth:`Database.hold`."""
 
     def last_number(self, connection: Connection, table: Table) -> int:
         """The highest number that a numbered table ever gave, as far as it is known."""
@@ -120,6 +133,15 @@ class Database:
         """Make what was deleted unreadable, as far as the database can."""
         with self._explained():
             self.backend.erase()
+
+    def hold(self, name: str) -> Callable[[], None] | None:
+        """Hold what goes by this name, in all processes together; what lets go of it.
+
+        None where another one holds it. A process that dies lets go. Blocking, without a wait.
+        Where the database is a file, processes share its folder, and locks there do the same.
+        """
+        with self._explained():
+            return self.backend.hold(name)
 
     def close(self) -> None:
         self.backend.reading.dispose()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
 from sqlalchemy import (
     URL,
     Connection,
@@ -23,6 +27,8 @@ from index.catalogue.schema import metadata
 
 WRITERS = 0x74616E67
 """The advisory lock of whoever writes the catalogue: "tang" in ASCII."""
+
+_CHANNEL = "tangerine_changes"
 
 _WRITE = "tangerine_write"
 
@@ -111,6 +117,7 @@ class Postgresql:
                 remedy="Install the extra: .venv/bin/pip install -c constraints.txt -e "
                 "'.[cluster]'",
             ) from error
+        self._driver_error: type[Exception] = engine.dialect.loaded_dbapi.Error
         self.reading: Engine = engine.execution_options(postgresql_readonly=True)
         self.writing: Engine = engine.execution_options(
             isolation_level="READ COMMITTED", **{_WRITE: True}
@@ -166,6 +173,39 @@ class Postgresql:
         names = ", ".join(table.name for table in tables)
         with self._outside.connect() as connection:
             connection.exec_driver_sql(f"VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON) {names}")
+
+    def tell(self, connection: Connection, words: str) -> None:
+        connection.execute(select(func.pg_notify(_CHANNEL, words)))
+
+    def heard(self, silence_s: float, stopping: threading.Event) -> Iterator[str | None]:
+        try:
+            # For as long as it lasts: a connection of the pool hears nothing while it is lent.
+            with self._outside.connect() as connection:
+                connection.exec_driver_sql(f"LISTEN {_CHANNEL}")
+                driver: Any = connection.connection.driver_connection
+                connection.detach()
+                while not stopping.is_set():
+                    yield None
+                    for notice in driver.notifies(timeout=silence_s):
+                        yield notice.payload
+        except SQLAlchemyError as error:
+            raise self.explain(error) from error
+        except self._driver_error as error:
+            raise self.explain(OperationalError("", {}, error)) from error
+
+    def hold(self, name: str) -> Callable[[], None] | None:
+        connection = self._outside.connect()
+        try:
+            query = select(func.pg_try_advisory_lock(WRITERS, func.hashtext(name)))
+            if not connection.execute(query).scalar():
+                connection.close()
+                return None
+            # Its own from now on: the server frees the lock with the connection.
+            connection.detach()
+        except BaseException:
+            connection.close()
+            raise
+        return connection.close
 
     def last_number(self, connection: Connection, table: Table) -> int:
         query = text("SELECT pg_sequence_last_value(CAST(:name AS regclass))")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,18 @@ class Sqlite:
             connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
         finally:
             connection.close()
+
+    def tell(self, connection: Connection, words: str) -> None:
+        """Nothing: who shares a file shares its folder, where files tell of changes."""
+
+    def heard(self, silence_s: float, stopping: threading.Event) -> Iterator[str | None]:
+        while not stopping.is_set():
+            yield None
+            stopping.wait(silence_s)
+
+    def hold(self, name: str) -> Callable[[], None] | None:
+        del name
+        return lambda: None
 
     def last_number(self, connection: Connection, table: Table) -> int:
         if not table.dialect_options["sqlite"]["autoincrement"]:
