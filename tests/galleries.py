@@ -111,7 +111,7 @@ class Gallery:
         self.catalogue = Catalogue(database_at(home, data=self.data))
         self.now = 1_800_000_000.0
         # Nodes share the files of uploads, as they share the database.
-        self.files = FaultyFiles((home / "data" if data else self.data) / "uploads")
+        self.files = FaultyFiles((home if data else self.data) / "uploads")
         database = self.catalogue.database
         self.revisions = shared(database) if shared else FileRevisions(self.files)
         newest = self.revisions.generation

@@ -26,6 +26,9 @@ class Revisions(Protocol):
     def revision(self, name: str) -> int:
         """The revision that was announced last; 0 before. Raises CatalogueError."""
 
+    def known(self, name: str) -> int:
+        """The same as far as it is known without waiting for anybody; for the event loop."""
+
     def announce(self, connection: Connection, name: str, revision: int) -> None:
         """Let every process know of a change, within the transaction that makes it.
 
@@ -47,6 +50,9 @@ class FileRevisions:
 
     def revision(self, name: str) -> int:
         """See the port. Costs one ``stat``, and raises nothing."""
+        return self._files.revision(name)
+
+    def known(self, name: str) -> int:
         return self._files.revision(name)
 
     def announce(self, connection: Connection, name: str, revision: int) -> None:
@@ -86,12 +92,16 @@ class SharedRevisions:
         self._looked_at = float("-inf")
         self._revisions: dict[str, int] = {}
         self._generations: dict[str, int] = {}
+        self._failed: tuple[float, CatalogueError | None] = (0.0, None)
         self._stopping = threading.Event()
         self._log = structlog.get_logger(__name__)
 
     def revision(self, name: str) -> int:
         """See the port. Asks the database where the last look is too old."""
         self._refresh()
+        return self._revisions.get(name, 0)
+
+    def known(self, name: str) -> int:
         return self._revisions.get(name, 0)
 
     def generation(self, collection: str) -> int | None:
@@ -123,16 +133,20 @@ class SharedRevisions:
 
     def follow(self) -> None:
         """Hear what others commit, until :meth:`stop`. For a thread of its own."""
+        is_told = False
         while not self._stopping.is_set():
             try:
                 for said in self._database.backend.heard(self._fresh_s, self._stopping):
                     if said is None:
                         self.look()
+                        is_told = False
                         continue
                     number, _, name = said.partition(" ")
                     self._keep(name, int(number))
             except CatalogueError as error:
-                self._log.warning("changes.not_heard", reason=error.message)
+                if not is_told:
+                    self._log.warning("changes.not_heard", reason=error.message)
+                is_told = True
                 self._stopping.wait(self._fresh_s)
 
     def stop(self) -> None:
@@ -142,8 +156,18 @@ class SharedRevisions:
         if self._monotonic() - self._looked_at <= 2 * self._fresh_s:
             return
         with self._looking:
-            if self._monotonic() - self._looked_at > 2 * self._fresh_s:
+            now = self._monotonic()
+            if now - self._looked_at <= 2 * self._fresh_s:
+                return
+            at, error = self._failed
+            if error is not None and now - at <= self._fresh_s:
+                # Who has queued behind a look that failed need not fail as slowly.
+                raise CatalogueError(error.message, remedy=error.remedy)
+            try:
                 self.look()
+            except CatalogueError as error:
+                self._failed = self._monotonic(), error
+                raise
 
     def _keep(self, name: str, revision: int) -> None:
         with self._guard:

@@ -10,15 +10,20 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from sqlalchemy import make_url
 
-from core.domain.errors import ReindexRunning
-from core.domain.types import Criterion
+from core.domain.errors import CatalogueError, ReindexRunning
+from core.search.moderation import Criterion
 from index.catalogue.database import Database
 from index.library.revisions import SharedRevisions
 from tests.fakes import FakeClock
 from tests.galleries import Gallery
+from tests.servers.postgresql import PostgresqlServer
 
-pytestmark = [pytest.mark.process, pytest.mark.parametrize("database", ["postgresql"], indirect=True)]
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.parametrize("database", ["postgresql"], indirect=True),
+]
 
 COLOURS = ("red", "green", "blue", "yellow")
 PEOPLE = ("web:1", "web:2", "web:3")
@@ -33,7 +38,10 @@ def nodes(database: str, tmp_path: Path) -> Iterator[tuple[Gallery, Gallery]]:
     del database
     made = [
         Gallery(
-            tmp_path, data=tmp_path / name, shared=SharedRevisions, duplicate_cosine=2,
+            tmp_path,
+            data=tmp_path / name,
+            shared=SharedRevisions,
+            duplicate_cosine=2,
             max_uploads=10_000,
         )
         for name in ("first", "second")
@@ -124,6 +132,41 @@ async def test_who_hears_nothing_looks(nodes: tuple[Gallery, Gallery], tmp_path:
     third.close()
 
 
+async def test_who_cannot_look_shows_nothing(
+    nodes: tuple[Gallery, Gallery],
+    tmp_path: Path,
+    postgresql: PostgresqlServer,
+    postgresql_url: str,
+) -> None:
+    """What may be forgotten elsewhere is not shown while nobody can ask; afterwards it is."""
+    one, _ = nodes
+    one.add("red.png", "red", 1)
+    await one.reindex()
+    clock = FakeClock()
+    third = Gallery(
+        tmp_path,
+        data=tmp_path / "third",
+        shared=lambda database: SharedRevisions(database, monotonic=clock.monotonic),
+    )
+    assert await third.seen() == {"red.png"}
+    name = make_url(postgresql_url).database
+    postgresql.administer(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    try:
+        postgresql.administer(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        )
+        assert await third.seen() == {"red.png"}, "it was asked a moment ago"
+        clock.advance(WITHIN_S + 0.001)
+        for _ in range(2):
+            with pytest.raises(CatalogueError, match="cannot be reached"):
+                await third.seen()
+    finally:
+        postgresql.administer(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+    clock.advance(WITHIN_S)
+    assert await third.seen() == {"red.png"}
+    third.close()
+
+
 async def test_one_node_indexes_a_collection_at_a_time(nodes: tuple[Gallery, Gallery]) -> None:
     """The other is told that it goes on; a node that dies lets go."""
     one, two = nodes
@@ -137,9 +180,7 @@ async def test_one_node_indexes_a_collection_at_a_time(nodes: tuple[Gallery, Gal
 
 
 @pytest.mark.parametrize("changes", [100, pytest.param(1000, marks=pytest.mark.long)])
-async def test_random_changes_at_either_node(
-    nodes: tuple[Gallery, Gallery], changes: int
-) -> None:
+async def test_random_changes_at_either_node(nodes: tuple[Gallery, Gallery], changes: int) -> None:
     """After each, both show what a model of them says: nothing less, and nothing forgotten."""
     chance = random.Random(22)
     shown: dict[str, tuple[str, str]] = {}  # the id and who added it, by caption
@@ -172,6 +213,8 @@ async def test_random_changes_at_either_node(
         assert await node.seen() == wanted, "a node sees what it did itself at once"
         took.append(await _until_shown(other, wanted))
     took.sort()
-    print(f"{changes} changes, seen at the other node after {took[len(took) // 2]:.3f} s, "
-          f"99 of 100 within {took[-max(1, len(took) // 100)]:.3f} s")
+    print(
+        f"{changes} changes, seen at the other node after {took[len(took) // 2]:.3f} s, "
+        f"99 of 100 within {took[-max(1, len(took) // 100)]:.3f} s"
+    )
     assert one.verify() == two.verify() == []
