@@ -6,7 +6,7 @@ What SQLite and PostgreSQL do in their own ways is behind :class:`Backend`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -56,7 +56,9 @@ class Backend(Protocol):
     def tell(self, connection: Connection, words: str) -> None:
         """Let :meth:`heard` of other processes give these words, once this is committed."""
 
-    def heard(self, silence_s: float, stopping: threading.Event) -> Iterator[str | None]:
+    def heard(
+        self, silence_s: float, stopping: threading.Event
+    ) -> Generator[str | None, None, None]:
         """What others told, until it is stopping; None at first and after so many seconds.
 
         Raises CatalogueError.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any
 
 from sqlalchemy import (
@@ -177,7 +177,9 @@ class Postgresql:
     def tell(self, connection: Connection, words: str) -> None:
         connection.execute(select(func.pg_notify(_CHANNEL, words)))
 
-    def heard(self, silence_s: float, stopping: threading.Event) -> Iterator[str | None]:
+    def heard(
+        self, silence_s: float, stopping: threading.Event
+    ) -> Generator[str | None, None, None]:
         try:
             # For as long as it lasts: a connection of the pool hears nothing while it is lent.
             with self._outside.connect() as connection:

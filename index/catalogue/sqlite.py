@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -152,7 +152,9 @@ class Sqlite:
     def tell(self, connection: Connection, words: str) -> None:
         """Nothing: who shares a file shares its folder, where files tell of changes."""
 
-    def heard(self, silence_s: float, stopping: threading.Event) -> Iterator[str | None]:
+    def heard(
+        self, silence_s: float, stopping: threading.Event
+    ) -> Generator[str | None, None, None]:
         while not stopping.is_set():
             yield None
             stopping.wait(silence_s)

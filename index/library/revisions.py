@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import Protocol
 
 import structlog
@@ -136,13 +137,16 @@ class SharedRevisions:
         is_told = False
         while not self._stopping.is_set():
             try:
-                for said in self._database.backend.heard(self._fresh_s, self._stopping):
-                    if said is None:
-                        self.look()
-                        is_told = False
-                        continue
-                    number, _, name = said.partition(" ")
-                    self._keep(name, int(number))
+                heard = self._database.backend.heard(self._fresh_s, self._stopping)
+                # Closed at once where a look fails: its connection is nobody else's.
+                with closing(heard) as words:
+                    for said in words:
+                        if said is None:
+                            self.look()
+                            is_told = False
+                            continue
+                        number, _, name = said.partition(" ")
+                        self._keep(name, int(number))
             except CatalogueError as error:
                 if not is_told:
                     self._log.warning("changes.not_heard", reason=error.message)
