@@ -39,6 +39,7 @@ from config.files import CONFIG, UnreadableFileError, config_file, read_file
 
 # The short names of the command-line contract, and the setting each of them stands for.
 SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
+    "TANGERINE_DATABASE_URL": ("", "database_url"),
     "TANGERINE_WEB_HOST": ("web", "host"),
     "TANGERINE_WEB_PORT": ("web", "port"),
     "TANGERINE_WEB_TOKEN": ("web", "token"),
@@ -51,7 +52,7 @@ SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
     "TELEGRAM_API_URL": ("telegram", "api_url"),
     "TELEGRAM_WEBHOOK_SECRET": ("telegram", "webhook_secret"),
 }
-_SECRETS = ("_TOKEN", "_SECRET")
+_SECRETS = ("_TOKEN", "_SECRET", "_DATABASE_URL")
 _FILE_SUFFIX = "_FILE"
 _PREFIX = "TANGERINE_"
 _DEFAULT_COLLECTION = "default"
@@ -408,6 +409,11 @@ class Settings(BaseSettings):
         "openai/clip-vit-base-patch32", description="hub name, local folder, or mini"
     )
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    database_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL in place of the file in data_dir, as "
+        "postgresql://USER:PASSWORD@HOST/DATABASE; needs the extra cluster",
+    )
     encoder: EncoderSettings = EncoderSettings()
     pictures: PictureSettings = PictureSettings()
     words: WordsSection = WordsSection()
@@ -422,6 +428,15 @@ class Settings(BaseSettings):
     telegram: Telegram = Telegram()
     logs: Logs = Logs()
     collections: tuple[Collection, ...] = Field((), description="further collections")
+
+    @field_validator("database_url")
+    @classmethod
+    def _of_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.match(
+            r"postgres(ql)?(\+psycopg)?://", value.get_secret_value()
+        ):
+            raise ValueError("use an address of PostgreSQL, as postgresql://USER@HOST/DATABASE")
+        return value
 
     @model_validator(mode="after")
     def _collections_differ(self) -> Self:
@@ -529,7 +544,7 @@ def _short_names(environ: Mapping[str, str]) -> dict[str, Any]:
     for name, (section, field) in SHORT_NAMES.items():
         value = environ.get(name) or _from_file(environ, name)
         if value:
-            values.setdefault(section, {})[field] = value
+            (values.setdefault(section, {}) if section else values)[field] = value
     return values
 
 

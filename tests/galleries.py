@@ -11,6 +11,7 @@ from bot.engine.engine import SystemClock
 from core.domain.errors import EmptyCollection
 from core.domain.types import UPLOADED, Picture, Progress, ReindexReport
 from index.catalogue.catalogue import Catalogue
+from index.catalogue.database import Database
 from index.catalogue.file_types import NameRules
 from index.indexing.channel_posts import ChatChannels
 from index.indexing.contributions import ChatContributions
@@ -26,6 +27,7 @@ from index.library.moderation_filter import Judge
 from index.library.overlay import Overlays
 from index.library.post_channels import PostChannels
 from index.library.posts import PostQuota, PostRepository
+from index.library.revisions import FileRevisions, SharedRevisions
 from index.library.upload_files import UploadFiles
 from index.library.uploads import UploadQuota
 from index.library.views import KeptViews
@@ -33,6 +35,7 @@ from index.maintenance.verify import verify_collection
 from index.snapshots.delta import Generation
 from index.snapshots.store import SnapshotStore
 from index.vectors.tuning import IndexRules
+from tests.databases import database_at
 from tests.fakes import FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes
 
 LAYERED = IndexRules(layered_from=0, layered_share=1e9, merged_share=1e9)
@@ -97,17 +100,26 @@ class Gallery:
         judge: Judge | None = None,
         kept: KeptViews = KeptViews(),  # noqa: B008 - frozen
         awaited: bool = False,
+        data: Path | None = None,
+        shared: Callable[[Database], SharedRevisions] | None = None,
     ) -> None:
         self.name = name
         self.pictures = home / "pictures"
         self.pictures.mkdir(parents=True, exist_ok=True)
-        self.data = home / "data"
+        self.data = data or home / "data"
+        self.data.mkdir(exist_ok=True)
         self.spec = CollectionSpec(name, self.pictures, frozenset(communities.split()), rules=names)
-        self.catalogue = Catalogue.open(self.data / "catalogue.sqlite")
-        self.store = SnapshotStore(self.data / "index", self.catalogue, rules)
+        self.catalogue = Catalogue(database_at(home, data=self.data))
         self.now = 1_800_000_000.0
-        self.files = FaultyFiles(self.data / "uploads")
-        self.overlays = Overlays(self.catalogue.database, self.files, now=lambda: self.now)
+        # Nodes share the files of uploads, as they share the database.
+        self.files = FaultyFiles((home if data else self.data) / "uploads")
+        database = self.catalogue.database
+        self.revisions = shared(database) if shared else FileRevisions(self.files)
+        newest = self.revisions.generation
+        self.store = SnapshotStore(self.data / "index", self.catalogue, rules, newest)
+        self.overlays = Overlays(
+            database, self.files, revisions=self.revisions, now=lambda: self.now
+        )
         self.embedder = embedder or FakeEmbedder(FakeEncoder(name=model))
         self.decoder = FakeDecoder()
         self.grants = StoredGrants.open(self.overlays)

@@ -28,6 +28,7 @@ _BY_DURATION = ("process", "browser", "model", "slow")
 _BY_FIXTURE = {
     "browser": "browser",
     "new_program": "process",
+    "postgresql": "process",
     "mini": "model",
 }
 """What a test needs that uses a fixture of this name."""

@@ -15,11 +15,12 @@ from bot.chat.failures import Failures
 from bot.chat.presenters.search import Presenter
 from bot.chat.supervision import PAUSES, Pauses
 from bot.engine.engine import Engine
+from bot.engine.telegram_memory import FILE as MEMORY
+from bot.engine.telegram_memory import StoredMemory
 from bot.rendering.sheets import Sheets
 from bot.rendering.thumbnails import Thumbnails
 from bot.telegram.memory import TelegramMemory
 from bot.terminal.console import Terminal
-from config.settings import Settings
 from core.domain.errors import SettingsError, TangerineError
 
 
@@ -167,11 +168,14 @@ def _place_of(error: BaseException) -> tuple[str, int] | None:
     return (frames[-1].filename, frames[-1].lineno or 0) if frames else None
 
 
-def telegram_memory(settings: Settings) -> TelegramMemory | None:
+def telegram_memory(engine: Engine) -> TelegramMemory | None:
     """What the Telegram adapter remembers of people, None where there is no such adapter."""
+    settings = engine.settings
     if settings.telegram.token is None:
         return None
-    return TelegramMemory(settings.data_dir / "telegram.sqlite")
+    if settings.database_url is not None:
+        return StoredMemory(engine.catalogue.database)
+    return StoredMemory(settings.data_dir / MEMORY)
 
 
 def platforms_of(engine: Engine, chat: ChatParts, terminal: Terminal) -> list[Platform]:

@@ -240,7 +240,7 @@ def _chat_parts(
     sheets = Sheets(engine.library, thumbnails)
     failures = Failures(engine.metrics, told=terminal.called.told_to_others)
     languages = Languages()
-    telegram = telegram_memory(settings)
+    telegram = telegram_memory(engine)
     texts = TextMemory(engine.clock)
     admission = Admission(engine.limits, engine.community_settings)
     commands = Commands(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.options import ask, execute
+from bot.cli.options import AsJson, ask, execute
 
 if TYPE_CHECKING:
     from bot.terminal.console import Terminal
@@ -62,6 +62,28 @@ def add_to(app: typer.Typer) -> None:
         from bot.tasks.operations import examine
 
         raise typer.Exit(examine(context.obj, json=json))
+
+    @app.command(name="migrate-database")
+    def migrate_database(
+        context: typer.Context,
+        source: Annotated[
+            str,
+            typer.Argument(
+                metavar="FROM", help="A data folder, or postgresql://USER@HOST/DATABASE."
+            ),
+        ],
+        target: Annotated[str, typer.Argument(metavar="TO", help="The same, with nothing in it.")],
+        *,
+        json: AsJson = False,
+    ) -> None:
+        """Copy all that is kept from one database to another, and compare it."""
+
+        async def work(_: Settings, terminal: Terminal) -> int:
+            from bot.tasks.databases import migrate_database as migrate
+
+            return await migrate(terminal, source, target, json=json)
+
+        execute(context, work)
 
     @app.command()
     def init(

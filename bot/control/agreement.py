@@ -16,6 +16,7 @@ _MATTER = {
     "gallery": (),
     "model": (),
     "device": (),
+    "database_url": (),
     "collections": (),
     "encoder": ("backend", "precision"),
     "pictures": (),

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from pathlib import Path
-from urllib.parse import quote
 
 from bot.doctor.findings import Findings, fine, warning
+from bot.engine.database import looked_at
 from bot.engine.exposure import open_to_everybody
-from index.library.grants import KEPT, Grant
+from config.settings import Settings
+from core.domain.errors import CatalogueError
+from index.library.grants import KEPT, Grant, all_grants
 from index.library.library import CollectionSpec
 
 
-def check_access(catalogue: Path, specs: Sequence[CollectionSpec]) -> Findings:
+def check_access(settings: Settings, specs: Sequence[CollectionSpec]) -> Findings:
     """Who was let in beside those whom the settings name; what is open to everybody.
 
     Blocking. Changes nothing: the catalogue is opened to be read alone.
     """
-    grants = _grants(catalogue)
+    grants = _grants(settings)
     told = (
         f"{each.collection}: {each.community} was let in ({each.origin})."
         for each in grants
@@ -34,12 +34,12 @@ def check_access(catalogue: Path, specs: Sequence[CollectionSpec]) -> Findings:
     )
 
 
-def _grants(file: Path) -> Sequence[Grant]:
-    if not file.exists():
-        return ()
-    query = "SELECT collection, community, origin, granted_at FROM grants ORDER BY 1, 2"
+def _grants(settings: Settings) -> Sequence[Grant]:
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as connection:
-            return [Grant(*row) for row in connection.execute(query)]
-    except sqlite3.Error:
+        database = looked_at(settings)
+        if database is None:
+            return ()
+        with closing(database), database.read() as connection:
+            return all_grants(connection)
+    except CatalogueError:
         return ()  # of an older version, or damaged: said where the index is looked at

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import io
-import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, closing
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from urllib.parse import quote
 
 from PIL import Image
 
 from bot.doctor.access import check_access
+from bot.doctor.catalogue import check_catalogue
 from bot.doctor.discord import check_discord
 from bot.doctor.encoders import check_encoders
 from bot.doctor.findings import Check, Finding, Findings, failed, findings_of, fine, warning
@@ -33,13 +32,8 @@ from config.settings import Settings
 from core.domain.errors import SourceError, TangerineError
 from core.images.reading import missing_packages
 from core.images.sandbox import Isolation
-from index.catalogue.catalogue import Catalogue
-from index.catalogue.integrity import refuse_lost, remedy
-from index.catalogue.migrations import NEWEST
 from index.catalogue.walk import walk
 from index.library.library import CollectionSpec
-from index.maintenance.verify import verify_index
-from index.snapshots.store import SnapshotStore
 
 _TRIAL_EDGE = 32
 
@@ -76,7 +70,7 @@ class Doctor:
             ("pictures", self._decoding),
             ("words", self._reading),
             ("collections", self._collections),
-            ("index", partial(asyncio.to_thread, _in_catalogue, settings)),
+            ("index", partial(asyncio.to_thread, check_catalogue, settings)),
             ("web", self._addresses),
             ("discord", partial(check_discord, settings.discord)),
             ("telegram", partial(check_telegram, settings.telegram)),
@@ -173,11 +167,7 @@ class Doctor:
                 *await asyncio.to_thread(_in_folder, spec),
                 *self._unreached(spec),
             )
-        ] + list(
-            await asyncio.to_thread(
-                check_access, self._settings.data_dir / "catalogue.sqlite", specs
-            )
-        )
+        ] + list(await asyncio.to_thread(check_access, self._settings, specs))
 
     def _unreached(self, spec: CollectionSpec) -> Findings:
         """Communities of platforms that the bot does not connect to."""
@@ -238,54 +228,3 @@ def _in_folder(spec: CollectionSpec) -> Findings:
             )
         ]
     return [fine("collections", f"{spec.name}: {pictures} pictures in {spec.folder}.")]
-
-
-def _in_catalogue(settings: Settings) -> Findings:
-    file = settings.data_dir / "catalogue.sqlite"
-    try:
-        refuse_lost(file)
-        return _of_catalogue(settings, file)
-    except TangerineError as error:
-        return [failed("index", error.message, error.remedy)]
-
-
-def _of_catalogue(settings: Settings, file: Path) -> Findings:
-    if not file.exists():
-        return [fine("index", "Nothing is indexed yet; tangerine run does it at its start.")]
-    try:
-        version = _schema_version(file)
-    except sqlite3.Error as error:
-        return [failed("index", f"The catalogue {file} cannot be read ({error}).", remedy(file))]
-    if version < NEWEST:
-        return [
-            warning(
-                "index",
-                f"The catalogue was written by an older version (schema {version}); the next "
-                "start brings it to schema "
-                f"{NEWEST}, and the older version cannot read it then.",
-                f"Back {settings.data_dir} up before you start.",
-            )
-        ]
-    if lines := _differences(settings, file):
-        return [failed("index", line, "Repair it: tangerine verify --repair") for line in lines]
-    return [fine("index", "Index and catalogue agree (tangerine verify reads the files, too).")]
-
-
-def _schema_version(file: Path) -> int:
-    # Opened as it is: the catalogue's own way would bring it to the newest schema.
-    with closing(sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)) as connection:
-        [verdict] = connection.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            raise sqlite3.DatabaseError(verdict)
-        row = connection.execute("SELECT version FROM schema_version").fetchone()
-    return int(row[0]) if row else 0
-
-
-def _differences(settings: Settings, file: Path) -> list[str]:
-    with closing(Catalogue.open(file)) as catalogue:
-        store = SnapshotStore(settings.data_dir / "index", catalogue)
-        return [
-            f"{spec.name}: {difference.message}."
-            for spec in collection_specs(settings)
-            for difference in verify_index(catalogue, store, spec.name)
-        ]

@@ -1,6 +1,7 @@
 """What answers questions, put together from concrete classes for any command that needs it."""
 
 __all__ = [
+    "database",
     "embedding",
     "encoder",
     "engine",
@@ -13,4 +14,6 @@ __all__ = [
     "settings_record",
     "specs",
     "stored",
+    "telegram_memory",
+    "telegram_store",
 ]

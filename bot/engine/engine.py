@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.engine.blas import one_core_for_each_product
+from bot.engine.database import followed, open_catalogue
 from bot.engine.embedding import model_card, opened_embedder
 from bot.engine.encoder import Need
 from bot.engine.instance import is_running
@@ -177,7 +178,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
     async with AsyncExitStack() as stack:
         tracer = await stack.enter_async_context(tracer_of(settings.logs.traces_url))
         stages = Stages(metrics.stage, tracer)
-        catalogue = await asyncio.to_thread(Catalogue.open, settings.data_dir / "catalogue.sqlite")
+        catalogue = await asyncio.to_thread(open_catalogue, settings)
         stack.push_async_callback(asyncio.to_thread, catalogue.close)
         decoder = await stack.enter_async_context(
             picture_decoder(settings, waits_for_pictures=need != "all")
@@ -188,8 +189,10 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
         metrics.encoder(encoder.choice)
         specs = collection_specs(settings)
         clock = SystemClock()
-        store = SnapshotStore(settings.data_dir / "index", catalogue)
-        overlays = Overlays(catalogue.database, UploadFiles(settings.data_dir / "uploads"))
+        uploads = UploadFiles(settings.data_dir / "uploads")
+        revisions = await stack.enter_async_context(followed(settings, catalogue, uploads))
+        store = SnapshotStore(settings.data_dir / "index", catalogue, newest=revisions.generation)
+        overlays = Overlays(catalogue.database, uploads, revisions=revisions)
         grants = await asyncio.to_thread(
             StoredGrants.open, overlays, named=[spec.name for spec in specs if spec.is_named]
         )

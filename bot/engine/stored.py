@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bot.engine.database import open_catalogue, revisions_of
 from bot.engine.specs import collection_specs, has_data, make_data_dir, operators
 from config.settings import Settings
 from index.catalogue.catalogue import Catalogue
@@ -47,11 +48,13 @@ async def open_stored(settings: Settings, *, writes: bool = False) -> AsyncItera
 
 @asynccontextmanager
 async def _opened(settings: Settings, home: Path) -> AsyncIterator[Stored]:
-    catalogue = await asyncio.to_thread(Catalogue.open, home / "catalogue.sqlite")
+    catalogue = await asyncio.to_thread(open_catalogue, settings, home)
     try:
         specs = collection_specs(settings)
-        store = SnapshotStore(home / "index", catalogue)
-        overlays = Overlays(catalogue.database, UploadFiles(home / "uploads"))
+        uploads = UploadFiles(home / "uploads")
+        revisions = revisions_of(settings, catalogue, uploads)
+        store = SnapshotStore(home / "index", catalogue, newest=revisions.generation)
+        overlays = Overlays(catalogue.database, uploads, revisions=revisions)
         named = [spec.name for spec in specs if spec.is_named]
         grants = await asyncio.to_thread(StoredGrants.open, overlays, named=named)
         grants.change_operators(operators(settings))

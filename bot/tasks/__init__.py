@@ -1,3 +1,3 @@
 """What each command of the terminal does; imported when it is called."""
 
-__all__ = ["access", "collections", "learning", "operations", "registry", "run"]
+__all__ = ["access", "collections", "databases", "learning", "operations", "registry", "run"]

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
+from bot.engine.database import open_catalogue
 from bot.engine.engine import open_engine
 from bot.engine.preflight import check_indexed
 from bot.engine.specs import collection_named
@@ -18,7 +19,6 @@ from config.settings import Settings
 from core.domain.errors import ShuttingDown
 from core.domain.threads import finished_in_thread
 from core.domain.types import Progress, ReindexReport
-from index.catalogue.catalogue import Catalogue
 from index.library.library import CollectionSpec
 from index.library.overlay import Overlays
 from index.library.upload_files import UploadFiles
@@ -97,7 +97,7 @@ async def import_collection(
 
 def _export(settings: Settings, spec: CollectionSpec, folder: Path, tell: Tell) -> ExportReport:
     # Without an engine: who wants to get out need not have the model.
-    catalogue = Catalogue.open(settings.data_dir / "catalogue.sqlite")
+    catalogue = open_catalogue(settings)
     try:
         overlays = Overlays(catalogue.database, UploadFiles(settings.data_dir / "uploads"))
         exporter = Exporter(overlays, settings.data_dir / ".export.lock")

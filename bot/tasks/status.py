@@ -28,7 +28,9 @@ async def status(engine: Engine, terminal: Terminal, *, json: bool) -> int:
     collections = await engine.library.status(LOCAL)
     specs = [engine.library.spec_of(each.name) for each in collections]
     words = await asyncio.to_thread(words_read, engine.words, collections)
-    return _told(terminal, engine.model_card(), collections, specs, words, json=json)
+    database = named_database(engine.settings, engine.catalogue)
+    card = engine.model_card()
+    return _told(terminal, card, collections, specs, words, database=database, json=json)
 
 
 async def stored_status(settings: Settings, terminal: Terminal, *, json: bool) -> int:
@@ -45,14 +47,16 @@ async def stored_status(settings: Settings, terminal: Terminal, *, json: bool) -
         if found is not None:
             catalogue, model = stored.catalogue, found[1]
             collections = await asyncio.to_thread(compared, catalogue, collections, model)
+        database = named_database(settings, stored.catalogue)
     if found is not None:
         card, _ = found
-        return _told(terminal, card, collections, searched, words, json=json)
+        return _told(terminal, card, collections, searched, words, database=database, json=json)
     if json:
         view = status_view(ModelCard(settings.model, 0, ""), collections, words)
-        terminal.json({**view, "dimension": None, "device": None})
+        terminal.json({**view, "dimension": None, "device": None, **_database_view(database)})
     else:
         terminal.out.print(f"model {settings.model}, not loaded yet", markup=False)
+        _tell_database(terminal, database)
         _collections(terminal, collections, searched, words)
     return 0
 
@@ -93,6 +97,20 @@ def words_read(
     return {name: come for name, come in found.items() if come is not None}
 
 
+def named_database(settings: Settings, catalogue: Catalogue) -> str | None:
+    """Which database holds the catalogue, where one is set; without a password."""
+    return None if settings.database_url is None else catalogue.database.name
+
+
+def _database_view(database: str | None) -> Mapping[str, str]:
+    return {} if database is None else {"database": database}
+
+
+def _tell_database(terminal: Terminal, database: str | None) -> None:
+    if database is not None:
+        terminal.out.print(f"catalogue in {database}", soft_wrap=True, markup=False)
+
+
 def _told(
     terminal: Terminal,
     card: ModelCard,
@@ -100,14 +118,16 @@ def _told(
     specs: Sequence[CollectionSpec],
     words: Mapping[str, WordsProgress],
     *,
+    database: str | None,
     json: bool,
 ) -> int:
     if json:
-        terminal.json(status_view(card, collections, words))
+        terminal.json({**status_view(card, collections, words), **_database_view(database)})
         return 0
     terminal.out.print(f"model {card.name} ({card.dimension} dimensions) on {card.place}")
     for line in encoder_lines(card):
         terminal.out.print(line, soft_wrap=True, markup=False)
+    _tell_database(terminal, database)
     _collections(terminal, collections, specs, words)
     return 0
 

@@ -52,6 +52,7 @@ _STAGES = {
     "commit": "saving",
     "tag": "tagging",
     "read": "reading words",
+    "copy": "copying and comparing",
 }
 # Where there is no terminal, a line at each tenth is enough for a log.
 _PLAIN_STEPS = 10

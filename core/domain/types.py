@@ -264,9 +264,9 @@ class ByDate:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far long work has come: ``done`` of ``total`` pictures (``total`` 0: unknown)."""
+    """How far long work has come: ``done`` of ``total`` pictures or rows (0: unknown)."""
 
-    stage: Literal["scan", "encode", "commit", "tag", "read"]
+    stage: Literal["scan", "encode", "commit", "tag", "read", "copy"]
     done: int
     total: int
 

@@ -1,4 +1,4 @@
-"""The truth about every collection, in one SQLite database."""
+"""The truth about every collection, in one database."""
 
 __all__ = [
     "catalogue",
@@ -8,11 +8,12 @@ __all__ = [
     "folders",
     "hashing",
     "ids",
-    "integrity",
     "migrations",
     "records",
+    "remembered",
     "rows",
     "schema",
+    "sqlite",
     "walk",
     "word_rows",
     "writes",

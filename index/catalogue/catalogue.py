@@ -46,13 +46,19 @@ class Catalogue:
         self._now = now
 
     @classmethod
-    def open(cls, location: Path | str, *, busy_seconds: float = BUSY_SECONDS) -> Catalogue:
+    def open(
+        cls,
+        location: Path | str,
+        *,
+        busy_seconds: float = BUSY_SECONDS,
+        beside: Path | None = None,
+    ) -> Catalogue:
         """The catalogue at a path (SQLite) or an SQLAlchemy URL, made where there was none.
 
-        Raises CatalogueError, also where a newer version of the program has written it, and
-        where it is damaged or lost.
+        ``beside``: see :func:`~index.catalogue.database.open_database`. Raises CatalogueError,
+        also where a newer version of the program has written it, and where it is damaged or lost.
         """
-        return cls(open_database(location, busy_seconds=busy_seconds))
+        return cls(open_database(location, busy_seconds=busy_seconds, beside=beside))
 
     def close(self) -> None:
         self.database.close()

@@ -6,10 +6,7 @@ SQLite takes a file of no bytes for a new database, and throws away the log besi
 from __future__ import annotations
 
 import shlex
-import sqlite3
-from contextlib import closing
 from pathlib import Path
-from urllib.parse import quote
 
 from core.domain.errors import CatalogueDamaged
 from index.vectors.manifest import NAME
@@ -19,12 +16,6 @@ INDEX = "index"
 
 UPLOADS = "uploads"
 """The folder beside the catalogue that holds pictures added in chat."""
-
-CHECKED_BYTES = 64 << 20
-"""A catalogue up to this size is read whole when it is opened, in a fifth of a second: 25,000
-pictures. A larger one is read by ``tangerine doctor`` and ``tangerine verify`` alone."""
-
-UNREADABLE_TEXT = "it holds text that is not UTF-8"
 
 _AWAY = "damaged"
 _MAGIC = b"SQLite format 3\0"
@@ -49,31 +40,6 @@ def refuse_blank(file: Path, *, has_schema: bool) -> None:
     """The same for a database without tables, which is what SQLite has just begun."""
     if not has_schema and made_here(file):
         raise lost(file)
-
-
-def refuse_damaged(file: Path) -> None:
-    """Refuse a file that is no whole database, before anything is written into it.
-
-    Read whole up to :data:`CHECKED_BYTES`. Raises CatalogueDamaged. Where it cannot be opened
-    at all this passes: opening it reports the reason.
-    """
-    size = _size(file)
-    if not size:
-        return
-    query = "PRAGMA quick_check(1)" if size <= CHECKED_BYTES else "PRAGMA schema_version"
-    # A connection that may write would move the log into the damaged file when it is closed.
-    address = f"file:{quote(str(file.absolute()))}?mode=ro"
-    try:
-        with closing(sqlite3.connect(address, uri=True)) as connection:
-            [verdict] = connection.execute(query).fetchone()
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
-            return
-        verdict = str(error)
-    except UnicodeDecodeError:
-        verdict = UNREADABLE_TEXT  # so much so that Python cannot say what SQLite says of it
-    if isinstance(verdict, str) and verdict != "ok":
-        raise damaged(file, verdict)
 
 
 def damaged(file: Path, verdict: str) -> CatalogueDamaged:

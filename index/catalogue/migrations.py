@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 
 from core.domain.errors import CatalogueError
+from index.catalogue.remembered import remembered
 from index.catalogue.schema import (
     collections,
     grants,
@@ -156,6 +157,8 @@ def migrate(writing: Engine, steps: Mapping[int, Migration] = STEPS, newest: int
         if version == newest:
             return
         metadata.create_all(connection)
+        if connection.dialect.name != "sqlite":
+            remembered.create_all(connection)  # there they are in a file of their own
         for number in range(version + 1, newest + 1) if version else ():
             if number in steps:
                 steps[number](connection)

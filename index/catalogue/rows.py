@@ -23,6 +23,7 @@ from sqlalchemy import (
     or_,
     select,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 
 from core.domain.types import Look
 from index.catalogue.records import BadFile, IndexedPicture, text_hash
@@ -76,6 +77,20 @@ def replace(
         [{f"old_{key}": row[key] for key in keys} for row in latest.values()],
     )
     insert_all(connection, table, list(latest.values()))
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert these rows, each in place of that with its primary key.
+
+    Unlike :func:`replace` it needs nobody to be alone with the table.
+    """
+    if not rows:
+        return
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    new = dialect.insert(table)
+    others = {each.name: new.excluded[each.name] for each in table.c if not each.primary_key}
+    statement = new.on_conflict_do_update(index_elements=table.primary_key.columns, set_=others)
+    connection.execute(statement, [dict(row) for row in rows])
 
 
 def count(connection: Connection, table: FromClause, *conditions: ColumnElement[bool]) -> int:

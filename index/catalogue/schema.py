@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sqlalchemy
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -14,13 +15,21 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
-    Text,
     UniqueConstraint,
 )
 
 metadata = MetaData()
+
+
+def String(length: int) -> sqlalchemy.String:  # noqa: N802 - a type
+    """A text of bounded length; see :data:`Text`."""
+    by_code_point = sqlalchemy.String(length, collation="C")
+    return sqlalchemy.String(length).with_variant(by_code_point, "postgresql")
+
+
+Text = sqlalchemy.Text().with_variant(sqlalchemy.Text(collation="C"), "postgresql")
+"""Ordered by code point in every database, as Python and SQLite do; not by some language."""
 
 collections = Table(
     "collections",

@@ -125,7 +125,12 @@ class Reindexer:
         self._running[collection] = Progress(stage="scan", done=0, total=0)
         try:
             lock = await self._lock(collection)
+            let_go: Callable[[], None] | None = None
             try:
+                database = self._parts.catalogue.database
+                let_go = await finished_in_thread(database.hold, f"reindex {collection}")
+                if let_go is None:
+                    raise await self._elsewhere(collection)
                 run = ReindexRun(
                     spec,
                     self._parts,
@@ -142,6 +147,8 @@ class Reindexer:
                     self._plain[collection] = run.plain_place
                 return report
             finally:
+                if let_go is not None:
+                    await finished_in_thread(let_go)
                 lock.release()
         finally:
             del self._running[collection]
@@ -151,15 +158,19 @@ class Reindexer:
         try:
             lock.acquire(blocking=False)  # never waits, so that it may run on the event loop
         except Timeout:
-            other = await finished_in_thread(self._parts.catalogue.unfinished_run, collection)
-            done, total = (other.done, other.total) if other is not None else (0, 0)
-            raise _running(collection, Progress("encode", done, total)) from None
+            raise await self._elsewhere(collection) from None
         except OSError as error:
             raise CatalogueError(
                 f"The index folder cannot be locked ({error.strerror}).",
                 remedy="Point TANGERINE_DATA_DIR at a folder that may be written.",
             ) from error
         return lock
+
+    async def _elsewhere(self, collection: str) -> ReindexRunning:
+        """The error for a collection that another process is at."""
+        other = await finished_in_thread(self._parts.catalogue.unfinished_run, collection)
+        done, total = (other.done, other.total) if other is not None else (0, 0)
+        return _running(collection, Progress("encode", done, total))
 
 
 def _running(collection: str, progress: Progress) -> ReindexRunning:

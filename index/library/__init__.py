@@ -13,6 +13,7 @@ __all__ = [
     "post_channels",
     "posts",
     "retention",
+    "revisions",
     "thumbnail_store",
     "upload_files",
     "uploads",

@@ -73,7 +73,7 @@ class StoredSettings:
         return True
 
     def _announced(self) -> int:
-        return self._overlays.files.revision(REVISIONS)
+        return self._overlays.revisions.revision(REVISIONS)
 
     def _write(self, community: str, settings: CommunitySettings) -> None:
         with self._overlays.change() as change:

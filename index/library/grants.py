@@ -105,7 +105,7 @@ class StoredGrants:
 
         Costs one ``stat`` otherwise. Raises CatalogueError.
         """
-        if await asyncio.to_thread(self._overlays.files.revision, GRANTS) == self._revision:
+        if await asyncio.to_thread(self._overlays.revisions.revision, GRANTS) == self._revision:
             return False
         await self.refresh()
         return True

@@ -53,7 +53,7 @@ class StoredLabels:
     def of(self, collection: str) -> LabelSet | None:
         """Costs one ``stat`` while nothing has changed."""
         # Read first: what changes in between is then looked at once more, never missed.
-        revision = self._overlays.files.revision(TAGS)
+        revision = self._overlays.revisions.known(TAGS)
         with self._reading:
             known = self._known.get(collection)
             if known is None or known[0] != revision:

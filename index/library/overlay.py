@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from core.domain.errors import CatalogueError
 from index.catalogue.database import Database
 from index.library.overlay_writes import advance
+from index.library.revisions import FileRevisions, Revisions
 from index.library.upload_files import UploadFiles
 
 
@@ -34,14 +35,21 @@ class Change:
 class Overlays:
     """Uploads and removals in the catalogue's database, with their files. Thread-safe.
 
-    ``now`` gives seconds since the epoch.
+    ``revisions`` tell of changes; None: files in the folder of the uploads do. ``now`` gives
+    seconds since the epoch.
     """
 
     def __init__(
-        self, database: Database, files: UploadFiles, *, now: Callable[[], float] = time.time
+        self,
+        database: Database,
+        files: UploadFiles,
+        *,
+        revisions: Revisions | None = None,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
         self.files = files
+        self.revisions = revisions or FileRevisions(files)
         self._now = now
         self._log = structlog.get_logger(__name__)
 
@@ -70,7 +78,7 @@ class Overlays:
                 change = Change(connection, self._now(), undo=undo)
                 yield change
                 for collection, revision in advance(connection, change.touched).items():
-                    self.files.announce(collection, revision)
+                    self.revisions.announce(connection, collection, revision)
         except BaseException as error:
             for step in undo:
                 with contextlib.suppress(OSError):

@@ -139,7 +139,7 @@ class Retention:
                 step = files.put_back if each.aside else files.put_aside
                 self._quietly(step, each.collection, each.picture_id)
             for collection, revision in found.unannounced:
-                files.announce(collection, revision)
+                self._overlays.revisions.announce(change.connection, collection, revision)
         if lost:
             # Warned, since a folder of pictures that nobody sees any more is no small thing.
             self._log.warning("uploads.rows_lost", kept=len(lost), days=LOST_SECONDS / 86_400)
@@ -169,10 +169,7 @@ class Retention:
             )
         )
         revisions = {row.collection: int(row.revision) for row in last}
-        announced = {
-            name: self._overlays.files.revision(name)
-            for name in {*revisions, *self._overlays.files.collections()}
-        }
+        differing = self._overlays.revisions.differing(revisions)
         return Repairs(
             strays=tuple(file for file in files if keys[file] not in removed),
             astray=tuple(
@@ -180,13 +177,9 @@ class Retention:
                 for file in files
                 if keys[file] in removed and removed[keys[file]] is not file.aside
             ),
-            unannounced=tuple(
-                (name, revisions.get(name, 0))
-                for name, found in sorted(announced.items())
-                if found != revisions.get(name, 0)
-            ),
+            unannounced=tuple((name, revisions.get(name, 0)) for name in differing),
             behind=frozenset(
-                name for name, found in announced.items() if found > revisions.get(name, 0)
+                name for name, found in differing.items() if found > revisions.get(name, 0)
             ),
         )
 

@@ -152,8 +152,8 @@ class Views:
 
     def _composed(self, collection: str, viewpoint: Viewpoint) -> _Composed:
         base = self._store.current(collection)
-        files = self._overlays.files
-        revision = files.revision(collection), files.revision(MODERATION)
+        revisions = self._overlays.revisions
+        revision = revisions.revision(collection), revisions.revision(MODERATION)
         views = self._views.get(collection)
         if views is not None and views.base is base:
             held = views.at(viewpoint.viewer, revision)

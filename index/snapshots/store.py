@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,7 +68,8 @@ class SnapshotStore:
     """The current snapshot of every collection. Blocking, thread-safe.
 
     On disk: ``<folder>/<collection>/<generation>/`` and, beside the generations, one
-    manifest that says which of them is current.
+    manifest that says which of them is current. ``newest`` tells of generations that processes
+    with other folders have made; None where there are no such processes.
     """
 
     def __init__(
@@ -75,10 +77,12 @@ class SnapshotStore:
         folder: Path,
         catalogue: Catalogue,
         rules: IndexRules = IndexRules(),  # noqa: B008 - frozen
+        newest: Callable[[str], int | None] = lambda _: None,
     ) -> None:
         self._folder = folder
         self._catalogue = catalogue
         self._rules = rules
+        self._newest = newest
         self._slots: dict[str, _Slot] = {}
         self._slots_lock = threading.Lock()
         self._log = structlog.get_logger(__name__)
@@ -112,14 +116,14 @@ class SnapshotStore:
         missing, torn or foreign is rebuilt from the catalogue. Raises CatalogueError.
         """
         slot = self._slot(collection)
-        if slot.snapshot is not None and slot.signature == slot.files.signature():
+        newest = self._newest(collection)
+        if self._is_held(slot, newest):
             return slot.snapshot
         if not slot.loading.acquire(blocking=slot.snapshot is None):
             return slot.snapshot
         try:
-            signature = slot.files.signature()
-            if slot.snapshot is None or slot.signature != signature:
-                self._load(collection, slot)
+            if not self._is_held(slot, newest) and not self._is_coming(collection, slot):
+                self._load(collection, slot, newest)
             return slot.snapshot
         finally:
             slot.loading.release()
@@ -198,7 +202,20 @@ class SnapshotStore:
         """
         return self._slot(collection).files.read(manifest)
 
-    def _load(self, collection: str, slot: _Slot) -> None:
+    @staticmethod
+    def _is_held(slot: _Slot, newest: int | None) -> bool:
+        """Whether what is held is current, by this folder and by ``newest``."""
+        held = slot.snapshot
+        if held is None or slot.signature != slot.files.signature():
+            return False
+        return newest is None or newest <= held.generation
+
+    def _is_coming(self, collection: str, slot: _Slot) -> bool:
+        """Whether a reindex that goes on in this folder is about to swap in what is newer."""
+        is_here = slot.snapshot is not None and slot.signature == slot.files.signature()
+        return is_here and self.is_written(collection)
+
+    def _load(self, collection: str, slot: _Slot, newest: int | None) -> None:
         for _ in range(_ATTEMPTS):
             signature = slot.files.signature()
             try:
@@ -210,6 +227,8 @@ class SnapshotStore:
                 ):
                     # A process died between the catalogue's commit and the swap.
                     break
+                if newest is not None and manifest.generation < newest:
+                    break  # another node has made a newer one
                 slot.hold(slot.read(manifest, self._rules.checked_at_once), manifest, signature)
             except DamagedGenerationError as error:
                 if signature != slot.files.signature():

@@ -1,3 +1,3 @@
 """``export`` and ``import``: a collection as a folder of open formats."""
 
-__all__ = ["export", "format", "import_", "sample", "telegram_export"]
+__all__ = ["databases", "export", "format", "import_", "sample", "telegram_export"]

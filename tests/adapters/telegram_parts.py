@@ -11,9 +11,9 @@ from typing import Any
 from PIL import Image
 
 from bot.engine.engine import SystemClock
+from bot.engine.telegram_memory import StoredMemory
 from bot.rendering.sheets import Sheets
 from bot.telegram.adapter import TelegramAdapter, TelegramOptions, TelegramParts
-from bot.telegram.memory import TelegramMemory
 from tests.fakes import COLOURS
 from tests.servers.telegram import TOKEN, TelegramServer
 from tests.servers.telegram_world import Json
@@ -51,7 +51,7 @@ def adapter_of(
     """An adapter of these parts, not yet started."""
     values.setdefault("api_url", server.url)
     token = values.pop("token", TOKEN)
-    own = [memory for memory in parts.memories if isinstance(memory, TelegramMemory)]
+    own = [memory for memory in parts.memories if isinstance(memory, StoredMemory)]
     file = values.pop("memory", folder / "telegram.sqlite")
     return TelegramAdapter(
         token,
@@ -62,7 +62,7 @@ def adapter_of(
             sheets=Sheets(parts.library, parts.thumbnails),
             failures=parts.failures,
             presenters=parts.presenters,
-            memory=own[0] if own else TelegramMemory(file),
+            memory=own[0] if own else StoredMemory(file),
             clock=SystemClock(),
         ),
         options(**values),
@@ -139,7 +139,7 @@ async def talking(
 
     What the bot remembers lies in ``memory``; None keeps it while the bot runs.
     """
-    memory = TelegramMemory(values.pop("memory", folder / "telegram.sqlite"))
+    memory = StoredMemory(values.pop("memory", folder / "telegram.sqlite"))
     parts = parts or Parts(folder, SMALL, memories=[memory])
     server = TelegramServer(privacy=privacy)
     for person in (ADA, BEN, EVE):

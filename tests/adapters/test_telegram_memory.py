@@ -6,17 +6,30 @@ import contextlib
 import itertools
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from telegram.error import NetworkError
 
+from bot.engine.telegram_memory import StoredMemory
 from bot.telegram.http import TooLongError, bounded_request
 from bot.telegram.memory import AnsweredMessage, TelegramMemory
 from bot.telegram.rate_limiter import GroupBudget
+from index.catalogue.database import Database, open_database
 from tests.fakes import FakeClock
 from tests.servers.telegram import TOKEN, TelegramServer
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.process)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path | Database]:
+    """Where a bot remembers: in a file, or in the database of the catalogue."""
+    if request.param == "sqlite":
+        yield tmp_path / "memory.sqlite"
+        return
+    database = open_database(request.getfixturevalue("postgresql_url"))
+    yield database
+    database.close()
 
 
 async def _known(memory: TelegramMemory, hashes: Sequence[str], bot: int = 1) -> dict[str, str]:
@@ -27,9 +40,9 @@ def _all_bytes(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in folder.iterdir())
 
 
-async def test_it_remembers_over_restarts_and_apart_for_each_bot(tmp_path: Path) -> None:
+async def test_it_remembers_over_restarts_and_apart_for_each_bot(place: Path | Database) -> None:
     """File ids are of one bot only; another token starts with none."""
-    memory = TelegramMemory(tmp_path / "memory.sqlite")
+    memory = StoredMemory(place)
     await memory.open()
     await memory.keep_file_id(1, "aa", "file-1")
     await memory.keep_asked(1, -5, 7, AnsweredMessage(11, ("photo",)))
@@ -48,7 +61,7 @@ async def test_it_remembers_over_restarts_and_apart_for_each_bot(tmp_path: Path)
 async def test_it_is_bounded(tmp_path: Path) -> None:
     """The oldest are forgotten first."""
     ticks = itertools.count()
-    memory = TelegramMemory(tmp_path / "memory.sqlite", keep=10, now=lambda: float(next(ticks)))
+    memory = StoredMemory(tmp_path / "memory.sqlite", keep=10, now=lambda: float(next(ticks)))
     await memory.open()
     for number in range(1000):
         await memory.keep_file_id(1, f"{number:03}", "file")
@@ -57,10 +70,10 @@ async def test_it_is_bounded(tmp_path: Path) -> None:
     await memory.close()
 
 
-async def test_what_nobody_uses_is_forgotten(tmp_path: Path) -> None:
+async def test_what_nobody_uses_is_forgotten(place: Path | Database) -> None:
     """After thirty days, also from the file; a picture that is still shown stays known."""
     now = 1_000_000.0
-    memory = TelegramMemory(tmp_path / "memory.sqlite", now=lambda: now)
+    memory = StoredMemory(place, now=lambda: now)
     await memory.open()
     for sha256 in ("old", "shown"):
         await memory.keep_file_id(1, sha256, "file")
@@ -83,7 +96,7 @@ async def test_what_nobody_uses_is_forgotten(tmp_path: Path) -> None:
 async def test_a_person_is_described_and_forgotten(tmp_path: Path) -> None:
     """Theirs alone, over all bots, for good: not even the bytes of the file hold it."""
     path = tmp_path / "memory.sqlite"
-    memory = TelegramMemory(path, now=lambda: 5.5)
+    memory = StoredMemory(path, now=lambda: 5.5)
     await memory.open()
     await memory.keep_asked(1, -5, 7, AnsweredMessage(11, ("AgAC-the-picture-of-eleven",)))
     await memory.keep_asked(2, 11, 8, AnsweredMessage(11, home=-5))
@@ -126,7 +139,7 @@ async def test_the_file_of_an_earlier_version_is_used_on(tmp_path: Path) -> None
         )
         db.execute("INSERT INTO files VALUES (1, 'aa', 'file-1', ?)", (time.time(),))
         db.execute("INSERT INTO asked VALUES (1, 5, 7, 11, '[\"photo\"]', ?)", (time.time(),))
-    memory = TelegramMemory(path)
+    memory = StoredMemory(path)
     for number in range(2):
         await memory.open()
         assert await _known(memory, ["aa"]) == {"aa": "file-1"}
@@ -140,7 +153,7 @@ async def test_a_damaged_file_is_replaced(tmp_path: Path) -> None:
     """It holds nothing worth a bot that does not start."""
     path = tmp_path / "memory.sqlite"
     path.write_bytes(b"this is no database" * 1000)
-    memory = TelegramMemory(path)
+    memory = StoredMemory(path)
     await memory.open()
     await memory.keep_file_id(1, "aa", "file-1")
     assert await _known(memory, ["aa"]) == {"aa": "file-1"}
@@ -149,7 +162,7 @@ async def test_a_damaged_file_is_replaced(tmp_path: Path) -> None:
 
 async def test_after_closing_it_knows_nothing_and_breaks_nothing() -> None:
     """An answer that is late by a moment still finishes."""
-    memory = TelegramMemory()
+    memory = StoredMemory()
     await memory.open()
     await memory.close()
     await memory.keep_file_id(1, "aa", "file-1")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.telegram.memory import TelegramMemory
+from bot.engine.telegram_memory import StoredMemory
 from core.domain.types import UPLOADED
 from tests.adapters.telegram_parts import ADA, BEN, EVE, Talk, adapter_of, colour_of
 from tests.fakes import picture_bytes
@@ -60,7 +60,7 @@ async def _posting(folder: Path, *, privacy: bool = False) -> AsyncIterator[_Pos
     await gallery.reindex()
     for chat in (NEWS, EVE):
         await gallery.grants.grant("gallery", f"telegram:{chat}", "allow")
-    memory = TelegramMemory(folder / "telegram.sqlite")
+    memory = StoredMemory(folder / "telegram.sqlite")
     parts = GalleryParts(gallery, [memory])
     server = TelegramServer(privacy=privacy)
     for person in (ADA, BEN, EVE):

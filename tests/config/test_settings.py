@@ -84,6 +84,20 @@ def test_tokens_come_from_the_environment_or_a_file_and_stay_secret(
     assert "from-" not in repr(settings) + str(settings.model_dump())
 
 
+def test_the_databases_address_comes_like_a_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the environment or from a file that holds it; its password shows nowhere."""
+    url = "postgresql://tangerine:a-password@db.example.org/tangerine"
+    (tmp_path / "url").write_text(f"{url}\n")
+    monkeypatch.setenv("TANGERINE_DATABASE_URL_FILE", str(tmp_path / "url"))
+    settings = load()
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == url
+    monkeypatch.setenv("TANGERINE_DATABASE_URL", url.replace("postgresql:", "postgres:"))
+    assert "a-password" not in repr(load()) + str(load().model_dump())
+
+
 def test_the_webhooks_secret_comes_like_a_token(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,6 +140,12 @@ def test_addresses_of_encoders_come_with_commas_and_stay_secret(
     [
         ("TANGERINE_WEB_PORT", "99999", "web.port = 99999: must be less than or equal to 65535"),
         ("TANGERINE_WEB_PORT", "http", "web.port: must be a valid integer"),
+        (
+            "TANGERINE_DATABASE_URL",
+            "mysql://tangerine:a-password@db/tangerine",
+            "database_url: use an address of PostgreSQL, as postgresql://USER@HOST/DATABASE",
+        ),
+        ("TANGERINE_DATABASE_URL_FILE", "/no/such/file", "TANGERINE_DATABASE_URL_FILE = /no/"),
         ("TANGERINE_DEVICE", "gpu", "device: must be 'auto', 'cpu' or 'cuda'"),
         ("TANGERINE_SEARCH__RESULTS", "11", "search.results = 11: must be less"),
         ("TANGERINE_MODLE", "x", "did you mean TANGERINE_MODEL?"),
@@ -156,6 +176,7 @@ def test_a_wrong_setting_is_told_in_one_line(
     with pytest.raises(WrongSettingError) as wrong:
         load()
     assert expected in str(wrong.value)
+    assert "a-password" not in str(wrong.value)
     assert "\n" not in str(wrong.value)
 
 

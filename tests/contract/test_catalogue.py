@@ -35,11 +35,13 @@ OTHER = ModelIdentity(name="two", fingerprint="2" * 64, dimension=8)
     params=[
         pytest.param(lambda folder: folder / "catalogue.sqlite", id="path"),
         pytest.param(lambda folder: f"sqlite:///{folder / 'by-url.sqlite'}", id="url"),
+        pytest.param(None, id="postgresql", marks=pytest.mark.process),
     ]
 )
 def catalogue(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalogue]:
     """An empty catalogue."""
-    opened = Catalogue.open(request.param(tmp_path))
+    at = request.param
+    opened = Catalogue.open(at(tmp_path) if at else request.getfixturevalue("postgresql_url"))
     yield opened
     opened.close()
 
@@ -154,7 +156,7 @@ def test_a_taken_id_is_not_given(catalogue: Catalogue) -> None:
     with catalogue.database.write() as connection:
         connection.exec_driver_sql(
             "INSERT INTO uploads VALUES"
-            " ('up000000', 'c', '', 'web', 'web:1', '', '', 1, 1, '', '', 0, 0, '', '', '', 0, '')"
+            " ('up000000', 'c', '', 'web', 'w:1', '', '', 1, 1, '', '', 0, 0, '', '', '', '0', '')"
         )
     chances = iter(
         [removed.id, present.id, removed.id, "up000000", "00000001", "00000001", "00000002"]
@@ -386,7 +388,7 @@ def test_a_full_disk_says_so(tmp_path: Path) -> None:
     """Where there is no room, the error says so and what was there before is still there."""
     catalogue = Catalogue.open(tmp_path / "catalogue.sqlite")
     _fill(catalogue, _new("a.png"))
-    with catalogue.database._engine.connect() as connection:
+    with catalogue.database.backend.reading.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 1")
     with pytest.raises(CatalogueError, match=r"disk is full.*space"):
         _fill(catalogue, *(_new(f"{number}.png") for number in range(2000)))

@@ -73,7 +73,7 @@ def _named(pattern: str) -> set[tuple[str, str]]:
 def test_commands_that_are_named_exist() -> None:
     """After ``tangerine`` stands one of its commands."""
     known = set(get_command(app).commands)  # type: ignore[attr-defined]
-    named = _named(r"(?<![\w/.-])(?:\.venv/bin/)?tangerine ([a-z]+)")
+    named = _named(r"(?<![\w/.-])(?:\.venv/bin/)?tangerine ([a-z]+(?:-[a-z]+)*)")
     assert len(named) > 10
     assert {(page, name) for page, name in named if name not in known} == set()
 

@@ -13,8 +13,8 @@ pytestmark = pytest.mark.process
 _ROOT = Path(__file__).parents[3]
 _HEAVY = (
     *("aiohttp", "discord", "faiss", "huggingface_hub", "matplotlib", "numpy", "onnxruntime"),
-    *("openvino", "PIL", "pydantic_settings", "sqlalchemy", "telegram", "tokenizers", "torch"),
-    *("transformers", "uvloop"),
+    *("openvino", "PIL", "psycopg", "pydantic_settings", "sqlalchemy", "telegram", "tokenizers"),
+    *("torch", "transformers", "uvloop"),
 )
 _MODULES = {"--help": 220, "find": 340, "status": 900, "verify": 930}
 """How many modules a command may import, Python's own with them: a tenth to a third more than

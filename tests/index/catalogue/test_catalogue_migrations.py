@@ -244,12 +244,12 @@ def test_a_failed_step_leaves_the_version_before(tmp_path: Path) -> None:
     database = open_database(tmp_path / "catalogue.sqlite")
     later = {NEWEST + 1: lambda c: c.execute(text("CREATE TABLE extra (x INTEGER)"))}
     with pytest.raises(ZeroDivisionError):
-        migrate(database._writing, {**STEPS, **later, NEWEST + 2: broken}, NEWEST + 2)
+        migrate(database.backend.writing, {**STEPS, **later, NEWEST + 2: broken}, NEWEST + 2)
     with database.read() as connection:
         tables = set(inspect(connection).get_table_names())
         assert version_of(connection) == NEWEST
     assert not tables & {"extra", "half"}
-    migrate(database._writing, {**STEPS, **later}, NEWEST + 1)
+    migrate(database.backend.writing, {**STEPS, **later}, NEWEST + 1)
     with database.read() as connection:
         assert inspect(connection).has_table("extra")
         assert version_of(connection) == NEWEST + 1

@@ -28,6 +28,8 @@ from index.library.uploads import UploadQuota
 from tests.fakes import FakeDecoder, FakeEncoder, picture_bytes
 from tests.galleries import Gallery, until
 
+pytestmark = pytest.mark.usefixtures("database")
+
 
 @pytest.fixture
 async def gallery(tmp_path: Path) -> Gallery:

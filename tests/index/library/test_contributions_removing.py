@@ -15,6 +15,8 @@ from index.library.upload_files import UploadFiles
 from index.snapshots.store import SnapshotStore
 from tests.galleries import Gallery
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 
 @pytest.fixture
 async def gallery(tmp_path: Path) -> Gallery:
@@ -188,6 +190,7 @@ async def test_a_reader_meets_no_half_state(gallery: Gallery) -> None:
     assert met <= set(states)
 
 
+@pytest.mark.parametrize("either_database", ["sqlite"], indirect=True)  # looks at its file
 async def test_looking_needs_no_model(gallery: Gallery) -> None:
     """A program that only looks opens the same view without a model."""
     await gallery.post("green", 7, "a leaf")

@@ -15,6 +15,8 @@ from index.library.views import KeptViews
 from index.snapshots.overlay import Viewpoint
 from tests.galleries import Gallery
 
+pytestmark = pytest.mark.usefixtures("database")
+
 FOLDER = {"red.png", "blue.png"}
 SHARING = ("web", "discord:1", "discord:2")
 STRANGERS = ("discord:8", "telegram:9")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,8 @@ from core.domain.types import CommunitySettings, Lane
 from index.catalogue.records import text_hash
 from index.library.upload_files import UploadFiles
 from tests.galleries import Gallery, until
+
+pytestmark = pytest.mark.usefixtures("either_database")
 
 DAY = 86_400.0
 ME, OTHER = "discord:17", "discord:18"
@@ -102,6 +103,7 @@ async def test_vectors_are_forgotten_also_beside_a_reindex(gallery: Gallery) -> 
     assert gallery.verify() == []
 
 
+@pytest.mark.parametrize("either_database", ["sqlite"], indirect=True)  # looks at its file
 async def test_nothing_of_a_forgotten_person_is_on_the_disk(gallery: Gallery) -> None:
     """Neither name nor caption can be read from the database's files any more."""
     await gallery.post("green", 1, "my secret garden", community="discord:1", uploader="x:4711")
@@ -317,14 +319,12 @@ async def test_a_sweep_takes_nothing_that_is_being_added(gallery: Gallery) -> No
 async def test_an_idle_sweep_writes_nothing(gallery: Gallery) -> None:
     """Nothing to do costs a look: another process may hold the write lock meanwhile."""
     await _uploads(gallery)
-    holder = sqlite3.connect(gallery.data / "catalogue.sqlite", isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    await asyncio.wait_for(gallery.contributions.sweep(), 5)
-    await asyncio.wait_for(gallery.contributions.joined("discord:1"), 5)
-    holder.execute("ROLLBACK")
-    holder.close()
+    with gallery.catalogue.database.write():
+        await asyncio.wait_for(gallery.contributions.sweep(), 5)
+        await asyncio.wait_for(gallery.contributions.joined("discord:1"), 5)
 
 
+@pytest.mark.parametrize("either_database", ["sqlite"], indirect=True)  # looks at its file
 async def test_an_older_catalogue_loses_no_files(gallery: Gallery) -> None:
     """Uploads of which a restored catalogue knows nothing are kept aside for a week."""
     await gallery.post("green", 1, "known")

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
 from bot.app.background import keep_fresh
 from core.domain.errors import CatalogueError
 from core.domain.types import CommunitySettings
-from index.catalogue.database import open_database
+from index.catalogue.schema import community_settings
 from index.library.community_rows import purge_community
 from index.library.community_settings import REVISIONS, StoredSettings
 from index.library.overlay import Overlays
 from index.library.retention import Retention
 from index.library.upload_files import UploadFiles
+from tests.databases import database_at
 from tests.galleries import Gallery
+
+pytestmark = pytest.mark.usefixtures("database")
 
 CHOSEN = CommunitySettings(
     photo_channels=frozenset({"discord:5", "discord:6"}),
@@ -32,7 +35,7 @@ CHOSEN = CommunitySettings(
 @pytest.fixture
 def overlays(tmp_path: Path) -> Iterator[Overlays]:
     """Those of an empty catalogue that waits for nobody."""
-    database = open_database(tmp_path / "catalogue.sqlite", busy_seconds=0.05)
+    database = database_at(tmp_path, busy_seconds=0.05)
     yield Overlays(database, UploadFiles(tmp_path / "uploads"))
     database.close()
 
@@ -63,11 +66,8 @@ async def test_what_is_not_kept_does_not_hold(overlays: Overlays, tmp_path: Path
     """Where the catalogue cannot be written, the old settings hold."""
     settings = StoredSettings.open(overlays)
     await settings.save("discord:1", CHOSEN)
-    holder = sqlite3.connect(tmp_path / "catalogue.sqlite", isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    with pytest.raises(CatalogueError):
+    with database_at(tmp_path).write(), pytest.raises(CatalogueError):
         await settings.save("discord:1", CommunitySettings())
-    holder.close()
     assert settings.of("discord:1") == CHOSEN
     assert StoredSettings.open(overlays).of("discord:1") == CHOSEN
 
@@ -75,14 +75,12 @@ async def test_what_is_not_kept_does_not_hold(overlays: Overlays, tmp_path: Path
 @pytest.mark.parametrize(
     "row", ["", "[]", "{}", "null", '{"photo_channels": 3}', '{"photo_channels": [], "new": 1}']
 )
-async def test_an_unreadable_row_costs_only_itself(
-    overlays: Overlays, tmp_path: Path, row: str
-) -> None:
+async def test_an_unreadable_row_costs_only_itself(overlays: Overlays, row: str) -> None:
     """A damaged row counts as the defaults; the others hold."""
     await StoredSettings.open(overlays).save("discord:1", CHOSEN)
-    with sqlite3.connect(tmp_path / "catalogue.sqlite") as connection:
-        connection.execute("INSERT INTO community_settings VALUES ('discord:2', ?)", (row,))
-    connection.close()
+    with overlays.change() as change:
+        damaged = insert(community_settings).values(community="discord:2", settings=row)
+        change.connection.execute(damaged)
     settings = StoredSettings.open(overlays)
     assert settings.of("discord:1") == CHOSEN
     assert settings.of("discord:2") == CommunitySettings()
@@ -159,5 +157,5 @@ async def test_of_which_communities_something_is_kept(tmp_path: Path) -> None:
 
 def _process(tmp_path: Path) -> Overlays:
     """What another process has of the same data folder."""
-    database = open_database(tmp_path / "catalogue.sqlite", busy_seconds=0.05)
+    database = database_at(tmp_path, busy_seconds=0.05)
     return Overlays(database, UploadFiles(tmp_path / "uploads"))

@@ -14,6 +14,8 @@ from index.library.retention import PURGE_SECONDS
 from index.library.specs import CollectionSpec
 from tests.galleries import Gallery
 
+pytestmark = pytest.mark.usefixtures("database")
+
 CHAT, OTHER = "telegram:-100", "discord:2"
 
 

@@ -13,6 +13,8 @@ from core.domain.types import Picture
 from index.catalogue.schema import looks
 from tests.galleries import Gallery
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 
 @pytest.fixture
 def gallery(tmp_path: Path) -> Gallery:

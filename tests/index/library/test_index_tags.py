@@ -20,6 +20,8 @@ from index.library.labels import StoredLabels
 from tests.fakes import FakeEmbedder, FakeEncoder
 from tests.galleries import Gallery
 
+pytestmark = pytest.mark.usefixtures("database")
+
 COLOURS = ("red", "green", "blue")
 SERVER, STRANGER = "discord:1", "discord:2"
 

@@ -29,6 +29,8 @@ from index.snapshots.overlay import Overlay
 from tests.fakes import FakeEmbedder, FakeEncoder, picture_bytes
 from tests.galleries import Gallery
 
+pytestmark = pytest.mark.usefixtures("database")
+
 SERVER, OTHER, PERSON = "discord:1", "discord:2", "discord:dm:9"
 COLOURS = ("red", "green", "blue", "yellow", "black")
 

@@ -16,6 +16,8 @@ from index.transfer.rows import held
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery
 
+pytestmark = pytest.mark.usefixtures("database")
+
 CHAT, OTHER = "telegram:-1001", "telegram:-1002"
 ANA, BOB = "telegram:11", "telegram:12"
 DAY = 86_400.0

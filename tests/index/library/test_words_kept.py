@@ -23,6 +23,8 @@ from tests.fakes import picture_bytes
 from tests.galleries import Gallery
 from tests.portable_parts import export, lines, put_lines, take_whole
 
+pytestmark = pytest.mark.usefixtures("database")
+
 CHAT, OTHER = "telegram:-1001", "telegram:-1002"
 
 

@@ -1,0 +1,67 @@
+"""Where the catalogue of an installation is kept: in its data folder, or in the database set."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from config.settings import Settings
+from index.catalogue.catalogue import Catalogue
+from index.catalogue.database import FILE, Database, look_at
+from index.library.revisions import FileRevisions, Revisions, SharedRevisions
+from index.library.upload_files import UploadFiles
+
+
+def location_of(settings: Settings) -> Path | str:
+    """The catalogue's file, or the address of its database, with a password in it."""
+    if settings.database_url is None:
+        return settings.data_dir / FILE
+    return settings.database_url.get_secret_value()
+
+
+def open_catalogue(settings: Settings, home: Path | None = None) -> Catalogue:
+    """The catalogue, made where there was none. Blocking. Raises CatalogueError.
+
+    ``home`` stands in for a data folder that is not there.
+    """
+    location = location_of(settings)
+    if isinstance(location, Path):
+        return Catalogue.open((home or settings.data_dir) / FILE)
+    return Catalogue.open(location, beside=settings.data_dir)
+
+
+def looked_at(settings: Settings) -> Database | None:
+    """The database to be read as it is, None where there is none yet. Blocking."""
+    location = location_of(settings)
+    if isinstance(location, Path) and not location.exists():
+        return None
+    return look_at(location)
+
+
+def revisions_of(settings: Settings, catalogue: Catalogue, uploads: UploadFiles) -> Revisions:
+    """How processes on this catalogue learn of changes."""
+    if settings.database_url is None:
+        return FileRevisions(uploads)
+    return SharedRevisions(catalogue.database)
+
+
+@asynccontextmanager
+async def followed(
+    settings: Settings, catalogue: Catalogue, uploads: UploadFiles
+) -> AsyncIterator[Revisions]:
+    """The same, for a program that goes on: what others change is heard of at once."""
+    revisions = revisions_of(settings, catalogue, uploads)
+    if not isinstance(revisions, SharedRevisions):
+        yield revisions
+        return
+    # A thread of its own: it waits for as long as the program runs.
+    thread = threading.Thread(target=revisions.follow, name="changes", daemon=True)
+    thread.start()
+    try:
+        yield revisions
+    finally:
+        revisions.stop()
+        await asyncio.to_thread(thread.join)
