@@ -61,6 +61,8 @@ _STRONG_QUANTILE = 0.99
 _DOUBT_QUANTILE = 0.7
 # Nineteen of twenty true matches reach the floor.
 _FLOOR_QUANTILE = 0.05
+# Pictures with captions of others that tell what those are worth that fit neither.
+_MIXES = 256
 # One standard deviation below the mean of a normal distribution.
 _LOWER_QUANTILE = 0.16
 # Captions closer to each other than this quantile of all pairs may share right answers, so
@@ -292,26 +294,30 @@ def _mixed(
     related: NDArray[np.float32],
     unrelated: NDArray[np.bool_],
 ) -> MixedThresholds:
-    """Each picture with the caption of another one, half of them further; all are [n, n].
+    """Each picture with the caption of another one, far from it in their order; all are [n, n].
 
     ``looks`` and ``words``: what each picture, and each caption, says for each picture;
     ``among`` and ``related``: the cosines among pictures, and among captions.
     """
     count = len(looks)
-    other = np.roll(np.arange(count), count // 2)
-    mixes = np.arange(count)
+    every = np.arange(count)
+    # Of few pictures each with several: the best of forty says little of one in a hundred.
+    shifts = np.linspace(0, count, max(1, _MIXES // count) + 2).astype(np.int64)[1:-1]
+    mixes = np.tile(every, len(shifts))
+    other = np.concatenate([np.roll(every, shift) for shift in shifts])
     # What belongs together by chance is no noise.
-    mixes = mixes[unrelated[mixes, other]]
+    apart = unrelated[mixes, other]
+    mixes, other = mixes[apart], other[apart]
     if len(mixes) < _ENOUGH_QUERIES:
         return MixedThresholds()
     itself = np.eye(count, dtype=bool)
     alike = among >= np.quantile(among, _UNRELATED_QUANTILE)
     return mixed_thresholds(
         looks[mixes],
-        words[other[mixes]],
+        words[other],
         (alike | ~unrelated)[mixes],
-        ~unrelated[other[mixes]],
-        itself[mixes] | (itself | (related >= ALIKE))[other[mixes]],
+        ~unrelated[other],
+        itself[mixes] | (itself | (related >= ALIKE))[other],
     )
 
 
