@@ -2,8 +2,9 @@
 
     python -m recipes.bare_photographs --cache .cache
 
-asks for what is in random small folders of photographs, for what is not, and for what no picture
-shows, with ``mini`` and over vectors that lie as CLIP's do, and writes ``docs/scores.md``.
+asks for what is in random small folders of photographs, for what half of a folder shows, for what
+is not there, and for what no picture shows, with ``mini`` and over vectors that lie as CLIP's do,
+and writes ``docs/scores.md``.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ from recipes.kept_pictures import KeptPictures
 from recipes.mini.sources import STAMPS, stamp_caption
 from recipes.photographs import (
     ABSENT,
+    LARGE,
+    LARGE_TO_CHOOSE,
     NONSENSE,
     NONSENSE_TO_CHOOSE,
     OF_MANY,
@@ -51,6 +54,9 @@ from recipes.photographs import (
 
 FOLDERS = ((10, 150), (14, 150), (50, 60), (200, 20), (2000, 1))
 """Pictures of a folder, and how many such folders are drawn."""
+
+HALVES = ((14, 6), (45, 6), (200, 3))
+"""The same of folders half of which show one class, for each class."""
 
 _PAGE = 5
 _DUPLICATE = 0.97
@@ -115,20 +121,34 @@ class Folder:
             count.hidden += not (page.close_match or page.doubtful)
 
 
-def photographs(cache: Path, half: int) -> list[tuple[str, ...]]:
+class Asked:
+    """All pictures and all that is asked of them, as ``mini`` sees them; of one half of it."""
+
+    def __init__(self, cache: Path, half: int) -> None:
+        model = mini_folder(cache / "models")
+        encoder = load_encoder(str(model), name="mini", device="cpu", threads=1)
+
+        def texts(some: Sequence[str]) -> Vectors:
+            return np.concatenate([encoder.encode_texts([text]) for text in some])
+
+        self.half = half
+        self.classes = LARGE if half else LARGE_TO_CHOOSE
+        self.every, self.right, self.known, self.stamps = _pictures(
+            model, cache, (*QUERIES, *self.classes)
+        )
+        self.references = texts(REFERENCES)
+        self.asked = texts([query for query, _, _ in (*QUERIES, *self.classes)])
+        self.nonsense = texts(NONSENSE if half else NONSENSE_TO_CHOOSE)
+        self.absent = texts(ABSENT[half::2])
+        of_many = OF_MANY if half else OF_MANY_TO_CHOOSE
+        self.of_many_absent = texts([query for query in of_many if query not in SEEN])
+
+
+def photographs(told: Asked) -> list[tuple[str, ...]]:
     """A row for each size of folder, with ``mini`` and one half of what is asked."""
-    model = mini_folder(cache / "models")
-    encoder = load_encoder(str(model), name="mini", device="cpu", threads=1)
-
-    def texts(some: Sequence[str]) -> Vectors:
-        return np.concatenate([encoder.encode_texts([text]) for text in some])
-
-    every, right, known = _pictures(model, cache)
-    references, asked = texts(REFERENCES), texts([query for query, _, _ in QUERIES])
-    nonsense = texts(NONSENSE if half else NONSENSE_TO_CHOOSE)
-    absent = texts(ABSENT[half::2])
-    of_many = OF_MANY if half else OF_MANY_TO_CHOOSE
-    of_many_absent = texts([query for query in of_many if query not in SEEN])
+    half, every, right, known = told.half, told.every, told.right, told.known
+    references, asked = told.references, told.asked
+    nonsense, absent, of_many_absent = told.nonsense, told.absent, told.of_many_absent
     rng = np.random.default_rng(half)
     rows = []
     for size, times in FOLDERS:
@@ -148,8 +168,45 @@ def photographs(cache: Path, half: int) -> list[tuple[str, ...]]:
     return rows
 
 
-def _pictures(model: Path, cache: Path) -> tuple[Vectors, NDArray[np.bool_], int]:
-    """Vectors, which are right for each of QUERIES, and of how many it is known what they show."""
+def of_one_class(told: Asked) -> list[tuple[str, ...]]:
+    """A row for each size of folder, half of which shows one class; noise is all other classes.
+
+    Of the large package nobody knows all that is in it: its pictures are left out.
+    """
+    rng = np.random.default_rng(told.half)
+    first = len(told.asked) - len(told.classes)
+    known = np.zeros(len(told.every), dtype=bool)
+    known[: told.known] = True
+    known[told.stamps] = True
+    rows = []
+    for size, times in HALVES:
+        count = Count()
+        for query in range(first, len(told.asked)):
+            inside = np.flatnonzero(told.right[query] & known)
+            outside = np.flatnonzero(~told.right[query] & known)
+            for _ in range(times):
+                many = min(len(inside), size // 2)
+                chosen = np.concatenate(
+                    [
+                        rng.choice(inside, many, replace=False),
+                        rng.choice(outside, size - many, replace=False),
+                    ]
+                )
+                there = Folder(told.every[chosen], told.references)
+                there.ask(told.asked[query], told.right[query, chosen], count)
+                for vector in (*told.nonsense, *told.absent):
+                    there.ask(vector, None, count)
+        rows.append(("mini", f"{size}, half of a kind", *count.cells()))
+    return rows
+
+
+def _pictures(
+    model: Path, cache: Path, asked: Sequence[tuple[str, str, str]]
+) -> tuple[Vectors, NDArray[np.bool_], int, slice]:
+    """Vectors, which are right for each that is asked, and of which it is known what they show.
+
+    These are so many of the first ones, and the stamps.
+    """
     labels = shown()
     named = dict(pictures(fetch_debian(PACKAGE, cache)))
     names = [*labels, *sorted(named.keys() - labels)]
@@ -170,13 +227,13 @@ def _pictures(model: Path, cache: Path) -> tuple[Vectors, NDArray[np.bool_], int
 
         keys = [*names, *(str(path.relative_to(cache.absolute())) for path in files)]
         every = kept.vectors("bare", keys, pixels)[:, 0]
-    right: NDArray[np.bool_] = np.zeros((len(QUERIES), len(every)), dtype=bool)
-    for row, (_, word, pattern) in enumerate(QUERIES):
-        right[row, : len(labels)] = [word in words for words in labels.values()]
+    right: NDArray[np.bool_] = np.zeros((len(asked), len(every)), dtype=bool)
+    for row, (_, wanted, pattern) in enumerate(asked):
+        right[row, : len(labels)] = [bool(words & set(wanted.split())) for words in labels.values()]
         for place, path in enumerate(stamps, start=len(names)):
             told = f"{path.relative_to(folder).as_posix()} {stamp_caption(path)}"
             right[row, place] = re.search(pattern, told, re.IGNORECASE) is not None
-    return every, right, len(labels)
+    return every, right, len(labels), slice(len(names), len(names) + len(stamps))
 
 
 def like_clip() -> list[tuple[str, ...]]:
@@ -222,9 +279,11 @@ def main() -> None:
         *("noise strong or fair", "noise refused"),
     )
     if arguments.chose:
-        print(table(columns, photographs(arguments.cache, half=0)))
+        chose = Asked(arguments.cache, half=0)
+        print(table(columns, [*photographs(chose), *of_one_class(chose)]))
         return
-    rows = [*photographs(arguments.cache, half=1), *like_clip()]
+    told = Asked(arguments.cache, half=1)
+    rows = [*photographs(told), *of_one_class(told), *like_clip()]
     put(arguments.page, "without captions", table(columns, rows))
 
 

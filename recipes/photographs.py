@@ -259,3 +259,41 @@ SEEN = frozenset({
     "an iguana", "an astronaut", "a bonfire",
 })  # fmt: skip
 """Those of both lists that one of the five pictures found shows, as a person judged afterwards."""
+
+LARGE_TO_CHOOSE: tuple[tuple[str, str, str], ...] = (
+    ("bird", "bird", r"animals/birds/"),
+    ("tool", "tool", r"household/tools/"),
+    ("coin", "", r"coins/|japanese/"),
+    ("fruit", "", r"food/fruit/"),
+    ("house", "", r"town/houses/"),
+    ("insect", "insect", r"animals/insects/"),
+    ("castle", "castle fort", r"castle|fortress"),
+    ("planet", "", r"space/planets/"),
+    ("hat", "", r"hats/|\bhat\b"),
+    ("train", "", r"locomotive/"),
+    ("musical instrument", "drums strings", r"hobbies/music/"),
+    ("cow", "cow", r"bovines/"),
+    ("letter", "letters", r"symbols/alphabets/"),
+    ("Halloween", "", r"seasonal/halloween/"),
+    ("dog", "dog", r"mammals/dogs/|\bdogs?\b|pupp"),
+)
+
+LARGE: tuple[tuple[str, str, str], ...] = (
+    ("fish", "fish", r"animals/fish/|\bfish"),
+    ("flower", "", r"plants/flowers/|flower"),
+    ("vegetable", "", r"food/vegetables/"),
+    ("car", "", r"vehicles/(auto|race)/|\bcars?\b"),
+    ("tree", "", r"plants/trees/|\btrees?\b"),
+    ("building", "building church castle palace mosque skyscraper", r"town/(houses|monuments)/"),
+    ("flag", "", r"town/flags/|\bflag"),
+    ("windmill", "windmill", r"windmill"),
+    ("chess", "", r"symbols/chess/"),
+    ("Christmas", "", r"seasonal/christmas/"),
+    ("clothes", "", r"clothes/"),
+    ("road sign", "", r"town/roadsigns/"),
+    ("money", "", r"symbols/money/"),
+    ("ship", "", r"vehicles/ship/|\b(boat|ship)\b"),
+    ("monkey", "monkey gorilla lemur", r"mammals/apes/|monkey"),
+)
+"""Classes of which many pictures of a folder are: the question, words in :func:`shown`, and a
+pattern of stamps' paths and captions. The first list chose, the second was asked once."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bot.chat.parser import split_list
 from bot.protocol.json_views import classify_view, describe_view, search_view
 from bot.terminal.console import Terminal
 from core.search.query import SearchQuery
@@ -75,7 +76,8 @@ async def describe(
 async def classify(
     engine: Engine, terminal: Terminal, *, image: Path, labels: Sequence[str], json: bool
 ) -> int:
-    """The task ``classify``."""
-    result = await engine.search.classify(image, labels)
+    """The task ``classify``; each of the labels may be a list of some."""
+    apart = [label for written in labels for label in split_list(written)]
+    result = await engine.search.classify(image, apart)
     terminal.json(classify_view(result)) if json else terminal.labels(result)
     return 0

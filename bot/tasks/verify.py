@@ -9,7 +9,7 @@ from bot.engine.stored import open_stored
 from bot.terminal.console import Terminal
 from config.settings import Settings
 from core.domain.errors import CatalogueError
-from index.maintenance.differences import Difference, Fault
+from index.maintenance.differences import Difference, Fault, in_lines
 from index.maintenance.repair import Repaired
 from index.maintenance.verify import verify_collection
 
@@ -64,8 +64,8 @@ def _view(found: Repaired) -> dict[str, object]:
 def _show_differences(terminal: Terminal, found: Repaired) -> None:
     for difference in found.mended:
         terminal.note(f"repaired: {difference.collection}: {difference.message}")
-    for difference in found.left:
-        told = terminal.called.told(str(difference))
+    for line in in_lines(found.left):
+        told = terminal.called.told(line)
         terminal.out.print(told, soft_wrap=True, markup=False)
     if not found.left:
         terminal.note("Index, catalogue and files agree.")

@@ -29,7 +29,13 @@ from core.domain.types import Band, Vectors
 from core.search.captions import ALIKE, CaptionScale, caption_scale, fits, unrelated_matches
 from core.search.mixed_calibration import MixedThresholds, mixed_thresholds, said
 from core.search.quantiles import quantile
-from core.search.references import Cuts, ReferenceThresholds, reference_thresholds
+from core.search.references import (
+    LOOKED_AT,
+    BestPictures,
+    Cuts,
+    ReferenceThresholds,
+    reference_thresholds,
+)
 
 # Every query is compared with them: each hundred costs it some microseconds. Of 512 the lower
 # quantile is known to 0.07 deviations, of 256 the middle, which is all that captions need, to 0.08.
@@ -55,6 +61,8 @@ _STRONG_QUANTILE = 0.99
 _DOUBT_QUANTILE = 0.7
 # Nineteen of twenty true matches reach the floor.
 _FLOOR_QUANTILE = 0.05
+# Pictures with captions of others that tell what those are worth that fit neither.
+_MIXES = 256
 # One standard deviation below the mean of a normal distribution.
 _LOWER_QUANTILE = 0.16
 # Captions closer to each other than this quantile of all pairs may share right answers, so
@@ -81,11 +89,33 @@ class Thresholds:
     floor: float = -1.0
     sure: float = 1.1
 
-    def cuts(self, middle: float, deviation: float) -> Cuts:
+    def cuts(self, spread: tuple[float, float], best: BestPictures) -> Cuts:
         """The cuts of a query whose cosines have this median and lower deviation."""
+        del best
+        middle, deviation = spread
         fair = max(self.floor, min(middle + self.fair * deviation, self.sure))
         return Cuts(fair, fair, max(fair, middle + self.strong * deviation))
 
+
+@dataclass(frozen=True, slots=True)
+class BothThresholds:
+    """What captions tell of chance, and what references do.
+
+    Captions know what is like the collection, but not what half of it shows, nor of texts about
+    nothing. So a hit is fair by either, but by captions only beyond what nothing reaches.
+    """
+
+    learnt: Thresholds
+    referred: ReferenceThresholds
+
+    def cuts(self, spread: tuple[float, float], best: BestPictures) -> Cuts:
+        """The cuts of a query whose cosines have this median and lower deviation."""
+        known, told = self.learnt.cuts(spread, best), self.referred.cuts(spread, best)
+        fair = min(told.fair, max(known.fair, told.nothing))
+        return Cuts(told.doubt, fair, max(fair, known.strong), told.nothing)
+
+
+AnyThresholds = Thresholds | ReferenceThresholds | BothThresholds
 
 _DEFAULT = Thresholds(_DEFAULT_FAIR_Z, _DEFAULT_STRONG_Z)
 
@@ -102,7 +132,7 @@ class Calibration:
     """
 
     sample: Vectors
-    text: Thresholds | ReferenceThresholds
+    text: AnyThresholds
     image: Thresholds
     captions: CaptionScale
     mixed: MixedThresholds = field(default_factory=MixedThresholds)
@@ -122,10 +152,16 @@ class Calibration:
         self,
         query: Vectors,
         scores: NDArray[np.float32],
-        thresholds: Thresholds | ReferenceThresholds,
+        thresholds: AnyThresholds,
     ) -> list[Band]:
         """The band of each score of this query, a unit vector of shape [d]."""
-        cuts = thresholds.cuts(*self.spread(query))
+
+        def best() -> tuple[NDArray[np.float32], Vectors]:
+            cosines = self.sample @ query
+            rows = np.argsort(-cosines)[:LOOKED_AT]
+            return cosines[rows], self.sample[rows]
+
+        cuts = thresholds.cuts(self.spread(query), best)
         return [BEST_FIRST[place] for place in cuts.places(scores.astype(np.float64)).tolist()]
 
 
@@ -216,9 +252,16 @@ def refer(
     if not len(index):
         return calibration
     rows = _draw(np.random.default_rng(seed), len(index), _REFERRED_PICTURES)
-    middles, _ = _moments(references @ calibration.sample.T)
-    text = reference_thresholds(index.reconstruct(rows), middles, references, seed=seed)
-    return replace(calibration, text=text)
+    pictures = index.reconstruct(rows)
+    known = calibration.text
+    middles, deviations = _moments(references @ calibration.sample.T)
+    usual = float((middles - deviations).max())
+    if not (calibration.learnt and isinstance(known, Thresholds)):
+        return replace(
+            calibration, text=reference_thresholds(pictures, references, usual, seed=seed)
+        )
+    told = reference_thresholds(pictures, references, usual, captions_tell=True, seed=seed)
+    return replace(calibration, text=BothThresholds(known, told))
 
 
 def _different(snapshot: Snapshot, drawn: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -251,26 +294,30 @@ def _mixed(
     related: NDArray[np.float32],
     unrelated: NDArray[np.bool_],
 ) -> MixedThresholds:
-    """Each picture with the caption of another one, half of them further; all are [n, n].
+    """Each picture with the caption of another one, far from it in their order; all are [n, n].
 
     ``looks`` and ``words``: what each picture, and each caption, says for each picture;
     ``among`` and ``related``: the cosines among pictures, and among captions.
     """
     count = len(looks)
-    other = np.roll(np.arange(count), count // 2)
-    mixes = np.arange(count)
+    every = np.arange(count)
+    # Of few pictures each with several: the best of forty says little of one in a hundred.
+    shifts = np.linspace(0, count, max(1, _MIXES // count) + 2).astype(np.int64)[1:-1]
+    mixes = np.tile(every, len(shifts))
+    other = np.concatenate([np.roll(every, shift) for shift in shifts])
     # What belongs together by chance is no noise.
-    mixes = mixes[unrelated[mixes, other]]
+    apart = unrelated[mixes, other]
+    mixes, other = mixes[apart], other[apart]
     if len(mixes) < _ENOUGH_QUERIES:
         return MixedThresholds()
     itself = np.eye(count, dtype=bool)
     alike = among >= np.quantile(among, _UNRELATED_QUANTILE)
     return mixed_thresholds(
         looks[mixes],
-        words[other[mixes]],
+        words[other],
         (alike | ~unrelated)[mixes],
-        ~unrelated[other[mixes]],
-        itself[mixes] | (itself | (related >= ALIKE))[other[mixes]],
+        ~unrelated[other],
+        itself[mixes] | (itself | (related >= ALIKE))[other],
     )
 
 

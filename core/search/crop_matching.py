@@ -17,7 +17,7 @@ from core.domain.errors import Busy, TangerineError
 from core.domain.types import Picture, Pixels, PixelSpec, Vectors
 from core.images.resize import fit_pixels
 from core.search.query_views import ViewTransform
-from core.search.ranking import NearestPictures
+from core.search.scoring import NearestPictures
 from core.search.template_matching import EDGE, agreement
 
 NEAREST = 10

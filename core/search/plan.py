@@ -9,7 +9,7 @@ from typing import Any
 from core.search.captions import NearestCaptions
 from core.search.coalescing import BatchedQuery, SharedRead
 from core.search.labels import LabelSet
-from core.search.ranking import NearestPictures
+from core.search.scoring import NearestPictures
 from core.search.words import WordEvidence
 
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +24,11 @@ from core.domain.types import (
 )
 from core.search.calibration import Calibration
 from core.search.captions import CaptionEvidence
-from core.search.coalescing import BatchedQuery, Near, nearest
+from core.search.coalescing import BatchedQuery, nearest
 from core.search.ordering import ScoredRow, Standing, cosine, in_order
+from core.search.references import Cuts
 from core.search.row_filter import ChosenRows
-from core.search.scoring import LIFTED_AMONG, Ranking, ScoredRows
+from core.search.scoring import LIFTED_AMONG, NearestPictures, Ranking, ScoredRows
 
 There = Callable[[Picture], bool]
 """Whether a picture's file is still where it was indexed. Blocking."""
@@ -57,13 +57,6 @@ def without(
     _, unwanted_std = calibration.spread(unwanted)
     vector = _unit(ranking.vector / wanted_std - _EXCLUDE_WEIGHT * unwanted / unwanted_std)
     return replace(ranking, vector=vector, unwanted=unwanted, unwanted_told=told)
-
-
-class NearestPictures(NamedTuple):
-    """The pictures nearest to a query, and the spread of its cosines (:mod:`.calibration`)."""
-
-    near: Near
-    spread: tuple[float, float]
 
 
 def page_lookup(
@@ -121,7 +114,7 @@ def rank_page(
             among=ranking.among,
         ).alone()
     index = _searched(snapshot, ranking.among)
-    judged = ScoredRows(snapshot, calibration, ranking, seen.spread)
+    judged = ScoredRows(snapshot, calibration, ranking, seen)
     scores, rows = seen.near
     lifted = judged.lifted(rows[:LIFTED_AMONG])
     while True:
@@ -146,21 +139,19 @@ def rank_page(
         offset=offset,
         has_more=len(found) > offset + k,
         close_match=any(f.band is not Band.WEAK for f in found[:k]),
-        doubtful=bool(found) and _doubtful(calibration, ranking, found[0], seen.spread),
+        doubtful=bool(found) and _doubtful(calibration, ranking, found[0], judged.cuts),
         strong=bands[Band.STRONG],
         fair=bands[Band.FAIR],
     )
 
 
-def _doubtful(
-    calibration: Calibration, ranking: Ranking, best: ScoredRow, spread: tuple[float, float]
-) -> bool:
+def _doubtful(calibration: Calibration, ranking: Ranking, best: ScoredRow, cuts: Cuts) -> bool:
     """Whether the best hit is weak, but stands out of noise."""
     if best.band is not Band.WEAK or ranking.mixture is not None:
         return False
     if ranking.told is not None and best.merit - ranking.told.silent >= calibration.doubt:
         return True
-    return best.score >= ranking.thresholds.cuts(*spread).doubt
+    return best.score >= cuts.doubt
 
 
 def _matches(

@@ -1,18 +1,21 @@
-"""What a score is worth where no captions tell: texts that every model is asked, as a reference.
+"""What a score is worth whatever captions tell: texts that every model is asked, as a reference.
 
 Some are about nothing that a picture shows: what the best picture reaches for those is noise.
 Others name everyday things, most of which a small collection lacks and a large one has. What the
 best picture reaches for a thing that is not there is therefore taken from small bags of pictures,
 and from pictures that are nothing like the best one.
 
-Cosines are compared as they are, but for what a query adds to all of them: the middle of its
-cosines, as far as it can be told from chance over so few pictures (the shrinkage of James and
-Stein, 1961). Of 14 pictures a standard score says next to nothing: over photographs without
-captions it hid two right first hits of three. ``recipes/bare_photographs.py`` measures this.
+Cosines are compared as they are, but for what a picture has in common with any text: the mean of
+its cosines with all of these texts. Some pictures are near to whatever is asked (the "hubs" of
+Radovanović et al., 2010). What a query has in common with many pictures is not taken out: where
+half of them are birds, that is how well they fit "bird". Of 14 pictures a standard score says next
+to nothing: over photographs without captions it hid two right first hits of three.
+``recipes/bare_photographs.py`` measures this.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -42,6 +45,8 @@ REFERENCES = (*UNSEEN, *BACKGROUND)
 
 # To one such text in eight a picture is shown, with words of doubt.
 _DOUBT_QUANTILE = 0.87
+# Beyond what nineteen of twenty such texts reach, a hit is fair where captions say so, too.
+_NOTHING_QUANTILE = 0.95
 # So many pictures have most everyday things among them, of which nineteen of twenty are shown.
 _MANY, _SHOWN_QUANTILE = 128, 0.05
 # Of everyday things, over bags of pictures (of which a tenth holds some by chance), and over
@@ -51,17 +56,23 @@ _FAIR_IN_BAGS, _FAIR_AMONG_OTHERS = 0.95, 0.98
 _STRONG_IN_BAGS, _STRONG_AMONG_OTHERS = 0.985, 0.99
 _ALIKE_QUANTILE = 0.9
 # A large collection has no larger subjects: so many at most are left out, and one in twenty counts.
-_MOST_ALIKE, _FAIR_AMONG_MANY = 32, 0.95
-# The variance of a median is that of a mean by this (normal distribution).
-_MEDIAN_BY_MEAN = np.pi / 2
+_MOST_ALIKE, _FAIR_AMONG_MANY = 32, 0.97
+# As much as what has nothing to do with a query reaches is no more than that.
+_TIE = 1e-5
+# Of so many of the best pictures it is looked up what they have in common with any text.
+LOOKED_AT = 16
 
 
 class Cuts(NamedTuple):
-    """Cosines of one query from which a hit is worth showing with doubt, fair, and strong."""
+    """Cosines of one query from which a hit is worth showing with doubt, fair, and strong.
+
+    ``nothing``: what the best picture reaches for most texts about nothing.
+    """
 
     doubt: float
     fair: float
     strong: float
+    nothing: float = -np.inf
 
     def places(self, scores: NDArray[np.float64]) -> NDArray[np.int64]:
         """Of each cosine, the place of its band in ``core.search.calibration.BEST_FIRST``: [n]."""
@@ -71,38 +82,64 @@ class Cuts(NamedTuple):
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class ReferenceThresholds:
-    """The cuts of a query whose cosines have the ``middle`` of the references'.
+BestPictures = Callable[[], tuple[NDArray[np.float32], Vectors]]
+"""Reads the :data:`LOOKED_AT` best pictures of a query: their cosines, [n], and vectors, [n, d]."""
 
-    Those of another one lie apart from them by ``pull``, in [0, 1], of how far its middle does.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReferenceThresholds:
+    """By how much a picture's cosine with a query is above that with an average text.
+
+    The four are as in :class:`Cuts`; ``common``: the mean of the references, float32 [d];
+    ``usual``: up to where the lower cosines of any of these texts lie (the median less the lower
+    deviation). A query is judged by what its own lie above that: it adds so much to all pictures.
     """
 
     doubt: float
     fair: float
     strong: float
-    middle: float
-    pull: float
+    nothing: float
+    common: Vectors
+    usual: float
 
-    def cuts(self, middle: float, deviation: float) -> Cuts:
-        """The cuts of a query whose cosines have this median and lower deviation."""
-        del deviation
-        by = self.pull * (middle - self.middle)
-        return Cuts(self.doubt + by, self.fair + by, self.strong + by)
+    def cuts(self, spread: tuple[float, float], best: BestPictures) -> Cuts:
+        """The cuts of a query.
+
+        Each is where a picture lies that has as much in common with any text as the best ones that
+        stand out by so much; one of these is above it at least.
+        """
+        middle, deviation = spread
+        added = max(0.0, middle - deviation - self.usual)
+        scores, pictures = best()
+        shared = (pictures @ self.common).astype(np.float64) + added
+        excess = scores - shared
+
+        def cut(least: float) -> float:
+            least += _TIE
+            standing = shared[excess >= least]
+            if not len(standing):
+                return np.inf
+            return least + float(np.quantile(standing, 0.5, method="lower"))
+
+        return Cuts(cut(self.doubt), cut(self.fair), cut(self.strong), cut(self.nothing))
 
 
 def reference_thresholds(
-    pictures: Vectors, middles: NDArray[np.float32], references: Vectors, *, seed: int = 0
+    pictures: Vectors,
+    references: Vectors,
+    usual: float,
+    *,
+    captions_tell: bool = False,
+    seed: int = 0,
 ) -> ReferenceThresholds:
     """The thresholds of a collection, from some of its pictures, float32 [n, d], n at least 1.
 
-    ``references``: the vectors of :data:`REFERENCES`, float32 [m, d]; ``middles``: the median
-    cosine of each over the collection, [m].
+    ``references``: the vectors of :data:`REFERENCES`, float32 [m, d]; ``usual``: as in
+    :class:`ReferenceThresholds`; ``captions_tell``: what is
+    not shown for its picture may still be for its caption.
     """
-    scores = references @ pictures.T
-    middle = float(np.median(middles))
-    pull = _pull(scores, middles)
-    scores = scores - np.float32(pull) * (middles - middle)[:, None]
+    common = references.mean(axis=0)
+    scores = (references - common) @ pictures.T
     unseen, things = scores[: len(UNSEEN)], scores[len(UNSEEN) :]
 
     rng = np.random.default_rng(seed)
@@ -116,24 +153,8 @@ def reference_thresholds(
     least = _FAIR_AMONG_OTHERS if apart == _ALIKE_QUANTILE else _FAIR_AMONG_MANY
     among = np.quantile(others, [least, _STRONG_AMONG_OTHERS]).tolist()
     fair = max(fair, among[0])
-    doubt = min(fair, float(np.quantile(unseen.max(axis=1), _DOUBT_QUANTILE)))
-    if count >= _MANY:
+    doubt, nothing = np.quantile(unseen.max(axis=1), [_DOUBT_QUANTILE, _NOTHING_QUANTILE]).tolist()
+    doubt = min(fair, doubt)
+    if count >= _MANY and not captions_tell:
         doubt = min(doubt, float(np.quantile(things.max(axis=1), _SHOWN_QUANTILE)))
-    return ReferenceThresholds(
-        doubt=doubt,
-        fair=fair,
-        strong=max(fair, strong, among[1]),
-        middle=middle,
-        pull=pull,
-    )
-
-
-def _pull(scores: NDArray[np.float32], middles: NDArray[np.float32]) -> float:
-    """The share of what the queries' middles, [m], differ by that is not chance: in [0, 1]."""
-    queries, pictures = scores.shape
-    if pictures == 1:
-        return 0.0
-    rest = scores - scores.mean(axis=1, keepdims=True) - scores.mean(axis=0) + scores.mean()
-    within = float((rest**2).sum()) / ((queries - 1) * (pictures - 1))
-    chance = _MEDIAN_BY_MEAN * within / pictures
-    return float(max(0.0, 1 - chance / max(float(middles.var()), 1e-12)))
+    return ReferenceThresholds(doubt, fair, max(fair, strong, among[1]), nothing, common, usual)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.domain.ports import Snapshot
 from core.domain.types import Band, Vectors
-from core.search.calibration import BEST_FIRST, Calibration, Thresholds
+from core.search.calibration import BEST_FIRST, AnyThresholds, Calibration
 from core.search.captions import CaptionEvidence
+from core.search.coalescing import Near
 from core.search.mixed_calibration import said
 from core.search.mixed_query import Mixture
 from core.search.ordering import PLACE, Standing, Standings
-from core.search.references import ReferenceThresholds
+from core.search.references import LOOKED_AT, Cuts
 from core.search.words import WordEvidence
 
 LIFTED_AMONG = 256
@@ -43,7 +45,7 @@ class Ranking:
     """
 
     vector: Vectors
-    thresholds: Thresholds | ReferenceThresholds
+    thresholds: AnyThresholds
     duplicate_cosine: float
     hidden: frozenset[str] = frozenset()
     told: CaptionEvidence | None = None
@@ -56,6 +58,13 @@ class Ranking:
     agreement: float = -1.0
 
 
+class NearestPictures(NamedTuple):
+    """The pictures nearest to a query, and the spread of its cosines (:mod:`.calibration`)."""
+
+    near: Near
+    spread: tuple[float, float]
+
+
 class ScoredRows:
     """Rows of a snapshot as one ranking judges them."""
 
@@ -64,13 +73,15 @@ class ScoredRows:
         snapshot: Snapshot,
         calibration: Calibration,
         ranking: Ranking,
-        spread: tuple[float, float],
+        seen: NearestPictures,
     ) -> None:
-        """``spread``: what ``Calibration.spread`` says of the ranking's vector."""
+        """``seen``: of the ranking's vector."""
         self._snapshot = snapshot
         self._calibration = calibration
         self._ranking = ranking
-        self._spread = spread
+        self._spread = seen.spread
+        self.cuts = self._cuts(seen)
+        """From where on cosines are strong, fair, and worth showing."""
         self.left_out: Collection[int] = ()
         """Rows of what was posted itself; known once :meth:`lifted` was asked."""
 
@@ -116,6 +127,14 @@ class ScoredRows:
         weak = np.full(len(rows), len(BEST_FIRST) - 1, dtype=np.int64)
         return self._standings(rows, scores, weak, None)
 
+    def _cuts(self, seen: NearestPictures) -> Cuts:
+        def best() -> tuple[NDArray[np.float32], Vectors]:
+            rows = seen.near.rows[:LOOKED_AT]
+            vectors = self._snapshot.picture_index.reconstruct(rows)
+            return seen.near.scores[: len(rows)], vectors
+
+        return self._ranking.thresholds.cuts(seen.spread, best)
+
     def _standings(
         self,
         rows: NDArray[np.int64],
@@ -131,7 +150,7 @@ class ScoredRows:
         if ranking.mixture is not None:
             # Whatever stands behind those that are looked at closely.
             return Standings(rows, exact, told, told, told, told, merits)
-        seen = ranking.thresholds.cuts(middle, deviation).places(exact)
+        seen = self.cuts.places(exact)
         if lifts is not None:
             merits += lifts
         bands = groups = np.minimum(seen, told)

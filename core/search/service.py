@@ -49,7 +49,6 @@ from core.search.ports import THUMBNAIL_EDGE, Labels, PictureWords, ThumbnailSou
 from core.search.query import SearchQuery
 from core.search.query_views import ViewKind, ViewTransform, closest_view, views, ways
 from core.search.ranking import (
-    NearestPictures,
     captioned_hits,
     describe_page,
     page_lookup,
@@ -57,7 +56,7 @@ from core.search.ranking import (
     without,
 )
 from core.search.references import REFERENCES
-from core.search.scoring import Ranking
+from core.search.scoring import NearestPictures, Ranking
 from core.search.words import WordEvidence, with_words
 from core.search.zero_shot import classify_vectors, prompts_of
 
@@ -549,8 +548,6 @@ class Search:
 
     async def _calibrated(self, snapshot: Snapshot) -> Calibration:
         calibration = await asyncio.to_thread(calibrate, snapshot)
-        if calibration.learnt:
-            return calibration
         if self._references is None:
             rows: list[Vectors] = []
             # Some at a time: questions that come meanwhile go between.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from index.catalogue.records import Suspects
@@ -60,3 +61,22 @@ class Difference:
             "message": self.message,
             "remedy": self.remedy,
         }
+
+
+_NAMED = 3
+"""So many paths of one kind are named; of more the count tells."""
+
+
+def in_lines(differences: Iterable[Difference]) -> Iterator[str]:
+    """One line for each difference, or for all of one kind in a collection where there are many."""
+    kinds: dict[tuple[str, ...], list[Difference]] = {}
+    for each in differences:
+        words = each.message.removeprefix(each.path) if each.path else each.message
+        kinds.setdefault((each.collection, each.fault.value, words, each.remedy), []).append(each)
+    for (collection, _, words, remedy), found in kinds.items():
+        if len(found) <= _NAMED + 1 or not found[0].path:
+            yield from map(str, found)
+        else:
+            named = ", ".join(each.path for each in found[:_NAMED])
+            more = len(found) - _NAMED
+            yield f"{collection}: {named} and {more} more: each {words.strip()}; {remedy}"

@@ -143,7 +143,7 @@ async def test_no_route_shows_members_what_is_held(indexed: Program, tmp_path: P
         ) as started,
     ):
         await started.wait_until_said("Ready:", "Discord: connected", "Telegram: connected")
-        await telegram.say(GROUP, EVE, f"/find a {CRITERION}")  # so that inline mode has something
+        await telegram.say(GROUP, EVE, f"/find {CRITERION}")  # so that inline mode has something
         await telegram.until(lambda: any("photo" in each for each in telegram.world.sent), 30)
         before = await _ids(started)
         await _chat(started, HOLD)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from core.domain.types import Band
+from core.domain.types import Band, Vectors
 from core.search.calibration import BEST_FIRST, Thresholds
 
 _THRESHOLDS = Thresholds(fair=2.0, strong=4.0, floor=0.1, sure=0.5)
+
+
+def _never() -> tuple[NDArray[np.float32], Vectors]:
+    raise AssertionError("what captions tell needs no pictures")
 
 
 @pytest.mark.parametrize(
@@ -26,6 +31,6 @@ _THRESHOLDS = Thresholds(fair=2.0, strong=4.0, floor=0.1, sure=0.5)
 def test_a_band_needs_score_and_standard_score(score: float, z: float, band: Band) -> None:
     """Below the floor nothing counts; from a sure cosine on a hit is fair, however many are."""
     deviation = 0.01
-    cuts = _THRESHOLDS.cuts(score - z * deviation, deviation)
+    cuts = _THRESHOLDS.cuts((score - z * deviation, deviation), _never)
     place = cuts.places(np.array([score + 1e-9]))[0]
     assert BEST_FIRST[place] is band

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from index.maintenance.differences import Difference, Fault, in_lines
 from index.snapshots.snapshot import PICTURES
 from index.vectors.manifest import NAME, read_manifest
 from tests.galleries import Gallery
@@ -85,3 +86,18 @@ def test_an_index_that_differs_is_told(gallery: Gallery) -> None:
     assert any(f"generation {generation + 1}" in line for line in _verify(gallery))
     (home / NAME).unlink()
     assert any("missing" in line for line in _verify(gallery))
+
+
+def test_many_differences_of_one_kind_are_one_line() -> None:
+    """With the first paths, their number and the remedy once; few stay lines of their own."""
+    gone = [
+        Difference(
+            "default", Fault.GONE, f"{n}.png is indexed but not in the folder", "look", f"{n}.png"
+        )
+        for n in range(785)
+    ]
+    new = [Difference("default", Fault.NEW, "a.png is not indexed", "run it", "a.png")]
+    assert list(in_lines([*gone, *new])) == [
+        "default: 0.png, 1.png, 2.png and 782 more: each is indexed but not in the folder; look",
+        "default: a.png is not indexed; run it",
+    ]
