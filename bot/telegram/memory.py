@@ -16,6 +16,9 @@ _DAY_S = 86_400.0
 KEPT_S = 30 * _DAY_S
 """How long unused entries are remembered, in seconds."""
 
+WaitingKey = tuple[int, int, int]
+"""A chat, a message, and when it was edited, in seconds since the epoch: 0 for never."""
+
 
 @dataclass(frozen=True, slots=True)
 class AnsweredMessage:
@@ -125,6 +128,28 @@ class TelegramMemory:
             (bot, chat, message, self._now() - KEPT_S),
         )
         return str(rows[0][0]) if rows else None
+
+    async def keep_waiting(self, bot: int, key: WaitingKey, body: str) -> None:
+        """Keep an update, as JSON, until its post is taken in."""
+        await self._store.run(
+            "INSERT OR REPLACE INTO waiting VALUES (?, ?, ?, ?, ?, ?)",
+            (bot, *key, body, self._now()),
+        )
+
+    async def drop_waiting(self, bot: int, keys: Sequence[WaitingKey]) -> None:
+        marks = ",".join(["(?, ?, ?)"] * len(keys))
+        await self._store.run(
+            f"DELETE FROM waiting WHERE bot = ? AND (chat, message, edited) IN (VALUES {marks})",  # noqa: S608 - question marks only
+            (bot, *(value for key in keys for value in key)),
+        )
+
+    async def waiting(self, bot: int) -> Sequence[str]:
+        """The updates that wait, in the order of their messages; none older than a day."""
+        await self._store.run("DELETE FROM waiting WHERE used <= ?", (self._now() - _DAY_S,))
+        rows = await self._store.run(
+            "SELECT body FROM waiting WHERE bot = ? ORDER BY chat, message, edited", (bot,)
+        )
+        return [body for (body,) in rows]
 
     @property
     def name(self) -> str:

@@ -30,6 +30,10 @@ CREATE TABLE IF NOT EXISTS shown (
     bot INTEGER, chat INTEGER, message INTEGER, picture TEXT NOT NULL, used REAL NOT NULL,
     PRIMARY KEY (bot, chat, message)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS waiting (
+    bot INTEGER, chat INTEGER, message INTEGER, edited INTEGER, body TEXT NOT NULL,
+    used REAL NOT NULL, PRIMARY KEY (bot, chat, message, edited)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS notes (
     bot INTEGER, name TEXT, value TEXT NOT NULL,
     PRIMARY KEY (bot, name)
