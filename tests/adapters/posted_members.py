@@ -167,6 +167,8 @@ class Members:
 
     async def _message(self, asked: Asked) -> None:
         """A question that mentions the bot, answered for all who read the channel."""
+        if asked.channel in THREADS or room_of(asked.channel).kind:
+            return  # a thread that was archived, or a forum: nobody writes there
         discord, place = self._talk.discord, self._talk.server
         before = len(discord.written(asked.channel))
         words = self._chance.choice([text_of(asked.channel, 0), *COLOURS])
