@@ -91,7 +91,8 @@ class _Layers:
         """One view of all of it, without what was judged to be hidden."""
         overlay, hidden = self.overlay, frozenset[str]()
         if judgement is not None:
-            overlay, hidden = judgement.applied(overlay), judgement.hidden
+            overlay = judgement.applied(self.overlay)
+            hidden = frozenset() if overlay is self.overlay else judgement.hidden
         removed = [
             self.gone,
             self.under.rows_of(self.overlay.removed),
