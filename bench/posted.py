@@ -27,7 +27,7 @@ from sqlalchemy import insert
 from bench.clip_like import DIMENSION, clip_like
 from core.domain.types import ModelIdentity, Post, Vectors
 from core.domain.viewer import Viewer
-from core.search.service import Search
+from core.search.service import Search, SearchRules
 from index.catalogue.contents import pack
 from index.catalogue.records import text_hash
 from index.catalogue.schema import caption_vectors, picture_vectors, posts, uploads
@@ -76,7 +76,9 @@ async def _measure(home: Path, pictures: int, channels: int, sets: int) -> None:
     for page in range(0, pictures, _BLOCK):
         _fill(gallery, range(page, min(page + _BLOCK, pictures)), vectors, texts, channels)
     more = iter(range(pictures, len(vectors)))
-    search = Search(gallery.library, gallery.embedder, gallery.decoder)
+    search = Search(
+        gallery.library, gallery.embedder, gallery.decoder, rules=SearchRules(timeout_s=600)
+    )
     repository = PostRepository(gallery.overlays, Quota(pictures=10**6))
     chance = np.random.default_rng(1)
     viewers = [

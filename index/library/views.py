@@ -25,7 +25,7 @@ from index.library.overlay import Overlays
 from index.library.overlay_reads import chosen_posts, overlay_of, revision_of, revisions_of
 from index.library.shelves import Shelves
 from index.library.worded import raised, worded
-from index.snapshots.additions import Selection, SharedPictures
+from index.snapshots.additions import SelectedPictures, SharedPictures
 from index.snapshots.delta import Generation
 from index.snapshots.overlaid import (
     ComposedSnapshot,
@@ -343,4 +343,4 @@ _NO_ROWS = np.empty(0, dtype=np.int64)
 
 
 def _with_some(under: Generation, shared: SharedPictures, rows: NDArray[np.int64]) -> OverlayBase:
-    return ComposedSnapshot(under, Selection(shared, rows), _NO_ROWS) if len(rows) else under
+    return ComposedSnapshot(under, SelectedPictures(shared, rows), _NO_ROWS) if len(rows) else under

@@ -167,7 +167,7 @@ class SharedPictures:
         )
 
 
-class Selection:
+class SelectedPictures:
     """The Addition port over some rows of shared pictures, which rise."""
 
     def __init__(self, shared: SharedPictures, rows: NDArray[np.int64]) -> None:
