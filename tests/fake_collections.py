@@ -78,6 +78,10 @@ class FakeSnapshot:
     def caption_words(self) -> CaptionWords:
         return CaptionWords.of(text for text, _ in self.captions)
 
+    @property
+    def settled(self) -> FakeSnapshot:
+        return self
+
     def row_of(self, picture_id: str) -> int | None:
         for row, picture in enumerate(self.pictures):
             if picture.id == picture_id:

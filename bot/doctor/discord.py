@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from urllib.parse import urlencode
 
 from bot.doctor.findings import (
@@ -15,6 +17,7 @@ from bot.doctor.findings import (
     fine,
     warning,
 )
+from bot.doctor.posts import indexed, without_intent
 from config.settings import Discord
 
 PUBLIC_API = "https://discord.com/api/v10"
@@ -100,8 +103,11 @@ async def ask_discord(token: str, api_url: str | None) -> DiscordBot:
     )
 
 
-async def check_discord(settings: Discord) -> Findings:
-    """Whether the bot of the token can connect and hear what the settings promise."""
+async def check_discord(settings: Discord, catalogue: Path) -> Findings:
+    """Whether the bot of the token can connect and hear what the settings promise.
+
+    ``catalogue``: where it is written down in which servers posts are to be searched.
+    """
     if settings.token is None:
         return [fine(_CHECK, "No token is set; Discord is not used.")]
     try:
@@ -109,7 +115,12 @@ async def check_discord(settings: Discord) -> Findings:
     except RefusedError as refused:
         return [refused.finding]
     findings = [fine(_CHECK, f"Discord knows the bot as {bot.name}.")]
-    if settings.message_content and not bot.hears_all:
+    servers = len(await asyncio.to_thread(indexed, catalogue, _CHECK))
+    if servers:
+        findings += without_intent(
+            servers, granted=bot.hears_all, asked_for=settings.message_content
+        )
+    elif settings.message_content and not bot.hears_all:
         findings.append(
             failed(
                 _CHECK,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,6 +19,7 @@ from bot.doctor.findings import (
     fine,
     warning,
 )
+from bot.doctor.posts import indexed, unheard_chats
 from config.settings import Telegram
 
 PUBLIC_API = "https://api.telegram.org"
@@ -32,9 +35,12 @@ _REFUSALS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND)
 class TelegramBot:
     """A bot as Telegram knows it; ``webhook`` is the address that is called, empty for none.
 
-    ``webhook_error`` is what went wrong with it within the last hour, empty for nothing.
+    ``methods`` is where its methods are called, and holds the token. ``webhook_error`` is what went
+    wrong with the webhook within the last hour, empty for nothing.
     """
 
+    id: int
+    methods: str
     name: str
     hears_groups: bool
     inline: bool
@@ -79,6 +85,8 @@ async def ask_telegram(token: str, api_url: str | None) -> TelegramBot:
     me, hook = results
     recent = time.time() - float(hook.get("last_error_date", 0)) < _RECENT_S
     return TelegramBot(
+        id=int(me.get("id", 0)),
+        methods=base,
         name=str(me.get("username", "")),
         hears_groups=bool(me.get("can_read_all_group_messages")),
         inline=bool(me.get("supports_inline_queries")),
@@ -87,8 +95,11 @@ async def ask_telegram(token: str, api_url: str | None) -> TelegramBot:
     )
 
 
-async def check_telegram(settings: Telegram) -> Findings:
-    """Whether the bot of the token gets what people send to it."""
+async def check_telegram(settings: Telegram, catalogue: Path) -> Findings:
+    """Whether the bot of the token gets what people send to it.
+
+    ``catalogue``: where it is written down in which chats posts are to be searched.
+    """
     if settings.token is None:
         return [fine(_CHECK, "No token is set; Telegram is not used.")]
     try:
@@ -106,6 +117,12 @@ async def check_telegram(settings: Telegram) -> Findings:
                 "out of the group and add it again. Or make it an administrator of the group.",
             )
         )
+    findings += await unheard_chats(
+        bot.methods,
+        await asyncio.to_thread(indexed, catalogue, _CHECK),
+        bot.id,
+        hears_groups=bot.hears_groups,
+    )
     if not bot.inline:
         findings.append(
             warning(

@@ -8,16 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, select, tuple_, update
 
 from bot.engine.telegram_store import Store
-from bot.telegram.memory import KEPT_S, AnsweredMessage
+from bot.telegram.memory import KEPT_S, AnsweredMessage, WaitingKey
 from index.catalogue.database import Database
 from index.catalogue.remembered import (
     telegram_asked,
     telegram_files,
     telegram_notes,
     telegram_shown,
+    telegram_waiting,
 )
 from index.catalogue.rows import upsert
 
@@ -112,6 +113,30 @@ class StoredMemory:
         """The id of the picture that a message of ours shows, None where that is forgotten."""
         row = await self._of_message(telegram_shown, bot, chat, message)
         return row and str(row.picture)
+
+    async def keep_waiting(self, bot: int, key: WaitingKey, body: str) -> None:
+        chat, message, edited = key
+        of_message = {"bot": bot, "chat": chat, "message": message, "edited": edited}
+        await self._keep(telegram_waiting, [{**of_message, "body": body, "used": self._now()}])
+
+    async def drop_waiting(self, bot: int, keys: Sequence[WaitingKey]) -> None:
+        table = telegram_waiting
+        these = tuple_(table.c.chat, table.c.message, table.c.edited).in_(keys)
+        mine = and_(table.c.bot == bot, these)
+        await self._store.run(lambda connection: _deleted(connection, table, mine), 0)
+
+    async def waiting(self, bot: int) -> Sequence[str]:
+        """The updates that wait, in the order of their messages; none older than a day."""
+        table = telegram_waiting
+        old = table.c.used <= self._now() - _DAY_S
+        query = select(table.c.body).where(table.c.bot == bot)
+        query = query.order_by(table.c.chat, table.c.message, table.c.edited)
+
+        def work(connection: Connection) -> Sequence[str]:
+            _deleted(connection, table, old)
+            return list(connection.execute(query).scalars())
+
+        return await self._store.run(work, ())
 
     @property
     def name(self) -> str:

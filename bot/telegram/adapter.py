@@ -103,7 +103,9 @@ class TelegramAdapter:
         self._polling = PollingRequest()
         self._request = bounded_request(self._longest_answer)
         webhook = self._options.webhook
-        self._intake: Intake = Webhook(webhook) if webhook else Polling(self._polling)
+        self._intake: Intake = (
+            Webhook(webhook, self._keep) if webhook else Polling(self._polling, self._keep)
+        )
         self._app: TelegramApp | None = None
         self._updates: Updates | None = None
         self._posts: PostIntake | None = None
@@ -143,8 +145,9 @@ class TelegramAdapter:
         self._handing_on = {task for task in asyncio.all_tasks() if task.get_name() == name}
         self._background.start(self._publish_menus(app.bot))
         self._background.start(self._keep_pruning())
-        if self._posts is not None:
+        if self._posts is not None and self._updates is not None:
             self._background.start(self._posts.run())
+            self._background.start(self._posts.resume(app.bot, self._updates.take_post))
 
     async def ended(self) -> None:
         """Wait until no more updates come in, or none is handed on, and raise why."""
@@ -200,6 +203,10 @@ class TelegramAdapter:
                 await app.stop()
             await app.shutdown()
             raise
+
+    async def _keep(self, update: Update) -> None:
+        if self._posts is not None:
+            await self._posts.keep(update, update.get_bot().bot)
 
     async def _publish_menus(self, bot: ExtBot[Any]) -> None:
         parts = self._parts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -27,6 +27,9 @@ ALLOWED_UPDATES = [
 """The kinds of update that are asked for; an edited message is not answered again."""
 
 TelegramApp = Application[Any, Any, Any, Any, Any, Any]
+
+Keep = Callable[[Update], Awaitable[None]]
+"""Called with each update before it is acknowledged: Telegram hands it out no more."""
 
 
 def refused_token() -> SettingsError:
@@ -61,8 +64,9 @@ class Polling:
     pause, where an answer cannot be read, and nobody hears of it where it ends.
     """
 
-    def __init__(self, request: PollingRequest, pauses: Pauses = _PAUSES) -> None:
+    def __init__(self, request: PollingRequest, keep: Keep, pauses: Pauses = _PAUSES) -> None:
         self._request = request
+        self._keep = keep
         self._pauses = pauses
         self._app: TelegramApp | None = None
         self._asking: asyncio.Task[None] | None = None
@@ -117,6 +121,7 @@ class Polling:
                 continue
             failures = 0
             for update in updates:
+                await self._keep(update)
                 await app.update_queue.put(update)
                 self._next = update.update_id + 1
 

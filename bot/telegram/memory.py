@@ -9,6 +9,9 @@ from typing import Protocol
 KEPT_S = 30 * 86_400.0
 """How long unused entries are remembered, in seconds."""
 
+WaitingKey = tuple[int, int, int]
+"""A chat, a message, and when it was edited, in seconds since the epoch: 0 for never."""
+
 
 @dataclass(frozen=True, slots=True)
 class AnsweredMessage:
@@ -55,6 +58,14 @@ class TelegramMemory(Protocol):
 
     async def shown(self, bot: int, chat: int, message: int) -> str | None:
         """The id of the picture that a message of ours shows, None where that is forgotten."""
+
+    async def keep_waiting(self, bot: int, key: WaitingKey, body: str) -> None:
+        """Keep an update, as JSON, until its post is taken in."""
+
+    async def drop_waiting(self, bot: int, keys: Sequence[WaitingKey]) -> None: ...
+
+    async def waiting(self, bot: int) -> Sequence[str]:
+        """The updates that wait, in the order of their messages; none older than a day."""
 
     @property
     def name(self) -> str:

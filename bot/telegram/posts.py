@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import json
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
-from telegram import Message, MessageEntity, MessageOriginUser, User
+from telegram import Bot, Message, MessageEntity, MessageOriginUser, Update, User
 from telegram.constants import ChatType
 from telegram.error import TelegramError
 
 from bot.chat.commands import Commands
 from bot.chat.supervision import Pauses
 from bot.telegram.files import FileFetcher, FileRef, posted_picture
-from bot.telegram.memory import TelegramMemory
+from bot.telegram.memory import TelegramMemory, WaitingKey
 from bot.telegram.messages import (
     PLATFORM,
     by_a_bot,
@@ -33,10 +34,14 @@ _ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """A post, where its picture is fetched, and whether it is a post that was edited."""
+    """A post, where its picture is fetched, and whether it is a post that was edited.
+
+    ``key``: by which its update waits in the memory.
+    """
 
     post: Post
     ref: FileRef | None
+    key: WaitingKey
     edited: bool = False
 
 
@@ -44,7 +49,9 @@ class PostIntake:
     """Hears posts, and takes them in one after another behind everybody who asks.
 
     At most ``waiting`` wait; what comes then is left out, and the log says so. ``pause_s`` is how
-    long it waits, the first time, where Telegram or the encoder cannot be had.
+    long it waits, the first time, where Telegram or the encoder cannot be had. Telegram hands an
+    update out once: so that a kill loses none, what may be a post is in the memory before it is
+    acknowledged, and until it is taken in.
     """
 
     def __init__(
@@ -61,28 +68,58 @@ class PostIntake:
         self._memory = memory
         self._pauses = Pauses(pause_s)
         self._queue: asyncio.Queue[_Heard] = asyncio.Queue(waiting)
+        self._bot = 0
         self._log = structlog.get_logger("telegram")
+
+    async def keep(self, update: Update, me: User) -> None:
+        """Before an update is acknowledged: keep what may be a post."""
+        said = update.message or update.channel_post
+        edited = update.edited_message or update.edited_channel_post
+        kept = (said is not None and self._may_be_post(said, me)) or (
+            edited is not None and self._may_change_post(edited)
+        )
+        message = said or edited
+        if kept and message is not None:
+            self._bot = me.id
+            await self._memory.keep_waiting(me.id, _key_of(message), update.to_json())
+
+    async def resume(self, bot: Bot, take: Callable[[Update], Awaitable[None]]) -> None:
+        """Hand on what waited when the bot was last killed."""
+        self._bot = bot.id
+        bodies = await self._memory.waiting(bot.id)
+        updates = [Update.de_json(json.loads(body), bot) for body in bodies]
+        # Side by side, so that the messages of an album meet.
+        await asyncio.gather(*map(take, updates))
+
+    async def drop(self, messages: Sequence[Message]) -> None:
+        """Nothing of these messages is to be taken in."""
+        await self._drop([_key_of(message) for message in messages if _picture_of(message)])
 
     async def hear(self, album: Sequence[Message], me: User) -> None:
         """A message, or all of an album, that is not meant for the bot."""
         community = community_of(album[0].chat.id)
         if not self._concerns(album[0], me):
+            await self.drop(album)
             return
         await self._commands.name_community(community, album[0].chat.username or "")
         said = next((text for text in map(_text_of, album) if text), "")
         for message in album:
             ref = _picture_of(message)
-            if ref is not None and not await self._is_ours(message, me):
-                self._put(_Heard(_post_of(message, said), ref))
+            if ref is None:
+                continue
+            if await self._is_ours(message, me):
+                await self.drop([message])
+            else:
+                await self._put(_Heard(_post_of(message, said), ref, _key_of(message)))
 
     async def hear_edit(self, message: Message) -> None:
         """A message that was edited, whatever it is; also where no new ones are taken in."""
-        if message.chat.type == ChatType.PRIVATE or self._commands.posts is None:
+        if not self._may_change_post(message):
             return
         post, ref = _post_of(message, _text_of(message)), _picture_of(message)
         if ref is None:
             post = replace(post, file_id="", file_unique_id="")
-        self._put(_Heard(post, ref, edited=True))
+        await self._put(_Heard(post, ref, _key_of(message), edited=True))
 
     async def run(self) -> None:
         while True:
@@ -95,6 +132,7 @@ class PostIntake:
                     await self._patiently(some)
             except Exception as error:  # noqa: BLE001 - one bad post must not end all others
                 self._log.error("posts not taken in", posts=len(heard), error=type(error).__name__)
+                await self._drop([each.key for each in heard])
             finally:
                 for _ in heard:
                     self._queue.task_done()
@@ -115,16 +153,28 @@ class PostIntake:
             return False  # an answer of ours
         return self._commands.indexes_posts(community_of(message.chat.id))
 
+    def _may_be_post(self, message: Message, me: User) -> bool:
+        return _picture_of(message) is not None and self._concerns(message, me)
+
+    def _may_change_post(self, message: Message) -> bool:
+        return message.chat.type != ChatType.PRIVATE and self._commands.posts is not None
+
     async def _is_ours(self, message: Message, me: User) -> bool:
         return await self._memory.shown(me.id, message.chat.id, message.message_id) is not None
 
-    def _put(self, heard: _Heard) -> None:
+    async def _put(self, heard: _Heard) -> None:
         try:
             self._queue.put_nowait(heard)
         except asyncio.QueueFull:
             self._log.warning("post left out", reason=f"{self._queue.maxsize} are waiting")
+            await self._drop([heard.key])
+
+    async def _drop(self, keys: Sequence[WaitingKey]) -> None:
+        if keys:
+            await self._memory.drop_waiting(self._bot, keys)
 
     async def _patiently(self, heard: Sequence[_Heard]) -> None:
+        """Take posts in. Those that cannot be had for long wait until the bot starts again."""
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 await self._take_in(heard)
@@ -132,8 +182,10 @@ class PostIntake:
                 failure = type(error).__name__
             except TangerineError as error:
                 failure = error.code
+                await self._drop([each.key for each in heard])
                 break
             else:
+                await self._drop([each.key for each in heard])
                 return
             if attempt < _ATTEMPTS:
                 await asyncio.sleep(self._pauses.after(attempt))
@@ -158,6 +210,11 @@ class PostIntake:
                 self._log.info("post unreadable", code=error.code)
         if given:
             await posts.add(given)
+
+
+def _key_of(message: Message) -> WaitingKey:
+    edited = message.edit_date
+    return message.chat.id, message.message_id, int(edited.timestamp()) if edited else 0
 
 
 def _batches(heard: Sequence[_Heard]) -> list[list[_Heard]]:

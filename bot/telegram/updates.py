@@ -16,7 +16,7 @@ from bot.telegram.answers import MessageAnswers
 from bot.telegram.buttons import Buttons
 from bot.telegram.chats import Chats
 from bot.telegram.inline import Inline
-from bot.telegram.messages import hear
+from bot.telegram.messages import IncomingMessage, hear
 from bot.telegram.posts import PostIntake
 from bot.telegram.service import Service
 from core.domain.ports import Clock
@@ -108,6 +108,16 @@ class Updates:
             except Exception as error:  # noqa: BLE001 - one bad update must not end the others
                 self._service.explain(error, "en")
 
+    async def take_post(self, update: Update) -> None:
+        """Only the post of an update that was answered, or could not be, before a restart."""
+        edited = update.edited_message or update.edited_channel_post
+        message = update.message or update.channel_post
+        async with self._counted():
+            if edited is not None:
+                await self._posts.hear_edit(edited)
+            elif message is not None:
+                await self._heard(message)
+
     async def give_up(self) -> None:
         """Cancel the answers under way, and begin no more."""
         self._closed = True
@@ -146,15 +156,22 @@ class Updates:
 
     async def _said(self, message: Message, *, commands_alone: bool = False) -> None:
         """Answer what is meant for the bot, and take in what is posted."""
+        heard = await self._heard(message)  # before the answer, which may take long
+        if commands_alone and heard is not None and not heard.unasked and heard.command is None:
+            return
+        if heard is not None and not (heard.unasked and commands_alone):
+            await self._answers.answer(heard)
+
+    async def _heard(self, message: Message) -> IncomingMessage | None:
+        """What is meant for the bot; what is posted is taken in."""
         me = self._service.bot.bot
         late = self._albums.is_late(message)
         album = await self._albums.gather(message)
         heard = hear(album, me) if album is not None else None
-        if heard is None or heard.unasked:
-            # Before the answer, which may take long.
-            if album is not None or late:
-                await self._posts.hear(album or [message], me)
-        elif commands_alone and heard.command is None:
-            return
-        if heard is not None and not (heard.unasked and commands_alone):
-            await self._answers.answer(heard)
+        if album is not None or late:
+            parts = album or [message]
+            if heard is None or heard.unasked:
+                await self._posts.hear(parts, me)
+            else:
+                await self._posts.drop(parts)
+        return heard

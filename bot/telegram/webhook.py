@@ -19,7 +19,7 @@ from bot.http.connections import ConnectionLimits
 from bot.http.listener import Listener
 from bot.http.secrets import SECRET, kept_secret
 from bot.http.server import Runner
-from bot.telegram.intake import ALLOWED_UPDATES, TelegramApp
+from bot.telegram.intake import ALLOWED_UPDATES, Keep, TelegramApp
 from bot.telegram.shares import Shares, Tally
 from core.domain.errors import PlatformUnreachable, SettingsError, Unavailable
 
@@ -60,8 +60,9 @@ class Webhook:
     also over a restart, since the webhook stays set when the program stops.
     """
 
-    def __init__(self, options: WebhookOptions) -> None:
+    def __init__(self, options: WebhookOptions, keep: Keep) -> None:
         self._options = options
+        self._keep = keep
         self._app: TelegramApp | None = None
         self._secret = b""
         self._listener: Listener | None = None
@@ -194,6 +195,7 @@ class Webhook:
             # Refused it would come again and again, and hold up all after it.
             self._unreadable.add()
         else:
+            await self._keep(update)
             await self._app.update_queue.put(update)
         return web.Response()
 

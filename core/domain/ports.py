@@ -181,6 +181,10 @@ class Snapshot(Protocol):
     def caption_words(self) -> WordIndex:
         """The same rows by their words."""
 
+    @property
+    def settled(self) -> Snapshot:
+        """The one below from which few rows differ, else itself: how scores lie is as there."""
+
     def row_of(self, picture_id: str) -> int | None:
         """The row of the picture with this id, None where there is none."""
 

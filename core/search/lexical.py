@@ -7,11 +7,11 @@ Chinese, Japanese and Thai letters, which write no spaces, in pairs of letters.
 
 from __future__ import annotations
 
-import math
 import re
 import unicodedata
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, Self
 
 import numpy as np
@@ -47,6 +47,64 @@ class CountedWords(Protocol):
         """What :meth:`core.domain.ports.WordIndex.search` says."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldWords:
+    """Which captions hold a word, before it is known whose captions count.
+
+    ``numbers``: of each word; ``postings``: for word after word, the captions that hold it, rising;
+    ``lengths``: how many each has, int64 [words]; ``total``: how many captions there are.
+    """
+
+    numbers: Mapping[str, int]
+    postings: NDArray[np.int32]
+    lengths: NDArray[np.int64]
+    total: int
+
+    @classmethod
+    def of(cls, captions: Iterable[str]) -> Self:
+        """Of these captions."""
+        found: dict[str, array[int]] = {}
+        total = 0
+        for total, caption in enumerate(captions, start=1):
+            for word in set(words_of(caption)):
+                found.setdefault(word, array("i")).append(total - 1)
+        rows = (np.frombuffer(each, dtype=np.int32) for each in found.values())
+        return cls(
+            {word: number for number, word in enumerate(found)},
+            np.concatenate([np.empty(0, dtype=np.int32), *rows]),
+            np.fromiter(map(len, found.values()), dtype=np.int64, count=len(found)),
+            total,
+        )
+
+    def joined(self, rows: NDArray[np.int64], others: HeldWords) -> HeldWords:
+        """The words of some of these captions, which rise, and of all of the others behind them."""
+        numbers = dict(self.numbers)
+        for word in others.numbers:
+            numbers.setdefault(word, len(numbers))
+        of_others = np.array([numbers[word] for word in others.numbers], dtype=np.int64)
+        words, postings = self._left(rows)
+        words = np.concatenate([words, np.repeat(of_others, others.lengths)])
+        postings = np.concatenate([postings, others.postings + np.int32(len(rows))])
+        # Of each word in the order in which they stand: those of the others come behind.
+        order = np.argsort(words, kind="stable")
+        lengths = np.bincount(words, minlength=len(numbers))
+        return HeldWords(numbers, postings[order], lengths, len(rows) + others.total)
+
+    def among(self, rows: NDArray[np.int64], background: CountedWords | None) -> CaptionWords:
+        """The index of some of the captions alone, which it numbers anew; they rise."""
+        words, postings = self._left(rows)
+        lengths = np.bincount(words, minlength=len(self.lengths))
+        return CaptionWords(self.numbers, postings, lengths, len(rows), background)
+
+    def _left(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+        """The words of these captions, and for each the caption by its new number."""
+        numbers = np.full(self.total, -1, dtype=np.int32)
+        numbers[rows] = np.arange(len(rows), dtype=np.int32)
+        renumbered = numbers[self.postings]
+        left = renumbered >= 0
+        return np.repeat(np.arange(len(self.lengths)), self.lengths)[left], renumbered[left]
+
+
 class CaptionWords:
     """The WordIndex port over a sequence of captions.
 
@@ -57,29 +115,36 @@ class CaptionWords:
 
     def __init__(
         self,
-        postings: Mapping[str, NDArray[np.int32]],
-        weights: Mapping[str, float],
-        unknown: float,
+        numbers: Mapping[str, int],
+        postings: NDArray[np.int32],
+        lengths: NDArray[np.int64],
         total: int,
+        background: CountedWords | None = None,
     ) -> None:
-        """``postings``: the captions that hold a word, rising; ``weights`` of each word."""
-        self._weights = weights
-        self._unknown = unknown
-        lengths = np.fromiter(map(len, postings.values()), dtype=np.int64, count=len(postings))
-        rows = np.concatenate([np.empty(0, dtype=np.int32), *postings.values()])
-        each = np.repeat([weights[word] for word in postings], lengths)
-        heavy = np.bincount(rows, each, total).astype(np.float32)
+        """``postings``: for word after word, by its number, the captions that hold it, rising.
+
+        ``lengths``: how many of them each word has, [words]; words without any are unknown.
+        ``total``: how many captions there are.
+        """
+        others = 0 if background is None else len(background)
+        known = np.zeros(len(lengths), dtype=np.int64)
+        if background is not None:
+            held = ((number, word) for word, number in numbers.items() if lengths[number])
+            for number, word in held:
+                known[number] = background.count(word)
+        self._numbers = numbers
+        self._unknown = float(_weights(total + others, np.ones(1, dtype=np.int64))[0])
+        self._weights = _weights(total + others, np.where(lengths > 0, lengths + known, 1))
+        heavy = np.bincount(postings, np.repeat(self._weights, lengths), total).astype(np.float32)
         # Places instead of rows from here on: captions that say the least first, since among
         # those that share as much with a question they are the best ones.
         self._rows = np.argsort(heavy, kind="stable")
         self._heavy = heavy[self._rows]
         places = np.empty(total, dtype=np.int32)
         places[self._rows] = np.arange(total, dtype=np.int32)
-        found, words = places[rows], np.repeat(np.arange(len(postings)), lengths)
+        found, words = places[postings], np.repeat(np.arange(len(lengths)), lengths)
         self._places = found[np.lexsort((found, words))]
-        ends = np.cumsum(lengths).tolist()
-        spans = zip([0, *ends], ends, strict=False)
-        self._spans: dict[str, tuple[int, int]] = dict(zip(postings, spans, strict=True))
+        self._ends = np.cumsum(lengths)
 
     @classmethod
     def of(cls, captions: Iterable[str], background: CountedWords | None = None) -> Self:
@@ -88,37 +153,25 @@ class CaptionWords:
         How rare a word is, is told by them and by the captions of the ``background``: a
         handful that lie over a large collection cannot tell it alone.
         """
-        found: dict[str, array[int]] = {}
-        total = 0
-        for total, caption in enumerate(captions, start=1):
-            for word in set(words_of(caption)):
-                found.setdefault(word, array("i")).append(total - 1)
-        postings = {word: np.frombuffer(rows, dtype=np.int32) for word, rows in found.items()}
-        others = 0 if background is None else len(background)
-        weights = {
-            word: _weight(
-                total + others, len(rows) + (0 if background is None else background.count(word))
-            )
-            for word, rows in postings.items()
-        }
-        return cls(postings, weights, _weight(total + others, 1), total)
+        held = HeldWords.of(captions)
+        return cls(held.numbers, held.postings, held.lengths, held.total, background)
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def count(self, word: str) -> int:
         """How many captions hold a word, as :func:`words_of` writes it."""
-        start, end = self._spans.get(word, (0, 0))
+        start, end = self._span(word)
         return end - start
 
     def search(self, text: str, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """The at most ``k`` captions that share a word with the text: scores and rows, [n]."""
-        weights = {word: self._weights.get(word, self._unknown) for word in words_of(text)}
+        weights = {word: self._weight(word) for word in words_of(text)}
         # Those of every caption weigh nothing, and would be the most to look at.
-        held = [word for word, weight in weights.items() if weight > 0 and word in self._spans]
+        held = [word for word, weight in weights.items() if weight > 0 and self.count(word)]
         if not held:
             return np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)
-        postings = [self._places[slice(*self._spans[word])] for word in held]
+        postings = [self._places[slice(*self._span(word))] for word in held]
         each = np.repeat([weights[word] for word in held], [len(places) for places in postings])
         hits = np.bincount(np.concatenate(postings), each, len(self)).astype(np.float64, copy=False)
         asked = sum(weights.values())
@@ -126,6 +179,16 @@ class CaptionWords:
         rows, scores = self._rows[places], self._scores(hits, asked, places)
         best = np.lexsort((rows, -scores))[:k]
         return scores[best], rows[best]
+
+    def _span(self, word: str) -> tuple[int, int]:
+        number = self._numbers.get(word)
+        if number is None:
+            return 0, 0
+        return (int(self._ends[number - 1]) if number else 0), int(self._ends[number])
+
+    def _weight(self, word: str) -> float:
+        number = self._numbers.get(word)
+        return self._unknown if number is None else float(self._weights[number])
 
     def _scores(
         self, hits: NDArray[np.float64], asked: float, places: NDArray[np.int64]
@@ -198,6 +261,9 @@ def _singular(word: str) -> str:
     return word
 
 
-def _weight(total: int, holding: int) -> float:
+def _weights(total: int, holding: NDArray[np.int64]) -> NDArray[np.float64]:
     """0 for a word of every caption, growing with its rarity."""
-    return max(0.0, math.log((total + 1) / (holding + 1))) if total > 1 else 1.0
+    if total <= 1:
+        return np.ones(len(holding))
+    weights: NDArray[np.float64] = np.maximum(0.0, np.log((total + 1) / (holding + 1)))
+    return weights

@@ -544,7 +544,8 @@ class Search:
         return await self._embedder.embed_pixels(decoded.pixels)
 
     async def _calibrate(self, snapshot: Snapshot) -> Calibration:
-        return await self._calibrations.get(snapshot, None, partial(self._calibrated, snapshot))
+        settled = snapshot.settled
+        return await self._calibrations.get(settled, None, partial(self._calibrated, settled))
 
     async def _calibrated(self, snapshot: Snapshot) -> Calibration:
         calibration = await asyncio.to_thread(calibrate, snapshot)

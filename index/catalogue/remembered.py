@@ -51,6 +51,20 @@ telegram_shown = Table(
     sqlite_with_rowid=False,
 )
 
+# Updates, as JSON, whose posts were acknowledged and not taken in yet.
+telegram_waiting = Table(
+    "telegram_waiting",
+    remembered,
+    Column("bot", BigInteger, primary_key=True, autoincrement=False),
+    Column("chat", BigInteger, primary_key=True, autoincrement=False),
+    Column("message", BigInteger, primary_key=True, autoincrement=False),
+    # When it was edited, 0 for never.
+    Column("edited", BigInteger, primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),
+    Column("used", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 # Where the bot has come to, as the number of the next update.
 telegram_notes = Table(
     "telegram_notes",

@@ -13,7 +13,9 @@ from sqlalchemy import Connection
 
 from core.domain.errors import CatalogueError
 from index.catalogue.database import Database
+from index.library.overlay_reads import revision_of
 from index.library.overlay_writes import advance
+from index.library.recent_changes import RecentChanges, Scope
 from index.library.revisions import FileRevisions, Revisions
 from index.library.upload_files import UploadFiles
 
@@ -23,12 +25,14 @@ class Change:
     """A change under way.
 
     ``touched`` collects the collections and scopes of which people see something else
-    afterwards; ``undo`` what is done to files where the change is not kept.
+    afterwards; ``uploads`` which alone, for those of them where that is known; ``undo`` what is
+    done to files where the change is not kept.
     """
 
     connection: Connection
     now: float
-    touched: set[tuple[str, str]] = field(default_factory=set)
+    touched: set[Scope] = field(default_factory=set)
+    uploads: dict[Scope, set[str]] = field(default_factory=dict)
     undo: list[Callable[[], object]] = field(default_factory=list)
 
 
@@ -50,6 +54,7 @@ class Overlays:
         self._database = database
         self.files = files
         self.revisions = revisions or FileRevisions(files)
+        self.recent = RecentChanges()
         self._now = now
         self._log = structlog.get_logger(__name__)
 
@@ -77,8 +82,13 @@ class Overlays:
             with self._database.write() as connection:
                 change = Change(connection, self._now(), undo=undo)
                 yield change
-                for collection, revision in advance(connection, change.touched).items():
+                before = {scope: revision_of(connection, *scope) for scope in change.uploads}
+                revisions = advance(connection, change.touched)
+                for collection, revision in revisions.items():
                     self.revisions.announce(connection, collection, revision)
+            for scope, uploads in change.uploads.items():
+                if scope in change.touched:
+                    self.recent.note(scope, before[scope], revisions[scope[0]], uploads)
         except BaseException as error:
             for step in undo:
                 with contextlib.suppress(OSError):

@@ -7,6 +7,7 @@ for pictures of the folder.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -22,7 +23,7 @@ from sqlalchemy import (
 
 from core.domain.types import ModelIdentity, Picture
 from core.domain.viewer import PostFilter
-from index.catalogue.contents import of_folder, unpack
+from index.catalogue.contents import BLOCK, EncodedPictures, of_folder, unpack
 from index.catalogue.rows import chunks, count
 from index.catalogue.schema import (
     caption_vectors,
@@ -36,6 +37,7 @@ from index.catalogue.schema import (
     uploads,
 )
 from index.snapshots.overlay import SHARED, KeptUpload, Overlay, Viewpoint, upload_path
+from index.vectors.exact import room_for
 
 
 def shown(viewpoint: Viewpoint) -> ColumnElement[bool]:
@@ -102,6 +104,12 @@ def revisions_of(
     return total, rows.get(SHARED, 0), rows.get(viewpoint.community, 0)
 
 
+def revision_of(connection: Connection, collection: str, scope: str) -> int:
+    """The last change that concerns a scope, 0 before the first."""
+    mine = and_(overlays.c.collection == collection, overlays.c.scope == scope)
+    return int(connection.execute(select(overlays.c.revision).where(mine)).scalar() or 0)
+
+
 def last_revision(connection: Connection, collection: str) -> int:
     """The number of the collection's last change, 0 before the first."""
     newest = select(func.max(overlays.c.revision)).where(overlays.c.collection == collection)
@@ -113,14 +121,69 @@ def overlay_of(
 ) -> Overlay:
     """What lies over the collection for this community.
 
-    Uploads that this model has not encoded yet are left out: the next reindex does it.
+    Not what it alone sees, which :mod:`index.library.shelves` keeps. Uploads that this model has
+    not encoded yet are left out: the next reindex does it.
     """
     removed = connection.execute(
         select(removals.c.sha256).where(
             removals.c.collection == collection, removals.c.scope.in_(viewpoint.scopes)
         )
     ).scalars()
-    rows = connection.execute(
+    added = shown(viewpoint)
+    if not viewpoint.everything:
+        added = and_(uploads.c.scope == SHARED, added)
+    read = read_uploads(connection, collection, added, model)
+    return Overlay(
+        removed=frozenset(removed),
+        pictures=read.encoded.pictures,
+        picture_vectors=read.encoded.picture_vectors,
+        captions=read.encoded.captions,
+        caption_vectors=read.encoded.caption_vectors,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlacedUploads:
+    """Uploads with their vectors, and the channel and the time of each."""
+
+    encoded: EncodedPictures
+    places: tuple[str, ...]
+    added_at: tuple[float, ...]
+
+    def only(self, chosen: Collection[int]) -> PlacedUploads:
+        """Those at these places of the sequence."""
+        kept = set(chosen)
+        ids = {self.encoded.pictures[n].id for n in kept}
+        return PlacedUploads(
+            self.encoded.only(lambda picture: picture.id in ids),
+            tuple(place for n, place in enumerate(self.places) if n in kept),
+            tuple(at for n, at in enumerate(self.added_at) if n in kept),
+        )
+
+    def then(self, others: PlacedUploads) -> PlacedUploads:
+        """These, followed by others."""
+        return PlacedUploads(
+            self.encoded.then(others.encoded),
+            self.places + others.places,
+            self.added_at + others.added_at,
+        )
+
+
+def read_uploads(
+    connection: Connection, collection: str, condition: ColumnElement[bool], model: ModelIdentity
+) -> PlacedUploads:
+    """Those of this kind that the model has encoded, in the order in which they were added.
+
+    Their vectors are laid out as for a scan, and nothing is in memory twice. Raises CatalogueError.
+    """
+    mine = and_(uploads.c.collection == collection, condition)
+    most = count(connection, uploads, mine)
+    vectors, meanings = room_for(most, model.dimension), room_for(most, model.dimension)
+    pictures: list[Picture] = []
+    captions: list[tuple[str, int]] = []
+    places: list[str] = []
+    added_at: list[float] = []
+    query = (
         select(uploads, picture_vectors.c.vector, caption_vectors.c.vector.label("words"))
         .join(
             picture_vectors,
@@ -133,17 +196,34 @@ def overlay_of(
             & (caption_vectors.c.fingerprint == model.fingerprint),
             isouter=True,
         )
-        .where(uploads.c.collection == collection, shown(viewpoint))
+        .where(mine)
         .order_by(uploads.c.added_at, uploads.c.id)
-    ).all()
-    captioned = [(row, place) for place, row in enumerate(rows) if row.words is not None]
-    return Overlay(
-        removed=frozenset(removed),
-        pictures=tuple(picture_of(row) for row in rows),
-        picture_vectors=unpack([row.vector for row in rows], model.dimension, collection),
-        captions=tuple((row.caption, place) for row, place in captioned),
-        caption_vectors=unpack([row.words for row, _ in captioned], model.dimension, collection),
     )
+    for rows in connection.execution_options(yield_per=BLOCK).execute(query).partitions():
+        said = [(row, place) for place, row in enumerate(rows, len(pictures)) if row.words]
+        block = slice(len(pictures), len(pictures) + len(rows))
+        vectors[block] = unpack([row.vector for row in rows], model.dimension, collection)
+        words = slice(len(captions), len(captions) + len(said))
+        meanings[words] = unpack([row.words for row, _ in said], model.dimension, collection)
+        pictures += map(picture_of, rows)
+        captions += ((row.caption, place) for row, place in said)
+        places += (row.place for row in rows)
+        added_at += (row.added_at for row in rows)
+    vectors.setflags(write=False)
+    meanings.setflags(write=False)
+    encoded = EncodedPictures(
+        pictures=tuple(pictures),
+        picture_vectors=vectors[: len(pictures)],
+        captions=tuple(captions),
+        caption_vectors=meanings[: len(captions)],
+    )
+    return PlacedUploads(encoded, tuple(places), tuple(added_at))
+
+
+def chosen_posts(connection: Connection, collection: str, viewpoint: Viewpoint) -> frozenset[str]:
+    """The ids of pictures of posts that the viewer may see and wants."""
+    mine = and_(uploads.c.collection == collection, uploads.c.posted.is_(True), shown(viewpoint))
+    return frozenset(connection.execute(select(uploads.c.id).where(mine)).scalars())
 
 
 def counts_of(connection: Connection, collection: str, viewpoint: Viewpoint) -> tuple[int, int]:

@@ -17,8 +17,8 @@ from index.library.overlay_writes import EMPTY_POST, delete_uploads
 Files = tuple[tuple[str, str], ...]
 """Collection and id of files that no row knows any more."""
 
-Touched = frozenset[tuple[str, str]]
-"""Collections and scopes of which people see something else."""
+Touched = dict[tuple[str, str], set[str]]
+"""Collections and scopes of which people see something else, and the pictures there."""
 
 
 def post_of(row: Row[Any]) -> Post:
@@ -85,16 +85,17 @@ def take_out(
         connection.execute(delete(posts).where(condition))
     else:
         connection.execute(update(posts).where(mine).values(**EMPTY_POST))
-    touched: set[tuple[str, str]] = set()
+    touched: Touched = {}
     files: list[tuple[str, str]] = []
     for some in chunks(sorted(set(gone))):
         ours = and_(uploads.c.id.in_(some), uploads.c.posted.is_(True))
         scopes = select(uploads.c.collection, uploads.c.scope).where(ours).distinct()
-        touched.update((row.collection, row.scope) for row in connection.execute(scopes))
+        for row in connection.execute(scopes):
+            touched.setdefault((row.collection, row.scope), set()).update(some)
         alone = and_(ours, ~exists().where(posts.c.picture_id == uploads.c.id))
         files.extend(delete_uploads(connection, alone, now))
         recaption(connection, some, {})
-    return len(gone), tuple(files), frozenset(touched)
+    return len(gone), tuple(files), touched
 
 
 def recaption(

@@ -108,6 +108,7 @@ class PostRepository:
         channel that is followed no more, nothing is kept.
         """
         added = left_out = 0
+        changed: set[str] = set()
         with self._overlays.change() as change:
             connection = change.connection
             if reached is not None and not is_followed(connection, reached.chat):
@@ -143,11 +144,13 @@ class PostRepository:
                 meaning = each.meaning
                 said = {} if meaning is None else {post.caption: (model.fingerprint, meaning)}
                 recaption(connection, [picture_id], said)
+                changed.add(picture_id)
                 added += 1
             if reached is not None and not left_out:
                 note_reached(connection, reached)
             if added:
                 change.touched.add((collection, community))
+                change.uploads[collection, community] = changed
         return TakenIn(added=added, left_out=left_out)
 
     def find(self, chat: str, messages: Collection[int]) -> Sequence[Post]:
@@ -199,7 +202,10 @@ class PostRepository:
             for some in chunks(ids):
                 scopes = select(uploads.c.collection, uploads.c.scope).where(uploads.c.id.in_(some))
                 rows = connection.execute(scopes.distinct())
-                change.touched.update((row.collection, row.scope) for row in rows)
+                scopes_here = [(row.collection, row.scope) for row in rows]
+                change.touched.update(scopes_here)
+                for scope in scopes_here:
+                    change.uploads.setdefault(scope, set()).update(some)
         self._overlays.erase()
 
     def remove(self, chat: str, message: int, *, again: bool = False) -> None:
@@ -291,11 +297,12 @@ class PostRepository:
                 # Looked at again: something may have come in meanwhile.
                 idle = not change.connection.execute(there).scalar_one()
             count, files, touched = (
-                (0, (), frozenset())
+                (0, (), {})
                 if idle
                 else take_out(change.connection, condition, change.now, erase=erase)
             )
             change.touched.update(touched)
+            change.uploads.update(touched)
         self._overlays.clear(files)
         if not idle:
             self._overlays.erase()

@@ -187,7 +187,7 @@ class UploadRepository:
             _, posted, concerned = take_out(
                 change.connection, posts.c.author == requester, change.now
             )
-            change.touched.update(touched | concerned)
+            change.touched.update({*touched, *concerned})
             gone += posted
         if not self._overlays.clear(gone):
             raise CatalogueError(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from core.domain.types import Picture, Vectors
 from index.catalogue.contents import Contents, EncodedPictures
 from index.catalogue.records import Changes
+from index.snapshots.additions import Added
 from index.snapshots.overlaid import ComposedSnapshot
 from index.snapshots.snapshot import CAPTIONS, PICTURES, IndexSnapshot, sealed, write_json
 from index.vectors.choose import KnownIndex, build_index
@@ -93,7 +94,7 @@ class LayeredSnapshot(ComposedSnapshot):
     caption_index: LayeredIndex
 
     def __init__(self, generation: int, base: IndexSnapshot, delta: Delta) -> None:
-        super().__init__(base, delta, delta.removed)
+        super().__init__(base, Added(base.identity.dimension, delta), delta.removed)
         self.generation = generation
         self.base = base
         self.delta = delta

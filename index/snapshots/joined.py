@@ -2,48 +2,18 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import SupportsIndex, TypeVar, overload
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.search.lexical import CaptionWords, CountedWords
+from index.snapshots.rows import MadeRows
 from index.vectors.filtered import Survivors
 
 _T = TypeVar("_T")
-
-
-class MadeRows(Sequence[_T]):
-    """Rows are numbered as those of a tuple are; equal where all rows are, as tuples are."""
-
-    @overload
-    def __getitem__(self, row: SupportsIndex) -> _T: ...
-    @overload
-    def __getitem__(self, row: slice) -> Sequence[_T]: ...
-
-    def __getitem__(self, row: SupportsIndex | slice) -> _T | Sequence[_T]:
-        if isinstance(row, slice):
-            return tuple(self._at(each) for each in range(*row.indices(len(self))))
-        row = operator.index(row)
-        if row < 0:
-            row += len(self)
-        if not 0 <= row < len(self):
-            raise IndexError("there is no such row")
-        return self._at(row)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence):
-            return NotImplemented
-        return len(self) == len(other) and all(map(operator.eq, self, other))
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def _at(self, row: int) -> _T:
-        """The row with this number, from 0 to ``len - 1``."""
-        raise NotImplementedError
 
 
 class Joined(MadeRows[_T]):
@@ -61,19 +31,22 @@ class Joined(MadeRows[_T]):
         left = len(self._survivors)
         if row < left:
             return self._from_base(self._base[self._survivors.old_row(row)])
-        return self._extra[row - left]
+        return self._from_extra(self._extra[row - left])
 
     def __iter__(self) -> Iterator[_T]:
         removed = set(self._survivors.removed.tolist())
         base = (self._from_base(each) for n, each in enumerate(self._base) if n not in removed)
-        return chain(base, self._extra)
+        return chain(base, map(self._from_extra, self._extra))
 
     def _from_base(self, item: _T) -> _T:
         return item
 
+    def _from_extra(self, item: _T) -> _T:
+        return item
+
 
 class JoinedCaptions(Joined[tuple[str, int]]):
-    """The same for captions; their picture rows are renumbered."""
+    """The same for captions; their picture rows are renumbered, and those of the others follow."""
 
     def __init__(
         self,
@@ -91,14 +64,19 @@ class JoinedCaptions(Joined[tuple[str, int]]):
         assert row is not None, "the captions of removed pictures are removed"
         return text, row
 
+    def _from_extra(self, item: tuple[str, int]) -> tuple[str, int]:
+        text, place = item
+        return text, len(self._pictures) + place
+
 
 class JoinedWords:
     """The WordIndex port over what is left of a base's captions, then others."""
 
-    def __init__(self, base: CountedWords, survivors: Survivors, texts: Sequence[str]) -> None:
+    def __init__(self, base: CountedWords, survivors: Survivors, extra: CaptionWords) -> None:
+        """``extra``: what was counted with the base as its background."""
         self._base = base
         self._survivors = survivors
-        self._extra = CaptionWords.of(texts, background=base)
+        self._extra = extra
 
     def __len__(self) -> int:
         return len(self._survivors) + len(self._extra)

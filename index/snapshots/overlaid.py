@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from typing import Protocol
 
@@ -13,10 +13,13 @@ from core.domain.ports import Snapshot
 from core.domain.types import ModelIdentity, Picture
 from core.search.lexical import CountedWords
 from index.catalogue.contents import EncodedPictures
+from index.snapshots.additions import Added, Addition
 from index.snapshots.joined import Joined, JoinedCaptions, JoinedWords
 from index.snapshots.overlay import Overlay
-from index.vectors.choose import build_index
 from index.vectors.filtered import ComposedIndex, Survivors
+
+_FEW = 16
+"""Times as many pictures as were changed: then what is learnt of a base holds over it, too."""
 
 
 class IdentifiedSnapshot(Snapshot, Protocol):
@@ -40,62 +43,57 @@ class ComposedSnapshot:
     ``removed`` are different rows of the base's pictures, ascending. Immutable.
     """
 
-    def __init__(
-        self, base: OverlayBase, added: EncodedPictures, removed: NDArray[np.int64]
-    ) -> None:
+    def __init__(self, base: OverlayBase, added: Addition, removed: NDArray[np.int64]) -> None:
         self.collection = base.collection
         self.generation = base.generation
         self.identity = base.identity
         self._base = base
-        self._extra = added.pictures
+        self._extra = added
         self._survivors = Survivors(len(base.pictures), removed)
-        self._texts = tuple(text for text, _ in added.captions)
-        left = len(self._survivors)
-        self._added: Mapping[str, int] = {
-            picture.id: left + place for place, picture in enumerate(added.pictures)
-        }
         orphaned = np.flatnonzero(np.isin(base.owners, removed)) if len(removed) else removed
         captions = Survivors(len(base.captions), orphaned)
         self._caption_survivors = captions
-        self._added_captions = tuple((text, left + place) for text, place in added.captions)
         self.pictures: Sequence[Picture] = Joined(base.pictures, self._survivors, added.pictures)
         self.captions: Sequence[tuple[str, int]] = JoinedCaptions(
-            base.captions, captions, self._added_captions, self._survivors
+            base.captions, captions, added.captions, self._survivors
         )
-        dimension = base.identity.dimension
-        self.picture_index = ComposedIndex(
-            base.picture_index,
-            self._survivors,
-            build_index(dimension, [added.picture_vectors]),
-        )
-        self.caption_index = ComposedIndex(
-            base.caption_index, captions, build_index(dimension, [added.caption_vectors])
-        )
+        self.picture_index = ComposedIndex(base.picture_index, self._survivors, added.picture_index)
+        self.caption_index = ComposedIndex(base.caption_index, captions, added.caption_index)
+        few = (len(removed) + len(added.pictures)) * _FEW <= len(base.pictures)
+        self._settled: Snapshot | None = base.settled if few else None
+
+    @property
+    def settled(self) -> Snapshot:
+        """See :meth:`core.domain.ports.Snapshot.settled`."""
+        return self._settled or self
 
     @cached_property
     def owners(self) -> NDArray[np.int64]:
         """The row of the picture of each caption, int64 [captions]."""
         left = np.delete(self._base.owners, self._caption_survivors.removed)
-        mine = np.array([row for _, row in self._added_captions], dtype=np.int64)
-        return np.concatenate([self._survivors.new(left), mine])
+        return np.concatenate(
+            [self._survivors.new(left), self._extra.owners + len(self._survivors)]
+        )
 
     @cached_property
     def caption_words(self) -> CountedWords:
         """The captions by their words; those of the base are read once for all who see it."""
-        return JoinedWords(self._base.caption_words, self._caption_survivors, self._texts)
+        base = self._base.caption_words
+        return JoinedWords(base, self._caption_survivors, self._extra.words(base))
 
     def row_of(self, picture_id: str) -> int | None:
         """The row of the picture with this id, None where there is none."""
-        row = self._added.get(picture_id)
+        row = self._extra.row_of(picture_id)
         if row is not None:
-            return row
+            return len(self._survivors) + row
         old = self._base.row_of(picture_id)
         return None if old is None else self._survivors.new_row(old)
 
     def rows_of(self, contents: Collection[str]) -> NDArray[np.int64]:
         old = self._base.rows_of(contents)
         left = len(self._survivors)
-        mine = [left + n for n, each in enumerate(self._extra) if each.sha256 in contents]
+        extra = self._extra.pictures if contents else ()
+        mine = [left + n for n, each in enumerate(extra) if each.sha256 in contents]
         return np.concatenate(
             [self._survivors.new(old[self._survivors.left(old)]), np.array(mine, dtype=np.int64)]
         )
@@ -106,12 +104,16 @@ class ComposedSnapshot:
         return self._survivors.old(np.arange(len(self._survivors), dtype=np.int64))
 
 
-def compose(base: OverlayBase, overlay: Overlay) -> IdentifiedSnapshot:
+def compose(base: OverlayBase, overlay: Overlay) -> OverlayBase:
     """The base with the overlay; the base itself where nothing of it lies over it."""
-    gone = base.rows_of(overlay.removed)
-    if not len(gone) and not overlay.pictures:
+    return over(base, overlay, base.rows_of(overlay.removed))
+
+
+def over(base: OverlayBase, added: EncodedPictures, removed: NDArray[np.int64]) -> OverlayBase:
+    """The base without some rows, which rise, and with others behind; or the base itself."""
+    if not len(removed) and not added.pictures:
         return base
-    return ComposedSnapshot(base, overlay, gone)
+    return ComposedSnapshot(base, Added(base.identity.dimension, added), removed)
 
 
 def left_of(base: OverlayBase, view: IdentifiedSnapshot) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from core.domain.types import Picture
-from index.snapshots.joined import MadeRows
+from index.snapshots.rows import MadeRows
 
 MAPPED_FROM = 1 << 22
 """Files of at least so many bytes are mapped; smaller ones are cheaper to hold in memory."""

@@ -1,10 +1,3 @@
 """Vector indexes on FAISS, exact and compressed, in files that are mapped."""
 
-__all__ = [
-    "choose",
-    "durable",
-    "filtered",
-    "flat",
-    "manifest",
-    "tuning",
-]
+__all__ = ["choose", "durable", "exact", "filtered", "flat", "manifest", "selected", "tuning"]

@@ -85,7 +85,7 @@ class TelegramServer(People):
 
     async def _method(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]
-        params: Json = {}
+        params: Json = dict(request.query)
         if request.method == "POST":
             for name, value in (await request.post()).items():
                 params[name] = value if isinstance(value, str) else _upload(value)

@@ -202,6 +202,10 @@ class Methods:
         self.inline[query_id].append({**params, "results": results, "button": button})
         return True
 
+    def do_get_chat(self, params: Params) -> Json:
+        """What a chat is called, and of which kind it is."""
+        return chat_of(self.world, params).json
+
     def do_get_chat_member(self, params: Params) -> Json:
         """The status of somebody in a chat."""
         chat, user_id = chat_of(self.world, params), int(params["user_id"])

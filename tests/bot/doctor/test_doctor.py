@@ -23,10 +23,12 @@ from bot.doctor.doctor import Doctor
 from bot.doctor.findings import Finding, Severity, failed, findings_of
 from config.files import config_file
 from config.settings import load
+from core.domain.types import CommunitySettings
 from tests.checkpoints import tiny_dual
 from tests.examined import examine, ill, the_one
 from tests.galleries import Gallery
 from tests.program import Program
+from tests.servers.discord_gateway import MESSAGE_CONTENT
 from tests.servers.discord_people import TOKEN as DISCORD_TOKEN
 from tests.servers.discord_people import Discord, discord_with
 from tests.servers.discord_store import Fault
@@ -35,6 +37,7 @@ from tests.servers.model_hub import running_hub
 from tests.servers.telegram import TOKEN as TELEGRAM_TOKEN
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram_hook import Hook
+from tests.servers.telegram_world import BOT_ID
 
 _WRONG_DISCORD = "OTAw.wrong.token-that-nobody-ever-gave-out-at-all"
 _WRONG_TELEGRAM = "123456789:AAwrong_wrong_wrong_wrong_wrong_wr"
@@ -175,6 +178,50 @@ async def test_privacy_mode(gallery: Gallery, telegram: TelegramServer) -> None:
     found = await the_one(gallery, telegram={"token": TELEGRAM_TOKEN, "api_url": telegram.url})
     assert (found.check, found.verdict) == ("telegram", Severity.WARNING)
     assert "/setprivacy" in found.remedy
+
+
+async def test_posts_that_discord_does_not_show(gallery: Gallery, discord: Discord) -> None:
+    """Wherever /index is on, with what has to be switched on: the intent, the setting, or both."""
+    await gallery.settings.save("discord:5", CommunitySettings(index_posts=True))
+    said = {}
+    for granted, asked_for in ((False, False), (False, True), (True, False)):
+        discord.gateway.allowed = MESSAGE_CONTENT if granted else 0
+        settings = {
+            "token": DISCORD_TOKEN,
+            "api_url": discord.api_url,
+            "message_content": asked_for,
+        }
+        found = await the_one(gallery, discord=settings)
+        assert (found.check, found.verdict) == ("discord", Severity.FAILED)
+        assert "/index is on" in found.message
+        said[granted, asked_for] = found.remedy
+    intent, setting = "Message Content Intent", "discord.message_content = true"
+    assert intent in said[False, False]
+    assert setting in said[False, False]
+    assert (intent in said[False, True], setting in said[False, True]) == (True, False)
+    assert (intent in said[True, False], setting in said[True, False]) == (False, True)
+
+
+async def test_posts_that_telegram_does_not_show(
+    gallery: Gallery, telegram: TelegramServer
+) -> None:
+    """In privacy mode, and in channels, an administrator alone hears them."""
+    group, channel = -1001234567890, -1005555555555
+    telegram.world.user(11)
+    telegram.world.group(group, {11: "creator"})
+    telegram.world.channel(channel, {11: "creator"})
+    settings = {"token": TELEGRAM_TOKEN, "api_url": telegram.url}
+    for chat in (group, channel):
+        await gallery.settings.save(f"telegram:{chat}", CommunitySettings(index_posts=True))
+        telegram.world.chats[chat].members[BOT_ID] = "member"
+    found = await the_one(gallery, telegram=settings)
+    assert "administrator" in found.remedy
+    assert "/setprivacy" not in found.remedy
+    telegram.world.chats[channel].members[BOT_ID] = "administrator"
+    assert ill(await examine(gallery, telegram=settings)) == []
+    telegram.world.privacy = True
+    of_posts = [f for f in ill(await examine(gallery, telegram=settings)) if "/index" in f.remedy]
+    assert ["/setprivacy" in each.remedy for each in of_posts] == [True]
 
 
 async def test_a_webhook_that_fails(gallery: Gallery, telegram: TelegramServer) -> None:
