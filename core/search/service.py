@@ -24,7 +24,6 @@ from core.domain.errors import (
     Unavailable,
 )
 from core.domain.ports import Embedder, Library, PictureDecoder, Snapshot
-from core.domain.single_flight import OncePerSnapshot
 from core.domain.types import (
     Classification,
     DecodedPicture,
@@ -37,7 +36,8 @@ from core.domain.types import (
 )
 from core.domain.viewer import Viewer
 from core.search.by_letters import page_by_letters
-from core.search.calibration import Calibration, calibrate, refer
+from core.search.calibration import Calibration
+from core.search.calibrations import Calibrations
 from core.search.captions import lookup, told
 from core.search.coalescing import QueryCoalescer, SharedRead
 from core.search.crop_matching import LOOKED_AT_EDGE, PostedView, Recogniser
@@ -55,14 +55,12 @@ from core.search.ranking import (
     rank_page,
     without,
 )
-from core.search.references import REFERENCES
 from core.search.scoring import NearestPictures, Ranking
 from core.search.words import WordEvidence, with_words
 from core.search.zero_shot import classify_vectors, prompts_of
 
 _ROUNDS = 3
 """Where near-duplicates turn out to be two, others come into sight: so often it is looked again."""
-_REFERENCES_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +127,7 @@ class Search:
         self._recogniser = Recogniser(library.file_of, thumbnail)
         self._look_alikes = LookAlikes(library.picture_file, decoder.decode)
         self._searches = QueryCoalescer()
-        self._references: Vectors | None = None
-        # Communities may see a collection differently.
-        self._calibrations: OncePerSnapshot[Calibration] = OncePerSnapshot()
+        self._calibrations = Calibrations(self._embed_texts)
 
     def change_rules(self, rules: SearchRules) -> None:
         self._rules = rules
@@ -176,7 +172,7 @@ class Search:
             directed = words or ("" if chosen is not None else shown)
             vectors = await self._embed_texts([t for t in (directed, unwanted) if t])
             vector = chosen.direction if chosen is not None and not words else vectors[0]
-            calibration = await self._calibrate(snapshot)
+            calibration = await self._calibrations.of(snapshot, community)
             among = _both(None if chosen is None else chosen.rows, held)
 
             # What most ask is looked up together; what else an index is asked, each by itself.
@@ -256,7 +252,7 @@ class Search:
         async with self._in_time():
             snapshot = await self._library.open(collection, community)
             query = await self._embedder.embed_text(text)
-            calibration = await self._calibrate(snapshot)
+            calibration = await self._calibrations.of(snapshot, community)
             there = self._library.has_file
             return await asyncio.to_thread(
                 captioned_hits, snapshot, calibration, query, text, k=k, there=there
@@ -292,7 +288,7 @@ class Search:
             decoded = await self._decoder.decode(
                 picture, self._embedder.pixel_spec, preview=max(preview, LOOKED_AT_EDGE)
             )
-            calibration = await self._calibrate(snapshot)
+            calibration = await self._calibrations.of(snapshot, community)
             seen, sure = await self._views_of(decoded, snapshot, calibration, k=k, offset=offset)
             known = None
             if words is None and not sure and decoded.preview is not None:
@@ -346,7 +342,7 @@ class Search:
                 raise NotFound("There is no such picture here.")
             asked = None if words is None else wish(words)
             wanted = None if asked is None else await self._embedder.embed_text(asked)
-            calibration = await self._calibrate(snapshot)
+            calibration = await self._calibrations.of(snapshot, community)
 
             def rank(comparison: Comparison, _: SearchFindings) -> SearchResult:
                 ranking = Ranking(
@@ -542,21 +538,6 @@ class Search:
     async def _embed_picture(self, picture: bytes | Path) -> Vectors:
         decoded = await self._decoder.decode(picture, self._embedder.pixel_spec)
         return await self._embedder.embed_pixels(decoded.pixels)
-
-    async def _calibrate(self, snapshot: Snapshot) -> Calibration:
-        settled = snapshot.settled
-        return await self._calibrations.get(settled, None, partial(self._calibrated, settled))
-
-    async def _calibrated(self, snapshot: Snapshot) -> Calibration:
-        calibration = await asyncio.to_thread(calibrate, snapshot)
-        if self._references is None:
-            rows: list[Vectors] = []
-            # Some at a time: questions that come meanwhile go between.
-            for start in range(0, len(REFERENCES), _REFERENCES_AT_ONCE):
-                some = REFERENCES[start : start + _REFERENCES_AT_ONCE]
-                rows += await self._embed_texts(some)
-            self._references = np.stack(rows)
-        return await asyncio.to_thread(refer, snapshot, calibration, self._references)
 
     def _clean(self, text: str) -> str:
         cleaned = " ".join(text.replace("\0", " ").split())

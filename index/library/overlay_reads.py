@@ -199,7 +199,8 @@ def read_uploads(
         .where(mine)
         .order_by(uploads.c.added_at, uploads.c.id)
     )
-    for rows in connection.execution_options(yield_per=BLOCK).execute(query).partitions():
+    in_blocks = {"yield_per": BLOCK}
+    for rows in connection.execute(query, execution_options=in_blocks).partitions():
         said = [(row, place) for place, row in enumerate(rows, len(pictures)) if row.words]
         block = slice(len(pictures), len(pictures) + len(rows))
         vectors[block] = unpack([row.vector for row in rows], model.dimension, collection)

@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import event
 
 from core.domain.types import Post
 from core.domain.viewer import PostFilter, Viewer
-from index.library.views import KeptViews
+from index.library.kept_views import KeptViews
 from index.snapshots.overlaid import IdentifiedSnapshot
 from tests.fakes import COLOURS, picture_bytes
 from tests.galleries import Gallery
@@ -99,4 +100,38 @@ async def test_changes_leave_what_reading_all_again_would(tmp_path: Path) -> Non
         fresh = Gallery(tmp_path, communities="web discord:5 discord:6")
         await _agree(gallery, fresh)
         fresh.close()
+    gallery.close()
+
+
+async def test_whoever_asked_lately_finds_the_view_after_a_change_made(tmp_path: Path) -> None:
+    """Beside a history that is read no question pays for what came in a moment ago."""
+    gallery = Gallery(tmp_path, communities="web discord:5")
+    gallery.add("of the folder.png", "grey", caption="grey kite")
+    await gallery.reindex()
+    gallery.settings._held[_HOME] = replace(gallery.settings.of(_HOME), index_posts=True)
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    event.listen(gallery.catalogue.database.backend.reading, "before_cursor_execute", note)
+    spec = gallery.library.spec_of(gallery.name)
+    viewpoint = spec.viewpoint(Viewer(_HOME, channels=frozenset({"1"})))
+
+    def seen() -> int:
+        asked.clear()
+        view = gallery.library.views.current(gallery.name, viewpoint)
+        return 0 if view is None else len(view.pictures)
+
+    await gallery.posts.add([(_post(0, 1), picture_bytes("red", edge=48))])
+    assert seen() == len(["of the folder", 0])
+    assert asked
+    for number in range(1, 5):
+        data = picture_bytes(list(COLOURS)[number], seed=number, edge=48)
+        await gallery.posts.add([(_post(number, 1), data)])
+        assert seen() == len(["of the folder", 0]) + number
+        assert asked == []
+    await gallery.channels.deleted("discord:1", [0, 1])
+    assert seen() == len(["of the folder", 2, 3, 4])
+    assert asked == []
     gallery.close()
