@@ -22,7 +22,7 @@ from index.catalogue.schema import (
     overlays,
     picture_vectors,
 )
-from index.library.overlay_reads import last_revision
+from index.library.overlay_revisions import last_revision
 
 MODERATION = ".moderation"
 """Stands for a collection where changes of moderation are counted and announced. No

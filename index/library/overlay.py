@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from core.domain.errors import CatalogueError, TangerineError
 from index.catalogue.database import Database
-from index.library.overlay_reads import revision_of
+from index.library.overlay_revisions import revision_of
 from index.library.overlay_writes import advance
 from index.library.recent_changes import RecentChanges, Scope
 from index.library.revisions import FileRevisions, Revisions

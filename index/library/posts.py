@@ -15,7 +15,6 @@ from index.catalogue.rows import chunks
 from index.catalogue.schema import opted_out, posts, uploads
 from index.library.originals import OriginalRoom
 from index.library.overlay import Overlays
-from index.library.overlay_reads import made_of
 from index.library.overlay_writes import adopt_model, insert_upload
 from index.library.post_channels import is_followed, note_reached
 from index.library.post_reads import (
@@ -34,6 +33,7 @@ from index.library.post_rows import (
     same_file,
     take_out,
 )
+from index.library.visibility import made_of
 from index.snapshots.overlay import NewUpload, Viewpoint
 
 

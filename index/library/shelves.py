@@ -22,7 +22,7 @@ from index.catalogue.contents import identity_of
 from index.catalogue.rows import chunks
 from index.catalogue.schema import uploads
 from index.library.overlay import Overlays
-from index.library.overlay_reads import PlacedUploads, read_uploads
+from index.library.placed_uploads import PlacedUploads, read_uploads
 from index.library.recent_changes import Scope
 from index.snapshots.additions import SharedPictures
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,34 +17,22 @@ from index.library.kept_views import CachedView, CollectionViews, ComposedView, 
 from index.library.moderation_filter import Judge
 from index.library.moderation_rows import (
     MODERATION,
-    moderation_revision,
-    moderation_revisions,
     rules_of,
 )
 from index.library.overlay import Overlays
-from index.library.overlay_reads import chosen_posts, overlay_of, revision_of, revisions_of
+from index.library.overlay_reads import chosen_posts
+from index.library.overlay_revisions import revision_of
+from index.library.placed_uploads import overlay_of
 from index.library.recent_changes import Scope
 from index.library.shelves import Shelf, Shelves
 from index.library.view_layers import NO_ROWS, Layers, with_some
+from index.library.view_state import state_of
 from index.library.worded import raised, worded
 from index.snapshots.delta import Generation
 from index.snapshots.overlaid import IdentifiedSnapshot, OverlayBase, left_of
 from index.snapshots.overlay import Overlay, Viewpoint
 from index.snapshots.snapshot import IndexSnapshot
 from index.snapshots.store import SnapshotStore
-
-
-@dataclass(frozen=True, slots=True)
-class _Now:
-    """The state that a view is of.
-
-    ``key``: whom it is kept for; ``revisions``: the last changes that matter to it.
-    """
-
-    key: Hashable
-    revisions: tuple[int, ...]
-    seen: CachedView
-    is_changed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +133,7 @@ class Views:
         bases: list[tuple[Viewpoint, OverlayBase]] = []
         composed: list[tuple[Viewer, CachedView, ComposedView]] = []
         for viewpoint in asked:
-            now = self._now(connection, collection, viewpoint)
+            now = state_of(connection, collection, viewpoint)
             last = views.last(now.key)
             shared = None
             if last is not None and last.revisions[:2] == (now.revisions[0], before):
@@ -192,7 +180,7 @@ class Views:
         if views is None or views.base is not base:
             views = self._views[collection] = CollectionViews(base, self._kept)
         with self._overlays.read() as connection:
-            now = self._now(connection, collection, viewpoint)
+            now = state_of(connection, collection, viewpoint)
             held = views.of(now.key, now.revisions)
             if held is None:
                 held = ComposedView(now.revisions, base)
@@ -201,26 +189,6 @@ class Views:
                     held = self._judged(connection, collection, viewpoint, now.revisions, layers)
         views.keep(viewpoint.viewer, now.seen, held)
         return held
-
-    def _now(self, connection: Connection, collection: str, viewpoint: Viewpoint) -> _Now:
-        total, shared, own = revisions_of(connection, collection, viewpoint)
-        judged = moderation_revisions(connection, viewpoint.moderators)
-        key: Hashable
-        revisions: tuple[int, ...]
-        if viewpoint.everything:
-            # Every change is one of his.
-            key, revisions = viewpoint.viewer, (total, 0)
-        elif own or any(judged) or viewpoint.wanted is not None:
-            # Persons alone who changed nothing share what the same others hold from them.
-            mine = own or judged[0] or viewpoint.wanted is not None
-            others = viewpoint.moderators[1:], viewpoint.adults
-            key = viewpoint.viewer if mine else others
-            revisions = (shared, own, *judged)
-        else:
-            key, revisions = None, (shared, 0)
-        seen = CachedView((total, moderation_revision(connection)), key)
-        changed = bool(total) or any(judged) or viewpoint.wanted is not None
-        return _Now(key, revisions, seen, changed)
 
     def _judged(
         self,
