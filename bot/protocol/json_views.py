@@ -37,7 +37,8 @@ def search_view(result: SearchResult) -> Json:
     """Find and similar: ``{"query", "collection", "hits": [...]}``.
 
     ``caption_score`` is there where a caption speaks for the picture, ``text``, the line that
-    matched, where words in the picture do. And ``"so_far":
+    matched, where words in the picture do; ``at_s``, the second of the frame that matched, where
+    the picture moves. And ``"so_far":
     {"searched", "total"}`` while the collection is indexed for the first time.
     """
     return {
@@ -57,6 +58,7 @@ def search_view(result: SearchResult) -> Json:
                 "found_by": (hit.found_by or FoundBy.PICTURE).value,
                 "tag": hit.tag,
                 **({} if hit.text is None else {"text": hit.text}),
+                **({} if hit.at_s is None else {"at_s": round(hit.at_s, 3)}),
             }
             for hit in result.hits
         ],

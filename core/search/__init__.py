@@ -3,6 +3,7 @@
 __all__ = [
     "browse",
     "clusters",
+    "frames",
     "labels",
     "lexical",
     "look_alikes",

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from core.domain.types import ModelIdentity, Picture
 from core.domain.viewer import PostFilter
 from index.catalogue.contents import of_folder, unpack
+from index.catalogue.frames import by_place, frames_of
 from index.catalogue.rows import chunks, count
 from index.catalogue.schema import (
     caption_vectors,
@@ -137,10 +138,14 @@ def overlay_of(
         .order_by(uploads.c.added_at, uploads.c.id)
     ).all()
     captioned = [(row, place) for place, row in enumerate(rows) if row.words is not None]
+    contents = [row.sha256 for row in rows]
     return Overlay(
         removed=frozenset(removed),
         pictures=tuple(picture_of(row) for row in rows),
         picture_vectors=unpack([row.vector for row in rows], model.dimension, collection),
+        frames=by_place(
+            contents, frames_of(connection, model.fingerprint, model.dimension, {*contents})
+        ),
         captions=tuple((row.caption, place) for row, place in captioned),
         caption_vectors=unpack([row.words for row, _ in captioned], model.dimension, collection),
     )

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from core.domain.viewer import Viewer
 from core.search.moderation import HeldPicture, Meaning, Scores
 from index.catalogue.contents import identity_of
-from index.library.moderation_filter import Judge
+from index.library.moderation_filter import Judge, scored
 from index.library.moderation_rows import (
     MODERATION,
     moderation_revision,
@@ -147,7 +147,7 @@ class Views:
             scorer, of_base = self._judge.scores(found[0], text, meaning)
             holding = worded(connection, collection, (text,))[text]
         left = left_of(found[0], view)
-        scores = np.concatenate([of_base[left], scorer(found[1].picture_vectors)])
+        scores = np.concatenate([of_base[left], scored(found[1], scorer)])
         return view, raised(scores, view.rows_of(holding))
 
     def _composed(self, collection: str, viewpoint: Viewpoint) -> _Composed:

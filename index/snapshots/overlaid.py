@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.domain.ports import Snapshot
 from core.domain.types import ModelIdentity, Picture
+from core.search.frames import FrameRows
 from core.search.lexical import CountedWords
 from index.catalogue.contents import EncodedPictures
 from index.snapshots.joined import Joined, JoinedCaptions, JoinedWords
@@ -30,6 +31,10 @@ class IdentifiedSnapshot(Snapshot, Protocol):
 
 class OverlayBase(IdentifiedSnapshot, Protocol):
     @property
+    def frames(self) -> FrameRows | None:
+        """The frames of pictures that move; None where none does."""
+
+    @property
     def caption_words(self) -> CountedWords:
         """The captions by their words."""
 
@@ -48,6 +53,7 @@ class ComposedSnapshot:
         self.identity = base.identity
         self._base = base
         self._extra = added.pictures
+        self._frames = added.frames
         self._survivors = Survivors(len(base.pictures), removed)
         self._texts = tuple(text for text, _ in added.captions)
         left = len(self._survivors)
@@ -71,6 +77,18 @@ class ComposedSnapshot:
         self.caption_index = ComposedIndex(
             base.caption_index, captions, build_index(dimension, [added.caption_vectors])
         )
+
+    @cached_property
+    def frames(self) -> FrameRows | None:
+        """The frames of what is left of the base, and of the others."""
+        left = len(self._survivors)
+        mine = FrameRows.of({left + place: each for place, each in self._frames.items()})
+        below = self._base.frames
+        if below is not None and len(self._survivors.removed):
+            below = below.renumbered(self._survivors.new_or_none)
+        if below is None or mine is None:
+            return below or mine
+        return below.then(mine)
 
     @cached_property
     def owners(self) -> NDArray[np.int64]:
