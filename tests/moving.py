@@ -57,10 +57,11 @@ def sound(container: str = "mp4", codec: str = "aac") -> bytes:
 
     out = io.BytesIO()
     with av.open(out, "w", format=container) as file:
-        stream = cast("Any", file.add_stream(codec, rate=44100, layout="mono"))
-        silence = np.zeros((1, 1024), dtype=np.float32)
-        frame = cast("Any", av.AudioFrame).from_ndarray(silence, format="fltp", layout="mono")
-        frame.sample_rate = 44100
+        stream = cast("Any", file.add_stream(codec, rate=48000, layout="mono"))
+        kind = stream.codec_context.format.name if stream.codec_context.format else "fltp"
+        silence = np.zeros((1, 960), dtype=np.float32 if kind.startswith("flt") else np.int16)
+        frame = cast("Any", av.AudioFrame).from_ndarray(silence, format=kind, layout="mono")
+        frame.sample_rate = 48000
         file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
     return out.getvalue()

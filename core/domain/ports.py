@@ -151,7 +151,7 @@ class WordIndex(Protocol):
         """
 
 
-class Frames(Protocol):
+class FrameIndex(Protocol):
     """The frames of pictures that move, each of which has a row like any other."""
 
     @property
@@ -161,7 +161,7 @@ class Frames(Protocol):
     def of_row(self, row: int) -> FrameVectors | None:
         """The frames of a picture in their order; None where it does not move."""
 
-    def only(self, rows: NDArray[np.int64]) -> Frames:
+    def only(self, rows: NDArray[np.int64]) -> FrameIndex:
         """Those of these rows alone, int64 [n] rising."""
 
     def best(self, score: Callable[[Vectors], NDArray[np.float32]]) -> NDArray[np.float32]:
@@ -205,7 +205,7 @@ class Snapshot(Protocol):
         """One row a picture."""
 
     @property
-    def frames(self) -> Frames | None:
+    def frames(self) -> FrameIndex | None:
         """What lies beside these rows for pictures that move; None where none does."""
 
     @property

@@ -53,7 +53,7 @@ from core.images.look import taken_at
 from core.images.moving import (
     STILL,
     AnimationFile,
-    Wanted,
+    FrameRequest,
     of_animation,
     of_video,
     reduction_of,
@@ -139,7 +139,7 @@ def read_picture(
     limits: DecodeLimits,
     *,
     at_least: Callable[[Size], Size] | None = None,
-    moving: Wanted = STILL,
+    moving: FrameRequest = STILL,
 ) -> Upright:
     """Decode one picture of a file, or of bytes. A descriptor is closed at the end.
 
@@ -201,7 +201,7 @@ def _read_video(
     file: BinaryIO,
     limits: DecodeLimits,
     at_least: Callable[[Size], Size] | None,
-    moving: Wanted,
+    moving: FrameRequest,
 ) -> Upright:
     try:
         frames = of_video(name, file, limits.max_pixels, moving, at_least)
@@ -212,7 +212,9 @@ def _read_video(
     return _of_frames(name, frames, moving, None)
 
 
-def _of_frames(name: str, frames: Sequence[Frame], moving: Wanted, taken: Taken | None) -> Upright:
+def _of_frames(
+    name: str, frames: Sequence[Frame], moving: FrameRequest, taken: Taken | None
+) -> Upright:
     first = frames[0]
     if not moving.scenes:
         return Upright(first.image, name, b"", taken=taken)

@@ -22,7 +22,7 @@ _LONGEST_MS: Final = (1 << 24) - 1  # of a frame of WebP (RFC 9649, 2.7.1.1)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class FrameRequest:
     """What is wanted of a picture where it moves.
 
     ``scenes``: the frames that stand for it; ``at_s``: the one that is shown at this second. Of
@@ -33,7 +33,7 @@ class Wanted:
     at_s: float = 0.0
 
 
-STILL: Final = Wanted()
+STILL: Final = FrameRequest()
 
 
 class AnimationFile(NamedTuple):
@@ -47,7 +47,7 @@ class AnimationFile(NamedTuple):
 def of_animation(
     source: AnimationFile,
     first: Image.Image,
-    wanted: Wanted,
+    wanted: FrameRequest,
     shown: Callable[[Image.Image], Image.Image],
     at_least: Callable[[Size], Size] | None,
 ) -> Sequence[Frame]:
@@ -81,7 +81,7 @@ def of_video(
     name: str,
     file: BinaryIO,
     max_pixels: int,
-    wanted: Wanted,
+    wanted: FrameRequest,
     at_least: Callable[[Size], Size] | None,
 ) -> Sequence[Frame]:
     """Frames of a video, one at least; raises as :func:`core.images.video.frames_of`."""
@@ -97,7 +97,7 @@ def of_video(
 
 
 def _wanted(
-    frames: Iterator[Frame], wanted: Wanted, at_least: Callable[[Size], Size] | None
+    frames: Iterator[Frame], wanted: FrameRequest, at_least: Callable[[Size], Size] | None
 ) -> Sequence[Frame]:
     if wanted.scenes:
         return chosen(frames, lambda image: _reduced(image, at_least))

@@ -43,7 +43,7 @@ from core.images.decode import (
 from core.images.errors import out_of_memory
 from core.images.frames import Frame
 from core.images.look import placeholder_of
-from core.images.moving import Wanted
+from core.images.moving import FrameRequest
 from core.images.reduction import Size
 from core.images.resize import fit_pixels, smallest_source
 
@@ -118,14 +118,14 @@ def perform(job: Job) -> DecodedPicture | bytes:
                 job.source,
                 job.limits,
                 at_least=lambda size: within(size, 2 * job.edge),
-                moving=Wanted(job.frames, job.at_s),
+                moving=FrameRequest(job.frames, job.at_s),
             )
             return to_kept(picture, job.edge, job.quality)
         picture = read_picture(
             job.source,
             job.limits,
             at_least=lambda size: _needed(size, job),
-            moving=Wanted(job.frames),
+            moving=FrameRequest(job.frames),
         )
         pixels = fit_pixels(picture.image, job.spec, picture.reduction)
         placeholder = placeholder_of(picture.image)

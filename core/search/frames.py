@@ -13,7 +13,7 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.ports import Frames, Snapshot, VectorIndex
+from core.domain.ports import FrameIndex, Snapshot, VectorIndex
 from core.domain.types import DecodedPicture, FrameVectors, Pixels, Vectors
 
 SAME_FRAME = 0.97
@@ -161,7 +161,7 @@ class BestFrames:
     among the ``k`` nearest of the index, or moves and is compared here.
     """
 
-    def __init__(self, index: VectorIndex, frames: Frames) -> None:
+    def __init__(self, index: VectorIndex, frames: FrameIndex) -> None:
         self._index = index
         self._frames = frames
 

@@ -85,7 +85,7 @@ async def test_what_comes_at_the_end_is_found_by_its_name(
     async def hits(search: Search) -> list[float | None]:
         """The second at which each thing is found among five; -1 where it is not."""
         seconds: list[float | None] = []
-        for number, row in enumerate(things):
+        for row in things:
             page = await search.find(stamps.captions[row], community="web", k=5)
             mine = [hit.at_s for hit in page.hits if hit.picture.id == f"p{row}"]
             seconds.append(mine[0] if mine else -1)
