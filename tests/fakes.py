@@ -271,6 +271,10 @@ class FakeDecoder:
         )
 
     async def kept(self, source: bytes | Path, edge: int) -> bytes:
+        data = _bytes(source)
+        with Image.open(io.BytesIO(data)) as image:
+            if getattr(image, "is_animated", False):
+                return data
         return await self.thumbnail(source, edge)
 
     async def thumbnail(self, source: bytes | Path, edge: int, at_s: float = 0.0) -> bytes:

@@ -66,21 +66,22 @@ def file_of(message: Message | ExternalReplyInfo | None, *, whole: bool = False)
     return None if moving is None else _moving(moving)
 
 
-def posted_picture(message: Message) -> FileRef | None:
+def posted_picture(message: Message, *, moving: bool = False) -> FileRef | None:
     """The picture of a message that is one beyond doubt, no other file.
 
-    What moves is one where something is installed that reads it.
+    ``moving``: what moves is one, too, where something is installed that reads it.
     """
+    moving = moving and reads_videos()
     if message.photo:
         return file_of(message)
     if message.sticker is not None:
         moves = message.sticker.is_animated or message.sticker.is_video
-        return None if moves and not reads_videos() else file_of(message)
+        return None if moves and not moving else file_of(message)
     if message.animation is not None or message.video is not None:
-        return file_of(message) if reads_videos() else None
+        return file_of(message) if moving else None
     if message.document is None:
         return None
-    kinds = ("image/", "video/") if reads_videos() else ("image/",)
+    kinds = ("image/", "video/") if moving else ("image/",)
     named = (message.document.mime_type or "").startswith(kinds)
     return file_of(message) if named else None
 

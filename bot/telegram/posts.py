@@ -203,7 +203,7 @@ def _picture_of(message: Message) -> FileRef | None:
     """The picture that is searched: a sticker is none, and what is covered stays covered."""
     if message.sticker is not None or message.has_media_spoiler:
         return None
-    return posted_picture(message)
+    return posted_picture(message, moving=True)
 
 
 def _text_of(message: Message) -> str:
