@@ -43,7 +43,7 @@ class Sheets:
         """
         shown = await self.thumbnail(query, community) if isinstance(query, str) else query
         jpegs = await asyncio.gather(
-            *(self.thumbnail(card.id, community) for card in pictures.cards)
+            *(self.thumbnail(card.id, community, card.at_s) for card in pictures.cards)
         )
         tiles: Sequence[Tile] = [
             Tile(card.number, card.caption, card.score_text, card.band, thumbnail)
@@ -96,10 +96,15 @@ class Sheets:
         png = await asyncio.to_thread(self._painter.label_bars, bars.bars)
         return LabelBars(bars.bars, bars.alt, png)
 
-    async def thumbnail(self, picture_id: str, community: Viewer | str) -> bytes | None:
-        """A JPEG of at most 320 x 320 pixels, None where the community may not see it."""
+    async def thumbnail(
+        self, picture_id: str, community: Viewer | str, at_s: float | None = None
+    ) -> bytes | None:
+        """A JPEG of at most 320 x 320 pixels, None where the community may not see it.
+
+        ``at_s``: of a picture that moves the frame at this second.
+        """
         try:
             picture, path = await self._library.picture_file(picture_id, community)
-            return await self._thumbnails.get(picture.sha256, path, THUMBNAIL_EDGE)
+            return await self._thumbnails.get(picture.sha256, path, THUMBNAIL_EDGE, at_s=at_s)
         except TangerineError:
             return None

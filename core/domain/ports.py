@@ -18,6 +18,7 @@ from core.domain.types import (
     CollectionStatus,
     CommunitySettings,
     DecodedPicture,
+    FrameVectors,
     Lane,
     Look,
     ModelIdentity,
@@ -73,15 +74,22 @@ class PictureDecoder(Protocol):
     """Turns untrusted bytes into pixels, outside this process."""
 
     async def decode(
-        self, source: bytes | Path, spec: PixelSpec, *, preview: int = 0
+        self, source: bytes | Path, spec: PixelSpec, *, preview: int = 0, frames: bool = False
     ) -> DecodedPicture:
         """Pixels of the spec's size. Raises BadPicture and its subclasses, Busy, ShuttingDown.
 
         ``preview``: pixels of the longer edge of the preview that comes along; 0 for none.
+        ``frames``: with the frames that stand for a picture that moves.
         """
 
-    async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
-        """A JPEG within ``edge`` x ``edge`` pixels. Raises BadPicture and its subclasses."""
+    async def thumbnail(self, source: bytes | Path, edge: int, at_s: float = 0.0) -> bytes:
+        """A JPEG within ``edge`` x ``edge`` pixels. Raises BadPicture and its subclasses.
+
+        ``at_s``: of a picture that moves the frame at this second.
+        """
+
+    async def kept(self, source: bytes | Path, edge: int) -> bytes:
+        """:meth:`thumbnail`; of a picture that moves an animated WebP of its frames."""
 
 
 class WordReader(Protocol):
@@ -143,6 +151,29 @@ class WordIndex(Protocol):
         """
 
 
+class FrameIndex(Protocol):
+    """The frames of pictures that move, each of which has a row like any other."""
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The rows of the pictures that move, rising: int64 [m]."""
+
+    def of_row(self, row: int) -> FrameVectors | None:
+        """The frames of a picture in their order; None where it does not move."""
+
+    def only(self, rows: NDArray[np.int64]) -> FrameIndex:
+        """Those of these rows alone, int64 [n] rising."""
+
+    def best(self, score: Callable[[Vectors], NDArray[np.float32]]) -> NDArray[np.float32]:
+        """The highest score among the frames of each of :attr:`rows`: float32 [m]."""
+
+    def nearest(self, row: int, query: Vectors) -> tuple[float, Vectors] | None:
+        """The second and the vector of the frame of a picture that is nearest to a query, [d].
+
+        None where it does not move.
+        """
+
+
 class Snapshot(Protocol):
     """One generation of a collection as a community sees it, immutable while it is held.
 
@@ -172,6 +203,10 @@ class Snapshot(Protocol):
     @property
     def picture_index(self) -> VectorIndex:
         """One row a picture."""
+
+    @property
+    def frames(self) -> FrameIndex | None:
+        """What lies beside these rows for pictures that move; None where none does."""
 
     @property
     def caption_index(self) -> VectorIndex:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     insert,
     inspect,
     literal,
+    or_,
     select,
     table,
     update,
@@ -41,7 +42,7 @@ from index.catalogue.schema import (
 
 Migration = Callable[[Connection], None]
 
-NEWEST = 13
+NEWEST = 14
 """The version of :mod:`index.catalogue.schema`."""
 
 
@@ -126,8 +127,41 @@ def _in_channels(connection: Connection) -> None:
     connection.exec_driver_sql("DROP TABLE posts_before")
 
 
+def _frames(connection: Connection) -> None:
+    """Version 14: a picture that moves has several vectors.
+
+    Those that may be among them are looked at again, as in version 10.
+    """
+    if all(
+        each["name"] != "frames" for each in inspect(connection).get_columns(picture_vectors.name)
+    ):
+        kind = picture_vectors.c.frames.type.compile(dialect=connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE picture_vectors ADD COLUMN frames {kind}")
+        for index in picture_vectors.indexes:
+            index.create(connection)
+    names = (".gif", ".png", ".apng", ".webp", ".avif", ".avifs")
+    moving = or_(*(func.lower(pictures.c.path).endswith(each) for each in names))
+    connection.execute(
+        update(picture_vectors)
+        .where(
+            picture_vectors.c.run >= 0,
+            picture_vectors.c.imported_by == "",
+            picture_vectors.c.sha256.in_(select(pictures.c.sha256).where(moving)),
+        )
+        .values(run=-2)
+    )
+
+
 STEPS: Mapping[int, Migration] = MappingProxyType(
-    {6: _keep_open, 7: _imported_by, 9: _tries, 10: _read_anew, 11: _posted, 12: _in_channels}
+    {
+        6: _keep_open,
+        7: _imported_by,
+        9: _tries,
+        10: _read_anew,
+        11: _posted,
+        12: _in_channels,
+        14: _frames,
+    }
 )
 
 

@@ -24,6 +24,7 @@ from sqlalchemy import (
 from core.domain.types import ModelIdentity, Picture
 from core.domain.viewer import PostFilter
 from index.catalogue.contents import BLOCK, EncodedPictures, of_folder, unpack
+from index.catalogue.frames import by_place, frames_of, moving_contents
 from index.catalogue.rows import chunks, count
 from index.catalogue.schema import (
     caption_vectors,
@@ -139,6 +140,7 @@ def overlay_of(
         picture_vectors=read.encoded.picture_vectors,
         captions=read.encoded.captions,
         caption_vectors=read.encoded.caption_vectors,
+        frames=read.encoded.frames,
     )
 
 
@@ -211,11 +213,17 @@ def read_uploads(
         added_at += (row.added_at for row in rows)
     vectors.setflags(write=False)
     meanings.setflags(write=False)
+    moving = moving_contents(connection, model.fingerprint)
+    contents = [picture.sha256 for picture in pictures]
+    frames = frames_of(
+        connection, model.fingerprint, model.dimension, moving.intersection(contents)
+    )
     encoded = EncodedPictures(
         pictures=tuple(pictures),
         picture_vectors=vectors[: len(pictures)],
         captions=tuple(captions),
         caption_vectors=meanings[: len(captions)],
+        frames=by_place(contents, frames),
     )
     return PlacedUploads(encoded, tuple(places), tuple(added_at))
 

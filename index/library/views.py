@@ -104,7 +104,10 @@ class _Layers:
         """All that lies over the folder, to be judged; without captions."""
         rows = np.arange(len(self.under.pictures), len(self.own.pictures), dtype=np.int64)
         rows = np.setdiff1d(rows, self.gone)
-        pictures = self.own.pictures
+        pictures, moving = self.own.pictures, self.own.frames
+        own = {} if moving is None else moving.only(rows).by_row()
+        first = len(self.overlay.pictures)
+        places = {row: place for place, row in enumerate(rows.tolist(), start=first)}
         vectors = [self.overlay.picture_vectors, self.own.picture_index.reconstruct(rows)]
         return replace(
             self.overlay,
@@ -112,6 +115,7 @@ class _Layers:
             picture_vectors=np.concatenate(vectors),
             captions=(),
             caption_vectors=self.overlay.caption_vectors[:0],
+            frames={**self.overlay.frames, **{places[row]: own[row] for row in own}},
         )
 
 
@@ -233,6 +237,8 @@ class Views:
         left = left[left < len(layers.under.pictures)]
         added = np.arange(len(left), len(view.pictures), dtype=np.int64)
         scores = np.concatenate([of_base[left], scorer(view.picture_index.reconstruct(added))])
+        if view.frames is not None:
+            scores = view.frames.only(added).raised(scores, scorer)
         return view, raised(scores, view.rows_of(holding))
 
     def _composed(self, collection: str, viewpoint: Viewpoint) -> _Composed:

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from bot.telegram.adapter import TelegramAdapter
 from bot.engine.telegram_memory import StoredMemory
+from bot.telegram.adapter import TelegramAdapter
 from tests.adapters.telegram_parts import ADA, BEN, EVE, adapter_of
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery

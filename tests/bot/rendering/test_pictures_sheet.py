@@ -96,9 +96,9 @@ async def test_a_thumbnail_is_made_once(tmp_path: Path) -> None:
     made = []
 
     class Counting(FakeDecoder):
-        async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
+        async def thumbnail(self, source: bytes | Path, edge: int, at_s: float = 0.0) -> bytes:
             made.append(edge)
-            return await super().thumbnail(source, edge)
+            return await super().thumbnail(source, edge, at_s)
 
     thumbnails = Thumbnails(Counting(), capacity=100_000)
     first, *others = await asyncio.gather(*(thumbnails.get("sha", file, 100) for _ in range(8)))
