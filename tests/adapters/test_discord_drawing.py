@@ -255,7 +255,7 @@ async def test_our_own_words_are_shown_whole(tmp_path: Path, language: str) -> N
         limit=MIB,
     )
     texts = [c["content"] for c in walk(drawing.view.to_components()) if c["type"] == TEXT]
-    assert sum(map(len, texts)) > 500
+    assert sum(map(len, texts)) > 400
     assert not any("…" in text for text in texts)
 
 

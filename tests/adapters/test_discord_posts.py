@@ -235,18 +235,18 @@ async def test_filters_say_which_posts_are_meant(talk: Posting) -> None:
     """By channel, person and day; they lead to nothing that the asker may not see."""
     await talk.on(OPEN)
     await talk.on(NIGHT)
-    await talk.post("cyan", "of ana")
-    await talk.post("cyan", "of ben", person=BEN, seed=3)
-    await talk.post("cyan", "at night", channel=NIGHT, seed=4)
-    await talk.until_kept(["at night", "of ana", "of ben"], OPEN, NIGHT)
+    await talk.post("cyan", "cyan of ana")
+    await talk.post("cyan", "cyan of ben", person=BEN, seed=3)
+    await talk.post("cyan", "cyan at night", channel=NIGHT, seed=4)
+    await talk.until_kept(["cyan at night", "cyan of ana", "cyan of ben"], OPEN, NIGHT)
     of = {"in": str(OPEN), "from": str(BEN.id)}
     shown = await talk.find("cyan", **of)
     assert "of ben" in shown.text
     assert "of ana" not in shown.text
     assert "grey stone" not in shown.text
     assert "at night" not in (await talk.find("cyan", **{"in": str(NIGHT)})).text
-    assert "of ana" in (await talk.find("cyan", after="2020-01-31")).text
-    assert "of ana" not in (await talk.find("cyan", before="2020-01-31")).text
+    assert "of ana" in (await talk.find("cyan of ana", after="2020-01-31")).text
+    assert "of ana" not in (await talk.find("cyan of ana", before="2020-01-31")).text
 
 
 async def test_what_was_deleted_during_an_outage_is_shown_to_nobody(tmp_path: Path) -> None:

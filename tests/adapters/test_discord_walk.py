@@ -103,7 +103,9 @@ async def test_the_text_of_a_find_passes_few_files(tmp_path: Path) -> None:
     """
     gallery = Gallery(tmp_path, communities=f"discord:{HOME}")
     for seed in range(5):
-        gallery.add(f"{seed}.png", seed=seed, caption=f"red thing number {seed}")
+        gallery.add(
+            f"{seed}.png", seed=seed, caption=f"red thing number {seed}" if seed else TEXT.upper()
+        )
     walk, clock, metrics = Walk(), SystemClock(), Metrics()
     stages = Stages(metrics.stage, NoTracer())
     thumbnails = Thumbnails(gallery.decoder)

@@ -72,7 +72,8 @@ async def test_stages_lie_inside_of_their_request(tmp_path: Path) -> None:
             await parts.commands.handle(
                 Request("discord", "web", "discord:1", text=f"/find {SECRET}")
             )
-    roots = [span for span in collector.spans if not span.parent_span_id]
+    # What every question is compared with is encoded once, for no request in particular.
+    roots = [s for s in collector.spans if not s.parent_span_id and s.name != "embed"]
     assert sorted(span.name for span in roots) == ["answer", "http", "http"]
     assert len({span.trace_id for span in roots}) == 3
     for root in roots:
