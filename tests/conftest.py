@@ -58,6 +58,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> None:
     item.config.stash[_WATCH].begin(item)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> None:
+    """The last test of a run, whichever it is, stops the servers that all of them shared."""
+    item.config.stash[_WATCH].end()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,

@@ -14,6 +14,7 @@ import asyncio
 import hashlib
 import io
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -160,6 +161,27 @@ class FakeEncoder:
         colours = np.bincount(nearest, minlength=len(COLOURS)).astype(np.float32)
         key = self.identity.name.encode() + (picture >> 1).tobytes()
         return unit(np.concatenate([unit(colours), _HASH_WEIGHT * hashed_unit(key, _HASHED)]))
+
+
+class HeldEncoder(FakeEncoder):
+    """Holds every batch until ``gate`` is set; ``begun`` is set once the first one is there."""
+
+    def __init__(self, *, held_s: float = 60.0) -> None:
+        super().__init__()
+        self.gate, self.begun = threading.Event(), threading.Event()
+        self._held_s = held_s
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        self._hold()
+        return super().encode_texts(texts)
+
+    def encode_images(self, pixels: PixelBatch) -> Vectors:
+        self._hold()
+        return super().encode_images(pixels)
+
+    def _hold(self) -> None:
+        self.begun.set()
+        assert self.gate.wait(self._held_s)
 
 
 class FakeEmbedder:

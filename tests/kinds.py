@@ -91,6 +91,10 @@ class Watch:
         self._running = item.get_closest_marker("fast") is not None
         self._found.clear()
 
+    def end(self) -> None:
+        """The test is over: what is put away now may belong to the whole run."""
+        self._running = False
+
     def found(self) -> list[str]:
         """What the running test did, once."""
         found, self._found = self._found, []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 from urllib.parse import urlencode
 
 from bot.doctor.findings import (
@@ -18,7 +17,7 @@ from bot.doctor.findings import (
     warning,
 )
 from bot.doctor.posts import indexed, without_intent
-from config.settings import Discord
+from config.settings import Settings
 
 PUBLIC_API = "https://discord.com/api/v10"
 
@@ -103,11 +102,9 @@ async def ask_discord(token: str, api_url: str | None) -> DiscordBot:
     )
 
 
-async def check_discord(settings: Discord, catalogue: Path) -> Findings:
-    """Whether the bot of the token can connect and hear what the settings promise.
-
-    ``catalogue``: where it is written down in which servers posts are to be searched.
-    """
+async def check_discord(installed: Settings) -> Findings:
+    """Whether the bot of the token can connect and hear what the settings promise."""
+    settings = installed.discord
     if settings.token is None:
         return [fine(_CHECK, "No token is set; Discord is not used.")]
     try:
@@ -115,7 +112,7 @@ async def check_discord(settings: Discord, catalogue: Path) -> Findings:
     except RefusedError as refused:
         return [refused.finding]
     findings = [fine(_CHECK, f"Discord knows the bot as {bot.name}.")]
-    servers = len(await asyncio.to_thread(indexed, catalogue, _CHECK))
+    servers = len(await asyncio.to_thread(indexed, installed, _CHECK))
     if servers:
         findings += without_intent(
             servers, granted=bot.hears_all, asked_for=settings.message_content

@@ -64,7 +64,6 @@ class Doctor:
 
     def _checks(self) -> Sequence[tuple[str, Check]]:
         settings = self._settings
-        catalogue = settings.data_dir / "catalogue.sqlite"
         return (
             ("settings", self._in_settings),
             ("data", partial(asyncio.to_thread, check_data_folder, settings.data_dir)),
@@ -74,8 +73,8 @@ class Doctor:
             ("collections", self._collections),
             ("index", partial(asyncio.to_thread, check_catalogue, settings)),
             ("web", self._addresses),
-            ("discord", partial(check_discord, settings.discord, catalogue)),
-            ("telegram", partial(check_telegram, settings.telegram, catalogue)),
+            ("discord", partial(check_discord, settings)),
+            ("telegram", partial(check_telegram, settings)),
         )
 
     def _encoding(self) -> Sequence[tuple[str, Check]]:

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from http import HTTPStatus
-from pathlib import Path
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from bot.doctor.findings import Finding, Findings, OutOfReachError, ask, failed
+from bot.engine.database import looked_at
+from config.settings import Settings
+from core.domain.errors import CatalogueError
+from index.library.community_settings import all_settings
 
 _LOOKED_AT = 20
 """Chats of Telegram that are asked about, each with two requests."""
 
 
-def indexed(catalogue: Path, platform: str) -> Sequence[str]:
+def indexed(settings: Settings, platform: str) -> Sequence[str]:
     """The communities of a platform whose posts are searched. Blocking, changes nothing."""
-    if not catalogue.exists():
-        return ()
-    query = "SELECT community, settings FROM community_settings WHERE community LIKE ? ORDER BY 1"
     try:
-        with closing(
-            sqlite3.connect(f"file:{quote(str(catalogue))}?mode=ro", uri=True)
-        ) as connection:
-            rows = connection.execute(query, (f"{platform}:%",)).fetchall()
-        return [name for name, settings in rows if json.loads(settings).get("index_posts")]
-    except (sqlite3.Error, ValueError, AttributeError):
+        database = looked_at(settings)
+        if database is None:
+            return ()
+        with closing(database), database.read() as connection:
+            chosen = all_settings(connection)
+    except CatalogueError:
         return ()  # of an older version, or damaged: said where the index is looked at
+    mine = (name for name, each in chosen.items() if each.index_posts)
+    return sorted(name for name in mine if name.startswith(f"{platform}:"))
 
 
 def without_intent(servers: int, *, granted: bool, asked_for: bool) -> Findings:

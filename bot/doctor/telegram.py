@@ -6,7 +6,6 @@ import asyncio
 import time
 from dataclasses import dataclass
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +19,7 @@ from bot.doctor.findings import (
     warning,
 )
 from bot.doctor.posts import indexed, unheard_chats
-from config.settings import Telegram
+from config.settings import Settings
 
 PUBLIC_API = "https://api.telegram.org"
 
@@ -95,11 +94,9 @@ async def ask_telegram(token: str, api_url: str | None) -> TelegramBot:
     )
 
 
-async def check_telegram(settings: Telegram, catalogue: Path) -> Findings:
-    """Whether the bot of the token gets what people send to it.
-
-    ``catalogue``: where it is written down in which chats posts are to be searched.
-    """
+async def check_telegram(installed: Settings) -> Findings:
+    """Whether the bot of the token gets what people send to it."""
+    settings = installed.telegram
     if settings.token is None:
         return [fine(_CHECK, "No token is set; Telegram is not used.")]
     try:
@@ -119,7 +116,7 @@ async def check_telegram(settings: Telegram, catalogue: Path) -> Findings:
         )
     findings += await unheard_chats(
         bot.methods,
-        await asyncio.to_thread(indexed, catalogue, _CHECK),
+        await asyncio.to_thread(indexed, installed, _CHECK),
         bot.id,
         hears_groups=bot.hears_groups,
     )

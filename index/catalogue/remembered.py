@@ -6,11 +6,20 @@ that writes. On a server, where rows are locked and not all of the database, the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sqlalchemy import BigInteger, Column, Float, Index, MetaData, Table
 
 from index.catalogue.schema import String, Text
 
 remembered = MetaData()
+
+
+def _of_message() -> Iterator[Column[int]]:
+    """The key of a message: a table has columns of its own."""
+    for name in ("bot", "chat", "message"):
+        yield Column(name, BigInteger, primary_key=True, autoincrement=False)
+
 
 # By which Telegram shows a picture (by its content) again, to each bot.
 telegram_files = Table(
@@ -28,9 +37,7 @@ telegram_files = Table(
 telegram_asked = Table(
     "telegram_asked",
     remembered,
-    Column("bot", BigInteger, primary_key=True, autoincrement=False),
-    Column("chat", BigInteger, primary_key=True, autoincrement=False),
-    Column("message", BigInteger, primary_key=True, autoincrement=False),
+    *_of_message(),
     Column("caller", BigInteger, nullable=False),
     Column("pictures", Text, nullable=False),
     Column("used", Float, nullable=False),
@@ -43,9 +50,7 @@ telegram_asked = Table(
 telegram_shown = Table(
     "telegram_shown",
     remembered,
-    Column("bot", BigInteger, primary_key=True, autoincrement=False),
-    Column("chat", BigInteger, primary_key=True, autoincrement=False),
-    Column("message", BigInteger, primary_key=True, autoincrement=False),
+    *_of_message(),
     Column("picture", Text, nullable=False),
     Column("used", Float, nullable=False),
     sqlite_with_rowid=False,
@@ -55,9 +60,7 @@ telegram_shown = Table(
 telegram_waiting = Table(
     "telegram_waiting",
     remembered,
-    Column("bot", BigInteger, primary_key=True, autoincrement=False),
-    Column("chat", BigInteger, primary_key=True, autoincrement=False),
-    Column("message", BigInteger, primary_key=True, autoincrement=False),
+    *_of_message(),
     # When it was edited, 0 for never.
     Column("edited", BigInteger, primary_key=True, autoincrement=False),
     Column("body", Text, nullable=False),

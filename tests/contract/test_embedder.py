@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -14,9 +13,9 @@ from numpy.typing import NDArray
 from bot.encoding.remote import RemoteEmbedder
 from core.domain.errors import Busy, EncodingFailed, ShuttingDown
 from core.domain.ports import Embedder, Encoder
-from core.domain.types import Lane, Vectors
+from core.domain.types import Lane
 from core.encoder.embedder import BatchedEmbedder
-from tests.fakes import FakeEncoder
+from tests.fakes import FakeEncoder, HeldEncoder
 from tests.servers.encoder import served
 
 Opened = Callable[..., AbstractAsyncContextManager[BatchedEmbedder | RemoteEmbedder]]
@@ -128,20 +127,14 @@ async def test_pixels_of_another_size_are_the_callers_fault(opened: Opened) -> N
 
 async def test_a_full_queue_is_told_at_once(opened: Opened) -> None:
     """Busy, with the seconds after which to try again; those who wait are answered all the same."""
-    gate = threading.Event()
-
-    class Slow(FakeEncoder):
-        def encode_texts(self, texts: Sequence[str]) -> Vectors:
-            assert gate.wait(30)
-            return super().encode_texts(texts)
-
-    async with opened(Slow(), max_queue=2) as embedder:
+    encoder = HeldEncoder(held_s=30.0)
+    async with opened(encoder, max_queue=2) as embedder:
         asked = [asyncio.create_task(embedder.embed_text(f"t{n}")) for n in range(40)]
         done, waiting = await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
         error = next(iter(done)).exception()
         assert isinstance(error, Busy)
         assert error.retry_after >= 1
-        gate.set()
+        encoder.gate.set()
         await asyncio.wait(waiting)
         answers = [task.exception() for task in asked]
         assert None in answers

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -19,8 +18,8 @@ from bot.encoding.bodies import BodyLimits
 from bot.encoding.routes import EncoderOptions
 from bot.encoding.server import check_open
 from core.domain.errors import SettingsError
-from core.domain.types import PixelBatch, Vectors
-from tests.fakes import FakeEncoder
+from core.domain.types import Vectors
+from tests.fakes import FakeEncoder, HeldEncoder
 from tests.servers.encoder import ServedEncoder, served
 
 _BINARY = {
@@ -185,15 +184,9 @@ async def test_a_body_that_does_not_come_is_not_waited_for() -> None:
 
 async def test_bodies_have_one_bound_together() -> None:
     """A flood of large ones is told to come again, not kept in memory."""
-    gate = threading.Event()
-
-    class Slow(FakeEncoder):
-        def encode_images(self, pixels: PixelBatch) -> Vectors:
-            assert gate.wait(60)
-            return super().encode_images(pixels)
-
+    encoder = HeldEncoder()
     limits = BodyLimits(held=2 * len(_PICTURE))
-    async with _asking(Slow(), EncoderOptions(limits=limits)) as (_, client):
+    async with _asking(encoder, EncoderOptions(limits=limits)) as (_, client):
 
         async def ask() -> int:
             async with client.post("/v1/pixels", data=_PICTURE, headers=_BINARY) as response:
@@ -206,21 +199,13 @@ async def test_bodies_have_one_bound_together() -> None:
         async with asyncio.timeout(60):
             while sum(task.done() for task in asked) < 6:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
-        gate.set()
+        encoder.gate.set()
         assert sorted(await asyncio.gather(*asked)) == [200, 200, *[503] * 6]
 
 
 async def test_what_takes_longer_than_the_client_waits_is_given_up() -> None:
     """It leaves the queue, too."""
-    gate, begun = threading.Event(), threading.Event()
-
-    class Slow(FakeEncoder):
-        def encode_texts(self, texts: Sequence[str]) -> Vectors:
-            begun.set()
-            assert gate.wait(60)
-            return super().encode_texts(texts)
-
-    encoder = Slow()
+    encoder = HeldEncoder()
     async with _asking(encoder) as (_, client):
 
         async def ask(text: str, seconds: str) -> int:
@@ -231,24 +216,16 @@ async def test_what_takes_longer_than_the_client_waits_is_given_up() -> None:
                 return response.status
 
         first = asyncio.create_task(ask("first", "60"))
-        await asyncio.to_thread(begun.wait, 60)
+        await asyncio.to_thread(encoder.begun.wait, 60)
         assert await ask("late", "0.05") == 504
-        gate.set()
+        encoder.gate.set()
         assert await first == 200
         assert encoder.texts == ["first"]
 
 
 async def test_people_come_before_bulk_work_on_the_server_too() -> None:
     """A question overtakes what a reindex has put into the queue before it."""
-    gate, begun = threading.Event(), threading.Event()
-
-    class Slow(FakeEncoder):
-        def encode_texts(self, texts: Sequence[str]) -> Vectors:
-            begun.set()
-            assert gate.wait(60)
-            return super().encode_texts(texts)
-
-    encoder = Slow()
+    encoder = HeldEncoder()
     async with _asking(encoder) as (server, client):
 
         async def ask(text: str, lane: str) -> None:
@@ -264,12 +241,12 @@ async def test_people_come_before_bulk_work_on_the_server_too() -> None:
                     await asyncio.sleep(0.01)
 
         tasks = [asyncio.create_task(ask("running", "bulk"))]
-        await asyncio.to_thread(begun.wait, 60)
+        await asyncio.to_thread(encoder.begun.wait, 60)
         tasks += [asyncio.create_task(ask(f"bulk{n}", "bulk")) for n in range(12)]
         await queued(12)
         tasks.append(asyncio.create_task(ask("person", "chat")))
         await queued(13)
-        gate.set()
+        encoder.gate.set()
         await asyncio.gather(*tasks)
         assert encoder.texts[:2] == ["running", "person"]
 
@@ -316,16 +293,9 @@ async def test_what_is_not_ready_says_why() -> None:
 
 async def test_a_stop_answers_what_was_asked_and_says_that_it_is_the_last() -> None:
     """With ``Connection: close``; nobody who was taken is reset."""
-    gate, begun = threading.Event(), threading.Event()
-
-    class Slow(FakeEncoder):
-        def encode_texts(self, texts: Sequence[str]) -> Vectors:
-            begun.set()
-            assert gate.wait(60)
-            return super().encode_texts(texts)
-
+    encoder = HeldEncoder()
     options = EncoderOptions(drain_s=30.0)
-    async with _asking(Slow(), options) as (server, client):
+    async with _asking(encoder, options) as (server, client):
 
         async def ask() -> tuple[int, str | None]:
             async with client.post("/v1/embeddings", json={"input": "red"}) as response:
@@ -333,14 +303,14 @@ async def test_a_stop_answers_what_was_asked_and_says_that_it_is_the_last() -> N
                 return response.status, response.headers.get("Connection")
 
         asked = [asyncio.create_task(ask()) for _ in range(5)]
-        await asyncio.to_thread(begun.wait, 60)
+        await asyncio.to_thread(encoder.begun.wait, 60)
         async with asyncio.timeout(60):
             labels = {"platform": "encoder", "command": "texts"}
             while server.metric("tangerine_requests_total", **labels) < 5:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         stopping = asyncio.create_task(server.server.stop())
         await asyncio.sleep(0)
-        gate.set()
+        encoder.gate.set()
         assert await asyncio.gather(*asked) == [(200, "close")] * 5
         await stopping
 

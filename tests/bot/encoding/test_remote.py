@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -19,9 +18,9 @@ from bot.encoding.routes import EncoderOptions
 from bot.observability.health import serving_troubles
 from bot.observability.metrics import Metrics
 from core.domain.errors import Busy, EncodingFailed, ModelUnavailable
-from core.domain.types import Lane, Vectors
+from core.domain.types import Lane
 from core.encoder.known import KnownEncoder
-from tests.fakes import FakeClock, FakeEncoder
+from tests.fakes import FakeClock, FakeEncoder, HeldEncoder
 from tests.servers.encoder import Relay, relayed, served, told_of
 
 _TOKEN = "a-token-of-the-encoders"
@@ -116,16 +115,10 @@ async def test_a_connection_that_ended_meanwhile_is_made_anew() -> None:
 
 async def test_the_least_busy_is_asked() -> None:
     """One whose answers take long gets no more while the other is free."""
-    gate = threading.Event()
-
-    class Slow(FakeEncoder):
-        def encode_texts(self, texts: Sequence[str]) -> Vectors:
-            assert gate.wait(60)
-            return super().encode_texts(texts)
-
-    slow, quick = Slow(), FakeEncoder()
+    encoder = HeldEncoder()
+    quick = FakeEncoder()
     async with (
-        served(slow) as one,
+        served(encoder) as one,
         served(quick) as two,
         _embedder(one.url, two.url, patience=_patience(90.0, 90.0)) as embedder,
     ):
@@ -134,9 +127,9 @@ async def test_the_least_busy_is_asked() -> None:
         for n in range(20):
             await embedder.embed_text(f"word{n}")
         assert len(quick.texts) == 20
-        gate.set()
+        encoder.gate.set()
         await held
-        assert slow.texts == ["held"]
+        assert encoder.texts == ["held"]
 
 
 async def test_other_weights_are_refused_at_the_start() -> None:
@@ -241,42 +234,26 @@ async def test_many_callers_share_calls() -> None:
 
 async def test_people_do_not_wait_for_the_calls_of_bulk_work() -> None:
     """Each lane has calls of its own, so that the encoder may let people go first."""
-    gate, begun = threading.Event(), threading.Event()
-
-    class Slow(FakeEncoder):
-        def encode_texts(self, texts: Sequence[str]) -> Vectors:
-            begun.set()
-            assert gate.wait(60)
-            return super().encode_texts(texts)
-
-    encoder = Slow()
+    encoder = HeldEncoder()
     async with served(encoder) as server, _embedder(server.url) as embedder:
         bulk = [
             asyncio.create_task(embedder.embed_text(f"bulk{n}", lane=Lane.BULK)) for n in range(80)
         ]
-        await asyncio.to_thread(begun.wait, 60)
+        await asyncio.to_thread(encoder.begun.wait, 60)
         await _until(lambda: server.embedder.health.queued == 1)
         person = asyncio.create_task(embedder.embed_text("person"))
         await _until(lambda: server.embedder.health.queued == 2)
-        gate.set()
+        encoder.gate.set()
         await asyncio.gather(person, *bulk)
         assert encoder.texts.index("person") == 1
 
 
 async def test_what_nobody_waits_for_is_not_encoded() -> None:
     """A caller that gives up, by its own deadline, leaves the encoder's queue."""
-    gate, begun = threading.Event(), threading.Event()
-
-    class Slow(FakeEncoder):
-        def encode_texts(self, texts: Sequence[str]) -> Vectors:
-            begun.set()
-            assert gate.wait(60)
-            return super().encode_texts(texts)
-
-    encoder = Slow()
+    encoder = HeldEncoder()
     async with served(encoder) as server, _embedder(server.url) as embedder:
         first = asyncio.create_task(embedder.embed_text("first"))
-        await asyncio.to_thread(begun.wait, 60)
+        await asyncio.to_thread(encoder.begun.wait, 60)
         given_up = asyncio.create_task(embedder.embed_text("given up"))
         await _until(lambda: server.embedder.health.queued == 1)
         given_up.cancel()
@@ -285,7 +262,7 @@ async def test_what_nobody_waits_for_is_not_encoded() -> None:
         await _until(lambda: server.embedder.health.queued == 2)
         # The server has seen that the client left before the model is free.
         await _until(lambda: _served(server.metrics) < 3)
-        gate.set()
+        encoder.gate.set()
         await asyncio.gather(first, last)
         assert encoder.texts == ["first", "last"]
 
@@ -331,22 +308,16 @@ async def test_a_breaker_opens_and_closes_by_its_clock() -> None:
 
 async def test_busy_ones_are_no_failures() -> None:
     """The other one is asked, and none is left out."""
-    gate = threading.Event()
-
-    class Slow(FakeEncoder):
-        def encode_texts(self, texts: Sequence[str]) -> Vectors:
-            assert gate.wait(60)
-            return super().encode_texts(texts)
-
+    encoder = HeldEncoder()
     async with (
-        served(Slow(), max_queue=1) as full,
+        served(encoder, max_queue=1) as full,
         served(FakeEncoder()) as free,
         _embedder(full.url, free.url) as embedder,
     ):
         asked = [asyncio.create_task(embedder.embed_text(f"word{n}")) for n in range(30)]
         await _until(lambda: sum(task.done() for task in asked) >= 28)
         assert {*embedder.fleet.states.values()} == {"answers"}
-        gate.set()
+        encoder.gate.set()
         await asyncio.gather(*asked)
 
 
