@@ -293,6 +293,7 @@ class FakeDecoder:
         )
 
     async def kept(self, source: bytes | Path, edge: int) -> bytes:
+        self._open(source)
         data = _bytes(source)
         with Image.open(io.BytesIO(data)) as image:
             if getattr(image, "is_animated", False):

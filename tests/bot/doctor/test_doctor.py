@@ -83,8 +83,8 @@ async def test_an_installation_that_is_well_is_told_so(
     )
     assert ill(findings) == []
     assert [finding.check for finding in findings] == [
-        "settings", "data", "model", "device", "pictures", "words", "collections", "index",
-        "web", "discord", "telegram",
+        "settings", "data", "model", "device", "pictures", "videos", "words", "collections",
+        "index", "web", "discord", "telegram",
     ]  # fmt: skip
     said = {finding.check: finding.message for finding in findings}
     assert "tangerine" in said["discord"]
