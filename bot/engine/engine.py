@@ -217,7 +217,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             embedder=embedder,
             decoder=decoder,
             clock=clock,
-            decoding=2 * settings.pictures.workers,
+            decoding=2 * decoding_processes(settings),
             max_removed_share=settings.index.max_removed_share,
             circumstances=await asyncio.to_thread(circumstances_of, settings),
         )
@@ -254,7 +254,9 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             settings.data_dir / "thumbnails.sqlite", int(settings.pictures.thumbnails_mb * _MIB)
         )
         stack.push_async_callback(asyncio.to_thread, thumbnail_store.close)
-        thumbnails = Thumbnails(decoder, store=thumbnail_store)
+        thumbnails = Thumbnails(
+            decoder, capacity=settings.buffers.thumbnails, store=thumbnail_store
+        )
         stack.push_async_callback(thumbnails.close)
         words = stored_words(settings, overlays)
         reading = await opened_reading(settings, overlays, library, stack)
@@ -327,14 +329,18 @@ def post_room(settings: Settings) -> PostQuota:
 
 def picture_decoder(settings: Settings, *, waits_for_pictures: bool = False) -> DecodePool:
     """The workers that decode pictures, within the bounds of the settings."""
-    pictures = settings.pictures
     return bounded(
         settings,
         DecodePool,
-        pictures.workers,
-        timeout_s=pictures.timeout_s,
+        decoding_processes(settings),
+        timeout_s=settings.pictures.timeout_s,
         waits_for_pictures=waits_for_pictures,
     )
+
+
+def decoding_processes(settings: Settings) -> int:
+    """How many processes decode pictures side by side."""
+    return min(settings.pictures.workers, settings.buffers.decoders or settings.pictures.workers)
 
 
 def circumstances_of(settings: Settings) -> Circumstances:
