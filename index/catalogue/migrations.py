@@ -27,6 +27,7 @@ from sqlalchemy import (
     table,
     update,
 )
+from sqlalchemy.engine.mock import MockConnection
 
 from core.domain.errors import CatalogueError
 from index.catalogue.remembered import remembered
@@ -153,7 +154,7 @@ def _make_missing_tables(connection: Connection) -> None:
 def _sqlite_schema() -> tuple[str, ...]:
     """What makes all tables in an empty file: compiling it takes longer than running it."""
     made: list[str] = []
-    compiler = create_mock_engine(
+    compiler: MockConnection = create_mock_engine(
         "sqlite://", lambda each, *_, **__: made.append(str(each.compile(dialect=compiler.dialect)))
     )
     metadata.create_all(compiler, checkfirst=False)

@@ -120,7 +120,9 @@ _HARDEST = {"de", "ja"}
 @pytest.mark.parametrize(
     "reader",
     [
-        pytest.param(each, id=each.locale, marks=() if each.lang in _HARDEST else pytest.mark.long)
+        pytest.param(
+            each, id=each.locale, marks=[] if each.lang in _HARDEST else [pytest.mark.long]
+        )
         for each in READERS
     ],
 )
@@ -183,7 +185,7 @@ _OTHERS = {"ar", "zh", "fr", "ru"}
 @pytest.mark.parametrize(
     "language",
     [
-        pytest.param(each, marks=() if each in _OTHERS else pytest.mark.long)
+        pytest.param(each, marks=[] if each in _OTHERS else [pytest.mark.long])
         for each in sorted(set(languages().all) - _WRITTEN_OUT)
     ],
 )
