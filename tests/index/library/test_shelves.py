@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from core.domain.types import Post
 from core.domain.viewer import PostFilter, Viewer
@@ -65,7 +66,8 @@ async def _agree(kept: Gallery, fresh: Gallery) -> None:
         assert _told(mine) == _told(other), viewer
 
 
-async def test_changes_leave_what_reading_all_again_would(tmp_path: Path) -> None:
+@pytest.mark.parametrize("times", [10, pytest.param(60, marks=pytest.mark.long)])
+async def test_changes_leave_what_reading_all_again_would(tmp_path: Path, times: int) -> None:
     """Whatever is posted, said anew, deleted, forgotten, added and removed, in any order."""
     gallery = Gallery(tmp_path, communities="web discord:5 discord:6", kept=KeptViews(loose=8))
     gallery.add("of the folder.png", "grey", caption="grey kite")
@@ -73,7 +75,7 @@ async def test_changes_leave_what_reading_all_again_would(tmp_path: Path) -> Non
     gallery.settings._held[_HOME] = replace(gallery.settings.of(_HOME), index_posts=True)
     chance = random.Random(5)
     number = 0
-    for _ in range(20):
+    for _ in range(times):
         what = chance.randrange(8)
         if what < 4:
             given = []
