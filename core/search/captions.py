@@ -35,6 +35,9 @@ _WORDS_WEIGHT = 0.1
 _READ_ANYWAY = 8
 """Captions that share most words with a query: an index may have missed that they are near."""
 
+_READ_FOR_WORDS = 64
+"""Those of them at most that are read for holding the words alone: more than a page shows."""
+
 _SAME_LETTERS = 0.1
 """What a caption gains that is the query letter by letter: a model may not tell "A" from "a"."""
 
@@ -296,7 +299,9 @@ def _matches(
     _, places, words = np.intersect1d(rows, by_words, assume_unique=True, return_indices=True)
     in_common, held = np.zeros(hopeful, dtype=np.float32), np.zeros(hopeful, dtype=np.float32)
     in_common[places], held[places] = shared[words], holding[words]
-    further = (np.arange(len(by_words)) < read) | (holding >= _HOLDS_SOME)
+    best_first = np.arange(len(by_words))
+    further = best_first < read
+    further |= (holding >= _HOLDS_SOME) & (best_first < _READ_FOR_WORDS)
     further[words] = False
     others = by_words[further]
     cosines = snapshot.caption_index.reconstruct(others) @ query
