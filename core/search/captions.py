@@ -254,7 +254,8 @@ def told(
     """
     if not len(snapshot.caption_index):
         nothing = np.empty(0, dtype=np.float64)
-        return CaptionEvidence(nothing.astype(np.int64), *(nothing,) * 4, 0.0)
+        rows = nothing.astype(np.int64)
+        return CaptionEvidence(rows, nothing, nothing, nothing, nothing, 0.0)
     rows, matches, cosines, held = _matches(
         snapshot, scale, query, text, heard or lookup(snapshot, scale, query).alone()
     )
@@ -274,7 +275,10 @@ def told(
     lifts = np.where(held[best] >= _HOLDS_SOME, np.maximum(lifts, by_words), lifts)
     return CaptionEvidence(
         owners,
-        *(each.astype(np.float64) for each in (matches[best], lifts, cosines[best], held[best])),
+        matches[best].astype(np.float64),
+        lifts.astype(np.float64),
+        cosines[best].astype(np.float64),
+        held[best].astype(np.float64),
         scale.silent,
     )
 
