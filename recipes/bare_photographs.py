@@ -48,6 +48,7 @@ from recipes.photographs import (
     PACKAGE,
     QUERIES,
     SEEN,
+    SHOWN_BY_STAMPS,
     pictures,
     shown,
 )
@@ -133,13 +134,16 @@ class Asked:
 
         self.half = half
         self.classes = LARGE if half else LARGE_TO_CHOOSE
-        self.every, self.right, self.known, self.stamps = _pictures(
-            model, cache, (*QUERIES, *self.classes)
+        absent = ABSENT[half::2]
+        shown_after_all = [(name, "", SHOWN_BY_STAMPS.get(name, "(?!)")) for name in absent]
+        self.every, right, self.known, self.stamps = _pictures(
+            model, cache, (*QUERIES, *self.classes, *shown_after_all)
         )
+        self.right, self.shows_absent = np.split(right, [len(right) - len(absent)])
         self.references = texts(REFERENCES)
         self.asked = texts([query for query, _, _ in (*QUERIES, *self.classes)])
         self.nonsense = texts(NONSENSE if half else NONSENSE_TO_CHOOSE)
-        self.absent = texts(ABSENT[half::2])
+        self.absent = texts(absent)
         of_many = OF_MANY if half else OF_MANY_TO_CHOOSE
         self.of_many_absent = texts([query for query in of_many if query not in SEEN])
 
@@ -194,7 +198,8 @@ def of_one_class(told: Asked) -> list[tuple[str, ...]]:
                 )
                 there = Folder(told.every[chosen], told.references)
                 there.ask(told.asked[query], told.right[query, chosen], count)
-                for vector in (*told.nonsense, *told.absent):
+                there_after_all = told.shows_absent[:, chosen].any(axis=1)
+                for vector in (*told.nonsense, *told.absent[~there_after_all]):
                     there.ask(vector, None, count)
         rows.append(("mini", f"{size}, half of a kind", *count.cells()))
     return rows

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,14 +140,26 @@ class VectorIndex(Protocol):
         """The stored vectors of these rows: float32 [n, d]."""
 
 
+class SharedWords(NamedTuple):
+    """Captions that share words with a text, best first; arrays of one length.
+
+    ``scores``: float32 in (0, 1], 1 for exactly these words; ``rows``: int64; ``held``: the share
+    of what the text asks for that a caption holds, float32 in [0, 1], by how rare its words are;
+    words that nearly every sentence has ask for nothing.
+    """
+
+    scores: NDArray[np.float32]
+    rows: NDArray[np.int64]
+    held: NDArray[np.float32]
+
+
 class WordIndex(Protocol):
     """Captions by their words, rows 0 .. len - 1. Blocking, thread-safe."""
 
-    def search(self, text: str, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def search(self, text: str, k: int) -> SharedWords:
         """The at most ``k`` captions that share a word with the text, best first.
 
-        Scores in (0, 1] and rows, both [n]; equal scores keep the lower row first. 1 is a
-        caption with exactly these words.
+        Equal scores keep the lower row first.
         """
 
 

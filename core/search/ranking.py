@@ -152,7 +152,10 @@ def _doubtful(calibration: Calibration, ranking: Ranking, best: ScoredRow, cuts:
     """Whether the best hit is weak, but stands out of noise."""
     if best.band is not Band.WEAK or ranking.mixture is not None:
         return False
-    if ranking.told is not None and best.merit - ranking.told.silent >= calibration.doubt:
+    told = ranking.told
+    if told is not None and (
+        best.merit - told.silent >= calibration.doubt or told.holds_some(best.row)
+    ):
         return True
     return best.score >= cuts.doubt
 

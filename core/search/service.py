@@ -470,7 +470,7 @@ class Search:
     ) -> Ranking:
         """A picture's ranking changed by a text, whose vector is ``wanted``."""
         mixture = mix(ranking.vector, wanted, self._rules.text_weight, calibration)
-        said = told(snapshot, calibration.captions, wanted, words)
+        said = told(snapshot, calibration.captions, wanted, words, alone=False)
         return replace(ranking, vector=mixture.vector, mixture=mixture, told=said)
 
     def _page(
