@@ -28,6 +28,11 @@ _LATIN = re.compile(rf"{_START}[A-Za-z\u00c0-\u024f]{{{_LEAST},}}")
 _UNMARKED = str.maketrans({"ł": "l", "\u0131": "i", "ø": "o", "đ": "d", "ß": "ss"})
 _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _UMLAUTS = {"ae": "ä", "oe": "ö", "ue": "ü", "Ae": "Ä", "Oe": "Ö", "Ue": "Ü"}
+_MARKED = {
+    "a": "àáâãäåąă", "c": "çćč", "e": "éèêëęě", "g": "ğ", "i": "íìîï\u0131", "l": "ł", "n": "ñńň",
+    "o": "óòôõöőø", "r": "ř", "s": "şśšß", "u": "úùûüůű", "y": "ý", "z": "żźž",
+}  # fmt: skip
+"""Of Latin letters, those that the tower's languages mark, and their neighbours."""
 
 
 class Accents:
@@ -49,7 +54,7 @@ class Accents:
             return word
         found = self._words.get(word.lower())
         spelt, likely = found or max(
-            ((other, self._likely(other)) for other in _with_umlauts(word)),
+            ((other, self._likely(other)) for other in _respelt(word)),
             key=lambda each: each[1],
         )
         return spelt if likely - self._likely(word) >= _LIKELIER else word
@@ -80,11 +85,14 @@ class Accents:
         return words
 
 
-def _with_umlauts(word: str) -> set[str]:
-    """The word with any of its "ue" and the like as German keyboards write them; and as it is."""
+def _respelt(word: str) -> set[str]:
+    """The word with an accent on any one letter, or umlauts for "ue" and the like; and as it is."""
     spelt = {word}
     for typed, umlaut in _UMLAUTS.items():
         spelt |= {other.replace(typed, umlaut) for other in spelt}
+    for place, letter in enumerate(word):
+        for marked in _MARKED.get(letter, ""):
+            spelt.add(word[:place] + marked + word[place + 1 :])
     return spelt
 
 
