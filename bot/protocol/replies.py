@@ -126,11 +126,15 @@ class LabelBar:
 
 @dataclass(frozen=True, slots=True)
 class LabelBars:
-    """Labels, most probable first; ``png`` is drawn where the request asked for drawings."""
+    """Labels, most probable first; ``png`` is drawn where the request asked for drawings.
+
+    ``rtl``: for whoever reads from right to left.
+    """
 
     bars: tuple[LabelBar, ...]
     alt: str
     png: bytes | None = None
+    rtl: bool = False
 
 
 @dataclass(frozen=True, slots=True)

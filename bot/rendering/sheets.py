@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -93,8 +94,8 @@ class Sheets:
         return ContactSheet(await asyncio.to_thread(paint), " ".join(alts))
 
     async def label_bars(self, bars: LabelBars) -> LabelBars:
-        png = await asyncio.to_thread(self._painter.label_bars, bars.bars)
-        return LabelBars(bars.bars, bars.alt, png)
+        png = await asyncio.to_thread(self._painter.label_bars, bars.bars, rtl=bars.rtl)
+        return replace(bars, png=png)
 
     async def thumbnail(
         self, picture_id: str, community: Viewer | str, at_s: float | None = None
