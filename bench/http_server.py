@@ -34,7 +34,7 @@ from bot.engine.blas import one_core_for_each_product
 from bot.observability.logs import configure
 from bot.observability.stages import Stages
 from bot.web.adapter import WebAdapter, WebOptions
-from core.domain.ports import Library, Snapshot, WordIndex
+from core.domain.ports import Library, SharedWords, Snapshot, WordIndex
 from core.domain.types import CollectionStatus, Picture, PixelBatch, PixelSpec, Vectors
 from core.domain.viewer import Viewer
 from core.encoder.embedder import BatchedEmbedder
@@ -107,9 +107,9 @@ class KnownWords:
     def __init__(self, index: WordIndex, texts: Sequence[str]) -> None:
         self._index = index
         self._texts = texts
-        self._found: dict[int, list[tuple[NDArray[np.float32], NDArray[np.int64]]]] = {}
+        self._found: dict[int, list[SharedWords]] = {}
 
-    def search(self, text: str, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def search(self, text: str, k: int) -> SharedWords:
         """What the index has found for one of them, once it has been asked for so many."""
         if k not in self._found:
             self._found[k] = [self._index.search(each, k) for each in self._texts]

@@ -36,6 +36,7 @@ from pydantic_settings import (
 
 from config.addresses import is_loopback
 from config.files import CONFIG, UnreadableFileError, config_file, read_file
+from config.memory import BufferSizes, buffer_sizes
 
 # The short names of the command-line contract, and the setting each of them stands for.
 SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -62,6 +63,7 @@ _MIB = 2**20
 
 _COMMAS = re.compile("[,;\u3001\uff0c\uff1b\u060c\u061b\uff64]")
 _SHORTEST_TOKEN = 16
+_LEAST_MEMORY = 16
 _MAKING_ONE = "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
 
@@ -123,6 +125,19 @@ EncoderUrls = Annotated[
     tuple[SecretStr, ...], BeforeValidator(_listed), AfterValidator(_encoder_addresses), NoDecode
 ]
 """Addresses that may hold names and passwords. From the environment: separated by commas."""
+
+
+def _memory(value: Any) -> Any:
+    text = str(value)
+    if text in {"normal", "small"}:
+        return text
+    if not (text.isdecimal() and int(text) >= _LEAST_MEMORY):
+        raise ValueError(f'use "normal", "small" or a number of MiB from {_LEAST_MEMORY} on')
+    return int(text)
+
+
+Memory = Annotated[Literal["normal", "small"] | int, BeforeValidator(_memory)]
+"""How much is kept only to be quicker."""
 
 
 def _hard_to_guess(value: SecretStr | None) -> SecretStr | None:
@@ -415,6 +430,10 @@ class Settings(BaseSettings):
         "openai/clip-vit-base-patch32", description="hub name, local folder, or mini"
     )
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    memory: Memory = Field(
+        "normal",
+        description="MiB of what is kept only to be quicker; small = for servers of 512 MiB",
+    )
     database_url: SecretStr | None = Field(
         None,
         description="PostgreSQL in place of the file in data_dir, as "
@@ -460,6 +479,11 @@ class Settings(BaseSettings):
                 "in TANGERINE_WEB_TOKEN, or web.host = 127.0.0.1"
             )
         return self
+
+    @property
+    def buffers(self) -> BufferSizes:
+        """The bounds of what is kept only to be quicker."""
+        return buffer_sizes(self.memory)
 
     @property
     def all_collections(self) -> tuple[Collection, ...]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from core.encoder.load import load_encoder
 from core.encoder.mini.assemble import mini_folder
 from core.images.resize import fit_pixels
 from core.search.calibration import Calibration, calibrate, refer
+from core.search.captions import told as said_by_captions
 from core.search.ranking import rank_page
 from core.search.references import REFERENCES, UNSEEN
 from core.search.scoring import Ranking
@@ -48,6 +49,7 @@ from recipes.photographs import (
     PACKAGE,
     QUERIES,
     SEEN,
+    SHOWN_BY_STAMPS,
     pictures,
     shown,
 )
@@ -87,9 +89,18 @@ class Count:
 
 
 class Folder:
-    """Pictures without captions as a search knows them."""
+    """Pictures as a search knows them.
 
-    def __init__(self, vectors: Vectors, references: Vectors) -> None:
+    ``captions``: each with the row of its picture, none where it has none; ``said``: their vectors.
+    """
+
+    def __init__(
+        self,
+        vectors: Vectors,
+        references: Vectors,
+        captions: Sequence[tuple[str, int]] = (),
+        said: Vectors | None = None,
+    ) -> None:
         width = vectors.shape[1]
         rows = [
             Picture(f"p{n}", "bare", f"{n}", "", f"{n:064x}", 9, 9) for n in range(len(vectors))
@@ -99,17 +110,26 @@ class Folder:
             generation=1,
             identity=ModelIdentity("", "", width),
             pictures=StoredPictures.of("bare", tuple(rows)),
-            captions=StoredCaptions.of([]),
+            captions=StoredCaptions.of(captions),
             picture_index=build_index(width, [vectors]),
-            caption_index=build_index(width, []),
+            caption_index=build_index(width, [] if said is None else [said]),
         )
         self._calibration: Calibration = refer(
             self._snapshot, calibrate(self._snapshot), references
         )
 
-    def ask(self, query: Vectors, right: NDArray[np.bool_] | None, count: Count) -> None:
-        """Count an answer; ``right``: which pictures are, [n], None for noise."""
+    def ask(
+        self, query: Vectors, right: NDArray[np.bool_] | None, count: Count, text: str = ""
+    ) -> None:
+        """Count an answer; ``right``: which pictures are, [n], None for noise.
+
+        ``text``: what was asked, which captions are compared with.
+        """
         ranking = Ranking(query, self._calibration.text, _DUPLICATE)
+        if text:
+            scale = self._calibration.captions
+            said = said_by_captions(self._snapshot, scale, query, text)
+            ranking = replace(ranking, told=said)
         page = rank_page(self._snapshot, self._calibration, ranking, "", k=_PAGE, offset=0)
         if right is None:
             count.noise += 1
@@ -133,13 +153,16 @@ class Asked:
 
         self.half = half
         self.classes = LARGE if half else LARGE_TO_CHOOSE
-        self.every, self.right, self.known, self.stamps = _pictures(
-            model, cache, (*QUERIES, *self.classes)
+        absent = ABSENT[half::2]
+        shown_after_all = [(name, "", SHOWN_BY_STAMPS.get(name, "(?!)")) for name in absent]
+        self.every, right, self.known, self.stamps = _pictures(
+            model, cache, (*QUERIES, *self.classes, *shown_after_all)
         )
+        self.right, self.shows_absent = np.split(right, [len(right) - len(absent)])
         self.references = texts(REFERENCES)
         self.asked = texts([query for query, _, _ in (*QUERIES, *self.classes)])
         self.nonsense = texts(NONSENSE if half else NONSENSE_TO_CHOOSE)
-        self.absent = texts(ABSENT[half::2])
+        self.absent = texts(absent)
         of_many = OF_MANY if half else OF_MANY_TO_CHOOSE
         self.of_many_absent = texts([query for query in of_many if query not in SEEN])
 
@@ -194,7 +217,8 @@ def of_one_class(told: Asked) -> list[tuple[str, ...]]:
                 )
                 there = Folder(told.every[chosen], told.references)
                 there.ask(told.asked[query], told.right[query, chosen], count)
-                for vector in (*told.nonsense, *told.absent):
+                there_after_all = told.shows_absent[:, chosen].any(axis=1)
+                for vector in (*told.nonsense, *told.absent[~there_after_all]):
                     there.ask(vector, None, count)
         rows.append(("mini", f"{size}, half of a kind", *count.cells()))
     return rows

@@ -16,8 +16,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = {
-    "requirements.lock": ("words",),
-    "requirements-dev.lock": ("dev", "otel", "release", "openvino", "cluster", "words"),
+    "requirements.lock": ("video", "words"),
+    "requirements-dev.lock": (
+        *("dev", "otel", "release", "openvino", "cluster", "video", "words"),
+    ),
 }
 _OPTIONS = ("--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate")
 _LEFT_OUT = re.compile(r"(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)\b")

@@ -160,7 +160,7 @@ SCENES = (
     Scene("map-page", explore, "/map orange fruits --groups 8"),
     Scene("error", unplug, "orange fruits"),
     Scene("similar-but-red", question="but red", photo="apple_green.png"),
-    Scene("find-label", question="label:fruit red"),
+    Scene("find-label", question="label:fruit a red apple"),
     Scene("damaged-crop", photo="sad.png", share=0.7),
     Scene("fashion", photo="ankle-boot-*.png", clothes=True),
 )

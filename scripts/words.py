@@ -8,6 +8,7 @@ there, and says what is still to be translated. ``make words LANGUAGE=fr`` start
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import sys
 from collections.abc import Iterator, Mapping
@@ -69,12 +70,16 @@ class MadeError:
     facts: frozenset[str]
 
 
-def errors() -> Iterator[MadeError]:
+@functools.cache
+def errors() -> tuple[MadeError, ...]:
     """Where the code makes errors that others than the operator may read, and their classes.
 
     Raises ValueError for a sentence that is no literal: nobody could translate it.
     """
-    kinds = {kind.__name__: kind for kind in every_error()}
+    return tuple(_errors({kind.__name__: kind for kind in every_error()}))
+
+
+def _errors(kinds: Mapping[str, type[TangerineError]]) -> Iterator[MadeError]:
     for kind in kinds.values():
         yield MadeError(_ERRORS, 0, kind, kind.general, frozenset())
     for room in ("bot", "core", "index"):

@@ -100,8 +100,6 @@ def _not_pictures(rng: np.random.Generator) -> Iterator[Case]:
         "ico": b"\0\0\1\0\1\0" + bytes(60),
         "jpeg-xl": b"\0\0\0\x0cJXL \r\n\x87\n" + bytes(60),
         "jpeg-2000": b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(60),
-        "mp4": b"\0\0\0\x18ftypisom\0\0\2\0isommp42" + bytes(60),
-        "webm": b"\x1aE\xdf\xa3" + bytes(60),
         "mp3": b"ID3\4" + bytes(60),
         "elf": b"\x7fELF" + bytes(60),
         "pickle": b"cos\nsystem\n(S'true'\ntR.",
@@ -130,6 +128,8 @@ def _headers_only() -> Iterator[Case]:
         "bigtiff": b"MM\0+\0\x08\0\0",
         "heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
         "avif": b"\0\0\0\x18ftypavif\0\0\0\0mif1avif",
+        "mp4": b"\0\0\0\x18ftypisom\0\0\2\0isommp42",
+        "webm": b"\x1aE\xdf\xa3",
     }.items():
         yield f"{name}-header-only", data, DamagedPicture
         yield f"{name}-header-and-zeros", data + bytes(2000), DamagedPicture

@@ -18,6 +18,8 @@ async def examine(gallery: Gallery, **settings: Any) -> list[Finding]:
         "model": "mini",
         "web": {"port": 0},
         "pictures": {"workers": 1},
+        # The process that reads words loads models for seconds.
+        "words": {"enabled": False},
     }
     chosen = {name: value for name, value in {**defaults, **settings}.items() if value is not None}
     return [finding async for finding in Doctor(load(**chosen)).findings()]

@@ -31,6 +31,7 @@ from core.domain.types import (
     Vectors,
 )
 from core.domain.viewer import Viewer
+from core.search.frames import FrameRows
 from core.search.lexical import CaptionWords
 from tests.fakes import FakeEncoder, picture_bytes
 
@@ -69,6 +70,7 @@ class FakeSnapshot:
     captions: Sequence[tuple[str, int]]
     picture_index: FakeVectorIndex
     caption_index: FakeVectorIndex
+    frames: FrameRows | None = None
 
     @cached_property
     def owners(self) -> NDArray[np.int64]:

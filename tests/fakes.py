@@ -29,6 +29,7 @@ from core.domain.errors import (
     TangerineError,
 )
 from core.domain.types import (
+    DecodedFrame,
     DecodedPicture,
     Lane,
     ModelIdentity,
@@ -232,6 +233,23 @@ class FakeEmbedder:
             raise self.error
 
 
+def _bytes(source: bytes | Path) -> bytes:
+    return source if isinstance(source, bytes) else source.read_bytes()
+
+
+def _frames(source: bytes | Path, spec: PixelSpec) -> tuple[DecodedFrame, ...]:
+    """All frames of an animation, a second each."""
+    with Image.open(io.BytesIO(_bytes(source))) as image:
+        if not getattr(image, "is_animated", False):
+            return ()
+        found = []
+        for number in range(image.n_frames):  # type: ignore[attr-defined]
+            image.seek(number)
+            small = image.convert("RGB").resize((spec.width, spec.height), resample=spec.resample)
+            found.append(DecodedFrame(float(number), np.asarray(small, dtype=np.uint8)))
+        return tuple(found)
+
+
 class FakeDecoder:
     """Decodes in this process with Pillow; ``decoded`` keeps what it was asked for as pixels.
 
@@ -248,7 +266,7 @@ class FakeDecoder:
         self._under_way = 0
 
     async def decode(
-        self, source: bytes | Path, spec: PixelSpec, *, preview: int = 0
+        self, source: bytes | Path, spec: PixelSpec, *, preview: int = 0, frames: bool = False
     ) -> DecodedPicture:
         self.decoded.append(source)
         self._under_way += 1
@@ -271,11 +289,24 @@ class FakeDecoder:
             height=image.height,
             placeholder=placeholder_of(image),
             preview=np.asarray(shown, dtype=np.uint8) if preview else None,
+            frames=_frames(source, spec) if frames else (),
         )
 
-    async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
+    async def kept(self, source: bytes | Path, edge: int) -> bytes:
+        self._open(source)
+        data = _bytes(source)
+        with Image.open(io.BytesIO(data)) as image:
+            if getattr(image, "is_animated", False):
+                return data
+        return await self.thumbnail(source, edge)
+
+    async def thumbnail(self, source: bytes | Path, edge: int, at_s: float = 0.0) -> bytes:
         await asyncio.sleep(0)
         image, _ = self._open(source)
+        with Image.open(io.BytesIO(_bytes(source))) as moving:
+            if at_s:
+                moving.seek(int(at_s))  # each frame lasts a second here
+                image = moving.convert("RGB")
         image.thumbnail((edge, edge))
         out = io.BytesIO()
         image.save(out, "JPEG")

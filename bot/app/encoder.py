@@ -9,6 +9,7 @@ from functools import partial
 
 from bot.app.background import in_background
 from bot.app.lifecycle import ServiceManager, stop_on_signals
+from bot.app.malloc import limit_malloc_arenas
 from bot.app.serve import settle
 from bot.encoding.routes import EncoderOptions
 from bot.encoding.server import EncoderServer, check_open
@@ -37,6 +38,8 @@ async def serve_encoder(settings: Settings, terminal: Terminal) -> None:
     token = ours.token.get_secret_value() if ours.token else None
     check_open(ours.host, token, without_token=ours.without_token)
     raise_descriptor_limit()
+    if settings.buffers.arenas:
+        limit_malloc_arenas(settings.buffers.arenas)
     stop = stop_on_signals()
     manager = ServiceManager.of(os.environ, pid=os.getpid())
     async with AsyncExitStack() as stack, AsyncExitStack() as meanwhile:

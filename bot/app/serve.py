@@ -24,6 +24,7 @@ from bot.app.background import (
     watches,
 )
 from bot.app.lifecycle import ServiceManager, Starting, asked_by_hangup, stop_on_signals
+from bot.app.malloc import limit_malloc_arenas
 from bot.app.platforms import ChatParts, platforms_of, telegram_memory
 from bot.chat.actions import ActionCodec, TextMemory
 from bot.chat.admission import Admission
@@ -83,6 +84,8 @@ async def serve(
             remedy="Set DISCORD_TOKEN or TELEGRAM_TOKEN, or TANGERINE_WEB__ENABLED=true.",
         )
     raise_descriptor_limit()
+    if settings.buffers.arenas:
+        limit_malloc_arenas(settings.buffers.arenas)
     with only_one(settings.data_dir) as instance:
         await _serve(settings, terminal, instance, read=read, choose=choose, keep=keep)
 
@@ -315,6 +318,7 @@ def _web_adapter(
             port=settings.web.port,
             token=token.get_secret_value() if token else None,
             max_bytes=settings.pictures.max_bytes,
+            upload_memory=settings.buffers.uploads,
             session_file=settings.data_dir / "web-session-key",
         ),
         listener=listener,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gettext
 import importlib.resources
 import io
@@ -24,6 +25,9 @@ SOURCE = "en"
 # Browsers send a handful of languages; more are not worth the reading.
 _MOST_TAGS = 20
 
+# Discord has each word of the menus translated into its thirty locales.
+_REMEMBERED = 256
+
 
 class Languages:
     """One presenter a language. Reads all catalogues when it is made: some 50 ms, blocking.
@@ -40,6 +44,7 @@ class Languages:
             if suffix == "po":
                 presenters[_normal(language)] = Presenter(_words(entry))
         self.all: Mapping[str, Presenter] = MappingProxyType(presenters)
+        self._nearest = functools.lru_cache(_REMEMBERED)(self._negotiated)
 
     def presenter(self, locale: str) -> Presenter:
         """The presenter of the language nearest to what somebody reads; English if none is.
@@ -47,6 +52,9 @@ class Languages:
         ``locale`` is a language tag of any make (``pt-BR``, ``pt_PT``, ``es-419``) or the
         list of them that browsers send as ``Accept-Language``. Never raises.
         """
+        return self._nearest(locale)
+
+    def _negotiated(self, locale: str) -> Presenter:
         wanted = [_normal(tag) for tag in _preferred(locale)]
         found = negotiate_locale(wanted, list(self.all), sep="-")
         return self.all[found or SOURCE]

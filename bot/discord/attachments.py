@@ -16,6 +16,7 @@ import aiohttp
 import discord
 
 from core.domain.errors import NotFound, PictureTooLarge, Unavailable
+from core.images.video import reads_videos
 
 QUERY = "query"
 """The name, without its suffix, of the file in which a reply keeps the asked picture."""
@@ -27,6 +28,7 @@ _SUFFIXES = (
     *(".apng", ".avif", ".avifs", ".bmp", ".dib", ".gif", ".heic", ".heics", ".heif", ".heifs"),
     *(".hif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"),
 )
+_VIDEOS = (".m4v", ".mkv", ".mov", ".mp4", ".webm")
 _STICKERS = frozenset(
     {
         discord.StickerFormatType.png,
@@ -176,9 +178,16 @@ def _url_of(media: discord.UnfurledMediaItem) -> str:
 
 
 def is_picture(attachment: discord.Attachment) -> bool:
-    """Whether a file is a picture, by its type or its name."""
-    kind = attachment.content_type or ""
-    return kind.startswith("image/") or attachment.filename.lower().endswith(_SUFFIXES)
+    """Whether a file is a picture, still or moving, by its type or its name."""
+    kind, name = attachment.content_type or "", attachment.filename.lower()
+    return kind.startswith(("image/", "video/")) or name.endswith((*_SUFFIXES, *_VIDEOS))
+
+
+def is_read(attachment: discord.Attachment) -> bool:
+    """Whether a picture may be read here: videos where something is installed that does."""
+    kind, name = attachment.content_type or "", attachment.filename.lower()
+    video = kind.startswith("video/") or name.endswith(_VIDEOS)
+    return is_picture(attachment) and (reads_videos() or not video)
 
 
 def _media_of(components: Sequence[object]) -> Iterator[discord.UnfurledMediaItem]:

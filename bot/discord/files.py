@@ -70,7 +70,12 @@ class ReplyFiles:
         cards = [card for card in cards if not shown_from(card)]
         located = await asyncio.gather(*(self._located(card.id, community) for card in cards))
         for edge in _EDGES:
-            jpegs = await asyncio.gather(*(self._thumbnail(found, edge) for found in located))
+            jpegs = await asyncio.gather(
+                *(
+                    self._thumbnail(found, edge, card.at_s)
+                    for card, found in zip(cards, located, strict=True)
+                )
+            )
             sizes = [len(jpeg) for jpeg in jpegs if jpeg is not None]
             if not sizes or (max(sizes) <= limit and sum(sizes) <= room):
                 break
@@ -103,12 +108,14 @@ class ReplyFiles:
         except TangerineError:
             return None
 
-    async def _thumbnail(self, located: tuple[Picture, Path] | None, edge: int) -> bytes | None:
+    async def _thumbnail(
+        self, located: tuple[Picture, Path] | None, edge: int, at_s: float | None
+    ) -> bytes | None:
         if located is None:
             return None
         picture, path = located
         try:
-            return await self._thumbnails.get(picture.sha256, path, edge)
+            return await self._thumbnails.get(picture.sha256, path, edge, at_s=at_s)
         except TangerineError:
             return None
 

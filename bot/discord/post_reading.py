@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import discord
 
-from bot.discord.attachments import FetchBounds, PostedPicture, attached, embedded, is_picture
+from bot.discord.attachments import FetchBounds, PostedPicture, attached, embedded, is_read
 from bot.discord.readers import place_of
 from bot.discord.requests import PLATFORM, addressed_text, community_of
 from core.domain.types import Post, PostChannel
+from core.images.video import reads_videos
 
 _NAME_LENGTH = 64
 _SPOILER = re.compile(r"\|\|.+?\|\|", re.DOTALL)
@@ -67,7 +68,7 @@ def pictures_in(message: discord.Message, bot_id: int, bounds: FetchBounds) -> l
     found: list[PostPicture] = []
     text = _SPOILER.sub(" ", message.clean_content)
     for item in message.attachments:
-        if is_picture(item) and not item.is_spoiler() and item.size <= bounds.max_bytes:
+        if is_read(item) and not item.is_spoiler() and item.size <= bounds.max_bytes:
             caption = " ".join(filter(None, (text.strip(), item.description)))
             post = _post(message, channel, item.id, caption)
             found.append(PostPicture(post, attached(item, bounds), item.url))
@@ -75,6 +76,8 @@ def pictures_in(message: discord.Message, bot_id: int, bounds: FetchBounds) -> l
         return found  # a link may be under it
     for number, embed in enumerate(message.embeds, start=1):
         media = embed.image if embed.image.proxy_url else embed.thumbnail
+        if embed.type == "gifv" and embed.video.proxy_url and reads_videos():
+            media = embed.video
         if media.proxy_url:
             post = _post(message, channel, number, text)
             found.append(PostPicture(post, embedded(media.proxy_url, bounds), media.proxy_url))

@@ -33,6 +33,7 @@ from config.settings import Settings
 from core.domain.errors import SourceError, TangerineError
 from core.images.reading import missing_packages
 from core.images.sandbox import Isolation
+from core.images.video import PACKAGE, reads_videos
 from index.catalogue.walk import walk
 from index.library.library import CollectionSpec
 
@@ -130,7 +131,7 @@ class Doctor:
                     "settings to what it can do.",
                 )
             ]
-        return [_of_isolation(isolation)]
+        return [_of_isolation(isolation), _videos()]
 
     async def _reading(self) -> Findings:
         """Read words as the bot would, in a process of its own."""
@@ -238,3 +239,13 @@ def _in_folder(spec: CollectionSpec) -> Findings:
             )
         ]
     return [fine("collections", f"{spec.name}: {pictures} pictures in {spec.folder}.")]
+
+
+def _videos() -> Finding:
+    if reads_videos():
+        return fine("videos", "Videos are searched by their frames, as animations are.")
+    return warning(
+        "videos",
+        f"Videos are not read: {PACKAGE} is not installed. Animated GIF, PNG, WebP and AVIF are.",
+        "Install the extra: .venv/bin/pip install -c constraints.txt -e '.[video]'",
+    )

@@ -31,6 +31,7 @@ from core.domain.ports import Clock
 from core.domain.rate_limits import RateLimiter
 from core.images import decode as image_decoding
 from core.images.pool import DecodePool
+from core.images.video import PACKAGE, reads_videos
 from core.search.look_alikes import LookAlikes
 from core.search.service import Search
 from index.catalogue.catalogue import Catalogue
@@ -216,7 +217,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             embedder=embedder,
             decoder=decoder,
             clock=clock,
-            decoding=2 * settings.pictures.workers,
+            decoding=2 * decoding_processes(settings),
             max_removed_share=settings.index.max_removed_share,
             circumstances=await asyncio.to_thread(circumstances_of, settings),
         )
@@ -253,7 +254,9 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             settings.data_dir / "thumbnails.sqlite", int(settings.pictures.thumbnails_mb * _MIB)
         )
         stack.push_async_callback(asyncio.to_thread, thumbnail_store.close)
-        thumbnails = Thumbnails(decoder, store=thumbnail_store)
+        thumbnails = Thumbnails(
+            decoder, capacity=settings.buffers.thumbnails, store=thumbnail_store
+        )
         stack.push_async_callback(thumbnails.close)
         words = stored_words(settings, overlays)
         reading = await opened_reading(settings, overlays, library, stack)
@@ -328,14 +331,18 @@ def post_room(settings: Settings) -> PostQuota:
 
 def picture_decoder(settings: Settings, *, waits_for_pictures: bool = False) -> DecodePool:
     """The workers that decode pictures, within the bounds of the settings."""
-    pictures = settings.pictures
     return bounded(
         settings,
         DecodePool,
-        pictures.workers,
-        timeout_s=pictures.timeout_s,
+        decoding_processes(settings),
+        timeout_s=settings.pictures.timeout_s,
         waits_for_pictures=waits_for_pictures,
     )
+
+
+def decoding_processes(settings: Settings) -> int:
+    """How many processes decode pictures side by side."""
+    return min(settings.pictures.workers, settings.buffers.decoders or settings.pictures.workers)
 
 
 def circumstances_of(settings: Settings) -> Circumstances:
@@ -345,6 +352,7 @@ def circumstances_of(settings: Settings) -> Circumstances:
         *(pictures.timeout_s, pictures.memory_mb),
         *(pictures.max_file_mb, pictures.max_megapixels),
         *(version(package) for package in ("pillow", "pillow-heif")),
+        version(PACKAGE) if reads_videos() else "",
     )
     key = hashlib.sha256(repr(bounds).encode())
     # No number of ours, which somebody would forget to count up with a better decoder.

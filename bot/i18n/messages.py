@@ -13,6 +13,7 @@ from bot.i18n.formats import Formats
 from bot.i18n.map import MapWords
 from bot.i18n.menus import call, command_summaries, flags, option_summaries, usage
 from bot.protocol.definitions import CommandDefinition, Option
+from core.domain.clock_time import clock_time
 from core.domain.errors import GENERAL_WORDS, Facts, TangerineError, filled
 from core.domain.types import Band, Failure, FoundBy, Progress, ReindexReport, WordsProgress
 
@@ -51,16 +52,21 @@ class Words:
         band: Band | None = None,
         found_by: FoundBy | None = None,
         tag: str | None = None,
+        *,
         line: str | None = None,
+        at_s: float | None = None,
     ) -> str:
         """A score as a number, beside its band: never per cent, which it is not.
 
         Then what was found, where it was the picture, its caption or the words in it alone, with
-        the ``line`` of these, and the label with which the picture is tagged.
+        the ``line`` of these, and the label with which the picture is tagged. ``at_s``: where in
+        a picture that moves it was found, in seconds.
         """
         said = [self.formats.decimal(score, 2)]
         if band is not None:
             said.append(self.band(band))
+        if at_s is not None:
+            said.append(self.at(at_s))
         if line is not None:
             # Words: stands behind a score, as in "0.31 · strong · found by words in the picture".
             found = self._("found by words in the picture: “{line}”")
@@ -71,6 +77,11 @@ class Words:
             # Words: stands behind a score, as in "0.31 · strong · label: shoe".
             said.append(self._("label: {label}").format(label=tag))
         return " · ".join(said)
+
+    def at(self, seconds: float) -> str:
+        """Where in a picture that moves, as players show it."""
+        # Words: a place in a video, stands behind a score, as in "0.31 · strong · at 0:07".
+        return self._("at {time}").format(time=clock_time(seconds))
 
     def found_by(self, found_by: FoundBy) -> str:
         """What of a picture answers a text; nothing to say where all of it does."""

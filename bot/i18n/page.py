@@ -56,6 +56,10 @@ def page_words(_: Translate) -> Mapping[str, str]:
         # Words: similarities of the question, in the details of a picture that was found.
         "cosine_picture": _("picture {n}"),
         "cosine_caption": _("caption {n}"),
+        # Words: a place in a video, stands behind a score, as in "0.31 · strong · at 0:07".
+        "at_time": _("at {time}"),
+        # Words: a button that plays a video, or a picture that moves.
+        "play": _("Play"),
         "find_similar": _("Find similar"),
         "add_words": _("Add words"),
         "download": _("Download"),

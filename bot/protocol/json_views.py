@@ -37,9 +37,9 @@ def search_view(result: SearchResult) -> Json:
     """Find and similar: ``{"query", "collection", "hits": [...]}``.
 
     ``caption_score`` is there where a caption speaks for the picture, ``text``, the line that
-    matched, where words in the picture do. And ``"so_far":
-    {"searched", "total"}`` while the collection is indexed for the first time, ``"by_letters":
-    true`` while it is encoded anew for another model.
+    matched, where words in the picture do; ``at_s``, the second of the frame that matched, where
+    the picture moves. And ``"so_far": {"searched", "total"}`` while the collection is indexed for
+    the first time, ``"by_letters": true`` while it is encoded anew for another model.
     """
     return {
         "query": result.query,
@@ -59,6 +59,7 @@ def search_view(result: SearchResult) -> Json:
                 "found_by": (hit.found_by or FoundBy.PICTURE).value,
                 "tag": hit.tag,
                 **({} if hit.text is None else {"text": hit.text}),
+                **({} if hit.at_s is None else {"at_s": round(hit.at_s, 3)}),
             }
             for hit in result.hits
         ],

@@ -47,7 +47,8 @@ class PictureCard:
     Cards of one answer are in the order of their matches, the highest first
     (:class:`core.domain.types.Hit`). ``score_text`` is the match with its band in words, ``alt``
     what a screen reader says; ``width`` and ``height`` are the picture's own, in pixels. ``post``
-    says where it was posted, where that is what it is from.
+    says where it was posted, where that is what it is from; ``at_s`` the second of the frame that
+    was found, where it moves.
     """
 
     number: int
@@ -60,6 +61,7 @@ class PictureCard:
     width: int
     height: int
     post: PostLine | None = None
+    at_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +126,15 @@ class LabelBar:
 
 @dataclass(frozen=True, slots=True)
 class LabelBars:
-    """Labels, most probable first; ``png`` is drawn where the request asked for drawings."""
+    """Labels, most probable first; ``png`` is drawn where the request asked for drawings.
+
+    ``rtl``: for whoever reads from right to left.
+    """
 
     bars: tuple[LabelBar, ...]
     alt: str
     png: bytes | None = None
+    rtl: bool = False
 
 
 @dataclass(frozen=True, slots=True)

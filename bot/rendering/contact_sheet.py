@@ -90,21 +90,34 @@ class Painter:
             self._line(draw, at, said, size=18, width=TILE, colour=colour, rtl=rtl)
         return _png(sheet)
 
-    def label_bars(self, bars: Sequence[LabelBar]) -> bytes:
-        """Each label with a bar as long as its probability and the number beside it. PNG."""
+    def label_bars(self, bars: Sequence[LabelBar], *, rtl: bool = False) -> bytes:
+        """Each label with a bar as long as its probability and the number beside it. PNG.
+
+        ``rtl``: labels stand on the right, and bars grow to the left.
+        """
         sheet = Image.new("RGB", (_BARS_WIDTH, 2 * _GAP + _ROW * max(len(bars), 1)), PAPER)
         draw = ImageDraw.Draw(sheet)
         start, end = 300, _BARS_WIDTH - 110
         for index, bar in enumerate(bars):
             y = _GAP + index * _ROW
-            self._line(draw, (_GAP, y + 12), bar.label, size=24, width=start - 2 * _GAP)
-            draw.rounded_rectangle((start, y + 10, end, y + 42), 8, fill=LINE)
+
+            def place(left: int, right: int, y: int = y) -> tuple[int, int, int, int]:
+                if rtl:
+                    left, right = _BARS_WIDTH - right, _BARS_WIDTH - left
+                return left, y + 10, right, y + 42
+
+            def said(text: str, left: int, right: int, y: int = y) -> None:
+                at = (place(left, right)[0], y + 12)
+                self._line(draw, at, text, size=24, width=right - left, rtl=rtl)
+
+            said(bar.label, _GAP, start - _GAP)
+            draw.rounded_rectangle(place(start, end), 8, fill=LINE)
             share = min(max(bar.probability, 0.0), 1.0)
             long = round(share * (end - start))
             if long:
-                box = (start, y + 10, start + long, y + 42)
+                box = place(start, start + long)
                 draw.rounded_rectangle(box, min(8, long // 2), fill=ACCENT)
-            self._line(draw, (end + 18, y + 12), bar.value, size=24, width=90)
+            said(bar.value, end + 18, end + 108)
         return _png(sheet)
 
     def _frame(

@@ -65,4 +65,5 @@ def _drawing(chart: CollectionMap, words: Words, text: str) -> MapDrawing:
         groups=None if chart.groups is None else chart.groups.of,
         legend=group_names(chart, words),
         marks=marks,
+        rtl=words.formats.direction == "rtl",
     )

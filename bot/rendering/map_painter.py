@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,7 @@ class MapDrawing:
 
     ``caption`` names a row, ``legend`` the groups; ``foot`` tells what the axes are worth.
     ``marks`` are questions: their place on the plane, their label, and the rows nearest to them.
+    ``rtl``: the words around the plane stand the other way round; the plane itself stays.
     """
 
     points: Points
@@ -49,6 +51,7 @@ class MapDrawing:
     groups: NDArray[np.int64] | None = None
     legend: Sequence[str] = ()
     marks: Sequence[tuple[float, float, str, Sequence[int]]] = ()
+    rtl: bool = False
 
     @property
     def nearest(self) -> tuple[int, ...]:
@@ -65,8 +68,9 @@ class MapPainter:
     def plan(self, drawing: MapDrawing) -> Layout:
         """Where everything goes: its ``thumbnails`` tell whose pictures :meth:`draw` wants."""
         width, height = SIZE
-        right = width - _EDGE - (_LEGEND if drawing.legend else 0)
-        area = Box(_EDGE, _HEAD, right, height - _FOOT)
+        room = _LEGEND if drawing.legend else 0
+        left, right = (room, 0) if drawing.rtl else (0, room)
+        area = Box(_EDGE + left, _HEAD, width - _EDGE - right, height - _FOOT)
         marks = [
             (x, y, self._wide(text, size=_LABEL + 2, most=_MARK_WIDTH))
             for x, y, text, _ in drawing.marks
@@ -111,14 +115,17 @@ class MapPainter:
     def _frame(self, draw: ImageDraw.ImageDraw, drawing: MapDrawing) -> None:
         width, height = SIZE
         room = width - 2 * _EDGE
-        line = self._lettering.draw
-        line(draw, (_EDGE, 16), drawing.title, size=26, width=room, colour=INK)
-        line(draw, (_EDGE, height - 38), drawing.foot, size=17, width=room, colour=FAINT)
-        x, y = width - _LEGEND, _HEAD + 14
+        line = partial(self._lettering.draw, draw, rtl=drawing.rtl)
+        line((_EDGE, 16), drawing.title, size=26, width=room, colour=INK)
+        line((_EDGE, height - 38), drawing.foot, size=17, width=room, colour=FAINT)
+        named = _LEGEND - 36 - _EDGE
+        badge, start = width - _LEGEND + 14, width - _LEGEND + 36
+        if drawing.rtl:
+            badge, start = width - badge, width - start - named
+        y = _HEAD + 14
         for number, name in enumerate(drawing.legend):
-            self._badge(draw, (x + 14, y + 13), number)
-            at = (x + 36, y + 3)
-            line(draw, at, name, size=17, width=_LEGEND - 36 - _EDGE, colour=INK)
+            self._badge(draw, (badge, y + 13), number)
+            line((start, y + 3), name, size=17, width=named, colour=INK)
             y += 38
 
     def _dots(self, draw: ImageDraw.ImageDraw, drawing: MapDrawing, layout: Layout) -> None:

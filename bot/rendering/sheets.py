@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -43,7 +44,7 @@ class Sheets:
         """
         shown = await self.thumbnail(query, community) if isinstance(query, str) else query
         jpegs = await asyncio.gather(
-            *(self.thumbnail(card.id, community) for card in pictures.cards)
+            *(self.thumbnail(card.id, community, card.at_s) for card in pictures.cards)
         )
         tiles: Sequence[Tile] = [
             Tile(card.number, card.caption, card.score_text, card.band, thumbnail)
@@ -93,13 +94,18 @@ class Sheets:
         return ContactSheet(await asyncio.to_thread(paint), " ".join(alts))
 
     async def label_bars(self, bars: LabelBars) -> LabelBars:
-        png = await asyncio.to_thread(self._painter.label_bars, bars.bars)
-        return LabelBars(bars.bars, bars.alt, png)
+        png = await asyncio.to_thread(self._painter.label_bars, bars.bars, rtl=bars.rtl)
+        return replace(bars, png=png)
 
-    async def thumbnail(self, picture_id: str, community: Viewer | str) -> bytes | None:
-        """A JPEG of at most 320 x 320 pixels, None where the community may not see it."""
+    async def thumbnail(
+        self, picture_id: str, community: Viewer | str, at_s: float | None = None
+    ) -> bytes | None:
+        """A JPEG of at most 320 x 320 pixels, None where the community may not see it.
+
+        ``at_s``: of a picture that moves the frame at this second.
+        """
         try:
             picture, path = await self._library.picture_file(picture_id, community)
-            return await self._thumbnails.get(picture.sha256, path, THUMBNAIL_EDGE)
+            return await self._thumbnails.get(picture.sha256, path, THUMBNAIL_EDGE, at_s=at_s)
         except TangerineError:
             return None

@@ -30,7 +30,7 @@ async def status(engine: Engine, terminal: Terminal, *, json: bool) -> int:
     collections = await engine.library.status(LOCAL)
     specs = [engine.library.spec_of(each.name) for each in collections]
     words = await asyncio.to_thread(words_read, engine.words, collections)
-    kept = _Kept(
+    kept = _KeptFiles(
         named_database(engine.settings, engine.catalogue),
         await asyncio.to_thread(engine.overlays.files.originals.kept),
     )
@@ -52,7 +52,7 @@ async def stored_status(settings: Settings, terminal: Terminal, *, json: bool) -
         if found is not None:
             catalogue, model = stored.catalogue, found[1]
             collections = await asyncio.to_thread(compared, catalogue, collections, model)
-        kept = _Kept(
+        kept = _KeptFiles(
             named_database(settings, stored.catalogue),
             await asyncio.to_thread(stored.overlays.files.originals.kept),
         )
@@ -111,7 +111,7 @@ def named_database(settings: Settings, catalogue: Catalogue) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _KeptFiles:
     """Where the catalogue is, unless in the data folder, and how many originals of posts there are.
 
     With the bytes that they take.
@@ -143,7 +143,7 @@ def _told(
     specs: Sequence[CollectionSpec],
     words: Mapping[str, WordsProgress],
     *,
-    kept: _Kept,
+    kept: _KeptFiles,
     json: bool,
 ) -> int:
     if json:

@@ -6,12 +6,23 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from telegram import Bot, ExternalReplyInfo, Message, PhotoSize
+from telegram import (
+    Animation,
+    Bot,
+    Document,
+    ExternalReplyInfo,
+    Message,
+    PhotoSize,
+    Sticker,
+    Video,
+    VideoNote,
+)
 from telegram.error import BadRequest, NetworkError, TelegramError
 
 from bot.protocol.requests import Attachment
 from bot.telegram.http import TooLongError
 from core.domain.errors import NotAPicture, PictureTooLarge, Unavailable
+from core.images.video import reads_videos
 
 MAX_DOWNLOAD = 20 * 2**20
 """Bytes that "getFile" hands over at most (Bot API)."""
@@ -32,39 +43,46 @@ class FileRef:
 
 
 def file_of(message: Message | ExternalReplyInfo | None, *, whole: bool = False) -> FileRef | None:
-    """The picture of a message: a photo, a document, a sticker or the still of an animation.
+    """The picture of a message: a photo, a document, a sticker, an animation or a video.
 
-    A document or a video that is no picture is returned as such, so that it can be said.
-    Of a photo it is the smallest copy that a search needs, or the largest where ``whole``.
+    Of what moves it is the still where nothing is installed that reads it, or where it is larger
+    than Telegram hands over. A document that is no picture is returned as such, so that it can be
+    said. Of a photo it is the smallest copy that a search needs, or the largest where ``whole``.
     """
     if message is None:
         return None
     if message.photo:
         photo = message.photo[-1] if whole else _enough(message.photo)
         return FileRef(photo.file_id, photo.file_size)
-    if message.sticker is not None:
-        sticker = message.sticker
-        moving = sticker.is_animated or sticker.is_video
-        return _still(sticker.thumbnail) if moving else FileRef(sticker.file_id, sticker.file_size)
-    if message.animation is not None:
-        return _still(message.animation.thumbnail)
-    if message.document is not None:
-        document = message.document
-        kind = document.mime_type or "image/unknown"
+    if message.sticker is not None and message.sticker.is_animated:
+        return _still(message.sticker.thumbnail)  # a drawing of vectors, without frames
+    document = None if message.animation is not None else message.document
+    kind = (document.mime_type if document is not None else None) or "image/unknown"
+    if document is not None and not kind.startswith("video/"):
         return FileRef(document.file_id, document.file_size, kind.startswith("image/"))
-    return FileRef("", is_picture=False) if message.video is not None else None
+    if message.sticker is not None and not message.sticker.is_video:
+        return _whole(message.sticker)
+    moving = message.sticker or message.animation or document or message.video or message.video_note
+    return None if moving is None else _moving(moving)
 
 
-def posted_picture(message: Message) -> FileRef | None:
-    """The picture of a message that is one beyond doubt: nothing that moves, no other file."""
+def posted_picture(message: Message, *, moving: bool = False) -> FileRef | None:
+    """The picture of a message that is one beyond doubt, no other file.
+
+    ``moving``: what moves is one, too, where something is installed that reads it.
+    """
+    moving = moving and reads_videos()
     if message.photo:
         return file_of(message)
     if message.sticker is not None:
         moves = message.sticker.is_animated or message.sticker.is_video
-        return None if moves else file_of(message)
-    if message.document is None or message.animation is not None:
+        return None if moves and not moving else file_of(message)
+    if message.animation is not None or message.video is not None:
+        return file_of(message) if moving else None
+    if message.document is None:
         return None
-    named = (message.document.mime_type or "").startswith("image/")
+    kinds = ("image/", "video/") if moving else ("image/",)
+    named = (message.document.mime_type or "").startswith(kinds)
     return file_of(message) if named else None
 
 
@@ -72,6 +90,16 @@ def _enough(sizes: Sequence[PhotoSize]) -> PhotoSize:
     ordered = sorted(sizes, key=lambda size: size.width * size.height)
     good = (size for size in ordered if min(size.width, size.height) >= _ENOUGH_PIXELS)
     return next(good, ordered[-1])
+
+
+def _whole(file: Animation | Video | VideoNote | Document | Sticker) -> FileRef:
+    return FileRef(file.file_id, file.file_size)
+
+
+def _moving(file: Animation | Video | VideoNote | Document | Sticker) -> FileRef:
+    """All of what moves, else its still; where it has none, the whole file, which is refused."""
+    readable = reads_videos() and (file.file_size or 0) <= MAX_DOWNLOAD
+    return _whole(file) if readable or file.thumbnail is None else _still(file.thumbnail)
 
 
 def _still(thumbnail: PhotoSize | None) -> FileRef:

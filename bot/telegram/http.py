@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import ssl
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -19,6 +21,12 @@ _UPLOAD_S = 60.0
 # On top of the long poll itself; the last call of a stop waits no longer than this.
 _POLL_S = 5.0
 _REFUSED = {401: "Telegram refuses the token", 409: "another program polls with the same token"}
+
+
+@functools.cache
+def _trusted() -> ssl.SSLContext:
+    """Whom all connections trust: httpx would read its list of authorities for each client."""
+    return httpx.create_ssl_context()
 
 
 class TooLongError(httpx.ReadError):
@@ -45,7 +53,7 @@ def bounded_request(max_bytes: int) -> HTTPXRequest:
         write_timeout=_READ_S,
         pool_timeout=_POOL_S,
         media_write_timeout=_UPLOAD_S,
-        httpx_kwargs={"event_hooks": {"response": [bound]}},
+        httpx_kwargs={"event_hooks": {"response": [bound]}, "verify": _trusted()},
     )
 
 
@@ -75,7 +83,12 @@ class PollingRequest(HTTPXRequest):
     """
 
     def __init__(self) -> None:
-        super().__init__(connection_pool_size=2, connect_timeout=_POLL_S, read_timeout=_POLL_S)
+        super().__init__(
+            connection_pool_size=2,
+            connect_timeout=_POLL_S,
+            read_timeout=_POLL_S,
+            httpx_kwargs={"verify": _trusted()},
+        )
         self.trouble: str | None = None
         self._log = structlog.get_logger("telegram")
 

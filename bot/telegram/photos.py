@@ -33,10 +33,13 @@ _Located = tuple[Picture, Path]
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """One hit ready to be sent: a file id of this bot, or a JPEG."""
+    """One hit ready to be sent: a file id of this bot, or a JPEG.
+
+    ``content`` is its SHA-256, with the frame that is shown where it moves.
+    """
 
     card: PictureCard
-    sha256: str
+    content: str
     media: str | bytes
 
 
@@ -91,18 +94,18 @@ class Photos:
         """
         located = await self._located(cards, community)
         if fresh:
-            hashes = [picture.sha256 for picture, _ in located.values()]
+            hashes = [_content(card, picture) for card, (picture, _) in located.items()]
             await self._memory.forget_file_ids(self._bot.id, hashes)
         known = {photo.card: photo for photo in await self._known(located)}
         if not fresh:
             # The original of a post is on Telegram already: nothing better could be uploaded.
             known.update(
-                (card, Photo(card, picture.sha256, card.post.file_id))
+                (card, Photo(card, _content(card, picture), card.post.file_id))
                 for card, (picture, _) in located.items()
                 if card.post is not None and card.post.file_id
             )
         missing = {card: found for card, found in located.items() if card not in known}
-        async with self._turns.of(picture.sha256 for picture, _ in missing.values()):
+        async with self._turns.of(_content(card, found[0]) for card, found in missing.items()):
             if missing:
                 known.update((photo.card, photo) for photo in await self._known(missing))
             made = await asyncio.gather(
@@ -120,11 +123,11 @@ class Photos:
             shown[message.message_id] = photo.card.id
             if isinstance(photo.media, bytes) and message.photo:
                 file_id = message.photo[-1].file_id
-                await self._memory.keep_file_id(self._bot.id, photo.sha256, file_id)
+                await self._memory.keep_file_id(self._bot.id, photo.content, file_id)
         await self._memory.keep_shown(self._bot.id, chat_id, shown)
 
     async def _known(self, located: Mapping[PictureCard, _Located]) -> list[Photo]:
-        hashes = {card: picture.sha256 for card, (picture, _) in located.items()}
+        hashes = {card: _content(card, picture) for card, (picture, _) in located.items()}
         ids = await self._memory.file_ids(self._bot.id, list(hashes.values()))
         return [Photo(card, sha, ids[sha]) for card, sha in hashes.items() if sha in ids]
 
@@ -144,10 +147,15 @@ class Photos:
 
     async def _make(self, card: PictureCard, picture: Picture, path: Path) -> Photo | None:
         try:
-            jpeg = await self._thumbnails.get(picture.sha256, path, EDGE)
+            jpeg = await self._thumbnails.get(picture.sha256, path, EDGE, at_s=card.at_s)
         except TangerineError:
             return None
-        return Photo(card, picture.sha256, await asyncio.to_thread(_sendable, jpeg))
+        return Photo(card, _content(card, picture), await asyncio.to_thread(_sendable, jpeg))
+
+
+def _content(card: PictureCard, picture: Picture) -> str:
+    """What is shown of a picture: its content, and of one that moves which frame."""
+    return f"{picture.sha256}@{card.at_s:.3f}" if card.at_s else picture.sha256
 
 
 def _sendable(jpeg: bytes) -> bytes:

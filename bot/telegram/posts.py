@@ -237,7 +237,7 @@ def _post_of(message: Message, text: str) -> Post:
         name = name or message.sender_chat.title or ""
         handle = message.sender_chat.username or ""
     whole = message.photo[-1] if message.photo else None
-    file = whole or message.document
+    file = whole or message.document or message.animation or message.video
     chat = community_of(message.chat.id)
     return Post(
         chat=chat,
@@ -260,7 +260,7 @@ def _picture_of(message: Message) -> FileRef | None:
     """The picture that is searched: a sticker is none, and what is covered stays covered."""
     if message.sticker is not None or message.has_media_spoiler:
         return None
-    return posted_picture(message)
+    return posted_picture(message, moving=True)
 
 
 def _text_of(message: Message) -> str:

@@ -28,6 +28,7 @@ from rich.text import Text
 from bot.protocol.json_views import engine_of
 from bot.terminal.invocation import Called
 from bot.terminal.printable import printable
+from core.domain.clock_time import clock_time
 from core.domain.errors import SourceError
 from core.domain.types import (
     Classification,
@@ -70,7 +71,9 @@ PIPE_WIDTH = 10_000
 
 def _found_by(hit: Hit) -> str:
     found = _ALONE.get(hit.found_by, "")
-    return found if hit.text is None else f"{found}: {escape(hit.text)}"
+    found = found if hit.text is None else f"{found}: {escape(hit.text)}"
+    at = [] if hit.at_s is None else [f"at {clock_time(hit.at_s)}"]
+    return ", ".join(filter(None, [found, *at]))
 
 
 class PlainConsole(Console):
@@ -140,7 +143,7 @@ class Terminal:
             self.note("Not sure; the first of these may be what you mean:")
         elif not result.close_match:
             self.note("No close match; these are the nearest pictures:")
-        by = any(hit.found_by in _ALONE for hit in result.hits)
+        by = any(hit.found_by in _ALONE or hit.at_s is not None for hit in result.hits)
         tagged = any(hit.tag for hit in result.hits)
         heads = (*(["found by"] if by else []), *(["label"] if tagged else []))
         table = _table("", "match", "band", *heads, "caption", "file")

@@ -42,7 +42,8 @@ class WebOptions:
 
     ``port`` 0 takes any free one. ``token`` is required where ``host`` is not loopback;
     ``allowed_hosts`` are further names under which it is reached, as behind a proxy.
-    ``admin``: whether people here are administrators. ``max_bytes``: of one picture.
+    ``admin``: whether people here are administrators. ``max_bytes``: of one picture;
+    ``upload_memory``: of all that arrive at a time.
     ``timeout_s``: of one request, its body included, until the answer begins.
     ``session_file`` keeps the key of the sessions; without one they end with the program.
     ``connections`` None are as many as this process's descriptors allow.
@@ -54,6 +55,7 @@ class WebOptions:
     allowed_hosts: Iterable[str] = ()
     admin: bool = True
     max_bytes: int = 10 * 2**20
+    upload_memory: int = 120 * 2**20
     timeout_s: float = 30.0
     session_file: Path | None = None
     connections: ConnectionLimits | None = None
@@ -92,7 +94,7 @@ def build_web_app(parts: WebParts, options: WebOptions, session_key: str) -> web
     errors = ErrorMiddleware(
         parts.failures, parts.presenters, timeout_s=options.timeout_s, tracer=parts.tracer
     )
-    forms = Forms(max_bytes=options.max_bytes)
+    forms = Forms(max_bytes=options.max_bytes, memory=options.upload_memory)
     app = web.Application(
         middlewares=[
             errors.middleware,

@@ -128,11 +128,11 @@ class Form:
 
 
 class Forms:
-    """Reads forms: at most ``max_bytes`` of pictures each, ``at_once`` times that in memory."""
+    """Reads forms: at most ``max_bytes`` of pictures each, ``memory`` bytes of all, or one form."""
 
-    def __init__(self, *, max_bytes: int = 10 * 2**20, at_once: int = 12) -> None:
+    def __init__(self, *, max_bytes: int = 10 * 2**20, memory: int = 120 * 2**20) -> None:
         self._max_bytes = max_bytes
-        self._room = UploadMemory(at_once * max_bytes)
+        self._room = UploadMemory(max(memory, self.max_body))
         self._lines = Lines(_SHARE, longest=_LINE)
 
     @property
@@ -184,6 +184,12 @@ class Forms:
                 if part.name == "image":
                     pictures.append(data := await self._part(part, room, upload))
                     room -= len(data)
+                elif part.filename:
+                    raise InvalidRequest(
+                        "The field {field} holds a file.",
+                        remedy="Send pictures in the field image.",
+                        field=(part.name or "?")[:32],
+                    )
                 else:
                     data = await self._part(part, field_room, upload)
                     field_room -= len(data)

@@ -18,6 +18,7 @@ from bot.web.sessions import COMMUNITY, requester
 from core.domain.errors import BadCount, NotFound
 from core.domain.ports import Clock, Library
 from core.domain.types import UPLOADED, Picture
+from core.images.formats import sniff_video
 
 THUMBNAIL_EDGES = (240, 360, 480, 960)
 """Pixels of the longer edge of thumbnails: few sizes, so that few are made and kept."""
@@ -26,6 +27,8 @@ THUMBNAIL_EDGE = 360
 _LARGE_EDGE = 2048
 _HEAD = 16
 _CHUNK = 256 * 1024
+_DAY_S = 86_400.0
+_VIDEO_TYPES = {"MP4": "video/mp4", "MATROSKA": "video/webm"}
 
 # A picture may also be valid as another kind of file: nothing inside it may run.
 _SANDBOX = {"Content-Security-Policy": "default-src 'none'; sandbox"}
@@ -49,6 +52,11 @@ def browser_type(head: bytes) -> str | None:
     return None
 
 
+def video_type(head: bytes) -> str | None:
+    """The media type of a video that browsers may play, by its first 16 bytes, else None."""
+    return _VIDEO_TYPES.get(sniff_video(head) or "")
+
+
 class PictureRoutes:
     """Serves pictures and thumbnails with the content hash as their entity tag."""
 
@@ -63,16 +71,18 @@ class PictureRoutes:
     async def thumbnail(self, request: web.Request) -> web.StreamResponse:
         """``GET /pictures/<id>/thumbnail?edge=``: a JPEG of at most 360 x 360 pixels.
 
-        ``edge`` may be one of :data:`THUMBNAIL_EDGES`.
+        ``edge`` may be one of :data:`THUMBNAIL_EDGES`; ``at``: of a picture that moves the frame
+        at this second.
         """
-        edge = _edge(request.query.get("edge", ""))
+        edge, at_s = _edge(request.query.get("edge", "")), _second(request.query.get("at", ""))
         picture, path = await self._library.picture_file(request.match_info["id"], COMMUNITY)
-        return await self._jpeg(request, picture, path, edge)
+        return await self._jpeg(request, picture, path, edge, at_s)
 
     async def picture(self, request: web.Request) -> web.StreamResponse:
         """``GET /pictures/<id>``: the file, or a JPEG of it where browsers do not show it.
 
-        With ``download=1`` it is the file in any case, to be kept under its own name.
+        With ``download=1`` it is the file in any case, to be kept under its own name; with
+        ``play=1`` that of a video, any part of which may be asked for.
         """
         picture, path = await self._library.picture_file(request.match_info["id"], COMMUNITY)
         download = request.query.get("download", "") not in {"", "0"}
@@ -87,6 +97,8 @@ class PictureRoutes:
             ) from None
         try:
             media_type = browser_type(head)
+            if request.query.get("play") == "1" and (played := video_type(head)) is not None:
+                return web.FileResponse(path, headers=_headers("", played))
             if media_type is None and not download:
                 return await self._jpeg(request, picture, path, _LARGE_EDGE)
             headers = _headers(tag, media_type or "application/octet-stream")
@@ -109,13 +121,21 @@ class PictureRoutes:
             file.close()
 
     async def _jpeg(
-        self, request: web.Request, picture: Picture, path: Path, edge: int
+        self,
+        request: web.Request,
+        picture: Picture,
+        path: Path,
+        edge: int,
+        at_s: float | None = None,
     ) -> web.StreamResponse:
-        tag = f'"{picture.sha256}-{edge}"'
+        at = "" if at_s is None else f"-{at_s}"
+        tag = f'"{picture.sha256}-{edge}{at}"'
         if _known(request, tag):
             return _not_modified(tag)
         of_folder = not picture.path.startswith(UPLOADED)
-        jpeg = await self._thumbnails.get(picture.sha256, path, edge, of_folder=of_folder)
+        jpeg = await self._thumbnails.get(
+            picture.sha256, path, edge, of_folder=of_folder, at_s=at_s
+        )
         return web.Response(body=jpeg, headers=_headers(tag, "image/jpeg"))
 
 
@@ -152,6 +172,16 @@ def _edge(text: str) -> int:
     return edge
 
 
+def _second(text: str) -> float | None:
+    try:
+        second = round(float(text), 3) if text.strip() else None
+    except ValueError:
+        second = -1.0
+    if second is not None and not 0 <= second <= _DAY_S:
+        raise BadCount("There is no such second.", remedy="Give seconds from the beginning.")
+    return second
+
+
 def opened(path: Path, head_bytes: int = _HEAD) -> tuple[BinaryIO, bytes, int]:
     """A file at its beginning, its first bytes, and its size in bytes. Raises OSError."""
     file = path.open("rb")
@@ -169,7 +199,7 @@ def _headers(tag: str, media_type: str) -> dict[str, str]:
     # no-cache: kept, but asked for every time, so that a removed picture is gone at once.
     return {
         "Content-Type": media_type,
-        "ETag": tag,
+        **({"ETag": tag} if tag else {}),
         "Cache-Control": "private, no-cache",
         **_SANDBOX,
     }

@@ -137,4 +137,5 @@ def _card(card: PictureCard) -> dict[str, Any]:
         "height": card.height,
         "picture": f"/pictures/{card.id}",
         "thumbnail": f"/pictures/{card.id}/thumbnail",
+        **({} if card.at_s is None else {"at_s": round(card.at_s, 3)}),
     }

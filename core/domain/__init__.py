@@ -4,6 +4,7 @@ __all__ = [
     "asker",
     "cache_file",
     "choices",
+    "clock_time",
     "errors",
     "plain_text",
     "ports",

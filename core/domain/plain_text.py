@@ -29,6 +29,9 @@ with them."""
 _LETTERS = ((0x1F150, 0x1F169), (0x1F170, 0x1F189))
 """White letters on dark circles and squares, A to Z, which have no compatibility mapping."""
 
+_ANIMALS = ((0x1F400, 0x1F43F), (0x1F980, 0x1F9AE))
+"""Emoji of animals: "cat face" shows a cat, where "grinning face" needs its face."""
+
 _JOINER = "\u200d"
 _SELECTORS = range(0xFE00, 0xFE10)
 _NAMELESS = ("REGIONAL INDICATOR", "EMOJI MODIFIER", "VARIATION SELECTOR", "ZERO WIDTH")
@@ -42,7 +45,7 @@ def plain_text(text: str, knows: Knows = lambda _: True) -> str:
 
     ``tiger🐯`` is ``tiger 🐯``, and wide or mathematical letters are plain ones. Symbols that the
     tokenizer does not know are left out, since the unknown token pulls a text's vector away from
-    its words; where there is nothing else, their Unicode names stand for them (``tiger face``). A
+    its words; where there is nothing else, their Unicode names stand for them (``tiger``). A
     text in ASCII stays as it is.
     """
     if text.isascii():
@@ -113,5 +116,7 @@ def _known(symbols: str, knows: Knows) -> str:
 def _names(symbols: str) -> Iterator[str]:
     for each in symbols:
         name = unicodedata.name(each, "")
+        if any(first <= ord(each) <= last for first, last in _ANIMALS):
+            name = name.removesuffix(" FACE")
         if name and not name.startswith(_NAMELESS):
             yield name.lower().replace("-", " ")

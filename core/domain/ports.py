@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from core.domain.types import (
     CollectionStatus,
     CommunitySettings,
     DecodedPicture,
+    FrameVectors,
     Lane,
     Look,
     ModelIdentity,
@@ -73,15 +74,22 @@ class PictureDecoder(Protocol):
     """Turns untrusted bytes into pixels, outside this process."""
 
     async def decode(
-        self, source: bytes | Path, spec: PixelSpec, *, preview: int = 0
+        self, source: bytes | Path, spec: PixelSpec, *, preview: int = 0, frames: bool = False
     ) -> DecodedPicture:
         """Pixels of the spec's size. Raises BadPicture and its subclasses, Busy, ShuttingDown.
 
         ``preview``: pixels of the longer edge of the preview that comes along; 0 for none.
+        ``frames``: with the frames that stand for a picture that moves.
         """
 
-    async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
-        """A JPEG within ``edge`` x ``edge`` pixels. Raises BadPicture and its subclasses."""
+    async def thumbnail(self, source: bytes | Path, edge: int, at_s: float = 0.0) -> bytes:
+        """A JPEG within ``edge`` x ``edge`` pixels. Raises BadPicture and its subclasses.
+
+        ``at_s``: of a picture that moves the frame at this second.
+        """
+
+    async def kept(self, source: bytes | Path, edge: int) -> bytes:
+        """:meth:`thumbnail`; of a picture that moves an animated WebP of its frames."""
 
 
 class WordReader(Protocol):
@@ -132,14 +140,49 @@ class VectorIndex(Protocol):
         """The stored vectors of these rows: float32 [n, d]."""
 
 
+class SharedWords(NamedTuple):
+    """Captions that share words with a text, best first; arrays of one length.
+
+    ``scores``: float32 in (0, 1], 1 for exactly these words; ``rows``: int64; ``held``: the share
+    of what the text asks for that a caption holds, float32 in [0, 1], by how rare its words are;
+    words that nearly every sentence has ask for nothing.
+    """
+
+    scores: NDArray[np.float32]
+    rows: NDArray[np.int64]
+    held: NDArray[np.float32]
+
+
 class WordIndex(Protocol):
     """Captions by their words, rows 0 .. len - 1. Blocking, thread-safe."""
 
-    def search(self, text: str, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def search(self, text: str, k: int) -> SharedWords:
         """The at most ``k`` captions that share a word with the text, best first.
 
-        Scores in (0, 1] and rows, both [n]; equal scores keep the lower row first. 1 is a
-        caption with exactly these words.
+        Equal scores keep the lower row first.
+        """
+
+
+class FrameIndex(Protocol):
+    """The frames of pictures that move, each of which has a row like any other."""
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The rows of the pictures that move, rising: int64 [m]."""
+
+    def of_row(self, row: int) -> FrameVectors | None:
+        """The frames of a picture in their order; None where it does not move."""
+
+    def only(self, rows: NDArray[np.int64]) -> FrameIndex:
+        """Those of these rows alone, int64 [n] rising."""
+
+    def best(self, score: Callable[[Vectors], NDArray[np.float32]]) -> NDArray[np.float32]:
+        """The highest score among the frames of each of :attr:`rows`: float32 [m]."""
+
+    def nearest(self, row: int, query: Vectors) -> tuple[float, Vectors] | None:
+        """The second and the vector of the frame of a picture that is nearest to a query, [d].
+
+        None where it does not move.
         """
 
 
@@ -172,6 +215,10 @@ class Snapshot(Protocol):
     @property
     def picture_index(self) -> VectorIndex:
         """One row a picture."""
+
+    @property
+    def frames(self) -> FrameIndex | None:
+        """What lies beside these rows for pictures that move; None where none does."""
 
     @property
     def caption_index(self) -> VectorIndex:

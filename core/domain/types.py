@@ -120,7 +120,8 @@ class Hit:
     ``match``: what hits are ordered by, in [-1, 1], no hit's higher than that of one before it:
     the cosine, which a caption lifts. ``caption_score``: the cosine of the query with the
     picture's best caption, None where that is none of those that speak for it. ``text``: the
-    line of words in the picture that was found, None where none was.
+    line of words in the picture that was found, None where none was. ``at_s``: of a picture that
+    moves, the second of the frame that was found; None where it does not move.
     """
 
     rank: int
@@ -132,6 +133,7 @@ class Hit:
     match: float = field(kw_only=True)
     caption_score: float | None = field(default=None, kw_only=True)
     text: str | None = field(default=None, kw_only=True)
+    at_s: float | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,18 @@ class DecodeStats:
     pids: tuple[int, ...]
 
 
+MAX_FRAMES = 8
+"""Frames that stand for a picture that moves, at most: each is encoded and kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedFrame:
+    """A frame of a picture that moves, ``at_s`` seconds from its beginning."""
+
+    at_s: float
+    pixels: Pixels
+
+
 @dataclass(frozen=True, slots=True)
 class DecodedPicture:
     """Pixels in the shape an encoder wants, and what the file says of itself.
@@ -201,7 +215,9 @@ class DecodedPicture:
     ``pixels`` is read-only; ``format`` is Pillow's name ("JPEG", "PNG", "HEIF", ...);
     ``width`` and ``height`` are of the whole picture after EXIF orientation. ``placeholder`` is
     as in :class:`Look`; ``taken`` is None where the file does not say. ``preview`` is the whole
-    picture, smaller: uint8 [h, w, 3], read-only; None where nobody asked for one.
+    picture, smaller: uint8 [h, w, 3], read-only; None where nobody asked for one. ``frames`` are
+    those that stand for a picture that moves, in their order, the first of which has its
+    ``pixels``; empty where it does not move, or nobody asked for them.
     """
 
     pixels: Pixels
@@ -211,6 +227,18 @@ class DecodedPicture:
     placeholder: bytes = b""
     taken: Taken | None = None
     preview: Pixels | None = None
+    frames: tuple[DecodedFrame, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameVectors:
+    """The frames of a picture that moves: seconds from its beginning, float32 [n], and vectors.
+
+    The first is the one whose vector the picture has.
+    """
+
+    at_s: NDArray[np.float32]
+    vectors: Vectors
 
 
 MAX_LINES = 300

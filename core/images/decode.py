@@ -10,8 +10,9 @@ import contextlib
 import io
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final, cast
 
@@ -31,7 +32,15 @@ from core.images.errors import (
     too_many_pixels,
     unreadable_file,
 )
-from core.images.formats import ACCEPTED, HEAD_BYTES, ends_early, sample_bits, sniff
+from core.images.formats import (
+    ACCEPTED,
+    HEAD_BYTES,
+    ends_early,
+    sample_bits,
+    sniff,
+    sniff_video,
+)
+from core.images.frames import Frame
 from core.images.gamut import (
     Coding,
     coding_of_chunk,
@@ -41,6 +50,15 @@ from core.images.gamut import (
     to_srgb,
 )
 from core.images.look import taken_at
+from core.images.moving import (
+    STILL,
+    AnimationFile,
+    FrameRequest,
+    of_animation,
+    of_video,
+    reduction_of,
+    to_webp,
+)
 from core.images.parts import (
     PROFILE_BYTES,
     SizedReader,
@@ -99,6 +117,8 @@ class Upright:
     ``profile`` is the ICC profile of its RGB values, empty where it has none. ``reduction``
     says what the image is a smaller form of; None where it has every pixel of the file.
     ``taken``: when the camera took it, in seconds since the epoch, None where it does not say.
+    ``frames``: those that stand for a picture that moves, the first of which is the image; empty
+    where it does not move, or nobody asked for them.
     """
 
     image: Image.Image
@@ -106,6 +126,7 @@ class Upright:
     profile: bytes
     reduction: Reduction | None = None
     taken: Taken | None = None
+    frames: tuple[Frame, ...] = ()
 
     @property
     def size(self) -> Size:
@@ -118,8 +139,11 @@ def read_picture(
     limits: DecodeLimits,
     *,
     at_least: Callable[[Size], Size] | None = None,
+    moving: FrameRequest = STILL,
 ) -> Upright:
-    """Decode the first picture of a file, or of bytes. A descriptor is closed at the end.
+    """Decode one picture of a file, or of bytes. A descriptor is closed at the end.
+
+    Of one that moves it is what ``moving`` says.
 
     With ``at_least`` a JPEG may come out smaller: it is scaled by 2, 4 or 8 while it is
     decoded, which is several times faster, as far as it stays no smaller than what
@@ -131,7 +155,10 @@ def read_picture(
         head = file.read(HEAD_BYTES)
         name = sniff(head)
         if name is None:
-            raise not_a_picture(head)
+            video = sniff_video(head)
+            if video is None:
+                raise not_a_picture(head)
+            return _read_video(video, file, limits, at_least, moving)
         check_effort(name, file, size)
         try:
             seen, coding = _seen(name, file, size)
@@ -139,7 +166,15 @@ def read_picture(
             orientation = _orientation(image)
             taken = taken_at(image)
             image, profile = _shown(image, coding)
-            rgb = to_rgb(image, bits=sample_bits(name, head))
+            upright = partial(_upright, _UPRIGHT.get(orientation))
+            rgb = upright(to_rgb(image, bits=sample_bits(name, head)))
+            frames = of_animation(
+                AnimationFile(name, head, file),
+                rgb,
+                moving,
+                lambda frame: upright(to_rgb(frame)),
+                at_least,
+            )
         except BadPicture:
             raise
         except Image.DecompressionBombError:
@@ -150,13 +185,41 @@ def read_picture(
         # struct.error, zlib.error, KeyError, AttributeError ...): all of it says the same.
         except Exception as error:
             raise damaged(name, error, early=ends_early(name, head, size)) from error
-    turn = _UPRIGHT.get(orientation)
+    if frames and not (moving.scenes and frames[0].at_s == 0):
+        return _of_frames(name, frames, moving, taken)
+    reduction = None if reduction is None else reduction.turned(orientation)
+    # The first frame has every pixel, as that of a picture that does not move.
+    return Upright(rgb, name, profile, reduction, taken, tuple(frames))
+
+
+def _upright(turn: Image.Transpose | None, image: Image.Image) -> Image.Image:
+    return image if turn is None else image.transpose(turn)
+
+
+def _read_video(
+    name: str,
+    file: BinaryIO,
+    limits: DecodeLimits,
+    at_least: Callable[[Size], Size] | None,
+    moving: FrameRequest,
+) -> Upright:
+    try:
+        frames = of_video(name, file, limits.max_pixels, moving, at_least)
+    except BadPicture:
+        raise
+    except Exception as error:
+        raise damaged(name, error, early=False) from error
+    return _of_frames(name, frames, moving, None)
+
+
+def _of_frames(
+    name: str, frames: Sequence[Frame], moving: FrameRequest, taken: Taken | None
+) -> Upright:
+    first = frames[0]
+    if not moving.scenes:
+        return Upright(first.image, name, b"", taken=taken)
     return Upright(
-        rgb if turn is None else rgb.transpose(turn),
-        name,
-        profile,
-        None if reduction is None else reduction.turned(orientation),
-        taken,
+        first.image, name, b"", reduction_of(first.image, first.size), taken, tuple(frames)
     )
 
 
@@ -288,6 +351,20 @@ def to_jpeg(picture: Upright, edge: int, quality: int) -> bytes:
         icc_profile=picture.profile or None,
     )
     return buffer.getvalue()
+
+
+def to_kept(picture: Upright, edge: int, quality: int) -> bytes:
+    """:func:`to_jpeg`; of a picture that moves the frames that stand for it, as WebP."""
+    if not picture.frames:
+        return to_jpeg(picture, edge, quality)
+    return to_webp(
+        [(each.at_s, scaled(of_frame(picture, each), edge)) for each in picture.frames], quality
+    )
+
+
+def of_frame(picture: Upright, frame: Frame) -> Upright:
+    """One frame of a picture that moves, as a picture."""
+    return Upright(frame.image, picture.format, b"", reduction_of(frame.image, frame.size))
 
 
 def _check_pixels(size: tuple[int, int], limit: int) -> None:

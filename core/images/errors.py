@@ -13,10 +13,10 @@ from core.domain.errors import (
     PictureTooLarge,
     TooManyPixels,
 )
-from core.images.formats import ACCEPTED, foreign
+from core.images.formats import ACCEPTED, SHOWN_VIDEOS, foreign
 
 _MIB: Final = 1 << 20
-_SHOWN_NAMES: Final = {"WEBP": "WebP", "HEIF": "HEIC"}
+_SHOWN_NAMES: Final = {"WEBP": "WebP", "HEIF": "HEIC", **SHOWN_VIDEOS}
 
 
 def too_many_bytes(size: int, limit: int) -> PictureTooLarge:
@@ -82,6 +82,22 @@ def cut_short(shown: str, missing: float | None) -> DamagedPicture:
         remedy="Send it again, from the original.",
         format=shown,
         percent=max(1, round(100 * (missing or 0))),
+    )
+
+
+def only_sound() -> NotAPicture:
+    """The error for a video without pictures."""
+    return NotAPicture(
+        "There is only sound in this file.", remedy="Send one with pictures, or a picture."
+    )
+
+
+def video_not_read(shown: str) -> NotAPicture:
+    """The error for a video where nothing is installed that reads one."""
+    return NotAPicture(
+        "This is a {format} video, and videos are not read here.",
+        remedy="Send a picture or a GIF of it; the operator can install the extra “video”.",
+        format=shown,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from types import MappingProxyType
 from typing import Final
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF")
@@ -11,6 +12,12 @@ FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF")
 
 ACCEPTED: Final = "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF"
 """The same for people."""
+
+SHOWN_VIDEOS: Final = MappingProxyType({"MP4": "MP4/MOV", "MATROSKA": "WebM/MKV"})
+"""Our names of what is read as a video, and those for people."""
+
+DEMUXERS: Final = MappingProxyType({"MP4": "mov", "MATROSKA": "matroska"})
+"""FFmpeg's names of them."""
 
 HEAD_BYTES: Final = 512
 """The bytes of a file's beginning that :func:`sniff` and the like read."""
@@ -43,6 +50,8 @@ _BOXED: Final = frozenset(
     {b"mif2", b"vvic", b"vvis", b"evbi", b"evmi", b"jpeg", b"jpgs", b"j2ki", b"j2is", b"unif"}
 )
 
+_EBML: Final = b"\x1aE\xdf\xa3"
+
 # What people send by mistake: names of formats, which are the same in every language.
 _FOREIGN: Final = (
     (b"%PDF", "PDF"),
@@ -53,7 +62,7 @@ _FOREIGN: Final = (
     (b"\x1f\x8b", "gzip"),
     (b"Rar!", "RAR"),
     (b"7z\xbc\xaf", "7z"),
-    (b"\x1aE\xdf\xa3", "Matroska"),
+    (_EBML, "Matroska"),
     (b"ID3", "MP3"),
     (b"OggS", "Ogg"),
     (b"\0\0\0\x0cJXL ", "JPEG XL"),
@@ -103,6 +112,21 @@ def sniff(head: bytes) -> str | None:
     if brands & _AVIF_BRANDS:
         return "AVIF"
     return "HEIF" if brands & _HEIF_BRANDS else None
+
+
+def sniff_video(head: bytes) -> str | None:
+    """The name among :data:`SHOWN_VIDEOS` of a video with this beginning; None: it is none.
+
+    ``head`` as for :func:`sniff`.
+    """
+    if head.startswith(_EBML):
+        return "MATROSKA"
+    brands = _brands(head)
+    if brands:
+        others = (_AVIF_BRANDS, _HEIF_BRANDS, _JPEG_2000_BRANDS, _BOXED, {_MINI_BRAND, _RAW_BRAND})
+        return None if any(brands & other for other in others) else "MP4"
+    # QuickTime's files may begin with any of these, without a brand.
+    return "MP4" if head[4:8] in {b"moov", b"mdat", b"wide"} else None
 
 
 def foreign(head: bytes) -> str | None:  # noqa: PLR0911 - a return for each kind

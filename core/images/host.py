@@ -27,7 +27,7 @@ import numpy as np
 from core.domain.errors import TangerineError
 from core.domain.types import DecodedPicture
 from core.images.sandbox import confine, end_with_parent
-from core.images.wire import MAX_TEXT, Header, Kind, receive_job, send_result
+from core.images.wire import MAX_TEXT, TIME, Header, Kind, receive_job, send_result
 from core.images.worker import Job, configure_decoders, limit_resources
 
 ORDER: Final = struct.Struct("<cI")
@@ -139,16 +139,23 @@ def _result(work: Callable[[Job], object], job: Job) -> tuple[Header, *tuple[_Pa
     if isinstance(result, DecodedPicture):
         pixels = np.ascontiguousarray(result.pixels)
         preview = b"" if result.preview is None else np.ascontiguousarray(result.preview).data
+        frames = [
+            part
+            for number, frame in enumerate(result.frames)
+            for part in (TIME.pack(frame.at_s), b"" if not number else frame.pixels.tobytes())
+        ]
+        parts = (pixels.data, preview, result.placeholder, *frames)
         header = Header(
             Kind.PIXELS,
-            pixels.nbytes + memoryview(preview).nbytes + len(result.placeholder),
+            sum(memoryview(part).nbytes for part in parts),
             result.format,
             result.width,
             result.height,
             len(result.placeholder),
             result.taken,
+            len(result.frames),
         )
-        return header, pixels.data, preview, result.placeholder
+        return header, *parts
     if isinstance(result, bytes):
         return Header(Kind.FILE, len(result)), result
     return _bug(f"a result that cannot be sent: {type(result).__name__}")

@@ -100,25 +100,38 @@ class DecodePool:
         await self.close()
 
     async def decode(
-        self, source: bytes | Path, spec: PixelSpec, *, preview: int = 0
+        self, source: bytes | Path, spec: PixelSpec, *, preview: int = 0, frames: bool = False
     ) -> DecodedPicture:
         """Pixels of the spec's size, read-only. Raises BadPicture and its subclasses.
 
-        ``preview``: pixels of the longer edge of the preview that comes along; 0 for none. Also
-        raises Busy where too many pictures wait already, and ShuttingDown.
+        ``preview``: pixels of the longer edge of the preview that comes along; 0 for none.
+        ``frames``: with the frames that stand for a picture that moves. Also raises Busy where
+        too many pictures wait already, and ShuttingDown.
         """
-        job = ToPixels(source, self._limits(source), spec, preview)
+        job = ToPixels(source, self._limits(source), spec, preview, frames)
         picture = cast("DecodedPicture", await self._done(job))
         for pixels in (picture.pixels, picture.preview):
             if pixels is not None:
                 pixels.setflags(write=False)
         return picture
 
-    async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
-        """A JPEG within ``edge`` x ``edge`` pixels, without metadata. Raises as decode does."""
+    async def thumbnail(self, source: bytes | Path, edge: int, at_s: float = 0.0) -> bytes:
+        """A JPEG within ``edge`` x ``edge`` pixels, without metadata. Raises as decode does.
+
+        ``at_s``: of a picture that moves the frame at this second.
+        """
+        return await self._file(source, edge, at_s=at_s)
+
+    async def kept(self, source: bytes | Path, edge: int) -> bytes:
+        """:meth:`thumbnail`; of a picture that moves an animated WebP of its frames."""
+        return await self._file(source, edge, frames=True)
+
+    async def _file(
+        self, source: bytes | Path, edge: int, *, at_s: float = 0.0, frames: bool = False
+    ) -> bytes:
         if edge < 1:
             raise ValueError("edge must be at least 1 pixel")
-        job = ToJpeg(source, self._limits(source), edge, _THUMBNAIL_QUALITY)
+        job = ToJpeg(source, self._limits(source), edge, _THUMBNAIL_QUALITY, at_s, frames)
         return cast("bytes", await self._done(job))
 
     def healthy(self) -> bool:

@@ -24,14 +24,14 @@ from core.domain.errors import (
     PictureTooLarge,
     TooManyPixels,
 )
-from core.domain.types import DecodedPicture
+from core.domain.types import MAX_FRAMES, DecodedFrame, DecodedPicture, Pixels
 from core.images.decode import OpenFile, open_file, within
 from core.images.errors import out_of_time, worker_died
-from core.images.formats import FORMATS
+from core.images.formats import FORMATS, SHOWN_VIDEOS
 from core.images.sandbox import Isolation
 from core.images.starting import WorkerHost, not_started
-from core.images.wire import HEADER, MAX_TEXT, Header, Kind, packed
-from core.images.worker import Job, ToPixels
+from core.images.wire import HEADER, MAX_TEXT, TIME, Header, Kind, packed
+from core.images.worker import Job, ToJpeg, ToPixels
 
 START_SECONDS: Final = 30.0
 """How long a worker may take to start, on a machine busy with other things."""
@@ -190,7 +190,12 @@ class WorkerSlot:
         except BaseException:
             self.end()  # its next answer could not be trusted
             raise
-        return self._result(header, body, job)
+        try:
+            return self._result(header, body, job)
+        except ValueError as error:
+            self._log.error("picture worker answers nonsense", pid=self.pid, reason=str(error))
+            self._lost()
+            raise worker_died() from error
 
     def _result(self, header: Header, body: bytearray, job: Job) -> DecodedPicture | bytes:
         if header.kind is Kind.FILE:
@@ -201,9 +206,16 @@ class WorkerSlot:
             height, width = _preview_size(header, job)
             shown = np.frombuffer(body, np.uint8, 3 * height * width, offset=size)
             preview = shown.reshape(height, width, 3) if job.preview else None
-            placeholder = bytes(body[size + shown.size :])
+            end = size + shown.size + header.placeholder
             return DecodedPicture(
-                pixels, header.name, header.width, header.height, placeholder, header.taken, preview
+                pixels,
+                header.name,
+                header.width,
+                header.height,
+                bytes(body[size + shown.size : end]),
+                header.taken,
+                preview,
+                _frames(body, end, header.frames, pixels),
             )
         text = body.decode(errors="replace")
         if header.kind is Kind.REFUSED:
@@ -225,12 +237,16 @@ class WorkerSlot:
                 and header.length
                 == 3 * (job.spec.width * job.spec.height + math.prod(_preview_size(header, job)))
                 + header.placeholder
+                + header.frames * TIME.size
+                + max(0, header.frames - 1) * 3 * job.spec.width * job.spec.height
+                and header.frames <= (MAX_FRAMES if job.frames else 0)
                 and header.placeholder <= _PLACEHOLDER_BYTES
                 and (header.taken is None or _FIRST < header.taken.seconds < _LAST)
-                and header.name in FORMATS
+                and (header.name in FORMATS or header.name in SHOWN_VIDEOS)
             )
         elif header.kind is Kind.FILE and not isinstance(job, ToPixels):
-            fine = header.length <= _FILE_BYTES + _FILE_BYTES_PER_PIXEL * job.edge**2
+            most = _FILE_BYTES + _FILE_BYTES_PER_PIXEL * job.edge**2
+            fine = header.length <= most * (MAX_FRAMES if isinstance(job, ToJpeg) else 1)
         else:
             fine = header.length <= MAX_TEXT and (
                 header.kind is Kind.BUG
@@ -300,6 +316,23 @@ def _refusal(
 
 def _printable(text: object) -> str:
     return "".join(c for c in str(text) if c.isprintable())
+
+
+def _frames(body: bytearray, at: int, count: int, first: Pixels) -> tuple[DecodedFrame, ...]:
+    """The frames behind ``at``. Raises ValueError where their seconds are none."""
+    frames: list[DecodedFrame] = []
+    for number in range(count):
+        [second] = TIME.unpack_from(body, at)
+        at += TIME.size
+        if not (frames[-1].at_s if frames else 0.0) <= second < _LAST:
+            raise ValueError("frames are out of order")
+        pixels = first
+        if number:
+            pixels = np.frombuffer(body, np.uint8, first.size, offset=at).reshape(first.shape)
+            pixels.setflags(write=False)
+            at += first.size
+        frames.append(DecodedFrame(second, pixels))
+    return tuple(frames)
 
 
 def _preview_size(header: Header, job: ToPixels) -> tuple[int, int]:

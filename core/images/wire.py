@@ -24,9 +24,13 @@ JOB: Final = struct.Struct("<?IQ")
 """A job: whether the picture comes as an open file beside these bytes, the length of the pickled
 job, and the size of the picture. Then the job, then the picture unless it is a file."""
 
-HEADER: Final = struct.Struct("<B24sIIQHd?")
+HEADER: Final = struct.Struct("<B24sIIQHd?B")
 """A result: :class:`Kind`, a name in ASCII, width, height, the length of the body, how much of its
-end is a placeholder, when the picture was taken (NaN: nobody knows), and if by a known zone."""
+end is a placeholder, when the picture was taken (NaN: nobody knows), if by a known zone, and how
+many frames stand for it (0: it does not move)."""
+
+TIME: Final = struct.Struct("<d")
+"""The second of a frame."""
 
 MAX_TEXT: Final = 4096
 """Bytes of a refusal or of a report of a bug."""
@@ -40,7 +44,8 @@ class Kind(IntEnum):
 
     READY: JSON of an :class:`~core.images.sandbox.Isolation`, once, before the first job. PIXELS:
     uint8 [height, width, 3] of the size that the job asked for, the preview where it asked for
-    one, and a placeholder; the header names the format of the file, its size and its date. FILE:
+    one, and a placeholder, then of each frame its second and, but for the first, its pixels; the
+    header names the format of the file, its size and its date. FILE:
     bytes. REFUSED: JSON of the sentences and facts of an error, [cause, remedy, {name: fact}]; the
     header names its code. BUG: what went wrong that no picture should cause.
     """
@@ -63,6 +68,7 @@ class Header:
     height: int = 0
     placeholder: int = 0
     taken: Taken | None = None
+    frames: int = 0
 
     def pack(self) -> bytes:
         return HEADER.pack(
@@ -74,12 +80,14 @@ class Header:
             self.placeholder,
             self.taken.seconds if self.taken else math.nan,
             bool(self.taken and self.taken.zoned),
+            self.frames,
         )
 
     @classmethod
     def unpack(cls, data: bytes) -> Header:
         """Raises ValueError where it is none."""
-        kind, name, width, height, length, placeholder, seconds, zoned = HEADER.unpack(data)
+        kind, name, *size, length, placeholder, seconds, zoned, frames = HEADER.unpack(data)
+        width, height = size
         return cls(
             Kind(kind),
             length,
@@ -88,6 +96,7 @@ class Header:
             height,
             placeholder,
             None if math.isnan(seconds) else Taken(seconds, zoned),
+            frames,
         )
 
 

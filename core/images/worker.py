@@ -28,18 +28,22 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from core.domain.types import DecodedPicture, Pixels, PixelSpec
+from core.domain.types import DecodedFrame, DecodedPicture, Pixels, PixelSpec
+from core.images import video
 from core.images.decode import (
     DecodeLimits,
     OpenFile,
     Upright,
+    of_frame,
     read_picture,
     scaled,
-    to_jpeg,
+    to_kept,
     within,
 )
 from core.images.errors import out_of_memory
+from core.images.frames import Frame
 from core.images.look import placeholder_of
+from core.images.moving import FrameRequest
 from core.images.reduction import Size
 from core.images.resize import fit_pixels, smallest_source
 
@@ -63,26 +67,31 @@ _DESCRIPTORS = 16
 class ToPixels:
     """A picture as an encoder wants it: a :class:`~core.domain.types.DecodedPicture`.
 
-    ``preview``: the longer edge of its preview in pixels; 0 for none.
+    ``preview``: the longer edge of its preview in pixels; 0 for none. ``frames``: with the frames
+    that stand for it, where it moves.
     """
 
     source: bytes | Path | OpenFile
     limits: DecodeLimits
     spec: PixelSpec
     preview: int = 0
+    frames: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ToJpeg:
     """A picture that becomes a JPEG of at most ``edge`` x ``edge`` pixels.
 
-    ``quality`` is libjpeg's, 1 to 95.
+    ``quality`` is libjpeg's, 1 to 95. ``at_s``: of a picture that moves the frame at this second;
+    ``frames``: instead an animated WebP of those that stand for it.
     """
 
     source: bytes | Path | OpenFile
     limits: DecodeLimits
     edge: int
     quality: int
+    at_s: float = 0.0
+    frames: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +115,40 @@ def perform(job: Job) -> DecodedPicture | bytes:
             # The last step of scaling keeps at least a factor of two to do with the better
             # filter.
             picture = read_picture(
-                job.source, job.limits, at_least=lambda size: within(size, 2 * job.edge)
+                job.source,
+                job.limits,
+                at_least=lambda size: within(size, 2 * job.edge),
+                moving=FrameRequest(job.frames, job.at_s),
             )
-            return to_jpeg(picture, job.edge, job.quality)
-        picture = read_picture(job.source, job.limits, at_least=lambda size: _needed(size, job))
+            return to_kept(picture, job.edge, job.quality)
+        picture = read_picture(
+            job.source,
+            job.limits,
+            at_least=lambda size: _needed(size, job),
+            moving=FrameRequest(job.frames),
+        )
         pixels = fit_pixels(picture.image, job.spec, picture.reduction)
         placeholder = placeholder_of(picture.image)
         preview = _preview(picture, job.preview) if job.preview else None
+        frames = tuple(
+            DecodedFrame(each.at_s, pixels if number == 0 else _fitted(picture, each, job.spec))
+            for number, each in enumerate(picture.frames)
+        )
     except MemoryError:
         raise out_of_memory() from None
     return DecodedPicture(
-        pixels, picture.format, *picture.size, placeholder, picture.taken, preview
+        pixels, picture.format, *picture.size, placeholder, picture.taken, preview, frames
     )
+
+
+def _fitted(picture: Upright, frame: Frame, spec: PixelSpec) -> Pixels:
+    seen = of_frame(picture, frame)
+    return fit_pixels(seen.image, spec, seen.reduction)
+
+
+def prepare() -> None:
+    """Load what reads videos, where it is installed."""
+    video.prepare()
 
 
 def _preview(picture: Upright, edge: int) -> Pixels:

@@ -4,6 +4,7 @@ __all__ = [
     "browse",
     "clusters",
     "everyday",
+    "frames",
     "labels",
     "lexical",
     "look_alikes",

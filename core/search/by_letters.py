@@ -28,7 +28,7 @@ def page_by_letters(
     ``score`` and ``match`` of a hit are both the share of the text that was found, in [0, 1].
     ``there``: as in :func:`core.search.ranking.rank_page`.
     """
-    shared, rows = snapshot.caption_words.search(text, _CAPTIONS_EACH * (offset + k + 1))
+    shared, rows, _ = snapshot.caption_words.search(text, _CAPTIONS_EACH * (offset + k + 1))
     best: dict[int, tuple[float, FoundBy, str | None]] = {}
     for share, row in zip(shared.tolist(), rows.tolist(), strict=True):
         owner = int(snapshot.owners[row])

@@ -35,6 +35,9 @@ _WORDS_WEIGHT = 0.1
 _READ_ANYWAY = 8
 """Captions that share most words with a query: an index may have missed that they are near."""
 
+_READ_FOR_WORDS = 64
+"""Those of them at most that are read for holding the words alone: more than a page shows."""
+
 _SAME_LETTERS = 0.1
 """What a caption gains that is the query letter by letter: a model may not tell "A" from "a"."""
 
@@ -44,6 +47,14 @@ _SAME_MEANING, _SAME_WORDS = 0.9, 0.999
 _LIFT = 16.0
 """Deviations of picture scores that a whole match is worth. From 12 to 20, paraphrases found first
 rise by three points on the stamps; 16 is within two of that, and pictures still order the rest."""
+
+_HOLDS, _HOLDS_SOME = 0.6, 0.4
+"""The share of what a text asks for, by its rare words, that makes a caption that holds it a fair
+match, and the share from which it is worth showing with doubt: "Lisbon" of "my car in Lisbon"."""
+
+_HOLDING_LIFT = 8.0
+"""Deviations of picture scores that a caption with all of these words lifts its picture by: the
+best of those that show something else stands out by some four."""
 
 _START_QUANTILE, _FAIR_QUANTILE, _STRONG_QUANTILE = 0.1, 0.8, 0.99
 """Of what the best unrelated caption reaches: where lifting begins, and the bands as in
@@ -131,15 +142,22 @@ class CaptionEvidence:
 
     ``rows`` of the pictures whose captions may lift them, int64 [n] rising, with the best match
     of each one's captions, float64 [n], its lift in deviations of picture scores, float64
-    [n], and its cosine with the query, float64 [n]; ``silent``: the lift of every picture
-    without a caption.
+    [n], its cosine with the query, float64 [n], and the share of the query's words that it holds,
+    float64 [n]; ``silent``: the lift of every picture without a caption.
     """
 
     rows: NDArray[np.int64]
     matches: NDArray[np.float64]
     lifts: NDArray[np.float64]
     cosines: NDArray[np.float64]
+    held: NDArray[np.float64]
     silent: float
+
+    def holds_some(self, row: int) -> bool:
+        """Whether the caption of this picture holds enough of the query's words to be shown."""
+        place = int(np.searchsorted(self.rows, row))
+        found = place < len(self.rows) and self.rows[place] == row
+        return found and bool(self.held[place] >= _HOLDS_SOME)
 
     def matches_of(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """The match of each of these pictures, -inf where captions do not lift it: [n]."""
@@ -226,39 +244,54 @@ def told(
     query: Vectors,
     text: str,
     heard: NearestCaptions | None = None,
+    *,
+    alone: bool = True,
 ) -> CaptionEvidence:
     """What the captions of a snapshot say of a text and its vector, float32 [d]. Blocking.
 
-    ``heard``: what :func:`lookup` found, where somebody has looked already.
+    ``heard``: what :func:`lookup` found, where somebody has looked already. ``alone``: nothing but
+    the text is asked, so that a caption is an answer for holding its words.
     """
     if not len(snapshot.caption_index):
         nothing = np.empty(0, dtype=np.float64)
-        return CaptionEvidence(nothing.astype(np.int64), nothing, nothing, nothing, 0.0)
-    rows, matches, cosines = _matches(
+        rows = nothing.astype(np.int64)
+        return CaptionEvidence(rows, nothing, nothing, nothing, nothing, 0.0)
+    rows, matches, cosines, held = _matches(
         snapshot, scale, query, text, heard or lookup(snapshot, scale, query).alone()
     )
-    lifting = np.flatnonzero(matches >= scale.least)
+    if alone:
+        # The next number above it: as a float32 it may lie below.
+        fair = np.nextafter(np.float32(scale.fair), np.float32(1))
+        matches = np.where(held >= _HOLDS, np.maximum(matches, fair), matches)
+    else:
+        held = np.zeros_like(held)
+    lifting = np.flatnonzero((matches >= scale.least) | (held >= _HOLDS_SOME))
     best_first = lifting[np.argsort(-matches[lifting])]
     owners, first = np.unique(snapshot.owners[rows[best_first]], return_index=True)
-    best = matches[best_first[first]]
+    best = best_first[first]
+    lifts = scale.lift(matches[best])
+    # Where pictures without captions stand high, its words have to lift it as far.
+    by_words = np.maximum(_HOLDING_LIFT * held[best], scale.silent)
+    lifts = np.where(held[best] >= _HOLDS_SOME, np.maximum(lifts, by_words), lifts)
     return CaptionEvidence(
         owners,
-        best.astype(np.float64),
-        scale.lift(best).astype(np.float64),
-        cosines[best_first[first]].astype(np.float64),
+        matches[best].astype(np.float64),
+        lifts.astype(np.float64),
+        cosines[best].astype(np.float64),
+        held[best].astype(np.float64),
         scale.silent,
     )
 
 
 def _matches(
     snapshot: Snapshot, scale: CaptionScale, query: Vectors, text: str, heard: NearestCaptions
-) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Of all captions that lift their pictures, and of some others: [n] each.
 
-    Their rows, their matches and their cosines with the query.
+    Their rows, their matches, their cosines with the query, and the share of its words they hold.
     """
     near, average = heard
-    shared, by_words = snapshot.caption_words.search(text, LOOKED_AT)
+    shared, by_words, holding = snapshot.caption_words.search(text, LOOKED_AT)
     by_meaning = scale.matches(average, near.scores)
     # Reading vectors is the dearest of all. No other caption is nearer than the last of these,
     # so that few of those that share words may lift.
@@ -268,15 +301,18 @@ def _matches(
 
     rows = near.rows[:hopeful]
     _, places, words = np.intersect1d(rows, by_words, assume_unique=True, return_indices=True)
-    in_common = np.zeros(hopeful, dtype=np.float32)
-    in_common[places] = shared[words]
-    further = np.arange(len(by_words)) < read
+    in_common, held = np.zeros(hopeful, dtype=np.float32), np.zeros(hopeful, dtype=np.float32)
+    in_common[places], held[places] = shared[words], holding[words]
+    best_first = np.arange(len(by_words))
+    further = best_first < read
+    further |= (holding >= _HOLDS_SOME) & (best_first < _READ_FOR_WORDS)
     further[words] = False
     others = by_words[further]
     cosines = snapshot.caption_index.reconstruct(others) @ query
 
     rows = np.concatenate([rows, others])
     in_common = np.concatenate([in_common, shared[further]])
+    held = np.concatenate([held, holding[further]])
     matches = np.concatenate([by_meaning[:hopeful], scale.matches(average, cosines)])
     matches += _WORDS_WEIGHT * in_common
     # The very same letters are the very same words, or where there are none, mean the same.
@@ -284,4 +320,4 @@ def _matches(
     for place in np.flatnonzero(alike).tolist():
         if snapshot.captions[int(rows[place])][0] == text:
             matches[place] += _SAME_LETTERS
-    return rows, matches, np.concatenate([near.scores[:hopeful], cosines])
+    return rows, matches, np.concatenate([near.scores[:hopeful], cosines]), held

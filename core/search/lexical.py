@@ -17,6 +17,9 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from core.domain.ports import SharedWords
+from core.search.common_words import SAID_OF_ANYTHING, SAID_OFTEN
+
 _FOREIGN_WEIGHT = 0.1
 """What a word of the caption that was not asked for counts against the match, beside a word
 that was asked for and is missing (the beta of a Tversky index): captions may say more."""
@@ -43,7 +46,7 @@ class CountedWords(Protocol):
     def count(self, word: str) -> int:
         """How many of them hold a word, as :func:`words_of` writes it."""
 
-    def search(self, text: str, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def search(self, text: str, k: int) -> SharedWords:
         """What :meth:`core.domain.ports.WordIndex.search` says."""
 
 
@@ -164,21 +167,29 @@ class CaptionWords:
         start, end = self._span(word)
         return end - start
 
-    def search(self, text: str, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The at most ``k`` captions that share a word with the text: scores and rows, [n]."""
+    def search(self, text: str, k: int) -> SharedWords:
+        """The at most ``k`` captions that share a word with the text, best first."""
         weights = {word: self._weight(word) for word in words_of(text)}
         # Those of every caption weigh nothing, and would be the most to look at.
         held = [word for word, weight in weights.items() if weight > 0 and self.count(word)]
         if not held:
-            return np.empty(0, dtype=np.float32), np.empty(0, dtype=np.int64)
+            nothing = np.empty(0, dtype=np.float32)
+            return SharedWords(nothing, nothing.astype(np.int64), nothing)
         postings = [self._places[slice(*self._span(word))] for word in held]
-        each = np.repeat([weights[word] for word in held], [len(places) for places in postings])
+        each = np.repeat([weights[word] for word in held], [len(those) for those in postings])
         hits = np.bincount(np.concatenate(postings), each, len(self)).astype(np.float64, copy=False)
         asked = sum(weights.values())
         places = self._hopeful(hits, asked, k)
         rows, scores = self._rows[places], self._scores(hits, asked, places)
         best = np.lexsort((rows, -scores))[:k]
-        return scores[best], rows[best]
+        meant = sum(weight for word, weight in weights.items() if word not in _COMMON)
+        of_meant = np.zeros(len(best))
+        for word, those in zip(held, postings, strict=True):
+            if word not in _COMMON:
+                at = np.minimum(np.searchsorted(those, places[best]), len(those) - 1)
+                of_meant += weights[word] * (those[at] == places[best])
+        share = (of_meant / (meant or 1.0)).astype(np.float32)
+        return SharedWords(scores[best], rows[best], share)
 
     def _span(self, word: str) -> tuple[int, int]:
         number = self._numbers.get(word)
@@ -267,3 +278,6 @@ def _weights(total: int, holding: NDArray[np.int64]) -> NDArray[np.float64]:
         return np.ones(len(holding))
     weights: NDArray[np.float64] = np.maximum(0.0, np.log((total + 1) / (holding + 1)))
     return weights
+
+
+_COMMON = frozenset(words_of(SAID_OFTEN + SAID_OF_ANYTHING))

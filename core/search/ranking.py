@@ -25,6 +25,7 @@ from core.domain.types import (
 from core.search.calibration import Calibration
 from core.search.captions import CaptionEvidence
 from core.search.coalescing import BatchedQuery, nearest
+from core.search.frames import BestFrames, nearest_vectors, second_of
 from core.search.ordering import ScoredRow, Standing, cosine, in_order
 from core.search.references import Cuts
 from core.search.row_filter import ChosenRows
@@ -73,14 +74,16 @@ def page_lookup(
 
     ``in_words``: captions are asked, too; ``among``: the rows that may be hits at all.
     """
-    index = _searched(snapshot, among)
+    index = searched(snapshot, among)
     fetch = max(_FIRST_FETCH, 4 * (offset + k + 1), LIFTED_AMONG if in_words else 0)
 
     def ask(queries: Vectors) -> list[NearestPictures]:
         near = nearest(index, queries, fetch)
         return list(map(NearestPictures, near, calibration.spreads(queries)))
 
-    return BatchedQuery(ask, (rank_page, id(index), id(calibration), fetch), vector)
+    # With frames, or among chosen rows, the index is made for this question alone.
+    asked = id(snapshot.picture_index if among is None else index)
+    return BatchedQuery(ask, (rank_page, asked, id(calibration), fetch), vector)
 
 
 def rank_page(
@@ -113,7 +116,7 @@ def rank_page(
             in_words=ranking.told is not None,
             among=ranking.among,
         ).alone()
-    index = _searched(snapshot, ranking.among)
+    index = searched(snapshot, ranking.among)
     judged = ScoredRows(snapshot, calibration, ranking, seen)
     scores, rows = seen.near
     lifted = judged.lifted(rows[:LIFTED_AMONG])
@@ -149,7 +152,10 @@ def _doubtful(calibration: Calibration, ranking: Ranking, best: ScoredRow, cuts:
     """Whether the best hit is weak, but stands out of noise."""
     if best.band is not Band.WEAK or ranking.mixture is not None:
         return False
-    if ranking.told is not None and best.merit - ranking.told.silent >= calibration.doubt:
+    told = ranking.told
+    if told is not None and (
+        best.merit - told.silent >= calibration.doubt or told.holds_some(best.row)
+    ):
         return True
     return best.score >= cuts.doubt
 
@@ -196,6 +202,7 @@ def _hits(
             match=match,
             caption_score=cosine(caption) if caption > -np.inf else None,
             text=line,
+            at_s=second_of(snapshot, each.row, ranking.vector),
         )
         for number, (each, match, caption) in enumerate(
             zip(found, matches, told, strict=True), start=offset + 1
@@ -210,9 +217,13 @@ def _found_by(ranking: Ranking, each: ScoredRow, line: str | None) -> FoundBy | 
     return None if ranking.told is None else each.found_by
 
 
-def _searched(snapshot: Snapshot, among: NDArray[np.int64] | None) -> VectorIndex:
-    index = snapshot.picture_index
-    return index if among is None else ChosenRows(index, among)
+def searched(snapshot: Snapshot, among: NDArray[np.int64] | None = None) -> VectorIndex:
+    """The index of pictures, those that move as near as a frame is; ``among``: of these rows."""
+    index, frames = snapshot.picture_index, snapshot.frames
+    if among is not None:
+        index = ChosenRows(index, among)
+        frames = None if frames is None else frames.only(among)
+    return index if frames is None else BestFrames(index, frames)
 
 
 def captioned_hits(
@@ -238,10 +249,17 @@ def captioned_hits(
     rows = np.array(list(islice(holding, k)), dtype=np.int64)
     if not len(rows):
         return ()
-    scores = (snapshot.picture_index.reconstruct(rows) @ query).astype(np.float32)
+    scores = (nearest_vectors(snapshot, rows, query) @ query).astype(np.float32)
     bands = calibration.bands(query, scores, calibration.text)
     return tuple(
-        Hit(rank, snapshot.pictures[row], cosine(score), band, match=cosine(score))
+        Hit(
+            rank,
+            snapshot.pictures[row],
+            cosine(score),
+            band,
+            match=cosine(score),
+            at_s=second_of(snapshot, row, query),
+        )
         for rank, (row, score, band) in enumerate(
             zip(rows.tolist(), scores.tolist(), bands, strict=True), start=1
         )
@@ -296,7 +314,7 @@ def _collapse(
     while several := list(islice(ordered, read)):
         read = min(2 * read, _MOST_READ)
         rows = np.array([each.row for each in several], dtype=np.int64)
-        vectors = snapshot.picture_index.reconstruct(rows)
+        vectors = nearest_vectors(snapshot, rows, ranking.vector)
         above = vectors @ shown.rows.T >= ranking.duplicate_cosine
         alike = vectors @ vectors.T >= ranking.duplicate_cosine
         kept: list[int] = []

@@ -54,6 +54,9 @@ _MANY, _SHOWN_QUANTILE = 128, 0.05
 _BAG, _BAGS = 10, 32
 _FAIR_IN_BAGS, _FAIR_AMONG_OTHERS = 0.95, 0.98
 _STRONG_IN_BAGS, _STRONG_AMONG_OTHERS = 0.985, 0.99
+# Of more pictures one is more likely to come close to an absent thing that is none of these 64. So
+# much is left for that, that of those that chose three in a hundred are fair in any folder.
+_SEVERAL, _MARGIN = 32, 1.05
 _ALIKE_QUANTILE = 0.9
 # A large collection has no larger subjects: so many at most are left out, and one in twenty counts.
 _MOST_ALIKE, _FAIR_AMONG_MANY = 32, 0.97
@@ -152,7 +155,7 @@ def reference_thresholds(
     others = np.where(alike < np.quantile(alike, apart), things, -1.0).max(axis=1)
     least = _FAIR_AMONG_OTHERS if apart == _ALIKE_QUANTILE else _FAIR_AMONG_MANY
     among = np.quantile(others, [least, _STRONG_AMONG_OTHERS]).tolist()
-    fair = max(fair, among[0])
+    fair = max(fair, among[0]) * (_MARGIN if count > _SEVERAL else 1.0)
     doubt, nothing = np.quantile(unseen.max(axis=1), [_DOUBT_QUANTILE, _NOTHING_QUANTILE]).tolist()
     doubt = min(fair, doubt)
     if count >= _MANY and not captions_tell:

@@ -14,6 +14,7 @@ from core.domain.types import Band, Vectors
 from core.search.calibration import BEST_FIRST, AnyThresholds, Calibration
 from core.search.captions import CaptionEvidence
 from core.search.coalescing import Near
+from core.search.frames import nearest_vectors
 from core.search.mixed_calibration import said
 from core.search.mixed_query import Mixture
 from core.search.ordering import PLACE, Standing, Standings
@@ -106,7 +107,7 @@ class ScoredRows:
             rows, matches, lifts = _with(rows, matches, lifts, nearest.tolist(), 0.0)
         if not len(rows):
             return []
-        vectors = self._snapshot.picture_index.reconstruct(rows)
+        vectors = nearest_vectors(self._snapshot, rows, ranking.vector)
         if ranking.mixture is None:
             scores = vectors @ ranking.vector
             captions = self._calibration.captions.bands(matches)

@@ -41,6 +41,7 @@ from core.search.calibrations import Calibrations
 from core.search.captions import lookup, told
 from core.search.coalescing import QueryCoalescer, SharedRead
 from core.search.crop_matching import LOOKED_AT_EDGE, PostedView, Recogniser
+from core.search.frames import frame_vectors
 from core.search.label_filter import Tagger, listed, with_tags
 from core.search.look_alikes import Comparison, LookAlikes
 from core.search.mixed_query import mix, wish
@@ -53,6 +54,7 @@ from core.search.ranking import (
     describe_page,
     page_lookup,
     rank_page,
+    searched,
     without,
 )
 from core.search.scoring import NearestPictures, Ranking
@@ -273,7 +275,8 @@ class Search:
 
         Where nothing comes close, the picture may have been turned, framed or cropped on its
         way: the views that would undo it are tried too, and the search goes with the closest;
-        one of the nearest whose pixels show the picture, or a part of it, comes first. With a
+        one of the nearest whose pixels show the picture, or a part of it, comes first. A picture
+        that moves is searched by the frame that finds the closest. With a
         text, captions count as in :meth:`find`, words that only lead in to it ("but") do not, and
         the picture itself is no answer. ``preview``: pixels of the longer edge of the preview of
         the posted picture in the result, or more; 0 for whatever the search needs itself. The
@@ -286,7 +289,10 @@ class Search:
         async with self._in_time():
             snapshot = await self._library.open(collection, community)
             decoded = await self._decoder.decode(
-                picture, self._embedder.pixel_spec, preview=max(preview, LOOKED_AT_EDGE)
+                picture,
+                self._embedder.pixel_spec,
+                preview=max(preview, LOOKED_AT_EDGE),
+                frames=True,
             )
             calibration = await self._calibrations.of(snapshot, community)
             seen, sure = await self._views_of(decoded, snapshot, calibration, k=k, offset=offset)
@@ -344,9 +350,11 @@ class Search:
             wanted = None if asked is None else await self._embedder.embed_text(asked)
             calibration = await self._calibrations.of(snapshot, community)
 
+            vector = await asyncio.to_thread(_asking, snapshot, row)
+
             def rank(comparison: Comparison, _: SearchFindings) -> SearchResult:
                 ranking = Ranking(
-                    snapshot.picture_index.reconstruct(np.array([row]))[0],
+                    vector,
                     calibration.image,
                     self._rules.duplicate_cosine,
                     hidden=frozenset({picture.sha256}),
@@ -458,7 +466,7 @@ class Search:
     ) -> Ranking:
         """A picture's ranking changed by a text, whose vector is ``wanted``."""
         mixture = mix(ranking.vector, wanted, self._rules.text_weight, calibration)
-        said = told(snapshot, calibration.captions, wanted, words)
+        said = told(snapshot, calibration.captions, wanted, words, alone=False)
         return replace(ranking, vector=mixture.vector, mixture=mixture, told=said)
 
     def _page(
@@ -516,8 +524,11 @@ class Search:
             return list(map(PostedView, transforms, vectors, nearest))
 
         plain = await self._embedder.embed_pixels(decoded.pixels)
-        [posted] = await found([ViewTransform()], [plain])
-        if _closest(posted) >= self._rules.sure_cosine:
+        moving = await frame_vectors(decoded, plain, self._embedder.embed_pixels)
+        frames = [plain] if moving is None else list(moving.vectors)
+        posted = max(await found([ViewTransform()] * len(frames), frames), key=_closest)
+        if _closest(posted) >= self._rules.sure_cosine or moving is not None:
+            # What moves is neither turned nor framed on its way, as pictures of screens are.
             return (posted,), True
         kinds = tuple(ViewKind)
         height, width = decoded.pixels.shape[:2]
@@ -567,6 +578,23 @@ class Search:
             raise Unavailable(
                 "That took longer than {seconds} s.", retry_after=5, seconds=self._rules.timeout_s
             ) from None
+
+
+def _asking(snapshot: Snapshot, row: int) -> Vectors:
+    """The vector of a picture; of one that moves, of the frame that is closest to another picture.
+
+    Blocking.
+    """
+    frames = None if snapshot.frames is None else snapshot.frames.of_row(row)
+    if frames is None:
+        found: Vectors = snapshot.picture_index.reconstruct(np.array([row]))[0]
+        return found
+    index = searched(snapshot)
+    # Itself, and one other.
+    scores, rows = index.search(frames.vectors, 2)
+    others = np.where(rows == row, -1.0, scores).max(axis=1)
+    vector: Vectors = frames.vectors[int(others.argmax())]
+    return vector
 
 
 def _both(

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.search.captions import CaptionEvidence, CaptionScale
+from core.search.common_words import SAID_OFTEN
 
 MAX_GRAMS: Final = 64
 """Of one question; what is asked beyond that decides nothing."""
@@ -35,16 +36,7 @@ _LETTERS = str.maketrans(
 _GRAM: Final = 3
 _LONGEST: Final = 24
 
-_SAID_OFTEN = """
-a an and are as at be but by do for from how i in is it me my no not of on or so that the this to
-was we what when who with you your
-das dass dem den der des die ein eine einen er es ich im ist mit nicht sie und von wenn wie wir zu
-zum zur
-al como con cuando de del e el en eu la las lo los mas mi nao o os para pela pelo por porque quando
-que se si su sua te tu um uma un una y
-bo byc co jak jest lub ma na nie od po sie ta tak w z za ze
-"""
-_COMMON = frozenset(_SAID_OFTEN.split())
+_COMMON = frozenset(SAID_OFTEN.split())
 """Words that nearly every sentence has; they count a tenth."""
 
 _A_TENTH: Final = 0.1
@@ -316,7 +308,9 @@ def with_words(told: CaptionEvidence, read: WordEvidence, scale: CaptionScale) -
         return told
     rows = np.union1d(told.rows, read.rows[speaks])
     matches, lifts, cosines = (np.full(len(rows), -np.inf) for _ in range(3))
+    held = np.zeros(len(rows))
     heard = np.searchsorted(rows, told.rows)
+    held[heard] = told.held
     matches[heard], lifts[heard], cosines[heard] = told.matches, told.lifts, told.cosines
     seen = np.searchsorted(rows, read.rows[speaks])
     matches[seen] = np.maximum(matches[seen], read.matches(scale)[speaks])
@@ -324,4 +318,4 @@ def with_words(told: CaptionEvidence, read: WordEvidence, scale: CaptionScale) -
     by_words = _LIFT * (strong - _BEGINS) + _WHOLE * np.maximum(strong - STRONG, 0)
     # A picture without a caption keeps what every such one is lifted by.
     lifts[seen] = np.maximum(np.maximum(lifts[seen], by_words), told.silent)
-    return replace(told, rows=rows, matches=matches, lifts=lifts, cosines=cosines)
+    return replace(told, rows=rows, matches=matches, lifts=lifts, cosines=cosines, held=held)

@@ -6,6 +6,7 @@ __all__ = [
     "database",
     "file_types",
     "folders",
+    "frames",
     "hashing",
     "ids",
     "migrations",

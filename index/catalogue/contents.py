@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -11,7 +11,8 @@ import numpy as np
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
 
 from core.domain.errors import CatalogueError
-from core.domain.types import ModelIdentity, Picture, Vectors
+from core.domain.types import FrameVectors, ModelIdentity, Picture, Vectors
+from index.catalogue.frames import by_place, frames_of, moving_contents
 from index.catalogue.records import text_hash
 from index.catalogue.rows import captions_of, chunks, count
 from index.catalogue.schema import caption_vectors, captions, collections, picture_vectors, pictures
@@ -74,6 +75,8 @@ def of_folder(row: Row[Any], caption: str) -> Picture:
 class EncodedPictures:
     """Pictures with their vectors, float32 [n, d], and their encoded captions.
 
+    ``frames``: those of pictures that move, by their places in ``pictures``.
+
     ``captions``: the text and the place in ``pictures`` of each, with their vectors,
     float32 [m, d].
     """
@@ -82,6 +85,7 @@ class EncodedPictures:
     picture_vectors: Vectors
     captions: tuple[tuple[str, int], ...]
     caption_vectors: Vectors
+    frames: Mapping[int, FrameVectors] = field(default_factory=dict)
 
     def only(self, chosen: Callable[[Picture], bool]) -> Self:
         """Some of the pictures, with their captions."""
@@ -96,6 +100,7 @@ class EncodedPictures:
                 (text, places[at]) for text, at in map(self.captions.__getitem__, words)
             ),
             caption_vectors=self.caption_vectors[words],
+            frames={places[old]: frames for old, frames in self.frames.items() if old in places},
         )
 
     def then(self, others: EncodedPictures) -> Self:
@@ -109,6 +114,7 @@ class EncodedPictures:
             picture_vectors=np.concatenate(vectors),
             captions=(*self.captions, *((text, first + at) for text, at in others.captions)),
             caption_vectors=np.concatenate(words),
+            frames={**self.frames, **{first + at: each for at, each in others.frames.items()}},
         )
 
 
@@ -231,6 +237,9 @@ class Contents:
             picture_vectors=unpack([row.vector for row in rows], dimension, self.collection),
             captions=tuple((text, place) for text, place, _ in encoded),
             caption_vectors=unpack([each for _, _, each in encoded], dimension, self.collection),
+            frames=by_place(
+                [row.sha256 for row in rows], self._frames_of({row.sha256 for row in rows})
+            ),
             silent={
                 key: missing
                 for key, each in texts.items()
@@ -263,6 +272,20 @@ class Contents:
             .order_by(pictures.c.path, captions.c.position)
         )
         return self._blocks(query)
+
+    def frames(self) -> dict[int, FrameVectors]:
+        """The frames of those of :attr:`pictures` that move, by their rows."""
+        if self.identity is None:
+            return {}
+        moving = moving_contents(self.connection, self._fingerprint)
+        if not moving:
+            return {}
+        found = self._frames_of({each.sha256 for each in self.pictures} & moving)
+        return by_place([each.sha256 for each in self.pictures], found)
+
+    def _frames_of(self, contents: Collection[str]) -> dict[str, FrameVectors]:
+        dimension = self.identity.dimension if self.identity is not None else 0
+        return frames_of(self.connection, self._fingerprint, dimension, contents)
 
     @property
     def _fingerprint(self) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.images.formats import HEAD_BYTES, sniff
+from core.images.video import reads_videos
 
 PICTURE_SUFFIXES = frozenset(
     {
@@ -25,12 +26,15 @@ PICTURE_SUFFIXES = frozenset(
 )
 """What counts as a picture, by the end of its name in lower case."""
 
+VIDEO_SUFFIXES = frozenset({".mp4", ".m4v", ".mov", ".webm", ".mkv"})
+"""What counts as a picture that moves, where something is installed that reads it."""
+
 CAPTION_SUFFIXES = frozenset({".csv", ".jsonl", ".txt"})
 """What may hold captions."""
 
 _OTHER_SUFFIXES = frozenset(
     {
-        *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".3gp", ".mts"),
+        *(".avi", ".mpg", ".mpeg", ".3gp", ".mts"),
         *(".m2ts", ".wmv", ".flv", ".vob", ".mp3", ".m4a", ".wav", ".flac", ".ogg", ".opus"),
         *(".aac", ".wma", ".pdf", ".ps", ".eps", ".svg", ".svgz", ".psd", ".xcf", ".ai", ".kra"),
         *(".blend", ".doc", ".docx", ".xls", ".xlsx", ".ppt", ".pptx", ".odt", ".ods", ".odp"),
@@ -64,6 +68,8 @@ def kind_of(name: str) -> Kind:
     suffix = suffix_of(name)
     if suffix in PICTURE_SUFFIXES:
         return "picture"
+    if suffix in VIDEO_SUFFIXES:
+        return "picture" if reads_videos() else "other"
     if suffix in CAPTION_SUFFIXES:
         return "captions"
     # "a.jpg~" is an editor's copy of what it has just changed.
@@ -71,7 +77,10 @@ def kind_of(name: str) -> Kind:
 
 
 def begins_like_picture(path: str | Path) -> bool:
-    """Whether an ordinary file's first bytes are those of an accepted format. Raises OSError."""
+    """Whether an ordinary file's first bytes are those of an accepted format. Raises OSError.
+
+    Videos have names that tell.
+    """
     # It may have become a pipe meanwhile, which must not be waited for.
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:

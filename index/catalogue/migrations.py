@@ -8,6 +8,7 @@ released. All of it is one transaction: a killed migration leaves the version be
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -16,15 +17,18 @@ from sqlalchemy import (
     Engine,
     and_,
     column,
+    create_mock_engine,
     delete,
     func,
     insert,
     inspect,
     literal,
+    or_,
     select,
     table,
     update,
 )
+from sqlalchemy.engine.mock import MockConnection
 
 from core.domain.errors import CatalogueError
 from index.catalogue.remembered import remembered
@@ -41,7 +45,7 @@ from index.catalogue.schema import (
 
 Migration = Callable[[Connection], None]
 
-NEWEST = 13
+NEWEST = 14
 """The version of :mod:`index.catalogue.schema`."""
 
 
@@ -126,8 +130,41 @@ def _in_channels(connection: Connection) -> None:
     connection.exec_driver_sql("DROP TABLE posts_before")
 
 
+def _frames(connection: Connection) -> None:
+    """Version 14: a picture that moves has several vectors.
+
+    Those that may be among them are looked at again, as in version 10.
+    """
+    if all(
+        each["name"] != "frames" for each in inspect(connection).get_columns(picture_vectors.name)
+    ):
+        kind = picture_vectors.c.frames.type.compile(dialect=connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE picture_vectors ADD COLUMN frames {kind}")
+        for index in picture_vectors.indexes:
+            index.create(connection)
+    names = (".gif", ".png", ".apng", ".webp", ".avif", ".avifs")
+    moving = or_(*(func.lower(pictures.c.path).endswith(each) for each in names))
+    connection.execute(
+        update(picture_vectors)
+        .where(
+            picture_vectors.c.run >= 0,
+            picture_vectors.c.imported_by == "",
+            picture_vectors.c.sha256.in_(select(pictures.c.sha256).where(moving)),
+        )
+        .values(run=-2)
+    )
+
+
 STEPS: Mapping[int, Migration] = MappingProxyType(
-    {6: _keep_open, 7: _imported_by, 9: _tries, 10: _read_anew, 11: _posted, 12: _in_channels}
+    {
+        6: _keep_open,
+        7: _imported_by,
+        9: _tries,
+        10: _read_anew,
+        11: _posted,
+        12: _in_channels,
+        14: _frames,
+    }
 )
 
 
@@ -137,6 +174,25 @@ def version_of(connection: Connection) -> int:
         return 0
     version = connection.execute(select(schema_version.c.version)).scalar()
     return int(version) if version is not None else 0
+
+
+def _make_missing_tables(connection: Connection) -> None:
+    if connection.dialect.name != "sqlite" or inspect(connection).get_table_names():
+        metadata.create_all(connection)
+        return
+    for statement in _sqlite_schema():
+        connection.exec_driver_sql(statement)
+
+
+@functools.cache
+def _sqlite_schema() -> tuple[str, ...]:
+    """What makes all tables in an empty file: compiling it takes longer than running it."""
+    made: list[str] = []
+    compiler: MockConnection = create_mock_engine(
+        "sqlite://", lambda each, *_, **__: made.append(str(each.compile(dialect=compiler.dialect)))
+    )
+    metadata.create_all(compiler, checkfirst=False)
+    return tuple(made)
 
 
 def migrate(writing: Engine, steps: Mapping[int, Migration] = STEPS, newest: int = NEWEST) -> None:
@@ -156,7 +212,7 @@ def migrate(writing: Engine, steps: Mapping[int, Migration] = STEPS, newest: int
             )
         if version == newest:
             return
-        metadata.create_all(connection)
+        _make_missing_tables(connection)
         if connection.dialect.name != "sqlite":
             remembered.create_all(connection)  # there they are in a file of their own
         for number in range(version + 1, newest + 1) if version else ():

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from core.domain.types import Failure, Look, ModelIdentity, Vectors
+from core.domain.types import Failure, FrameVectors, Look, ModelIdentity, Vectors
 
 
 def text_hash(text: str) -> str:
@@ -73,13 +73,17 @@ class BadFile:
 
 @dataclass(frozen=True, slots=True)
 class PictureVector:
-    """The vector of a picture's bytes: float32 [d], the picture's size in pixels, its look."""
+    """The vector of a picture's bytes: float32 [d], the picture's size in pixels, its look.
+
+    ``frames``: those of a picture that moves.
+    """
 
     sha256: str
     width: int
     height: int
     vector: Vectors
     look: Look = Look()  # noqa: RUF009 - frozen
+    frames: FrameVectors | None = None
 
 
 @dataclass(frozen=True, slots=True)

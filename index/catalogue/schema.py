@@ -17,6 +17,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
@@ -104,6 +105,15 @@ picture_vectors = Table(
     # The collection that an import brought it for, which alone goes by it: nobody has compared
     # it with the picture. Empty: our own encoder made it.
     Column("imported_by", String(64), nullable=False, server_default=""),
+    # Of a picture that moves: of each of its frames the second and the vector, float32.
+    Column("frames", LargeBinary),
+    Index(
+        "ix_picture_vectors_moving",
+        "fingerprint",
+        "sha256",
+        sqlite_where=text("frames IS NOT NULL"),
+        postgresql_where=text("frames IS NOT NULL"),
+    ),
 )
 
 caption_vectors = Table(

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from core.domain.types import ModelIdentity
 from index.catalogue.contents import generation_of, identity_of, model_columns, pack
+from index.catalogue.frames import pack_frames
 from index.catalogue.ids import fresh_ids
 from index.catalogue.records import Batch, Changes, text_hash
 from index.catalogue.rows import (
@@ -82,7 +83,8 @@ def save_batch(
         picture_vectors,
         ("sha256", "fingerprint"),
         [
-            row_of(picture_vectors, entry, **of_model) | {"vector": pack(entry.vector)}
+            row_of(picture_vectors, entry, **of_model)
+            | {"vector": pack(entry.vector), "frames": pack_frames(entry.frames)}
             for entry in batch.pictures
         ],
     )

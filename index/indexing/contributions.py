@@ -18,6 +18,7 @@ from core.domain.ports import Embedder, PictureDecoder
 from core.domain.threads import finished_in_thread
 from core.domain.types import PersonalData, Picture
 from core.domain.viewer import Viewer
+from core.search.frames import frame_vectors
 from core.search.look_alikes import LookAlikes
 from index.indexing.caption_texts import tidy
 from index.indexing.encode import checked
@@ -124,7 +125,7 @@ class ChatContributions:
         viewpoint = spec.viewpoint(community)
         caption = _clean(caption)
         await finished_in_thread(self._uploads.check_room, spec.name, viewpoint)
-        jpeg = await self._decoder.thumbnail(picture, KEPT_EDGE)
+        jpeg = await self._decoder.kept(picture, KEPT_EDGE)
         posted, kept = (hashlib.sha256(data).hexdigest() for data in (picture, jpeg))
         back = await finished_in_thread(
             self._uploads.settle, spec.name, viewpoint, frozenset({posted, kept})
@@ -225,8 +226,9 @@ class ChatContributions:
         A full reindex, which has only the kept file, then gives the same vector.
         """
         dimension = self._embedder.identity.dimension
-        decoded = await self._decoder.decode(jpeg, self._embedder.pixel_spec)
+        decoded = await self._decoder.decode(jpeg, self._embedder.pixel_spec, frames=True)
         vector = checked(await self._embedder.embed_pixels(decoded.pixels), dimension)
+        frames = await frame_vectors(decoded, vector, self._embedder.embed_pixels)
         words = await self._embedder.embed_text(caption) if caption else None
         return NewUpload(
             jpeg=jpeg,
@@ -239,6 +241,7 @@ class ChatContributions:
             caption_vector=None if words is None else checked(words, dimension),
             uploader=uploader,
             placeholder=decoded.placeholder,
+            frames=frames,
         )
 
     async def _check_alike(self, spec: CollectionSpec, community: str, new: NewUpload) -> None:

@@ -14,7 +14,8 @@ import numpy as np
 from core.domain.errors import BadPicture, DecodingFailed, EncodingFailed, SourceError
 from core.domain.ports import Embedder, PictureDecoder
 from core.domain.threads import finished_in_thread
-from core.domain.types import UPLOADED, DecodedPicture, Failure, Lane, Look, Vectors
+from core.domain.types import UPLOADED, DecodedPicture, Failure, Lane, Look, Pixels, Vectors
+from core.search.frames import frame_vectors
 from index.catalogue.hashing import ChangingFileError, Content, is_unchanged, read_content
 from index.catalogue.records import BadFile, CaptionVector, PictureVector, Stamp, text_hash
 from index.indexing.batch_writer import BatchWriter
@@ -182,7 +183,9 @@ class FileWorker:
             decoded: DecodedPicture | BadPicture
             async with self._decoding:
                 try:
-                    decoded = await self._decoder.decode(path, self._embedder.pixel_spec)
+                    decoded = await self._decoder.decode(
+                        path, self._embedder.pixel_spec, frames=True
+                    )
                 except BadPicture as error:
                     decoded = error
                 if not await finished_in_thread(is_unchanged, path, content):
@@ -190,13 +193,13 @@ class FileWorker:
             if isinstance(decoded, BadPicture):
                 self._refuse(picture, content, decoded)
                 return True
-            vector = await self._patiently(
-                partial(self._embedder.embed_pixels, decoded.pixels, lane=Lane.BULK)
-            )
+            vector = await self._vector(decoded.pixels)
+            frames = await frame_vectors(decoded, vector, self._vector)
             self.encoded[sha256] = (decoded.width, decoded.height)
             date = content.mtime_ns / 1e9 if decoded.taken is None else decoded.taken.here()
             look = Look(decoded.placeholder, date)
-            self._writer.picture(PictureVector(sha256, decoded.width, decoded.height, vector, look))
+            size = decoded.width, decoded.height
+            self._writer.picture(PictureVector(sha256, *size, vector, look, frames))
             self.new += 1
             self._streak = 0
             return True
@@ -226,6 +229,9 @@ class FileWorker:
                 self._fail(picture, error.code, f"Its caption could not be encoded. {error}")
             finally:
                 self._claimed.discard(key)
+
+    async def _vector(self, pixels: Pixels) -> Vectors:
+        return await self._patiently(partial(self._embedder.embed_pixels, pixels, lane=Lane.BULK))
 
     async def _patiently(self, call: Callable[[], Awaitable[Vectors]]) -> Vectors:
         return checked(await patiently(call), self._embedder.identity.dimension)

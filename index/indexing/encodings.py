@@ -14,9 +14,33 @@ SAMPLE: Final = 1 << 16
 _LATIN: Final = "cp1252"
 _TRIED: Final = (
     *(_LATIN, "cp932", "cp949", "gb18030", "euc_jp", "big5hkscs", "cp1251"),
-    *("cp1250", "koi8_r", "cp1253", "cp1254", "cp1255", "cp1256"),
+    *("cp1250", "cp1254", "cp1255", "koi8_r", "cp1253", "cp1256", "mac_roman"),
 )
-"""What Windows, and Unix before UTF-8, saved texts in; those that are met more often first."""
+"""What Windows, and Unix and Macs before UTF-8, saved texts in; those met more often first."""
+
+_ALPHABETS: Final = tuple(
+    map(
+        frozenset,
+        (
+            *("äöüßé", "àâæçéèêëîïôœùûüÿ", "áéíñóúüç", "áâãàçéêíóôúü", "àèéìíîòóù", "áéèëïíóöüç"),
+            *("åäöé", "æøåéóäö", "çğıöşüâîûi̇", "ąćęłńóśźż", "áčďéěíňóřšťúůýžäĺľôŕ", "áéíóöőúüű"),
+            *("ăâîşţéö", "čćđšž", "õäöüšž", "çëâ", "àçèéíïòóúü·"),
+        ),
+    )
+)
+"""Letters beyond ASCII of German, French, Spanish, Portuguese, Italian, Dutch; Swedish, Danish and
+Norwegian, Turkish, Polish, Czech and Slovak, Hungarian; Romanian, Croatian and Slovene, Estonian,
+Albanian, Catalan."""
+
+_ICELANDIC: Final = frozenset("áðéíóúýþæö")
+"""Its letters stand where Turkish ones do, which are met more often."""
+
+_RARELY: Final = 0.05
+"""What a text is thought to be less likely for that."""
+
+_VOWELS: Final = {"cyrillic": frozenset("аеиоуыэюяёіїєўѣ"), "greek": frozenset("αεηιουωάέήίόύώ")}
+_WITHOUT_VOWELS: Final = 3
+"""No Russian, Ukrainian or Greek word of so many letters lacks a vowel; Hebrew ones read so do."""
 
 _COMMON: Final = {
     # The first level of each standard: characters of everyday use, in a row by lead bytes.
@@ -72,7 +96,7 @@ def legacy_encoding(sample: bytes) -> str:
         for encoding in _TRIED
         if encoding in likely or encoding == _LATIN
     }
-    return min(ranked, key=lambda encoding: round(ranked[encoding], 1))
+    return min(ranked, key=lambda encoding: round(ranked[encoding], 2))
 
 
 def mostly_utf8(lines: Iterable[bytes]) -> bool:
@@ -93,6 +117,7 @@ def mostly_utf8(lines: Iterable[bytes]) -> bool:
 def _out_of_place(text: str, encoding: str) -> float:
     """The share of letters beyond ASCII that stand where no language has them."""
     odd = letters = 0
+    latin: list[str] = []
     for word in _WORD.findall(text):
         beyond = [letter for letter in word if not letter.isascii()]
         letters += len(beyond)
@@ -100,13 +125,40 @@ def _out_of_place(text: str, encoding: str) -> float:
         if encoding in _COMMON:
             odd += sum(not _is_common(letter, encoding) for letter in beyond)
             odd += len(_LATIN_ENDING.findall(word))
-        elif len(kinds) > 1 or not all(_belongs(letter) for letter in beyond):
+        elif len(kinds) > 1 or not (all(map(_belongs, beyond)) and _spelt(word, kinds)):
             odd += len(beyond)
+        elif kinds == {"latin"} and not all(map(_within, word[1:-1])):
+            odd += len(beyond)  # a dash, or a quotation mark, between letters
         elif kinds == {"latin"} and 2 * len(beyond) > max(3, len(word)):
             odd += len(beyond)  # accents on most letters of a word
-        elif word[1:].lower() != word[1:] and word.upper() != word:
-            odd += len(beyond)  # capitals within a word
-    return odd / letters if letters else 1.0
+        elif _capitals_within("".join(filter(str.isalpha, word))):
+            odd += len(beyond)
+        elif kinds == {"latin"}:
+            # Portuguese has its own õ before an e alone; Hungarian's ő would be one elsewhere.
+            accented = word.lower().replace("õe", "oe")
+            latin += [letter for letter in accented if letter.isalpha() and not letter.isascii()]
+    if not letters:
+        return 1.0
+    outside = [sum(letter not in known for letter in latin) for known in _ALPHABETS]
+    rarely = sum(letter not in _ICELANDIC for letter in latin) + _RARELY * letters
+    return (odd + min(*outside, rarely)) / letters
+
+
+def _within(letter: str) -> bool:
+    return letter.isascii() or letter.isalpha() or letter in "\u2019·\u2010\u2011"
+
+
+def _capitals_within(letters: str) -> bool:
+    return letters[1:] != letters[1:].lower() and letters != letters.upper()
+
+
+def _spelt(word: str, kinds: set[str]) -> bool:
+    """Whether it begins with a letter, and has a vowel where any such word has one."""
+    letters = [letter for letter in word.lower() if letter.isalpha()]
+    return not unicodedata.combining(word[0]) and (
+        len(letters) < _WITHOUT_VOWELS
+        or not any(_VOWELS[kind].isdisjoint(letters) for kind in kinds & _VOWELS.keys())
+    )
 
 
 def _is_common(letter: str, encoding: str) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 
 import structlog
@@ -15,6 +16,7 @@ from core.domain.ports import CommunitySettingsStore, Embedder, PictureDecoder
 from core.domain.threads import finished_in_thread
 from core.domain.types import Lane, Picture, Post, PostsKept, Reached, TakenIn, Vectors
 from core.domain.viewer import Viewer
+from core.search.frames import frame_vectors
 from core.search.look_alikes import LookAlikes
 from index.indexing.caption_texts import tidy
 from index.indexing.contributions import MAX_CAPTION, nearest
@@ -187,11 +189,14 @@ class ChatPosts:
 
     async def _kept(self, post: Post, picture: bytes, lane: Lane) -> EncodedPost:
         """With the vector of what is kept, as a full reindex will make it from the thumbnail."""
-        jpeg = await self._decoder.thumbnail(picture, POSTED_EDGE)
-        decoded = await self._decoder.decode(jpeg, self._embedder.pixel_spec)
+        jpeg = await self._decoder.kept(picture, POSTED_EDGE)
+        decoded = await self._decoder.decode(jpeg, self._embedder.pixel_spec, frames=True)
         vector = checked(
             await self._embedder.embed_pixels(decoded.pixels, lane=lane),
             self._embedder.identity.dimension,
+        )
+        frames = await frame_vectors(
+            decoded, vector, partial(self._embedder.embed_pixels, lane=lane)
         )
         caption = _caption(post.caption)
         new = NewUpload(
@@ -205,6 +210,7 @@ class ChatPosts:
             caption_vector=await self._meaning(caption),
             uploader="",
             placeholder=decoded.placeholder,
+            frames=frames,
             posted=True,
             place=post.place,
         )

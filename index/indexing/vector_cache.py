@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from core.domain.threads import finished_in_thread
-from core.images.changes import read_otherwise
+from core.images.changes import moves, read_otherwise
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.records import IndexedPicture, IndexState, text_hash
 from index.indexing.encode import FileWorker
@@ -46,15 +46,17 @@ class RunVectors:
         anew, or were for another collection that has them, too. Blocking.
         """
         elsewhere = self._catalogue.made_elsewhere(self._model, self._collection)
-        of_any, counting = (
+        of_any, of_ten, counting = (
             self._catalogue.encoded_pictures(
                 self._model, collection=self._collection, since_run=since
             )
-            for since in (-1, 0)
+            for since in (-2, -1, 0)
         )
         old = of_any.keys() - counting.keys()
         if not old:
             return elsewhere
+        # Steps 14 and 10 of :mod:`index.catalogue.migrations` have marked them.
+        one_frame = old - of_ten.keys()
         same: set[str] = set()
         for picture in scan.pictures:
             stamp = known.stamps.get(picture.path)
@@ -63,7 +65,9 @@ class RunVectors:
                 and stamp.sha256 in old
                 and stamp.sha256 not in same
                 and (stamp.size, stamp.mtime_ns) == (picture.size, picture.mtime_ns)
-                and not read_otherwise(scan.folder / picture.path)
+                and not (moves if stamp.sha256 in one_frame else read_otherwise)(
+                    scan.folder / picture.path
+                )
             ):
                 same.add(stamp.sha256)
         self._catalogue.keep_vectors(self._model, same)

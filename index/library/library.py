@@ -45,10 +45,14 @@ _NOBODY: frozenset[str] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class _VisibleCollection:
-    """What a community sees of a collection, and whether its folder is there where it counts."""
+    """What a community sees of a collection, and whether its folder is there where it counts.
+
+    ``elsewhere``: another folder was indexed, and nothing of this one.
+    """
 
     view: IdentifiedSnapshot | None
     folder_there: bool
+    elsewhere: bool
 
 
 def folder_gone(spec: CollectionSpec, *, named: bool) -> SourceError:
@@ -183,6 +187,11 @@ class FolderLibrary:
                     retry_after=2.0,
                     total=total,
                 )
+            if seen.elsewhere:
+                raise EmptyCollection(
+                    "“{collection}” has another folder now, of which nothing is indexed yet.",
+                    collection=spec.name,
+                )
             if view is None:
                 raise EmptyCollection(collection=spec.name)
             raise EmptyCollection(
@@ -232,14 +241,15 @@ class FolderLibrary:
         name, viewpoint = which
         view = self.views.current(name, viewpoint)
         made = self._made_of(name, view)
-        there = True
+        there, elsewhere = True, False
         if view is not None:
-            if made is not None and made.folder != self._folders[name]:
+            elsewhere = made is not None and made.folder != self._folders[name]
+            if elsewhere:
                 view = None  # the pictures of another folder, until this one is indexed
             # Rows of the folder stand before what was added in chat.
             elif view.pictures and not view.pictures[0].path.startswith(UPLOADED):
                 there = self._specs[name].folder.is_dir()
-        return _VisibleCollection(view, there)
+        return _VisibleCollection(view, there, elsewhere)
 
     def _made_of(self, name: str, view: IdentifiedSnapshot | None) -> MadeOf | None:
         """What it is made of: asked anew while a folder is begun, else once a generation."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from weakref import WeakKeyDictionary
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from core.domain.choices import Strictness
 from core.domain.ports import VectorIndex
 from core.domain.types import Picture, Vectors
+from core.search.frames import FrameRows
 from core.search.moderation import (
     NEAR_DUPLICATE,
     THRESHOLDS,
@@ -119,7 +120,8 @@ class Judge:
             return kept
         usual = _joined(meaning.scores(block) for block in _blocks(base.picture_index))
         scorer = meaning.scorer(usual)
-        found = scorer, _joined(scorer(block) for block in _blocks(base.picture_index))
+        plain = _joined(scorer(block) for block in _blocks(base.picture_index))
+        found = scorer, plain if base.frames is None else base.frames.raised(plain, scorer)
         with self._guard:
             known.scores[text] = found
         return found
@@ -152,7 +154,7 @@ class Judge:
             scorer, of_base = self.scores(base, criterion.text, meaning)
             holding = words.get(criterion.text, frozenset())
             of_uploads = [n for n, each in enumerate(overlay.pictures) if each.sha256 in holding]
-            uploaded = raised(scorer(overlay.picture_vectors), np.array(of_uploads, np.int64))
+            uploaded = raised(scored(overlay, scorer), np.array(of_uploads, np.int64))
             for pictures, scores in (
                 (overlay.pictures, uploaded),
                 (base.pictures, raised(of_base, base.rows_of(holding))),
@@ -160,7 +162,7 @@ class Judge:
                 for row in np.flatnonzero(would_hold(scores, criterion.strictness)).tolist():
                     yield pictures[row], Reason(criterion.text, float(scores[row]))
         for vector in rules.prints:
-            cosines = overlay.picture_vectors @ vector
+            cosines = scored(overlay, lambda vectors, vector=vector: vectors @ vector)  # type: ignore[misc]
             for row in np.flatnonzero(cosines >= self._duplicate_cosine).tolist():
                 yield overlay.pictures[row], Reason(NEAR_DUPLICATE, float(cosines[row]))
             for row, cosine in self._alike(base, vector).items():
@@ -180,6 +182,10 @@ class Judge:
                 break
             wanted *= 4
         found = dict(zip(rows[0][close].tolist(), scores[0][close].tolist(), strict=True))
+        if base.frames is not None:
+            best = base.frames.best(lambda vectors: vectors @ vector)
+            near = best >= self._duplicate_cosine
+            found |= zip(base.frames.rows[near].tolist(), best[near].tolist(), strict=True)
         with self._guard:
             known.alike[key] = found
         return found
@@ -187,6 +193,13 @@ class Judge:
     def _of(self, base: Generation) -> _Known:
         with self._guard:
             return self._known.setdefault(base, _Known())
+
+
+def scored(overlay: Overlay, score: Callable[[Vectors], Scores]) -> Scores:
+    """The scores of an overlay's pictures, of those that move that of their best frame."""
+    plain = score(overlay.picture_vectors)
+    frames = FrameRows.of(overlay.frames)
+    return plain if frames is None else frames.raised(plain, score)
 
 
 def would_hold(scores: Scores, strictness: Strictness) -> NDArray[np.bool_]:

@@ -47,6 +47,11 @@ class Rules:
     removed: frozenset[str]
     prints: Vectors
 
+    @property
+    def looks(self) -> bool:
+        """Whether the pictures themselves tell what is held, so that all have to be looked at."""
+        return bool(self.criteria) or len(self.prints) > 0
+
 
 def moderation_revisions(connection: Connection, communities: Sequence[str]) -> tuple[int, ...]:
     """The last change of each community's moderation, 0 before the first."""

@@ -70,8 +70,8 @@ class Overlays:
         """Have this called within each change of which it is known which uploads it touched.
 
         It is given the transaction, in which the change is made, the scope, those uploads, and
-        the scope's revision before and after. What it returns is called once the change is kept.
-        So whoever asks next finds what was made, and waits for nothing.
+        the scope's revision before and after. What it returns is called once the change is kept,
+        when the database is free again. So whoever asks next finds what was made.
         """
         self._preparing.append(prepare)
 
@@ -107,11 +107,6 @@ class Overlays:
                 ]
                 for collection, revision in revisions.items():
                     self.revisions.announce(connection, collection, revision)
-            for scope, uploads in change.uploads.items():
-                if scope in change.touched:
-                    self.recent.note(scope, before[scope], revisions[scope[0]], uploads)
-            for done in ready:
-                done()
         except BaseException as error:
             for step in undo:
                 with contextlib.suppress(OSError):
@@ -123,19 +118,31 @@ class Overlays:
                     "may be written, then try again.",
                 ) from error
             raise
+        # From here on the change is kept, and its files with it.
+        for scope, uploads in change.uploads.items():
+            if scope in change.touched:
+                self.recent.note(scope, before[scope], revisions[scope[0]], uploads)
+        for done in ready:
+            with self._only_for_the_next():
+                done()
 
     def _made_ready(
         self, connection: Connection, scope: Scope, uploads: set[str], before: int, after: int
     ) -> Iterator[Callable[[], None]]:
         for prepare in self._preparing:
-            try:
+            done = None
+            with self._only_for_the_next():
                 done = prepare(connection, scope, frozenset(uploads), before, after)
-            except TangerineError as error:
-                # Whoever asks next makes it, or is told.
-                self._log.warning("view.not_made_ready", code=error.code)
-                continue
             if done is not None:
                 yield done
+
+    @contextmanager
+    def _only_for_the_next(self) -> Iterator[None]:
+        try:
+            yield
+        except TangerineError as error:
+            # Whoever asks next makes it, or is told.
+            self._log.warning("view.not_made_ready", code=error.code)
 
     def clear(self, files: Iterable[tuple[str, str]]) -> bool:
         """Delete files that no row knows any more; whether all are gone.

@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from core.domain.types import Look, ModelIdentity, Picture
 from index.catalogue.contents import generation_of, identity_of, pack
+from index.catalogue.frames import pack_frames
 from index.catalogue.ids import fresh_ids
 from index.catalogue.records import text_hash
 from index.catalogue.rows import (
@@ -125,7 +126,10 @@ def insert_upload(
     # A full run that goes on at the moment need not encode it once more.
     run = int(connection.execute(select(func.max(runs.c.id))).scalar() or 0)
     of_model = {"fingerprint": model.fingerprint, "run": run}
-    made = row_of(picture_vectors, new, **of_model) | {"vector": pack(new.vector)}
+    made = row_of(picture_vectors, new, **of_model) | {
+        "vector": pack(new.vector),
+        "frames": pack_frames(new.frames),
+    }
     replace(connection, picture_vectors, ("sha256", "fingerprint"), [made])
     put_looks(connection, {new.sha256: Look(new.placeholder, now)})
     if new.caption_vector is not None:

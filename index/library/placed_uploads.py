@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, select
 
 from core.domain.types import ModelIdentity, Picture
 from index.catalogue.contents import BLOCK, EncodedPictures, unpack
+from index.catalogue.frames import by_place, frames_of, moving_contents
 from index.catalogue.rows import count
 from index.catalogue.schema import caption_vectors, picture_vectors, removals, uploads
 from index.library.visibility import shown
@@ -40,6 +41,7 @@ def overlay_of(
         picture_vectors=read.encoded.picture_vectors,
         captions=read.encoded.captions,
         caption_vectors=read.encoded.caption_vectors,
+        frames=read.encoded.frames,
     )
 
 
@@ -113,11 +115,17 @@ def read_uploads(
         added_at += (row.added_at for row in rows)
     vectors.setflags(write=False)
     meanings.setflags(write=False)
+    moving = moving_contents(connection, model.fingerprint)
+    contents = [picture.sha256 for picture in pictures]
+    frames = frames_of(
+        connection, model.fingerprint, model.dimension, moving.intersection(contents)
+    )
     encoded = EncodedPictures(
         pictures=tuple(pictures),
         picture_vectors=vectors[: len(pictures)],
         captions=tuple(captions),
         caption_vectors=meanings[: len(captions)],
+        frames=by_place(contents, frames),
     )
     return PlacedUploads(encoded, tuple(places), tuple(added_at))
 

@@ -49,7 +49,10 @@ class Layers:
         """All that lies over the folder, to be judged; without captions."""
         rows = np.arange(len(self.under.pictures), len(self.own.pictures), dtype=np.int64)
         rows = np.setdiff1d(rows, self.gone)
-        pictures = self.own.pictures
+        pictures, moving = self.own.pictures, self.own.frames
+        own = {} if moving is None else moving.only(rows).by_row()
+        first = len(self.overlay.pictures)
+        places = {row: place for place, row in enumerate(rows.tolist(), start=first)}
         vectors = [self.overlay.picture_vectors, self.own.picture_index.reconstruct(rows)]
         return replace(
             self.overlay,
@@ -57,6 +60,7 @@ class Layers:
             picture_vectors=np.concatenate(vectors),
             captions=(),
             caption_vectors=self.overlay.caption_vectors[:0],
+            frames={**self.overlay.frames, **{places[row]: own[row] for row in own}},
         )
 
 

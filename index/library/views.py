@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from sqlalchemy import Connection
 
+from core.domain.types import ModelIdentity
 from core.domain.viewer import Viewer
 from core.search.moderation import HeldPicture, Meaning, Scores
 from index.catalogue.contents import identity_of
@@ -17,6 +18,7 @@ from index.library.kept_views import CachedView, CollectionViews, ComposedView, 
 from index.library.moderation_filter import Judge
 from index.library.moderation_rows import (
     MODERATION,
+    Rules,
     rules_of,
 )
 from index.library.overlay import Overlays
@@ -112,6 +114,8 @@ class Views:
         left = left[left < len(layers.under.pictures)]
         added = np.arange(len(left), len(view.pictures), dtype=np.int64)
         scores = np.concatenate([of_base[left], scorer(view.picture_index.reconstruct(added))])
+        if view.frames is not None:
+            scores = view.frames.only(added).raised(scores, scorer)
         return view, raised(scores, view.rows_of(holding))
 
     def prepare(
@@ -119,8 +123,9 @@ class Views:
     ) -> Callable[[], None] | None:
         """Make ready what those who asked lately see after a change; what is done once it is kept.
 
-        See :meth:`index.library.overlay.Overlays.make_ready`. None where nobody asked, or where
-        it is not known what there was before.
+        See :meth:`index.library.overlay.Overlays.make_ready`. Criteria of moderation look at all
+        pictures, which is too long while the database is held: whoever is under one looks by his
+        next question. None where nobody asked, or where it is not known what there was before.
         """
         collection, community = scope
         views = self._views.get(collection)
@@ -133,6 +138,9 @@ class Views:
         bases: list[tuple[Viewpoint, OverlayBase]] = []
         composed: list[tuple[Viewer, CachedView, ComposedView]] = []
         for viewpoint in asked:
+            rules = _rules(connection, collection, viewpoint, shelf.model)
+            if any(each.looks for each in rules):
+                continue
             now = state_of(connection, collection, viewpoint)
             last = views.last(now.key)
             shared = None
@@ -146,8 +154,8 @@ class Views:
                 continue
             made = self._judged(connection, collection, viewpoint, now.revisions, layers)
             if made.view is not None:
-                # The most of what else the first question would do.
-                made.view.caption_words.count("")
+                # The most of what else the first question would do, and kept with the view.
+                _ = made.view.caption_words
             composed.append((viewpoint.viewer, now.seen, made))
             bases.append((viewpoint, layers.own))
         ready = _Ready(collection, community, views, shelf, tuple(bases), tuple(composed))
@@ -162,6 +170,14 @@ class Views:
                 ready.views.keep_own(viewpoint, ready.shelf.settled, own)
             for each in ready.composed:
                 ready.views.keep(*each)
+        if self._shelves.take_in((ready.collection, ready.community), ready.shelf):
+            for viewpoint, _ in ready.bases:
+                with self._locks[ready.collection]:
+                    if self._views.get(ready.collection) is not ready.views:
+                        return
+                    made = self._look(ready.collection, viewpoint, ready.views.base)
+                if made.view is not None:
+                    _ = made.view.caption_words
 
     def _composed(self, collection: str, viewpoint: Viewpoint) -> ComposedView:
         base = self._store.current(collection)
@@ -200,15 +216,11 @@ class Views:
     ) -> ComposedView:
         if layers is None:
             return ComposedView(revisions, None)
-        rules = [
-            rules_of(connection, moderator, layers.under.identity, collection)
-            for moderator in viewpoint.moderators
-        ]
+        rules = _rules(connection, collection, viewpoint, layers.under.identity)
         texts = {criterion.text for each in rules for criterion, _ in each.criteria}
-        looks = any(each.criteria or len(each.prints) for each in rules)
         judgement = self._judge.judge(
             layers.under,
-            layers.judged() if looks else layers.overlay,
+            layers.judged() if any(each.looks for each in rules) else layers.overlay,
             rules,
             adults=viewpoint.adults,
             words=worded(connection, collection, texts),
@@ -266,3 +278,9 @@ class Views:
         if base is None and not len(own.pictures) and not overlay.pictures:
             return None
         return Layers(under, own, gone, overlay, shared)
+
+
+def _rules(
+    connection: Connection, collection: str, viewpoint: Viewpoint, model: ModelIdentity
+) -> Sequence[Rules]:
+    return [rules_of(connection, each, model, collection) for each in viewpoint.moderators]

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, select
 
 from core.domain.types import ModelIdentity
 from index.catalogue.contents import BLOCK
+from index.catalogue.frames import unpack_frames
 from index.catalogue.records import Suspects, text_hash
 from index.catalogue.schema import caption_vectors, captions, picture_vectors, pictures, uploads
 from index.maintenance.differences import REPAIR, Difference, Fault
@@ -33,13 +34,14 @@ def vector_differences(
         (uploads, uploads.c.id, True),
     ):
         rows = connection.execute(
-            select(named, owner.c.sha256, table.c.vector)
+            select(named, owner.c.sha256, table.c.vector, table.c.frames)
             .join(table, and_(table.c.sha256 == owner.c.sha256, encoded), isouter=True)
             .where(owner.c.collection == collection),
             execution_options={"yield_per": BLOCK},
         )
-        for name, key, stored in rows:
-            if wrong := _wrong(stored, model.dimension):
+        for name, key, stored, frames in rows:
+            wrong = _wrong(stored, model.dimension) or _wrong_frames(frames, model.dimension)
+            if wrong:
                 path = upload_path(name) if uploaded else name
                 suspects = Suspects(pictures=frozenset({key}))
                 yield _difference(collection, path, f"{wrong} of the model", suspects)
@@ -92,6 +94,18 @@ def _difference(collection: str, path: str, words: str, suspects: Suspects) -> D
     return Difference(
         collection, Fault.VECTOR, f"{path} has {words}", REPAIR, path=path, suspects=suspects
     )
+
+
+def _wrong_frames(stored: bytes | None, dimension: int) -> str:
+    """The same of the frames of a picture that moves."""
+    if stored is None:
+        return ""
+    try:
+        vectors = unpack_frames(stored, dimension).vectors
+    except ValueError:
+        return "damaged vectors of its frames"
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    return "" if (abs(lengths - 1.0) <= _UNIT).all() else "damaged vectors of its frames"
 
 
 def _wrong(stored: bytes | None, dimension: int) -> str:

@@ -236,10 +236,33 @@ def _other_vectors(stored: _Listed, expected: _Listed) -> Suspects:
     texts = _other_rows(
         mine.caption_index, stored.caption_rows, theirs.caption_index, expected.caption_rows
     )
+    pictures += _other_frames(stored, expected)
     return Suspects(
         pictures=frozenset(theirs.pictures[row].sha256 for row in pictures),
         texts=frozenset(text_hash(theirs.captions[row][0]) for row in texts),
     )
+
+
+def _other_frames(stored: _Listed, expected: _Listed) -> list[int]:
+    """The rows whose pictures move otherwise in the index than in the catalogue."""
+    moving = [each.snapshot.frames for each in (stored, expected)]
+    found: list[int] = []
+    if moving == [None, None]:
+        return found
+    for row, other in zip(stored.rows.tolist(), expected.rows.tolist(), strict=True):
+        one, two = (
+            None if frames is None else frames.of_row(at)
+            for frames, at in zip(moving, (row, other), strict=True)
+        )
+        if (one is None) != (two is None) or (
+            one is not None
+            and two is not None
+            and not (
+                np.array_equal(one.at_s, two.at_s) and np.array_equal(one.vectors, two.vectors)
+            )
+        ):
+            found.append(other)
+    return found
 
 
 def _other_rows(

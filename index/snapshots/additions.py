@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol, TypeVar
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.domain.ports import VectorIndex
-from core.domain.types import Picture, Vectors
+from core.domain.types import FrameVectors, Picture, Vectors
 from core.search.lexical import CaptionWords, CountedWords, HeldWords
 from index.catalogue.contents import EncodedPictures
 from index.snapshots.rows import MadeRows
@@ -45,6 +45,10 @@ class Addition(Protocol):
     def caption_index(self) -> VectorIndex:
         """One row a caption."""
 
+    @property
+    def frames(self) -> Mapping[int, FrameVectors]:
+        """The frames of pictures that move, by their rows."""
+
     def row_of(self, picture_id: str) -> int | None:
         """The row of the picture with this id, None where there is none."""
 
@@ -58,6 +62,7 @@ class Added:
     def __init__(self, dimension: int, added: EncodedPictures) -> None:
         self.pictures: Sequence[Picture] = added.pictures
         self.captions: Sequence[tuple[str, int]] = added.captions
+        self.frames = added.frames
         self.owners = np.array([row for _, row in added.captions], dtype=np.int64)
         self.picture_index: VectorIndex = build_index(dimension, [added.picture_vectors])
         self.caption_index: VectorIndex = build_index(dimension, [added.caption_vectors])
@@ -88,6 +93,8 @@ class SharedPictures:
     places: NDArray[np.int32]
     channels: Mapping[str, int]
     added_at: NDArray[np.float64]
+    frames: Mapping[int, FrameVectors] = field(default_factory=dict)
+    """Those of pictures that move, by their rows."""
     held: HeldWords | None = None
     """Which captions hold which word, where that is known."""
 
@@ -109,6 +116,7 @@ class SharedPictures:
             np.array([channels[place] for place in places], dtype=np.int32),
             channels,
             np.array(added_at, dtype=np.float64),
+            encoded.frames,
         )
 
     def __len__(self) -> int:
@@ -148,6 +156,9 @@ class SharedPictures:
         new = np.empty(len(order), dtype=np.int64)
         new[order] = np.arange(len(order))
         texts = [*(self.texts[row] for row in mine.tolist()), *others.texts]
+        left = {row: n for n, row in enumerate(kept.tolist()) if row in self.frames}
+        frames = {int(new[n]): self.frames[row] for row, n in left.items()}
+        frames |= {int(new[len(kept) + row]): each for row, each in others.frames.items()}
         return SharedPictures(
             [pictures[row] for row in order.tolist()],
             _ordered(dimension, self.vectors, kept, others.vectors, order),
@@ -163,6 +174,7 @@ class SharedPictures:
             places[order].astype(np.int32),
             channels,
             added_at[order],
+            frames,
             self.words.joined(mine, others.words),
         )
 
@@ -175,6 +187,9 @@ class SelectedPictures:
         self.rows = rows
         numbers = np.full(len(shared), -1, dtype=np.int32)
         numbers[rows] = np.arange(len(rows), dtype=np.int32)
+        self.frames: Mapping[int, FrameVectors] = {
+            int(numbers[row]): each for row, each in shared.frames.items() if numbers[row] >= 0
+        }
         owners = numbers[shared.owners]
         self._captions = np.flatnonzero(owners >= 0)
         self.owners = owners[self._captions].astype(np.int64)

@@ -17,11 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.domain.types import Picture, Vectors
+from core.search.frames import FrameRows
 from index.catalogue.contents import Contents, EncodedPictures
 from index.catalogue.records import Changes
 from index.snapshots.additions import Added
 from index.snapshots.overlaid import ComposedSnapshot
-from index.snapshots.snapshot import CAPTIONS, PICTURES, IndexSnapshot, sealed, write_json
+from index.snapshots.snapshot import (
+    CAPTIONS,
+    FRAMES,
+    PICTURES,
+    IndexSnapshot,
+    read_frames,
+    sealed,
+    write_frames,
+    write_json,
+)
 from index.vectors.choose import KnownIndex, build_index
 from index.vectors.filtered import ComposedIndex
 from index.vectors.flat import FlatIndex
@@ -114,6 +124,7 @@ class LayeredSnapshot(ComposedSnapshot):
             (CAPTIONS, delta.caption_vectors),
         ):
             build_index(dimension, [vectors]).save(folder / name)
+        write_frames(folder, FrameRows.of(delta.frames))
         rows = {
             "removed": delta.removed.tolist(),
             "pictures": [_entry(each) for each in delta.pictures],
@@ -146,7 +157,9 @@ class LayeredSnapshot(ComposedSnapshot):
         folder, dimension = home / manifest.own.folder, manifest.model.dimension
         try:
             rows = json.loads((folder / _ROWS).read_bytes())
+            frames = read_frames(folder, dimension) if FRAMES in manifest.own.files else None
             delta = Delta(
+                frames={} if frames is None else frames.by_row(),
                 removed=np.array(rows["removed"], dtype=np.int64),
                 pictures=tuple(_picture(each, base.collection) for each in rows["pictures"]),
                 picture_vectors=_vectors(folder / PICTURES, dimension),

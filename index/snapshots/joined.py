@@ -7,8 +7,8 @@ from itertools import chain
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from core.domain.ports import SharedWords
 from core.search.lexical import CaptionWords, CountedWords
 from index.snapshots.rows import MadeRows
 from index.vectors.filtered import Survivors
@@ -85,13 +85,15 @@ class JoinedWords:
         """How many captions hold a word; removed ones still count, as they are few."""
         return self._base.count(word) + self._extra.count(word)
 
-    def search(self, text: str, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """The at most ``k`` captions that share a word with the text: scores and rows, [n]."""
-        scores, rows = self._base.search(text, k + len(self._survivors.removed))
-        left = self._survivors.left(rows)
-        more_scores, more_rows = self._extra.search(text, k)
-        scores = np.concatenate([scores[left], more_scores])
-        rows = np.concatenate([self._survivors.new(rows[left]), more_rows + len(self._survivors)])
+    def search(self, text: str, k: int) -> SharedWords:
+        """The at most ``k`` captions that share a word with the text, best first."""
+        base = self._base.search(text, k + len(self._survivors.removed))
+        more = self._extra.search(text, k)
+        left = self._survivors.left(base.rows)
+        scores = np.concatenate([base.scores[left], more.scores])
+        held = np.concatenate([base.held[left], more.held])
+        rows = self._survivors.new(base.rows[left])
+        rows = np.concatenate([rows, more.rows + len(self._survivors)])
         # The last key sorts first: by score, then by row.
         best = np.lexsort((rows, -scores))[:k]
-        return scores[best], rows[best]
+        return SharedWords(scores[best], rows[best], held[best])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from core.domain.ports import Snapshot
 from core.domain.types import ModelIdentity, Picture
+from core.search.frames import FrameRows
 from core.search.lexical import CountedWords
 from index.catalogue.contents import EncodedPictures
 from index.snapshots.additions import Added, Addition
@@ -32,6 +33,10 @@ class IdentifiedSnapshot(Snapshot, Protocol):
 
 
 class OverlayBase(IdentifiedSnapshot, Protocol):
+    @property
+    def frames(self) -> FrameRows | None:
+        """The frames of pictures that move; None where none does."""
+
     @property
     def caption_words(self) -> CountedWords:
         """The captions by their words."""
@@ -66,6 +71,18 @@ class ComposedSnapshot:
     def settled(self) -> Snapshot:
         """See :meth:`core.domain.ports.Snapshot.settled`."""
         return self._settled or self
+
+    @cached_property
+    def frames(self) -> FrameRows | None:
+        """The frames of what is left of the base, and of the others."""
+        left = len(self._survivors)
+        mine = FrameRows.of({left + row: each for row, each in self._extra.frames.items()})
+        below = self._base.frames
+        if below is not None and len(self._survivors.removed):
+            below = below.renumbered(self._survivors.new_or_none)
+        if below is None or mine is None:
+            return below or mine
+        return below.then(mine)
 
     @cached_property
     def owners(self) -> NDArray[np.int64]:

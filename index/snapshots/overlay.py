@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.domain.types import UPLOADED, Picture, Vectors
+from core.domain.types import UPLOADED, FrameVectors, Picture, Vectors
 from core.domain.viewer import PostFilter, Viewer
 from index.catalogue.contents import EncodedPictures
 
@@ -62,8 +62,9 @@ class NewUpload:
     ``jpeg`` is the file, ``sha256`` (hex) its hash, ``posted_sha256`` that of the bytes that were
     posted; ``width`` and ``height`` are the file's in pixels, ``placeholder`` is as in
     :class:`core.domain.types.Look`. ``vector`` and ``caption_vector`` are float32 [d]; the latter
-    is None where there is no caption. ``posted``: it is the picture of a post, and ``place`` the
-    channel whose readers alone see it, empty where the whole community does.
+    is None where there is no caption. ``frames``: those of a picture that moves, which ``jpeg``
+    holds as an animated WebP. ``posted``: it is the picture of a post, and ``place`` the channel
+    whose readers alone see it, empty where the whole community does.
     """
 
     jpeg: bytes
@@ -76,6 +77,7 @@ class NewUpload:
     caption_vector: Vectors | None
     uploader: str
     placeholder: bytes = b""
+    frames: FrameVectors | None = None
     posted: bool = False
     place: str = ""
 

@@ -1,7 +1,8 @@
 """One whole generation of a collection: immutable in memory, a folder with checksums on disk.
 
 The folder of a generation holds ``pictures.faiss``, ``captions.faiss``, what else their
-engines need, the rows beside the vectors in columns (``*.rows``), and ``silent.json``.
+engines need, the rows beside the vectors in columns (``*.rows``), and ``silent.json``;
+``frames.rows`` where pictures move.
 It is derived: if anything is wrong with it, :meth:`IndexSnapshot.of` rebuilds it from the
 catalogue.
 """
@@ -21,9 +22,10 @@ from numpy.typing import NDArray
 
 from core.domain.errors import CatalogueError
 from core.domain.types import ModelIdentity
+from core.search.frames import FrameBlock, FrameRows
 from core.search.lexical import CaptionWords
 from index.catalogue.contents import Contents
-from index.snapshots.stored_rows import StoredCaptions, StoredPictures
+from index.snapshots.stored_rows import StoredCaptions, StoredPictures, map_arrays, write_arrays
 from index.vectors.choose import StoredIndex, build_index, choose_index, gather, load_index
 from index.vectors.durable import checksum, sync, write_durably
 from index.vectors.manifest import DamagedGenerationError, FileSum, Manifest
@@ -34,6 +36,7 @@ CAPTIONS = "captions.faiss"
 PICTURE_ROWS = "pictures.rows"
 CAPTION_ROWS = "captions.rows"
 SILENT = "silent.json"
+FRAMES = "frames.rows"
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +55,7 @@ class IndexSnapshot:
     caption_index: StoredIndex
     silent: Mapping[str, int] = field(default_factory=dict)
     """How many captions of a picture could not be encoded, by its id."""
+    frames: FrameRows | None = None
 
     def __post_init__(self) -> None:
         if (len(self.pictures), len(self.captions)) != (
@@ -113,6 +117,7 @@ class IndexSnapshot:
                 pictures=StoredPictures.of(contents.collection, contents.pictures),
                 captions=StoredCaptions.of(contents.captions),
                 silent=contents.silent(),
+                frames=FrameRows.of(contents.frames()),
                 picture_index=choose_index(
                     pictures, captions, rules, None if known is None else known.picture_index
                 ),
@@ -147,6 +152,7 @@ class IndexSnapshot:
         self.pictures.write(folder / PICTURE_ROWS)
         self.captions.write(folder / CAPTION_ROWS)
         write_json(folder / SILENT, self.silent)
+        write_frames(folder, self.frames)
         files = sealed(folder)
         return Manifest(
             collection=self.collection,
@@ -179,6 +185,7 @@ class IndexSnapshot:
                 pictures=StoredPictures.read(folder / PICTURE_ROWS, manifest.collection),
                 captions=StoredCaptions.read(folder / CAPTION_ROWS),
                 silent=json.loads((folder / SILENT).read_bytes()),
+                frames=read_frames(folder, dimension) if FRAMES in whole.files else None,
                 picture_index=load_index(manifest.kind, folder / PICTURES, dimension),
                 caption_index=load_index(manifest.caption_kind, folder / CAPTIONS, dimension),
             )
@@ -189,6 +196,21 @@ class IndexSnapshot:
 def write_json(path: Path, values: Mapping[str, Any]) -> None:
     """Write what is small beside the vectors. Raises OSError."""
     write_durably(path, json.dumps(values, separators=(",", ":")).encode())
+
+
+def write_frames(folder: Path, frames: FrameRows | None) -> None:
+    """Write the frames of pictures that move, where there are any. Raises OSError."""
+    if frames is not None:
+        [block] = frames.blocks
+        write_arrays(folder / FRAMES, block)
+
+
+def read_frames(folder: Path, dimension: int) -> FrameRows:
+    """What :func:`write_frames` wrote. Raises OSError, ValueError."""
+    owners, at_s, vectors = map_arrays(folder / FRAMES)
+    if vectors.shape != (len(owners), dimension) or at_s.shape != owners.shape:
+        raise ValueError("the rows of frames differ in number")
+    return FrameRows([FrameBlock(owners, at_s, vectors)])
 
 
 def sealed(folder: Path) -> Mapping[str, FileSum]:

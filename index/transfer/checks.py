@@ -49,7 +49,8 @@ _MAX_UPLOAD = 1 << 24
 _MAX_LABELS = 1 << 20
 """Bytes of the labels: more than a thousand of a hundred characters."""
 
-_JPEG = b"\xff\xd8\xff"
+_KEPT = (b"\xff\xd8\xff", b"RIFF")
+"""How an upload begins: JPEG, or WebP where it moves."""
 
 
 def read_export(source: Path, root: Path) -> Held:
@@ -79,7 +80,7 @@ def read_export(source: Path, root: Path) -> Held:
     for each in what.uploads:
         with opened(root, each.path, links=False) as stream:
             small = os.fstat(stream.fileno()).st_size <= _MAX_UPLOAD
-            if not small or stream.read(len(_JPEG)) != _JPEG:
+            if not small or not stream.read(4).startswith(_KEPT):
                 raise refused(f"{each.path} is no picture that was added in chat")
     for _ in read_blocks(root, what):
         pass

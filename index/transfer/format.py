@@ -31,7 +31,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from core.domain.errors import SourceError
 from core.domain.types import MAX_LETTERS, MAX_LINES, UPLOADED, Progress
-from index.catalogue.file_types import kind_of
+from index.catalogue.file_types import VIDEO_SUFFIXES, kind_of, suffix_of
 from index.catalogue.ids import ALPHABET, LENGTH
 from index.catalogue.walk import inside
 from index.indexing.caption_texts import MAX_CAPTION, tidy
@@ -87,7 +87,8 @@ def _relative(path: str) -> str:
     plain = "/".join(parts) == path and parts and not any(part.startswith(".") for part in parts)
     if not plain or path.startswith("/") or "\0" in path:
         raise ValueError("a path leads to a picture below the folder")
-    if kind_of(path) not in {"picture", "unknown"}:
+    video = suffix_of(path) in VIDEO_SUFFIXES  # which may be read elsewhere
+    if kind_of(path) not in {"picture", "unknown"} and not video:
         raise ValueError("a path ends as a picture's may, in .jpg or .png or the like")
     path.encode()  # a lone surrogate is a ValueError, too
     return path

@@ -141,13 +141,17 @@ def _labels_of(connection: Connection, collection: str) -> tuple[str, ...]:
 def vectors_by(
     connection: Connection, key: Column[str], keys: Sequence[str], model: ModelIdentity
 ) -> Vectors:
-    """The stored vectors of up to CHUNK keys, float32 [n, d]; zeros where there is none."""
+    """The stored vectors of up to CHUNK keys, float32 [n, d]; zeros where there is none.
+
+    Those of pictures that move count as none: who imports them makes those of all their frames.
+    """
     table = key.table
+    still = [table.c.frames.is_(None)] if "frames" in table.c else []
     stored = {
         row[0]: row[1]
         for row in connection.execute(
             select(key, table.c.vector).where(
-                key.in_(set(keys)), table.c.fingerprint == model.fingerprint
+                key.in_(set(keys)), table.c.fingerprint == model.fingerprint, *still
             )
         )
     }

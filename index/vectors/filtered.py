@@ -40,6 +40,10 @@ class Survivors:
         """The new rows of these of the base, none of which is removed."""
         return rows - np.searchsorted(self.removed, rows).astype(np.int64)
 
+    def new_or_none(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """:meth:`new` of each, -1 where it is removed."""
+        return np.where(self.left(rows), self.new(rows), -1)
+
     def left(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         return ~np.isin(rows, self.removed)
 

@@ -51,15 +51,17 @@ class Collection:
         test = [item for item in stamps if held(item.captions[0])]
         learn = [item for item in stamps if not held(item.captions[0])]
         others = [item for item in self.items if item.source not in STAMP_SOURCES]
-        if not test:
-            return learn + others, []
-        seen = _plain(test)
-        centre = seen.mean(dim=0)
-        alike = (
-            normalize(_plain(others) - centre, dim=1) @ normalize(seen - centre, dim=1).T
-        ).amax(dim=1)
-        kept = [item for item, most in zip(others, alike, strict=True) if most <= SAME_PICTURE]
-        return learn + kept, test
+        return (learn + unlike(others, test), test) if test else (learn + others, [])
+
+
+def unlike(items: Sequence[Item], test: Sequence[Item]) -> list[Item]:
+    """Those of the items that are none of some others in other clothes; at least one is given."""
+    seen = _plain(test)
+    centre = seen.mean(dim=0)
+    alike = (normalize(_plain(items) - centre, dim=1) @ normalize(seen - centre, dim=1).T).amax(
+        dim=1
+    )
+    return [item for item, most in zip(items, alike, strict=True) if most <= SAME_PICTURE]
 
 
 def collect(packages: Packages, cache: Path) -> Collection:

@@ -32,7 +32,8 @@ def text_features(texts: Sequence[str], cache: Path) -> torch.Tensor:
 
     def encoded() -> torch.Tensor:
         tower = text_tower().tower
-        pieces = Pieces(package_file(TEXT_PACKAGE, "resources/sp.model"))
+        # Texts without accents are a part of the training, for words that are not put right.
+        pieces = Pieces(package_file(TEXT_PACKAGE, "resources/sp.model"), as_written=True)
 
         def cut(batch: list[str]) -> dict[str, list[list[int]]]:
             found: Any = pieces([plain_text(text) for text in batch], truncation=True)

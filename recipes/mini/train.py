@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import argparse
 import random
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -26,20 +24,13 @@ from core.training.heads import Head, Heads, rms
 from core.training.options import HeadSettings
 from core.training.trainer import HeadTrainer, TrainingSet
 from recipes.mini.data import STAMP_SOURCES, Collection, Held, Item, all_texts, collect
-from recipes.mini.fetch import Packages, fetch
+from recipes.mini.fetch import fetch
 from recipes.mini.finish import finished, save
-from recipes.mini.imagenet import nouns
-from recipes.mini.languages import (
-    Parallel,
-    as_typed,
-    dictionary_translations,
-    emoji_translations,
-    stamp_translations,
-)
+from recipes.mini.languages import Parallel, as_typed
 from recipes.mini.measure import measure
+from recipes.mini.reading import Texts, all_features, parallel_texts
 from recipes.mini.ridge import ridge
 from recipes.mini.terms import ClassTerms, seen
-from recipes.mini.texts import teacher_features, text_features
 
 RIDGE = 0.2
 TEXT_RIDGE = 0.03
@@ -68,19 +59,6 @@ SETTINGS = HeadSettings(dropout=0.3, text_learning_rate=1e-3, text_anchor=10.0)
 ENGLISH, TRANSLATED = 26, 38
 """How often, of 64 times, a picture with translated captions is shown with an English one, and
 with one in another language."""
-
-
-@dataclass(frozen=True, eq=False)
-class Texts:
-    """All texts, and the English one that each of them says: itself, or what it translates.
-
-    ``features`` float32 [n, 1792] are the text tower's, ``meanings`` float32 [n, 384] the unit
-    vectors of the English ones by the teacher. ``row`` finds a text.
-    """
-
-    row: Mapping[str, int]
-    features: torch.Tensor
-    meanings: torch.Tensor
 
 
 def train_heads(
@@ -132,21 +110,6 @@ def translated(data: TrainingSet, heads: Heads) -> Heads:
     targets = heads.text_vectors(data.meanings)
     weight = ridge(data.texts, targets, TEXT_RIDGE, torch.ones(len(targets)))
     return replace(heads, text=Head(weight))
-
-
-def all_features(english: Sequence[str], parallel: Parallel, cache: Path) -> Texts:
-    """English texts and what translates them or anything else, through tower and teacher."""
-    english = list(dict.fromkeys([*english, *parallel.english]))
-    says = {text: number for number, text in enumerate(english)}
-    for number, text in enumerate(english):
-        for other in (*as_typed(text), *parallel.of(text)):
-            says.setdefault(other, number)
-    teacher = teacher_features(english, cache)
-    return Texts(
-        row={text: number for number, text in enumerate(says)},
-        features=text_features(list(says), cache),
-        meanings=teacher[list(says.values())],
-    )
 
 
 def class_terms(
@@ -264,26 +227,6 @@ def _even(rows: Sequence[Sequence[int]]) -> torch.Tensor:
     """Rows of numbers, each repeated to the length of the longest: int64 [n, longest]."""
     longest = max(len(row) for row in rows)
     return torch.tensor([[row[n % len(row)] for n in range(longest)] for row in rows])
-
-
-def parallel_texts(packages: Packages, words: Sequence[str], held: Held) -> Parallel:
-    """Everything that translates an English text which is not ``held`` out.
-
-    ``words``: the English texts in which a word stands that dictionaries are asked for.
-    """
-    known = {text for text in nouns(packages.wordnet) if len(text) > 2}  # noqa: PLR2004
-    asked = {
-        part
-        for text in words
-        for found in [re.findall(r"[a-z]+", text.lower())]
-        for part in (*found, *map(" ".join, pairwise(found)))
-    }
-    return Parallel(
-        stamp_translations(packages.stamps),
-        emoji_translations(packages.emojibase, packages.cldr),
-        dictionary_translations(packages.dictionaries, known & asked),
-        held=held,
-    )
 
 
 def main() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from core.domain.types import Progress
 from tests.adapters.discord_parts import (
@@ -19,10 +21,11 @@ from tests.adapters.discord_parts import (
     colours_of,
 )
 from tests.fakes import picture_bytes
+from tests.moving import animation
 from tests.servers.discord_gateway import until
 from tests.servers.discord_rest import ACKNOWLEDGE_S, TOKEN_S
 from tests.servers.discord_store import Exchange
-from tests.servers.discord_world import Server
+from tests.servers.discord_world import APPLICATION, Server
 from tests.web.parts import Parts
 
 
@@ -89,6 +92,19 @@ async def test_similar_shows_the_query_beside_its_best(chat: Chat) -> None:
     assert {hit.picture.caption.split()[0] for hit in hits} == {"green"}
     for hit in hits:
         assert f"**{hit.rank}** {hit.picture.caption}\n-# {hit.match:.2f}" in shown.text
+
+
+async def test_similar_searches_by_the_frames_of_what_moves(chat: Chat) -> None:
+    """By the one that finds the closest picture: red comes last, after a colour of none."""
+    red = Image.open(io.BytesIO(picture_bytes("red", seed=77, edge=64))).convert("RGB")
+    clip = animation([Image.new("RGB", red.size, "white"), red])
+    exchange = await chat.discord.slash(ANA, chat.server, "similar", picture=("clip.gif", clip))
+    shown = await chat.discord.answer(exchange)
+    assert "**1** red" in shown.text
+    posted = await chat.discord.say(ANA, chat.server, f"<@{APPLICATION}>", ("clip.mp4", clip))
+    assert posted["attachments"][0]["content_type"] is None
+    replied = await chat.discord.replied(chat.server.channel)
+    assert "**1** red" in replied.text
 
 
 async def test_similar_mixes_a_text(chat: Chat) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.adapters.discord_parts import ANA, BEN, colour_of
 from tests.adapters.discord_posts import (
@@ -23,6 +25,7 @@ from tests.adapters.discord_posts import (
     running,
 )
 from tests.fakes import picture_bytes
+from tests.moving import animation
 from tests.servers.discord_people import until
 from tests.servers.discord_store import Fault
 
@@ -71,6 +74,18 @@ async def test_several_pictures_of_a_message_and_what_is_left_out(talk: Posting)
     await discord.say(ANA, server, "<@900> what is this", ("a.png", picture_bytes("red", seed=9)))
     await talk.on()
     assert await talk.kept(OPEN) == ["album", "album"]
+
+
+async def test_what_moves_is_found_by_what_comes_later(talk: Posting) -> None:
+    """A GIF and a video whose second frame is cyan; the answer says when, and plays the post."""
+    await talk.on()
+    cyan = Image.open(BytesIO(picture_bytes("cyan", seed=3, edge=64))).convert("RGB")
+    for name, ground in (("clip.gif", "white"), ("clip.mp4", "black")):
+        clip = animation([Image.new("RGB", cyan.size, ground), cyan])
+        await talk.discord.say(ANA, talk.server, name, (name, clip))
+    await talk.until_kept(["clip.gif", "clip.mp4"], OPEN)
+    shown = await talk.find("cyan")
+    assert "at 0:01" in shown.text
 
 
 async def test_embeds_come_from_discords_proxy(talk: Posting) -> None:

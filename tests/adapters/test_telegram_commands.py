@@ -22,6 +22,7 @@ from tests.adapters.telegram_parts import (
     talking,
 )
 from tests.fakes import picture_bytes
+from tests.moving import animation
 
 RED = picture_bytes("red", seed=77, edge=64)
 _SCORE = re.compile(r"\n[01]\.\d\d · (strong|fair|weak)( · found by its (picture|caption))?$")
@@ -169,24 +170,45 @@ async def test_help_and_start_show_examples(talk: Talk) -> None:
 
 
 @pytest.mark.parametrize("kind", ["document", "sticker", "video_sticker", "animation", "nameless"])
-async def test_documents_stickers_and_stills_count_as_pictures(talk: Talk, kind: str) -> None:
+async def test_documents_stickers_and_what_moves_count_as_pictures(talk: Talk, kind: str) -> None:
     """Whatever way a picture is sent, it is looked at."""
     file_id = talk.server.world.store(RED)
     size = talk.server.world.size_of(file_id)
-    still = {"duration": 1, **size, "file_id": "never fetched", "thumbnail": size}
+    still = {**size, "file_id": "never fetched"}
+    moving = {"duration": 1, **size, "thumbnail": still}
     sticker = {**size, "type": "regular", "is_animated": False, "is_video": False}
     content = {
         "document": {"document": {**size, "mime_type": "image/png"}},
         "nameless": {"document": size},
         "sticker": {"sticker": sticker},
-        "video_sticker": {
-            "sticker": {**sticker, "file_id": "never fetched", "is_video": True, "thumbnail": size}
-        },
-        "animation": {"animation": still, "document": {**still, "mime_type": "video/mp4"}},
+        "video_sticker": {"sticker": {**sticker, "is_video": True, "thumbnail": still}},
+        "animation": {"animation": moving, "document": {**moving, "mime_type": "video/mp4"}},
     }[kind]
     await talk.server.say(ADA, ADA, "/describe --count 1", **content)
     [message] = await talk.answers()
     assert "\n1. red " in message["caption"]
+
+
+@pytest.mark.parametrize("kind", ["animation", "video", "sticker", "video_note"])
+async def test_what_moves_is_searched_by_its_frames(talk: Talk, kind: str) -> None:
+    """By the one that finds the closest picture: red comes last, after a colour of none."""
+    frames = [Image.new("RGB", (64, 64), "white"), Image.open(io.BytesIO(RED)).convert("RGB")]
+    size = talk.server.world.size_of(talk.server.world.store(animation(frames)))
+    moving = {"duration": 1, "length": 64, **size, "thumbnail": {**size, "file_id": "a still"}}
+    sticker = {**moving, "type": "regular", "is_animated": False, "is_video": True}
+    content = sticker if kind == "sticker" else moving
+    await talk.server.say(ADA, ADA, "/similar", **{kind: content})
+    [message] = await talk.answers()
+    assert "1. red " in message["caption"]
+
+
+async def test_a_video_that_is_too_large_is_searched_by_its_still(talk: Talk) -> None:
+    """Telegram hands over no file of more than 20 MB."""
+    still = talk.server.world.size_of(talk.server.world.store(RED))
+    video = {**still, "file_id": "too large", "duration": 9, "file_size": 21 * 2**20}
+    await talk.server.say(ADA, ADA, "/similar", video={**video, "thumbnail": still})
+    [message] = await talk.answers()
+    assert "1. red " in message["caption"]
 
 
 async def test_words_below_a_forwarded_picture_are_not_the_askers(talk: Talk) -> None:

@@ -11,12 +11,14 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from bot.engine.telegram_memory import StoredMemory
 from core.domain.types import UPLOADED
 from tests.adapters.telegram_parts import ADA, BEN, EVE, Talk, adapter_of, colour_of
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery
+from tests.moving import animation
 from tests.posting import GalleryParts
 from tests.servers.telegram import TelegramServer
 from tests.servers.telegram_world import BOT_ID, Json
@@ -122,6 +124,21 @@ async def test_hits_lead_to_the_post(talk: _Posted) -> None:
     assert found["photo"][-1]["file_unique_id"] == post["photo"][-1]["file_unique_id"]
     assert len(talk.server.world.uploads) == uploads
     assert len(talk.sent) == before + 1
+
+
+@pytest.mark.parametrize("kind", ["animation", "video"])
+async def test_what_moves_is_found_by_what_comes_later(talk: _Posted, kind: str) -> None:
+    """A post whose second frame is cyan is found by it, and the answer says when."""
+    await _switch_on(talk)
+    cyan = Image.open(BytesIO(CYAN)).convert("RGB")
+    data = animation([Image.new("RGB", cyan.size, "white"), cyan])
+    size = talk.server.world.size_of(talk.server.world.store(data))
+    await talk.server.say(CLUB, BEN, **{kind: {"duration": 2, **size}})
+    await talk.taken_in()
+    assert len(await talk.ids(CLUB_NAME)) == 1
+    [found] = await talk.ask("/find cyan --count 1", chat=CLUB, user=EVE)
+    assert "at 0:01" in found["caption"]
+    assert colour_of(talk.server.world.picture(found)) == "cyan"
 
 
 async def test_posts_are_found_in_their_chat_alone(talk: _Posted) -> None:

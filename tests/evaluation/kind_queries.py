@@ -1,4 +1,4 @@
-r"""Thirty questions by kind or use over the stamps, whose words no right caption has, as a rule.
+r"""Sixty questions by kind or use over the stamps, whose words no right caption has, as a rule.
 
 They were written with the list of file names in view and committed before any result was seen.
 Those with even places may choose what is changed; the others are looked at once. Patterns are as
@@ -43,3 +43,37 @@ KIND_QUERIES: tuple[tuple[str, str], ...] = (
     ("something that makes you cry when you cut it", r"onion"),
 )
 """The text that is asked, and the pattern of a right answer."""
+
+FURTHER_KIND_QUERIES: tuple[tuple[str, str], ...] = (
+    ("something to hammer a nail with", r"tools/(hammer|mallet)"),
+    ("a device for listening to the heart", r"stethoscope"),
+    ("an animal that cannot see well and flies at night", r"bat_left|\bbat\b(?!.*cricket)"),
+    ("something to sit on the head of a king", r"crown(?!ed)|king"),
+    ("a device for giving injections", r"syringe"),
+    ("something to paint a wall with", r"paintbrush"),
+    ("an animal that gives wool", r"sheep|lamb|ram\b"),
+    ("something to crack nuts with", r"nutcracker"),
+    ("a vehicle for a small child", r"tricycle"),
+    ("something to keep the neck warm", r"scarf"),
+    ("a machine that mixes concrete", r"cement_?mixer"),
+    ("a bird that is awake at night", r"\bowl"),
+    ("something to eat soup from", r"dishes/|bowl"),
+    ("an insect that makes honey", r"\bbee\b"),
+    ("something to put a letter into", r"mailbox|post_box"),
+    ("a device for measuring length", r"measuring_tape"),
+    ("something to wash yourself in or play with in the bath", r"rubberduck"),
+    ("an animal that changes into a butterfly", r"caterpillar|butterfly"),
+    ("a sign that tells drivers to halt", r"roadsigns/stop"),
+    ("something to blow into to make music", r"trumpet|bassoon|wind/|party-horn|brass/"),
+    ("a fruit that monkeys like", r"banana"),
+    ("something that tells ships and kings of danger from above", r"watch_tower|tower"),
+    ("an animal with a very long neck", r"giraffe"),
+    ("a thing that brings people down safely from an aeroplane", r"paratrooper|parachut"),
+    ("something to make tea in", r"teapot|kettle"),
+    ("a house that can be carried on a journey", r"tent|tepee"),
+    ("something to saw wood with", r"tools/saw"),
+    ("an animal that swims but is no fish", r"aquatic/|whale|dolphin|otter|orca|sea_lion|penguin"),
+    ("a prize for the winner", r"trophy"),
+    ("something to throw old paper into", r"garbagecan|wheelie_bin|recycle|compost"),
+)
+"""Thirty more, written in the same way before any was asked; even places may choose, too."""

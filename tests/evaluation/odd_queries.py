@@ -1,6 +1,8 @@
-"""Sixty texts as people really type them, by kind, with what counts as a right picture.
+"""Texts as people really type them, by kind, with what counts as a right picture.
 
-Written down before any result was looked at. Patterns are searched for as those of
+The sixty of ``ODD_QUERIES`` were written down before any result was looked at; what mends spellings
+was chosen by them. The forty-five of ``ODD_QUERIES_AFTERWARDS`` were written before that was built,
+and measure it. Patterns are searched for as those of
 ``everyday_queries`` are.
 """
 
@@ -100,3 +102,80 @@ ODD_QUERIES: dict[str, tuple[tuple[str, str], ...]] = {
     ),
 }
 """The text that is asked, and the pattern of a right answer, by kind."""
+
+_GUITAR = r"guitar"
+_BEAR = r"\bbears?\b|mammals/bears/|koala"
+_PUMPKIN = r"pumpkin|pattypan|jackolantern"
+_ONION = r"onion"
+_APPLE = r"apple(?!.*pine)"
+_SCISSORS = r"scissors"
+_TOOTH = r"tooth|teeth"
+_PENGUIN = r"penguin|pengwin|\btux\b"
+_FROG = r"frog"
+_SNOWMAN = r"snowman"
+_BALLOON = r"balloon360|hot.air"
+_PINEAPPLE = r"pineapple"
+_CANDLE = r"candle"
+_HEDGEHOG = r"hedgehog"
+_WINDMILL = r"windmill"
+_GIRAFFE = r"giraffe"
+_HAMMER = r"hammer|mallet"
+_SQUIRREL = r"squirrel"
+_MUSHROOM_OR_CEP = r"mushroom|\bcep\b"
+_HIPPO = r"hippopotam"
+_WHALE = r"whale|orca"
+
+ODD_QUERIES_AFTERWARDS: dict[str, tuple[tuple[str, str], ...]] = {
+    "emoji alone": (
+        ("🍎", _APPLE),
+        ("🥕", r"carrot"),
+        ("🐸", _FROG),
+        ("🐧", _PENGUIN),
+        ("🎸", _GUITAR),
+        ("🔑", _KEY),
+        ("✂️", _SCISSORS),
+        ("🦷", _TOOTH),
+        ("⛄", _SNOWMAN),
+        ("🍍", _PINEAPPLE),
+        ("🦒", _GIRAFFE),
+        ("🦔", _HEDGEHOG),
+        ("🔨", _HAMMER),
+        ("🐳", _WHALE),
+        ("🕯️", _CANDLE),
+    ),
+    "without accents, or with ue and oe": (
+        ("macas", _APPLE),  # Portuguese: maçãs
+        ("violao", _GUITAR),  # violão
+        ("pinguim azul e branco, desenho de pinguim", _PENGUIN),
+        ("dragao", r"dragon"),  # dragão, by dragonflies and fish alone
+        ("camaleon o iguana, reptil", r"iguana"),  # Spanish: camaleón, reptil
+        ("araña pequena", r"spider"),  # pequeña
+        ("Baer", _BEAR),  # German: Bär
+        ("Kuerbis", _PUMPKIN),  # Kürbis
+        ("Moehre", r"carrot"),  # Möhre
+        ("Eichhoernchen", _SQUIRREL),  # Eichhörnchen
+        ("Windmuehle", _WINDMILL),  # Windmühle
+        ("elephant d'Asie", _ELEPHANT),  # French: éléphant
+        ("herisson", _HEDGEHOG),  # hérisson
+        ("zolw lub zaba", _FROG),  # Polish: żółw, żaba
+        ("kus", _BIRD),  # Turkish: kuş
+    ),
+    "misspelt": (
+        ("elefant", _ELEPHANT),
+        ("girafe", _GIRAFFE),
+        ("pengiun", _PENGUIN),
+        ("hipopotamus", _HIPPO),
+        ("mushrom", _MUSHROOM_OR_CEP),
+        ("pinapple", _PINEAPPLE),
+        ("scisors", _SCISSORS),
+        ("baloon", _BALLOON),
+        ("Kartofel", r"potato"),  # German: Kartoffel
+        ("Gitare", _GUITAR),  # Gitarre
+        ("guittare", _GUITAR),  # French: guitare
+        ("cebola roxa, sebola", _ONION),  # Portuguese: cebola
+        ("tijera", _SCISSORS),  # Spanish, right: tijeras
+        ("martilo", _HAMMER),  # martillo
+        ("farfala", _BUTTERFLY),  # Italian: farfalla
+    ),
+}
+"""As :data:`ODD_QUERIES`."""

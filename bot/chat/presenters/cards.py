@@ -11,7 +11,9 @@ def hit_card(words: Words, hit: Hit, post: PostLine | None = None) -> PictureCar
     picture = hit.picture
     # The file of a post has no name that says anything.
     caption = words.caption(picture.caption, "" if post is not None else picture.path)
-    score_text = words.score(hit.match, hit.band, hit.found_by, hit.tag, hit.text)
+    score_text = words.score(
+        hit.match, hit.band, hit.found_by, hit.tag, line=hit.text, at_s=hit.at_s
+    )
     return PictureCard(
         number=hit.rank,
         id=picture.id,
@@ -23,6 +25,7 @@ def hit_card(words: Words, hit: Hit, post: PostLine | None = None) -> PictureCar
         width=picture.width,
         height=picture.height,
         post=post,
+        at_s=hit.at_s,
     )
 
 

@@ -164,7 +164,7 @@ class Presenter:
         alt = ", ".join(f"{bar.label} {bar.value}" for bar in bars)
         parts: list[Part] = [Text(self._("How well each label fits"), "heading")]
         parts += [Text(note, "note") for note in notes]
-        parts.append(LabelBars(bars, alt))
+        parts.append(LabelBars(bars, alt, rtl=self.words.formats.direction == "rtl"))
         if result.none_fits:
             parts.append(Text(self._("None of these labels fits well.")))
         return Reply(tuple(parts))

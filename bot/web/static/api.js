@@ -85,4 +85,7 @@ export const logIn = (token) =>
 
 /** The address of a picture's file, and of a small one of at most `edge` pixels. */
 export const fileOf = (id) => `/pictures/${encodeURIComponent(id)}`;
-export const thumbnailOf = (id, edge) => `${fileOf(id)}/thumbnail?edge=${edge}`;
+export const playedOf = (id) => `${fileOf(id)}?play=1`;
+/** `at`: of a picture that moves the frame at this second. */
+export const thumbnailOf = (id, edge, at) =>
+  `${fileOf(id)}/thumbnail?edge=${edge}${at ? `&at=${at}` : ""}`;

@@ -11,10 +11,10 @@ const ALONE = 480;
 export function sized(image, item, width) {
   const share = item.width && item.height ? Math.min(1, item.width / item.height) : 1;
   // The browser takes the smallest that is wide enough for the tile on this screen.
-  const wide = EDGES.map((edge) => `${thumbnailOf(item.id, edge)} ${Math.round(edge * share)}w`);
+  const wide = EDGES.map((edge) => `${thumbnailOf(item.id, edge, item.at_s)} ${Math.round(edge * share)}w`);
   image.sizes = `${Math.ceil(width)}px`;
   image.srcset = wide.join(", ");
-  image.src = thumbnailOf(item.id, ALONE);
+  image.src = thumbnailOf(item.id, ALONE, item.at_s);
 }
 
 /** The score as text, two decimals in the reader's language; "" where there is none. */
@@ -36,7 +36,20 @@ export function wordsOf(item) {
   const isOne = ["picture", "caption", "words"].includes(item.found_by);
   const by = isOne && !item.scoreText ? say(`found_by_${item.found_by}`) : "";
   const found = by && item.text ? `${by}: “${item.text}”` : by;
-  return [band, found].filter(Boolean).join(" · ");
+  const at = moves(item) && !item.scoreText ? say("at_time", { time: clock(item.at_s) }) : "";
+  return [band, at, found].filter(Boolean).join(" · ");
+}
+
+/** Whether a picture is known to move: an answer says where it was found. */
+export const moves = (item) => item.at_s !== undefined && item.at_s !== null;
+
+/** A place in something that plays, as players show it: 0:07. */
+function clock(seconds) {
+  const whole = Math.floor(seconds);
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const two = (value) => String(value).padStart(2, "0");
+  const minute = hours ? `${hours}:${two(minutes)}` : String(minutes);
+  return `${minute}:${two(whole % 60)}`;
 }
 
 /** What a screen reader says of a picture. */

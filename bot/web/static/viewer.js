@@ -1,9 +1,9 @@
 // One picture, as large as the window: its neighbours, its details, and what to do with it.
 
-import { fileOf, thumbnailOf } from "./api.js";
+import { fileOf, playedOf, thumbnailOf } from "./api.js";
 import { Details } from "./details.js";
-import { byId, onward, say } from "./dom.js";
-import { nameOf } from "./tile.js";
+import { byId, make, onward, say } from "./dom.js";
+import { moves, nameOf } from "./tile.js";
 import { Zoom } from "./zoom.js";
 
 const AHEAD = 8;
@@ -32,6 +32,7 @@ export class Viewer {
     byId("viewer-out").onclick = () => this.zoom.by(1 / 1.6);
     byId("viewer-like").onclick = () => this.leave(() => on.like(this.item));
     byId("viewer-words").onclick = () => this.leave(() => on.words(this.item));
+    byId("viewer-play").onclick = () => this.play();
     byId("viewer-about").onclick = () => this.details.toggle();
     this.dialog.addEventListener("keydown", (event) => this.key(event));
     this.dialog.addEventListener("close", () => this.ended());
@@ -68,8 +69,9 @@ export class Viewer {
     const { next, quiet } = this;
     [this.next, this.quiet] = [null, false];
     this.details.stop();
-    // Nothing may go on loading behind the page.
+    // Nothing may go on loading or playing behind the page.
     this.large = null;
+    this.still();
     if (next) next();
     else if (!quiet) this.on.closed(this.item);
   }
@@ -91,12 +93,14 @@ export class Viewer {
     this.index = index;
     const { item, picture } = this;
     this.zoom.reset();
+    this.still();
+    byId("viewer-play").hidden = !moves(item);
     byId("viewer-gone").hidden = true;
     picture.hidden = false;
     picture.alt = nameOf(item);
     this.size(item.width, item.height);
     // The thumbnail stands in until the picture has come.
-    picture.src = thumbnailOf(item.id, 960);
+    picture.src = thumbnailOf(item.id, 960, item.at_s);
     const large = new Image();
     this.large = large;
     large.onload = () => {
@@ -109,7 +113,8 @@ export class Viewer {
       picture.hidden = true;
       byId("viewer-gone").hidden = false;
     };
-    large.src = fileOf(item.id);
+    // Of what moves the frame that was found stays, until it is played.
+    if (!moves(item)) large.src = fileOf(item.id);
     for (const beside of [index + 1, index - 1]) this.fetchAhead(beside);
     byId("viewer-caption").textContent = item.caption || say("no_caption");
     byId("viewer-download").href = `${fileOf(item.id)}?download=1`;
@@ -117,6 +122,41 @@ export class Viewer {
     byId("viewer-next").disabled = this.source.done && index === this.source.items.length - 1;
     if (document.activeElement?.disabled) byId("viewer-close").focus();
     this.details.show(item);
+  }
+
+  /** Play what moves, from the frame that was found on. */
+  play() {
+    const { item, picture } = this;
+    const video = make("video", { controls: true, autoplay: true, loop: true, playsInline: true });
+    this.video = video;
+    video.setAttribute("aria-label", nameOf(item));
+    video.onloadedmetadata = () => {
+      video.currentTime = Math.min(item.at_s, video.duration || 0);
+    };
+    video.onerror = () => {
+      // No video: an animation plays as a picture does.
+      if (this.video !== video) return;
+      this.still();
+      byId("viewer-play").hidden = true;
+      picture.src = fileOf(item.id);
+    };
+    byId("viewer-play").hidden = true;
+    picture.hidden = true;
+    video.src = playedOf(item.id);
+    byId("viewer-stage").append(video);
+    video.focus();
+  }
+
+  /** Stop what plays. */
+  still() {
+    this.picture.hidden = false;
+    const { video } = this;
+    if (!video) return;
+    this.video = null;
+    video.pause();
+    video.removeAttribute("src");
+    video.load();
+    video.remove();
   }
 
   size(width, height) {
@@ -127,7 +167,7 @@ export class Viewer {
 
   fetchAhead(index) {
     const item = this.source.items[index];
-    if (item) new Image().src = thumbnailOf(item.id, 960);
+    if (item) new Image().src = thumbnailOf(item.id, 960, item.at_s);
   }
 
   zoomed(scale) {

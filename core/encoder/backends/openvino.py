@@ -175,7 +175,12 @@ def export(
     frontend = FrontEndManager().load_by_framework("pytorch")
     for module, example, name in towers:
         try:
-            decoder = TorchScriptPythonDecoder(module, example_input=tuple(example.values()))
+            # Not traced a second time to compare: what is exported is compared with torch itself.
+            decoder = TorchScriptPythonDecoder(
+                module,
+                example_input=tuple(example.values()),
+                trace_kwargs={"check_trace": False},
+            )
             model = frontend.convert(frontend.load(decoder))
             _name_inputs(model, example)
             if int8:

@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from core.encoder.mini.accents import Accents
+
 PIECES_FILE = "tangerine_pieces.model"
 """In the checkpoint's folder."""
 
@@ -21,7 +23,8 @@ class Pieces:
     """SentencePiece as ``core.encoder.tokenizer`` asks the tokenizers of transformers.
 
     A text without any piece is the unknown one, as the tower's package has it. The file is read
-    when the first text comes.
+    when the first text comes. ``as_written`` leaves words as they are; otherwise accents that were
+    not typed are put back (:mod:`core.encoder.mini.accents`).
     """
 
     model_max_length = MAX_PIECES
@@ -30,14 +33,19 @@ class Pieces:
     eos_token_id = END
     padding_side = "right"
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, as_written: bool = False) -> None:
         self.file = file
+        self._as_written = as_written
 
     @cached_property
     def _model(self) -> Any:
         from sentencepiece import SentencePieceProcessor  # noqa: PLC0415 - for this model alone
 
         return SentencePieceProcessor(model_file=str(self.file))
+
+    @cached_property
+    def _accents(self) -> Accents:
+        return Accents(self._model)
 
     def __call__(
         self,
@@ -61,7 +69,8 @@ class Pieces:
         return {"input_ids": rows, "attention_mask": [[1] * len(row) for row in rows]}
 
     def _ids(self, text: str, ends: bool, longest: int | None) -> list[int]:
-        found: list[int] = self._model.encode(text) or [UNKNOWN]
+        spelt = text if self._as_written else self._accents.restored(text)
+        found: list[int] = self._model.encode(spelt) or [UNKNOWN]
         if not ends:
             return found[:longest]
         return [START, *found[: None if longest is None else longest - 2], END]

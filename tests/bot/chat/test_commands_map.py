@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from bot.i18n.discord import drawing_words
 from bot.protocol.replies import MapSheet, Reply
 from bot.protocol.requests import InMemory, Request
 from bot.rendering.map import MapSheets
-from bot.rendering.map_painter import PALETTE, SIZE
+from bot.rendering.map_painter import PALETTE, SIZE, MapDrawing, MapPainter
 from bot.telegram.text import text_of as telegram_text
 from bot.web.replies import reply_json
 from core.domain.rate_limits import Quota
@@ -140,6 +141,31 @@ async def test_a_picture_without_a_file_keeps_its_dot(parts: Parts) -> None:
 
     png = await MapSheets().draw(chart, parts.presenter.words, nothing)
     assert near(png, (242, 160, 70)) > 20 * len(GALLERY)
+
+
+async def test_words_around_a_map_are_mirrored_and_its_plane_is_not(parts: Parts) -> None:
+    """In Arabic the groups stand on the left; every dot lies as far from the next as before."""
+    chart = await Mapper(parts.library, parts.search).draw_up(community="web", groups=3)
+
+    async def nothing(_: str) -> None:
+        return None
+
+    legend = 290
+    beside = {
+        language: pixels_of(
+            await MapSheets().draw(chart, languages().presenter(language).words, nothing)
+        ).reshape(SIZE[1], SIZE[0], 3)
+        for language in ("en", "ar")
+    }
+    numbers = [
+        np.flatnonzero((part == PALETTE[2]).all(axis=2).any(axis=0))
+        for part in (beside["en"][:, -legend:], beside["ar"][:, :legend])
+    ]
+    assert numbers[0][-1] < legend // 5, "numbers stand left of the names"
+    assert numbers[1][0] > legend - legend // 5, "numbers stand right of the names"
+    drawing = MapDrawing(chart.plane.points, str, "", "", legend=["a"])
+    plain, mirrored = (MapPainter().plan(replace(drawing, rtl=rtl)).dots for rtl in (False, True))
+    assert np.allclose(mirrored - plain, (legend, 0), atol=0.01)
 
 
 async def test_every_platform_shows_it(parts: Parts) -> None:

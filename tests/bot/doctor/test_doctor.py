@@ -80,16 +80,18 @@ async def test_an_installation_that_is_well_is_told_so(
         gallery,
         discord={"token": DISCORD_TOKEN, "api_url": discord.api_url, "message_content": True},
         telegram={"token": TELEGRAM_TOKEN, "api_url": telegram.url},
+        words={"enabled": True},
     )
     assert ill(findings) == []
     assert [finding.check for finding in findings] == [
-        "settings", "data", "model", "device", "pictures", "words", "collections", "index",
-        "web", "discord", "telegram",
+        "settings", "data", "model", "device", "pictures", "videos", "words", "collections",
+        "index", "web", "discord", "telegram",
     ]  # fmt: skip
     said = {finding.check: finding.message for finding in findings}
     assert "tangerine" in said["discord"]
     assert "@tangerine_test_bot" in said["telegram"]
     assert "3 pictures" in said["collections"]
+    assert "processes of their own" in said["words"]
 
 
 async def test_it_changes_nothing(gallery: Gallery) -> None:

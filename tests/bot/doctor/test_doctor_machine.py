@@ -148,7 +148,7 @@ def look(*mounts):
     found = asyncio.run(Doctor(Settings(model="mini"))._decoding())
     for place, _ in mounts:
         subprocess.run(["umount", "-l", place], check=True)
-    [one] = found
+    one = found[0]
     print(one.verdict, one.message, one.remedy, sep="|")
 
 look(("/dev/shm", "ro"))

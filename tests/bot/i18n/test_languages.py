@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gettext
 import inspect
 import re
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from babel.messages import Message
+from babel.messages import Catalog, Message
 from babel.messages.plurals import get_plural
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,11 +26,10 @@ from core.domain.errors import Busy, TooManyRequests
 from core.domain.types import Band, Failure
 from scripts.words import TEMPLATE, languages, read, template, unfinished
 from tests.bot.i18n.glossary import GLOSSARY, TERMS
+from tests.web.parts import languages as spoken
 
-LANGUAGES = Languages()
 FILES = languages()
 TRANSLATED = sorted(FILES)
-SOURCE = template()
 
 _VERBATIM = re.compile(r"(?<![\w<])(?:/[a-z]+|--[a-z]+|@\w+)\b|tangerine reindex", re.ASCII)
 """Commands, flags and names, which are the same in every language.
@@ -38,9 +38,21 @@ Of other scripts, letters may touch them: Korean hangs its particles on them.
 """
 
 
+@functools.cache
+def source() -> Catalog:
+    """The sentences of the code."""
+    return template()
+
+
+@functools.cache
+def catalogue_of(language: str) -> Catalog:
+    """The translations of a language."""
+    return read(FILES[language])
+
+
 def messages(language: str) -> list[Message]:
     """Every sentence of a language but the header."""
-    return [message for message in read(FILES[language]) if message.id]
+    return [message for message in catalogue_of(language) if message.id]
 
 
 def forms(message: Message) -> list[tuple[str, str]]:
@@ -56,7 +68,7 @@ def forms(message: Message) -> list[tuple[str, str]]:
 
 def counts(language: str) -> list[set[int]]:
     """For each plural form of a language, the numbers up to 200 that it stands for."""
-    catalogue = read(FILES[language])
+    catalogue = catalogue_of(language)
     form_of = gettext.c2py(catalogue.plural_expr)  # type: ignore[attr-defined]
     found: list[set[int]] = [set() for _ in range(catalogue.num_plurals)]
     for number in range(201):
@@ -78,16 +90,16 @@ def pairs(language: str) -> Iterator[tuple[str, str]]:
 def test_the_template_holds_the_words_of_the_code() -> None:
     """What was said anew since the last ``make words`` is told here."""
     written = {message.id for message in read(TEMPLATE)}
-    assert written - {""} == {message.id for message in SOURCE if message.id}, "run: make words"
+    assert written - {""} == {message.id for message in source() if message.id}, "run: make words"
     assert len(written) > 150
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_everything_is_translated(language: str) -> None:
     """No sentence of the code is missing, empty, or a guess; nothing else is kept."""
-    wanted = {message.id for message in SOURCE if message.id}
+    wanted = {message.id for message in source() if message.id}
     assert {message.id for message in messages(language)} == wanted, "run: make words"
-    assert [message.id for message in unfinished(read(FILES[language]))] == []
+    assert [message.id for message in unfinished(catalogue_of(language))] == []
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
@@ -114,7 +126,7 @@ def test_a_form_for_several_numbers_names_its_number(language: str) -> None:
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_plurals_are_those_of_the_language(language: str) -> None:
     """The rule is the one of the CLDR, and each sentence has as many forms as it asks for."""
-    catalogue = read(FILES[language])
+    catalogue = catalogue_of(language)
     rule = get_plural(catalogue.locale)
     assert (catalogue.num_plurals, catalogue.plural_expr) == (rule.num_plurals, rule.plural_expr)
     for message in messages(language):
@@ -190,9 +202,9 @@ def buttons(words: Words) -> Iterator[str]:
 @pytest.mark.parametrize("locale", ["en", *TRANSLATED])
 def test_words_keep_the_platforms_bounds(locale: str) -> None:
     """Summaries 100, labels 80, context menus 32: Discord's. Inline hints 64: Telegram's."""
-    words = LANGUAGES.presenter(locale).words
+    words = spoken().presenter(locale).words
     labels = list(buttons(words))
-    assert set(BUTTONS) <= {message.id for message in SOURCE}
+    assert set(BUTTONS) <= {message.id for message in source()}
     for label in labels:
         assert 1 <= len(label) <= 80, label
     for command in COMMANDS:
@@ -240,15 +252,15 @@ NEAREST = (
 )
 def test_readers_get_the_nearest_language(asked: str, got: str) -> None:
     """Any tag, or a browser's list of them, leads to a language; English if none is near."""
-    presenter = LANGUAGES.presenter(asked)
+    presenter = spoken().presenter(asked)
     assert presenter.words.locale == got
-    assert LANGUAGES.presenter(asked) is presenter
+    assert spoken().presenter(asked) is presenter
 
 
 @given(st.text(max_size=80) | st.text("deasjptn-_,;q=.019* ", max_size=80))
 def test_no_tag_breaks_the_choice(tag: str) -> None:
     """What browsers and platforms send is data."""
-    assert LANGUAGES.presenter(tag) in LANGUAGES.all.values()
+    assert spoken().presenter(tag) in spoken().all.values()
 
 
 def test_a_new_file_is_a_new_language(tmp_path: Path) -> None:
@@ -266,7 +278,7 @@ def test_a_new_file_is_a_new_language(tmp_path: Path) -> None:
 
 def test_numbers_are_written_as_the_language_does() -> None:
     """Points, groups and plurals follow the language; a score is a number all the same."""
-    said = {key: presenter.words for key, presenter in LANGUAGES.all.items()}
+    said = {key: presenter.words for key, presenter in spoken().all.items()}
     assert said["de"].score(0.314, Band.STRONG) == "0,31 · stark"
     assert said["ja"].score(-0.001, Band.WEAK) == "0.00 · 弱い"
     assert said["en"].pictures(1) == "1 picture"
@@ -278,7 +290,7 @@ def test_numbers_are_written_as_the_language_does() -> None:
 
 def test_questions_stand_in_the_language_s_own_quotation_marks() -> None:
     """On a map as in sentences."""
-    said = {key: each.words.map.question("cat") for key, each in LANGUAGES.all.items()}
+    said = {key: each.words.map.question("cat") for key, each in spoken().all.items()}
     assert (said["en"], said["de"], said["es"]) == ("“cat”", "„cat“", "«cat»")
     assert (said["ja"], said["pt"]) == ("「cat」", "“cat”")
 
@@ -316,7 +328,7 @@ def test_formats_of_an_unknown_language_are_english() -> None:
 )
 def test_errors_say_when_to_try_again(locale: str, remedy: str) -> None:
     """The seconds of a quota or a full queue are told in every language."""
-    words = LANGUAGES.presenter(locale).words
+    words = spoken().presenter(locale).words
     for error in (
         Busy(remedy="Try again {when}.", retry_after=2.2),
         TooManyRequests(retry_after=3),
@@ -330,6 +342,6 @@ def test_errors_say_when_to_try_again(locale: str, remedy: str) -> None:
 def test_files_that_cannot_be_read_are_told_in_general(locale: str) -> None:
     """The catalogue keeps the English reason of a file; elsewhere its code has words."""
     failure = Failure("a.png", "damaged_picture", "It is damaged: x.")
-    words = LANGUAGES.presenter(locale).words
+    words = spoken().presenter(locale).words
     assert words.failure(failure) == words.translate("That picture is damaged.")
     assert Words().failure(failure) == "It is damaged: x."

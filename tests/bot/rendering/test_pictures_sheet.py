@@ -6,6 +6,7 @@ import asyncio
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -89,6 +90,22 @@ def test_bars_are_as_long_as_their_probability() -> None:
     assert sheet.getpixel((2, 2)) == PAPER
 
 
+def test_bars_grow_to_the_left_for_whoever_reads_that_way() -> None:
+    """Labels stand on the right, numbers on the left, and the bars are the mirrored ones."""
+    bars = [LabelBar("كلب", 0.75, 0, "0.75"), LabelBar("cat", 0.25, 0, "0.25")]
+    plain, turned = (
+        np.asarray(opened(PAINTER.label_bars(bars, rtl=rtl)).convert("RGB"))
+        for rtl in (False, True)
+    )
+    filled = [(sheet == ACCENT).all(axis=2) for sheet in (plain, turned)]
+    # Both ends of a box belong to it, so that mirrored ones stand one pixel further.
+    assert np.array_equal(filled[1][:, 1:], filled[0][:, ::-1][:, :-1])
+    ink = (turned < 120).all(axis=2)
+    assert ink[:, 640:].any()
+    assert ink[:, :100].any()
+    assert not ink[:, 110:600].any()
+
+
 async def test_a_thumbnail_is_made_once(tmp_path: Path) -> None:
     """However many ask at a time and later, a picture is decoded once; the cache is bounded."""
     file = tmp_path / "a.png"
@@ -96,9 +113,9 @@ async def test_a_thumbnail_is_made_once(tmp_path: Path) -> None:
     made = []
 
     class Counting(FakeDecoder):
-        async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
+        async def thumbnail(self, source: bytes | Path, edge: int, at_s: float = 0.0) -> bytes:
             made.append(edge)
-            return await super().thumbnail(source, edge)
+            return await super().thumbnail(source, edge, at_s)
 
     thumbnails = Thumbnails(Counting(), capacity=100_000)
     first, *others = await asyncio.gather(*(thumbnails.get("sha", file, 100) for _ in range(8)))

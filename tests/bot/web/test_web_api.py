@@ -137,6 +137,10 @@ async def test_bad_forms_are_400(client: aiohttp.ClientSession) -> None:
     for body in (b"", b"--x\r\nnonsense", b"--y--", b"--x\r\n\r\n\xff\r\n--x--\r\n"):
         async with client.post("/api/similar", data=body, headers=headers) as response:
             assert (await refused(response))[0] == 400
+    elsewhere = aiohttp.FormData()
+    elsewhere.add_field("picture", io.BytesIO(RED), filename="photo.png")
+    async with client.post("/api/similar", data=elsewhere) as response:
+        assert "field image" in (await response.json())["error"]["message"]
     many = aiohttp.FormData()
     for number in range(100):
         many.add_field(f"f{number}", "x", content_type="text/plain")

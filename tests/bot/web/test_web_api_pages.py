@@ -17,6 +17,7 @@ from bot.web.errors import SECURITY_HEADERS
 from bot.web.pictures import attachment, browser_type
 from core.domain.errors import SettingsError
 from tests.fakes import picture_bytes
+from tests.moving import animation
 from tests.web.parts import Parts, serving
 
 RED = picture_bytes("red", seed=77, edge=64)
@@ -42,6 +43,32 @@ async def refused(response: aiohttp.ClientResponse) -> tuple[int, str]:
     assert set(body["error"]) == {"code", "message"}
     assert body["error"]["message"]
     return response.status, body["error"]["code"]
+
+
+async def test_what_moves_is_shown_by_a_frame_and_played_on_demand(
+    client: aiohttp.ClientSession, parts: Parts
+) -> None:
+    """A thumbnail of any second, and all of a video by parts, as a video that runs nothing."""
+    shown = parts.snapshot.pictures[0]
+    file = parts.folder / f"{shown.id}.png"
+    red = Image.open(io.BytesIO(RED)).convert("RGB")
+    file.write_bytes(animation([Image.new("RGB", red.size, "white"), red]))
+    for query, colour in (("", (255, 255, 255)), ("?at=1.0", red.getpixel((5, 5)))):
+        async with client.get(f"/pictures/{shown.id}/thumbnail{query}") as response:
+            image = Image.open(io.BytesIO(await response.read()))
+            assert image.convert("RGB").getpixel((5, 5)) == pytest.approx(colour, abs=24)
+    for wrong in ("x", "-1", "nan", "1e9"):
+        response = await client.get(f"/pictures/{shown.id}/thumbnail?at={wrong}")
+        assert await refused(response) == (400, "bad_count")
+    video = b"\0\0\0\x18ftypisom\0\0\2\0isommp42" + bytes(range(200))
+    file.write_bytes(video)
+    part = {"Range": "bytes=10-19"}
+    async with client.get(f"/pictures/{shown.id}?play=1", headers=part) as response:
+        assert response.status == 206
+        assert response.content_type == "video/mp4"
+        assert "sandbox" in response.headers["Content-Security-Policy"]
+        assert await response.read() == video[10:20]
+    assert "media-src 'self'" in SECURITY_HEADERS["Content-Security-Policy"]
 
 
 async def test_pictures_carry_their_hash_as_tag(

@@ -60,8 +60,12 @@ def test_words_are_parted_and_letters_are_ordinary(typed: str, plain: str) -> No
 
 
 def test_symbols_alone_are_their_names() -> None:
-    """A question of one emoji means what Unicode calls it, where the tokenizer knows none."""
-    assert plain_text("🐯", _ascii_only) == "tiger face"
+    """A question of one emoji means what Unicode calls it, where the tokenizer knows none.
+
+    The face of an animal is the animal.
+    """
+    assert plain_text("🐯", _ascii_only) == "tiger"
+    assert plain_text("😀", _ascii_only) == "grinning face"
     assert plain_text("🍎🍌", _ascii_only) == "red apple banana"
     assert plain_text("🐯") == "🐯"
 

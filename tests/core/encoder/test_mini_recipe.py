@@ -24,12 +24,12 @@ from recipes.mini.features import view
 from recipes.mini.finish import WHITENING, finished, look_axes, save
 from recipes.mini.imagenet import SYNSETS, WORDNET, class_texts
 from recipes.mini.languages import Parallel, as_typed
+from recipes.mini.reading import Texts
 from recipes.mini.ridge import ridge
 from recipes.mini.terms import ClassTerms, seen
 from recipes.mini.train import (
     ENGLISH,
     RIDGE,
-    Texts,
     bank_captions,
     class_terms,
     mean_heads,
@@ -327,3 +327,26 @@ def test_heads_of_several_seeds_are_averaged() -> None:
     assert mean.image is not None
     assert torch.equal(mean.image.weight, torch.full((2, 3), 1.5))
     assert mean.logit_scale == 15.0
+
+
+def test_texts_without_a_source_are_those_that_would_be_encoded_without_it() -> None:
+    """Each says what its English one does, and what only the source says is left out."""
+    told = Parallel(
+        {"A lemon.": {"pt": ["Um limão."]}}, {"pear": {"de": ["Birne"]}}, held=lambda _: False
+    )
+    fewer = Parallel({"pear": {"de": ["Birne"]}}, held=lambda _: False)
+    english = ["A lemon.", "pear", "A pear!"]
+    names = list(dict.fromkeys([*english, "Um limão.", "um limão", "um limao", "Birne", "birne"]))
+    numbers = {text: float(number) for number, text in enumerate([*names, "a pear", "a lemon"])}
+    rows = {text: row for row, text in enumerate(numbers)}
+    column = torch.tensor(list(numbers.values()))[:, None]
+    whole = Texts(rows, column, column)
+    left = whole.among(["pear", "A pear!"], fewer)
+    assert list(left.row) == ["pear", "A pear!", "Birne", "birne", "a pear"]
+    assert [float(left.features[left.row[text], 0]) for text in left.row] == [
+        numbers[text] for text in left.row
+    ]
+    assert [float(left.meanings[row, 0]) for row in range(5)] == [
+        numbers[text] for text in ("pear", "A pear!", "pear", "pear", "A pear!")
+    ]
+    assert "Um limão." in whole.among(english, told).row

@@ -121,7 +121,7 @@ def test_the_classifier_fits_the_tower() -> None:
 @pytest.fixture(scope="module")
 def pieces() -> Pieces:
     """The tokens of the package's own model."""
-    return Pieces(package_file(TEXT_PACKAGE, "resources/sp.model"))
+    return Pieces(package_file(TEXT_PACKAGE, "resources/sp.model"), as_written=True)
 
 
 def sentences(tower: NgramTower, cut: Mapping[str, Sequence[Sequence[int]]]) -> Any:

@@ -262,7 +262,6 @@ def test_a_targa_picture_is_no_cursor() -> None:
         (b"\0\0\2\0\1\0\x20\x20", "CUR"),
         (b"\0\0\1\0\1\0\x20\x20", "ICO"),
         (b"\0\0\0\x18ftypcrx \0\0\0\1crx isom", "CR3"),
-        (b"\0\0\0\x18ftypisom\0\0\2\0isommp42", "MP4/MOV"),
     ],
 )
 def test_what_is_not_read_is_named(head: bytes, words: str) -> None:

@@ -54,18 +54,18 @@ class Fitting(FakeDecoder):
     busy = ""
 
     async def decode(
-        self, source: bytes | Path, spec: PixelSpec, *, preview: int = 0
+        self, source: bytes | Path, spec: PixelSpec, *, preview: int = 0, frames: bool = False
     ) -> DecodedPicture:
         """See the port."""
-        decoded = await super().decode(source, spec, preview=preview)
+        decoded = await super().decode(source, spec, preview=preview, frames=frames)
         image, _ = self._open(source)
         return replace(decoded, pixels=fit_pixels(image, spec))
 
-    async def thumbnail(self, source: bytes | Path, edge: int) -> bytes:
+    async def thumbnail(self, source: bytes | Path, edge: int, at_s: float = 0.0) -> bytes:
         """See the port."""
         if isinstance(source, Path) and source.name == self.busy:
             raise Busy("Too many pictures wait.", remedy="Try again.", retry_after=1)
-        return await super().thumbnail(source, edge)
+        return await super().thumbnail(source, edge, at_s)
 
 
 class Blind(FakeEncoder):

@@ -170,7 +170,7 @@ def test_words_are_compared_without_case_accents_and_plurals() -> None:
 def test_rare_words_decide() -> None:
     """The same words score 1; a word of every caption nothing; a rare one much."""
     words = CaptionWords.of(["a red apple", "a green apple", "a zebra", "a"])
-    scores, rows = words.search("A red apple!", 10)
+    scores, rows, _ = words.search("A red apple!", 10)
     assert rows.tolist() == [0, 1]
     assert scores[0] == pytest.approx(1)
     assert 0 < scores[1] < 0.7
@@ -195,10 +195,11 @@ def test_those_that_were_not_looked_at_are_none_of_the_best(
 ) -> None:
     """However many captions share however common words: the best of all, each by itself."""
     words = CaptionWords.of(captions * copies)
-    scores, rows = words.search(asked, k)
-    all_scores, all_rows = words.search(asked, len(words))
+    scores, rows, held = words.search(asked, k)
+    all_scores, all_rows, all_held = words.search(asked, len(words))
     assert rows.tolist() == all_rows[:k].tolist()
     assert scores.tolist() == all_scores[:k].tolist()
+    assert held.tolist() == all_held[:k].tolist()
     assert (np.diff(all_scores) <= 0).all()
 
 
@@ -235,7 +236,7 @@ def test_an_overlay_adds_and_takes_away_words() -> None:
             caption_vectors=upload.caption_index.vectors,
         ),
     )
-    scores, rows = view.caption_words.search("the fox", 9)
+    scores, rows, _ = view.caption_words.search("the fox", 9)
     assert {view.captions[row][0] for row in rows} == {"a fox cub", "fox terrier"}
     assert (np.diff(scores) <= 0).all()
     assert len(view.caption_words.search("the fox", 1)[1]) == 1
@@ -273,14 +274,20 @@ def test_what_lifts_is_all_that_every_caption_would_tell(seed: int, asked: str) 
     query = FakeEncoder().encode_texts([asked])[0]
     cosines = snapshot.caption_index.reconstruct(np.arange(len(snapshot.captions))) @ query
     matches = scale.matches(float(scale.averages(query[None])[0]), cosines)
-    shared, rows = snapshot.caption_words.search(asked, len(matches))
+    shared, rows, share = snapshot.caption_words.search(asked, len(matches))
     matches[rows] += np.float32(0.1) * shared
+    held = np.zeros(len(matches))
+    held[rows] = share
     best: dict[int, float] = {}
-    for (caption, owner), match in zip(snapshot.captions, matches.tolist(), strict=True):
-        best[owner] = max(best.get(owner, -1.0), match + 0.1 * (caption == asked))
+    for (caption, owner), cosine, words in zip(
+        snapshot.captions, matches.tolist(), held.tolist(), strict=True
+    ):
+        match = max(cosine + 0.1 * (caption == asked), scale.fair if words >= 0.6 else -1.0)
+        if match >= scale.least or words >= 0.4:
+            best[owner] = max(best.get(owner, -1.0), match)
     said = told(snapshot, scale, query, asked)
     assert dict(zip(said.rows.tolist(), said.matches.tolist(), strict=True)) == {
-        row: pytest.approx(match, abs=1e-5) for row, match in best.items() if match >= scale.least
+        row: pytest.approx(match, abs=1e-5) for row, match in best.items()
     }
 
 

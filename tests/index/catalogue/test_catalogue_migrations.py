@@ -163,7 +163,8 @@ def test_version_1_keeps_everything(tmp_path: Path) -> None:
         assert version_of(connection) == NEWEST
         for table, row in rows.items():
             added = {
-                **dict.fromkeys(("picture_vectors", "caption_vectors"), ("",)),  # by nobody
+                "picture_vectors": ("", None),  # by nobody, and none of frames
+                "caption_vectors": ("",),
                 "failures": ("", 0.0, 1),  # tried nobody knows when
             }.get(table, ())
             assert connection.execute(text(f"SELECT * FROM {table}")).all() == [row + added]
@@ -188,15 +189,40 @@ def test_version_10_looks_again_at_what_is_read_otherwise(tmp_path: Path) -> Non
             content = f"{number}" * 64
             picture = (f"{number:08}", "c", path, content, 3, 2)
             connection.exec_driver_sql("INSERT INTO pictures VALUES (?, ?, ?, ?, ?, ?)", picture)
-            vector = (content, "f" * 64, 5, 3, 2, b"", "")
+            vector = (content, "f" * 64, 5, 3, 2, b"", "", None)
             connection.exec_driver_sql(
-                "INSERT INTO picture_vectors VALUES (?, ?, ?, ?, ?, ?, ?)", vector
+                "INSERT INTO picture_vectors VALUES (?, ?, ?, ?, ?, ?, ?, ?)", vector
             )
         connection.execute(text("UPDATE schema_version SET version = 9"))
     old.close()
     catalogue = Catalogue.open(file)
     counting = catalogue.encoded_pictures("f" * 64)
     assert set(counting) == {"1" * 64, "3" * 64}
+    catalogue.close()
+
+
+def test_version_14_looks_again_at_what_may_move(tmp_path: Path) -> None:
+    """Vectors of animations get frames beside them: those that may be some count no more."""
+    file = tmp_path / "catalogue.sqlite"
+    old = open_database(file)
+    with old.write() as connection:
+        connection.execute(text("DROP INDEX ix_picture_vectors_moving"))
+        connection.execute(text("ALTER TABLE picture_vectors DROP COLUMN frames"))
+        for number, path in enumerate(("a.PNG", "b.jpg", "c.gif", "d.heic", "e.webp")):
+            content = f"{number}" * 64
+            picture = (f"{number:08}", "c", path, content, 3, 2)
+            connection.exec_driver_sql("INSERT INTO pictures VALUES (?, ?, ?, ?, ?, ?)", picture)
+            vector = (content, "f" * 64, -1 if path == "e.webp" else 5, 3, 2, b"", "")
+            connection.exec_driver_sql(
+                "INSERT INTO picture_vectors VALUES (?, ?, ?, ?, ?, ?, ?)", vector
+            )
+        connection.execute(text("UPDATE schema_version SET version = 13"))
+    old.close()
+    catalogue = Catalogue.open(file)
+    assert set(catalogue.encoded_pictures("f" * 64)) == {"1" * 64, "3" * 64}
+    # What version 10 had marked stays so marked.
+    since_10 = catalogue.encoded_pictures("f" * 64, since_run=-1)
+    assert set(since_10) == {"1" * 64, "3" * 64, "4" * 64}
     catalogue.close()
 
 

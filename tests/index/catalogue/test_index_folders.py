@@ -67,7 +67,7 @@ async def test_another_folder_is_another_gallery(gallery: Gallery, tmp_path: Pat
     (other / "known.png").write_bytes(picture_bytes("red", 3))
     encoded = gallery.embedder.pictures_encoded
     reindexer, library = _at(gallery, other)
-    with pytest.raises(EmptyCollection):
+    with pytest.raises(EmptyCollection, match="has another folder now"):
         await library.open(None, "web")  # the first folder's picture 0.png is another one
     report = await reindexer.reindex(gallery.name)
     assert (report.added, report.removed) == (3, 30)

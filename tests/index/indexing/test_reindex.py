@@ -412,9 +412,9 @@ async def test_a_file_that_changes_while_it_is_read(gallery: Gallery) -> None:
         if changes:
             file.write_bytes(changes.pop(0))
 
-    async def decode_and_change(source: Path, spec: object) -> object:
+    async def decode_and_change(source: Path, spec: object, **how: object) -> object:
         try:
-            return await decode(source, spec)
+            return await decode(source, spec, **how)
         finally:
             change()
 
@@ -436,9 +436,9 @@ async def test_a_file_that_vanishes_is_no_failure(gallery: Gallery) -> None:
         if file.name == "red.png":
             file.unlink()
 
-    async def decode_and_remove(source: Path, spec: object) -> object:
+    async def decode_and_remove(source: Path, spec: object, **how: object) -> object:
         remove(source)
-        return await decode(source, spec)
+        return await decode(source, spec, **how)
 
     gallery.decoder.decode = decode_and_remove
     report = await gallery.reindex()

@@ -104,9 +104,9 @@ async def test_a_mount_that_vanishes_during_the_run(tmp_path: Path) -> None:
         os.utime(file, (1, 1))  # each of them has to be read again
     read = gallery.decoder.decode
 
-    async def read_and_vanish(source: Path, spec: object) -> object:
+    async def read_and_vanish(source: Path, spec: object, **how: object) -> object:
         shutil.rmtree(gallery.pictures, ignore_errors=True)
-        return await read(source, spec)
+        return await read(source, spec, **how)
 
     gallery.decoder.decode = read_and_vanish
     gallery.add("00.png", "blue", 300)

@@ -160,7 +160,7 @@ async def _live(
     return len(rounds)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rounds=_rounds, rules=_rules)
 @pytest.mark.slow
 def test_any_sequence_of_changes(

@@ -89,6 +89,18 @@ def test_tables_in_every_usual_encoding(tmp_path: Path, encoding: str) -> None:
         ("cp1250", "Żółta łódka"),
         ("cp1252", "O cão não está só"),
         ("cp1253", "Η γάτα κοιμάται"),  # noqa: RUF001 - Greek
+        ("cp1254", "Kırmızı bir gül"),  # noqa: RUF001 - Turkish
+        ("cp1254", "çocuklar bahçede, ağaç ve güneş"),
+        ("cp1255", "חתול ישן על הספה"),
+        ("cp1250", "őszi erdő és fehér macska a tetőn"),
+        ("cp1250", "žena na moru, čamac"),
+        ("mac_roman", "Le château près de la forêt"),
+        ("mac_roman", "Grüner Frosch auf der Straße"),
+        ("mac_roman", "un niño, más allá de la montaña"),
+        ("mac_roman", "the “Louvre’s” pyramid"),  # noqa: RUF001 - as it is printed
+        ("cp1252", "the “Louvre’s” pyramid, café"),  # noqa: RUF001 - as it is printed
+        ("cp1252", "þorp við fjörð á Íslandi"),
+        ("cp1252", "Mädchen mit Hut, größer"),
         ("cp1256", "قطة نائمة على الأريكة"),
         ("utf-16-le", "猫が寝ている"),
         ("utf-16-be", "Кошка спит"),

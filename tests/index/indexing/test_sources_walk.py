@@ -31,7 +31,7 @@ def _paths(folder: Path) -> list[str]:
 def test_pictures_by_their_suffix(tmp_path: Path) -> None:
     """Every picture suffix counts in any case; other files are no failures."""
     _touch(tmp_path, *(f"x{suffix}" for suffix in PICTURE_SUFFIXES), "X.JPG", "Y.Heic")
-    _touch(tmp_path, "notes.txt", "film.mp4", "script.svg", "archive.zip", "no-suffix", "png")
+    _touch(tmp_path, "notes.txt", "film.avi", "script.svg", "archive.zip", "no-suffix", "png")
     scan = scan_folder(tmp_path)
     assert len(scan.pictures) == len(PICTURE_SUFFIXES) + 2
     assert scan.failures == ()
@@ -67,14 +67,14 @@ def test_content_decides_where_the_name_tells_nothing(tmp_path: Path) -> None:
 
 def test_what_is_not_looked_at_is_counted(tmp_path: Path) -> None:
     """Names that say something else save the look, and each of them is counted by its end."""
-    for name in ("a.mp4", "b.MP4", "c.mov", "d.jpg.part", "e.jpg~", "f.nef"):
+    for name in ("a.avi", "b.AVI", "c.mpg", "d.jpg.part", "e.jpg~", "f.nef"):
         (tmp_path / name).write_bytes(picture_bytes("red"))
-    _touch(tmp_path, "a.png", "a.txt", "sub/g.mp4")
+    _touch(tmp_path, "a.png", "a.txt", "sub/g.avi")
     left_out = scan_folder(tmp_path).left_out
-    assert left_out.unopened[0] == (".mp4", 3)
+    assert left_out.unopened[0] == (".avi", 3)
     assert dict(left_out.unopened) == {
-        ".mp4": 3,
-        ".mov": 1,
+        ".avi": 3,
+        ".mpg": 1,
         ".part": 1,
         ".jpg~": 1,
         ".nef": 1,

@@ -343,7 +343,7 @@ class Machine(RuleBasedStateMachine):
 
 
 _sample = settings(
-    max_examples=12,
+    max_examples=6,
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],

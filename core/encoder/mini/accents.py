@@ -1,0 +1,101 @@
+"""Accents put back into words that are typed without them: "aviao", "arvore", "Schluessel".
+
+The text tower adds up what the pieces of a text mean. A word without its accents is cut into pieces
+that have nothing to do with it, although the word as it is spelt is often one piece.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cached_property
+from typing import Any
+
+_START = "\u2581"
+"""What SentencePiece writes for the space before a word."""
+
+_LEAST = 3
+"""Letters of a word. Shorter ones are too many words of too many languages."""
+
+_LIKELIER = 4.0
+"""By how much a word's logarithm of probability has to be above that of the pieces it replaces.
+"lander" and "signale" stay, which are words without an accent, too."""
+
+_RARE = -30.0
+
+_TYPED = re.compile(rf"(?<!\w)[A-Za-z]{{{_LEAST},}}(?!\w)")
+_LATIN = re.compile(rf"{_START}[A-Za-z\u00c0-\u024f]{{{_LEAST},}}")
+_UNMARKED = str.maketrans({"ł": "l", "\u0131": "i", "ø": "o", "đ": "d", "ß": "ss"})
+_GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+_UMLAUTS = {"ae": "ä", "oe": "ö", "ue": "ü", "Ae": "Ä", "Oe": "Ö", "Ue": "Ü"}
+_MARKED = {
+    "a": "àáâãäåąă", "c": "çćč", "e": "éèêëęě", "g": "ğ", "i": "íìîï\u0131", "l": "ł", "n": "ñńň",
+    "o": "óòôõöőø", "r": "ř", "s": "şśšß", "u": "úùûüůű", "y": "ý", "z": "żźž",
+}  # fmt: skip
+"""Of Latin letters, those that the tower's languages mark, and their neighbours."""
+
+
+class Accents:
+    """Spells words as the vocabulary of a tokenizer has them.
+
+    ``model`` is its SentencePieceProcessor, of the kind that knows how likely each piece is.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def restored(self, text: str) -> str:
+        """The text with the accents of those ASCII words that are no word without them."""
+        return _TYPED.sub(lambda found: self._spelt(found.group()), text)
+
+    def _spelt(self, word: str) -> str:
+        model = self._model
+        if model.piece_to_id(_START + word) != model.unk_id():
+            return word
+        found = self._words.get(word.lower())
+        spelt, likely = found or max(
+            ((other, self._likely(other)) for other in _respelt(word)),
+            key=lambda each: each[1],
+        )
+        return spelt if likely - self._likely(word) >= _LIKELIER else word
+
+    def _likely(self, word: str) -> float:
+        """The logarithm of how likely the pieces of a word are; one unknown counts as rare."""
+        model = self._model
+        return sum(
+            _RARE if piece == model.unk_id() else model.get_score(piece)
+            for piece in model.encode(word)
+        )
+
+    @cached_property
+    def _words(self) -> dict[str, tuple[str, float]]:
+        """The likeliest word with accents, and its logarithm of probability, by its ASCII form.
+
+        Takes a tenth of a second: it is made for the first word that is not known as it stands.
+        """
+        words: dict[str, tuple[str, float]] = {}
+        for number, piece in enumerate(self._model.id_to_piece(list(range(len(self._model))))):
+            if piece.removeprefix(_START).isascii() or not _LATIN.fullmatch(piece):
+                continue
+            word, likely = piece.removeprefix(_START), self._model.get_score(number)
+            small = word.lower()
+            for typed in {_bare(small), small.translate(_GERMAN)}:
+                if typed.isascii() and likely > words.get(typed, ("", -float("inf")))[1]:
+                    words[typed] = word, likely
+        return words
+
+
+def _respelt(word: str) -> set[str]:
+    """The word with an accent on any one letter, or umlauts for "ue" and the like; and as it is."""
+    spelt = {word}
+    for typed, umlaut in _UMLAUTS.items():
+        spelt |= {other.replace(typed, umlaut) for other in spelt}
+    for place, letter in enumerate(word):
+        for marked in _MARKED.get(letter, ""):
+            spelt.add(word[:place] + marked + word[place + 1 :])
+    return spelt
+
+
+def _bare(word: str) -> str:
+    parted = unicodedata.normalize("NFD", word.translate(_UNMARKED))
+    return "".join(letter for letter in parted if not unicodedata.combining(letter))

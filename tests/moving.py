@@ -1,0 +1,67 @@
+"""Pictures that move, made for tests: animations by Pillow, videos by PyAV. Small and short."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any, cast
+
+from PIL import Image
+
+FRAMES = 12
+"""Frames of one, of a tenth of a second each."""
+
+ANIMATIONS = ("GIF", "PNG", "WEBP", "AVIF")
+VIDEOS = (("mp4", "libx264"), ("webm", "libvpx"), ("matroska", "libx264"), ("mov", "mpeg4"))
+
+
+def in_last_third(
+    before: Sequence[Image.Image], thing: Image.Image, size: tuple[int, int] = (128, 128)
+) -> list[Image.Image]:
+    """Frames that show one picture after the other, and the thing from the last third on."""
+    first = 2 * FRAMES // 3
+    shown = [before[number * len(before) // first] for number in range(first)]
+    shown += [thing] * (FRAMES - first)
+    return [each.convert("RGB").resize(size) for each in shown]
+
+
+def animation(frames: Sequence[Image.Image], kind: str = "GIF", duration: int = 100) -> bytes:
+    """The frames as a file of Pillow's format ``kind``, ``duration`` ms each."""
+    out = io.BytesIO()
+    frames[0].save(out, kind, save_all=True, append_images=frames[1:], duration=duration, loop=0)
+    return out.getvalue()
+
+
+def video(
+    frames: Sequence[Image.Image], container: str = "mp4", codec: str = "libx264", rate: int = 10
+) -> bytes:
+    """The frames as a file, ``rate`` a second."""
+    import av  # noqa: PLC0415 - tests that want no video need it not
+
+    out = io.BytesIO()
+    with av.open(out, "w", format=container) as file:
+        stream = cast("Any", file.add_stream(codec, rate=rate))
+        stream.width, stream.height = frames[0].size
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.thread_count = 1
+        for frame in frames:
+            file.mux(stream.encode(cast("Any", av.VideoFrame).from_image(frame)))
+        file.mux(stream.encode(None))
+    return out.getvalue()
+
+
+def sound(container: str = "mp4", codec: str = "aac") -> bytes:
+    """A file with nothing but a moment of silence."""
+    import av  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415
+
+    out = io.BytesIO()
+    with av.open(out, "w", format=container) as file:
+        stream = cast("Any", file.add_stream(codec, rate=48000, layout="mono"))
+        kind = stream.codec_context.format.name if stream.codec_context.format else "fltp"
+        silence = np.zeros((1, 960), dtype=np.float32 if kind.startswith("flt") else np.int16)
+        frame = cast("Any", av.AudioFrame).from_ndarray(silence, format=kind, layout="mono")
+        frame.sample_rate = 48000
+        file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return out.getvalue()
