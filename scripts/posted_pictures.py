@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import shutil
 import tempfile
 import time
@@ -53,6 +54,21 @@ _POSTS = (
     ("rabbit.png", "He found the carrots", 11, 30),
     ("windmill.png", "On the way home", 13, 9),
 )
+_LINK = re.compile(r"https://discord\.com/channels/\d+/\d+/\d+")
+_CLIENT = """<style>
+.discord .gallery:not(.single) { grid-template-columns: repeat(2, 1fr) }
+.discord .gallery img { object-fit: cover; height: 178px }
+.telegram .gallery img { object-fit: cover; height: 190px }
+.telegram .gallery:has(figure:nth-child(2):last-child) { grid-template-columns: 1fr 1fr }
+.telegram .gallery.single img { height: auto }
+.telegram .message a { color: #2f7cc0; text-decoration: none }
+.link { background: #3c4270; color: #c9cdfb; border-radius: 3px; padding: 0 3px }
+.who { display: flex; align-items: center; gap: 8px; margin-bottom: 6px; font-weight: bold }
+.who i { width: 30px; height: 30px; border-radius: 50%; background: #f28a1e; color: #fff;
+  display: grid; place-items: center; font-style: normal; font-size: 16px }
+.who b { background: #5865f2; color: #fff; border-radius: 4px; font-size: 10px; padding: 1px 5px }
+.telegram .who b { display: none } .telegram .who { color: #c2661b }
+</style>"""
 _QUIET_S = 1.5
 _INDEXED_S = 600.0
 _WAIT_S = 300.0
@@ -103,8 +119,9 @@ _Drawn = tuple[str, str, str]
 async def _on_discord(discord: Discord, given: _Given) -> AsyncIterator[_Drawn]:
     [server] = discord.gateway.servers
     people = {number: Person(number, name.lower()) for number, name in _PEOPLE.items()}
-    for photo, (_, text, author, _) in given:
-        await discord.say(people[author], server, text, ("photo.jpg", photo))
+    for photo, (_, text, author, days) in given:
+        made = discord.ids.new(age_s=days * _DAY_S)
+        await discord.say(people[author], server, text, ("photo.jpg", photo), id=str(made))
 
     async def asked(name: str, picture: bytes | None = None, **options: object) -> str:
         with_it = None if picture is None else ("photo.jpg", picture)
@@ -188,9 +205,15 @@ async def _quiet(state: Callable[[], str]) -> None:
         await asyncio.sleep(_QUIET_S)
 
 
+def _as_shown(body: str) -> str:
+    """As clients show it: by whom, and a link to a message by its channel."""
+    who = "<div class=who><i>T</i>Tangerine <b>APP</b></div>"
+    return who + _LINK.sub("<span class=link># general &rsaquo; &#9636;</span>", body)
+
+
 async def _draw(browser: Browser, platform: str, asked: str, body: str, path: Path) -> None:
     view = await browser.new_page(viewport={"width": 560, "height": 40}, device_scale_factor=1.5)
-    await view.set_content(page(platform, asked, body))
+    await view.set_content(page(platform, asked, _CLIENT + _as_shown(body)))
     picture = await view.screenshot(full_page=True)
     await view.close()
     print(path, await asyncio.to_thread(save, picture, path), "KiB")

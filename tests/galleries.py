@@ -134,6 +134,7 @@ class Gallery:
             kept=kept,
             awaited=lambda _: awaited,
         )
+        self.overlays.make_ready(self.library.views.prepare)
         self.looks = StoredLooks(self.overlays, self.library, self.decoder)
         self.reindexer = Reindexer(
             [self.spec],

@@ -209,6 +209,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             grants=grants,
             awaited=awaited,
         )
+        overlays.make_ready(library.views.prepare)
         reindexer = Reindexer(
             specs,
             catalogue=catalogue,

@@ -54,8 +54,8 @@ class Views:
 
     While nothing that a community sees has changed, it gets the very same object, at the
     price of three ``stat``: for the base, the overlay and moderation. Communities without
-    changes and criteria of their own share one. What moderation holds is in no view. Where posts
-    come in or go, who asked lately finds the next view made by whoever changes them.
+    changes and criteria of their own share one. What moderation holds is in no view. Where the
+    overlays call :meth:`prepare`, who asked lately finds the next view made when posts come or go.
     """
 
     def __init__(
@@ -72,7 +72,6 @@ class Views:
         self._shelves = Shelves(overlays, kept.own, kept.loose)
         self._views: dict[str, CollectionViews] = {}
         self._locks: dict[str, threading.Lock] = {}
-        overlays.make_ready(self.prepare)
 
     def current(self, collection: str, viewpoint: Viewpoint) -> IdentifiedSnapshot | None:
         """What this community sees, None where nothing was ever indexed or added.
