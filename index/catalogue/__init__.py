@@ -8,6 +8,7 @@ __all__ = [
     "folders",
     "hashing",
     "ids",
+    "job_rows",
     "migrations",
     "records",
     "remembered",

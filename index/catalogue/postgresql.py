@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 from sqlalchemy import (
@@ -195,7 +195,7 @@ class Postgresql:
         except self._driver_error as error:
             raise self.explain(OperationalError("", {}, error)) from error
 
-    def hold(self, name: str) -> Callable[[], None] | None:
+    def hold(self, name: str) -> _Lock | None:
         connection = self._outside.connect()
         try:
             query = select(func.pg_try_advisory_lock(WRITERS, func.hashtext(name)))
@@ -207,7 +207,7 @@ class Postgresql:
         except BaseException:
             connection.close()
             raise
-        return connection.close
+        return _Lock(connection)
 
     def last_number(self, connection: Connection, table: Table) -> int:
         query = text("SELECT pg_sequence_last_value(CAST(:name AS regclass))")
@@ -216,6 +216,23 @@ class Postgresql:
     def go_on_behind(self, connection: Connection, table: Table, number: int) -> None:
         name = _sequence(table)
         connection.execute(select(func.setval(name, max(number, 1), number > 0)))
+
+
+class _Lock:
+    """The advisory lock of a connection that does nothing else."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def lasts(self) -> bool:
+        try:
+            self._connection.exec_driver_sql("SELECT 1")
+        except SQLAlchemyError:
+            return False
+        return True
+
+    def let_go(self) -> None:
+        self._connection.close()
 
 
 def _sequence(table: Table) -> str:
