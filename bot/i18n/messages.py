@@ -178,7 +178,7 @@ class Words:
 
     def progress(self, collection: str, progress: Progress) -> str:
         if progress.stage == "wait":
-            text = self._("“{collection}” waits for its turn to be indexed.")
+            text = self._("“{collection}” waits to be indexed.")
         elif progress.stage == "scan":
             text = self._("Reading the folder of “{collection}”: {done} files so far")
         elif progress.stage == "read":

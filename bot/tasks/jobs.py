@@ -9,14 +9,14 @@ from typing import Any
 from bot.engine.database import open_catalogue
 from bot.terminal.console import Terminal
 from config.settings import Settings
-from core.domain.errors import NotFound, SettingsError
+from core.domain.errors import SettingsError
 from index.catalogue.job_rows import JobRow, JobTable
 
 _SHOWN = 50
 
 
 async def jobs(settings: Settings, terminal: Terminal, *, cancel: int | None, json: bool) -> int:
-    """The command. Raises SettingsError without a database that is shared, NotFound."""
+    """The command. Raises SettingsError without a database that is shared."""
     if settings.database_url is None:
         raise SettingsError(
             "Jobs are kept where several programs share a database.",
@@ -28,11 +28,11 @@ async def jobs(settings: Settings, terminal: Terminal, *, cancel: int | None, js
         table = JobTable(catalogue.database)
         await asyncio.to_thread(table.make)
         if cancel is not None and not await asyncio.to_thread(table.cancel, cancel):
-            raise NotFound(
-                "There is no job {number} that is not over.",
-                remedy="See them with: tangerine jobs",
-                number=cancel,
+            terminal.error(
+                f"There is no job {cancel} that waits or is under way.",
+                "See which there are: tangerine jobs",
             )
+            return 1
         found = await asyncio.to_thread(table.latest, _SHOWN)
     finally:
         await asyncio.to_thread(catalogue.close)

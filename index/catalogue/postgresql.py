@@ -42,6 +42,14 @@ _CONNECT = {
     "tcp_user_timeout": "15000",
 }
 
+_NOTICED = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+"""Whoever holds a lock and is gone without a word is noticed by the server, after 25 seconds; its
+own choice is two hours."""
+
 _CONNECTIONS = 5
 _MORE_CONNECTIONS = 15
 """Beside those that are kept: as many as threads may ask at once."""
@@ -198,6 +206,8 @@ class Postgresql:
     def hold(self, name: str) -> _Lock | None:
         connection = self._outside.connect()
         try:
+            for setting, value in _NOTICED.items():
+                connection.execute(select(func.set_config(setting, value, literal(value=False))))
             query = select(func.pg_try_advisory_lock(WRITERS, func.hashtext(name)))
             if not connection.execute(query).scalar():
                 connection.close()

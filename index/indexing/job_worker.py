@@ -16,6 +16,7 @@ from core.domain.errors import (
     ReindexRunning,
     ShuttingDown,
     TangerineError,
+    Unavailable,
 )
 from core.domain.ports import Reindexing
 from core.domain.threads import finished_in_thread
@@ -208,10 +209,7 @@ def _goes_by_itself(error: TangerineError) -> bool:
 
 
 def _given_up() -> TangerineError:
-    return TangerineError(
-        "Each process that did this ended before it was done.",
-        remedy="The log of the workers says why.",
-    )
+    return Unavailable("The reindex was stopped.", remedy="Tell the operator of this server.")
 
 
 def _result(work: asyncio.Task[ReindexReport]) -> ReindexReport | TangerineError:

@@ -41,9 +41,9 @@ def error_from_json(told: Mapping[str, Any]) -> TangerineError:
     """The same error; of the general class where this version does not know its own."""
     kinds = {kind.__name__: kind for kind in every_error()}
     kind = kinds.get(told["error"], TangerineError)
-    # Classes may want other arguments, from which they make the sentences that are told.
-    error = kind.__new__(kind)
-    TangerineError.__init__(error, told["cause"], remedy=told["remedy"], **told["facts"])
+    # As it was pickled: classes may want other arguments, of which they make what is told.
+    error = kind.__new__(kind, told["cause"])
+    error.sentences, error.facts = (told["cause"], told["remedy"]), told["facts"]
     if isinstance(error, Unavailable):
         error.retry_after = 1.0
     return error

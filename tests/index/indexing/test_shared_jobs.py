@@ -9,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from core.domain.errors import CatalogueError, ReindexRunning, ShuttingDown, TangerineError
+from core.domain.errors import (
+    CatalogueError,
+    ReindexRunning,
+    ShuttingDown,
+    TangerineError,
+    Unavailable,
+)
 from core.domain.types import Progress, ReindexReport
 from index.catalogue.database import Database, open_database
 from index.catalogue.job_rows import JobTable
@@ -258,7 +264,7 @@ async def test_what_kills_each_worker_is_given_up(nodes: tuple[Node, Node]) -> N
     for _ in range(5):
         assert table.begin(int(job.id), "killed") is not None
     one.takes_jobs()
-    with pytest.raises(TangerineError, match="ended before it was done"):
+    with pytest.raises(Unavailable, match="stopped"):
         await asyncio.wait_for(asyncio.shield(job.task), LONG)
     assert one.work.begun == []
 
