@@ -233,13 +233,16 @@ class _Lock:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._lasts = True
 
     def lasts(self) -> bool:
-        try:
-            self._connection.exec_driver_sql("SELECT 1")
-        except SQLAlchemyError:
-            return False
-        return True
+        # Once lost it stays so: SQLAlchemy may connect anew, which brings no lock back.
+        if self._lasts:
+            try:
+                self._connection.exec_driver_sql("SELECT 1")
+            except SQLAlchemyError:
+                self._lasts = False
+        return self._lasts
 
     def let_go(self) -> None:
         self._connection.close()

@@ -29,24 +29,23 @@ _MISHAPS = 5
 """So often may an attempt die or lose its database: what kills its worker each time would else
 kill every worker in turn, for ever."""
 
-_AGAIN_S = 1.0
-"""When to try again where something stood in the way that goes by itself."""
-
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Paces:
-    """How often a worker looks, and tells how far it is, both in seconds.
+    """How often a worker looks, and tells how far it is, in seconds.
 
-    Whoever is at a job tells so each ``tell_s``. Nobody else goes on with it before it has been
-    silent for ``silence_s``, though its lock is free: a process whose connection was cut needs a
-    moment to learn of it.
+    ``again_s``: when it tries again where something stood in the way that goes by itself.
+    ``silence_s``: whoever is at a job tells so each ``tell_s``, and nobody else goes on with it
+    before it has been silent for so long, though its lock is free: a process whose connection was
+    cut needs a moment to learn of it.
     """
 
     look_s: float = 0.5
     tell_s: float = 0.5
     silence_s: float = 2.0
+    again_s: float = 5.0
 
 
 class JobWorker:
@@ -128,7 +127,7 @@ class JobWorker:
             _log.error("a job is given up", job=row.id, collection=row.collection)
             await self._end(row, attempt, _given_up())
             return
-        _log.info("job begun", job=row.id, collection=row.collection, attempt=attempt)
+        _log.debug("job begun", job=row.id, collection=row.collection, attempt=attempt)
         progress = Progress("scan", 0, 0)
 
         def note(now: Progress) -> None:
@@ -176,23 +175,25 @@ class JobWorker:
             return None
 
     async def _end(self, row: JobRow, attempt: int, result: ReindexReport | TangerineError) -> None:
-        table = self._table
+        table, again_s = self._table, self._paces.again_s
         if isinstance(result, ReindexReport):
             told = report_to_json(result)
             await finished_in_thread(table.end, row.id, attempt, "done", told)
+            _log.info("job done", job=row.id, collection=row.collection, attempt=attempt)
         elif isinstance(result, ReindexRunning | ShuttingDown):
             # Somebody does it without a job, as an import.
-            await finished_in_thread(table.give_back, row.id, attempt, due_in_s=_AGAIN_S)
+            await finished_in_thread(table.give_back, row.id, attempt, due_in_s=again_s)
         elif _goes_by_itself(result) and (
             await finished_in_thread(table.mishaps, row.id) + 1 < _MISHAPS
         ):
             await finished_in_thread(
-                table.give_back, row.id, attempt, due_in_s=_AGAIN_S, mishap=True
+                table.give_back, row.id, attempt, due_in_s=again_s, mishap=True
             )
+            _log.warning("job put off", job=row.id, code=result.code, reason=result.message)
         else:
             told = error_to_json(result)
             await finished_in_thread(table.end, row.id, attempt, "failed", told)
-        _log.info("job ended", job=row.id, collection=row.collection, attempt=attempt)
+            _log.warning("job failed", job=row.id, code=result.code, reason=result.message)
 
 
 def _free(rows: Sequence[JobRow], silence_s: float) -> list[JobRow]:

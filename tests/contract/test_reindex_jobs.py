@@ -15,7 +15,7 @@ from index.indexing.job_worker import JobWorker, Paces
 from index.indexing.shared_jobs import SharedReindexJobs
 from tests.galleries import Gallery, until
 
-QUICK = Paces(look_s=0.01, tell_s=0.01, silence_s=0.3)
+QUICK = Paces(look_s=0.01, tell_s=0.01, silence_s=0.3, again_s=0.05)
 
 
 @asynccontextmanager

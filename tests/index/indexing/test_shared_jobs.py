@@ -26,7 +26,7 @@ from tests.servers.postgresql import PostgresqlServer, engine_at
 
 pytestmark = pytest.mark.process
 
-QUICK = Paces(look_s=0.01, tell_s=0.01, silence_s=0.2)
+QUICK = Paces(look_s=0.01, tell_s=0.01, silence_s=0.2, again_s=0.05)
 LONG = 20.0
 
 
