@@ -17,7 +17,7 @@ from tests.fakes import picture_bytes
 from tests.program import Program, small_program
 from tests.running import Running, running
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.process, pytest.mark.long, pytest.mark.timeout(1800)]
 
 _PICTURES = 120
 _TAKEN_OVER_S = 5.0
@@ -71,7 +71,7 @@ async def _reindex(bot: Running) -> None:
         assert response.status == 200, await response.text()
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.long)])
+@pytest.mark.parametrize("kills", [1, 20])
 async def test_a_killed_workers_job_is_done_by_another(
     exported: Path, tmp_path: Path, blank_url: str, kills: int
 ) -> None:

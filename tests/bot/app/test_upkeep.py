@@ -73,16 +73,6 @@ async def test_one_is_elected_and_another_follows(
     assert sum(each.busy for each in processes) == 1
 
 
-def test_a_worker_needs_a_database_that_is_shared(tmp_path: Path) -> None:
-    """It says so, and so does the list of jobs, and neither makes a data folder."""
-    program = small_program(tmp_path)
-    for command in ("worker", "jobs"):
-        done = program(command)
-        assert done.code == 1
-        assert "TANGERINE_DATABASE_URL" in done.err
-    assert not (tmp_path / "data").exists()
-
-
 def test_jobs_are_listed_and_cancelled(tmp_path: Path, postgresql_url: str) -> None:
     """By their number; one that is over is not cancelled again."""
     database = open_database(postgresql_url)
