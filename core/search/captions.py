@@ -141,6 +141,12 @@ class CaptionEvidence:
     cosines: NDArray[np.float64]
     silent: float
 
+    @classmethod
+    def none(cls) -> CaptionEvidence:
+        """Of a question that no caption was asked."""
+        nothing = np.empty(0, dtype=np.float64)
+        return cls(nothing.astype(np.int64), nothing, nothing, nothing, 0.0)
+
     def matches_of(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """The match of each of these pictures, -inf where captions do not lift it: [n]."""
         return self._of(rows, self.matches)
@@ -232,8 +238,7 @@ def told(
     ``heard``: what :func:`lookup` found, where somebody has looked already.
     """
     if not len(snapshot.caption_index):
-        nothing = np.empty(0, dtype=np.float64)
-        return CaptionEvidence(nothing.astype(np.int64), nothing, nothing, nothing, 0.0)
+        return CaptionEvidence.none()
     rows, matches, cosines = _matches(
         snapshot, scale, query, text, heard or lookup(snapshot, scale, query).alone()
     )
