@@ -18,7 +18,7 @@ from bot.engine.embedding import model_card, opened_embedder
 from bot.engine.encoder import Need
 from bot.engine.instance import is_running
 from bot.engine.jobs import AnyJobs, opened_jobs
-from bot.engine.reading import bounded, opened_reading, stored_words
+from bot.engine.reading import bounded, opened_reading, stored_words, word_meanings
 from bot.engine.reload import quotas, search_rules
 from bot.engine.specs import collection_named, collection_specs, make_data_dir, operators
 from bot.observability.health import folder_bytes, serving_troubles
@@ -268,8 +268,9 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             decoder, capacity=settings.buffers.thumbnails, store=thumbnail_store
         )
         stack.push_async_callback(thumbnails.close)
-        words = stored_words(settings, overlays)
-        reading = await opened_reading(settings, overlays, library, stack)
+        meanings = word_meanings(settings, overlays, embedder)
+        words = stored_words(settings, overlays, meanings)
+        reading = await opened_reading(settings, overlays, library, meanings, stack)
         search = Search(
             stages.around(library, open="open"),
             stages.around(embedder, embed_text="embed", embed_pixels="embed"),
@@ -279,6 +280,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             labels=labels,
             thumbnails=thumbnails,
             words=words,
+            reader=None if reading is None else reading.reader,
         )
         yield Engine(
             settings=settings,
