@@ -248,6 +248,16 @@ class Index(_Section):
     )
 
 
+class Jobs(_Section):
+    """Who does the work of nodes that share a database."""
+
+    done_by: Literal["nodes", "workers"] = Field(
+        "nodes",
+        description="with TANGERINE_DATABASE_URL: nodes = each running bot and worker, "
+        "workers = tangerine worker alone",
+    )
+
+
 class Watch(_Section):
     """Whether collections follow their folders while the bot runs."""
 
@@ -443,6 +453,7 @@ class Settings(BaseSettings):
     pictures: PictureSettings = PictureSettings()
     words: WordsSection = WordsSection()
     index: Index = Index()
+    jobs: Jobs = Jobs()
     watch: Watch = Watch()
     search: SearchSection = SearchSection()
     limits: LimitsSection = LimitsSection()

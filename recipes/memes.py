@@ -1,9 +1,11 @@
 """Made memes: sentences of six languages in many fonts, on noise and colours, saved as JPEG.
 
-    python -m recipes.memes --count 300 [--fonts /usr/share/fonts] [--out FOLDER]
+    python -m recipes.memes [--held-out] [--count 300] [--fonts /usr/share/fonts] [--out FOLDER]
 
-measures how often three words of a picture find it. Fonts are those that come with the program's
-own packages; ``--fonts`` takes all of a folder as well.
+measures how often three words of a picture find it, and how often a paraphrase of its sentence
+does. Fonts are those that come with the program's own packages; with ``--fonts`` also one of each
+family below a folder, forty in all. The figures of docs/words.md are of those of Debian in
+:data:`PACKAGES`. What was read is kept in ``--out``, and not read again there.
 """
 
 from __future__ import annotations
@@ -15,8 +17,8 @@ import io
 import random
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -24,39 +26,19 @@ import numpy as np
 from fontTools.ttLib import TTFont
 from PIL import Image, ImageDraw, ImageFont
 
-LANGUAGES = {
-    "en": (
-        ("when the tests", "one does not simply", "nobody told me", "still waiting until"),
-        ("kittens", "engineers", "pirates", "neighbours", "robots", "penguins", "teachers"),
-        ("deploy on Friday", "forget the password", "dance in the kitchen", "drink cold coffee"),
-    ),
-    "de": (
-        ("wenn plötzlich", "niemand glaubt dass", "gestern haben", "ich wusste nicht dass"),
-        ("Katzen", "Nachbarn", "Köche", "Lehrer", "Gärtner", "Roboter", "Flöhe"),
-        ("früh aufstehen müssen", "Käse stehlen", "über Brücken laufen", "Türen zählen"),
-    ),
-    "es": (
-        ("cuando todavía", "nadie imagina que", "mañana dicen que", "resulta que"),
-        ("gatos", "vecinos", "piratas", "niños", "pingüinos", "abuelos", "ratones"),
-        ("bailan en el baño", "pierden la contraseña", "comen piñas", "duermen después"),
-    ),
-    "pt": (
-        ("quando finalmente", "ninguém esperava que", "amanhã talvez", "até parece que"),
-        ("gatos", "vizinhos", "irmãos", "cães", "professores", "aviões", "leões"),
-        ("tomam café frio", "esquecem a reunião", "dançam na cozinha", "comem pão"),
-    ),
-    "pl": (
-        ("kiedy nagle", "nikt nie wierzy że", "podobno jutro", "zawsze myślałem że"),
-        ("koty", "sąsiedzi", "żółwie", "święci", "źrebięta", "łabędzie", "bracia"),
-        ("jedzą pączki", "gubią hasło", "śpią w łóżku", "piją zimną kawę"),
-    ),
-    "ja": (
-        ("月曜日の朝に", "誰も知らない", "まさか今夜も", "会議の途中で"),
-        ("子猫が", "隣人が", "海賊が", "先生が", "ロボットが", "恐竜が", "忍者が"),
-        ("冷たい珈琲を飲む", "電車に乗り遅れる", "洗濯物を忘れる", "宿題を食べる"),
-    ),
-}  # fmt: skip
-"""Openings, who, and what: a meme has one of each."""
+from recipes.meme_sentences import HELD_OUT, TUNED, Said, Sentences
+
+PACKAGES = """
+fonts-bebas-neue fonts-cabin fonts-cantarell fonts-comic-neue fonts-crosextra-caladea
+fonts-crosextra-carlito fonts-dosis fonts-ebgaramond fonts-firacode fonts-gfs-neohellenic fonts-hack
+fonts-inter fonts-ipafont-gothic fonts-jetbrains-mono fonts-lato fonts-liberation2
+fonts-linuxlibertine fonts-mononoki fonts-mplus fonts-open-sans fonts-play fonts-quicksand
+fonts-roboto-slab fonts-roboto-unhinted fonts-sil-charis fonts-takao-gothic fonts-takao-mincho
+fonts-vlgothic fonts-vollkorn fonts-yanone-kaffeesatz
+"""
+"""Of Debian, whose fonts are taken."""
+
+_FONTS = 40
 
 _SIZES = ((640, 480), (800, 600), (500, 700), (1080, 1080), (480, 360))
 _SOME = 0.3
@@ -67,40 +49,47 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Meme:
-    """A made picture with its lines, and three words of its own to ask for."""
+    """A made picture with its lines, three words of its own to ask for, and its paraphrase."""
 
     name: str
     language: str
     lines: tuple[str, str]
     asked: str
+    paraphrase: str
     jpeg: bytes
 
 
-def memes(count: int, *, seed: int = 0, fonts: Sequence[Path] = ()) -> Iterator[Meme]:
+def memes(
+    count: int, *, seed: int = 0, fonts: Sequence[Path] = (), sentences: Sentences = TUNED
+) -> Iterator[Meme]:
     """So many different ones, the languages in turn."""
     chance = random.Random(seed)
     files = (*own_fonts(), *fonts)
     seen: set[tuple[str, str]] = set()
     for number in range(count):
-        language = tuple(LANGUAGES)[number % len(LANGUAGES)]
+        language = tuple(sentences)[number % len(sentences)]
+        openings, whos, whats = sentences[language]
         while True:
-            opening, who, what = map(chance.choice, LANGUAGES[language])
+            opening, who, what = (chance.choice(list(part)) for part in (openings, whos, whats))
             lines = f"{opening} {who}" if language != "ja" else f"{opening}{who}", what
             if lines not in seen:
                 break
         seen.add(lines)
         asked = " ".join(_longest(part) for part in (opening, who, what))
+        others = openings[opening], whos[who], whats[what]
         shown = tuple(line.upper() for line in lines) if chance.choice((True, False)) else lines
         image = drawn(
             shown,
             seed=chance.randrange(1 << 30),
             size=chance.choice(_SIZES),
-            font=chance.choice(_able(files, language)),
+            font=chance.choice(_able(files, sentences[language])),
             turned=chance.uniform(-10, 10) if chance.random() < _SOME else 0.0,
         )
         out = io.BytesIO()
         image.save(out, "JPEG", quality=chance.randint(30, 95))
-        yield Meme(f"IMG_{number:04}.jpg", language, lines, asked, out.getvalue())
+        paraphrase = ("" if language == "ja" else " ").join(others)
+        name = f"IMG_{number:04}.jpg"
+        yield Meme(name, language, lines, asked, paraphrase, out.getvalue())
 
 
 def drawn(
@@ -156,10 +145,25 @@ def _width(font: Path, points: int, line: str) -> float:
     return ImageFont.truetype(font, points).getlength(line)
 
 
-def _able(fonts: Sequence[Path], language: str) -> Sequence[Path]:
-    letters = frozenset("".join("".join(part) for part in LANGUAGES[language])) - {" "}
+def _able(fonts: Sequence[Path], sentences: Sequence[Said]) -> Sequence[Path]:
+    letters = frozenset("".join("".join(part) for part in sentences)) - {" "}
     wanted = letters | {letter.upper() for letter in letters if len(letter.upper()) == 1}
     return [font for font in fonts if wanted <= _letters(font)]
+
+
+def further_fonts(below: Path) -> Sequence[Path]:
+    """One of each folder, bold where there is one; 40 with those of the program."""
+    folders: dict[Path, list[Path]] = {}
+    for file in sorted(below.rglob("*.[to]tf"), key=lambda each: each.name):
+        if not any(slanted in file.stem for slanted in ("Italic", "Oblique", "_K")):
+            folders.setdefault(file.parent, []).append(file)
+    bold = [max(files, key=lambda f: f.stem.lower().endswith("bold")) for files in folders.values()]
+    bold = list({file.stem: file for file in bold}.values())
+    able = {
+        language: [file for file in bold if _able([file], TUNED[language])]
+        for language in ("ja", "pl")
+    }
+    return list(dict.fromkeys((*able["ja"], *able["pl"])))[: _FONTS - len(own_fonts())]
 
 
 @lru_cache(maxsize=256)
@@ -188,51 +192,53 @@ def _longest(part: str) -> str:
 class Measured:
     """The place of each meme among the answers to its three words, from 0; and what reading cost.
 
-    ``places`` by language, ``rate`` in pictures a second of one thread.
+    ``places`` by language, ``meant`` the same for paraphrases, ``rate`` in pictures a second of one
+    thread.
     """
 
     places: dict[str, list[int]]
+    meant: dict[str, list[int]]
     rate: float
 
-    def recall(self, within: int, language: str = "") -> float:
-        """The share of those that are among the first so many."""
-        chosen = [self.places[language]] if language else self.places.values()
-        return float((np.array([place for each in chosen for place in each]) < within).mean())
+
+def recall(places: Mapping[str, Sequence[int]], within: int, language: str = "") -> float:
+    """The share of those that are among the first so many."""
+    chosen = [places[language]] if language else places.values()
+    return float((np.array([place for each in chosen for place in each]) < within).mean())
 
 
-async def measured(count: int, out: Path, fonts: Sequence[Path] = ()) -> Measured:
-    """Make memes in a folder, index and read them, and ask for each."""
+async def measured(made: Sequence[Meme], out: Path) -> Measured:
+    """Write memes to a folder, index and read them, and ask for each."""
     # Here, so that the generator alone needs none of it.
     from bot.engine.engine import open_engine  # noqa: PLC0415
     from config.settings import load  # noqa: PLC0415
     from core.search.query import SearchQuery  # noqa: PLC0415
 
-    made = list(memes(count, fonts=fonts))
     gallery = out / "gallery"
     gallery.mkdir(parents=True, exist_ok=True)
     for meme in made:
-        (gallery / meme.name).write_bytes(meme.jpeg)
+        if not (gallery / meme.name).exists():
+            (gallery / meme.name).write_bytes(meme.jpeg)
     settings = load(
         environ={}, look=False, data_dir=out / "data", gallery=gallery, model="mini",
         encoder={"backend": "torch"}, search={"timeout_s": 600}, pictures={"workers": 1},
         words={"timeout_s": 600},
     )  # fmt: skip
-    places: dict[str, list[int]] = {}
+    found = Measured({}, {}, 0.0)
     async with open_engine(settings) as engine:
         await engine.reindexer.reindex(engine.collection_name(None))
         assert engine.word_reading is not None
         began = time.perf_counter()
-        await engine.word_reading.fill()
-        rate = count / (time.perf_counter() - began)
+        read = await engine.word_reading.fill()
+        rate = read / (time.perf_counter() - began)
         for meme in made:
-            query = SearchQuery(meme.asked)
-            result = await engine.search.find(query, community="local", k=_SHOWN)
-            names = [hit.picture.path for hit in result.hits]
-            place = names.index(meme.name) if meme.name in names else _SHOWN
-            places.setdefault(meme.language, []).append(place)
-            if place:
-                print(meme.name, meme.lines, "place", place, [hit.text for hit in result.hits[:1]])
-    return Measured(places, rate)
+            for asked, places in ((meme.asked, found.places), (meme.paraphrase, found.meant)):
+                query = SearchQuery(asked)
+                result = await engine.search.find(query, community="local", k=_SHOWN)
+                names = [hit.picture.path for hit in result.hits]
+                place = names.index(meme.name) if meme.name in names else _SHOWN
+                places.setdefault(meme.language, []).append(place)
+    return replace(found, rate=rate)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -241,13 +247,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--fonts", type=Path)
     parser.add_argument("--out", type=Path, default=Path(".cache/memes"))
+    parser.add_argument("--held-out", action="store_true", help="those by which nothing was chosen")
     options = parser.parse_args(arguments)
-    more = sorted(options.fonts.rglob("*.[to]tf")) if options.fonts else ()
-    found = asyncio.run(measured(options.count, options.out, more))
-    print(f"{found.rate:.2f} pictures a second, one thread")
+    more = further_fonts(options.fonts) if options.fonts else ()
+    seed, sentences = (1, HELD_OUT) if options.held_out else (0, TUNED)
+    made = list(memes(options.count, seed=seed, fonts=more, sentences=sentences))
+    found = asyncio.run(measured(made, options.out / ("held-out" if seed else "tuned")))
+    print(f"{len(own_fonts()) + len(more)} fonts; {found.rate:.2f} pictures read a second")
+    print(f"| | three words: R@1 | R@{_SHOWN} | a paraphrase: R@1 | R@{_SHOWN} |")
+    print("|---|---|---|---|---|")
     for name in (*found.places, ""):
-        first, shown = found.recall(1, name), found.recall(_SHOWN, name)
-        print(f"{name or 'all'}: R@1 {first:.3f}, R@{_SHOWN} {shown:.3f}")
+        shares = [
+            recall(places, within, name)
+            for places in (found.places, found.meant)
+            for within in (1, _SHOWN)
+        ]
+        print(f"| {name or 'all'} |", *(f"{100 * share:.1f} % |" for share in shares))
 
 
 if __name__ == "__main__":

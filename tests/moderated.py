@@ -33,7 +33,7 @@ from bot.rendering.sheets import Sheets
 from bot.rendering.thumbnails import Thumbnails
 from bot.web.adapter import WebAdapter, WebOptions, WebParts
 from core.domain.rate_limits import RateLimiter
-from core.domain.reindex_jobs import ReindexJobs
+from core.domain.reindex_jobs import OwnReindexJobs
 from core.domain.types import CommunitySettings, Picture
 from core.search.browse import Browser
 from core.search.service import Search
@@ -116,7 +116,7 @@ class Moderated:
                 moderation=gallery.moderation,
                 settings=gallery.settings,
                 grants=gallery.grants,
-                jobs=ReindexJobs(gallery.reindexer),
+                jobs=OwnReindexJobs(gallery.reindexer),
                 admission=admission,
                 counters=metrics,
                 failures=failures,

@@ -16,7 +16,7 @@ from bot.protocol.ports import ModelCard
 from bot.rendering.sheets import Sheets
 from bot.rendering.thumbnails import Thumbnails
 from core.domain.rate_limits import RateLimiter
-from core.domain.reindex_jobs import ReindexJobs
+from core.domain.reindex_jobs import OwnReindexJobs
 from core.search.service import Search
 from tests.galleries import Gallery
 from tests.web.parts import KeptLog, languages
@@ -47,7 +47,7 @@ class GalleryParts:
                 moderation=gallery.moderation,
                 settings=gallery.settings,
                 grants=gallery.grants,
-                jobs=ReindexJobs(gallery.reindexer),
+                jobs=OwnReindexJobs(gallery.reindexer),
                 admission=Admission(limits, gallery.settings),
                 counters=self.metrics,
                 failures=self.failures,

@@ -101,18 +101,23 @@ async def keep_sweeping(contributions: Contributions, every_s: float = _SWEEP_EV
     await _repeated(contributions.sweep, "not swept", every_s)
 
 
-async def keep_looks(
+async def keep_thumbnails(
     looks: StoredLooks, thumbnails: ThumbnailStore, every_s: float = _LOOKS_EVERY_S
 ) -> None:
-    """Make placeholders and dates that are missing, and forget thumbnails of what is gone.
+    """Forget thumbnails of what is gone, at once and from then on, until cancelled."""
 
-    At once and from then on, until cancelled.
-    """
-
-    async def fill() -> None:
+    async def drop() -> None:
         contents = await asyncio.to_thread(thumbnails.contents)
         if gone := await finished_in_thread(looks.unknown, contents):
             await finished_in_thread(thumbnails.drop, gone)
+
+    await _repeated(drop, "thumbnails not dropped", every_s)
+
+
+async def keep_looks(looks: StoredLooks, every_s: float = _LOOKS_EVERY_S) -> None:
+    """Make placeholders and dates that are missing, at once and from then on, until cancelled."""
+
+    async def fill() -> None:
         if made := await looks.fill():
             _log.info("looks made", pictures=made)
 
@@ -199,7 +204,8 @@ async def keep_retrying(
                 failed = await finished_in_thread(catalogue.failures, name)
                 paths = frozenset(each.path for each in failed if each.code == DecodingFailed.code)
                 if paths and name not in jobs.running():
-                    await asyncio.shield(jobs.start(name, full=False, paths=paths).task)
+                    job = await jobs.start(name, full=False, paths=paths)
+                    await asyncio.shield(job.task)
             except TangerineError as error:
                 _log.warning("pictures were not tried again", collection=name, code=error.code)
 
@@ -228,7 +234,7 @@ async def index_all(
                 f"{collection.name}: the model has changed, and all pictures are encoded anew. "
                 "Until that is done, captions and words in pictures are searched letter by letter."
             )
-        job = jobs.start(collection.name, full=anew)
+        job = await jobs.start(collection.name, full=anew)
         with terminal.progress() as lines:
             async for progress in jobs.follow(job):
                 lines.update(collection.name, progress)

@@ -15,17 +15,14 @@ import structlog
 from bot.app.background import (
     Work,
     in_background,
-    index_all,
     keep_fresh,
-    keep_looks,
-    keep_reading,
-    keep_sweeping,
+    keep_thumbnails,
     opened_index,
-    watches,
 )
 from bot.app.lifecycle import ServiceManager, Starting, asked_by_hangup, stop_on_signals
 from bot.app.malloc import limit_malloc_arenas
 from bot.app.platforms import ChatParts, platforms_of, telegram_memory
+from bot.app.upkeep import shared_work, upkeep
 from bot.chat.actions import ActionCodec, TextMemory
 from bot.chat.admission import Admission
 from bot.chat.claims import Claims
@@ -53,7 +50,6 @@ from bot.web.adapter import WebAdapter, WebOptions, WebParts
 from bot.web.waiting import WaitingRoom
 from config.settings import Settings
 from core.domain.errors import SettingsError
-from core.domain.reindex_jobs import ReindexJobs
 from core.search.browse import Browser
 from index.library.library import LOCAL
 
@@ -122,8 +118,8 @@ async def _serve(
         if engine is None:
             return
         _tell_path(engine.model_card())
-        jobs = ReindexJobs(engine.reindexer)
-        stack.push_async_callback(jobs.close)
+        if settings.database_url is not None:
+            engine.awaited.mine = set()  # what is about to be indexed is queued for all
         specs = {spec.name: spec for spec in collection_specs(settings)}
         indexes = IndexWatch(specs, lambda name: opened_index(engine.library, specs[name]))
         discord_roster, telegram_roster = Live.rosters(settings)
@@ -138,7 +134,7 @@ async def _serve(
         )
         reloading = Reloading(settings, live, read=lambda: read(shown), terminal=terminal)
         claims = Claims()
-        chat = _chat_parts(engine, jobs, live, claims, terminal)
+        chat = _chat_parts(engine, live, claims, terminal)
         platforms = platforms_of(engine, chat, terminal)
         disk = DiskWatch(settings.data_dir)
 
@@ -164,7 +160,7 @@ async def _serve(
                 readiness=unready,
                 batcher=lambda: engine.embedder.health,
                 decoders=engine.decoder.stats,
-                reindexing=jobs.running,
+                reindexing=engine.jobs.running,
                 collections=lambda: engine.library.status(LOCAL),
                 sizes=engine.index_sizes,
                 reindexed=engine.reindexed,
@@ -178,15 +174,14 @@ async def _serve(
                 disk.watch,
                 observer.observe,
                 partial(manager.keep_alive, unready),
-                partial(keep_sweeping, engine.contributions),
-                partial(keep_looks, engine.looks, engine.thumbnail_store),
-                partial(keep_reading, engine, jobs),
+                partial(keep_thumbnails, engine.looks, engine.thumbnail_store),
                 partial(keep_fresh, engine.community_settings),
                 partial(keep_fresh, engine.grants),
                 partial(reloading.serve, hung_up),
                 indexes.watch,
-                partial(index_all, engine, jobs, terminal, indexes),
-                *watches(engine, jobs),
+                *(upkeep if settings.database_url is None else shared_work)(
+                    engine, terminal, indexes
+                ),
             )
             for work in works:
                 await in_background(background, work)
@@ -235,9 +230,7 @@ async def _waiting_room(
     return listener
 
 
-def _chat_parts(
-    engine: Engine, jobs: ReindexJobs, live: Live, claims: Claims, terminal: Terminal
-) -> ChatParts:
+def _chat_parts(engine: Engine, live: Live, claims: Claims, terminal: Terminal) -> ChatParts:
     settings = engine.settings
     thumbnails = engine.thumbnails
     sheets = Sheets(engine.library, thumbnails)
@@ -259,7 +252,7 @@ def _chat_parts(
             words=engine.words,
             grants=engine.grants,
             claims=claims,
-            jobs=jobs,
+            jobs=engine.jobs,
             reindex_cooldown_s=settings.index.reindex_cooldown_s,
             admission=admission,
             counters=engine.metrics,

@@ -18,6 +18,7 @@ from bot.cli import learning as cli_learning
 from bot.cli import map as cli_map
 from bot.cli import moderation as cli_moderation
 from bot.cli import operations as cli_operations
+from bot.cli import processes as cli_processes
 from bot.cli import tags as cli_tags
 from bot.cli.options import AsJson, CollectionName, Count, ask, execute
 
@@ -227,6 +228,7 @@ def status(context: typer.Context, *, json: AsJson = False) -> None:
 cli_map.add_to(app)
 cli_learning.add_to(app)
 cli_operations.add_to(app)
+cli_processes.add_to(app)
 cli_collections.add_to(app)
 cli_moderation.add_to(app)
 cli_tags.add_to(app)

@@ -1,4 +1,4 @@
-"""The commands for the operator: doctor, encoder, verify and init."""
+"""The commands for the operator: doctor, verify, migrate-database and init."""
 
 from __future__ import annotations
 
@@ -26,31 +26,6 @@ def add_to(app: typer.Typer) -> None:
     ) -> None:
         """Check index, catalogue and files against each other; exit 1 where they differ."""
         ask(context, "repair" if repair else "verify", json=json)
-
-    @app.command()
-    def encoder(
-        context: typer.Context,
-        host: Annotated[
-            str | None, typer.Option(help="Address to listen on; also TANGERINE_ENCODER__HOST.")
-        ] = None,
-        port: Annotated[
-            int | None,
-            typer.Option(help="0 = any free one; also TANGERINE_ENCODER__PORT.", min=0, max=65_535),
-        ] = None,
-    ) -> None:
-        """Serve the model over HTTP, for bots that have TANGERINE_ENCODER_URLS."""
-
-        async def work(settings: Settings, terminal: Terminal) -> int:
-            from bot.app.encoder import serve_encoder
-
-            given = {"host": host, "port": port}
-            ours = settings.encoder.model_copy(
-                update={name: value for name, value in given.items() if value is not None}
-            )
-            await serve_encoder(settings.model_copy(update={"encoder": ours}), terminal)
-            return 0
-
-        execute(context, work)
 
     @app.command()
     def doctor(

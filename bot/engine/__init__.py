@@ -7,6 +7,7 @@ __all__ = [
     "engine",
     "exposure",
     "instance",
+    "jobs",
     "learning",
     "preflight",
     "reading",

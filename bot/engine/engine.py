@@ -17,7 +17,8 @@ from bot.engine.database import followed, open_catalogue
 from bot.engine.embedding import model_card, opened_embedder
 from bot.engine.encoder import Need
 from bot.engine.instance import is_running
-from bot.engine.reading import bounded, opened_reading, stored_words
+from bot.engine.jobs import AnyJobs, opened_jobs
+from bot.engine.reading import bounded, opened_reading, stored_words, word_meanings
 from bot.engine.reload import quotas, search_rules
 from bot.engine.specs import collection_named, collection_specs, make_data_dir, operators
 from bot.observability.health import folder_bytes, serving_troubles
@@ -27,7 +28,7 @@ from bot.observability.tracing import tracer_of
 from bot.protocol.ports import ModelCard, Tracer
 from bot.rendering.thumbnails import Thumbnails
 from config.settings import Settings
-from core.domain.ports import Clock
+from core.domain.ports import Clock, Reindexing
 from core.domain.rate_limits import RateLimiter
 from core.images import decode as image_decoding
 from core.images.pool import DecodePool
@@ -41,6 +42,7 @@ from index.indexing.contributions import ChatContributions
 from index.indexing.patience import Circumstances
 from index.indexing.posts import ChatPosts
 from index.indexing.reindexer import Reindexer
+from index.indexing.shared_jobs import SharedReindexJobs
 from index.library.community_settings import StoredSettings
 from index.library.grants import StoredGrants
 from index.library.labels import StoredLabels
@@ -81,9 +83,13 @@ class Awaited:
         self._data_dir = data_dir
         self.mine: set[str] | None = None
         """Those whose turn is to come in this process; None where it is not the one that runs."""
+        self.jobs: AnyJobs | None = None
+        """What is queued, where others may do it."""
 
     def __call__(self, name: str) -> bool:
         """Whether this one is. Blocking."""
+        if isinstance(self.jobs, SharedReindexJobs) and name in self.jobs.running():
+            return True
         return is_running(self._data_dir) if self.mine is None else name in self.mine
 
 
@@ -101,6 +107,8 @@ class Engine:
     library: FolderLibrary
     awaited: Awaited
     reindexer: Reindexer
+    jobs: AnyJobs
+    reindexing: Reindexing
     contributions: ChatContributions
     posts: ChatPosts
     post_channels: ChatChannels
@@ -222,6 +230,8 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             max_removed_share=settings.index.max_removed_share,
             circumstances=await asyncio.to_thread(circumstances_of, settings),
         )
+        jobs, reindexing = await opened_jobs(settings, catalogue, reindexer, stack)
+        awaited.jobs = jobs
         community_settings = await asyncio.to_thread(StoredSettings.open, overlays)
         post_repository = PostRepository(overlays, post_room(settings))
         look_alikes = LookAlikes(library.picture_file, decoder.decode)
@@ -259,8 +269,9 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             decoder, capacity=settings.buffers.thumbnails, store=thumbnail_store
         )
         stack.push_async_callback(thumbnails.close)
-        words = stored_words(settings, overlays)
-        reading = await opened_reading(settings, overlays, library, stack)
+        meanings = word_meanings(settings, overlays, embedder)
+        words = stored_words(settings, overlays, meanings)
+        reading = await opened_reading(settings, overlays, library, meanings, stack)
         search = Search(
             stages.around(library, open="open"),
             stages.around(embedder, embed_text="embed", embed_pixels="embed"),
@@ -270,6 +281,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             labels=labels,
             thumbnails=thumbnails,
             words=words,
+            reader=None if reading is None else reading.reader,
         )
         yield Engine(
             settings=settings,
@@ -282,6 +294,8 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             library=library,
             awaited=awaited,
             reindexer=reindexer,
+            jobs=jobs,
+            reindexing=reindexing,
             contributions=contributions,
             posts=posts,
             post_channels=ChatChannels(posts, post_repository, PostChannels(overlays)),

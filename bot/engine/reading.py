@@ -7,10 +7,12 @@ from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
 from config.settings import Settings
+from core.domain.ports import Embedder
 from core.images.pool import DecodePool
 from core.images.reading import WordPool, missing_packages, reader_version
 from index.library.library import FolderLibrary
 from index.library.overlay import Overlays
+from index.library.word_meanings import WordMeanings
 from index.library.word_reading import WordReading
 from index.library.words import StoredWords
 
@@ -26,9 +28,18 @@ def read_collections(settings: Settings) -> frozenset[str]:
     return frozenset(names.difference(settings.words.exclude))
 
 
-def stored_words(settings: Settings, overlays: Overlays) -> StoredWords:
-    """The words that were read, as they are searched."""
-    return StoredWords(overlays, read_collections(settings), reader_version())
+def stored_words(
+    settings: Settings, overlays: Overlays, meanings: WordMeanings | None = None
+) -> StoredWords:
+    """The words that were read, as they are searched; by meaning as well where that is given."""
+    return StoredWords(overlays, read_collections(settings), reader_version(), meanings)
+
+
+def word_meanings(
+    settings: Settings, overlays: Overlays, embedder: Embedder
+) -> WordMeanings | None:
+    """What the words mean to the model; None where none are searched."""
+    return WordMeanings(overlays, embedder) if read_collections(settings) else None
 
 
 def bounded(settings: Settings, pool: Callable[..., _Pool], *args: Any, **more: Any) -> _Pool:
@@ -51,7 +62,11 @@ def word_pool(settings: Settings) -> WordPool:
 
 
 async def opened_reading(
-    settings: Settings, overlays: Overlays, library: FolderLibrary, stack: AsyncExitStack
+    settings: Settings,
+    overlays: Overlays,
+    library: FolderLibrary,
+    meanings: WordMeanings | None,
+    stack: AsyncExitStack,
 ) -> WordReading | None:
     """Reads words, with workers that start with the first picture and end with the stack.
 
@@ -61,4 +76,11 @@ async def opened_reading(
     if not collections or missing_packages():
         return None
     pool = await stack.enter_async_context(word_pool(settings))
-    return WordReading(overlays, library, pool, collections, at_once=settings.words.workers)
+    return WordReading(
+        overlays,
+        library,
+        pool,
+        collections,
+        at_once=settings.words.workers,
+        meanings=meanings,
+    )

@@ -188,7 +188,9 @@ class Words:
     # -- reindex and status ----------------------------------------------------------
 
     def progress(self, collection: str, progress: Progress) -> str:
-        if progress.stage == "scan":
+        if progress.stage == "wait":
+            text = self._("“{collection}” waits to be indexed.")
+        elif progress.stage == "scan":
             text = self._("Reading the folder of “{collection}”: {done} files so far")
         elif progress.stage == "read":
             text = self._("Reading words in “{collection}”: {done} of {total} pictures")

@@ -1,3 +1,12 @@
 """What each command of the terminal does; imported when it is called."""
 
-__all__ = ["access", "collections", "databases", "learning", "operations", "registry", "run"]
+__all__ = [
+    "access",
+    "collections",
+    "databases",
+    "jobs",
+    "learning",
+    "operations",
+    "registry",
+    "run",
+]

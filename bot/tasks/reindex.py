@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.engine.jobs import doing_jobs, takes_jobs, worker_of
 from bot.protocol.json_views import reindex_view
 from bot.terminal.console import Terminal
 from core.domain.threads import finished_in_thread
@@ -24,17 +25,30 @@ async def reindex(
 ) -> int:
     """The task ``reindex``."""
     name = engine.collection_name(collection)
+    alone = engine.awaited.mine is None
+    takes = alone and takes_jobs(engine.settings)
+    worker = worker_of(engine.catalogue, engine.reindexer, only={name}) if takes else None
+    async with doing_jobs(worker):
+        report = await _reindexed(
+            engine, terminal, name, full=full, confirm_removals=confirm_removals
+        )
+    terminal.json(reindex_view(report)) if json else terminal.report(report)
+    # Otherwise a running program reads them by itself.
+    if alone and (takes or engine.settings.database_url is None):
+        await _read_words(engine, terminal, name)
+    return 0
+
+
+async def _reindexed(
+    engine: Engine, terminal: Terminal, name: str, *, full: bool, confirm_removals: bool
+) -> ReindexReport:
     with terminal.progress() as lines:
-        report: ReindexReport = await engine.reindexer.reindex(
+        return await engine.reindexing.reindex(
             name,
             full=full,
             confirm_removals=confirm_removals,
             on_progress=lambda progress: lines.update(name, progress),
         )
-    terminal.json(reindex_view(report)) if json else terminal.report(report)
-    if engine.awaited.mine is None:  # a running bot reads them by itself
-        await _read_words(engine, terminal, name)
-    return 0
 
 
 async def _read_words(engine: Engine, terminal: Terminal, name: str) -> None:

@@ -48,6 +48,7 @@ from core.domain.types import (
 _UNESCAPED = re.compile("[\x7f-\x9f]")
 
 _STAGES = {
+    "wait": "waiting for a worker",
     "scan": "looking for pictures",
     "encode": "indexing",
     "commit": "saving",

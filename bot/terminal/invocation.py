@@ -21,8 +21,8 @@ from config.settings import Settings
 
 COMMANDS = (
     "allow", "classify", "compare", "describe", "doctor", "encoder", "evaluate", "export", "find",
-    "import", "import-chat", "init", "map", "migrate-database", "moderate", "reindex", "run",
-    "similar", "status", "tag", "train", "verify",
+    "import", "import-chat", "init", "jobs", "map", "migrate-database", "moderate", "reindex",
+    "run", "similar", "status", "tag", "train", "verify", "worker",
 )  # fmt: skip
 """Every command; a test holds them to the command line's own."""
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from core.domain.ports import Reindexing
 from core.domain.types import Progress, ReindexReport
 
-_REMEMBERED = 32
+REMEMBERED = 32
+"""Jobs that are over and can still be asked how they ended."""
 
 
 @dataclass(slots=True)
@@ -18,7 +20,7 @@ class Job:
 
     id: str
     collection: str
-    task: asyncio.Task[ReindexReport]
+    task: asyncio.Future[ReindexReport]
     progress: Progress = field(default=Progress("scan", 0, 0))
 
     @property
@@ -26,11 +28,35 @@ class Job:
         return not self.task.done()
 
 
-class ReindexJobs:
-    """Starts reindexes, one at a time for each collection, and remembers the latest ones.
+class ReindexJobs(Protocol):
+    """Starts reindexes and remembers the latest ones; they outlive the message that starts them."""
 
-    A job outlives the message that started it; :meth:`close` ends those that still run.
-    """
+    def running(self) -> Mapping[str, Progress]:
+        """The progress of each collection that is being reindexed, by any caller."""
+
+    async def start(
+        self, collection: str, *, full: bool, paths: frozenset[str] | None = None
+    ) -> Job:
+        """Begin a reindex in the background. Ask :meth:`running` first.
+
+        ``paths``: see :meth:`core.domain.ports.Reindexing.reindex`. Raises CatalogueError.
+        """
+
+    async def get(self, job_id: str) -> Job | None:
+        """The job of this id, None where it is forgotten. Raises CatalogueError."""
+
+    def of(self, collection: str) -> Job | None:
+        """The job that reindexes this collection now, None where none of ours does."""
+
+    def follow(self, job: Job) -> AsyncIterator[Progress]:
+        """The job's progress whenever it changed, until it is done."""
+
+    async def close(self) -> None:
+        """End what this process does, and wait for it; a later reindex goes on from there."""
+
+
+class OwnReindexJobs:
+    """The ReindexJobs of a process that does them itself, one at a time for each collection."""
 
     def __init__(self, reindexing: Reindexing, *, poll_s: float = 0.25) -> None:
         self._reindexing = reindexing
@@ -38,16 +64,13 @@ class ReindexJobs:
         self._jobs: dict[str, Job] = {}
         self._started = 0
 
-    def running(self) -> dict[str, Progress]:
-        """The progress of each collection that is being reindexed, by any caller."""
+    def running(self) -> Mapping[str, Progress]:
         own = {job.collection: job.progress for job in self._jobs.values() if job.running}
         return {**own, **self._reindexing.running()}
 
-    def start(self, collection: str, *, full: bool, paths: frozenset[str] | None = None) -> Job:
-        """Begin a reindex in the background. Ask :meth:`running` first.
-
-        ``paths``: see :meth:`core.domain.ports.Reindexing.reindex`.
-        """
+    async def start(
+        self, collection: str, *, full: bool, paths: frozenset[str] | None = None
+    ) -> Job:
         self._started += 1
 
         async def work() -> ReindexReport:
@@ -62,33 +85,34 @@ class ReindexJobs:
         # Somebody may never ask how it ended; the failure is then not "never retrieved".
         job.task.add_done_callback(lambda task: task.cancelled() or task.exception())
         self._jobs[job.id] = job
-        for old in list(self._jobs.values())[:-_REMEMBERED]:
+        for old in list(self._jobs.values())[:-REMEMBERED]:
             if not old.running:
                 del self._jobs[old.id]
         return job
 
-    def get(self, job_id: str) -> Job | None:
-        """The job of this id, None where it is forgotten."""
+    async def get(self, job_id: str) -> Job | None:
         return self._jobs.get(job_id)
 
     def of(self, collection: str) -> Job | None:
-        """The job that reindexes this collection now, None where none of ours does."""
         return next(
             (j for j in self._jobs.values() if j.collection == collection and j.running), None
         )
 
-    async def follow(self, job: Job) -> AsyncIterator[Progress]:
-        """The job's progress whenever it changed, until it is done."""
-        last: Progress | None = None
-        while job.running:
-            if job.progress != last:
-                last = job.progress
-                yield last
-            await asyncio.wait({job.task}, timeout=self._poll_s)
+    def follow(self, job: Job) -> AsyncIterator[Progress]:
+        return followed(job, self._poll_s)
 
     async def close(self) -> None:
-        """Cancel what still runs and wait for its end; a later reindex goes on from there."""
         tasks = [job.task for job in self._jobs.values() if job.running]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def followed(job: Job, poll_s: float) -> AsyncIterator[Progress]:
+    """See :meth:`ReindexJobs.follow`; looked at so often."""
+    last: Progress | None = None
+    while job.running:
+        if job.progress != last:
+            last = job.progress
+            yield last
+        await asyncio.wait({job.task}, timeout=poll_s)

@@ -294,7 +294,7 @@ class ByDate:
 class Progress:
     """How far long work has come: ``done`` of ``total`` pictures or rows (0: unknown)."""
 
-    stage: Literal["scan", "encode", "commit", "tag", "read", "copy"]
+    stage: Literal["wait", "scan", "encode", "commit", "tag", "read", "copy"]
     done: int
     total: int
 

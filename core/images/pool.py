@@ -83,7 +83,7 @@ class DecodePool:
         self._open = False
         self._waits = waits_for_pictures
         self._begun = False
-        self._beginning = asyncio.Lock()
+        self._beginning: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[object]] = set()
         self._decoded = 0
         self._failed: Counter[str] = Counter()
@@ -157,18 +157,30 @@ class DecodePool:
         )
 
     async def _begin(self) -> None:
-        async with self._beginning:
-            if self._begun or not self._open:
-                return
-            try:
-                await self._start_all()
-            except BaseException:
+        if self._begun or not self._open:
+            return
+        if self._beginning is None or self._beginning.done():
+            self._beginning = asyncio.create_task(self._first_start())
+            self._beginning.add_done_callback(_heard)
+        # A caller that leaves meanwhile takes nothing away from those that come.
+        await asyncio.shield(self._beginning)
+
+    async def _first_start(self) -> None:
+        try:
+            await self._start_all()
+        except BaseException:
+            if self._waits:  # the next picture tries it again
+                await self._end_all()
+            else:
                 await self.close()
-                raise
-            self._begun = True
-            for slot in self._slots:
-                self._queue.give(slot)
-            self._keep(asyncio.create_task(self._watch()))
+            raise
+        if not self._open:
+            await self._end_all()
+            return
+        self._begun = True
+        for slot in self._slots:
+            self._queue.give(slot)
+        self._keep(asyncio.create_task(self._watch()))
 
     async def close(self) -> None:
         """End every worker and tell every caller ShuttingDown; may be called again."""
@@ -181,6 +193,9 @@ class DecodePool:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=_STOP_SECONDS)
+        await self._end_all()
+
+    async def _end_all(self) -> None:
         for slot in self._slots:
             slot.end()
         await self._host.stop()
@@ -275,3 +290,9 @@ class DecodePool:
     def _keep(self, task: asyncio.Task[Any]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _heard(task: asyncio.Task[None]) -> None:
+    """Nobody may be left who waits for its error."""
+    if not task.cancelled():
+        task.exception()

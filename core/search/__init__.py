@@ -15,5 +15,6 @@ __all__ = [
     "query",
     "service",
     "topics",
+    "word_evidence",
     "words",
 ]

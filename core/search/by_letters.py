@@ -8,7 +8,7 @@ from __future__ import annotations
 from core.domain.ports import Snapshot
 from core.domain.types import Band, FoundBy, Hit, SearchResult
 from core.search.ranking import There
-from core.search.words import FAIR, STRONG, WordEvidence
+from core.search.word_evidence import FAIR, STRONG, WordEvidence
 
 _CAPTIONS_EACH = 4
 """Of so many captions that are looked at, one at least belongs to a picture of its own."""

@@ -76,6 +76,11 @@ class Calibrations:
             return last.calibration
         return found or await self._learnt(who, settled)
 
+    def usual(self, vector: Vectors) -> float:
+        """The median cosine of a text's vector to texts about anything; after :meth:`of`."""
+        assert self._references is not None
+        return float(np.median(self._references @ vector))
+
     async def _learnt(self, who: tuple[str, Viewer], settled: Snapshot) -> Calibration:
         found = await self._kept.get(settled, None, partial(self._make, settled))
         if who[1].wanted is None:

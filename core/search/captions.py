@@ -153,6 +153,12 @@ class CaptionEvidence:
     held: NDArray[np.float64]
     silent: float
 
+    @classmethod
+    def none(cls) -> CaptionEvidence:
+        """Of a question that no caption was asked."""
+        nothing = np.empty(0, dtype=np.float64)
+        return cls(nothing.astype(np.int64), nothing, nothing, nothing, nothing, 0.0)
+
     def holds_some(self, row: int) -> bool:
         """Whether the caption of this picture holds enough of the query's words to be shown."""
         place = int(np.searchsorted(self.rows, row))
@@ -253,9 +259,7 @@ def told(
     the text is asked, so that a caption is an answer for holding its words.
     """
     if not len(snapshot.caption_index):
-        nothing = np.empty(0, dtype=np.float64)
-        rows = nothing.astype(np.int64)
-        return CaptionEvidence(rows, nothing, nothing, nothing, nothing, 0.0)
+        return CaptionEvidence.none()
     rows, matches, cosines, held = _matches(
         snapshot, scale, query, text, heard or lookup(snapshot, scale, query).alone()
     )

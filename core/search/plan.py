@@ -10,7 +10,7 @@ from core.search.captions import NearestCaptions
 from core.search.coalescing import BatchedQuery, SharedRead
 from core.search.labels import LabelSet
 from core.search.scoring import NearestPictures
-from core.search.words import WordEvidence
+from core.search.word_evidence import WordEvidence
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,7 @@ from core.domain.types import Picture, WordsProgress
 from core.domain.viewer import Viewer
 from core.search.labels import LabelSet
 from core.search.moderation import Criterion, Decided, HeldPage, Trial
-from core.search.words import WordEvidence
+from core.search.word_evidence import Meaning, WordEvidence
 
 THUMBNAIL_EDGE = 320
 """Pixels of what contact sheets show of a hit, and what a posted picture is compared with: one
@@ -82,8 +82,13 @@ class PictureWords(Protocol):
     CatalogueError.
     """
 
-    def find(self, snapshot: Snapshot, question: str) -> WordEvidence | None:
-        """Pictures whose words are some of a question's; None where none are read there."""
+    def find(
+        self, snapshot: Snapshot, question: str, meaning: Meaning | None = None
+    ) -> WordEvidence | None:
+        """Pictures whose words are some of a question's; None where none are read there.
+
+        ``meaning``: the question's, by which theirs is compared too.
+        """
 
     def holding(self, snapshot: Snapshot, phrases: Sequence[str]) -> WordEvidence | None:
         """Pictures in which these very words stand, all of them; of no phrases any words do.

@@ -267,13 +267,17 @@ def captioned_hits(
 
 
 def describe_page(
-    snapshot: Snapshot, query: Vectors, k: int, there: There | None = None
+    snapshot: Snapshot, frames: Vectors, k: int, there: There | None = None
 ) -> DescribeResult:
     """The ``k`` captions closest to a picture, equal ones (but for case) named once.
 
+    ``frames``: its vectors, float32 [f, d], of which the one closest to a caption counts.
     ``there``: as in :func:`rank_page`.
     """
     index = snapshot.caption_index
+    query = frames[0]
+    if len(frames) > 1 and len(index):
+        query = frames[int(index.search(frames, 1)[0][:, 0].argmax())]
     fetch = min(len(index), max(_FIRST_FETCH, 4 * k))
     while True:
         best: dict[str, tuple[int, float]] = {}

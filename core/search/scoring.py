@@ -19,7 +19,7 @@ from core.search.mixed_calibration import said
 from core.search.mixed_query import Mixture
 from core.search.ordering import PLACE, Standing, Standings
 from core.search.references import LOOKED_AT, Cuts
-from core.search.words import WordEvidence
+from core.search.word_evidence import WordEvidence
 
 LIFTED_AMONG = 256
 """Pictures among which those without a caption are lifted to where a silent caption stands, and

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,10 @@ from core.domain.errors import (
     EmptyQuery,
     NotFound,
     QueryTooLong,
+    TangerineError,
     Unavailable,
 )
-from core.domain.ports import Embedder, Library, PictureDecoder, Snapshot
+from core.domain.ports import Embedder, Library, PictureDecoder, Snapshot, WordReader
 from core.domain.types import (
     Classification,
     DecodedPicture,
@@ -38,7 +39,7 @@ from core.domain.viewer import Viewer
 from core.search.by_letters import page_by_letters
 from core.search.calibration import Calibration
 from core.search.calibrations import Calibrations
-from core.search.captions import lookup, told
+from core.search.captions import CaptionEvidence, lookup, told
 from core.search.coalescing import QueryCoalescer, SharedRead
 from core.search.crop_matching import LOOKED_AT_EDGE, PostedView, Recogniser
 from core.search.frames import frame_vectors
@@ -58,8 +59,10 @@ from core.search.ranking import (
     without,
 )
 from core.search.scoring import NearestPictures, Ranking
-from core.search.words import WordEvidence, with_words
+from core.search.word_evidence import Meaning, WordEvidence, for_model, with_words
 from core.search.zero_shot import classify_vectors, prompts_of
+
+_Done = TypeVar("_Done")
 
 _ROUNDS = 3
 """Where near-duplicates turn out to be two, others come into sight: so often it is looked again."""
@@ -74,7 +77,8 @@ class SearchRules:
     ``duplicate_cosine``: two hits at least this alike are shown as one; ``text_weight``:
     share of the text when it is mixed with a picture, in [0, 1]; ``sure_cosine``: a posted
     picture that finds nothing so close is looked at in further views too, and by its pixels
-    (-1: never).
+    (-1: never); ``read_s``: seconds that words in a posted picture may take to be read, beside
+    what is done meanwhile: an answer without them is better than a late one.
     """
 
     max_query: int = 200
@@ -84,6 +88,7 @@ class SearchRules:
     duplicate_cosine: float = 0.97
     text_weight: float = 0.5
     sure_cosine: float = 0.85
+    read_s: float = 3.0
 
 
 class Search:
@@ -108,10 +113,12 @@ class Search:
         labels: Labels | None = None,
         thumbnails: ThumbnailSource | None = None,
         words: PictureWords | None = None,
+        reader: WordReader | None = None,
     ) -> None:
         """``thumbnails``: thumbnails to reuse; None makes them for each question.
 
-        ``words``: those that stand in pictures; None where none are read.
+        ``words``: those that stand in pictures; None where none are read. ``reader``: reads those
+        of posted pictures; None where nothing does.
         """
 
         async def thumbnail(picture: Picture, path: Path) -> bytes:
@@ -126,6 +133,7 @@ class Search:
         self._rules = rules or SearchRules()
         self._tagger = Tagger(labels)
         self._words = words
+        self._reader = reader
         self._recogniser = Recogniser(library.file_of, thumbnail)
         self._look_alikes = LookAlikes(library.picture_file, decoder.decode)
         self._searches = QueryCoalescer()
@@ -186,7 +194,7 @@ class Search:
                 )
             said_there = None
             if words and self._words is not None:
-                of = partial(self._words.find, snapshot, words)
+                of = partial(self._words.find, snapshot, words, self._meaning(vector))
                 said_there = SharedRead(of, (SearchQuery, id(snapshot), words))
             plan = SearchPlan(captions, pictures, self._tagger.read(snapshot), said_there)
 
@@ -276,7 +284,9 @@ class Search:
         Where nothing comes close, the picture may have been turned, framed or cropped on its
         way: the views that would undo it are tried too, and the search goes with the closest;
         one of the nearest whose pixels show the picture, or a part of it, comes first. A picture
-        that moves is searched by the frame that finds the closest. With a
+        that moves is searched by the frame that finds the closest. Pictures that say the same in
+        words, or mean the same, come before those that look like it, as far as those of the posted
+        one are read in time. With a
         text, captions count as in :meth:`find`, words that only lead in to it ("but") do not, and
         the picture itself is no answer. ``preview``: pixels of the longer edge of the preview of
         the posted picture in the result, or more; 0 for whatever the search needs itself. The
@@ -288,14 +298,20 @@ class Search:
         self._check_page(k, offset)
         async with self._in_time():
             snapshot = await self._library.open(collection, community)
-            decoded = await self._decoder.decode(
-                picture,
-                self._embedder.pixel_spec,
-                preview=max(preview, LOOKED_AT_EDGE),
-                frames=True,
-            )
-            calibration = await self._calibrations.of(snapshot, community)
-            seen, sure = await self._views_of(decoded, snapshot, calibration, k=k, offset=offset)
+            async with _meanwhile(
+                self._said_in(picture, snapshot, community, text=words)
+            ) as reading:
+                decoded = await self._decoder.decode(
+                    picture,
+                    self._embedder.pixel_spec,
+                    preview=max(preview, LOOKED_AT_EDGE),
+                    frames=True,
+                )
+                calibration = await self._calibrations.of(snapshot, community)
+                seen, sure = await self._views_of(
+                    decoded, snapshot, calibration, k=k, offset=offset
+                )
+                read = await reading
             known = None
             if words is None and not sure and decoded.preview is not None:
                 known = await self._recogniser.recognise(decoded.preview, seen, snapshot)
@@ -307,6 +323,9 @@ class Search:
                 ranking = Ranking(view.vector, calibration.image, self._rules.duplicate_cosine)
                 if known is not None:
                     ranking = replace(ranking, recognised=known.row, agreement=known.agreement)
+                if read is not None:
+                    said = with_words(CaptionEvidence.none(), read, calibration.captions)
+                    ranking = replace(ranking, told=said, read=read)
                 if wanted is not None and asked is not None:
                     ranking = self._refined(ranking, snapshot, calibration, wanted, asked)
                 page = self._page(
@@ -323,6 +342,36 @@ class Search:
 
             plan = SearchPlan(labels=self._tagger.read(snapshot))
             return await self._answer(snapshot, plan, rank, community)
+
+    async def _said_in(
+        self,
+        picture: bytes | Path,
+        snapshot: Snapshot,
+        community: Viewer | str,
+        *,
+        text: str | None,
+    ) -> WordEvidence | None:
+        """The pictures that say what a posted one says; None where none do, or time was short.
+
+        With a ``text`` it is the text that says what is asked.
+        """
+        if self._words is None or self._reader is None or text is not None:
+            return None
+        if not await asyncio.to_thread(self._words.any_in, snapshot.collection):
+            return None
+        try:
+            async with asyncio.timeout(self._rules.read_s):
+                lines = await self._reader.read(picture)
+            said = " ".join(line.text for line in lines)[: self._rules.max_query]
+            if not said:
+                return None
+            vector = await self._embedder.embed_text(for_model(said))
+            await self._calibrations.of(snapshot, community)
+        except (TimeoutError, TangerineError):
+            return None  # one that cannot be read at all is refused where it is decoded
+        found = await asyncio.to_thread(self._words.find, snapshot, said, self._meaning(vector))
+        strong = None if found is None else found.strong_alone()
+        return strong if strong is not None and len(strong.rows) else None
 
     async def more_like(
         self,
@@ -379,6 +428,8 @@ class Search:
     ) -> DescribeResult:
         """Stored captions that match a picture: found, not generated.
 
+        Of one that moves they are those of the frame that comes closest to any.
+
         ``preview``: pixels of the longer edge of the preview of the posted picture in the result,
         0 for none. Raises BadCount, and BadPicture and its subclasses.
         """
@@ -386,15 +437,17 @@ class Search:
         async with self._in_time():
             snapshot = await self._library.open(collection, community)
             decoded = await self._decoder.decode(
-                picture, self._embedder.pixel_spec, preview=preview
+                picture, self._embedder.pixel_spec, preview=preview, frames=True
             )
-            query = await self._embedder.embed_pixels(decoded.pixels)
+            frames = await self._embed_frames(decoded)
             there = self._library.has_file
-            found = await asyncio.to_thread(describe_page, snapshot, query, k, there)
+            found = await asyncio.to_thread(describe_page, snapshot, frames, k, there)
             return replace(found, so_far=self._so_far(snapshot), preview=decoded.preview)
 
     async def classify(self, picture: bytes | Path, labels: Sequence[str]) -> Classification:
         """Which of these labels fits a picture, without training (zero-shot).
+
+        A picture that moves fits a label as well as its best frame does.
 
         Raises BadLabels unless there are 2 to 20 different ones, and BadPicture and its subclasses.
         """
@@ -409,7 +462,8 @@ class Search:
             self._clean(name)
         prompts = prompts_of(names)
         async with self._in_time():
-            query = await self._embed_picture(picture)
+            decoded = await self._decoder.decode(picture, self._embedder.pixel_spec, frames=True)
+            query = await self._embed_frames(decoded)
             vectors = await asyncio.gather(*(self._embedder.embed_text(p) for p in prompts))
             return classify_vectors(query, names, vectors, self._logit_scale)
 
@@ -546,9 +600,19 @@ class Search:
             return (await self._embedder.embed_text(texts[0]),)  # a task would cost as much again
         return await asyncio.gather(*map(self._embedder.embed_text, texts))
 
+    async def _embed_frames(self, decoded: DecodedPicture) -> Vectors:
+        """The vectors of its frames, float32 [f, d]; one where it is still."""
+        plain = await self._embedder.embed_pixels(decoded.pixels)
+        moving = await frame_vectors(decoded, plain, self._embedder.embed_pixels)
+        return plain[None] if moving is None else moving.vectors
+
     async def _embed_picture(self, picture: bytes | Path) -> Vectors:
         decoded = await self._decoder.decode(picture, self._embedder.pixel_spec)
         return await self._embedder.embed_pixels(decoded.pixels)
+
+    def _meaning(self, vector: Vectors) -> Meaning:
+        """Of a text with this vector; once something was calibrated."""
+        return Meaning(vector, self._calibrations.usual(vector))
 
     def _clean(self, text: str) -> str:
         cleaned = " ".join(text.replace("\0", " ").split())
@@ -578,6 +642,17 @@ class Search:
             raise Unavailable(
                 "That took longer than {seconds} s.", retry_after=5, seconds=self._rules.timeout_s
             ) from None
+
+
+@asynccontextmanager
+async def _meanwhile(work: Coroutine[Any, Any, _Done]) -> AsyncIterator[asyncio.Task[_Done]]:
+    """Something that is done beside the body; given up where that fails."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 def _asking(snapshot: Snapshot, row: int) -> Vectors:

@@ -12,14 +12,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-from core.search.captions import CaptionEvidence, CaptionScale
 from core.search.common_words import SAID_OFTEN
 
 MAX_GRAMS: Final = 64
@@ -49,16 +45,6 @@ _FORGIVEN = ((4, 1), (8, 2))
 
 _LEAST: Final = 0.34
 """Of what a question asks for, the weight that must be found."""
-
-_BEGINS, FAIR, STRONG = 0.3, 0.45, 0.65
-"""Of the strength of a match: where it begins to say something, and its bands."""
-
-_LIFT: Final = 14.0
-"""Deviations of picture scores that a whole match is worth, as of captions."""
-
-_WHOLE: Final = 30.0
-"""What is added beyond a strong match: all of a question's words stand before most of them, however
-the pictures look, which differ by some four deviations (``recipes.memes``)."""
 
 
 def folded_words(text: str) -> str:
@@ -103,6 +89,15 @@ def phrase_grams(phrases: Sequence[str]) -> set[str]:
     inside = {gram for text in whole for word in text.split() for gram in grams(word)}
     close = {gram for gram in inside if "=" not in gram and "~" not in gram}
     return close or inside
+
+
+def telling(question: str) -> float:
+    """How much a question says, in (0, 1]: a word of three letters may stand, or fit, anywhere."""
+    return _telling(sum(term.letters for term in _terms(question)))
+
+
+def _telling(letters: float) -> float:
+    return min(1.0, 0.42 + 0.04 * letters)
 
 
 class _Term(NamedTuple):
@@ -166,7 +161,7 @@ class ReadWords:
         if share < _LEAST:
             return 0.0
         letters = sum(term.letters * part for term, part in got)
-        return min(1.0, 0.42 + 0.04 * letters) * (0.4 + 0.6 * share)
+        return _telling(letters) * (0.4 + 0.6 * share)
 
     def holds(self, phrase: str) -> bool:
         """Whether these very words stand here, one behind the other."""
@@ -254,68 +249,3 @@ def edits(one: str, other: str, limit: int) -> int:
             return limit
         before, last = last, now
     return min(last[-1], limit)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class WordEvidence:
-    """What the words in pictures say of a question.
-
-    ``rows`` of the pictures that hold some of it, int64 [n] rising, how ``strong`` each match is,
-    float64 [n] in [0, 1], and the ``lines`` that match, [n].
-    """
-
-    rows: NDArray[np.int64]
-    strong: NDArray[np.float64]
-    lines: tuple[str, ...]
-
-    @classmethod
-    def of(cls, found: Sequence[tuple[int, float, str]]) -> WordEvidence:
-        """``found``: a row, its strength and its line each; of a row the strongest counts."""
-        best: dict[int, tuple[float, str]] = {}
-        for row, strength, line in found:
-            if strength > best.get(row, (0.0, ""))[0]:
-                best[row] = strength, line
-        rows = sorted(best)
-        return cls(
-            np.array(rows, dtype=np.int64),
-            np.array([best[row][0] for row in rows], dtype=np.float64),
-            tuple(best[row][1] for row in rows),
-        )
-
-    def among(self, row: int) -> tuple[float, str]:
-        """The strength and the line of a row; 0 and no line where it holds nothing."""
-        place = int(np.searchsorted(self.rows, row))
-        if place == len(self.rows) or self.rows[place] != row:
-            return 0.0, ""
-        return float(self.strong[place]), self.lines[place]
-
-    def says(self, row: int) -> str | None:
-        """The line of a row that is found by its words, None where it is not."""
-        strength, line = self.among(row)
-        return line if strength >= FAIR else None
-
-    def matches(self, scale: CaptionScale) -> NDArray[np.float64]:
-        """The matches of captions that are worth as much, [n]."""
-        ours = (0.0, _BEGINS, FAIR, STRONG, 1.0)
-        theirs = (0.0, scale.start, max(scale.fair, scale.start), scale.strong, 1.0)
-        return np.interp(self.strong, ours, theirs)
-
-
-def with_words(told: CaptionEvidence, read: WordEvidence, scale: CaptionScale) -> CaptionEvidence:
-    """What captions say, or the words in the picture where those say more."""
-    speaks = read.strong > _BEGINS
-    if not speaks.any():
-        return told
-    rows = np.union1d(told.rows, read.rows[speaks])
-    matches, lifts, cosines = (np.full(len(rows), -np.inf) for _ in range(3))
-    held = np.zeros(len(rows))
-    heard = np.searchsorted(rows, told.rows)
-    held[heard] = told.held
-    matches[heard], lifts[heard], cosines[heard] = told.matches, told.lifts, told.cosines
-    seen = np.searchsorted(rows, read.rows[speaks])
-    matches[seen] = np.maximum(matches[seen], read.matches(scale)[speaks])
-    strong = read.strong[speaks]
-    by_words = _LIFT * (strong - _BEGINS) + _WHOLE * np.maximum(strong - STRONG, 0)
-    # A picture without a caption keeps what every such one is lifted by.
-    lifts[seen] = np.maximum(np.maximum(lifts[seen], by_words), told.silent)
-    return replace(told, rows=rows, matches=matches, lifts=lifts, cosines=cosines, held=held)

@@ -42,16 +42,20 @@ def classify_vectors(
 ) -> Classification:
     """Labels with probabilities (softmax of scaled cosines), most probable first.
 
-    ``picture``: float32 [d]; ``prompts``: those of :func:`prompts_of`, float32 [d] each;
+    ``picture``: float32 [d], of one that moves its frames [f, d], of which the one that fits a
+    label best counts for it; ``prompts``: those of :func:`prompts_of`, float32 [d] each;
     ``logit_scale``: the model's own temperature as a factor on cosines. ``none_fits`` is
     true when the best label stands out no further than everyday words that have nothing
     to do with the picture.
     """
     means = label_means(prompts, len(labels))
-    scores = means @ picture
+    frames = np.atleast_2d(picture)
+    by_frame = means @ frames.T
+    scores = by_frame.max(axis=1)
+    best = frames[int(by_frame[scores.argmax()].argmax())]
     logits = logit_scale * (scores - scores.max())
     probabilities = np.exp(logits) / np.exp(logits).sum()
-    fits = stands_out(scores.max()[None], (everyday_of(prompts, len(labels)) @ picture)[None])
+    fits = stands_out(scores.max()[None], (everyday_of(prompts, len(labels)) @ best)[None])
     order = np.argsort(-scores, kind="stable")
     return Classification(
         labels=tuple(

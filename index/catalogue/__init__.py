@@ -9,6 +9,7 @@ __all__ = [
     "frames",
     "hashing",
     "ids",
+    "job_rows",
     "migrations",
     "records",
     "remembered",

@@ -6,7 +6,7 @@ What SQLite and PostgreSQL do in their own ways is behind :class:`Backend`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -25,6 +25,15 @@ FILE = "catalogue.sqlite"
 BUSY_SECONDS = 30.0
 """How long a writer waits for another one: a reindex commits within a second, so half a
 minute of waiting means that somebody holds the lock and has forgotten it."""
+
+
+class Hold(Protocol):
+    """What goes by a name, held by this process."""
+
+    def lasts(self) -> bool:
+        """Whether it is held still: a server that was stopped has let go of it. Blocking."""
+
+    def let_go(self) -> None: ...
 
 
 class Backend(Protocol):
@@ -64,7 +73,7 @@ class Backend(Protocol):
         Raises CatalogueError.
         """
 
-    def hold(self, name: str) -> Callable[[], None] | None:
+    def hold(self, name: str) -> Hold | None:
         """See :meth:`Database.hold`."""
 
     def last_number(self, connection: Connection, table: Table) -> int:
@@ -136,8 +145,8 @@ class Database:
         with self._explained():
             self.backend.erase()
 
-    def hold(self, name: str) -> Callable[[], None] | None:
-        """Hold what goes by this name, in all processes together; what lets go of it.
+    def hold(self, name: str) -> Hold | None:
+        """Hold what goes by this name, in all processes together.
 
         None where another one holds it. A process that dies lets go. Blocking, without a wait.
         Where the database is a file, processes share its folder, and locks there do the same.

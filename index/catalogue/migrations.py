@@ -45,7 +45,7 @@ from index.catalogue.schema import (
 
 Migration = Callable[[Connection], None]
 
-NEWEST = 14
+NEWEST = 15
 """The version of :mod:`index.catalogue.schema`."""
 
 

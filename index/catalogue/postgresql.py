@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
 from sqlalchemy import (
@@ -41,6 +41,14 @@ _CONNECT = {
     "keepalives_idle": "30",
     "tcp_user_timeout": "15000",
 }
+
+_NOTICED = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+"""Whoever holds a lock and is gone without a word is noticed by the server, after 25 seconds; its
+own choice is two hours."""
 
 _CONNECTIONS = 5
 _MORE_CONNECTIONS = 15
@@ -195,9 +203,11 @@ class Postgresql:
         except self._driver_error as error:
             raise self.explain(OperationalError("", {}, error)) from error
 
-    def hold(self, name: str) -> Callable[[], None] | None:
+    def hold(self, name: str) -> _Lock | None:
         connection = self._outside.connect()
         try:
+            for setting, value in _NOTICED.items():
+                connection.execute(select(func.set_config(setting, value, literal(value=False))))
             query = select(func.pg_try_advisory_lock(WRITERS, func.hashtext(name)))
             if not connection.execute(query).scalar():
                 connection.close()
@@ -207,7 +217,7 @@ class Postgresql:
         except BaseException:
             connection.close()
             raise
-        return connection.close
+        return _Lock(connection)
 
     def last_number(self, connection: Connection, table: Table) -> int:
         query = text("SELECT pg_sequence_last_value(CAST(:name AS regclass))")
@@ -216,6 +226,26 @@ class Postgresql:
     def go_on_behind(self, connection: Connection, table: Table, number: int) -> None:
         name = _sequence(table)
         connection.execute(select(func.setval(name, max(number, 1), number > 0)))
+
+
+class _Lock:
+    """The advisory lock of a connection that does nothing else."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._lasts = True
+
+    def lasts(self) -> bool:
+        # Once lost it stays so: SQLAlchemy may connect anew, which brings no lock back.
+        if self._lasts:
+            try:
+                self._connection.exec_driver_sql("SELECT 1")
+            except SQLAlchemyError:
+                self._lasts = False
+        return self._lasts
+
+    def let_go(self) -> None:
+        self._connection.close()
 
 
 def _sequence(table: Table) -> str:

@@ -38,6 +38,7 @@ from index.catalogue.schema import (
     runs,
     uploads,
     word_grams,
+    word_vectors,
     words,
 )
 
@@ -214,7 +215,8 @@ def _drop_seen(connection: Connection, contents: Sequence[str] | None) -> None:
         gone = connection.execute(query).scalars().all()
         for start in range(0, len(gone), CHUNK):
             some = gone[start : start + CHUNK]
-            connection.execute(delete(word_grams).where(word_grams.c.words_id.in_(some)))
+            for table in (word_grams, word_vectors):
+                connection.execute(delete(table).where(table.c.words_id.in_(some)))
             connection.execute(delete(words).where(words.c.id.in_(some)))
     unused = ~_used(looks.c.sha256, pictures.c.sha256, uploads.c.sha256)
     if contents is None:

@@ -159,6 +159,22 @@ word_grams = Table(
     sqlite_with_rowid=False,
 )
 
+# What those words mean to a model: a vector for each passage of them.
+word_vectors = Table(
+    "word_vectors",
+    metadata,
+    # Counts up, so that what was added since is what is behind the last one that is known.
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("words_id", Integer, nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    # Which passage of the lines it is (core.search.word_evidence.passages).
+    Column("passage", Integer, nullable=False),
+    # float32, little-endian.
+    Column("vector", LargeBinary, nullable=False),
+    UniqueConstraint("words_id", "fingerprint", "passage", name="uq_word_vectors_passage"),
+    sqlite_autoincrement=True,
+)
+
 # What a path held when it was last read: spares hashing what did not change.
 files = Table(
     "files",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -159,9 +159,9 @@ class Sqlite:
             yield None
             stopping.wait(silence_s)
 
-    def hold(self, name: str) -> Callable[[], None] | None:
+    def hold(self, name: str) -> _Alone:
         del name
-        return lambda: None
+        return _Alone()
 
     def last_number(self, connection: Connection, table: Table) -> int:
         if not table.dialect_options["sqlite"]["autoincrement"]:
@@ -185,6 +185,16 @@ class Sqlite:
         if self._file is not None:
             return damaged(self._file, faults[0])
         return CatalogueDamaged(f"The catalogue is damaged ({self.where}).", remedy=_RESTORE)
+
+
+class _Alone:
+    """Nothing: processes share the folder of a file, and locks there do the same."""
+
+    def lasts(self) -> bool:
+        return True
+
+    def let_go(self) -> None:
+        pass
 
 
 def refuse_damaged(file: Path, *, whole: bool = False) -> None:

@@ -6,11 +6,19 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, insert, or_, select
 
+from core.domain.types import Vectors
+from core.search.word_evidence import for_model, passages
 from core.search.words import grams
 from index.catalogue.rows import chunks
-from index.catalogue.schema import pictures, uploads, word_grams, words
+from index.catalogue.schema import pictures, uploads, word_grams, word_vectors, words
+
+_ROUNDED = 1e-3
+"""By how much the length of a unit vector of float32 may differ from 1."""
+
+_STORED = np.dtype("<f4")
 
 Lines = Sequence[tuple[str, float]]
 """Lines with how sure each is."""
@@ -38,10 +46,67 @@ def put_grams(connection: Connection, number: int, lines: Sequence[str]) -> None
         connection.execute(insert(word_grams), rows)
 
 
+def without_meaning(
+    connection: Connection, fingerprint: str, limit: int
+) -> dict[int, Sequence[str]]:
+    """Passages, as a model is given them, of some words that it has not encoded, by number."""
+    done = exists().where(
+        word_vectors.c.words_id == words.c.id, word_vectors.c.fingerprint == fingerprint
+    )
+    query = select(words.c.id, words.c.lines).where(words.c.lines != "[]", ~done)
+    rows = connection.execute(query.order_by(words.c.id.desc()).limit(limit))
+    return {
+        row.id: [for_model(text) for text in passages([line for line, _ in json.loads(row.lines)])]
+        for row in rows
+    }
+
+
+def put_meaning(
+    connection: Connection, fingerprint: str, vectors: Mapping[int, Sequence[Vectors]]
+) -> None:
+    """Keep the vectors of the passages of words, by their numbers; of those that are there."""
+    there = set(
+        connection.execute(select(words.c.id).where(words.c.id.in_(list(vectors)))).scalars()
+    )
+    rows = [
+        {
+            "words_id": number,
+            "fingerprint": fingerprint,
+            "passage": place,
+            "vector": vector.astype(_STORED).tobytes(),
+        }
+        for number in there
+        for place, vector in enumerate(vectors[number])
+    ]
+    if rows:
+        connection.execute(insert(word_vectors), rows)
+
+
+def meanings_after(
+    connection: Connection, fingerprint: str, last: int, dimension: int
+) -> tuple[list[tuple[int, int, int]], Vectors]:
+    """Number, words and passage of each vector behind a number, and the vectors [n, dimension].
+
+    Those that are damaged are left out: verification tells.
+    """
+    table = word_vectors
+    query = select(table.c.number, table.c.words_id, table.c.passage, table.c.vector).where(
+        table.c.fingerprint == fingerprint, table.c.number > last
+    )
+    size = dimension * _STORED.itemsize
+    rows = [
+        row for row in connection.execute(query.order_by(table.c.number)) if len(row.vector) == size
+    ]
+    found = np.frombuffer(b"".join(row.vector for row in rows), dtype=_STORED)
+    vectors = found.reshape(-1, dimension).astype(np.float32)
+    return [(row.number, row.words_id, row.passage) for row in rows], vectors
+
+
 def drop_words(connection: Connection, which: ColumnElement[bool]) -> None:
     numbers = connection.execute(select(words.c.id).where(which)).scalars().all()
     for number in numbers:
-        connection.execute(delete(word_grams).where(word_grams.c.words_id == number))
+        for table in (word_grams, word_vectors):
+            connection.execute(delete(table).where(table.c.words_id == number))
     connection.execute(delete(words).where(which))
 
 
@@ -73,8 +138,18 @@ def damaged_words(connection: Connection, collection: str) -> Iterator[str]:
         except (ValueError, TypeError, AttributeError):
             yield sha256
             continue
-        if known != wanted:
+        vectors = connection.execute(
+            select(word_vectors.c.vector).where(word_vectors.c.words_id == number)
+        ).scalars()
+        if known != wanted or not all(map(_is_vector, vectors)):
             yield sha256
+
+
+def _is_vector(stored: bytes) -> bool:
+    if len(stored) % _STORED.itemsize:
+        return False
+    length = float(np.linalg.norm(np.frombuffer(stored, dtype=_STORED)))
+    return abs(length - 1) < _ROUNDED
 
 
 def in_collection(collection: str) -> ColumnElement[bool]:

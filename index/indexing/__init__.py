@@ -4,9 +4,11 @@ __all__ = [
     "caption_texts",
     "channel_posts",
     "contributions",
+    "job_worker",
     "patience",
     "posts",
     "reindexer",
     "scan",
+    "shared_jobs",
     "watch",
 ]

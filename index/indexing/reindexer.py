@@ -13,6 +13,7 @@ from core.domain.ports import Clock, Embedder, PictureDecoder
 from core.domain.threads import finished_in_thread
 from core.domain.types import Progress, ReindexReport
 from index.catalogue.catalogue import Catalogue
+from index.catalogue.database import Hold
 from index.catalogue.records import Suspects
 from index.indexing.partial import Place
 from index.indexing.patience import Circumstances
@@ -125,11 +126,11 @@ class Reindexer:
         self._running[collection] = Progress(stage="scan", done=0, total=0)
         try:
             lock = await self._lock(collection)
-            let_go: Callable[[], None] | None = None
+            held: Hold | None = None
             try:
                 database = self._parts.catalogue.database
-                let_go = await finished_in_thread(database.hold, f"reindex {collection}")
-                if let_go is None:
+                held = await finished_in_thread(database.hold, f"reindex {collection}")
+                if held is None:
                     raise await self._elsewhere(collection)
                 run = ReindexRun(
                     spec,
@@ -147,8 +148,8 @@ class Reindexer:
                     self._plain[collection] = run.plain_place
                 return report
             finally:
-                if let_go is not None:
-                    await finished_in_thread(let_go)
+                if held is not None:
+                    await finished_in_thread(held.let_go)
                 lock.release()
         finally:
             del self._running[collection]

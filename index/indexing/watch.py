@@ -154,8 +154,8 @@ class FolderWatch:
 
         Raises ReindexRunning.
         """
-        job = self._jobs.start(name, full=False, paths=names)
         try:
+            job = await self._jobs.start(name, full=False, paths=names)
             report = await asyncio.shield(job.task)
         except ReindexRunning:
             raise

@@ -18,6 +18,7 @@ __all__ = [
     "thumbnail_store",
     "upload_files",
     "uploads",
+    "word_meanings",
     "word_reading",
     "words",
 ]

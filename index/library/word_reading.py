@@ -19,6 +19,7 @@ from index.catalogue.word_rows import put_words
 from index.library.library import FolderLibrary
 from index.library.overlay import Overlays
 from index.library.overlay_revisions import last_revision
+from index.library.word_meanings import WordMeanings
 from index.library.worded import judged_anew
 
 _WAITING: Final = 512
@@ -42,9 +43,11 @@ class WordReading:
         collections: Collection[str],
         *,
         at_once: int = 1,
+        meanings: WordMeanings | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``at_once``: pictures that are read side by side."""
+        """``at_once``: pictures that are read side by side; ``meanings``: encodes what was read."""
+        self._meanings = meanings
         self._at_once = at_once
         self._overlays = overlays
         self._library = library
@@ -58,6 +61,10 @@ class WordReading:
     def collections(self) -> Sequence[str]:
         """Those that are read."""
         return self._collections
+
+    @property
+    def reader(self) -> WordReader:
+        return self._reader
 
     @property
     def version(self) -> str:
@@ -90,6 +97,7 @@ class WordReading:
         """
         count = 0
         async with self._one:
+            await self._encode()  # what was read by an older version, or comes from an import
             while may_go_on() and (waiting := await finished_in_thread(self._missing, only)):
                 left, until = iter(waiting), self._clock() + _NEWER_EVERY_S
 
@@ -112,7 +120,12 @@ class WordReading:
                 async with asyncio.TaskGroup() as tasks:
                     working = [tasks.create_task(work()) for _ in range(self._at_once)]
                 count += sum(task.result() for task in working)
+                await self._encode()
         return count
+
+    async def _encode(self) -> None:
+        if self._meanings is not None:
+            await self._meanings.fill()
 
     async def _lines(self, picture: Picture) -> Sequence[WordLine] | None:
         file = await asyncio.to_thread(self._library.file_of, picture)

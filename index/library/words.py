@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 from cachetools import LRUCache
 from sqlalchemy import (
     Connection,
+    Row,
     and_,
     func,
     select,
@@ -17,11 +18,13 @@ from sqlalchemy import (
 
 from core.domain.ports import Snapshot
 from core.domain.types import WordsProgress
-from core.search.words import ReadWords, WordEvidence, asked_grams, phrase_grams
+from core.search.word_evidence import FoundWords, Meaning, WordEvidence, by_meaning, passages
+from core.search.words import ReadWords, asked_grams, phrase_grams
 from index.catalogue.rows import chunks
 from index.catalogue.schema import pictures, uploads, words
 from index.catalogue.word_rows import in_collection, sharing
 from index.library.overlay import Overlays
+from index.library.word_meanings import WordMeanings
 
 _CANDIDATES: Final = 256
 """Pictures that share most with a question, which are compared word by word."""
@@ -34,6 +37,9 @@ _LEAST_SHARED: Final = 0.15
 
 _PARSED: Final = 4096
 
+_SHOWN: Final = 100
+"""Characters of a passage that is shown as the one that matched."""
+
 
 class StoredWords:
     """The PictureWords port over the catalogue.
@@ -41,17 +47,37 @@ class StoredWords:
     ``collections``: those whose words are searched, and read.
     """
 
-    def __init__(self, overlays: Overlays, collections: Collection[str], version: str = "") -> None:
-        """``version``: of what reads here (``WordReader.version``), empty where nothing does."""
+    def __init__(
+        self,
+        overlays: Overlays,
+        collections: Collection[str],
+        version: str = "",
+        meanings: WordMeanings | None = None,
+    ) -> None:
+        """``version``: of what reads here (``WordReader.version``), empty where nothing does.
+
+        ``meanings``: what the words mean; None where they are searched by their letters alone.
+        """
         self._overlays = overlays
+        self._meanings = meanings
         self._version = version
         self._collections = frozenset(collections)
         self._parsed: LRUCache[int, ReadWords] = LRUCache(_PARSED)
 
-    def find(self, snapshot: Snapshot, question: str) -> WordEvidence | None:
-        wanted = asked_grams(question)
-        if snapshot.collection not in self._collections or not wanted:
+    def find(
+        self, snapshot: Snapshot, question: str, meaning: Meaning | None = None
+    ) -> WordEvidence | None:
+        if snapshot.collection not in self._collections:
             return None
+        found = self._by_letters(snapshot, question)
+        if meaning is not None and self._meanings is not None:
+            found += self._by_meaning(self._meanings, snapshot, question, meaning)
+        return WordEvidence.of(found)
+
+    def _by_letters(self, snapshot: Snapshot, question: str) -> list[FoundWords]:
+        wanted = asked_grams(question)
+        if not wanted:
+            return []
         least = max(1, round(_LEAST_SHARED * len(wanted)))
         limit = _CANDIDATES
         with self._overlays.read() as connection:
@@ -71,8 +97,34 @@ class StoredWords:
             strength = read.strength(question)
             if strength:
                 line = read.line(question)
-                found += [(place, strength, line) for place in seen[row.sha256]]
-        return WordEvidence.of(found)
+                found += [FoundWords(place, strength, line) for place in seen[row.sha256]]
+        return found
+
+    def _by_meaning(
+        self, meanings: WordMeanings, snapshot: Snapshot, question: str, meaning: Meaning
+    ) -> list[FoundWords]:
+        limit = _CANDIDATES
+        while True:
+            near = meanings.near(meaning, limit)
+            with self._overlays.read() as connection:
+                rows = _words_with(connection, {each.words_id for each in near})
+                seen = _rows_of(connection, snapshot, [row.sha256 for row in rows.values()])
+            # As above.
+            if len(near) < limit or len(seen) >= _CANDIDATES // 2:
+                break
+            limit *= _WIDER
+        found = []
+        for each in near:
+            row = rows.get(each.words_id)
+            if row is None or row.sha256 not in seen:
+                continue
+            texts = passages(self._read(row.id, row.lines).lines)
+            if each.place < len(texts):
+                line = _shown(texts[each.place])
+                found += [
+                    by_meaning(place, line, each.match, question) for place in seen[row.sha256]
+                ]
+        return found
 
     def holding(self, snapshot: Snapshot, phrases: Sequence[str]) -> WordEvidence | None:
         if snapshot.collection not in self._collections:
@@ -95,7 +147,11 @@ class StoredWords:
             held = [each for each in read if all(each[1].nearly(phrase) for phrase in phrases)]
         shown = " ".join(phrases)
         return WordEvidence.of(
-            [(place, 1.0, text.line(shown)) for sha256, text in held for place in seen[sha256]]
+            [
+                FoundWords(place, 1.0, text.line(shown))
+                for sha256, text in held
+                for place in seen[sha256]
+            ]
         )
 
     def any_in(self, collection: str) -> bool:
@@ -131,6 +187,20 @@ class StoredWords:
             read = ReadWords.of([text for text, _ in json.loads(lines)])
             self._parsed[number] = read
         return read
+
+
+def _shown(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1].rstrip() + "…"
+
+
+def _words_with(connection: Connection, numbers: Collection[int]) -> dict[int, Row[Any, Any, Any]]:
+    """The words with these numbers, those that are still there."""
+    query = select(words.c.id, words.c.sha256, words.c.lines)
+    return {
+        row.id: row
+        for chunk in chunks(sorted(numbers))
+        for row in connection.execute(query.where(words.c.id.in_(chunk)))
+    }
 
 
 def _rows_of(

@@ -27,7 +27,7 @@ from bot.protocol.ports import ModelCard
 from bot.rendering.sheets import Sheets
 from bot.rendering.thumbnails import Thumbnails
 from core.domain.rate_limits import RateLimiter
-from core.domain.reindex_jobs import ReindexJobs
+from core.domain.reindex_jobs import OwnReindexJobs
 from core.encoder.embedder import BatchedEmbedder
 from core.search.service import Search
 from tests.adapters.discord_parts import ANA, HOME
@@ -126,7 +126,7 @@ async def test_the_text_of_a_find_passes_few_files(tmp_path: Path) -> None:
                     moderation=gallery.moderation,
                     settings=gallery.settings,
                     grants=gallery.grants,
-                    jobs=ReindexJobs(gallery.reindexer),
+                    jobs=OwnReindexJobs(gallery.reindexer),
                     admission=Admission(RateLimiter(None, clock), gallery.settings),
                     counters=metrics,
                     failures=Failures(metrics),

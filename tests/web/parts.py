@@ -27,7 +27,7 @@ from bot.rendering.thumbnails import Thumbnails
 from bot.web.adapter import WebAdapter, WebOptions, WebParts
 from core.domain.errors import ReindexRunning
 from core.domain.rate_limits import ADMIN_QUOTA, COMMUNITY_QUOTA, Quota, RateLimiter
-from core.domain.reindex_jobs import ReindexJobs
+from core.domain.reindex_jobs import OwnReindexJobs
 from core.domain.types import Failure, Progress, ReindexReport
 from core.search.browse import Browser
 from core.search.service import Search, SearchRules
@@ -179,7 +179,7 @@ class Parts:
         self.settings = FakeCommunitySettings()
         self.admission = Admission(self.limits, self.settings)
         self.codec = ActionCodec(TextMemory(self.clock))
-        self.jobs = ReindexJobs(self.reindexing, poll_s=0.01)
+        self.jobs = OwnReindexJobs(self.reindexing, poll_s=0.01)
         self.defaults = OperatorDefaults(
             cooldown_s=None if self.quota is None else self.quota.cooldown_s
         )

@@ -45,7 +45,7 @@ class Indexing:
     async def start(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
         """Begin a reindex, or say how far the one under way has come.
 
-        Raises NotFound, OperatorOnly, TooManyRequests.
+        Raises NotFound, OperatorOnly, TooManyRequests, CatalogueError.
         """
         visible = self._library.visible(request.community)
         collection = invocation.text("collection") or next(iter(visible), "")
@@ -62,21 +62,21 @@ class Indexing:
             return presenter.already_running(collection, under_way, job=own.id if own else None)
         if not request.operates:
             self._pause(collection)
-        job = self._jobs.start(collection, full=invocation.flag("full"))
+        job = await self._jobs.start(collection, full=invocation.flag("full"))
         return presenter.progress(collection, job.progress, job=job.id)
 
     async def follow(
         self, job_id: str, request: Request, presenter: Presenter
     ) -> AsyncIterator[Reply]:
         """How far a job is, whenever that has changed, until it is done."""
-        job = self._job(job_id, request)
+        job = await self._job(job_id, request)
         if job is not None:
             async for progress in self._jobs.follow(job):
                 yield presenter.progress(job.collection, progress, job=job_id)
 
     async def progress(self, job_id: str, request: Request, presenter: Presenter) -> Reply:
         """How far a job is now, or how it ended. Raises what it raised, and NotFound."""
-        job = self._job(job_id, request)
+        job = await self._job(job_id, request)
         if job is None:
             raise NotFound("That job is over.", remedy="See /status for the result.")
         if job.running:
@@ -92,8 +92,8 @@ class Indexing:
         visible = set(self._library.visible(request.community))
         return {name: p for name, p in self._jobs.running().items() if name in visible}
 
-    def _job(self, job_id: str, request: Request) -> Job | None:
-        job = self._jobs.get(job_id)
+    async def _job(self, job_id: str, request: Request) -> Job | None:
+        job = await self._jobs.get(job_id)
         if job is None or job.collection not in self._library.visible(request.community):
             return None
         return job if self._administers(job.collection, request) else None

@@ -209,6 +209,18 @@ async def test_caller_that_leaves_harms_nobody() -> None:
         assert pool.stats().pids == pids
 
 
+async def test_caller_that_leaves_while_workers_start_harms_nobody() -> None:
+    """Of a pool that starts them with the first picture: the next one is decoded."""
+    async with DecodePool(1, work=act, waits_for_pictures=True) as pool:
+        first = asyncio.create_task(pool.decode(PNG, SPEC))
+        await asyncio.sleep(0)
+        first.cancel()
+        assert isinstance(*await asyncio.gather(first, return_exceptions=True),
+                          asyncio.CancelledError)  # fmt: skip
+        assert (await pool.decode(PNG, SPEC)).pixels.shape[2] == 3
+        assert pool.stats().alive == 1
+
+
 async def test_closing_answers_everybody() -> None:
     """Who is being served, who waits and who comes later: all hear ShuttingDown."""
     pool = DecodePool(1, work=act)

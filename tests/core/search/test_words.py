@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from core.domain.errors import BadPicture, Unavailable
 from core.domain.ports import Snapshot
-from core.domain.types import Band, FoundBy, WordsProgress
+from core.domain.types import Band, FoundBy, WordLine, WordsProgress
 from core.search.query import SearchQuery
-from core.search.service import Search
-from core.search.words import ReadWords, WordEvidence, asked_grams, edits, grams, phrase_grams
+from core.search.service import Search, SearchRules
+from core.search.word_evidence import (
+    FoundWords,
+    Meaning,
+    WordEvidence,
+    by_meaning,
+    for_model,
+    passages,
+)
+from core.search.words import ReadWords, asked_grams, edits, grams, phrase_grams
 from tests.fake_collections import FakeLibrary, FakeSnapshot
-from tests.fakes import FakeDecoder, FakeEmbedder
+from tests.fakes import FakeDecoder, FakeEmbedder, picture_bytes
 
 _MEME = ("WHEN THE TESTS PASS", "ON THE FIRST TRY")
 
@@ -24,17 +35,22 @@ class FakeWords:
     def __init__(self, lines: Mapping[int, Sequence[str]]) -> None:
         self._read = {row: ReadWords.of(each) for row, each in lines.items()}
 
-    def find(self, snapshot: Snapshot, question: str) -> WordEvidence | None:
-        del snapshot
+    def find(
+        self, snapshot: Snapshot, question: str, meaning: Meaning | None = None
+    ) -> WordEvidence | None:
+        del snapshot, meaning
         return WordEvidence.of(
-            [(row, each.strength(question), each.line(question)) for row, each in self._all()]
+            [
+                FoundWords(row, each.strength(question), each.line(question))
+                for row, each in self._all()
+            ]
         )
 
     def holding(self, snapshot: Snapshot, phrases: Sequence[str]) -> WordEvidence | None:
         del snapshot
         return WordEvidence.of(
             [
-                (row, 1.0, each.line(" ".join(phrases)))
+                FoundWords(row, 1.0, each.line(" ".join(phrases)))
                 for row, each in self._all()
                 if all(each.holds(phrase) for phrase in phrases)
             ]
@@ -52,11 +68,37 @@ class FakeWords:
         return list(self._read.items())
 
 
-def _search(lines: Mapping[int, Sequence[str]]) -> Search:
+class FakeReader:
+    """The WordReader port: the same lines of every picture, an error, or (None) no answer."""
+
+    version = "1"
+
+    def __init__(self, said: Sequence[str] | Exception | None) -> None:
+        self.said = said
+        self.asked = 0
+
+    async def read(self, source: bytes | Path) -> Sequence[WordLine]:
+        del source
+        self.asked += 1
+        if self.said is None:
+            await asyncio.Event().wait()
+        if isinstance(self.said, Exception):
+            raise self.said
+        return [WordLine(line, 0.9) for line in self.said or ()]
+
+
+def _search(lines: Mapping[int, Sequence[str]], reader: FakeReader | None = None) -> Search:
     """Twelve pictures of three colours, in some of which words stand."""
     plain = [(colour, "") for _ in range(4) for colour in ("red", "green", "blue")]
     library = FakeLibrary({"gallery": FakeSnapshot.of(plain)})
-    return Search(library, FakeEmbedder(), FakeDecoder(), words=FakeWords(lines))
+    return Search(
+        library,
+        FakeEmbedder(),
+        FakeDecoder(),
+        words=FakeWords(lines),
+        reader=reader,
+        rules=SearchRules(read_s=0.05 if reader is not None and reader.said is None else 60),
+    )
 
 
 @pytest.mark.parametrize(
@@ -171,6 +213,66 @@ async def test_words_with_a_colon_leave_pictures_with_words() -> None:
 
 def test_evidence_keeps_the_best_of_each_row() -> None:
     """Rows rise; a row that was found twice is there once."""
-    evidence = WordEvidence.of([(4, 0.5, "four"), (2, 0.9, "two"), (4, 0.7, "better")])
+    evidence = WordEvidence.of(
+        [FoundWords(4, 0.5, "four"), FoundWords(2, 0.9, "two"), FoundWords(4, 0.7, "better")]
+    )
     assert np.array_equal(evidence.rows, [2, 4])
     assert (evidence.says(4), evidence.says(2), evidence.says(3)) == ("better", "two", None)
+
+
+async def test_a_posted_picture_finds_those_that_say_the_same() -> None:
+    """Whatever they look like; those whose words are others come by their looks alone."""
+    lines = {4: _MEME, 7: ("LATE AGAIN",)}
+    reader = FakeReader(("WHEN THE TESTS", "PASS ON THE FIRST TRY"))
+    posted = picture_bytes("yellow")
+    found = await _search(lines, reader).similar(posted, community="web", k=3)
+    assert found.hits[0].picture.id == "p0000004"
+    assert (found.hits[0].band, found.hits[0].found_by) == (Band.STRONG, FoundBy.WORDS)
+    assert found.hits[0].text == _MEME[0]
+    assert {hit.text for hit in found.hits[1:]} == {None}
+
+
+@pytest.mark.parametrize("said", [None, Unavailable("busy"), (), ("QUITE ANOTHER",)])
+async def test_a_posted_picture_is_answered_without_words(
+    said: Sequence[str] | Exception | None,
+) -> None:
+    """In time, where reading takes longer, fails, finds none or others: as it was before."""
+    red, reader = picture_bytes("red"), FakeReader(said)
+    found = await _search({4: _MEME}, reader).similar(red, community="web", k=3)
+    before = await _search({4: _MEME}).similar(red, community="web", k=3)
+    assert found.hits == before.hits
+    assert reader.asked == 1
+
+
+async def test_a_posted_picture_is_not_read_for_nothing() -> None:
+    """Where no words were read, or a text says what is asked."""
+    reader = FakeReader(_MEME)
+    await _search({}, reader).similar(picture_bytes("red"), community="web")
+    await _search({4: _MEME}, reader).similar(picture_bytes("red"), community="web", text="blue")
+    assert reader.asked == 0
+
+
+async def test_one_that_cannot_be_read_is_refused_while_its_words_are_read() -> None:
+    """Nothing waits for the reader then."""
+    with pytest.raises(BadPicture):
+        await _search({4: _MEME}, FakeReader(None)).similar(b"none", community="web")
+
+
+def test_meaning_or_letters_lift() -> None:
+    """Whichever says more, which is told as well; short questions say little by meaning."""
+    asked = "all checks succeed straight away"
+    meant, spelt = by_meaning(3, "WHEN THE TESTS PASS", 0.6, asked), FoundWords(3, 0.4, "TESTS")
+    both = WordEvidence.of([spelt, meant])
+    alone = [WordEvidence.of([each]).lifts[0] for each in (spelt, meant)]
+    assert both.lifts[0] == pytest.approx(max(alone))
+    assert both.says(3) == "WHEN THE TESTS PASS"
+    assert by_meaning(3, "", 0.6, "cat").strength < meant.strength
+
+
+def test_passages_are_some_lines_each() -> None:
+    """A page of text is several, eight at most; capitals are small letters for a model."""
+    assert passages(_MEME) == ["WHEN THE TESTS PASS ON THE FIRST TRY"]
+    assert len(passages(["a line of a page of text " * 4] * 5)) == 3
+    assert len(passages(["x" * 300] * 20)) == 8
+    assert for_model("WHEN THE TESTS PASs") == "when the tests pass"
+    assert for_model("NASA lands on Mars") == "NASA lands on Mars"

@@ -11,7 +11,7 @@ from bot.app.background import keep_retrying
 from bot.engine.engine import circumstances_of
 from config.settings import load
 from core.domain.errors import BadPicture, DamagedPicture, DecodingFailed, TooManyPixels
-from core.domain.reindex_jobs import ReindexJobs
+from core.domain.reindex_jobs import OwnReindexJobs
 from index.indexing.patience import Circumstances
 from tests.galleries import Gallery, until
 
@@ -110,7 +110,7 @@ async def test_a_running_bot_tries_them_by_itself(times: Times) -> None:
     await gallery.reindex()
     del gallery.decoder.errors["slow.png"]
     times.now += _HOUR
-    jobs = ReindexJobs(gallery.reindexer)
+    jobs = OwnReindexJobs(gallery.reindexer)
     retrying = keep_retrying(gallery.catalogue, jobs, [gallery.name], every_s=0.001)
     task = asyncio.create_task(retrying)
     await until(lambda: "slow.png" in gallery.shown())

@@ -90,6 +90,20 @@ async def test_more_like_it_goes_by_the_closest_frame(tmp_path: Path) -> None:
     assert (cyan.picture.path, cyan.at_s) == ("two.gif", 1.0)
 
 
+async def test_a_posted_clip_is_described_and_classified_by_all_of_it(tmp_path: Path) -> None:
+    """By the frame that comes closest to a caption, and for each label by the one that fits it."""
+    gallery = Gallery(tmp_path)
+    for colour in ("cyan", "orange"):
+        gallery.add(f"{colour}.png", colour, caption=colour)
+    await gallery.reindex()
+    search = Search(gallery.library, gallery.embedder, gallery.decoder)
+    posted = clip("black", "black", "cyan")
+    described = await search.describe(posted, community="web", k=1)
+    assert described.hits[0].caption == "cyan"
+    fitting = (await search.classify(posted, ["cyan", "orange", "green"])).labels
+    assert fitting[0].label == "cyan"
+
+
 async def test_damaged_frames_are_found_and_made_anew(tmp_path: Path) -> None:
     """Verification names the picture; what repairs it encodes it again."""
     gallery = Gallery(tmp_path)

@@ -90,7 +90,7 @@ async def test_the_page_is_told_the_counts(parts: Parts) -> None:
         assert (body["pictures"], body["expected"]) == (count, 785)
         async with client.get("/api/progress") as response:
             assert await response.json() == {"running": []}
-        job = parts.jobs.start("gallery", full=False)
+        job = await parts.jobs.start("gallery", full=False)
         async with client.get("/api/progress") as response:
             body = await response.json()
         assert (body["pictures"], body["expected"]) == (count, 785)

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from watchfiles import Change, watch
 
 from core.domain.errors import CatalogueError
-from core.domain.reindex_jobs import ReindexJobs
+from core.domain.reindex_jobs import OwnReindexJobs
 from core.domain.types import Lane, Progress, ReindexReport
 from index.catalogue.file_types import ChangeFilter, NameRules
 from index.indexing.watch import Counts, FolderWatch, Watching, WatchOptions, relevant
@@ -74,9 +74,9 @@ async def _watching(
     options: WatchOptions = QUICK,
     counts: Counts | None = None,
     watching: Watching = watch,
-) -> AsyncIterator[tuple[ReindexJobs, Runs]]:
+) -> AsyncIterator[tuple[OwnReindexJobs, Runs]]:
     runs = Runs(gallery)
-    jobs = ReindexJobs(runs, poll_s=0.005)
+    jobs = OwnReindexJobs(runs, poll_s=0.005)
     folders = {gallery.name: gallery.pictures}
     watcher = FolderWatch(
         jobs, folders, options, counts=counts or ChangeFilter(RULES).counts, watching=watching
@@ -199,7 +199,7 @@ async def test_it_waits_for_a_reindex_that_is_under_way(gallery: Gallery) -> Non
         embedder.gate.clear()
         encoded = embedder.lanes[Lane.BULK]
         gallery.add("green.png", "green", 3)
-        mine = jobs.of(gallery.name) or jobs.start(gallery.name, full=False)
+        mine = jobs.of(gallery.name) or await jobs.start(gallery.name, full=False)
         await _until(lambda: embedder.lanes[Lane.BULK] > encoded)
         told.paths.clear()
         gallery.add("pink.png", "pink", 4)

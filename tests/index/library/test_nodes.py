@@ -171,11 +171,11 @@ async def test_one_node_indexes_a_collection_at_a_time(nodes: tuple[Gallery, Gal
     """The other is told that it goes on; a node that dies lets go."""
     one, two = nodes
     one.add("red.png", "red", 1)
-    let_go = one.catalogue.database.hold(f"reindex {one.name}")
-    assert let_go is not None
+    held = one.catalogue.database.hold(f"reindex {one.name}")
+    assert held is not None
     with pytest.raises(ReindexRunning):
         await two.reindex()
-    let_go()
+    held.let_go()
     assert (await two.reindex()).added == 1
 
 

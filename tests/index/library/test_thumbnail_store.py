@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.app.background import keep_looks
+from bot.app.background import keep_thumbnails
 from bot.rendering.thumbnails import Thumbnails
 from index.library.thumbnail_store import ThumbnailStore
 from tests.fakes import FakeDecoder, picture_bytes
@@ -148,7 +148,7 @@ async def test_thumbnails_go_with_their_pictures(stored: Stored, tmp_path: Path)
     (picture,) = gallery.snapshot().pictures
     stored.store.put(picture.sha256, 360, b"a jpeg", file)
     stored.put("what no folder has")
-    task = asyncio.create_task(keep_looks(gallery.looks, stored.store, every_s=0.01))
+    task = asyncio.create_task(keep_thumbnails(gallery.looks, stored.store, every_s=0.01))
     await until(lambda: stored.store.contents() == {picture.sha256})
     file.unlink()
     gallery.add("b.png", "blue")

@@ -14,8 +14,10 @@ from core.domain.choices import Strictness
 from core.domain.errors import DamagedPicture, DecodingFailed
 from core.domain.types import Post, WordLine, WordsProgress
 from core.search.moderation import Criterion
-from index.catalogue.schema import word_grams, words
+from core.search.word_evidence import Meaning
+from index.catalogue.schema import word_grams, word_vectors, words
 from index.library.moderation import ChatModeration
+from index.library.word_meanings import WordMeanings
 from index.library.word_reading import WordReading
 from index.library.words import StoredWords
 from index.maintenance.repair import Repairer
@@ -272,3 +274,66 @@ async def test_moderation_sees_the_words(gallery: Gallery) -> None:
     assert trial.best[0][0].path == "b.png"
     await moderation.decide(held.pictures[0].picture.id, community="discord:1", approve=True)
     assert await gallery.seen("discord:1") == before
+
+
+async def _meant(gallery: Gallery, question: str, community: str = "web") -> dict[str, str]:
+    """As :func:`_found`, by meaning as well."""
+    stored = StoredWords(
+        gallery.overlays, [gallery.name], "1", WordMeanings(gallery.overlays, gallery.embedder)
+    )
+    snapshot = await gallery.library.open(None, community)
+    vector = await gallery.embedder.embed_text(question)
+    found = stored.find(snapshot, question, Meaning(vector, average=0.0))
+    assert found is not None
+    return {snapshot.pictures[row].path: line for row in found.rows for line in [found.says(row)]
+            if line is not None}  # fmt: skip
+
+
+async def test_words_are_found_by_what_they_mean(gallery: Gallery) -> None:
+    """Encoded behind the reading, once for each model, and gone with the words."""
+    lines = {"b.png": "A VERY GREEN DAY\nIN SPRING", "c.png": "TESTS PASS"}
+    meanings = WordMeanings(gallery.overlays, gallery.embedder)
+    reading = WordReading(
+        gallery.overlays, gallery.library, FakeReader(lines), [gallery.name], meanings=meanings
+    )
+    await reading.fill()
+    # The fake model knows colours; of letters "greenish" is another word.
+    assert await _meant(gallery, "something green, somewhere") == {
+        "b.png": "A VERY GREEN DAY IN SPRING"
+    }
+    assert await _found(gallery, "something green, somewhere") == {}
+    encoded = len(gallery.embedder.encoder.texts)
+    await reading.fill()
+    assert len(gallery.embedder.encoder.texts) == encoded
+    assert gallery.verify() == []
+    (gallery.pictures / "b.png").unlink()
+    await gallery.reindex()
+    assert await _meant(gallery, "something green, somewhere") == {}
+    with gallery.overlays.read() as connection:
+        left = connection.execute(select(func.count()).select_from(word_vectors)).scalar_one()
+    assert left == 1
+
+
+async def test_words_that_an_import_brought_are_encoded_here(gallery: Gallery) -> None:
+    """And those that were read before they were searched by meaning."""
+    await _reading(gallery, FakeReader({"b.png": "A VERY GREEN DAY"})).fill()
+    assert await _meant(gallery, "something green") == {}
+    assert await WordMeanings(gallery.overlays, gallery.embedder).fill() == 1
+    assert await _meant(gallery, "something green") == {"b.png": "A VERY GREEN DAY"}
+
+
+async def test_a_damaged_meaning_is_told_and_made_anew(gallery: Gallery) -> None:
+    """``repair`` has the words read again, and nothing else of the collection."""
+    meanings = WordMeanings(gallery.overlays, gallery.embedder)
+    reading = WordReading(
+        gallery.overlays,
+        gallery.library,
+        FakeReader({"b.png": "A GREEN DAY"}),
+        [gallery.name],
+        meanings=meanings,
+    )
+    await reading.fill()
+    with gallery.overlays.change() as change:
+        change.connection.execute(update(word_vectors).values(vector=b"\0" * 8))
+    assert await _meant(gallery, "something green") == {}
+    assert len(gallery.verify()) == 1

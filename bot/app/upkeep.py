@@ -1,0 +1,89 @@
+"""Work that nobody asks for: done by the one process, or by one of those that share a database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+
+import structlog
+
+from bot.app.background import (
+    Work,
+    in_background,
+    index_all,
+    keep_looks,
+    keep_reading,
+    keep_sweeping,
+    watches,
+)
+from bot.engine.engine import Engine
+from bot.engine.jobs import takes_jobs, worker_of
+from bot.observability.health import IndexWatch
+from bot.terminal.console import Terminal
+from core.domain.errors import CatalogueError
+from core.domain.threads import finished_in_thread
+from index.catalogue.database import Database, Hold
+
+_LOOK_S = 1.0
+"""So much later, at most, another process takes over from one that was killed."""
+
+_log = structlog.get_logger("bot.upkeep")
+
+
+def upkeep(engine: Engine, terminal: Terminal, indexes: IndexWatch) -> Sequence[Work]:
+    """What one process of all does: first indexes, watched folders, purges, words, looks."""
+    return (
+        partial(keep_sweeping, engine.contributions),
+        partial(keep_looks, engine.looks),
+        partial(keep_reading, engine, engine.jobs),
+        partial(index_all, engine, engine.jobs, terminal, indexes),
+        *watches(engine, engine.jobs),
+    )
+
+
+def shared_work(
+    engine: Engine, terminal: Terminal, indexes: IndexWatch, *, as_worker: bool = False
+) -> Sequence[Work]:
+    """The same where nodes share a database: elected, with the jobs that anybody queues."""
+    opening = partial(_open_indexes, engine, terminal, indexes)
+    if not (as_worker or takes_jobs(engine.settings)):
+        return (opening,)
+    worker = worker_of(engine.catalogue, engine.reindexer)
+    works = upkeep(engine, terminal, indexes)
+    return opening, worker.run, partial(elected, engine.catalogue.database, works)
+
+
+async def elected(database: Database, works: Sequence[Work], *, look_s: float = _LOOK_S) -> None:
+    """Do this in one process at a time of all that call it, until cancelled.
+
+    Whoever holds an advisory lock is elected. Where it ends, is killed or loses its connection,
+    another one is.
+    """
+    while True:
+        held = await _hold(database)
+        if held is not None:
+            _log.info("elected: what is done once for all nodes is done here")
+            async with AsyncExitStack() as stack:
+                stack.push_async_callback(finished_in_thread, held.let_go)
+                for work in works:
+                    await in_background(stack, work)
+                while await finished_in_thread(held.lasts):  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(look_s)
+            _log.warning("not elected any more: the connection to the database was lost")
+        await asyncio.sleep(look_s)
+
+
+async def _hold(database: Database) -> Hold | None:
+    try:
+        return await finished_in_thread(database.hold, "upkeep")
+    except CatalogueError:
+        return None  # told by all else that asks the database
+
+
+async def _open_indexes(engine: Engine, terminal: Terminal, indexes: IndexWatch) -> None:
+    names = [each.name for each in engine.settings.all_collections]
+    await asyncio.gather(*map(indexes.look, names))
+    if any(map(indexes.searchable, names)):
+        terminal.note("Ready: type /find and what you look for.")
