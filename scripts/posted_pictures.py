@@ -61,6 +61,7 @@ _CLIENT = """<style>
 .telegram .gallery img { object-fit: cover; height: 190px }
 .telegram .gallery:has(figure:nth-child(2):last-child) { grid-template-columns: 1fr 1fr }
 .telegram .gallery.single img { height: auto }
+.telegram figcaption { white-space: pre-line }
 .telegram .message a { color: #2f7cc0; text-decoration: none }
 .link { background: #3c4270; color: #c9cdfb; border-radius: 3px; padding: 0 3px }
 .who { display: flex; align-items: center; gap: 8px; margin-bottom: 6px; font-weight: bold }
