@@ -59,7 +59,9 @@ def _value(column: Column[Any], chance: random.Random, number: int) -> Any:
 
 def _tells_rows_apart(column: Column[Any]) -> bool:
     together = (each for each in column.table.constraints if isinstance(each, UniqueConstraint))
-    return column.primary_key or column.unique or any(column.name in each.columns for each in together)
+    return (
+        column.primary_key or column.unique or any(column.name in each.columns for each in together)
+    )
 
 
 def _fill(connection: Any, tables: Sequence[Table], rows: int) -> None:
