@@ -36,7 +36,7 @@ from pydantic_settings import (
 
 from config.addresses import is_loopback
 from config.files import CONFIG, UnreadableFileError, config_file, read_file
-from config.memory import BufferSizes, buffer_sizes
+from config.memory import MIB, BufferSizes, buffer_sizes
 
 # The short names of the command-line contract, and the setting each of them stands for.
 SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -58,7 +58,6 @@ _FILE_SUFFIX = "_FILE"
 _PREFIX = "TANGERINE_"
 _DEFAULT_COLLECTION = "default"
 _DEMO = "demo"
-_MIB = 2**20
 
 
 _COMMAS = re.compile("[,;\u3001\uff0c\uff1b\u060c\u061b\uff64]")
@@ -217,7 +216,7 @@ class PictureSettings(_Section):
     @property
     def max_bytes(self) -> int:
         """Size of a posted picture in bytes."""
-        return int(self.max_mb * _MIB)
+        return int(self.max_mb * MIB)
 
 
 class WordsSection(_Section):
