@@ -59,7 +59,7 @@ from core.search.ranking import (
     without,
 )
 from core.search.scoring import NearestPictures, Ranking
-from core.search.word_evidence import Meaning, WordEvidence, for_model, with_words
+from core.search.word_evidence import AskedMeaning, WordEvidence, for_model, with_words
 from core.search.zero_shot import classify_vectors, prompts_of
 
 _Done = TypeVar("_Done")
@@ -610,9 +610,9 @@ class Search:
         decoded = await self._decoder.decode(picture, self._embedder.pixel_spec)
         return await self._embedder.embed_pixels(decoded.pixels)
 
-    def _meaning(self, vector: Vectors) -> Meaning:
+    def _meaning(self, vector: Vectors) -> AskedMeaning:
         """Of a text with this vector; once something was calibrated."""
-        return Meaning(vector, self._calibrations.usual(vector))
+        return AskedMeaning(vector, self._calibrations.usual(vector))
 
     def _clean(self, text: str) -> str:
         cleaned = " ".join(text.replace("\0", " ").split())
