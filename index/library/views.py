@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
 from sqlalchemy import Connection
 
-from core.domain.types import ModelIdentity
 from core.domain.viewer import Viewer
 from core.search.moderation import HeldPicture, Meaning, Scores
-from index.catalogue.contents import identity_of
 from index.library.kept_views import CachedView, CollectionViews, ComposedView, KeptViews
 from index.library.moderation_filter import Judge
-from index.library.moderation_rows import (
-    MODERATION,
-    Rules,
-    rules_of,
-)
+from index.library.moderation_rows import MODERATION
 from index.library.overlay import Overlays
-from index.library.overlay_reads import chosen_posts
-from index.library.overlay_revisions import revision_of
-from index.library.placed_uploads import overlay_of
 from index.library.recent_changes import Scope
 from index.library.shelves import Shelf, Shelves
-from index.library.view_layers import NO_ROWS, Layers, with_some
+from index.library.view_composer import ViewComposer, rules_for
 from index.library.view_state import state_of
-from index.library.worded import raised, worded
+from index.library.worded import worded
 from index.snapshots.delta import Generation
-from index.snapshots.overlaid import IdentifiedSnapshot, OverlayBase, left_of
-from index.snapshots.overlay import Overlay, Viewpoint
-from index.snapshots.snapshot import IndexSnapshot
+from index.snapshots.overlaid import IdentifiedSnapshot, OverlayBase
+from index.snapshots.overlay import Viewpoint
 from index.snapshots.store import SnapshotStore
 
 
@@ -68,8 +57,8 @@ class Views:
         self._kept = kept
         self._store = store
         self._overlays = overlays
-        self._judge = judge or Judge()
         self._shelves = Shelves(overlays, kept.own, kept.loose)
+        self._composer = ViewComposer(self._shelves, judge or Judge())
         self._views: dict[str, CollectionViews] = {}
         self._locks: dict[str, threading.Lock] = {}
 
@@ -91,7 +80,7 @@ class Views:
         """
         base = self._store.current(collection)
         with self._overlays.read() as connection:
-            layers = self._layers(connection, collection, viewpoint, base)
+            layers = self._composer.layers(connection, collection, viewpoint, base)
             return None if layers is None else layers.composed()
 
     def scored(
@@ -103,19 +92,11 @@ class Views:
         """
         base = self._store.current(collection)
         with self._overlays.read() as connection:
-            layers = self._layers(connection, collection, viewpoint, base)
+            layers = self._composer.layers(connection, collection, viewpoint, base)
             if layers is None:
                 return None
-            view = layers.composed()
-            scorer, of_base = self._judge.scores(layers.under, text, meaning)
             holding = worded(connection, collection, (text,))[text]
-        left = left_of(layers.own, view)
-        left = left[left < len(layers.under.pictures)]
-        added = np.arange(len(left), len(view.pictures), dtype=np.int64)
-        scores = np.concatenate([of_base[left], scorer(view.picture_index.reconstruct(added))])
-        if view.frames is not None:
-            scores = view.frames.only(added).raised(scores, scorer)
-        return view, raised(scores, view.rows_of(holding))
+        return self._composer.scored(layers, text, meaning, holding)
 
     def prepare(
         self, connection: Connection, scope: Scope, uploads: frozenset[str], before: int, after: int
@@ -137,7 +118,7 @@ class Views:
         bases: list[tuple[Viewpoint, OverlayBase]] = []
         composed: list[tuple[Viewer, CachedView, ComposedView]] = []
         for viewpoint in asked:
-            rules = _rules(connection, collection, viewpoint, shelf.model)
+            rules = rules_for(connection, collection, viewpoint, shelf.model)
             if any(each.looks for each in rules):
                 continue
             now = state_of(connection, collection, viewpoint)
@@ -146,12 +127,12 @@ class Views:
             if last is not None and last.revisions[:2] == (now.revisions[0], before):
                 # Nothing else was changed since.
                 shared = last.shared
-            layers = self._layers(
+            layers = self._composer.layers(
                 connection, collection, viewpoint, views.base, views, shelf=shelf, shared=shared
             )
             if layers is None:
                 continue
-            made = self._judged(connection, collection, viewpoint, now.revisions, layers)
+            made = self._composer.judged(connection, collection, viewpoint, now.revisions, layers)
             if made.view is not None:
                 # The most of what else the first question would do, and kept with the view.
                 _ = made.view.caption_words
@@ -200,86 +181,9 @@ class Views:
             if held is None:
                 held = ComposedView(now.revisions, base)
                 if now.is_changed:
-                    layers = self._layers(connection, collection, viewpoint, base, views)
-                    held = self._judged(connection, collection, viewpoint, now.revisions, layers)
+                    layers = self._composer.layers(connection, collection, viewpoint, base, views)
+                    held = self._composer.judged(
+                        connection, collection, viewpoint, now.revisions, layers
+                    )
         views.keep(viewpoint.viewer, now.seen, held)
         return held
-
-    def _judged(
-        self,
-        connection: Connection,
-        collection: str,
-        viewpoint: Viewpoint,
-        revisions: tuple[int, ...],
-        layers: Layers | None,
-    ) -> ComposedView:
-        if layers is None:
-            return ComposedView(revisions, None)
-        rules = _rules(connection, collection, viewpoint, layers.under.identity)
-        texts = {criterion.text for each in rules for criterion, _ in each.criteria}
-        judgement = self._judge.judge(
-            layers.under,
-            layers.judged() if any(each.looks for each in rules) else layers.overlay,
-            rules,
-            adults=viewpoint.adults,
-            words=worded(connection, collection, texts),
-        )
-        view = layers.composed(judgement)
-        return ComposedView(revisions, view, judgement.waiting, layers.shared)
-
-    def _layers(
-        self,
-        connection: Connection,
-        collection: str,
-        viewpoint: Viewpoint,
-        base: Generation | None,
-        views: CollectionViews | None = None,
-        *,
-        shelf: Shelf | None = None,
-        shared: Overlay | None = None,
-    ) -> Layers | None:
-        """What a community's view is made of, None where nothing was ever indexed or added.
-
-        ``views``: those in which it is kept; ``shelf`` and ``shared``: where they are known.
-        """
-        model = identity_of(connection, collection) if base is None else base.identity
-        if model is None:
-            return None
-        shared = shared or overlay_of(connection, collection, viewpoint, model)
-        if viewpoint.wanted is not None:
-            base = None  # posts are wanted, and the folder has none
-        under = base or IndexSnapshot.empty(collection, model)
-        known = shelf
-        if known is None and not viewpoint.everything:
-            # What people post is for their chat, not for whoever runs the bot.
-            community = viewpoint.community
-            revision = revision_of(connection, collection, community)
-            known = self._shelves.at(connection, collection, community, model, revision)
-        if known is None:
-            if base is None and not shared.pictures:
-                return None
-            return Layers(under, under, NO_ROWS, shared, shared)
-        if viewpoint.wanted is not None:
-            rows, loose = known.chosen(chosen_posts(connection, collection, viewpoint))
-            own, gone = with_some(under, known.settled, rows), NO_ROWS
-        else:
-            loose = known.readable(viewpoint.channels)
-            kept = None if views is None else views.own_of(viewpoint, known.settled)
-            own = kept or with_some(
-                under, known.settled, known.settled.readable(("", *viewpoint.channels))
-            )
-            if views is not None and kept is None and shelf is None:
-                views.keep_own(viewpoint, known.settled, own)
-            ids = (known.settled.pictures[row].id for row in known.gone.tolist())
-            lost = [row for each in ids if (row := own.row_of(each)) is not None]
-            gone = np.array(sorted(lost), dtype=np.int64)
-        overlay = shared.then(loose.encoded)
-        if base is None and not len(own.pictures) and not overlay.pictures:
-            return None
-        return Layers(under, own, gone, overlay, shared)
-
-
-def _rules(
-    connection: Connection, collection: str, viewpoint: Viewpoint, model: ModelIdentity
-) -> Sequence[Rules]:
-    return [rules_of(connection, each, model, collection) for each in viewpoint.moderators]
