@@ -82,6 +82,8 @@ def _turn(engine: Engine, platform: str, token: str) -> Turn:
         return Always()
     # Nodes with another token are another bot. The database sees no token.
     name = f"{platform} {hashlib.sha256(token.encode()).hexdigest()}"
+    if platform == "Discord" and engine.settings.discord.shards:
+        name += f" {engine.settings.discord.shards}"
     return SharedTurn(engine.catalogue.database.hold, name, grace_s=_GRACE_S)
 
 
@@ -110,6 +112,7 @@ def _discord(engine: Engine, chat: ChatParts) -> Adapter:
             roster=chat.discord_roster,
             message_content=settings.discord.message_content,
             max_bytes=settings.pictures.max_bytes,
+            shards=settings.discord.own_shards,
         ),
     )
 
