@@ -13,7 +13,6 @@ import contextlib
 import io
 import itertools
 import statistics
-import sys
 import tempfile
 import time
 from collections import Counter
