@@ -340,9 +340,15 @@ class PostSettings(_Section):
     """Pictures that people post in chats where an administrator said ``/index on``."""
 
     max_pictures: int = Field(
-        10_000, ge=0, le=100_000, description="of one chat; 0 = no chat takes any in"
+        10_000, ge=0, le=1_000_000, description="of one chat; 0 = no chat takes any in"
     )
     keep_days: int = Field(0, ge=0, le=36_500, description="days until a post goes; 0 = for good")
+    keep_originals: bool = Field(
+        default=False, description="keep what was posted, beside the thumbnails in data_dir"
+    )
+    max_originals_mb: int = Field(
+        20_480, ge=1, le=100_000_000, description="MiB of all originals together"
+    )
 
 
 class Web(_Section):

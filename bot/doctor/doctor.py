@@ -22,6 +22,7 @@ from bot.doctor.machine import (
     check_data_folder,
     check_device,
     check_model,
+    check_originals,
     check_secrets,
 )
 from bot.doctor.telegram import check_telegram
@@ -67,6 +68,7 @@ class Doctor:
         return (
             ("settings", self._in_settings),
             ("data", partial(asyncio.to_thread, check_data_folder, settings.data_dir)),
+            *self._originals(),
             *self._encoding(),
             ("pictures", self._decoding),
             ("words", self._reading),
@@ -85,6 +87,14 @@ class Doctor:
             ("model", partial(asyncio.to_thread, check_model, settings.model)),
             ("device", partial(asyncio.to_thread, check_device, settings.device)),
         )
+
+    def _originals(self) -> Sequence[tuple[str, Check]]:
+        settings = self._settings
+        if not settings.posts.keep_originals:
+            return ()
+        most = settings.posts.max_originals_mb
+        check = partial(asyncio.to_thread, check_originals, settings.data_dir, most)
+        return (("originals", check),)
 
     async def _in_settings(self) -> Findings:
         settings = self._settings
