@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -18,6 +17,7 @@ from bot.chat.presenters.search import Presenter
 from bot.engine.engine import Engine
 from bot.engine.telegram_memory import FILE as MEMORY
 from bot.engine.telegram_memory import StoredMemory
+from bot.http.secrets import derived_secret
 from bot.rendering.sheets import Sheets
 from bot.rendering.thumbnails import Thumbnails
 from bot.telegram.memory import TelegramMemory
@@ -164,4 +164,4 @@ def _shared_secret(settings: Settings) -> str | None:
     token = settings.telegram.token
     if settings.database_url is None or token is None:
         return None
-    return hmac.digest(token.get_secret_value().encode(), b"webhook secret", "sha256").hex()
+    return derived_secret(token.get_secret_value(), "webhook")
