@@ -6,7 +6,7 @@ import os
 from contextlib import AsyncExitStack
 from functools import partial
 
-from bot.app.background import Work, in_background, keep_fresh, opened_index
+from bot.app.background import Work, in_background, keep_files, keep_fresh, opened_index
 from bot.app.lifecycle import ServiceManager, stop_on_signals
 from bot.app.serve import settle
 from bot.app.upkeep import shared_work
@@ -51,6 +51,7 @@ async def work(settings: Settings, terminal: Terminal) -> None:
                     partial(manager.keep_alive, unready),
                     partial(keep_fresh, engine.community_settings),
                     partial(keep_fresh, engine.grants),
+                    partial(keep_files, engine.overlays),
                     *shared_work(engine, terminal, indexes, as_worker=True),
                 )
                 for each in works:
