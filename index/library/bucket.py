@@ -81,7 +81,7 @@ class Bucket:
                     "connect_timeout": timedelta(seconds=_CONNECT_S),
                     "timeout": timedelta(seconds=_ANSWER_S),
                 },
-                retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=_RETRY_S)},
+                retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=_RETRY_S)},
                 config={"endpoint": endpoint} if endpoint else None,
             )
         except BaseError as error:

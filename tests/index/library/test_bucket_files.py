@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
@@ -11,14 +12,22 @@ from pathlib import Path
 import pytest
 
 from core.domain.errors import CatalogueError, DuplicatePicture, FilesUnreachable
+from core.domain.types import TakenIn
 from index.library.bucket import Bucket
 from index.library.bucket_files import BucketFiles
 from index.library.file_cache import FileCache
+from index.library.posts import PostQuota
 from index.library.retention import LOST_SECONDS, UNDER_WAY_SECONDS, Retention
 from index.library.revisions import SharedRevisions
+from index.transfer.export import Exporter
+from index.transfer.import_ import Importer
+from tests.fakes import picture_bytes
 from tests.galleries import Gallery
+from tests.index.library.test_posts import ANA, BOB, CHAT, _post
 
 pytestmark = pytest.mark.process
+
+_ORIGINAL = picture_bytes("red", edge=900)
 
 
 def _node(home: Path, name: str, url: str, **options: object) -> Gallery:
@@ -111,6 +120,17 @@ async def test_what_a_kill_left_is_put_by_and_then_deleted(tmp_path: Path, s3_ur
     gallery.close()
 
 
+def _until_it_has(url: str, key: str) -> None:
+    """A server that was killed answers before all that it holds is there again."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        with contextlib.suppress(FilesUnreachable):
+            if Bucket(url).get(key) is not None:
+                return
+        time.sleep(0.05)
+    pytest.fail("what was kept is gone")
+
+
 @pytest.mark.parametrize("how", ["unreachable", pytest.param("killed", marks=pytest.mark.long)])
 async def test_a_bucket_that_is_away_for_a_while(
     how: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
@@ -151,6 +171,7 @@ async def test_a_bucket_that_is_away_for_a_while(
     assert "cannot be used" in told
     if how == "killed":
         server.start()
+        _until_it_has(url, f"{gallery.name}/{blue.id}.jpg")
     again = _node(tmp_path, "again", url, max_uploads=100)
     gallery.overlays.files = again.files
     await gallery.contributions.restore(blue.id, community="web")
@@ -189,3 +210,42 @@ def test_the_cache_keeps_what_was_used_last(tmp_path: Path) -> None:
     cache.put(tmp_path / "pets" / "3.jpg", b"0123456789")
     assert sorted(each.stem for each in cache.paths()) == ["0", "1", "3"]
     assert not cache.holds(tmp_path / "pets" / "2.jpg")
+
+
+async def test_posts_in_a_bucket(tmp_path: Path, s3_url: str) -> None:
+    """Equal ones are sent once, and of originals no more than there is room for."""
+    gallery = _node(
+        tmp_path,
+        "data",
+        s3_url,
+        communities=CHAT,
+        post_room=PostQuota(original_bytes=len(_ORIGINAL) + 10),
+    )
+    given = [(_post(1), _ORIGINAL), (_post(2, BOB), picture_bytes("blue", edge=900))]
+    assert await gallery.posts.add(given) == TakenIn(added=2)
+    assert await gallery.posts.add([(_post(3), _ORIGINAL)]) == TakenIn(added=1)
+    assert len(list(Bucket(s3_url).all())) == 3
+    assert gallery.files.originals.kept() == (1, len(_ORIGINAL))
+    kept = await gallery.contributions.personal(ANA)
+    assert {post.file.read_bytes() for post in kept.posts if post.file} == {_ORIGINAL}
+    await gallery.posts.forget(CHAT, ANA)
+    assert gallery.files.originals.kept() == (0, 0)
+    gallery.close()
+
+
+async def test_a_collection_moves_into_a_bucket_and_out(tmp_path: Path, s3_url: str) -> None:
+    """An export has the files; an import sends them."""
+    one = _node(tmp_path / "one", "data", f"{s3_url}/one")
+    one.add("red.png", "red", 1)
+    await one.reindex()
+    sun = await one.post("yellow", 2, "a sun")
+    Exporter(one.overlays, tmp_path / "lock").export(one.spec, tmp_path / "out", lambda _: None)
+    two = _node(tmp_path / "two", "data", f"{s3_url}/two")
+    importer = Importer(two.catalogue, two.store, two.overlays)
+    importer.take(two.spec, tmp_path / "out", lambda _: None)
+    await two.reindex()
+    assert _in_bucket(two) == {sun.id}
+    assert await two.seen() == {"red.png", "a sun"}
+    assert two.verify() == []
+    for each in (one, two):
+        each.close()
