@@ -23,7 +23,7 @@ from index.transfer.export import Exporter
 from index.transfer.import_ import Importer
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery
-from tests.index.library.test_posts import ANA, BOB, CHAT, _post
+from tests.index.library.test_posts import ANA, BOB, CHAT, _gallery, _post
 
 pytestmark = pytest.mark.process
 
@@ -214,11 +214,10 @@ def test_the_cache_keeps_what_was_used_last(tmp_path: Path) -> None:
 
 async def test_posts_in_a_bucket(tmp_path: Path, s3_url: str) -> None:
     """Equal ones are sent once, and of originals no more than there is room for."""
-    gallery = _node(
+    gallery = await _gallery(
         tmp_path,
-        "data",
-        s3_url,
-        communities=CHAT,
+        files=BucketFiles(Bucket(s3_url), tmp_path / "files"),
+        now=time.time(),
         post_room=PostQuota(original_bytes=len(_ORIGINAL) + 10),
     )
     given = [(_post(1), _ORIGINAL), (_post(2, BOB), picture_bytes("blue", edge=900))]
