@@ -205,9 +205,14 @@ class UploadRepository:
 
     def forget(self, requester: str) -> PersonalData:
         """Delete a person's uploads, their files and the person's name; what it was."""
-        # Nobody reads the files of what is deleted.
-        path = self._overlays.files.path
-        before = self._personal(requester, lambda home, picture_id, _: path(home, picture_id))
+        files = self._overlays.files
+        # Nobody reads the files of what is deleted: none is fetched for that.
+        before = self._personal(
+            requester,
+            (lambda home, picture_id, _: files.path(home, picture_id))
+            if files.is_remote
+            else self._fetched,
+        )
         with self._overlays.change() as change:
             gone, touched = forget_person(change.connection, requester, change.now)
             _, posted, concerned = take_out(
