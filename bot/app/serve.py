@@ -39,6 +39,7 @@ from bot.engine.preflight import check_start
 from bot.engine.reload import Live, Reloading, cooldowns
 from bot.engine.specs import collection_specs
 from bot.http.listener import Listener
+from bot.http.secrets import derived_secret
 from bot.http.server import raise_descriptor_limit
 from bot.observability.gauges import Observed, Observer
 from bot.observability.health import DiskWatch, IndexWatch, serving_details
@@ -312,6 +313,14 @@ def _web_adapter(
             max_bytes=settings.pictures.max_bytes,
             upload_memory=settings.buffers.uploads,
             session_file=settings.data_dir / "web-session-key",
+            session_key=_shared_key(settings),
         ),
         listener=listener,
     )
+
+
+def _shared_key(settings: Settings) -> str | None:
+    """What lets a person go on at another node, where there is a token that all nodes know."""
+    if settings.database_url is None or settings.web.token is None:
+        return None
+    return derived_secret(settings.web.token.get_secret_value(), "web sessions")

@@ -22,7 +22,7 @@ from bot.chat.presenters.search import Presenter
 from bot.chat.supervision import EndedError, ended
 from bot.discord.answers import AnswerRules, InteractionAnswers
 from bot.discord.attachments import FetchBounds
-from bot.discord.client import DiscordClient, Guilds, Handlers
+from bot.discord.client import DiscordClient, Guilds, Handlers, Shards
 from bot.discord.delivery import Delivery
 from bot.discord.drawing import Drawer
 from bot.discord.files import ReplyFiles
@@ -66,7 +66,7 @@ class DiscordOptions:
     are Discord's own where they are None. ``roster`` names users and roles. ``message_content``
     asks Discord for all messages, which a bot must be allowed in the developer portal, and
     without which no photo is answered that nobody asked about. ``max_bytes`` and
-    ``fetch_timeout_s`` bound a posted picture.
+    ``fetch_timeout_s`` bound a posted picture. ``shards`` are this node's, all where it is None.
     Further times in seconds: ``connect_timeout_s`` until the first connection stands,
     ``drain_s`` for answers under way when stopping, ``progress_s`` between two drawings of a
     progress, since Discord takes five edits in five seconds; ``sweep_every_s`` between two looks
@@ -82,6 +82,7 @@ class DiscordOptions:
     message_content: bool = False
     max_bytes: int = 10 * 2**20
     fetch_timeout_s: float = 10.0
+    shards: Shards | None = None
     connect_timeout_s: float = 60.0
     drain_s: float = 10.0
     progress_s: float = 2.0
@@ -166,7 +167,7 @@ class DiscordAdapter:
         if self._client is None or not self._client.connected.is_set():
             return "Discord is not connected"
         down = self._client.down
-        return f"{down} of {self._client.shard_count} Discord shards are down" if down else None
+        return f"{down} of {self._client.launched} Discord shards are down" if down else None
 
     def _make(self) -> DiscordClient:
         options, parts = self._options, self._parts
@@ -199,7 +200,7 @@ class DiscordAdapter:
         handlers = Handlers(
             InteractionAnswers(parts.commands, delivery, self._work, locales, rules),
             Messages(parts.commands, self._work, locales, rules),
-            Guilds(parts.commands.contributions),
+            Guilds(parts.commands.contributions, options.shards),
             self.posts,
         )
         client = showing.client = DiscordClient(
@@ -207,6 +208,7 @@ class DiscordAdapter:
             parts.presenters,
             gateway_url=options.gateway_url,
             reads_all=options.message_content,
+            shards=options.shards,
         )
         return client
 

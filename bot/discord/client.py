@@ -22,6 +22,9 @@ from bot.discord.sync import MenuTranslator
 from core.domain.errors import TangerineError
 from core.domain.ports import Contributions
 
+Shards = tuple[Collection[int], int]
+"""The numbers of a node's own shards, and how many there are in all."""
+
 # Direct messages are communities, too, and nobody removes the bot from them.
 _SERVER = re.compile(rf"{PLATFORM}:\d+")
 
@@ -29,8 +32,9 @@ _SERVER = re.compile(rf"{PLATFORM}:\d+")
 class Guilds:
     """Hands on that the bot came or went. Nothing but cancellation leaves its methods."""
 
-    def __init__(self, contributions: Contributions) -> None:
+    def __init__(self, contributions: Contributions, shards: Shards | None = None) -> None:
         self._contributions = contributions
+        self._shards = shards
 
     async def joined(self, guild_id: int) -> None:
         """The bot is in this server, newly or as before."""
@@ -50,12 +54,20 @@ class Guilds:
         except TangerineError as error:
             _log.error("not checked which servers the bot has left", code=error.code)
             return
-        servers = {each for each in kept if _SERVER.fullmatch(each)}
+        servers = {each for each in kept if _SERVER.fullmatch(each) and self._is_ours(each)}
         gone = sorted(servers - {community_of(each, 0) for each in guild_ids})
         for community in gone:
             await self._note_left(community)
         if gone:
             _log.warning("not in all servers any more whose pictures are kept", servers=len(gone))
+
+    def _is_ours(self, community: str) -> bool:
+        """Whether it would be among those that Discord names to this node."""
+        if self._shards is None:
+            return True
+        ours, count = self._shards
+        # https://docs.discord.com/developers/events/gateway#sharding
+        return (int(community.partition(":")[2]) >> 22) % count in ours
 
     async def left(self, guild_id: int) -> None:
         """The bot was removed from this server, or the server is no more."""
@@ -97,12 +109,16 @@ class DiscordClient(discord.AutoShardedClient):
         *,
         gateway_url: str | None = None,
         reads_all: bool = False,
+        shards: Shards | None = None,
     ) -> None:
         # Nobody here talks: what voice would need is not missing.
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         intents = discord.Intents.none()
         intents.guilds = intents.guild_messages = intents.dm_messages = True
         intents.message_content = reads_all
+        own: dict[str, Any] = {}
+        if shards is not None:
+            own = {"shard_ids": list(shards[0]), "shard_count": shards[1]}
         super().__init__(
             intents=intents,
             allowed_mentions=discord.AllowedMentions.none(),
@@ -110,6 +126,7 @@ class DiscordClient(discord.AutoShardedClient):
             max_messages=None,
             chunk_guilds_at_startup=False,
             member_cache_flags=discord.MemberCacheFlags.none(),
+            **own,
         )
         self._ours = handlers
         self._presenters = presenters
@@ -124,7 +141,12 @@ class DiscordClient(discord.AutoShardedClient):
 
     @property
     def down(self) -> int:
-        return max((self.shard_count or 1) - len(self._up), 0)
+        return max(self.launched - len(self._up), 0)
+
+    @property
+    def launched(self) -> int:
+        """How many shards this node connects."""
+        return len(self.shard_ids or ()) or self.shard_count or 1
 
     async def launch_shard(
         self, gateway: yarl.URL, shard_id: int, *, initial: bool = False

@@ -94,6 +94,21 @@ async def test_a_server_in_an_outage_at_the_start_was_not_left(tmp_path: Path) -
         assert parts.contributions.departed == ["discord:99"]
 
 
+async def test_servers_of_another_node_were_not_left(tmp_path: Path) -> None:
+    """A node hears of the servers of its own shards alone, and judges no others."""
+    others, ours = (1 << 22), (2 << 22)
+    parts = Parts(tmp_path)
+    parts.contributions.kept = [f"discord:{each}" for each in (others, ours + 1, ours + 2)]
+    servers = (Server(others + 1, owner=1), Server(ours + 1, owner=1))
+    async with chatting(parts, *servers, shards=(range(1), 2)) as chat:
+        assert chat.discord.gateway.shard == [0, 2]
+        await until(lambda: parts.contributions.departed == [f"discord:{ours + 2}"])
+        await chat.discord.answer(await chat.discord.slash(ANA, servers[1], "help"))
+        assert parts.contributions.departed == [f"discord:{ours + 2}"]
+        await chat.discord.gateway.close(4000)
+        await until(lambda: chat.adapter.unready() == "1 of 1 Discord shards are down")
+
+
 async def test_a_departure_that_cannot_be_noted_is_logged(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.app.turns import SharedTurn
 from bot.app.upkeep import elected
 from index.catalogue.database import Database, open_database
 from index.catalogue.job_rows import JobTable
@@ -24,7 +25,8 @@ class Process:
     def __init__(self, url: str) -> None:
         self.database: Database = open_database(url)
         self.busy = False
-        self._task = asyncio.create_task(elected(self.database, [self._work], look_s=0.01))
+        turn = SharedTurn(self.database.hold, "upkeep", look_s=0.01)
+        self._task = asyncio.create_task(elected(turn, [self._work]))
 
     async def _work(self) -> None:
         self.busy = True
