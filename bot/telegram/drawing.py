@@ -190,9 +190,12 @@ class ReplySender:
             album = [(photo.media, card_caption(photo.card)) for photo in photos]
             messages = await self._sending.album(album, place)
             await self._photos.sent(place.chat_id, photos, messages)
-        # Clients show the captions of an album in its single pictures alone: links stand below it.
-        shown = {photo.card for photo in photos if photo.card.post is None}
-        lines = card_lines([card for card in cards if card not in shown], MESSAGE_UNITS // 2)
+        shown = {photo.card for photo in photos}
+        said = [card for card in cards if card not in shown]
+        if any(card.post is not None for card in cards):
+            # Clients show the captions of an album in its single pictures alone; here are links.
+            said = list(cards)
+        lines = card_lines(said, MESSAGE_UNITS // 2)
         return await self._sending.text("\n\n".join(filter(None, (text, lines))), place, keyboard)
 
     async def _refuse_private(self, place: Place, asked: AnsweredMessage, words: Words) -> Message:
