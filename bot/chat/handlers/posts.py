@@ -119,14 +119,14 @@ class Posting:
 
     async def shown(
         self, picture_ids: Sequence[str], request: Request
-    ) -> tuple[Mapping[str, Sequence[Post]], Mapping[Post, str], bool]:
-        """The posts of these pictures, where each can be seen now, and whether some were gone.
+    ) -> tuple[Mapping[str, Sequence[Post]], Mapping[Post, str], Collection[str]]:
+        """The posts of these pictures, where each can be seen now, and which pictures lost one.
 
         What the platform does not have any more is deleted here, too.
         """
         found = await self.of(picture_ids, request)
         links, gone = await self._looked_up([posts[0] for posts in found.values()], request)
-        return found, links, bool(gone)
+        return found, links, {each for each, posts in found.items() if posts[0] in gone}
 
     async def _looked_up(
         self, posts: Sequence[Post], request: Request
