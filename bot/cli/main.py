@@ -61,10 +61,11 @@ def _suggesting() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # Its class is typer's own copy of click's, which it does not hand out.
-        if hasattr(error, "possibilities") and getattr(error, "ctx", None) is not None:
-            known = [name for each in error.ctx.command.params for name in each.opts]
-            error.possibilities = suggested(error.option_name, known)
+        # NoSuchOption of the copy of click that typer brings along, and does not hand out.
+        unknown: Any = error
+        if hasattr(unknown, "possibilities") and unknown.ctx is not None:
+            known = [name for each in unknown.ctx.command.params for name in each.opts]
+            unknown.possibilities = suggested(unknown.option_name, known)
         raise
 
 
