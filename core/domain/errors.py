@@ -261,6 +261,7 @@ class DecodingFailed(BadPicture):
 
 class MachineBusy(DecodingFailed):
     code = "machine_busy"
+    retry_after: ClassVar[float] = 60.0
     general = (
         "That picture could not be decoded: the machine is too busy.",
         "Try it again when the machine has less to do.",
