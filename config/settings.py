@@ -206,7 +206,7 @@ class PictureSettings(_Section):
     """What is accepted as a picture."""
 
     workers: int = Field(2, ge=1, le=64, description="decoding processes")
-    timeout_s: float = Field(10.0, gt=0, le=600, description="seconds for one picture")
+    timeout_s: float = Field(10.0, gt=0, le=600, description="processor seconds a picture")
     memory_mb: int = Field(1536, ge=256, le=65_536, description="MiB for one decoding process")
     max_mb: float = Field(10.0, gt=0, le=1024, description="MiB of a posted picture")
     max_file_mb: float = Field(100.0, gt=0, le=4096, description="MiB of a gallery file")
@@ -227,7 +227,7 @@ class WordsSection(_Section):
         (), description="collections of which no words are read and searched"
     )
     workers: int = Field(1, ge=1, le=64, description="reading processes, of one thread each")
-    timeout_s: float = Field(60.0, gt=0, le=600, description="seconds for one picture")
+    timeout_s: float = Field(60.0, gt=0, le=600, description="processor seconds a picture")
 
 
 class Index(_Section):

@@ -16,12 +16,13 @@ from bot.engine.engine import Engine
 from bot.engine.specs import collection_specs, name_rules
 from bot.observability.health import IndexWatch, told_to_strangers
 from bot.terminal.console import Terminal
-from core.domain.errors import BeingEncodedAnew, DecodingFailed, TangerineError
+from core.domain.errors import BeingEncodedAnew, TangerineError
 from core.domain.ports import Contributions
 from core.domain.reindex_jobs import ReindexJobs
 from core.domain.threads import finished_in_thread
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.file_types import ChangeFilter
+from index.indexing.patience import PASSES_LATER
 from index.indexing.watch import FolderWatch, WatchOptions
 from index.library.library import LOCAL, CollectionSpec, FolderLibrary
 from index.library.looks import StoredLooks
@@ -196,13 +197,13 @@ async def keep_retrying(
     collections: Sequence[str],
     every_s: float = _RETRY_EVERY_S,
 ) -> None:
-    """Try pictures again that ran out of time or memory, until cancelled; a reindex says which."""
+    """Try what the machine's load may have failed again, until cancelled; a reindex says which."""
     while True:
         await asyncio.sleep(every_s)
         for name in collections:
             try:
                 failed = await finished_in_thread(catalogue.failures, name)
-                paths = frozenset(each.path for each in failed if each.code == DecodingFailed.code)
+                paths = frozenset(each.path for each in failed if each.code in PASSES_LATER)
                 if paths and name not in jobs.running():
                     job = await jobs.start(name, full=False, paths=paths)
                     await asyncio.shield(job.task)
