@@ -142,6 +142,15 @@ async def test_those_who_ask_for_one_that_waits_get_that_one(nodes: tuple[Node, 
     assert one.work.begun == [("c", False, frozenset({"a", "b"})), ("c", True, None)]
 
 
+async def test_it_is_asked_for_as_often_as_anybody_likes(nodes: tuple[Node, Node]) -> None:
+    """By one connection, for which the server plans a statement once and for all in the end."""
+    table = JobTable(nodes[0].database)
+    for _ in range(20):
+        job = table.put("c")
+        assert table.put("c", full=True) == job
+        assert table.cancel(job)
+
+
 async def test_many_jobs_and_several_workers(nodes: tuple[Node, Node]) -> None:
     """Each is done by one of them, once."""
     one, two = nodes
