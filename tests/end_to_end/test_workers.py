@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiohttp
+import psutil
 import pytest
 
 from index.catalogue.database import open_database
@@ -94,6 +95,8 @@ async def test_a_killed_workers_job_is_done_by_another(
         await bot.wait_for(lambda: bool(bot.url))
         for each in workers:
             await each.wait_until_said("Worker: takes jobs.")
+            soft, hard = psutil.Process(each.process.pid).rlimit(psutil.RLIMIT_NOFILE)
+            assert soft == hard, "as many files as it may open"
         jobs = Jobs(blank_url)
         stack.callback(jobs.close)
         for kill in range(kills):
