@@ -130,7 +130,7 @@ async def test_a_killed_workers_job_is_done_by_another(
         await bot.wait_for(lambda: not jobs.left())
         left = workers[-1].program
         status, found = await bot.get("/api/find", q="red", k=10)
-        assert (status, len(found["results"])) == (200, 10)
+        assert (status, len(found["hits"])) == (200, 10)
     print(f"another one was at it after {[round(each, 1) for each in sorted(took)]} s")
     assert sorted(took)[len(took) // 2] < _TAKEN_OVER_S
     assert left("verify", "--json").json["ok"]
