@@ -371,6 +371,20 @@ class Discord(_Section):
     message_content: bool = Field(
         False, description="privileged intent; needed to answer photos nobody asked about"
     )
+    shards: str | None = Field(
+        None, description="those of this node, as 0-3/8, where several share them (cluster.md)"
+    )
+
+    @field_validator("shards")
+    @classmethod
+    def _some_of_them(cls, value: str | None) -> str | None:
+        if value is not None:
+            found = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?/(\d{1,5})", value, re.ASCII)
+            if found is None or not int(found[1]) <= int(found[2] or found[1]) < int(found[3]):
+                raise ValueError(
+                    "name shards by their numbers from 0 on, and how many there are: 0-3/8, or 4/8"
+                )
+        return value
 
 
 class Telegram(_Section):

@@ -23,7 +23,7 @@ from tests.databases import on_a_server
 from tests.galleries import Gallery
 from tests.servers.postgresql import PostgresqlServer
 
-pytestmark = [pytest.mark.process, pytest.mark.long]
+pytestmark = pytest.mark.process
 
 _ROOT = Path(__file__).parents[3]
 _PICTURES = 40
@@ -142,8 +142,8 @@ async def _stages(cluster: Cluster, job: Job) -> set[str]:
     return {each.stage async for each in cluster.jobs.follow(job)}
 
 
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("kills", [1, 20])
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kills", [1, pytest.param(100, marks=pytest.mark.long)])
 async def test_a_killed_workers_job_is_done_by_another(
     tmp_path: Path, blank_url: str, kills: int
 ) -> None:
@@ -180,6 +180,7 @@ async def test_a_killed_workers_job_is_done_by_another(
     assert sorted(took)[len(took) // 2] < _TAKEN_OVER_S
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_a_server_that_is_stopped_for_ten_seconds(
     tmp_path: Path, own_postgresql: PostgresqlServer
