@@ -19,7 +19,10 @@ export class Viewer {
     this.on = on;
     this.dialog = byId("viewer");
     this.picture = byId("viewer-picture");
-    this.details = new Details((label) => this.leave(() => on.label(label)));
+    this.details = new Details(
+      (label) => this.leave(() => on.label(label)),
+      (details) => this.known(details),
+    );
     this.zoom = new Zoom(byId("viewer-stage"), this.picture, {
       swipe: (step) => this.move(step * onward()),
       away: () => this.dialog.close(),
@@ -94,7 +97,7 @@ export class Viewer {
     const { item, picture } = this;
     this.zoom.reset();
     this.still();
-    byId("viewer-play").hidden = !moves(item);
+    byId("viewer-play").hidden = !moves(item) && !item.plays;
     byId("viewer-gone").hidden = true;
     picture.hidden = false;
     picture.alt = nameOf(item);
@@ -124,6 +127,11 @@ export class Viewer {
     this.details.show(item);
   }
 
+  /** Of a picture that no answer told of, its details tell that it is a video. */
+  known({ plays }) {
+    if (plays && !this.video) byId("viewer-play").hidden = false;
+  }
+
   /** Play what moves, from the frame that was found on. */
   play() {
     const { item, picture } = this;
@@ -131,7 +139,7 @@ export class Viewer {
     this.video = video;
     video.setAttribute("aria-label", nameOf(item));
     video.onloadedmetadata = () => {
-      video.currentTime = Math.min(item.at_s, video.duration || 0);
+      video.currentTime = Math.min(item.at_s ?? 0, video.duration || 0);
     };
     video.onerror = () => {
       // No video: an animation plays as a picture does.
