@@ -60,3 +60,7 @@ class GalleryParts:
                 channels=gallery.channels,
             )
         )
+
+    async def close(self) -> None:
+        """Close the library."""
+        self.gallery.close()
