@@ -36,7 +36,7 @@ from pydantic_settings import (
 
 from config.addresses import is_loopback
 from config.files import CONFIG, UnreadableFileError, config_file, read_file
-from config.memory import BufferSizes, buffer_sizes
+from config.memory import MIB, BufferSizes, buffer_sizes
 
 # The short names of the command-line contract, and the setting each of them stands for.
 SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -58,7 +58,6 @@ _FILE_SUFFIX = "_FILE"
 _PREFIX = "TANGERINE_"
 _DEFAULT_COLLECTION = "default"
 _DEMO = "demo"
-_MIB = 2**20
 
 
 _COMMAS = re.compile("[,;\u3001\uff0c\uff1b\u060c\u061b\uff64]")
@@ -101,6 +100,18 @@ def known_kinds(value: tuple[str, ...]) -> tuple[str, ...]:
             )
     return value
 
+
+def _ids(value: Any) -> Any:
+    # As other lists; JSON's brackets were asked for before.
+    return (
+        _listed(value.strip().removeprefix("[").removesuffix("]"))
+        if isinstance(value, str)
+        else value
+    )
+
+
+Ids = Annotated[tuple[int, ...], BeforeValidator(_ids), NoDecode]
+"""Numbers by which a platform knows people and roles. From the environment: separated by commas."""
 
 COMMUNITY = re.compile(r"discord:[0-9]+|telegram:-?[0-9]+")
 """The name of a community on a platform."""
@@ -205,7 +216,7 @@ class PictureSettings(_Section):
     @property
     def max_bytes(self) -> int:
         """Size of a posted picture in bytes."""
-        return int(self.max_mb * _MIB)
+        return int(self.max_mb * MIB)
 
 
 class WordsSection(_Section):
@@ -353,10 +364,8 @@ class Discord(_Section):
     token: SecretStr | None = None
     api_url: str | None = Field(None, description="as http://127.0.0.1:8000/api/v10")
     gateway_url: str | None = Field(None, description="as ws://127.0.0.1:8000/gw/")
-    admins: tuple[int, ...] = Field(
-        (), description="ids of further users or roles that are administrators"
-    )
-    adders: tuple[int, ...] = Field(
+    admins: Ids = Field((), description="ids of further users or roles that are administrators")
+    adders: Ids = Field(
         (), description="ids of users or roles that may add pictures, beside administrators"
     )
     message_content: bool = Field(
@@ -369,10 +378,8 @@ class Telegram(_Section):
 
     token: SecretStr | None = None
     api_url: str | None = Field(None, description="as http://127.0.0.1:8081")
-    admins: tuple[int, ...] = Field((), description="ids of further users that are administrators")
-    adders: tuple[int, ...] = Field(
-        (), description="ids of users that may add pictures, beside administrators"
-    )
+    admins: Ids = Field((), description="ids of further users that are administrators")
+    adders: Ids = Field((), description="ids of users that may add pictures, beside administrators")
     webhook_url: str | None = Field(
         None, description="https address that Telegram calls, instead of being polled"
     )

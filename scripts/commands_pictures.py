@@ -90,8 +90,8 @@ async def main(names: Sequence[str] = ()) -> None:
             Path(folder),
             TANGERINE_GALLERY=str(gallery),
             TANGERINE_COMMUNITIES="",
-            TANGERINE_DISCORD__ADMINS=f"[{_ADA.id}]",
-            TANGERINE_TELEGRAM__ADMINS=f"[{_ADA.id}]",
+            TANGERINE_DISCORD__ADMINS=str(_ADA.id),
+            TANGERINE_TELEGRAM__ADMINS=str(_ADA.id),
         )
         telegram = TelegramServer()
         telegram.world.user(_ADA.id)

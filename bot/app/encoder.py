@@ -38,8 +38,7 @@ async def serve_encoder(settings: Settings, terminal: Terminal) -> None:
     token = ours.token.get_secret_value() if ours.token else None
     check_open(ours.host, token, without_token=ours.without_token)
     raise_descriptor_limit()
-    if settings.buffers.arenas:
-        limit_malloc_arenas(settings.buffers.arenas)
+    limit_malloc_arenas(settings.buffers.arenas)
     stop = stop_on_signals()
     manager = ServiceManager.of(os.environ, pid=os.getpid())
     async with AsyncExitStack() as stack, AsyncExitStack() as meanwhile:

@@ -80,8 +80,7 @@ async def serve(
             remedy="Set DISCORD_TOKEN or TELEGRAM_TOKEN, or TANGERINE_WEB__ENABLED=true.",
         )
     raise_descriptor_limit()
-    if settings.buffers.arenas:
-        limit_malloc_arenas(settings.buffers.arenas)
+    limit_malloc_arenas(settings.buffers.arenas)
     with only_one(settings.data_dir) as instance:
         await _serve(settings, terminal, instance, read=read, choose=choose, keep=keep)
 

@@ -138,6 +138,11 @@ def _collections(
     specs: Sequence[CollectionSpec],
     words: Mapping[str, WordsProgress],
 ) -> None:
+    if not collections:
+        terminal.warning(
+            "There is no collection.", "Set TANGERINE_GALLERY to a folder of pictures."
+        )
+        return
     terminal.statuses(list(collections))
     for status in collections:
         if status.outdated:

@@ -161,9 +161,7 @@ class CaptionEvidence:
 
     def holds_some(self, row: int) -> bool:
         """Whether the caption of this picture holds enough of the query's words to be shown."""
-        place = int(np.searchsorted(self.rows, row))
-        found = place < len(self.rows) and self.rows[place] == row
-        return found and bool(self.held[place] >= _HOLDS_SOME)
+        return bool(self._of(np.array([row]), self.held)[0] >= _HOLDS_SOME)
 
     def matches_of(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """The match of each of these pictures, -inf where captions do not lift it: [n]."""

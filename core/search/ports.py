@@ -11,7 +11,7 @@ from core.domain.types import Picture, WordsProgress
 from core.domain.viewer import Viewer
 from core.search.labels import LabelSet
 from core.search.moderation import Criterion, Decided, HeldPage, Trial
-from core.search.word_evidence import Meaning, WordEvidence
+from core.search.word_evidence import AskedMeaning, WordEvidence
 
 THUMBNAIL_EDGE = 320
 """Pixels of what contact sheets show of a hit, and what a posted picture is compared with: one
@@ -83,7 +83,7 @@ class PictureWords(Protocol):
     """
 
     def find(
-        self, snapshot: Snapshot, question: str, meaning: Meaning | None = None
+        self, snapshot: Snapshot, question: str, meaning: AskedMeaning | None = None
     ) -> WordEvidence | None:
         """Pictures whose words are some of a question's; None where none are read there.
 

@@ -60,7 +60,7 @@ from core.search.ranking import (
 )
 from core.search.references import REFERENCES
 from core.search.scoring import NearestPictures, Ranking
-from core.search.word_evidence import Meaning, WordEvidence, for_model, with_words
+from core.search.word_evidence import AskedMeaning, WordEvidence, for_model, with_words
 from core.search.zero_shot import classify_vectors, prompts_of
 
 _Done = TypeVar("_Done")
@@ -622,10 +622,10 @@ class Search:
             self._references = np.stack(rows)
         return await asyncio.to_thread(refer, snapshot, calibration, self._references)
 
-    def _meaning(self, vector: Vectors) -> Meaning:
+    def _meaning(self, vector: Vectors) -> AskedMeaning:
         """Of a text with this vector; once something was calibrated."""
         assert self._references is not None
-        return Meaning(vector, float(np.median(self._references @ vector)))
+        return AskedMeaning(vector, float(np.median(self._references @ vector)))
 
     def _clean(self, text: str) -> str:
         cleaned = " ".join(text.replace("\0", " ").split())

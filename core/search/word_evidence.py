@@ -46,7 +46,7 @@ _PASSAGES: Final = 8
 """Characters of a passage, which a model still tells apart, and passages of one picture."""
 
 
-class Meaning(NamedTuple):
+class AskedMeaning(NamedTuple):
     """A question's vector, float32 [d], and how near an ``average`` text is to it, a cosine."""
 
     vector: Vectors

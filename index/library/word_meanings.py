@@ -14,7 +14,7 @@ from core.domain.errors import Busy, EncodingFailed
 from core.domain.ports import Embedder
 from core.domain.threads import finished_in_thread
 from core.domain.types import Lane, Vectors
-from core.search.word_evidence import MEANS_LEAST, Meaning
+from core.search.word_evidence import MEANS_LEAST, AskedMeaning
 from index.catalogue.word_rows import meanings_after, put_meaning, without_meaning
 from index.library.overlay import Overlays
 
@@ -74,7 +74,7 @@ class WordMeanings:
         await finished_in_thread(self._ready)  # so that no question waits for all of it
         return count
 
-    def near(self, question: Meaning, k: int) -> list[NearPassage]:
+    def near(self, question: AskedMeaning, k: int) -> list[NearPassage]:
         """The at most ``k`` passages nearest to a question that say anything of it.
 
         Blocking, thread-safe. Raises CatalogueError.

@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from core.domain.ports import Snapshot
 from core.domain.types import WordsProgress
-from core.search.word_evidence import FoundWords, Meaning, WordEvidence, by_meaning, passages
+from core.search.word_evidence import AskedMeaning, FoundWords, WordEvidence, by_meaning, passages
 from core.search.words import ReadWords, asked_grams, phrase_grams
 from index.catalogue.rows import chunks
 from index.catalogue.schema import pictures, uploads, words
@@ -65,7 +65,7 @@ class StoredWords:
         self._parsed: LRUCache[int, ReadWords] = LRUCache(_PARSED)
 
     def find(
-        self, snapshot: Snapshot, question: str, meaning: Meaning | None = None
+        self, snapshot: Snapshot, question: str, meaning: AskedMeaning | None = None
     ) -> WordEvidence | None:
         if snapshot.collection not in self._collections:
             return None
@@ -101,7 +101,7 @@ class StoredWords:
         return found
 
     def _by_meaning(
-        self, meanings: WordMeanings, snapshot: Snapshot, question: str, meaning: Meaning
+        self, meanings: WordMeanings, snapshot: Snapshot, question: str, meaning: AskedMeaning
     ) -> list[FoundWords]:
         limit = _CANDIDATES
         while True:

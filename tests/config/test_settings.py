@@ -255,3 +255,24 @@ def test_a_secret_has_sixteen_characters_or_more(section: str, name: str) -> Non
     Settings.model_validate({section: {name: "s" * 16}})
     with pytest.raises(ValueError, match=r"use 16"):
         Settings.model_validate({section: {name: "s" * 15}})
+
+
+@pytest.mark.parametrize(
+    ("written", "ids"), [("21", (21,)), ("21, 22", (21, 22)), ("[21, 22]", (21, 22)), ("", ())]
+)
+def test_ids_of_the_environment_are_separated_by_commas(
+    written: str, ids: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As all other lists; brackets, which they needed before, do no harm."""
+    monkeypatch.setenv("TANGERINE_TELEGRAM__ADMINS", written)
+    monkeypatch.setenv("TANGERINE_DISCORD__ADDERS", written)
+    settings = load()
+    assert settings.telegram.admins == ids
+    assert settings.discord.adders == ids
+
+
+def test_an_id_that_is_no_number_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the name of the setting."""
+    monkeypatch.setenv("TANGERINE_TELEGRAM__ADMINS", "21,ada")
+    with pytest.raises(WrongSettingError, match=r"telegram\.admins"):
+        load()

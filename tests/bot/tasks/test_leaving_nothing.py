@@ -41,6 +41,17 @@ async def test_what_is_stored_is_told_without_a_folder(
     assert not settings.data_dir.exists()
 
 
+async def test_a_state_without_a_collection_names_the_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table without rows would tell a new user nothing."""
+    settings = load(data_dir=tmp_path / "data", model="mini", look=False)
+    assert await alone(settings, Terminal(), "status", {"json": False}) == 0
+    told = capsys.readouterr()
+    assert "TANGERINE_GALLERY" in told.err
+    assert "generation" not in told.out
+
+
 async def test_who_may_search_is_told_without_a_folder(settings: Settings) -> None:
     """The list alone makes none; letting somebody in has to be kept."""
     assert await list_communities(settings, Terminal(), json=False) == 0

@@ -17,6 +17,7 @@ from sqlalchemy import (
     LargeBinary,
     String,
     Table,
+    UniqueConstraint,
     create_engine,
     insert,
     make_url,
@@ -46,7 +47,7 @@ def _value(column: Column[Any], chance: random.Random, number: int) -> Any:
     kind = column.type
     if isinstance(kind, String):
         text = chance.choice(TEXTS)
-        return (f"{number}{text}" if column.primary_key or column.unique else text)[: kind.length]
+        return (f"{number}{text}" if _tells_rows_apart(column) else text)[: kind.length]
     if isinstance(kind, Integer):
         return number + 1 if column.primary_key else chance.choice(NUMBERS)
     return {
@@ -54,6 +55,13 @@ def _value(column: Column[Any], chance: random.Random, number: int) -> Any:
         LargeBinary: lambda: chance.randbytes(chance.choice((0, 1, 2048))),
         Float: lambda: chance.choice(FLOATS),
     }[type(kind)]()
+
+
+def _tells_rows_apart(column: Column[Any]) -> bool:
+    together = (each for each in column.table.constraints if isinstance(each, UniqueConstraint))
+    return (
+        column.primary_key or column.unique or any(column.name in each.columns for each in together)
+    )
 
 
 def _fill(connection: Any, tables: Sequence[Table], rows: int) -> None:

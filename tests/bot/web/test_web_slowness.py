@@ -60,7 +60,7 @@ async def test_slow_uploads_hold_nobodys_turn(tmp_path: Path) -> None:
 async def test_full_of_slow_uploads_the_slowest_makes_room(tmp_path: Path) -> None:
     """Memory stays bounded: who has been sending for the longest is told to come again."""
     size = 256 * 1024
-    options = WebOptions(port=0, max_bytes=size)
+    options = WebOptions(port=0, max_bytes=size, upload_memory=12 * size)
     async with (
         serving(Parts(tmp_path), options) as adapter,
         aiohttp.ClientSession(adapter.url) as client,

@@ -15,8 +15,8 @@ from core.domain.types import Band, FoundBy, WordLine, WordsProgress
 from core.search.query import SearchQuery
 from core.search.service import Search, SearchRules
 from core.search.word_evidence import (
+    AskedMeaning,
     FoundWords,
-    Meaning,
     WordEvidence,
     by_meaning,
     for_model,
@@ -36,7 +36,7 @@ class FakeWords:
         self._read = {row: ReadWords.of(each) for row, each in lines.items()}
 
     def find(
-        self, snapshot: Snapshot, question: str, meaning: Meaning | None = None
+        self, snapshot: Snapshot, question: str, meaning: AskedMeaning | None = None
     ) -> WordEvidence | None:
         del snapshot, meaning
         return WordEvidence.of(

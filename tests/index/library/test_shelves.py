@@ -53,7 +53,7 @@ def _told(view: IdentifiedSnapshot | None) -> object:
         {(pictures[row].id, round(float(score), 4)) for score, row in zip(*each, strict=True)}
         for each in zip(scores, rows, strict=True)
     ]
-    _, said = view.caption_words.search("kite 3", 99)
+    said = view.caption_words.search("kite 3", 99).rows
     words = {pictures[view.captions[row][1]].id for row in said}
     return {(each.id, each.caption) for each in pictures}, captions, near, words
 

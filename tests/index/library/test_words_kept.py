@@ -14,7 +14,7 @@ from core.domain.choices import Strictness
 from core.domain.errors import DamagedPicture, DecodingFailed
 from core.domain.types import Post, WordLine, WordsProgress
 from core.search.moderation import Criterion
-from core.search.word_evidence import Meaning
+from core.search.word_evidence import AskedMeaning
 from index.catalogue.schema import word_grams, word_vectors, words
 from index.library.moderation import ChatModeration
 from index.library.word_meanings import WordMeanings
@@ -283,7 +283,7 @@ async def _meant(gallery: Gallery, question: str, community: str = "web") -> dic
     )
     snapshot = await gallery.library.open(None, community)
     vector = await gallery.embedder.embed_text(question)
-    found = stored.find(snapshot, question, Meaning(vector, average=0.0))
+    found = stored.find(snapshot, question, AskedMeaning(vector, average=0.0))
     assert found is not None
     return {snapshot.pictures[row].path: line for row in found.rows for line in [found.says(row)]
             if line is not None}  # fmt: skip
