@@ -53,7 +53,7 @@ class GalleryParts:
                 failures=self.failures,
                 presenters=self.presenters,
                 codec=ActionCodec(TextMemory(clock)),
-                sheets=Sheets(gallery.library, gallery.decoder, self.thumbnails),
+                sheets=Sheets(gallery.library, self.thumbnails),
                 model=lambda: ModelCard("fake", 32, "cpu"),
                 memories=self.memories,
                 posts=gallery.posts,

@@ -45,7 +45,7 @@ async def pool() -> AsyncIterator[DecodePool]:
 async def _gallery(home: Path, pool: DecodePool) -> AsyncIterator[Gallery]:
     """Pictures of several colours, among them one of each that clips show late."""
     gallery = Gallery(home, communities=f"web discord:{HOME} telegram:{GROUP}", decoder=pool)
-    for colour in ("grey", "brown", "red", "blue"):
+    for colour in ("brown", "red", "blue"):
         gallery.add(f"{colour}.png", colour, caption=f"{colour} stone")
     await gallery.reindex()
     await gallery.grants.grant("gallery", f"telegram:{ADA}", "allow")
