@@ -75,6 +75,11 @@ async def open_first(page: Page, scene: Scene) -> None:
     if not await facts.is_visible():
         await page.click("#viewer-about")
     await facts.wait_for()
+    await page.wait_for_function(
+        "() => { const picture = document.querySelector('#viewer-picture');"
+        " return picture.complete && picture.naturalWidth; }",
+        timeout=_ANSWERED_MS,
+    )
 
 
 async def talk(page: Page, scene: Scene) -> None:
