@@ -244,13 +244,13 @@ async def _from(gallery: Path, browser: Browser, scenes: Sequence[Scene], out: P
             await _take_all(browser, [s for s in scenes if s.early], started.url, out)
             await started.wait_until_said("Ready:", seconds=_INDEXED_S)
             if scenes[0].gallery == "made":
-                await _words_read(started)
+                await words_read(started)
             else:
                 await asyncio.to_thread(_tag, program)
             await _take_all(browser, [s for s in scenes if not s.early], started.url, out)
 
 
-async def _words_read(started: Running) -> None:
+async def words_read(started: Running) -> None:
     """Wait until all words are read, which begins after the first indexing."""
     async with asyncio.timeout(_INDEXED_S):
         read = waiting = 0.0

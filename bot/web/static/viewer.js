@@ -95,11 +95,14 @@ export class Viewer {
   show(index) {
     this.index = index;
     const { item, picture } = this;
-    this.zoom.reset();
-    this.still();
-    byId("viewer-play").hidden = !moves(item) && !item.plays;
+    // What plays goes on where only its neighbours have come.
+    const playing = this.video?.dataset.of === item.id;
+    if (!playing) {
+      this.zoom.reset();
+      this.still();
+    }
+    byId("viewer-play").hidden = playing || (!moves(item) && !item.plays);
     byId("viewer-gone").hidden = true;
-    picture.hidden = false;
     picture.alt = nameOf(item);
     this.size(item.width, item.height);
     // The thumbnail stands in until the picture has come.
@@ -117,7 +120,7 @@ export class Viewer {
       byId("viewer-gone").hidden = false;
     };
     // Of what moves the frame that was found stays, until it is played.
-    if (!moves(item)) large.src = fileOf(item.id);
+    if (!playing && !moves(item)) large.src = fileOf(item.id);
     for (const beside of [index + 1, index - 1]) this.fetchAhead(beside);
     byId("viewer-caption").textContent = item.caption || say("no_caption");
     byId("viewer-download").href = `${fileOf(item.id)}?download=1`;
@@ -137,6 +140,9 @@ export class Viewer {
     const { item, picture } = this;
     const video = make("video", { controls: true, autoplay: true, loop: true, playsInline: true });
     this.video = video;
+    this.large = null;
+    video.dataset.of = item.id;
+    byId("viewer-gone").hidden = true;
     video.setAttribute("aria-label", nameOf(item));
     video.onloadedmetadata = () => {
       video.currentTime = Math.min(item.at_s ?? 0, video.duration || 0);
