@@ -1,9 +1,10 @@
 """What reading words costs, and what it costs those who ask: ``python -m bench.words [seconds]``.
 
-Made memes, photographs without a word, and the embedded model. It prints processor seconds a
-picture with the shares of finding lines and of reading them, pictures a second of one worker and
-of two, and the time of a question while words are read beside the time without. Both are measured
-in turn, in windows of three seconds, so that other work on the machine meets them alike.
+Made memes, photographs and stamps without a word, and the embedded model. It prints processor
+seconds a picture with the shares of finding lines and of reading them, pictures a second of one
+worker and of two, and the time of a question while words are read beside the time without. Both
+are measured in turn, in windows of three seconds, so that other work on the machine meets them
+alike.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.closed_loop import questions
-from bench.machine import described, load
+from bench.machine import KEPT, described, load
 from bot.engine.engine import Engine, open_engine
 from config.settings import load as settings_of
 from core.images.decode import DecodeLimits
@@ -32,6 +33,7 @@ from core.images.reading import WordPool
 from core.images.words import EDGE, prepare, read_words
 from core.images.worker import ToWords
 from core.search.query import SearchQuery
+from index.demo.gallery import demo_gallery
 from recipes.memes import memes
 from tests.photographs import photograph
 
@@ -47,7 +49,11 @@ def main() -> None:
     """Measure once, and print it."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 120.0
     print(f"{described()}; load {load()}")
-    kinds = {"two lines of words": _memes(_PICTURES), "a photograph": _photographs(_PICTURES)}
+    kinds = {
+        "two lines of words": _memes(_PICTURES),
+        "a photograph without": _photographs(_PICTURES),
+        "a stamp without": _stamps(_PICTURES),
+    }
     table = Table("", "s of a processor", "finding", "reading", "one worker", "two", box=None)
     for name, pictures in kinds.items():
         each, finding, reading = _processor(pictures)
@@ -71,6 +77,12 @@ def _photographs(count: int) -> list[bytes]:
         photograph((800, 600), seed).save(out, "JPEG", quality=85)
         found.append(out.getvalue())
     return found
+
+
+def _stamps(count: int) -> list[bytes]:
+    """Of the demo gallery, which is fetched once and kept."""
+    files = sorted(demo_gallery(KEPT / "cli-onnx" / "demo", print).rglob("*.png"))
+    return [file.read_bytes() for file in files[:: len(files) // count][:count]]
 
 
 def _processor(pictures: Sequence[bytes]) -> tuple[float, float, float]:
