@@ -57,7 +57,7 @@ RUN apt-get update \
         fonts-wqy-microhei fonts-tlwg-garuda-ttf \
     && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log \
     && useradd --uid 10001 --no-create-home --home-dir /data tangerine \
-    && install -d -o tangerine -g tangerine /data \
+    && install -d -o tangerine -g tangerine /data /data/uploads \
     && install -d /gallery
 WORKDIR /app
 COPY --from=build /app/.venv .venv

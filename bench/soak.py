@@ -1,4 +1,4 @@
-"""A long day in twenty minutes: ``python -m bench.soak [MINUTES]``.
+"""A long day in twenty minutes: ``python -m bench.soak [MINUTES [MEMORY]]``.
 
 ``tangerine run`` with the embedded model over the demo gallery's kind of pictures serves
 people on a loopback Discord, a loopback Telegram and the web chat, while pictures come and go
@@ -7,12 +7,12 @@ and are indexed anew. Every question must get an answer; memory and open files m
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import io
 import itertools
 import statistics
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -227,13 +227,18 @@ def _report(seen: Seen, minutes: float) -> None:
 
 
 def main() -> int:
-    """Run it; 1 where a question was not answered."""
-    minutes = float(sys.argv[1]) if len(sys.argv) > 1 else _MINUTES
+    """Run it, with the setting ``memory`` that is named; 1 where a question was not answered."""
+    parser = argparse.ArgumentParser(prog="python -m bench.soak")
+    parser.add_argument("minutes", type=float, nargs="?", default=_MINUTES)
+    parser.add_argument("memory", nargs="?", default="normal")
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         gallery = str(Path(folder) / "gallery")
-        program = small_program(Path(folder), TANGERINE_GALLERY=gallery)
-        seen = asyncio.run(_soak(program, minutes))
-    _report(seen, minutes)
+        program = small_program(
+            Path(folder), TANGERINE_GALLERY=gallery, TANGERINE_MEMORY=arguments.memory
+        )
+        seen = asyncio.run(_soak(program, arguments.minutes))
+    _report(seen, arguments.minutes)
     return 1 if seen.unanswered else 0
 
 

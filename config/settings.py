@@ -206,7 +206,7 @@ class PictureSettings(_Section):
     """What is accepted as a picture."""
 
     workers: int = Field(2, ge=1, le=64, description="decoding processes")
-    timeout_s: float = Field(10.0, gt=0, le=600, description="seconds for one picture")
+    timeout_s: float = Field(10.0, gt=0, le=600, description="processor seconds a picture")
     memory_mb: int = Field(1536, ge=256, le=65_536, description="MiB for one decoding process")
     max_mb: float = Field(10.0, gt=0, le=1024, description="MiB of a posted picture")
     max_file_mb: float = Field(100.0, gt=0, le=4096, description="MiB of a gallery file")
@@ -227,7 +227,7 @@ class WordsSection(_Section):
         (), description="collections of which no words are read and searched"
     )
     workers: int = Field(1, ge=1, le=64, description="reading processes, of one thread each")
-    timeout_s: float = Field(60.0, gt=0, le=600, description="seconds for one picture")
+    timeout_s: float = Field(60.0, gt=0, le=600, description="processor seconds a picture")
 
 
 class Index(_Section):
@@ -340,9 +340,15 @@ class PostSettings(_Section):
     """Pictures that people post in chats where an administrator said ``/index on``."""
 
     max_pictures: int = Field(
-        10_000, ge=0, le=100_000, description="of one chat; 0 = no chat takes any in"
+        10_000, ge=0, le=1_000_000, description="of one chat; 0 = no chat takes any in"
     )
     keep_days: int = Field(0, ge=0, le=36_500, description="days until a post goes; 0 = for good")
+    keep_originals: bool = Field(
+        default=False, description="keep what was posted, beside the thumbnails in data_dir"
+    )
+    max_originals_mb: int = Field(
+        20_480, ge=1, le=100_000_000, description="MiB of all originals together"
+    )
 
 
 class Web(_Section):
@@ -371,6 +377,20 @@ class Discord(_Section):
     message_content: bool = Field(
         False, description="privileged intent; needed to answer photos nobody asked about"
     )
+    shards: str | None = Field(
+        None, description="those of this node, as 0-3/8, where several share them (cluster.md)"
+    )
+
+    @field_validator("shards")
+    @classmethod
+    def _some_of_them(cls, value: str | None) -> str | None:
+        if value is not None:
+            found = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?/(\d{1,5})", value, re.ASCII)
+            if found is None or not int(found[1]) <= int(found[2] or found[1]) < int(found[3]):
+                raise ValueError(
+                    "name shards by their numbers from 0 on, and how many there are: 0-3/8, or 4/8"
+                )
+        return value
 
 
 class Telegram(_Section):

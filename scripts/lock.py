@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = {
-    "requirements.lock": ("video", "words"),
+    "requirements.lock": ("cluster", "video", "words"),
     "requirements-dev.lock": (
         *("dev", "otel", "release", "openvino", "cluster", "video", "words"),
     ),

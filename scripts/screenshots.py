@@ -2,8 +2,9 @@
 
 ``python scripts/screenshots.py [NAME …]`` starts ``tangerine run`` with ``mini`` on the demo
 gallery and does what each named scene says in a real Chromium, as a person would; without names it
-takes all of them. ``--url`` takes them from a program that runs already, whose pictures are indexed
-and tagged, ``--out`` saves them elsewhere.
+takes all of them, and those of posts in chats (:mod:`scripts.posted_pictures`). ``--url`` takes
+scenes from a program that runs already, whose pictures are indexed and tagged, ``--out`` saves
+them elsewhere.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from playwright.async_api import Browser, FilePayload, Page, async_playwright  #
 from index.demo.gallery import demo_gallery  # noqa: E402
 from index.demo.packages import fetch_debian  # noqa: E402
 from recipes.fashion import PACKAGE, write_gallery  # noqa: E402
+from scripts import posted_pictures  # noqa: E402
 from scripts.saving import save  # noqa: E402
 from scripts.scene_pictures import write_pictures  # noqa: E402
 from tests.program import Program, small_program  # noqa: E402
@@ -172,7 +174,7 @@ SCENES = (
 )
 
 
-async def main(scenes: Sequence[Scene], url: str | None, out: Path) -> None:
+async def main(scenes: Sequence[Scene], posted: Sequence[str], url: str | None, out: Path) -> None:
     """Take these pictures into a folder that exists."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
@@ -184,6 +186,9 @@ async def main(scenes: Sequence[Scene], url: str | None, out: Path) -> None:
             await _take_all(
                 browser, [s for s in scenes if not s.early and s.gallery == "stamps"], url, out
             )
+        if posted:
+            gallery = await asyncio.to_thread(demo_gallery, _GALLERY, print)
+            await posted_pictures.take(browser, gallery, posted, out)
         await browser.close()
 
 
@@ -293,10 +298,14 @@ async def _take(browser: Browser, scene: Scene, url: str, file: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("names", nargs="*", choices=[[], *(scene.name for scene in SCENES)])
+    names = [*(scene.name for scene in SCENES), *posted_pictures.NAMES]
+    parser.add_argument("names", nargs="*", choices=[[], *names])
     parser.add_argument("--url")
     parser.add_argument("--out", type=Path, default=OUT)
     asked = parser.parse_args()
     chosen = [scene for scene in SCENES if not asked.names or scene.name in asked.names]
     asked.out.mkdir(parents=True, exist_ok=True)
-    asyncio.run(main(chosen, asked.url, asked.out))
+    of_posts = (
+        [] if asked.url else [n for n in posted_pictures.NAMES if n in (asked.names or names)]
+    )
+    asyncio.run(main(chosen, of_posts, asked.url, asked.out))

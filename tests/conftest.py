@@ -12,7 +12,14 @@ import pytest
 
 from tests import kinds
 from tests.databases import database, either_database  # noqa: F401 - a fixture, as those below
-from tests.servers.postgresql import PASSWORD, _catalogue, blank_url, postgresql, postgresql_url  # noqa: F401
+from tests.servers.postgresql import (  # noqa: F401
+    PASSWORD,
+    _catalogue,
+    blank_url,
+    own_postgresql,
+    postgresql,
+    postgresql_url,
+)
 from tests.servers.secrets import DISCORD_TOKEN, TELEGRAM_TOKEN
 
 # Our own logs are printed at every level where a test does not set them up otherwise.
@@ -29,7 +36,7 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 _MADE_BETWEEN_COLLECTIONS = 10_000
-"""As in a running bot: :func:`bot.app.serve.settle`."""
+"""As in a running bot: :func:`bot.app.service.settle`."""
 
 _WATCH = pytest.StashKey[kinds.Watch]()
 

@@ -21,6 +21,7 @@ from index.indexing.posts import ChatPosts
 from index.indexing.reindexer import Reindexer
 from index.library.community_settings import StoredSettings
 from index.library.grants import StoredGrants
+from index.library.kept_views import KeptViews
 from index.library.library import CollectionSpec, FolderLibrary
 from index.library.looks import StoredLooks
 from index.library.moderation import ChatModeration
@@ -31,7 +32,6 @@ from index.library.posts import PostQuota, PostRepository
 from index.library.revisions import FileRevisions, SharedRevisions
 from index.library.upload_files import UploadFiles
 from index.library.uploads import UploadQuota
-from index.library.views import KeptViews
 from index.maintenance.verify import verify_collection
 from index.snapshots.delta import Generation
 from index.snapshots.store import SnapshotStore
@@ -137,6 +137,7 @@ class Gallery:
             kept=kept,
             awaited=lambda _: awaited,
         )
+        self.overlays.make_ready(self.library.views.prepare)
         self.looks = StoredLooks(self.overlays, self.library, self.decoder)
         self.reindexer = Reindexer(
             [self.spec],

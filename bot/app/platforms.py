@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-import traceback
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final
 
+from bot.app.platform import Adapter, Platform
+from bot.app.turns import Always, SharedTurn, Turn
 from bot.chat.access_list import Roster
 from bot.chat.admission import Admission
 from bot.chat.commands import Commands
 from bot.chat.failures import Failures
 from bot.chat.presenters.search import Presenter
-from bot.chat.supervision import PAUSES, Pauses
 from bot.engine.engine import Engine
 from bot.engine.telegram_memory import FILE as MEMORY
 from bot.engine.telegram_memory import StoredMemory
+from bot.http.secrets import derived_secret
 from bot.rendering.sheets import Sheets
 from bot.rendering.thumbnails import Thumbnails
 from bot.telegram.memory import TelegramMemory
 from bot.terminal.console import Terminal
-from core.domain.errors import SettingsError, TangerineError
+from config.settings import Settings
 
-
-class Adapter(Protocol):
-    async def start(self) -> None:
-        """Connect. Raises SettingsError until somebody acts, Unavailable for now."""
-
-    async def ended(self) -> None:
-        """Wait until what :meth:`start` began ends by itself, and raise why."""
-
-    async def stop(self) -> None:
-        """Answer what is under way and leave; nothing where nothing runs."""
-
-    def unready(self) -> str | None:
-        """Why nobody gets an answer now, None where they do."""
+_GRACE_S: Final = 20.0
+"""How long people are still told that the database is away, before the platform is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,115 +49,6 @@ class ChatParts:
     telegram_roster: Roster
 
 
-class Platform:
-    """An adapter that is kept running in the background: it is restarted whenever it ends.
-
-    A platform that cannot be reached, refuses its token, or sends what its library does not
-    expect, never stops the others, nor the program.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        adapter: Adapter,
-        terminal: Terminal,
-        failures: Failures,
-        *,
-        pauses: Pauses = PAUSES,
-    ) -> None:
-        self._name = name
-        self._adapter = adapter
-        self._terminal = terminal
-        self._failures = failures
-        self._pauses = pauses
-        self._failure: str | None = None
-        self._told: object = None
-        self._running: asyncio.Task[None] | None = None
-        self._leaving: asyncio.Task[None] | None = None
-
-    @property
-    def name(self) -> str:
-        return self._name.lower()
-
-    def start(self) -> None:
-        self._running = asyncio.create_task(self._keep_running(), name=self._name)
-
-    async def stop(self) -> None:
-        """Stop connecting, or disconnect. Raises nothing."""
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.wait({self._running})
-        await self._leave()
-
-    def unready(self) -> str | None:
-        return self._failure or self._adapter.unready()
-
-    async def _keep_running(self) -> None:
-        clock = asyncio.get_running_loop().time
-        failures = 0
-        while True:
-            connected_at = float("inf")
-            failures += 1
-            try:
-                await self._adapter.start()
-                connected_at = clock()
-                self._failure = self._told = None
-                self._terminal.note(f"{self._name}: connected")
-                await self._adapter.ended()
-            except asyncio.CancelledError as error:
-                task = asyncio.current_task()
-                if task is None or task.cancelling():
-                    raise
-                pause_s = self._explain(error, failures)  # not ours: something inside gave up
-            except Exception as error:  # noqa: BLE001 - every failure is reported and retried
-                pause_s = self._explain(error, failures)
-            await self._leave()
-            if clock() - connected_at > self._pauses.longest_s:
-                failures = 0
-            await asyncio.sleep(pause_s)
-
-    def _explain(self, error: BaseException, failures: int) -> float:
-        """Tell once why it does not run; seconds until it is tried again."""
-        pause_s = self._pauses.after(failures)
-        if isinstance(error, TangerineError):
-            if self._told != error.message:
-                self._terminal.error(error.message, error.remedy)
-            self._failure = self._told = error.message
-            if isinstance(error, SettingsError):
-                return self._pauses.longest_s  # it takes somebody who changes something
-            return max(pause_s, getattr(error, "retry_after", 0.0))
-        place = (type(error), _place_of(error))
-        if self._told != place:
-            incident = self._failures.incident(error, platform=self.name)
-            self._failure = f"{self._name} ended unexpectedly (error {incident})"
-            self._terminal.error(
-                f"{self._failure}: {type(error).__name__}. It is tried again in {pause_s:.0f} s, "
-                "then after longer pauses; the log has the place under this number."
-            )
-        self._told = place
-        return pause_s
-
-    async def _leave(self) -> None:
-        # A task of its own: a stop that comes meanwhile waits for it instead of cutting it off.
-        if self._leaving is None:
-            self._leaving = asyncio.create_task(self._adapter.stop())
-        await asyncio.wait({self._leaving})
-        leaving, self._leaving = self._leaving, None
-        error = None if leaving.cancelled() else leaving.exception()
-        if error is not None:
-            incident = self._failures.incident(error, platform=self.name)
-            self._terminal.error(
-                f"{self._name} could not be left in order (error {incident}): "
-                f"{type(error).__name__}. Nothing is lost by it."
-            )
-
-
-def _place_of(error: BaseException) -> tuple[str, int] | None:
-    """The file and line that an exception comes from."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return (frames[-1].filename, frames[-1].lineno or 0) if frames else None
-
-
 def telegram_memory(engine: Engine) -> TelegramMemory | None:
     """What the Telegram adapter remembers of people, None where there is no such adapter."""
     settings = engine.settings
@@ -179,12 +60,31 @@ def telegram_memory(engine: Engine) -> TelegramMemory | None:
 
 
 def platforms_of(engine: Engine, chat: ChatParts, terminal: Terminal) -> list[Platform]:
-    found = []
-    if engine.settings.discord.token:
-        found.append(Platform("Discord", _discord(engine, chat), terminal, chat.failures))
-    if engine.settings.telegram.token:
-        found.append(Platform("Telegram", _telegram(engine, chat), terminal, chat.failures))
-    return found
+    makers = (
+        ("Discord", engine.settings.discord.token, _discord),
+        ("Telegram", engine.settings.telegram.token, _telegram),
+    )
+    return [
+        Platform(
+            name,
+            make(engine, chat),
+            terminal,
+            chat.failures,
+            turn=_turn(engine, name, token.get_secret_value()),
+        )
+        for name, token, make in makers
+        if token
+    ]
+
+
+def _turn(engine: Engine, platform: str, token: str) -> Turn:
+    if engine.settings.database_url is None:
+        return Always()
+    # Nodes with another token are another bot. The database sees no token.
+    name = f"{platform} {hashlib.sha256(token.encode()).hexdigest()}"
+    if platform == "Discord" and engine.settings.discord.shards:
+        name += f" {engine.settings.discord.shards}"
+    return SharedTurn(engine.catalogue.database.hold, name, grace_s=_GRACE_S)
 
 
 def _discord(engine: Engine, chat: ChatParts) -> Adapter:
@@ -211,6 +111,7 @@ def _discord(engine: Engine, chat: ChatParts) -> Adapter:
             gateway_url=settings.discord.gateway_url,
             roster=chat.discord_roster,
             message_content=settings.discord.message_content,
+            shards=settings.discord.shards,
             max_bytes=settings.pictures.max_bytes,
         ),
     )
@@ -233,7 +134,7 @@ def _telegram(engine: Engine, chat: ChatParts) -> Adapter:
         url=telegram.webhook_url,
         host=telegram.webhook_host,
         port=telegram.webhook_port,
-        secret=secret.get_secret_value() if secret else None,
+        secret=secret.get_secret_value() if secret else _shared_secret(settings),
         secret_file=settings.data_dir / "telegram-webhook-secret",
     )
     return TelegramAdapter(
@@ -256,3 +157,11 @@ def _telegram(engine: Engine, chat: ChatParts) -> Adapter:
             webhook=webhook or None,
         ),
     )
+
+
+def _shared_secret(settings: Settings) -> str | None:
+    """The same at all nodes, so that Telegram need not be told of another address at each turn."""
+    token = settings.telegram.token
+    if settings.database_url is None or token is None:
+        return None
+    return derived_secret(token.get_secret_value(), "webhook")

@@ -18,16 +18,11 @@ from bot.app.background import (
     keep_sweeping,
     watches,
 )
+from bot.app.turns import SharedTurn, Turn
 from bot.engine.engine import Engine
 from bot.engine.jobs import takes_jobs, worker_of
 from bot.observability.health import IndexWatch
 from bot.terminal.console import Terminal
-from core.domain.errors import CatalogueError
-from core.domain.threads import finished_in_thread
-from index.catalogue.database import Database, Hold
-
-_LOOK_S = 1.0
-"""So much later, at most, another process takes over from one that was killed."""
 
 _log = structlog.get_logger("bot.upkeep")
 
@@ -52,34 +47,21 @@ def shared_work(
         return (opening,)
     worker = worker_of(engine.catalogue, engine.reindexer)
     works = upkeep(engine, terminal, indexes)
-    return opening, worker.run, partial(elected, engine.catalogue.database, works)
+    turn = SharedTurn(engine.catalogue.database.hold, "upkeep")
+    return opening, worker.run, partial(elected, turn, works)
 
 
-async def elected(database: Database, works: Sequence[Work], *, look_s: float = _LOOK_S) -> None:
-    """Do this in one process at a time of all that call it, until cancelled.
-
-    Whoever holds an advisory lock is elected. Where it ends, is killed or loses its connection,
-    another one is.
-    """
+async def elected(turn: Turn, works: Sequence[Work]) -> None:
+    """Do this whenever it is this process's turn, until cancelled."""
     while True:
-        held = await _hold(database)
-        if held is not None:
-            _log.info("elected: what is done once for all nodes is done here")
-            async with AsyncExitStack() as stack:
-                stack.push_async_callback(finished_in_thread, held.let_go)
-                for work in works:
-                    await in_background(stack, work)
-                while await finished_in_thread(held.lasts):  # noqa: ASYNC110 - nobody tells
-                    await asyncio.sleep(look_s)
-            _log.warning("not elected any more: the connection to the database was lost")
-        await asyncio.sleep(look_s)
-
-
-async def _hold(database: Database) -> Hold | None:
-    try:
-        return await finished_in_thread(database.hold, "upkeep")
-    except CatalogueError:
-        return None  # told by all else that asks the database
+        await turn.come()
+        _log.info("elected: what is done once for all nodes is done here")
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(turn.leave)
+            for work in works:
+                await in_background(stack, work)
+            await turn.over()
+        _log.warning("not elected any more: the connection to the database was lost")
 
 
 async def _open_indexes(engine: Engine, terminal: Terminal, indexes: IndexWatch) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import discord
 import structlog
@@ -18,19 +18,22 @@ from bot.discord.menu import CommandMenu
 from bot.discord.messages import Messages
 from bot.discord.posts import PostFollower
 from bot.discord.requests import PLATFORM, community_of
+from bot.discord.shards import Shards
 from bot.discord.sync import MenuTranslator
 from core.domain.errors import TangerineError
 from core.domain.ports import Contributions
 
 # Direct messages are communities, too, and nobody removes the bot from them.
-_SERVER = re.compile(rf"{PLATFORM}:\d+")
+_SERVER = re.compile(rf"{PLATFORM}:(\d+)")
 
 
 class Guilds:
     """Hands on that the bot came or went. Nothing but cancellation leaves its methods."""
 
-    def __init__(self, contributions: Contributions) -> None:
+    def __init__(self, contributions: Contributions, shards: Shards | None = None) -> None:
+        """``shards``: the bot is also in servers that this process hears nothing of."""
         self._contributions = contributions
+        self._shards = shards
 
     async def joined(self, guild_id: int) -> None:
         """The bot is in this server, newly or as before."""
@@ -40,7 +43,7 @@ class Guilds:
             _log.error("not noted that the bot is in a server", code=error.code)
 
     async def present(self, guild_ids: Collection[int]) -> None:
-        """These are all servers that the bot is in, as Discord says once it is connected.
+        """These are all servers of our shards that the bot is in, as Discord says at first.
 
         Those it was removed from while it was not connected are noted now. An outage is none
         of them: an unavailable server is among the ids.
@@ -50,12 +53,16 @@ class Guilds:
         except TangerineError as error:
             _log.error("not checked which servers the bot has left", code=error.code)
             return
-        servers = {each for each in kept if _SERVER.fullmatch(each)}
+        servers = {each for each in kept if self._is_ours(each)}
         gone = sorted(servers - {community_of(each, 0) for each in guild_ids})
         for community in gone:
             await self._note_left(community)
         if gone:
             _log.warning("not in all servers any more whose pictures are kept", servers=len(gone))
+
+    def _is_ours(self, community: str) -> bool:
+        found = _SERVER.fullmatch(community)
+        return found is not None and (self._shards is None or self._shards.hold(int(found[1])))
 
     async def left(self, guild_id: int) -> None:
         """The bot was removed from this server, or the server is no more."""
@@ -87,7 +94,7 @@ class DiscordClient(discord.AutoShardedClient):
     It asks for no privileged intent but "message content", and for that only where
     ``reads_all`` is set. Without it Discord still hands over what is written in direct
     messages and to the bot by name, and the target of a context menu. ``gateway_url`` stands
-    in for the one that Discord's API names.
+    in for the one that Discord's API names. ``shards`` None: all, as many as Discord advises.
     """
 
     def __init__(
@@ -97,6 +104,7 @@ class DiscordClient(discord.AutoShardedClient):
         *,
         gateway_url: str | None = None,
         reads_all: bool = False,
+        shards: Shards | None = None,
     ) -> None:
         # Nobody here talks: what voice would need is not missing.
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
@@ -110,6 +118,9 @@ class DiscordClient(discord.AutoShardedClient):
             max_messages=None,
             chunk_guilds_at_startup=False,
             member_cache_flags=discord.MemberCacheFlags.none(),
+            # The library takes None for all, as its types do not say.
+            shard_ids=cast("list[int]", shards and list(shards.ids)),
+            shard_count=shards.count if shards else None,
         )
         self._ours = handlers
         self._presenters = presenters
@@ -123,8 +134,13 @@ class DiscordClient(discord.AutoShardedClient):
         await self.menu.set_translator(MenuTranslator(self._presenters))
 
     @property
+    def wanted(self) -> int:
+        """How many shards this process connects, as far as it is known."""
+        return len(self.shard_ids or range(self.shard_count or 1))
+
+    @property
     def down(self) -> int:
-        return max((self.shard_count or 1) - len(self._up), 0)
+        return max(self.wanted - len(self._up), 0)
 
     async def launch_shard(
         self, gateway: yarl.URL, shard_id: int, *, initial: bool = False

@@ -22,12 +22,14 @@ from bot.doctor.machine import (
     check_data_folder,
     check_device,
     check_model,
+    check_originals,
     check_secrets,
 )
 from bot.doctor.telegram import check_telegram
 from bot.engine.engine import picture_decoder
 from bot.engine.reading import word_pool
 from bot.engine.specs import collection_specs
+from bot.terminal.numbers import counted
 from config.settings import Settings
 from core.domain.errors import SourceError, TangerineError
 from core.images.reading import missing_packages
@@ -67,6 +69,7 @@ class Doctor:
         return (
             ("settings", self._in_settings),
             ("data", partial(asyncio.to_thread, check_data_folder, settings.data_dir)),
+            *self._originals(),
             *self._encoding(),
             ("pictures", self._decoding),
             ("words", self._reading),
@@ -85,6 +88,14 @@ class Doctor:
             ("model", partial(asyncio.to_thread, check_model, settings.model)),
             ("device", partial(asyncio.to_thread, check_device, settings.device)),
         )
+
+    def _originals(self) -> Sequence[tuple[str, Check]]:
+        settings = self._settings
+        if not settings.posts.keep_originals:
+            return ()
+        most = settings.posts.max_originals_mb
+        check = partial(asyncio.to_thread, check_originals, settings.data_dir, most)
+        return (("originals", check),)
 
     async def _in_settings(self) -> Findings:
         settings = self._settings
@@ -228,7 +239,7 @@ def _in_folder(spec: CollectionSpec) -> Findings:
                 "Put pictures there, or name another folder; then: tangerine reindex",
             )
         ]
-    return [fine("collections", f"{spec.name}: {pictures} pictures in {spec.folder}.")]
+    return [fine("collections", f"{spec.name}: {counted(pictures, 'picture')} in {spec.folder}.")]
 
 
 def _videos() -> Finding:

@@ -217,6 +217,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             grants=grants,
             awaited=awaited,
         )
+        overlays.make_ready(library.views.prepare)
         reindexer = Reindexer(
             specs,
             catalogue=catalogue,
@@ -333,11 +334,13 @@ def upload_room(settings: Settings) -> UploadQuota:
 
 def post_room(settings: Settings) -> PostQuota:
     """How much of what people post in chats is kept, and for how long."""
-    days = settings.posts.keep_days
+    posts = settings.posts
+    days = posts.keep_days
     return PostQuota(
-        pictures=settings.posts.max_pictures,
+        pictures=posts.max_pictures,
         free_bytes=settings.uploads.min_free_mb * _MIB,
         keep_s=days * 86_400.0 if days else None,
+        original_bytes=posts.max_originals_mb * _MIB if posts.keep_originals else None,
     )
 
 

@@ -1,8 +1,9 @@
-"""Secrets that this program makes for itself and keeps in its data folder."""
+"""Secrets that this program makes for itself: kept in its data folder, or the same at all nodes."""
 
 from __future__ import annotations
 
 import contextlib
+import hmac
 import os
 import re
 import secrets
@@ -12,6 +13,11 @@ from core.domain.errors import SettingsError
 
 SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")
 """What a kept secret looks like: what Telegram takes, and long enough not to be guessed."""
+
+
+def derived_secret(token: str, purpose: str) -> str:
+    """A secret for this purpose that all who have the token have, and nobody without it."""
+    return hmac.digest(token.encode(), purpose.encode(), "sha256").hex()
 
 
 def kept_secret(file: Path | None, *, what: str, remedy: str) -> str:

@@ -29,8 +29,8 @@ class ObservedPlatform(Protocol):
     def name(self) -> str:
         """What it is called in a label, as ``discord``."""
 
-    def unready(self) -> str | None:
-        """Why nobody gets an answer there now, None where they do."""
+    def connected(self) -> bool:
+        """Whether people get their answers from this program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Observer:
         """What is in memory: never blocks."""
         observed, gauges = self._observed, self._gauges
         for connection in observed.connections:
-            gauges.connection(connection.name, connected=connection.unready() is None)
+            gauges.connection(connection.name, connected=connection.connected())
         gauges.ready(ready=not observed.readiness())
         gauges.batcher(observed.batcher())
         gauges.decoders(observed.decoders())

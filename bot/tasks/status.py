@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.engine.encoder import known_encoder
@@ -22,15 +22,20 @@ from index.library.library import LOCAL, CollectionSpec
 if TYPE_CHECKING:
     from bot.engine.engine import Engine
 
+_MIB = 2**20
+
 
 async def status(engine: Engine, terminal: Terminal, *, json: bool) -> int:
     """The task ``status`` of a running bot."""
     collections = await engine.library.status(LOCAL)
     specs = [engine.library.spec_of(each.name) for each in collections]
     words = await asyncio.to_thread(words_read, engine.words, collections)
-    database = named_database(engine.settings, engine.catalogue)
+    kept = _KeptFiles(
+        named_database(engine.settings, engine.catalogue),
+        await asyncio.to_thread(engine.overlays.files.originals.kept),
+    )
     card = engine.model_card()
-    return _told(terminal, card, collections, specs, words, database=database, json=json)
+    return _told(terminal, card, collections, specs, words, kept=kept, json=json)
 
 
 async def stored_status(settings: Settings, terminal: Terminal, *, json: bool) -> int:
@@ -42,21 +47,24 @@ async def stored_status(settings: Settings, terminal: Terminal, *, json: bool) -
         collections = await stored.library.status(LOCAL)
         searched = [stored.library.spec_of(each.name) for each in collections]
         found = await _model(settings, stored.catalogue)
-        kept = stored_words(settings, stored.overlays)
-        words = await asyncio.to_thread(words_read, kept, collections)
+        reading = stored_words(settings, stored.overlays)
+        words = await asyncio.to_thread(words_read, reading, collections)
         if found is not None:
             catalogue, model = stored.catalogue, found[1]
             collections = await asyncio.to_thread(compared, catalogue, collections, model)
-        database = named_database(settings, stored.catalogue)
+        kept = _KeptFiles(
+            named_database(settings, stored.catalogue),
+            await asyncio.to_thread(stored.overlays.files.originals.kept),
+        )
     if found is not None:
         card, _ = found
-        return _told(terminal, card, collections, searched, words, database=database, json=json)
+        return _told(terminal, card, collections, searched, words, kept=kept, json=json)
     if json:
         view = status_view(ModelCard(settings.model, 0, ""), collections, words)
-        terminal.json({**view, "dimension": None, "device": None, **_database_view(database)})
+        terminal.json({**view, "dimension": None, "device": None, **kept.view})
     else:
         terminal.out.print(f"model {settings.model}, not loaded yet", markup=False)
-        _tell_database(terminal, database)
+        kept.tell(terminal)
         _collections(terminal, collections, searched, words)
     return 0
 
@@ -102,13 +110,30 @@ def named_database(settings: Settings, catalogue: Catalogue) -> str | None:
     return None if settings.database_url is None else catalogue.database.name
 
 
-def _database_view(database: str | None) -> Mapping[str, str]:
-    return {} if database is None else {"database": database}
+@dataclass(frozen=True, slots=True)
+class _KeptFiles:
+    """Where the catalogue is, unless in the data folder, and how many originals of posts there are.
 
+    With the bytes that they take.
+    """
 
-def _tell_database(terminal: Terminal, database: str | None) -> None:
-    if database is not None:
-        terminal.out.print(f"catalogue in {database}", soft_wrap=True, markup=False)
+    database: str | None
+    originals: tuple[int, int]
+
+    @property
+    def view(self) -> Mapping[str, object]:
+        count, size = self.originals
+        told: dict[str, object] = {} if self.database is None else {"database": self.database}
+        return told | ({"originals": {"count": count, "bytes": size}} if count else {})
+
+    def tell(self, terminal: Terminal) -> None:
+        if self.database is not None:
+            terminal.out.print(f"catalogue in {self.database}", soft_wrap=True, markup=False)
+        count, size = self.originals
+        if count:
+            terminal.out.print(
+                f"{count:,} originals of posts, {size / _MIB:,.0f} MiB", markup=False
+            )
 
 
 def _told(
@@ -118,16 +143,16 @@ def _told(
     specs: Sequence[CollectionSpec],
     words: Mapping[str, WordsProgress],
     *,
-    database: str | None,
+    kept: _KeptFiles,
     json: bool,
 ) -> int:
     if json:
-        terminal.json({**status_view(card, collections, words), **_database_view(database)})
+        terminal.json({**status_view(card, collections, words), **kept.view})
         return 0
     terminal.out.print(f"model {card.name} ({card.dimension} dimensions) on {card.place}")
     for line in encoder_lines(card):
         terminal.out.print(line, soft_wrap=True, markup=False)
-    _tell_database(terminal, database)
+    kept.tell(terminal)
     _collections(terminal, collections, specs, words)
     return 0
 

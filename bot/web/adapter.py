@@ -46,6 +46,7 @@ class WebOptions:
     ``upload_memory``: of all that arrive at a time.
     ``timeout_s``: of one request, its body included, until the answer begins.
     ``session_file`` keeps the key of the sessions; without one they end with the program.
+    ``session_key`` is a key that other nodes have as well, in its stead.
     ``connections`` None are as many as this process's descriptors allow.
     """
 
@@ -58,6 +59,7 @@ class WebOptions:
     upload_memory: int = 120 * 2**20
     timeout_s: float = 30.0
     session_file: Path | None = None
+    session_key: str | None = field(default=None, repr=False)
     connections: ConnectionLimits | None = None
 
 
@@ -172,12 +174,14 @@ class WebAdapter:
         listener = self._listener
         if listener is None:
             listener = self._own = await Listener.open(options.host, options.port)
-        key = await asyncio.to_thread(
-            kept_secret,
-            options.session_file,
-            what="The key of the web chat's sessions",
-            remedy="Make the data folder writable.",
-        )
+        key = options.session_key
+        if key is None:
+            key = await asyncio.to_thread(
+                kept_secret,
+                options.session_file,
+                what="The key of the web chat's sessions",
+                remedy="Make the data folder writable.",
+            )
         runner = Runner(
             build_web_app(self._parts, options, key),
             options.connections,

@@ -92,6 +92,10 @@ class OncePerSnapshot(Generic[_R]):
         self._kept: WeakKeyDictionary[Snapshot, dict[Hashable, _R]] = WeakKeyDictionary()
         self._flight: SingleFlight[tuple[Snapshot, Hashable], _R] = SingleFlight()
 
+    def known(self, snapshot: Snapshot, key: Hashable) -> _R | None:
+        """The value where it was made, else None."""
+        return self._kept.get(snapshot, {}).get(key)
+
     async def get(self, snapshot: Snapshot, key: Hashable, make: Callable[[], Awaitable[_R]]) -> _R:
         """The value, made where there is none yet. Raises what ``make`` raises."""
         kept = self._kept.setdefault(snapshot, {})

@@ -25,7 +25,6 @@ from core.domain.errors import (
     Unavailable,
 )
 from core.domain.ports import Embedder, Library, PictureDecoder, Snapshot, WordReader
-from core.domain.single_flight import OncePerSnapshot
 from core.domain.types import (
     Classification,
     DecodedPicture,
@@ -38,7 +37,8 @@ from core.domain.types import (
 )
 from core.domain.viewer import Viewer
 from core.search.by_letters import page_by_letters
-from core.search.calibration import Calibration, calibrate, refer
+from core.search.calibration import Calibration
+from core.search.calibrations import Calibrations
 from core.search.captions import CaptionEvidence, lookup, told
 from core.search.coalescing import QueryCoalescer, SharedRead
 from core.search.crop_matching import LOOKED_AT_EDGE, PostedView, Recogniser
@@ -58,7 +58,6 @@ from core.search.ranking import (
     searched,
     without,
 )
-from core.search.references import REFERENCES
 from core.search.scoring import NearestPictures, Ranking
 from core.search.word_evidence import AskedMeaning, WordEvidence, for_model, with_words
 from core.search.zero_shot import classify_vectors, prompts_of
@@ -67,7 +66,6 @@ _Done = TypeVar("_Done")
 
 _ROUNDS = 3
 """Where near-duplicates turn out to be two, others come into sight: so often it is looked again."""
-_REFERENCES_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +137,7 @@ class Search:
         self._recogniser = Recogniser(library.file_of, thumbnail)
         self._look_alikes = LookAlikes(library.picture_file, decoder.decode)
         self._searches = QueryCoalescer()
-        self._references: Vectors | None = None
-        # Communities may see a collection differently.
-        self._calibrations: OncePerSnapshot[Calibration] = OncePerSnapshot()
+        self._calibrations = Calibrations(self._embed_texts)
 
     def change_rules(self, rules: SearchRules) -> None:
         self._rules = rules
@@ -186,7 +182,7 @@ class Search:
             directed = words or ("" if chosen is not None else shown)
             vectors = await self._embed_texts([t for t in (directed, unwanted) if t])
             vector = chosen.direction if chosen is not None and not words else vectors[0]
-            calibration = await self._calibrate(snapshot)
+            calibration = await self._calibrations.of(snapshot, community)
             among = _both(None if chosen is None else chosen.rows, held)
 
             # What most ask is looked up together; what else an index is asked, each by itself.
@@ -266,7 +262,7 @@ class Search:
         async with self._in_time():
             snapshot = await self._library.open(collection, community)
             query = await self._embedder.embed_text(text)
-            calibration = await self._calibrate(snapshot)
+            calibration = await self._calibrations.of(snapshot, community)
             there = self._library.has_file
             return await asyncio.to_thread(
                 captioned_hits, snapshot, calibration, query, text, k=k, there=there
@@ -302,14 +298,16 @@ class Search:
         self._check_page(k, offset)
         async with self._in_time():
             snapshot = await self._library.open(collection, community)
-            async with _meanwhile(self._said_in(picture, snapshot, text=words)) as reading:
+            async with _meanwhile(
+                self._said_in(picture, snapshot, community, text=words)
+            ) as reading:
                 decoded = await self._decoder.decode(
                     picture,
                     self._embedder.pixel_spec,
                     preview=max(preview, LOOKED_AT_EDGE),
                     frames=True,
                 )
-                calibration = await self._calibrate(snapshot)
+                calibration = await self._calibrations.of(snapshot, community)
                 seen, sure = await self._views_of(
                     decoded, snapshot, calibration, k=k, offset=offset
                 )
@@ -346,7 +344,12 @@ class Search:
             return await self._answer(snapshot, plan, rank, community)
 
     async def _said_in(
-        self, picture: bytes | Path, snapshot: Snapshot, *, text: str | None
+        self,
+        picture: bytes | Path,
+        snapshot: Snapshot,
+        community: Viewer | str,
+        *,
+        text: str | None,
     ) -> WordEvidence | None:
         """The pictures that say what a posted one says; None where none do, or time was short.
 
@@ -363,7 +366,7 @@ class Search:
             if not said:
                 return None
             vector = await self._embedder.embed_text(for_model(said))
-            await self._calibrate(snapshot)
+            await self._calibrations.of(snapshot, community)
         except (TimeoutError, TangerineError):
             return None  # one that cannot be read at all is refused where it is decoded
         found = await asyncio.to_thread(self._words.find, snapshot, said, self._meaning(vector))
@@ -394,7 +397,7 @@ class Search:
                 raise NotFound("There is no such picture here.")
             asked = None if words is None else wish(words)
             wanted = None if asked is None else await self._embedder.embed_text(asked)
-            calibration = await self._calibrate(snapshot)
+            calibration = await self._calibrations.of(snapshot, community)
 
             vector = await asyncio.to_thread(_asking, snapshot, row)
 
@@ -451,7 +454,9 @@ class Search:
         names = list(dict.fromkeys(" ".join(label.split()) for label in labels))
         if not 2 <= len(names) <= 20 or "" in names:  # noqa: PLR2004 - the docstring's bounds
             raise BadLabels(
-                "{count} different labels were given.",
+                "There is only one label to choose from."
+                if len(names) == 1
+                else "{count} different labels were given.",
                 remedy="Give 2 to 20, such as: cat, dog, horse.",
                 count=len(names),
             )
@@ -607,25 +612,9 @@ class Search:
         decoded = await self._decoder.decode(picture, self._embedder.pixel_spec)
         return await self._embedder.embed_pixels(decoded.pixels)
 
-    async def _calibrate(self, snapshot: Snapshot) -> Calibration:
-        settled = snapshot.settled
-        return await self._calibrations.get(settled, None, partial(self._calibrated, settled))
-
-    async def _calibrated(self, snapshot: Snapshot) -> Calibration:
-        calibration = await asyncio.to_thread(calibrate, snapshot)
-        if self._references is None:
-            rows: list[Vectors] = []
-            # Some at a time: questions that come meanwhile go between.
-            for start in range(0, len(REFERENCES), _REFERENCES_AT_ONCE):
-                some = REFERENCES[start : start + _REFERENCES_AT_ONCE]
-                rows += await self._embed_texts(some)
-            self._references = np.stack(rows)
-        return await asyncio.to_thread(refer, snapshot, calibration, self._references)
-
     def _meaning(self, vector: Vectors) -> AskedMeaning:
         """Of a text with this vector; once something was calibrated."""
-        assert self._references is not None
-        return AskedMeaning(vector, float(np.median(self._references @ vector)))
+        return AskedMeaning(vector, self._calibrations.usual(vector))
 
     def _clean(self, text: str) -> str:
         cleaned = " ".join(text.replace("\0", " ").split())

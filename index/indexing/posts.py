@@ -182,7 +182,7 @@ class ChatPosts:
         """None where the picture cannot be read."""
         try:
             async with self._decoding:
-                return await self._kept(post, picture, Lane.BULK)
+                return replace(await self._kept(post, picture, Lane.BULK), original=picture)
         except BadPicture as error:
             self._log.info("post.unreadable", code=error.code)
             return None

@@ -8,6 +8,7 @@ __all__ = [
     "looks",
     "moderation",
     "moderation_filter",
+    "originals",
     "overlay",
     "overlay_reads",
     "post_channels",

@@ -19,7 +19,7 @@ from core.domain.types import CommunitySettings
 from index.catalogue.rows import replace as replace_rows
 from index.catalogue.schema import community_settings
 from index.library.overlay import Overlays
-from index.library.overlay_reads import last_revision
+from index.library.overlay_revisions import last_revision
 
 DEFAULTS = CommunitySettings()
 """What holds where nobody has chosen anything."""

@@ -19,7 +19,7 @@ from core.domain.threads import finished_in_thread
 from core.domain.types import Origin
 from index.catalogue.schema import grants
 from index.library.overlay import Overlays
-from index.library.overlay_reads import last_revision
+from index.library.overlay_revisions import last_revision
 
 GRANTS = ".grants"
 """Under what name the revisions are counted: no collection's name begins with a dot."""

@@ -24,12 +24,13 @@ from index.catalogue.catalogue import Catalogue
 from index.catalogue.folders import MadeOf, is_moved, name_of
 from index.catalogue.walk import inside
 from index.library.grants import StoredGrants
+from index.library.kept_views import KeptViews
 from index.library.moderation_filter import Judge
 from index.library.moderation_rows import moderation_revisions
 from index.library.overlay import Overlays
 from index.library.overlay_reads import counts_of
 from index.library.specs import EVERYBODY, LOCAL, WEB, CollectionSpec
-from index.library.views import KeptViews, Views
+from index.library.views import Views
 from index.snapshots.overlaid import IdentifiedSnapshot
 from index.snapshots.overlay import Viewpoint
 from index.snapshots.store import SnapshotStore

@@ -22,7 +22,7 @@ from index.catalogue.schema import (
     overlays,
     picture_vectors,
 )
-from index.library.overlay_reads import last_revision
+from index.library.overlay_revisions import last_revision
 
 MODERATION = ".moderation"
 """Stands for a collection where changes of moderation are counted and announced. No
@@ -46,6 +46,11 @@ class Rules:
     approved: Mapping[str, frozenset[str]]
     removed: frozenset[str]
     prints: Vectors
+
+    @property
+    def looks(self) -> bool:
+        """Whether the pictures themselves tell what is held, so that all have to be looked at."""
+        return bool(self.criteria) or len(self.prints) > 0
 
 
 def moderation_revisions(connection: Connection, communities: Sequence[str]) -> tuple[int, ...]:

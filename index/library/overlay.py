@@ -11,13 +11,16 @@ from dataclasses import dataclass, field
 import structlog
 from sqlalchemy import Connection
 
-from core.domain.errors import CatalogueError
+from core.domain.errors import CatalogueError, TangerineError
 from index.catalogue.database import Database
-from index.library.overlay_reads import revision_of
+from index.library.overlay_revisions import revision_of
 from index.library.overlay_writes import advance
 from index.library.recent_changes import RecentChanges, Scope
 from index.library.revisions import FileRevisions, Revisions
 from index.library.upload_files import UploadFiles
+
+Prepare = Callable[[Connection, Scope, frozenset[str], int, int], Callable[[], None] | None]
+"""See :meth:`Overlays.make_ready`."""
 
 
 @dataclass(slots=True)
@@ -55,12 +58,22 @@ class Overlays:
         self.files = files
         self.revisions = revisions or FileRevisions(files)
         self.recent = RecentChanges()
+        self._preparing: list[Prepare] = []
         self._now = now
         self._log = structlog.get_logger(__name__)
 
     @property
     def now(self) -> float:
         return self._now()
+
+    def make_ready(self, prepare: Prepare) -> None:
+        """Have this called within each change of which it is known which uploads it touched.
+
+        It is given the transaction, in which the change is made, the scope, those uploads, and
+        the scope's revision before and after. What it returns is called once the change is kept,
+        when the database is free again. So whoever asks next finds what was made.
+        """
+        self._preparing.append(prepare)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -84,11 +97,16 @@ class Overlays:
                 yield change
                 before = {scope: revision_of(connection, *scope) for scope in change.uploads}
                 revisions = advance(connection, change.touched)
+                ready = [
+                    done
+                    for scope, uploads in change.uploads.items()
+                    if scope in change.touched
+                    for done in self._made_ready(
+                        connection, scope, uploads, before[scope], revisions[scope[0]]
+                    )
+                ]
                 for collection, revision in revisions.items():
                     self.revisions.announce(connection, collection, revision)
-            for scope, uploads in change.uploads.items():
-                if scope in change.touched:
-                    self.recent.note(scope, before[scope], revisions[scope[0]], uploads)
         except BaseException as error:
             for step in undo:
                 with contextlib.suppress(OSError):
@@ -100,6 +118,31 @@ class Overlays:
                     "may be written, then try again.",
                 ) from error
             raise
+        # From here on the change is kept, and its files with it.
+        for scope, uploads in change.uploads.items():
+            if scope in change.touched:
+                self.recent.note(scope, before[scope], revisions[scope[0]], uploads)
+        for done in ready:
+            with self._only_for_the_next():
+                done()
+
+    def _made_ready(
+        self, connection: Connection, scope: Scope, uploads: set[str], before: int, after: int
+    ) -> Iterator[Callable[[], None]]:
+        for prepare in self._preparing:
+            done = None
+            with self._only_for_the_next():
+                done = prepare(connection, scope, frozenset(uploads), before, after)
+            if done is not None:
+                yield done
+
+    @contextmanager
+    def _only_for_the_next(self) -> Iterator[None]:
+        try:
+            yield
+        except TangerineError as error:
+            # Whoever asks next makes it, or is told.
+            self._log.warning("view.not_made_ready", code=error.code)
 
     def clear(self, files: Iterable[tuple[str, str]]) -> bool:
         """Delete files that no row knows any more; whether all are gone.

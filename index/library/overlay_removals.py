@@ -13,14 +13,9 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, sel
 from core.domain.types import Picture
 from index.catalogue.rows import insert_all
 from index.catalogue.schema import pictures, removals, uploads
-from index.library.overlay_reads import (
-    equal_picture,
-    made_of,
-    picture_of,
-    shown,
-    visible_picture,
-    visible_upload,
-)
+from index.library.overlay_reads import equal_picture, visible_picture, visible_upload
+from index.library.placed_uploads import picture_of
+from index.library.visibility import made_of, shown
 from index.snapshots.overlay import SHARED, Viewpoint
 
 _BACK = {"removed_at": None, "removed_by": None, "removed_scope": None, "removed_as": None}

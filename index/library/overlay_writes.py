@@ -45,10 +45,8 @@ from index.catalogue.schema import (
     uploads,
 )
 from index.catalogue.writes import put_generation
-from index.library.overlay_reads import (
-    last_revision,
-    made_of,
-)
+from index.library.overlay_revisions import last_revision
+from index.library.visibility import made_of
 from index.snapshots.overlay import NewUpload, Viewpoint, upload_path
 
 EMPTY_POST: Mapping[str, Any] = {

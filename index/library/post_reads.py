@@ -14,8 +14,8 @@ from core.domain.types import Post, PostsKept
 from core.domain.viewer import Viewer
 from index.catalogue.rows import chunks
 from index.catalogue.schema import posts, uploads
-from index.library.overlay_reads import made_of
 from index.library.post_rows import Key, known_posts, post_of, posted_pictures, refusing
+from index.library.visibility import made_of
 
 
 def posts_of_messages(

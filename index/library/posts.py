@@ -6,14 +6,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import structlog
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
 
 from core.domain.types import ModelIdentity, Post, PostsKept, Reached, TakenIn, Vectors
 from core.domain.viewer import Viewer
 from index.catalogue.rows import chunks
 from index.catalogue.schema import opted_out, posts, uploads
+from index.library.originals import OriginalRoom
 from index.library.overlay import Overlays
-from index.library.overlay_reads import made_of
 from index.library.overlay_writes import adopt_model, insert_upload
 from index.library.post_channels import is_followed, note_reached
 from index.library.post_reads import (
@@ -32,6 +33,7 @@ from index.library.post_rows import (
     same_file,
     take_out,
 )
+from index.library.visibility import made_of
 from index.snapshots.overlay import NewUpload, Viewpoint
 
 
@@ -40,24 +42,28 @@ class PostQuota:
     """How much of what people post is kept.
 
     ``pictures``: of one chat, 0 for none at all; ``free_bytes`` stay free on the disk;
-    ``keep_s``: seconds after which a post is taken out, None for never.
+    ``keep_s``: seconds after which a post is taken out, None for never; ``original_bytes``: of all
+    originals together, None to keep none.
     """
 
     pictures: int = 10_000
     free_bytes: int = 0
     keep_s: float | None = None
+    original_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedPost:
     """A post with its picture, and what its caption means: None where it has none.
 
-    ``alike``: the id of a kept picture that is the same but for how it was saved, else empty.
+    ``alike``: the id of a kept picture that is the same but for how it was saved, else empty;
+    ``original``: what was posted.
     """
 
     post: Post
     picture: NewUpload
     alike: str = ""
+    original: bytes = b""
 
     @property
     def meaning(self) -> Vectors | None:
@@ -74,6 +80,7 @@ class PostRepository:
     def __init__(self, overlays: Overlays, room: PostQuota) -> None:
         self._overlays = overlays
         self._room = room
+        self._log = structlog.get_logger(__name__)
 
     def wanted(self, given: Sequence[Post]) -> tuple[list[Post], TakenIn]:
         """Those of a chat's posts that may be taken in, and what became of the others."""
@@ -109,6 +116,10 @@ class PostRepository:
         """
         added = left_out = 0
         changed: set[str] = set()
+        originals = OriginalRoom(
+            self._overlays.files.originals,
+            self._room.original_bytes if any(each.original for each in given) else None,
+        )
         with self._overlays.change() as change:
             connection = change.connection
             if reached is not None and not is_followed(connection, reached.chat):
@@ -137,6 +148,7 @@ class PostRepository:
                         now=post.posted_at,
                     ).id
                     change.undo.append(partial(self._overlays.files.delete, collection, picture_id))
+                    originals.keep(collection, picture_id, each.original)
                     self._overlays.files.write(collection, picture_id, each.picture.jpeg)
                 connection.execute(
                     insert(posts).values(row_of(replace(post, picture_id=picture_id)))
@@ -151,6 +163,8 @@ class PostRepository:
             if added:
                 change.touched.add((collection, community))
                 change.uploads[collection, community] = changed
+        if originals.left_out:
+            self._log.warning("posts.originals_left_out", count=originals.left_out)
         return TakenIn(added=added, left_out=left_out)
 
     def find(self, chat: str, messages: Collection[int]) -> Sequence[Post]:

@@ -99,6 +99,7 @@ class Retention:
         for community in gone:
             self._clear_by(partial(_purge, community))
         self.repair()
+        self._overlays.files.originals.count_anew()
         try:
             self._overlays.files.forget_lost(now - LOST_SECONDS)
         except OSError as error:
@@ -162,20 +163,26 @@ class Retention:
             )
         }
         files = list(self._overlays.files.all())
-        keys = {file: (file.collection, file.picture_id) for file in files}
         last = connection.execute(
             select(overlays.c.collection, func.max(overlays.c.revision).label("revision")).group_by(
                 overlays.c.collection
             )
         )
         revisions = {row.collection: int(row.revision) for row in last}
+        kept = set(map(_key, files))
+        # Without a thumbnail there is nothing to which an original could belong.
+        files += [
+            UploadFile(*key, aside=False)
+            for key in self._overlays.files.originals.all()
+            if key not in removed and key not in kept
+        ]
         differing = self._overlays.revisions.differing(revisions)
         return Repairs(
-            strays=tuple(file for file in files if keys[file] not in removed),
+            strays=tuple(file for file in files if _key(file) not in removed),
             astray=tuple(
                 file
                 for file in files
-                if keys[file] in removed and removed[keys[file]] is not file.aside
+                if _key(file) in removed and removed[_key(file)] is not file.aside
             ),
             unannounced=tuple((name, revisions.get(name, 0)) for name in differing),
             behind=frozenset(
@@ -188,6 +195,10 @@ class Retention:
             step(collection, name)
         except OSError as error:
             self._log.warning("upload.not_swept", id=name, reason=error.strerror)
+
+
+def _key(file: UploadFile) -> tuple[str, str]:
+    return file.collection, file.picture_id
 
 
 def _purge(community: str, connection: Connection, now: float) -> Cleared:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from index.library.originals import Originals
 from index.vectors.durable import sync, write_durably
 
 _ASIDE = "removed"
@@ -35,6 +36,7 @@ class UploadFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.originals = Originals(folder)
 
     def path(self, collection: str, picture_id: str) -> Path:
         return self._folder / collection / f"{picture_id}{_SUFFIX}"
@@ -66,9 +68,10 @@ class UploadFiles:
         return path.exists()
 
     def delete(self, collection: str, picture_id: str) -> None:
-        """Delete a picture wherever it is; one that is gone already is no error."""
+        """Delete a picture wherever it is, with its original; one that is gone is no error."""
         for path in (self.path(collection, picture_id), self._aside(collection, picture_id)):
             path.unlink(missing_ok=True)
+        self.originals.delete(collection, picture_id)
 
     def put_by(self, collection: str, picture_id: str, now: float) -> Path:
         """Keep a picture whose row was lost where :meth:`all` does not see it; where that is.
@@ -80,6 +83,10 @@ class UploadFiles:
         source = self.find(collection, picture_id)
         os.utime(source, (now, now))
         _move(source, kept)
+        original = self.originals.find(collection, picture_id)
+        if original is not None:
+            os.utime(original, (now, now))
+            _move(original, kept.with_suffix(""))
         return kept
 
     def forget_lost(self, before: float) -> int:
@@ -105,7 +112,7 @@ class UploadFiles:
                         yield UploadFile(home.name, file.stem, aside)
 
     def kept_bytes(self) -> int:
-        """What all pictures take on the disk, those that are removed or lost too."""
+        """What all pictures take on the disk, those that are removed or lost too; no originals."""
         return sum(_bytes(home) for home in _entries(self._folder) if home.is_dir())
 
     def free_bytes(self) -> int:

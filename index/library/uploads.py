@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -154,7 +155,12 @@ class UploadRepository:
             mine = kept_uploads(connection, uploads.c.uploader == requester)
             posted = posts_by(connection, requester)
             homes = homes_of(connection, [post.picture_id for post in posted])
-            find = self._overlays.files.find
+            files = self._overlays.files
+
+            def kept(picture_id: str) -> Path:
+                home = homes[picture_id]
+                return files.originals.find(home, picture_id) or files.find(home, picture_id)
+
             return PersonalData(
                 requester=requester,
                 uploads=tuple(
@@ -169,7 +175,7 @@ class UploadRepository:
                 ),
                 removals=removals_by(connection, requester),
                 posts=tuple(
-                    replace(post, file=find(homes[post.picture_id], post.picture_id))
+                    replace(post, file=kept(post.picture_id))
                     for post in posted
                     if post.picture_id in homes
                 ),
@@ -214,7 +220,9 @@ class UploadRepository:
         count = live_count(connection, collection, viewpoint.scope)
         if count >= room.pictures:
             raise CollectionFull(
-                "{count} pictures were added to “{collection}” here, and no more may be.",
+                "One picture was added to “{collection}” here, and no more may be."
+                if count == 1
+                else "{count} pictures were added to “{collection}” here, and no more may be.",
                 remedy="Remove some, or ask whoever runs this bot to raise uploads.max_pictures.",
                 count=count,
                 collection=collection,

@@ -18,7 +18,7 @@ from index.catalogue.schema import files, looks, pictures, uploads, words
 from index.catalogue.word_rows import put_words
 from index.library.library import FolderLibrary
 from index.library.overlay import Overlays
-from index.library.overlay_reads import last_revision
+from index.library.overlay_revisions import last_revision
 from index.library.word_meanings import WordMeanings
 from index.library.worded import judged_anew
 

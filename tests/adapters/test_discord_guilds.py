@@ -134,3 +134,17 @@ async def test_direct_messages_are_answered_in_the_language_last_seen(tmp_path: 
         assert GERMAN in (await chat.discord.replied(channel, 2)).text
         await chat.discord.say(BEN, None, "/help")
         assert ENGLISH in (await chat.discord.replied(int(dm_channel(BEN)["id"]))).text
+
+
+async def test_a_server_of_another_node_was_not_left(tmp_path: Path) -> None:
+    """A node connects its own shards, answers in their servers, and tells of no others."""
+    parts = Parts(tmp_path)
+    mine, theirs, gone, far = (number << 22 for number in (5, 6, 7, 8))
+    parts.contributions.kept = [f"discord:{each}" for each in (mine, theirs, gone, far)]
+    served = (Server(mine, owner=1), Server(theirs))
+    async with chatting(parts, *served, shards="1-1/2") as chat:
+        await until(lambda: parts.contributions.departed)
+        await _in_order(chat)
+        assert chat.discord.gateway.shard == [1, 2]
+        assert chat.adapter.unready() is None
+        assert parts.contributions.departed == [f"discord:{gone}"]

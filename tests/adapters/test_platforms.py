@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bot.app.platforms import Adapter, Platform
+from bot.app.platform import Adapter, Platform
 from bot.chat.supervision import Pauses
 from tests.adapters.discord_parts import ANA, HOME
 from tests.adapters.discord_parts import adapter_of as discord_adapter

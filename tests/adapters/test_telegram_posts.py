@@ -126,6 +126,30 @@ async def test_hits_lead_to_the_post(talk: _Posted) -> None:
     assert len(talk.sent) == before + 1
 
 
+async def test_a_picture_of_the_folder_leads_to_its_posts(talk: _Posted) -> None:
+    """One hit for both, shown from the folder; only where it was posted does it say so."""
+    await _switch_on(talk)
+    drawn = BytesIO()
+    Image.new("RGB", (64, 64), "grey").save(drawn, "PNG")  # equal however it is saved again
+    stone = drawn.getvalue()
+    talk.gallery.write("stone.png", stone)
+    talk.gallery.write("stone.txt", "grey stone")
+    (talk.gallery.pictures / "of the folder.png").unlink()
+    await talk.gallery.reindex()
+    posts = [
+        await talk.server.say(CLUB, BEN, words, photo=stone) for words in ("look", "again this")
+    ]
+    await talk.taken_in()
+    told = await talk.find("grey stone")
+    assert "1. grey stone" in told
+    assert f"https://t.me/c/1234567890/{posts[0]['message_id']}" in told
+    assert "posted 1 more time" in told
+    assert "2. " not in told
+    elsewhere = await talk.find("grey stone", chat=TEAM, user=EVE)
+    assert "1. grey stone" in elsewhere
+    assert "t.me" not in elsewhere
+
+
 @pytest.mark.parametrize("kind", ["animation", "video"])
 async def test_what_moves_is_found_by_what_comes_later(talk: _Posted, kind: str) -> None:
     """A post whose second frame is cyan is found by it, and the answer says when."""

@@ -17,7 +17,7 @@ from index.catalogue.catalogue import Catalogue
 from index.catalogue.database import FILE, Database, open_database
 from index.catalogue.migrations import NEWEST, STEPS, migrate, version_of
 from index.library.overlay import Overlays
-from index.library.overlay_reads import last_revision
+from index.library.overlay_revisions import last_revision
 from index.library.upload_files import UploadFiles
 from tests.servers.postgresql import PASSWORD, PostgresqlServer
 

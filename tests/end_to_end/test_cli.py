@@ -285,30 +285,3 @@ def test_a_csv_gives_the_captions(new_program: Callable[[], Program]) -> None:
     done = program("reindex")
     assert done.code == 1  # a gallery that vanished is no order to forget everything
     assert str(program.gallery) in done.err
-
-
-def test_train_compare_and_evaluate_on_real_pictures(indexed: Program, tmp_path: Path) -> None:
-    """Heads trained on the gallery make a checkpoint that every other command takes."""
-    out = tmp_path / "trained"
-    arguments = ("train", "--data", indexed.gallery, "--loss", "contrastive", "--out", out)
-    done = indexed(*arguments, "--base", "mini", "--seed", "3")
-    assert done.code == 0, done.err
-    assert "epoch 1: recall" in done.err
-    assert (out / "config.json").exists()
-    again = indexed(*arguments)
-    assert again.code == 1  # what was trained once is not overwritten
-    measured = indexed("evaluate", "--data", indexed.gallery, "--model", str(out), "--json").json
-    assert set(measured) == {
-        "pairs", "text_to_image", "image_to_text", "positive_similarity", "negative_similarity",
-    }  # fmt: skip
-    for side in ("text_to_image", "image_to_text"):
-        assert set(measured[side]) == {"recall@1", "recall@5", "recall@10"}
-        assert 0 <= measured[side]["recall@1"] <= measured[side]["recall@10"] <= 1
-    assert measured["pairs"] >= 40
-    table = indexed("compare", "mini", str(out)).out
-    assert "mini" in table
-    assert "trained" in table
-    assert indexed("compare", "mini").code == 2
-    mismatch = indexed("find", "x", TANGERINE_MODEL=str(out))
-    assert mismatch.code == 1
-    assert "reindex --full" in mismatch.err

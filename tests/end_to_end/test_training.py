@@ -19,13 +19,33 @@ pytestmark = pytest.mark.process
 @pytest.fixture(scope="module")
 def trained(indexed: Program, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint trained on the gallery from mini."""
-    out = tmp_path_factory.mktemp("trained") / "model"
+    out = tmp_path_factory.mktemp("training") / "trained"
     done = indexed(
         "train", "--data", indexed.gallery, "--loss", "contrastive", "--out", out, "--epochs", "1"
     )
     assert done.code == 0, done.err
+    assert "epoch 1: recall" in done.err
     assert "--against mini" in done.err
     return out
+
+
+def test_a_trained_model_is_one_that_every_command_takes(indexed: Program, trained: Path) -> None:
+    """It is measured; an index of another model refuses it; nothing is trained over it."""
+    data = ("--data", indexed.gallery)
+    assert (trained / "config.json").exists()
+    again = indexed("train", *data, "--loss", "contrastive", "--out", trained)
+    assert again.code == 1  # what was trained once is not overwritten
+    measured = indexed("evaluate", *data, "--model", str(trained), "--json").json
+    assert set(measured) == {
+        "pairs", "text_to_image", "image_to_text", "positive_similarity", "negative_similarity",
+    }  # fmt: skip
+    for side in ("text_to_image", "image_to_text"):
+        assert set(measured[side]) == {"recall@1", "recall@5", "recall@10"}
+        assert 0 <= measured[side]["recall@1"] <= measured[side]["recall@10"] <= 1
+    assert measured["pairs"] >= 40
+    mismatch = indexed("find", "x", TANGERINE_MODEL=str(trained))
+    assert mismatch.code == 1
+    assert "reindex --full" in mismatch.err
 
 
 def test_a_model_is_judged_on_pictures_that_it_has_not_seen(
@@ -58,7 +78,9 @@ def test_compare_draws_and_warns_of_pictures_that_were_learnt(
     assert done.code == 0
     assert "flatters" in done.err
     assert {path.suffix for path in (tmp_path / "plots").iterdir()} == {".png"}
-    assert done.out.count("mini") >= 1
+    assert "mini" in done.out
+    assert "trained" in done.out
+    assert indexed("compare", "mini").code == 2
 
 
 @pytest.mark.long

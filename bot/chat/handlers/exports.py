@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 from bot.protocol.replies import Document
 from core.domain.types import PersonalData
+from core.images.formats import HEAD_BYTES, sniff
 
 MAX_BYTES = 8 * 2**20
 """Of one file: what Discord takes in any server, and Telegram from any bot."""
@@ -39,7 +41,7 @@ class Export:
     left_out: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _KeptPicture:
     """One picture: its id, when it came (seconds since the epoch), and its file."""
 
@@ -47,6 +49,18 @@ class _KeptPicture:
     at: float
     file: Path
     held: bool
+
+    @cached_property
+    def suffix(self) -> str:
+        """Of its name; originals are kept without one, and their first bytes tell."""
+        if self.file.suffix:
+            return self.file.suffix
+        try:
+            with self.file.open("rb") as file:
+                kind = sniff(file.read(HEAD_BYTES))
+        except OSError:
+            kind = None
+        return "" if kind is None else f".{kind.lower()}"
 
 
 class _Volume:
@@ -171,7 +185,7 @@ def _pictures(data: PersonalData) -> list[_KeptPicture]:
 
 
 def _entry(kept: _KeptPicture) -> str:
-    return f"pictures/{kept.id}{kept.file.suffix}"
+    return f"pictures/{kept.id}{kept.suffix}"
 
 
 def _name(number: int, count: int) -> str:

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.app.background import in_background
-from bot.app.platforms import Platform
+from bot.app.platform import Platform
 from bot.chat.supervision import Pauses
 from core.domain.errors import SettingsError, Unavailable
 from tests.bot.engine.test_reloading import Said
@@ -28,6 +28,7 @@ class Odd:
         self.start_error = start
         self.stop_error: Exception | None = None
         self.started = self.stopped = 0
+        self._next = asyncio.Event()
 
     async def start(self) -> None:
         """Connect, or not."""
@@ -35,11 +36,17 @@ class Odd:
         if self.start_error is not None:
             raise self.start_error
 
+    def fail(self, error: BaseException) -> None:
+        """End what is connected."""
+        self.ends.append(error)
+        self._next.set()
+
     async def ended(self) -> None:
         """The next end."""
-        if self.ends:
-            raise self.ends.pop(0)
-        await asyncio.Event().wait()
+        if not self.ends:
+            self._next.clear()
+            await self._next.wait()
+        raise self.ends.pop(0)
 
     async def stop(self) -> None:
         """Leave, or not."""

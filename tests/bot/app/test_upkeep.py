@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bot.app.turns import SharedTurn
 from bot.app.upkeep import elected
 from index.catalogue.database import Database, open_database
 from index.catalogue.job_rows import JobTable
@@ -24,7 +25,8 @@ class Process:
     def __init__(self, url: str) -> None:
         self.database: Database = open_database(url)
         self.busy = False
-        self._task = asyncio.create_task(elected(self.database, [self._work], look_s=0.01))
+        turn = SharedTurn(self.database.hold, "upkeep", look_s=0.01)
+        self._task = asyncio.create_task(elected(turn, [self._work]))
 
     async def _work(self) -> None:
         self.busy = True
@@ -90,3 +92,12 @@ def test_jobs_are_listed_and_cancelled(tmp_path: Path, postgresql_url: str) -> N
     assert again.code == 1
     assert f"no job {number}" in again.err
     database.close()
+
+
+@pytest.mark.parametrize("command", ["worker", "jobs"])
+def test_without_a_shared_database_there_is_nothing_to_share(tmp_path: Path, command: str) -> None:
+    """Told with what to set; no data folder is made."""
+    done = small_program(tmp_path)(command)
+    assert done.code == 1
+    assert "TANGERINE_DATABASE_URL" in done.err
+    assert not (tmp_path / "data").exists()

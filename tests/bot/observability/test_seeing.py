@@ -157,9 +157,9 @@ class Line:
     name: str = "discord"
     trouble: str | None = "not connected"
 
-    def unready(self) -> str | None:
-        """Its trouble."""
-        return self.trouble
+    def connected(self) -> bool:
+        """Without trouble."""
+        return self.trouble is None
 
 
 def workers() -> DecodeStats:

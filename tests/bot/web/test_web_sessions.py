@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from bot.http.secrets import derived_secret
 from bot.web.adapter import WebAdapter, WebOptions
 from bot.web.sessions import SESSION_COOKIE
 from core.domain.rate_limits import Quota
@@ -83,6 +84,24 @@ async def test_a_session_outlives_the_program(tmp_path: Path) -> None:
                 adapter.url, headers={"Cookie": f"{SESSION_COOKIE}={value}"}
             ) as client:
                 assert rows(await chat(client, "/privacy"))[0] == count, value
+
+
+async def test_a_session_goes_on_at_another_node(tmp_path: Path) -> None:
+    """Nodes that share a token derive the same key from it; the token is not the key."""
+    parts, token = Parts(tmp_path), "a-token-of-24-characters"
+    key = derived_secret(token, "web sessions")
+    assert key == derived_secret(token, "web sessions") != derived_secret(token, "webhook")
+    assert token not in key
+    options = WebOptions(port=0, session_key=key)
+    async with serving(parts, options) as one, browser(one) as ann:
+        await chat(ann, "/add a purple yak", picture_bytes("purple", seed=9, edge=48))
+        (cookie,) = [c for c in ann.cookie_jar if c.key == SESSION_COOKIE]
+    headers = {"Cookie": f"{SESSION_COOKIE}={cookie.value}"}
+    async with (
+        serving(parts, options) as other,
+        aiohttp.ClientSession(other.url, headers=headers) as client,
+    ):
+        assert rows(await chat(client, "/privacy"))[0] == "1"
 
 
 async def test_programs_without_cookies_count_as_their_address(tmp_path: Path) -> None:

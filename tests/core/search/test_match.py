@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from core.domain.types import Band, FoundBy, SearchResult
+from core.domain.types import Band, FoundBy, SearchResult, Vectors
+from core.search.calibration import Calibration
+from core.search.calibrations import Calibrations
 from core.search.captions import told
 from core.search.query import SearchQuery
 from core.search.ranking import rank_page
@@ -56,6 +58,13 @@ def _search(captioned: list[tuple[str, str]]) -> Search:
     return Search(library, FakeEmbedder(), FakeDecoder(), labels=labels)
 
 
+async def _calibrated(snapshot: FakeSnapshot) -> Calibration:
+    async def embed(texts: Sequence[str]) -> Sequence[Vectors]:
+        return list(FakeEncoder().encode_texts(list(texts)))
+
+    return await Calibrations(embed).of(snapshot, "web")
+
+
 @pytest.mark.parametrize("gallery", _GALLERIES)
 @pytest.mark.parametrize("route", _ROUTES)
 async def test_no_hit_matches_better_than_the_one_before_it(route: str, gallery: str) -> None:
@@ -85,8 +94,7 @@ async def test_a_picture_found_by_itself_matches_by_its_cosine() -> None:
 async def test_a_recognised_picture_matches_as_its_pixels_do() -> None:
     """It comes first whatever its cosine, and its number says why."""
     snapshot = FakeSnapshot.of(_CAPTIONED)
-    search = _search(_CAPTIONED)
-    calibration = await search._calibrate(snapshot)
+    calibration = await _calibrated(snapshot)
     query = FakeEncoder().encode_texts(["red"])[0]
     row = int(np.argsort(-snapshot.picture_index.vectors @ query)[9])
     ranking = Ranking(query, calibration.image, 0.97, recognised=row, agreement=0.96)
@@ -99,7 +107,7 @@ async def test_a_recognised_picture_matches_as_its_pixels_do() -> None:
 async def test_a_better_band_never_stands_below_a_worse_one_for_its_number() -> None:
     """Where the band decides, what stands below has no more than what stands above."""
     snapshot = FakeSnapshot.of(_CAPTIONED)
-    calibration = await _search(_CAPTIONED)._calibrate(snapshot)
+    calibration = await _calibrated(snapshot)
     query = FakeEncoder().encode_texts(["a red fox"])[0]
     said = told(snapshot, calibration.captions, query, "a red fox")
     ranking = Ranking(query, calibration.text, 0.97, told=said)

@@ -10,8 +10,8 @@ import pytest
 
 from core.domain.errors import CollectionFull, DuplicatePicture, ExpiredButton, NotFound
 from core.search.service import Search
+from index.library.kept_views import KeptViews
 from index.library.library import CollectionSpec
-from index.library.views import KeptViews
 from index.snapshots.overlay import Viewpoint
 from tests.galleries import Gallery
 

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import event
 
 from core.domain.types import Post
 from core.domain.viewer import PostFilter, Viewer
-from index.library.views import KeptViews
+from core.search.moderation import Criterion
+from index.library.kept_views import KeptViews
 from index.snapshots.overlaid import IdentifiedSnapshot
 from tests.fakes import COLOURS, picture_bytes
 from tests.galleries import Gallery
@@ -101,4 +103,77 @@ async def test_changes_leave_what_reading_all_again_would(tmp_path: Path, times:
         fresh = Gallery(tmp_path, communities="web discord:5 discord:6")
         await _agree(gallery, fresh)
         fresh.close()
+    gallery.close()
+
+
+def _statements(gallery: Gallery) -> list[str]:
+    """What is read from the database from now on."""
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    event.listen(gallery.catalogue.database.backend.reading, "before_cursor_execute", note)
+    return asked
+
+
+async def test_whoever_asked_lately_finds_the_view_after_a_change_made(tmp_path: Path) -> None:
+    """Beside a history that is read no question pays for what came in a moment ago."""
+    gallery = Gallery(tmp_path, communities="web discord:5")
+    gallery.add("of the folder.png", "grey", caption="grey kite")
+    await gallery.reindex()
+    gallery.settings._held[_HOME] = replace(gallery.settings.of(_HOME), index_posts=True)
+    asked = _statements(gallery)
+    spec = gallery.library.spec_of(gallery.name)
+    viewpoint = spec.viewpoint(Viewer(_HOME, channels=frozenset({"1"})))
+
+    def seen() -> int:
+        asked.clear()
+        view = gallery.library.views.current(gallery.name, viewpoint)
+        return 0 if view is None else len(view.pictures)
+
+    await gallery.posts.add([(_post(0, 1), picture_bytes("red", edge=48))])
+    assert seen() == len(["of the folder", 0])
+    assert asked
+    for number in range(1, 5):
+        data = picture_bytes(list(COLOURS)[number], seed=number, edge=48)
+        await gallery.posts.add([(_post(number, 1), data)])
+        assert seen() == len(["of the folder", 0]) + number
+        assert asked == []
+    await gallery.channels.deleted("discord:1", [0, 1])
+    assert seen() == len(["of the folder", 2, 3, 4])
+    assert asked == []
+    gallery.close()
+
+
+async def test_a_change_does_not_judge_all_pictures_while_it_holds_the_database(
+    tmp_path: Path,
+) -> None:
+    """Where a criterion is set, the next question looks; what is held is in no view."""
+    gallery = Gallery(tmp_path, communities="web discord:5")
+    gallery.add("of the folder.png", "grey", caption="grey kite")
+    await gallery.reindex()
+    gallery.settings._held[_HOME] = replace(gallery.settings.of(_HOME), index_posts=True)
+    asked = _statements(gallery)
+    viewer = Viewer(_HOME, channels=frozenset({"1"}))
+    viewpoint = gallery.library.spec_of(gallery.name).viewpoint(viewer)
+    views = gallery.library.views
+
+    async def posted(number: int, colour: str) -> set[str]:
+        await gallery.posts.add([(_post(number, 1), picture_bytes(colour, edge=48))])
+        asked.clear()
+        view = views.current(gallery.name, viewpoint)
+        return set() if view is None else {each.caption for each in view.pictures}
+
+    assert await posted(1, "green") == {"grey kite", "kite 1"}
+    await gallery.moderation.add(Criterion("red"), community=_HOME)
+    assert await posted(2, "red") == {"grey kite", "kite 1"}
+    assert asked, "it was looked at by the question"
+    assert await posted(4, "blue") == {"grey kite", "kite 1", "kite 4"}
+    held = views.waiting(gallery.name, viewpoint)
+    assert [each.picture.caption for each in held] == ["kite 2"]
+    await gallery.moderation.drop("red", community=_HOME)
+    assert await posted(5, "black") == {"grey kite", *(f"kite {n}" for n in (1, 2, 4, 0))}
+    assert await posted(7, "white") == {"grey kite", *(f"kite {n}" for n in (1, 2, 4, 0))}
+    assert asked == []
     gallery.close()
