@@ -126,7 +126,7 @@ async def keep_reading(engine: Engine, jobs: ReindexJobs, every_s: float = _WORD
     async def read() -> None:
         nonlocal seen
         state = await finished_in_thread(reading.state)
-        if state == seen:
+        if state == seen and not reading.due():
             return
         left = False
 
