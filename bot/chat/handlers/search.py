@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -277,12 +277,16 @@ class Searching:
             lines, gone = await self._posts(result, request, presenter)
             if not gone:
                 break
+        else:
+            # More were deleted than a question may wait for: better fewer hits than those.
+            hits = tuple(hit for hit in result.hits if hit.picture.id not in gone)
+            result = replace(result, hits=hits)
         return _Page(result, lines)
 
     async def _posts(
         self, result: SearchResult, request: Request, presenter: Presenter
-    ) -> tuple[Mapping[str, PostLine], bool]:
-        """Where the pictures of a page were posted, by their ids; whether some are gone."""
+    ) -> tuple[Mapping[str, PostLine], Collection[str]]:
+        """Where the pictures of a page were posted, by their ids; those whose post is gone."""
         added = {
             hit.picture.id: [
                 each.id for each in (hit.picture, *hit.copies) if each.path.startswith(UPLOADED)
@@ -295,7 +299,7 @@ class Searching:
         lines = {}
         for own, posted in added.items():
             posts = sorted(
-                chain.from_iterable(found.get(each, ()) for each in posted),
+                chain.from_iterable(found.get(each, ()) for each in posted if each not in gone),
                 key=lambda post: post.posted_at,
             )
             line = presenter.posts.line(posts, name, links)
