@@ -111,6 +111,9 @@ class DiscordClient(discord.AutoShardedClient):
         intents = discord.Intents.none()
         intents.guilds = intents.guild_messages = intents.dm_messages = True
         intents.message_content = reads_all
+        some: dict[str, Any] = {}
+        if shards is not None:
+            some = {"shard_ids": list(shards.ids), "shard_count": shards.count}
         super().__init__(
             intents=intents,
             allowed_mentions=discord.AllowedMentions.none(),
@@ -118,8 +121,7 @@ class DiscordClient(discord.AutoShardedClient):
             max_messages=None,
             chunk_guilds_at_startup=False,
             member_cache_flags=discord.MemberCacheFlags.none(),
-            shard_ids=None if shards is None else list(shards.ids),
-            shard_count=None if shards is None else shards.count,
+            **some,
         )
         self._ours = handlers
         self._presenters = presenters
