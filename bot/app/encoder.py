@@ -6,7 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from functools import partial
 
-from bot.app.service import Service
+from bot.app.serving import Serving
 from bot.encoding.routes import EncoderOptions
 from bot.encoding.server import EncoderServer, check_open
 from bot.engine.embedding import batched
@@ -32,7 +32,7 @@ async def serve_encoder(settings: Settings, terminal: Terminal) -> None:
     ours = settings.encoder
     token = ours.token.get_secret_value() if ours.token else None
     check_open(ours.host, token, without_token=ours.without_token)
-    service = Service(settings, terminal)
+    service = Serving(settings, terminal)
     async with AsyncExitStack() as stack, AsyncExitStack() as meanwhile:
         listener = await Listener.open(
             ours.host,

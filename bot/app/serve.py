@@ -19,7 +19,7 @@ from bot.app.background import (
 )
 from bot.app.lifecycle import Starting, asked_by_hangup
 from bot.app.platforms import ChatParts, platforms_of, telegram_memory
-from bot.app.service import Service
+from bot.app.serving import Serving
 from bot.app.upkeep import shared_work, upkeep
 from bot.chat.actions import ActionCodec, TextMemory
 from bot.chat.admission import Admission
@@ -71,7 +71,7 @@ async def serve(
             "There is nothing to run: the web chat is off and no token is set.",
             remedy="Set DISCORD_TOKEN or TELEGRAM_TOKEN, or TANGERINE_WEB__ENABLED=true.",
         )
-    service = Service(settings, terminal)
+    service = Serving(settings, terminal)
     with only_one(settings.data_dir) as instance:
         await _serve(settings, terminal, service, instance, read=read, choose=choose, keep=keep)
 
@@ -79,7 +79,7 @@ async def serve(
 async def _serve(
     settings: Settings,
     terminal: Terminal,
-    service: Service,
+    service: Serving,
     instance: Instance,
     *,
     read: Callable[[Settings], Settings],

@@ -7,7 +7,7 @@ from functools import partial
 
 from bot.app.background import Work, in_background, keep_fresh, opened_index
 from bot.app.lifecycle import Starting
-from bot.app.service import Service
+from bot.app.serving import Serving
 from bot.app.upkeep import shared_work
 from bot.engine.instance import only_one
 from bot.engine.specs import collection_specs
@@ -30,7 +30,7 @@ async def work(settings: Settings, terminal: Terminal) -> None:
             remedy="Set TANGERINE_DATABASE_URL (docs/cluster.md). Without one, a running bot does "
             "all work by itself.",
         )
-    service = Service(settings, terminal)
+    service = Serving(settings, terminal)
     with only_one(settings.data_dir):
         async with AsyncExitStack() as stack, AsyncExitStack() as meanwhile:
             starting = Starting(settings, terminal)
