@@ -36,7 +36,7 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 _MADE_BETWEEN_COLLECTIONS = 10_000
-"""As in a running bot: :func:`bot.app.served_process.settle`."""
+"""As in a running bot: :func:`bot.app.serving.settle`."""
 
 _WATCH = pytest.StashKey[kinds.Watch]()
 

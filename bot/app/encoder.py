@@ -6,7 +6,7 @@ import asyncio
 from contextlib import AsyncExitStack
 from functools import partial
 
-from bot.app.served_process import ServedProcess
+from bot.app.serving import Serving
 from bot.encoding.routes import EncoderOptions
 from bot.encoding.server import EncoderServer, check_open
 from bot.engine.embedding import batched
@@ -32,7 +32,7 @@ async def serve_encoder(settings: Settings, terminal: Terminal) -> None:
     ours = settings.encoder
     token = ours.token.get_secret_value() if ours.token else None
     check_open(ours.host, token, without_token=ours.without_token)
-    process = ServedProcess(settings, terminal)
+    service = Serving(settings, terminal)
     async with AsyncExitStack() as stack, AsyncExitStack() as meanwhile:
         listener = await Listener.open(
             ours.host,
@@ -53,7 +53,7 @@ async def serve_encoder(settings: Settings, terminal: Terminal) -> None:
         embedder = await stack.enter_async_context(batched(settings, encoder, metrics))
 
         def unready() -> list[str]:
-            if process.stop.is_set():
+            if service.stop.is_set():
                 return ["it is stopping"]
             return serving_troubles(embedder.health, decoding=True)
 
@@ -75,9 +75,9 @@ async def serve_encoder(settings: Settings, terminal: Terminal) -> None:
         stack.push_async_callback(server.stop)
         terminal.note(f"Encoder: {listener.url}")
         await meanwhile.aclose()
-        await process.serve(
+        await service.serve(
             (
-                partial(process.manager.keep_alive, unready),
+                partial(service.manager.keep_alive, unready),
                 partial(watch_batcher, metrics, lambda: embedder.health, unready),
             )
         )

@@ -19,7 +19,7 @@ from bot.app.background import (
 )
 from bot.app.lifecycle import Starting, asked_by_hangup
 from bot.app.platforms import ChatParts, platforms_of, telegram_memory
-from bot.app.served_process import ServedProcess
+from bot.app.serving import Serving
 from bot.app.upkeep import shared_work, upkeep
 from bot.chat.actions import ActionCodec, TextMemory
 from bot.chat.admission import Admission
@@ -72,22 +72,22 @@ async def serve(
             "There is nothing to run: the web chat is off and no token is set.",
             remedy="Set DISCORD_TOKEN or TELEGRAM_TOKEN, or TANGERINE_WEB__ENABLED=true.",
         )
-    process = ServedProcess(settings, terminal)
+    service = Serving(settings, terminal)
     with only_one(settings.data_dir) as instance:
-        await _serve(settings, terminal, process, instance, read=read, choose=choose, keep=keep)
+        await _serve(settings, terminal, service, instance, read=read, choose=choose, keep=keep)
 
 
 async def _serve(
     settings: Settings,
     terminal: Terminal,
-    process: ServedProcess,
+    service: Serving,
     instance: Instance,
     *,
     read: Callable[[Settings], Settings],
     choose: Callable[[Settings], Awaitable[Settings]],
     keep: Callable[[Settings], Awaitable[None]],
 ) -> None:
-    stop, manager = process.stop, process.manager
+    stop, manager = service.stop, service.manager
     hung_up = asked_by_hangup()
     async with AsyncExitStack() as stack, AsyncExitStack() as meanwhile:
         starting: Starting | None = None
@@ -171,7 +171,7 @@ async def _serve(
             indexes.watch,
             *(upkeep if settings.database_url is None else shared_work)(engine, terminal, indexes),
         )
-        await process.serve(works)
+        await service.serve(works)
 
 
 def _tell_path(card: ModelCard) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 
 from bot.app.background import Work, in_background, keep_fresh, opened_index
 from bot.app.lifecycle import Starting
-from bot.app.served_process import ServedProcess
+from bot.app.serving import Serving
 from bot.app.upkeep import shared_work
 from bot.engine.instance import only_one
 from bot.engine.specs import collection_specs
@@ -30,12 +30,12 @@ async def work(settings: Settings, terminal: Terminal) -> None:
             remedy="Set TANGERINE_DATABASE_URL (docs/cluster.md). Without one, a running bot does "
             "all work by itself.",
         )
-    process = ServedProcess(settings, terminal)
+    service = Serving(settings, terminal)
     with only_one(settings.data_dir):
         async with AsyncExitStack() as stack, AsyncExitStack() as meanwhile:
             starting = Starting(settings, terminal)
-            await in_background(meanwhile, partial(process.manager.keep_alive, starting.unready))
-            engine = await starting.engine(stack, process.stop)
+            await in_background(meanwhile, partial(service.manager.keep_alive, starting.unready))
+            engine = await starting.engine(stack, service.stop)
             if engine is None:
                 return
             await meanwhile.aclose()
@@ -49,10 +49,10 @@ async def work(settings: Settings, terminal: Terminal) -> None:
 
             works: tuple[Work, ...] = (
                 disk.watch,
-                partial(process.manager.keep_alive, unready),
+                partial(service.manager.keep_alive, unready),
                 partial(keep_fresh, engine.community_settings),
                 partial(keep_fresh, engine.grants),
                 *shared_work(engine, terminal, indexes, as_worker=True),
             )
             terminal.note("Worker: takes jobs.")
-            await process.serve(works)
+            await service.serve(works)

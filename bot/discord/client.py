@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import discord
 import structlog
@@ -111,6 +111,9 @@ class DiscordClient(discord.AutoShardedClient):
         intents = discord.Intents.none()
         intents.guilds = intents.guild_messages = intents.dm_messages = True
         intents.message_content = reads_all
+        some: dict[str, Any] = {}
+        if shards is not None:
+            some = {"shard_ids": list(shards.ids), "shard_count": shards.count}
         super().__init__(
             intents=intents,
             allowed_mentions=discord.AllowedMentions.none(),
@@ -118,9 +121,7 @@ class DiscordClient(discord.AutoShardedClient):
             max_messages=None,
             chunk_guilds_at_startup=False,
             member_cache_flags=discord.MemberCacheFlags.none(),
-            # The library takes None for all, as its types do not say.
-            shard_ids=cast("list[int]", shards and list(shards.ids)),
-            shard_count=shards.count if shards else None,
+            **some,
         )
         self._ours = handlers
         self._presenters = presenters

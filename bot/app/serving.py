@@ -21,7 +21,7 @@ many takes 3 ms, and happened three times in 10,000 requests of 64 callers (``be
 instead of 828 times, which cost each of them 0.04 ms of processor time."""
 
 
-class ServedProcess:
+class Serving:
     """This process, on the running event loop; to be made before it starts threads.
 
     ``stop`` is set by SIGTERM or SIGINT; a second signal ends at once.
