@@ -3,8 +3,9 @@
 The real program on the embedded model, without a platform: pictures that were posted come in as
 they do from a channel, sixteen in a commit, each decoded, encoded and compared. One person asks,
 another question each time. Turns without a history and with one follow each other in one run, so
-that both meet the same machine. It prints the median and the 99th percentile of both, and what
-both became beside a history, as the median of the rounds.
+that both meet the same machine; one with a history lasts until some commits were made. It prints
+the median and the 99th percentile of both, and what both became beside a history, as the median of
+the rounds.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
@@ -28,7 +29,7 @@ from core.domain.viewer import Viewer
 from tests.fakes import COLOURS, picture_bytes
 
 _HOME, _CHANNEL = "discord:5", "discord:7"
-_TURN, _AT_ONCE = 100, 16
+_TURN, _AT_ONCE, _COMMITS = 100, 16, 4
 _EDGE = 640
 _PAUSE_S = 0.05
 _MADE = 256
@@ -63,11 +64,13 @@ async def _keep_reading(engine: Engine, posted: Iterator[_Given], read: list[int
         read.append(done.added)
 
 
-async def _asked(engine: Engine, questions: Iterator[int]) -> Sequence[float]:
-    """The milliseconds that each question of a turn took."""
-    took = []
+async def _asked(
+    engine: Engine, questions: Iterator[int], enough: Callable[[], bool] = lambda: True
+) -> Sequence[float]:
+    """The milliseconds that each question of a turn took, which ends no earlier than ``enough``."""
+    took: list[float] = []
     viewer = Viewer(_HOME, channels=frozenset({"7"}))
-    for _ in range(_TURN):
+    while len(took) < _TURN or not enough():
         number = next(questions)
         words = f"a {list(COLOURS)[number % len(COLOURS)]} thing number {number}"
         start = time.perf_counter()
@@ -98,13 +101,14 @@ async def _measure(home: Path, rounds: int, before: int) -> None:
         for _ in range(rounds):
             alone = await _asked(engine, questions)
             reading = asyncio.create_task(_keep_reading(engine, posted, read))
-            beside = await _asked(engine, questions)
+            goal = len(read) + _COMMITS
+            beside = await _asked(engine, questions, lambda goal=goal: len(read) >= goal)
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
             ratios.append([np.percentile(beside, p) / np.percentile(alone, p) for p in (50, 99)])
             quiet += alone
             busy += beside
-        print(f"{sum(read)} posts were read in {len(read)} steps; load {os.getloadavg()[0]:.1f}")
+        print(f"{sum(read)} posts were read in {len(read)} commits; load {os.getloadavg()[0]:.1f}")
     for name, each in (("quiet", quiet), ("with a history", busy)):
         p50, p99 = np.percentile(each, (50, 99))
         print(f"{name}: median {p50:.0f} ms, p99 {p99:.0f} ms of {len(each)} questions")

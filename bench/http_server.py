@@ -29,7 +29,7 @@ from bench.closed_loop import questions
 from bench.collection import asked, kept_collection
 from bench.generations import MODEL, NAME
 from bench.http_stages import stages
-from bot.app.serve import settle
+from bot.app.serving import settle
 from bot.engine.blas import one_core_for_each_product
 from bot.observability.logs import configure
 from bot.observability.stages import Stages

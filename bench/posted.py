@@ -4,7 +4,8 @@ A server of 300 channels in which 200,000 pictures were posted, half of them wit
 vectors as CLIP's; 50 members ask who each may read another set of channels. For one set, and for
 all of them, it prints the memory of the process and the milliseconds of processor time of a
 question: the first one of a set, later ones, and the first one after 16 more posts were taken in
-and after one was deleted.
+and after one was deleted; and those of taking the 16 in, in which the next views are made ready.
+Last, what the database takes on the disk.
 """
 
 from __future__ import annotations
@@ -97,7 +98,8 @@ async def _measure(home: Path, pictures: int, channels: int, sets: int) -> None:
 
     empty = _memory()
     table = Table(
-        "sets", "MB", "first ms", "later ms", "after 16 posts", "after a deletion", box=None
+        *("sets", "MB", "first ms", "later ms", "after 16 posts", "after a deletion", "taking in"),
+        box=None,
     )
     first: list[float] = []
     for number, viewer in enumerate(viewers, start=1):
@@ -105,22 +107,28 @@ async def _measure(home: Path, pictures: int, channels: int, sets: int) -> None:
         if number not in (1, sets):
             continue
         later = [await asked(viewers[n % number]) for n in range(_ASKED)]
-        grown, shrunk = [], []
+        grown, shrunk, taken_in = [], [], []
         for n in range(_ASKED):
-            repository.add(
-                gallery.name, COMMUNITY, list(_new(more, vectors, channels)), embedder.identity
-            )
+            new = list(_new(more, vectors, channels))
+            start = time.process_time()
+            repository.add(gallery.name, COMMUNITY, new, embedder.identity)
+            taken_in.append((time.process_time() - start) * 1000)
             grown.append(await asked(viewers[n % number]))
-            repository.delete("discord:0", (n * channels,))
+            repository.removals.delete("discord:0", (n * channels,))
             shrunk.append(await asked(viewers[n % number]))
         cells = (
-            f"{np.median(each):.0f} (max {max(each):.0f})" for each in (first, later, grown, shrunk)
+            f"{np.median(each):.0f} (max {max(each):.0f})"
+            for each in (first, later, grown, shrunk, taken_in)
         )
         table.add_row(f"{number}", f"{_memory() - empty:.0f}", *cells)
         print(number, first[0], flush=True)
     Console(width=140).print(table)
-    print(f"{pictures:,} pictures in {channels} channels; load {os.getloadavg()[0]:.1f}")
     gallery.close()
+    stored = sum(file.stat().st_size for file in gallery.data.glob("*.sqlite*")) / 1e6
+    print(
+        f"{pictures:,} pictures in {channels} channels, {stored:.0f} MB in the database; "
+        f"load {os.getloadavg()[0]:.1f}"
+    )
 
 
 def _fill(gallery: Gallery, rows: range, vectors: Vectors, texts: Vectors, channels: int) -> None:

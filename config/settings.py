@@ -207,7 +207,7 @@ class PictureSettings(_Section):
     """What is accepted as a picture."""
 
     workers: int = Field(2, ge=1, le=64, description="decoding processes")
-    timeout_s: float = Field(10.0, gt=0, le=600, description="seconds for one picture")
+    timeout_s: float = Field(10.0, gt=0, le=600, description="processor seconds a picture")
     memory_mb: int = Field(1536, ge=256, le=65_536, description="MiB for one decoding process")
     max_mb: float = Field(10.0, gt=0, le=1024, description="MiB of a posted picture")
     max_file_mb: float = Field(100.0, gt=0, le=4096, description="MiB of a gallery file")
@@ -228,7 +228,7 @@ class WordsSection(_Section):
         (), description="collections of which no words are read and searched"
     )
     workers: int = Field(1, ge=1, le=64, description="reading processes, of one thread each")
-    timeout_s: float = Field(60.0, gt=0, le=600, description="seconds for one picture")
+    timeout_s: float = Field(60.0, gt=0, le=600, description="processor seconds a picture")
 
 
 class Index(_Section):
@@ -385,27 +385,19 @@ class Discord(_Section):
         False, description="privileged intent; needed to answer photos nobody asked about"
     )
     shards: str | None = Field(
-        None, description="those of this node, as 0-3/8: the first four of eight; all where unset"
+        None, description="those of this node, as 0-3/8, where several share them (cluster.md)"
     )
-
-    @property
-    def own_shards(self) -> tuple[range, int] | None:
-        """The numbers of this node's shards, and how many there are in all; None for all."""
-        if self.shards is None:
-            return None
-        own, _, count = self.shards.partition("/")
-        first, _, last = own.partition("-")
-        return range(int(first), int(last or first) + 1), int(count)
 
     @field_validator("shards")
     @classmethod
-    def _within_the_count(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        found = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?/(\d{1,5})", value.replace(" ", ""))
-        if not found or not int(found[1]) <= int(found[2] or found[1]) < int(found[3]):
-            raise ValueError("use FIRST-LAST/COUNT, as 0-3/8 and 4-7/8 for two nodes")
-        return found[0]
+    def _some_of_them(cls, value: str | None) -> str | None:
+        if value is not None:
+            found = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?/(\d{1,5})", value, re.ASCII)
+            if found is None or not int(found[1]) <= int(found[2] or found[1]) < int(found[3]):
+                raise ValueError(
+                    "name shards by their numbers from 0 on, and how many there are: 0-3/8, or 4/8"
+                )
+        return value
 
 
 class Telegram(_Section):

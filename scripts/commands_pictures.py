@@ -2,7 +2,7 @@
 
 Starts ``tangerine run`` on Tux Paint's stamps between a loopback Discord and a loopback
 Telegram, gives each command on both, and draws the messages that come back in a real
-Chromium.
+Chromium. ``words``, ``words-posted`` and ``moving`` are of made pictures (``scene_pictures.py``).
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from PIL import Image, ImageDraw, ImageFilter, ImageOps  # noqa: E402 - run as a file
+from PIL import Image, ImageDraw, ImageFilter, ImageFont, ImageOps  # noqa: E402 - run as a file
 from playwright.async_api import Browser, async_playwright  # noqa: E402
 
 from index.demo.gallery import demo_gallery  # noqa: E402
+from recipes.memes import own_fonts  # noqa: E402
 from scripts.chat_drawings import discord_message, page, telegram_messages  # noqa: E402
 from scripts.saving import save  # noqa: E402
+from scripts.scene_pictures import write_pictures  # noqa: E402
+from scripts.screenshots import words_read  # noqa: E402
 from tests.program import small_program  # noqa: E402
 from tests.running import running  # noqa: E402
 from tests.servers.discord_people import Discord, discord_with  # noqa: E402
@@ -42,12 +45,21 @@ _INDEXED_S = 600
 
 @dataclass(frozen=True)
 class Scene:
-    """One command: as typed on Discord and as written on Telegram; ``photo`` goes with it."""
+    """One command: as typed on Discord and as written on Telegram; ``photo`` goes with it.
+
+    ``file``: the name of its picture where that is not the command's.
+    """
 
     name: str
     options: Mapping[str, Any]
     text: str
     photo: bool = False
+    file: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The name of its picture."""
+        return self.file or self.name
 
 
 def scenes() -> tuple[Scene, ...]:
@@ -81,14 +93,42 @@ def scenes() -> tuple[Scene, ...]:
     )
 
 
+def made_scenes() -> tuple[Scene, ...]:
+    """What is shown of pictures with words and of those that move."""
+    return (
+        Scene("allow", {}, "/allow"),
+        Scene(
+            "find",
+            {"query": "tests pass first", "count": 3},
+            "/find tests pass first --count 3",
+            file="words",
+        ),
+        Scene("similar", {"count": 3}, "/similar --count 3", photo=True, file="words-posted"),
+        Scene("find", {"query": "a truck", "count": 3}, "/find a truck --count 3", file="moving"),
+    )
+
+
 async def main(names: Sequence[str] = ()) -> None:
     """Take the pictures of these commands, or of all."""
     OUT.mkdir(parents=True, exist_ok=True)
+    stamps = demo_gallery(ROOT / "data" / "demo", print)
+    made = write_pictures(stamps, ROOT / "data" / "screenshots" / "made")
+    for gallery, photo, scenes_of in (
+        (stamps, _photo(stamps), scenes()),
+        (made, _said(), made_scenes()),
+    ):
+        wanted = [each for each in scenes_of if not names or each.shown in names]
+        if wanted:
+            allow = [each for each in scenes_of if each.name == "allow" and each not in wanted]
+            await _take_all(gallery, photo, [*allow, *wanted], words=gallery == made)
+
+
+async def _take_all(gallery: Path, photo: bytes, chosen: Sequence[Scene], *, words: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        gallery = demo_gallery(ROOT / "data" / "demo", print)
         program = small_program(
             Path(folder),
             TANGERINE_GALLERY=str(gallery),
+            TANGERINE_WORDS__ENABLED=str(words).lower(),
             TANGERINE_COMMUNITIES="",
             TANGERINE_DISCORD__ADMINS=str(_ADA.id),
             TANGERINE_TELEGRAM__ADMINS=str(_ADA.id),
@@ -112,9 +152,9 @@ async def main(names: Sequence[str] = ()) -> None:
             browser = await playwright.chromium.launch(
                 executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
             )
-            photo = _photo(gallery)
-            chosen = {"allow", *names} if names else {each.name for each in scenes()}
-            for scene in (each for each in scenes() if each.name in chosen):
+            if words:
+                await words_read(started)
+            for scene in chosen:
                 # Two different pictures are added: the second one would be a duplicate.
                 added = scene.name == "add"
                 on_discord, on_telegram = (
@@ -124,7 +164,8 @@ async def main(names: Sequence[str] = ()) -> None:
                     ("Discord", await _on_discord(discord, scene, on_discord)),
                     ("Telegram", await _on_telegram(telegram, scene, on_telegram)),
                 ):
-                    await _take(browser, platform, scene, shown)
+                    if not (words and scene.name == "allow"):
+                        await _take(browser, platform, scene, shown)
             await browser.close()
 
 
@@ -137,6 +178,14 @@ def _photo(gallery: Path) -> bytes:
     table = Image.new("RGB", (640, 520), (214, 190, 158))
     table.paste(fruit, ((640 - fruit.width) // 2, (520 - fruit.height) // 2), fruit)
     return _png(table.filter(ImageFilter.GaussianBlur(0.5)))
+
+
+def _said() -> bytes:
+    """What a meme of the made pictures says, as somebody writes it down."""
+    image = Image.new("RGB", (640, 240), "white")
+    font = ImageFont.truetype(own_fonts()[0], 40)
+    ImageDraw.Draw(image).text((40, 90), "merge on friday?", "black", font)
+    return _png(image)
 
 
 def _mascot(sky: str) -> bytes:
@@ -190,7 +239,7 @@ async def _take(browser: Browser, platform: str, scene: Scene, body: str) -> Non
     await view.set_content(page(platform.lower(), asked, body))
     picture = await view.screenshot(full_page=True)
     await view.close()
-    path = OUT / f"{scene.name}-{platform.lower()}.png"
+    path = OUT / f"{scene.shown}-{platform.lower()}.png"
     size = await asyncio.to_thread(save, picture, path)
     print(path.relative_to(ROOT), size, "KiB")
 

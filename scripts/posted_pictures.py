@@ -54,14 +54,16 @@ _POSTS = (
     ("rabbit.png", "He found the carrots", 11, 30),
     ("windmill.png", "On the way home", 13, 9),
 )
+_URL = re.compile(r"https://t\.me/[^\s<]+")
 _LINK = re.compile(r"https://discord\.com/channels/\d+/\d+/\d+")
 _CLIENT = """<style>
 .discord .gallery:not(.single) { grid-template-columns: repeat(2, 1fr) }
 .discord .gallery img { object-fit: cover; height: 178px }
 .telegram .gallery img { object-fit: cover; height: 190px }
-.telegram .gallery:has(figure:nth-child(2):last-child) { grid-template-columns: 1fr 1fr }
+.telegram .gallery:has(figure:nth-child(2):last-child),
+.telegram .gallery:has(figure:nth-child(4):last-child) { grid-template-columns: 1fr 1fr }
 .telegram .gallery.single img { height: auto }
-.telegram figcaption { white-space: pre-line }
+.telegram figcaption { display: none } /* of an album, clients show them in its single pictures */
 .telegram .message a { color: #2f7cc0; text-decoration: none }
 .link { background: #3c4270; color: #c9cdfb; border-radius: 3px; padding: 0 3px }
 .who { display: flex; align-items: center; gap: 8px; margin-bottom: 6px; font-weight: bold }
@@ -207,8 +209,9 @@ async def _quiet(state: Callable[[], str]) -> None:
 
 
 def _as_shown(body: str) -> str:
-    """As clients show it: by whom, and a link to a message by its channel."""
+    """As clients show it: by whom, a link as such, and one to a message by its channel."""
     who = "<div class=who><i>T</i>Tangerine <b>APP</b></div>"
+    body = _URL.sub(r"<a>\g<0></a>", body)
     return who + _LINK.sub("<span class=link># general &rsaquo; &#9636;</span>", body)
 
 

@@ -17,7 +17,6 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,8 +30,9 @@ from index.demo.packages import fetch_debian  # noqa: E402
 from recipes.fashion import PACKAGE, write_gallery  # noqa: E402
 from scripts import posted_pictures  # noqa: E402
 from scripts.saving import save  # noqa: E402
+from scripts.scene_pictures import write_pictures  # noqa: E402
 from tests.program import Program, small_program  # noqa: E402
-from tests.running import running  # noqa: E402
+from tests.running import Running, running  # noqa: E402
 
 OUT = ROOT / "docs" / "images"
 _GALLERY = ROOT / "data" / "demo"
@@ -77,6 +77,11 @@ async def open_first(page: Page, scene: Scene) -> None:
     if not await facts.is_visible():
         await page.click("#viewer-about")
     await facts.wait_for()
+    await page.wait_for_function(
+        "() => { const picture = document.querySelector('#viewer-picture');"
+        " return picture.complete && picture.naturalWidth; }",
+        timeout=_ANSWERED_MS,
+    )
 
 
 async def talk(page: Page, scene: Scene) -> None:
@@ -135,7 +140,8 @@ class Scene:
     """One picture, ``name``.webp: what is asked, with which file of the demo gallery beside it.
 
     ``do`` is what is done on the page; of the file the middle ``share`` of each edge is posted.
-    ``early`` scenes are taken while the gallery is indexed, those of ``clothes`` on Fashion-MNIST.
+    ``early`` scenes are taken while the gallery is indexed; ``gallery`` names one of
+    :data:`_GALLERIES`.
     """
 
     name: str
@@ -143,7 +149,7 @@ class Scene:
     question: str = ""
     photo: str = ""
     share: float = 1
-    clothes: bool = False
+    gallery: str = "stamps"
     phone: bool = False
     dark: bool = False
     early: bool = False
@@ -162,7 +168,9 @@ SCENES = (
     Scene("similar-but-red", question="but red", photo="apple_green.png"),
     Scene("find-label", question="label:fruit a red apple"),
     Scene("damaged-crop", photo="sad.png", share=0.7),
-    Scene("fashion", photo="ankle-boot-*.png", clothes=True),
+    Scene("fashion", photo="ankle-boot-*.png", gallery="clothes"),
+    Scene("words", question="tests pass first", gallery="made"),
+    Scene("moving", open_first, "a truck", gallery="made"),
 )
 
 
@@ -175,7 +183,9 @@ async def main(scenes: Sequence[Scene], posted: Sequence[str], url: str | None, 
         if url is None:
             await _from_a_new_one(browser, scenes, out)
         else:
-            await _take_all(browser, [s for s in scenes if not s.early and not s.clothes], url, out)
+            await _take_all(
+                browser, [s for s in scenes if not s.early and s.gallery == "stamps"], url, out
+            )
         if posted:
             gallery = await asyncio.to_thread(demo_gallery, _GALLERY, print)
             await posted_pictures.take(browser, gallery, posted, out)
@@ -184,7 +194,7 @@ async def main(scenes: Sequence[Scene], posted: Sequence[str], url: str | None, 
 
 def _posted(scene: Scene) -> FilePayload:
     """The scene's photo, as it is chosen in the page."""
-    path = next((_POSTED if scene.clothes else _GALLERY).rglob(scene.photo))
+    path = next((_POSTED if scene.gallery == "clothes" else _GALLERY).rglob(scene.photo))
     data = path.read_bytes()
     if scene.share < 1:
         # As somebody's screen shows it: large, and on white.
@@ -211,23 +221,48 @@ def _clothes() -> Path:
     return gallery
 
 
+def _stamps() -> Path:
+    return demo_gallery(_GALLERY, print)
+
+
+def _made() -> Path:
+    """Pictures with words, and some that move."""
+    return write_pictures(_stamps(), _POSTED.with_name("made"))
+
+
+_GALLERIES = {"stamps": _stamps, "clothes": _clothes, "made": _made}
+
+
 async def _from_a_new_one(browser: Browser, scenes: Sequence[Scene], out: Path) -> None:
-    for clothes in sorted({scene.clothes for scene in scenes}):
-        of_these = [scene for scene in scenes if scene.clothes == clothes]
-        make = _clothes if clothes else partial(demo_gallery, _GALLERY, print)
-        gallery = await asyncio.to_thread(make)
-        await _from(gallery, browser, of_these, out)
+    for name, make in _GALLERIES.items():
+        if of_these := [scene for scene in scenes if scene.gallery == name]:
+            await _from(await asyncio.to_thread(make), browser, of_these, out)
 
 
 async def _from(gallery: Path, browser: Browser, scenes: Sequence[Scene], out: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        program = small_program(Path(folder), TANGERINE_GALLERY=str(gallery))
+        words = str(scenes[0].gallery == "made").lower()
+        given = {"TANGERINE_GALLERY": str(gallery), "TANGERINE_WORDS__ENABLED": words}
+        program = small_program(Path(folder), **given)
         async with running(program) as started:
             await started.wait_for(lambda: bool(started.url), _INDEXED_S)
             await _take_all(browser, [s for s in scenes if s.early], started.url, out)
             await started.wait_until_said("Ready:", seconds=_INDEXED_S)
-            await asyncio.to_thread(_tag, program)
+            if scenes[0].gallery == "made":
+                await words_read(started)
+            else:
+                await asyncio.to_thread(_tag, program)
             await _take_all(browser, [s for s in scenes if not s.early], started.url, out)
+
+
+async def words_read(started: Running) -> None:
+    """Wait until all words are read, which begins after the first indexing."""
+    async with asyncio.timeout(_INDEXED_S):
+        read = waiting = 0.0
+        while not read or waiting:
+            await asyncio.sleep(1)
+            read = await started.metric("tangerine_words_read")
+            waiting = await started.metric("tangerine_words_waiting")
 
 
 def _tag(program: Program) -> None:

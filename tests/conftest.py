@@ -12,7 +12,14 @@ import pytest
 
 from tests import kinds
 from tests.databases import database, either_database  # noqa: F401 - a fixture, as those below
-from tests.servers.postgresql import PASSWORD, _catalogue, blank_url, postgresql, postgresql_url  # noqa: F401
+from tests.servers.postgresql import (  # noqa: F401
+    PASSWORD,
+    _catalogue,
+    blank_url,
+    own_postgresql,
+    postgresql,
+    postgresql_url,
+)
 from tests.servers.s3 import SECRET as S3_SECRET
 from tests.servers.s3 import own_s3_server, s3_server, s3_url  # noqa: F401
 from tests.servers.secrets import DISCORD_TOKEN, TELEGRAM_TOKEN
@@ -31,7 +38,7 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 _MADE_BETWEEN_COLLECTIONS = 10_000
-"""As in a running bot: :func:`bot.app.serve.settle`."""
+"""As in a running bot: :func:`bot.app.serving.settle`."""
 
 _WATCH = pytest.StashKey[kinds.Watch]()
 

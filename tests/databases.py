@@ -27,6 +27,11 @@ def database_at(
     return opened
 
 
+def on_a_server(home: Path, url: str) -> None:
+    """From now on this process keeps the catalogue of a test in this folder there."""
+    _ON_A_SERVER[home] = url
+
+
 @pytest.fixture(
     params=["sqlite", pytest.param("postgresql", marks=pytest.mark.process)],
 )
@@ -45,7 +50,7 @@ def either_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[
 
 def _kept(request: pytest.FixtureRequest, home: Path) -> Iterator[str]:
     if request.param == "postgresql":
-        _ON_A_SERVER[home] = request.getfixturevalue("postgresql_url")
+        on_a_server(home, request.getfixturevalue("postgresql_url"))
     yield request.param
     _ON_A_SERVER.pop(home, None)
     while _OPENED:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from bot.engine.engine import SystemClock
 from core.domain.errors import EmptyCollection
+from core.domain.ports import PictureDecoder
 from core.domain.types import UPLOADED, Picture, Progress, ReindexReport
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.database import Database
@@ -77,7 +78,8 @@ class FaultyFiles(UploadFiles):
 class Gallery:
     """One collection under ``home``: ``pictures`` is its folder, ``data`` the data folder.
 
-    The encoder and the decoder are fakes that count; all else is what the program runs.
+    The encoder, and the decoder where none is given, are fakes that count; all else is what the
+    program runs.
     ``now`` is the time that uploads go by, in seconds since the epoch.
     """
 
@@ -104,6 +106,7 @@ class Gallery:
         shared: Callable[[Database], SharedRevisions] | None = None,
         files: UploadFiles | None = None,
         now: float = 1_800_000_000.0,
+        decoder: PictureDecoder | None = None,
     ) -> None:
         self.name = name
         self.pictures = home / "pictures"
@@ -124,7 +127,7 @@ class Gallery:
             database, self.files, revisions=self.revisions, now=lambda: self.now
         )
         self.embedder = embedder or FakeEmbedder(FakeEncoder(name=model))
-        self.decoder = FakeDecoder()
+        self.decoder: Any = decoder or FakeDecoder()
         self.grants = StoredGrants.open(self.overlays)
         self.library = FolderLibrary(
             [self.spec],

@@ -29,6 +29,7 @@ _BY_FIXTURE = {
     "browser": "browser",
     "new_program": "process",
     "postgresql": "process",
+    "own_postgresql": "process",
     "mini": "model",
 }
 """What a test needs that uses a fixture of this name."""

@@ -12,6 +12,7 @@ FRAMES = 12
 """Frames of one, of a tenth of a second each."""
 
 ANIMATIONS = ("GIF", "PNG", "WEBP", "AVIF")
+_SOUNDS = {"mp4": "aac", "mov": "aac", "webm": "libopus", "matroska": "libopus"}
 VIDEOS = (("mp4", "libx264"), ("webm", "libvpx"), ("matroska", "libx264"), ("mov", "mpeg4"))
 
 
@@ -33,9 +34,14 @@ def animation(frames: Sequence[Image.Image], kind: str = "GIF", duration: int = 
 
 
 def video(
-    frames: Sequence[Image.Image], container: str = "mp4", codec: str = "libx264", rate: int = 10
+    frames: Sequence[Image.Image],
+    container: str = "mp4",
+    codec: str = "libx264",
+    rate: int = 10,
+    *,
+    silent: bool = False,
 ) -> bytes:
-    """The frames as a file, ``rate`` a second."""
+    """The frames as a file, ``rate`` a second; with sound, as most have, or ``silent``."""
     import av  # noqa: PLC0415 - tests that want no video need it not
 
     out = io.BytesIO()
@@ -44,24 +50,32 @@ def video(
         stream.width, stream.height = frames[0].size
         stream.pix_fmt = "yuv420p"
         stream.codec_context.thread_count = 1
+        heard = [] if silent else _sound(file, _SOUNDS[container])
         for frame in frames:
             file.mux(stream.encode(cast("Any", av.VideoFrame).from_image(frame)))
         file.mux(stream.encode(None))
+        file.mux(heard)
     return out.getvalue()
 
 
 def sound(container: str = "mp4", codec: str = "aac") -> bytes:
     """A file with nothing but a moment of silence."""
     import av  # noqa: PLC0415
-    import numpy as np  # noqa: PLC0415
 
     out = io.BytesIO()
     with av.open(out, "w", format=container) as file:
-        stream = cast("Any", file.add_stream(codec, rate=48000, layout="mono"))
-        kind = stream.codec_context.format.name if stream.codec_context.format else "fltp"
-        silence = np.zeros((1, 960), dtype=np.float32 if kind.startswith("flt") else np.int16)
-        frame = cast("Any", av.AudioFrame).from_ndarray(silence, format=kind, layout="mono")
-        frame.sample_rate = 48000
-        file.mux(stream.encode(frame))
-        file.mux(stream.encode(None))
+        file.mux(_sound(file, codec))
     return out.getvalue()
+
+
+def _sound(file: Any, codec: str) -> list[Any]:
+    """The packets of a stream of silence that is added to a file."""
+    import av  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415
+
+    stream = file.add_stream(codec, rate=48000, layout="mono")
+    kind = stream.codec_context.format.name if stream.codec_context.format else "fltp"
+    silence = np.zeros((1, 960), dtype=np.float32 if kind.startswith("flt") else np.int16)
+    frame = cast("Any", av.AudioFrame).from_ndarray(silence, format=kind, layout="mono")
+    frame.sample_rate = 48000
+    return [*stream.encode(frame), *stream.encode(None)]

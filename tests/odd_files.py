@@ -146,6 +146,12 @@ _PNG: list[Oddity] = [
     ("EXIF that turns", _insert(b"eXIf", _EXIF[6:])),
     ("a late text with a wrong checksum", _insert(b"tEXt", b"a\0b", wrong=True, late=True)),
     ("PQ", _insert(b"cICP", bytes((9, 16, 0, 1)))),
+    (
+        "PQ of 400 nits",
+        lambda rng, png: _insert(b"cLLI", struct.pack(">II", 4_000_000, 0))(
+            rng, _insert(b"cICP", bytes((9, 16, 0, 1)))(rng, png)
+        ),
+    ),
     ("HLG with a wrong checksum", _insert(b"cICP", bytes((9, 18, 0, 1)), wrong=True)),
     ("P3", _insert(b"cICP", bytes((12, 13, 0, 1)))),
     ("many small parts", _split_pixels),
@@ -355,6 +361,33 @@ def with_coding(avif: bytes, primaries: int, transfer: int) -> bytes:
     """The AVIF or HEIC with other code points in its nclx box."""
     at = avif.index(b"nclx") + 4
     return avif[:at] + struct.pack(">HH", primaries, transfer) + avif[at + 4 :]
+
+
+def with_light(heif: bytes, name: bytes, data: bytes) -> bytes:
+    """The AVIF or HEIC with one more property of its first picture, as the last one."""
+    changed = bytearray(heif)
+    ipco = changed.index(b"ipco") - 4
+    length = int.from_bytes(changed[ipco : ipco + 4], "big")
+    count, at = 0, ipco + 8
+    while at < ipco + length:
+        count, at = count + 1, at + int.from_bytes(changed[at : at + 4], "big")
+    box = struct.pack(">I4s", 8 + len(data), name) + data
+    changed[at:at] = box
+    ipma = changed.index(b"ipma")
+    first = ipma + 4 + 4 + 4 + 2  # flags, a count, and the number of the first item
+    changed[first] += 1
+    changed[first + 1 : first + 1] = bytes((count + 1,))
+    more = len(box) + 1
+    for each, grows in ((b"meta", more), (b"iprp", more), (b"ipco", len(box)), (b"ipma", 1)):
+        start = changed.index(each) - 4
+        old = int.from_bytes(changed[start : start + 4], "big")
+        changed[start : start + 4] = struct.pack(">I", old + grows)
+    # Where the item lies in the file (ISO/IEC 14496-12, 8.11.3): its extent's offset, or its base.
+    sizes = changed.index(b"iloc") + 8
+    place = sizes + (8 if changed[sizes + 1] & 0xF0 else 10)
+    old = int.from_bytes(changed[place : place + 4], "big")
+    changed[place : place + 4] = struct.pack(">I", old + more)
+    return bytes(changed)
 
 
 _CODINGS = ((1, 13), (2, 2), (12, 13), (9, 13), (9, 16), (9, 18), (1, 16), (1, 8))

@@ -25,8 +25,8 @@ from core.images.worker import Job, perform
 def act(job: Job) -> object:
     """Work for the pool's seam: do as the source says, or decode it if it says nothing.
 
-    ``hang``: never end; ``sleep 0.3``: be busy for so long; ``die``: end the process as a
-    crash in C does; ``bug``: raise what no decoder raises; ``pid``, ``modules`` and ``environ``:
+    ``hang``: be busy for ever; ``sleep 0.3``: do nothing for so long; ``die``: end the process as
+    a crash in C does; ``bug``: raise what no decoder raises; ``pid``, ``modules`` and ``environ``:
     tell about the process. ``attack FOLDER PORT``: do what a stranger would who had taken a
     decoder over, and tell what succeeded; ``lie FOLDER``: answer with a pickle that makes a file;
     ``refuse JSON``: refuse a picture with these facts.
@@ -40,7 +40,7 @@ def act(job: Job) -> object:
 
 def _hang(_: bytes) -> bytes:
     while True:
-        time.sleep(0.01)
+        pass
 
 
 def _sleep(seconds: bytes) -> bytes:

@@ -16,12 +16,14 @@ from bot.engine.engine import Engine
 from bot.engine.specs import collection_specs, name_rules
 from bot.observability.health import IndexWatch, told_to_strangers
 from bot.terminal.console import Terminal
-from core.domain.errors import BeingEncodedAnew, DecodingFailed, TangerineError
+from core.domain.errors import BeingEncodedAnew, TangerineError
 from core.domain.ports import Contributions
 from core.domain.reindex_jobs import ReindexJobs
+from core.domain.repeating import repeated
 from core.domain.threads import finished_in_thread
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.file_types import ChangeFilter
+from index.indexing.patience import PASSES_LATER
 from index.indexing.watch import FolderWatch, WatchOptions
 from index.library.library import LOCAL, CollectionSpec, FolderLibrary
 from index.library.looks import StoredLooks
@@ -86,20 +88,9 @@ async def _until_done(work: Work, pauses: Pauses) -> None:
         await asyncio.sleep(pauses.after(failures))
 
 
-async def _repeated(work: Work, failure: str, every_s: float) -> None:
-    while True:
-        try:
-            await work()
-        except TangerineError as error:
-            _log.error(failure, code=error.code)
-        except Exception:  # noqa: BLE001 - one defect must not end it for good
-            _log.exception(failure)
-        await asyncio.sleep(every_s)
-
-
 async def keep_sweeping(contributions: Contributions, every_s: float = _SWEEP_EVERY_S) -> None:
     """Delete what is due, at once and from then on, until cancelled; errors are logged."""
-    await _repeated(contributions.sweep, "not swept", every_s)
+    await repeated(contributions.sweep, "not swept", every_s)
 
 
 async def keep_thumbnails(
@@ -112,7 +103,7 @@ async def keep_thumbnails(
         if gone := await finished_in_thread(looks.unknown, contents):
             await finished_in_thread(thumbnails.drop, gone)
 
-    await _repeated(drop, "thumbnails not dropped", every_s)
+    await repeated(drop, "thumbnails not dropped", every_s)
 
 
 async def keep_files(overlays: Overlays, every_s: float = _LOOKS_EVERY_S) -> None:
@@ -122,7 +113,7 @@ async def keep_files(overlays: Overlays, every_s: float = _LOOKS_EVERY_S) -> Non
         await finished_in_thread(overlays.forget_copies)
 
     if overlays.files.is_remote:
-        await _repeated(drop, "copies not dropped", every_s)
+        await repeated(drop, "copies not dropped", every_s)
 
 
 async def keep_looks(looks: StoredLooks, every_s: float = _LOOKS_EVERY_S) -> None:
@@ -132,7 +123,7 @@ async def keep_looks(looks: StoredLooks, every_s: float = _LOOKS_EVERY_S) -> Non
         if made := await looks.fill():
             _log.info("looks made", pictures=made)
 
-    await _repeated(fill, "looks not made", every_s)
+    await repeated(fill, "looks not made", every_s)
 
 
 async def keep_reading(engine: Engine, jobs: ReindexJobs, every_s: float = _WORDS_EVERY_S) -> None:
@@ -146,7 +137,7 @@ async def keep_reading(engine: Engine, jobs: ReindexJobs, every_s: float = _WORD
     async def read() -> None:
         nonlocal seen
         state = await finished_in_thread(reading.state)
-        if state == seen:
+        if state == seen and not reading.due():
             return
         left = False
 
@@ -163,7 +154,7 @@ async def keep_reading(engine: Engine, jobs: ReindexJobs, every_s: float = _WORD
             if come is not None:
                 engine.metrics.words(name, read=come.read, total=come.total)
 
-    await _repeated(read, "words not read", every_s)
+    await repeated(read, "words not read", every_s)
 
 
 class Shared(Protocol):
@@ -173,16 +164,7 @@ class Shared(Protocol):
 
 async def keep_fresh(shared: Shared, every_s: float = _FRESH_EVERY_S) -> None:
     """See what other processes change of communities' settings or grants, until cancelled."""
-    failing = False
-    while True:
-        await asyncio.sleep(every_s)
-        try:
-            await shared.catch_up()
-            failing = False
-        except TangerineError as error:
-            if not failing:  # once is enough for a disk that is gone for hours
-                _log.error("not read again", of=type(shared).__name__, code=error.code)
-            failing = True
+    await repeated(shared.catch_up, "not read again", every_s, of=type(shared).__name__)
 
 
 def watches(engine: Engine, jobs: ReindexJobs) -> Sequence[Work]:
@@ -207,13 +189,13 @@ async def keep_retrying(
     collections: Sequence[str],
     every_s: float = _RETRY_EVERY_S,
 ) -> None:
-    """Try pictures again that ran out of time or memory, until cancelled; a reindex says which."""
+    """Try what the machine's load may have failed again, until cancelled; a reindex says which."""
     while True:
         await asyncio.sleep(every_s)
         for name in collections:
             try:
                 failed = await finished_in_thread(catalogue.failures, name)
-                paths = frozenset(each.path for each in failed if each.code == DecodingFailed.code)
+                paths = frozenset(each.path for each in failed if each.code in PASSES_LATER)
                 if paths and name not in jobs.running():
                     job = await jobs.start(name, full=False, paths=paths)
                     await asyncio.shield(job.task)

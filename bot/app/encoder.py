@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import AsyncExitStack
 from functools import partial
 
-from bot.app.background import in_background
-from bot.app.lifecycle import ServiceManager, stop_on_signals
-from bot.app.malloc import limit_malloc_arenas
-from bot.app.serve import settle
+from bot.app.serving import Serving
 from bot.encoding.routes import EncoderOptions
 from bot.encoding.server import EncoderServer, check_open
 from bot.engine.embedding import batched
 from bot.engine.encoder import load_encoder_of
 from bot.engine.specs import make_data_dir
 from bot.http.listener import Listener
-from bot.http.server import raise_descriptor_limit
 from bot.observability.gauges import watch_batcher
 from bot.observability.health import serving_troubles
 from bot.observability.metrics import Metrics
@@ -37,10 +32,7 @@ async def serve_encoder(settings: Settings, terminal: Terminal) -> None:
     ours = settings.encoder
     token = ours.token.get_secret_value() if ours.token else None
     check_open(ours.host, token, without_token=ours.without_token)
-    raise_descriptor_limit()
-    limit_malloc_arenas(settings.buffers.arenas)
-    stop = stop_on_signals()
-    manager = ServiceManager.of(os.environ, pid=os.getpid())
+    service = Serving(settings, terminal)
     async with AsyncExitStack() as stack, AsyncExitStack() as meanwhile:
         listener = await Listener.open(
             ours.host,
@@ -61,7 +53,7 @@ async def serve_encoder(settings: Settings, terminal: Terminal) -> None:
         embedder = await stack.enter_async_context(batched(settings, encoder, metrics))
 
         def unready() -> list[str]:
-            if stop.is_set():
+            if service.stop.is_set():
                 return ["it is stopping"]
             return serving_troubles(embedder.health, decoding=True)
 
@@ -83,13 +75,9 @@ async def serve_encoder(settings: Settings, terminal: Terminal) -> None:
         stack.push_async_callback(server.stop)
         terminal.note(f"Encoder: {listener.url}")
         await meanwhile.aclose()
-        async with AsyncExitStack() as background:
-            await in_background(background, partial(manager.keep_alive, unready))
-            await in_background(
-                background, partial(watch_batcher, metrics, lambda: embedder.health, unready)
+        await service.serve(
+            (
+                partial(service.manager.keep_alive, unready),
+                partial(watch_batcher, metrics, lambda: embedder.health, unready),
             )
-            settle()
-            manager.ready()
-            await stop.wait()
-            terminal.note("Stopping.")
-            manager.stopping()
+        )

@@ -111,8 +111,8 @@ def _discord(engine: Engine, chat: ChatParts) -> Adapter:
             gateway_url=settings.discord.gateway_url,
             roster=chat.discord_roster,
             message_content=settings.discord.message_content,
+            shards=settings.discord.shards,
             max_bytes=settings.pictures.max_bytes,
-            shards=settings.discord.own_shards,
         ),
     )
 

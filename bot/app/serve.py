@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import os
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -20,9 +18,9 @@ from bot.app.background import (
     keep_thumbnails,
     opened_index,
 )
-from bot.app.lifecycle import ServiceManager, Starting, asked_by_hangup, stop_on_signals
-from bot.app.malloc import limit_malloc_arenas
+from bot.app.lifecycle import Starting, asked_by_hangup
 from bot.app.platforms import ChatParts, platforms_of, telegram_memory
+from bot.app.serving import Serving
 from bot.app.upkeep import shared_work, upkeep
 from bot.chat.actions import ActionCodec, TextMemory
 from bot.chat.admission import Admission
@@ -41,7 +39,6 @@ from bot.engine.reload import Live, Reloading, cooldowns
 from bot.engine.specs import collection_specs
 from bot.http.listener import Listener
 from bot.http.secrets import derived_secret
-from bot.http.server import raise_descriptor_limit
 from bot.observability.gauges import Observed, Observer
 from bot.observability.health import DiskWatch, IndexWatch, serving_details
 from bot.observability.logs import configure_logs
@@ -56,11 +53,6 @@ from core.search.browse import Browser
 from index.library.library import LOCAL
 
 _log = structlog.get_logger("bot.app")
-
-_MADE_BETWEEN_COLLECTIONS = 10_000
-"""Objects made above those that went by themselves; Python's own choice is 700. Looking at so
-many takes 3 ms, and happened three times in 10,000 requests of 64 callers (``bench.http``)
-instead of 828 times, which cost each of them 0.04 ms of processor time."""
 
 
 async def serve(
@@ -81,24 +73,23 @@ async def serve(
             "There is nothing to run: the web chat is off and no token is set.",
             remedy="Set DISCORD_TOKEN or TELEGRAM_TOKEN, or TANGERINE_WEB__ENABLED=true.",
         )
-    raise_descriptor_limit()
-    limit_malloc_arenas(settings.buffers.arenas)
+    service = Serving(settings, terminal)
     with only_one(settings.data_dir) as instance:
-        await _serve(settings, terminal, instance, read=read, choose=choose, keep=keep)
+        await _serve(settings, terminal, service, instance, read=read, choose=choose, keep=keep)
 
 
 async def _serve(
     settings: Settings,
     terminal: Terminal,
+    service: Serving,
     instance: Instance,
     *,
     read: Callable[[Settings], Settings],
     choose: Callable[[Settings], Awaitable[Settings]],
     keep: Callable[[Settings], Awaitable[None]],
 ) -> None:
-    stop = stop_on_signals()
+    stop, manager = service.stop, service.manager
     hung_up = asked_by_hangup()
-    manager = ServiceManager.of(os.environ, pid=os.getpid())
     async with AsyncExitStack() as stack, AsyncExitStack() as meanwhile:
         starting: Starting | None = None
         listener = await _waiting_room(
@@ -170,28 +161,19 @@ async def _serve(
         )
         await meanwhile.aclose()
         tell_who_is_let_in(engine, claims, terminal, on_terminal=sys.stderr.isatty())
-        async with AsyncExitStack() as background:
-            works: tuple[Work, ...] = (
-                disk.watch,
-                observer.observe,
-                partial(manager.keep_alive, unready),
-                partial(keep_thumbnails, engine.looks, engine.thumbnail_store),
-                partial(keep_files, engine.overlays),
-                partial(keep_fresh, engine.community_settings),
-                partial(keep_fresh, engine.grants),
-                partial(reloading.serve, hung_up),
-                indexes.watch,
-                *(upkeep if settings.database_url is None else shared_work)(
-                    engine, terminal, indexes
-                ),
-            )
-            for work in works:
-                await in_background(background, work)
-            settle()
-            manager.ready()
-            await stop.wait()
-            terminal.note("Stopping.")
-            manager.stopping()
+        works: tuple[Work, ...] = (
+            disk.watch,
+            observer.observe,
+            partial(manager.keep_alive, unready),
+            partial(keep_thumbnails, engine.looks, engine.thumbnail_store),
+            partial(keep_files, engine.overlays),
+            partial(keep_fresh, engine.community_settings),
+            partial(keep_fresh, engine.grants),
+            partial(reloading.serve, hung_up),
+            indexes.watch,
+            *(upkeep if settings.database_url is None else shared_work)(engine, terminal, indexes),
+        )
+        await service.serve(works)
 
 
 def _tell_path(card: ModelCard) -> None:
@@ -203,19 +185,6 @@ def _tell_path(card: ModelCard) -> None:
         exported=card.choice.runs_from_export,
         **({"encoders": ", ".join(card.encoders)} if card.encoders else {}),
     )
-
-
-def settle() -> None:
-    """Let the garbage collector look neither at what stays for good nor at what goes by itself.
-
-    A full collection walks all objects and lets nobody else run meanwhile: with a model and
-    its libraries loaded, 0.25 s in which every answer waits
-    (https://docs.python.org/3/library/gc.html#gc.freeze). And Python's own threshold is reached
-    with every dozen requests of many callers: what it finds are those that are under way.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_MADE_BETWEEN_COLLECTIONS)
 
 
 async def _waiting_room(

@@ -19,7 +19,7 @@ class Turn(Protocol):
     """The right to do what one node does at a time."""
 
     async def come(self) -> None:
-        """Wait until this node has it."""
+        """Wait until this node has it; whoever gives up waiting leaves."""
 
     async def over(self) -> None:
         """Wait until another node may have it."""
@@ -67,7 +67,7 @@ class SharedTurn:
     async def come(self) -> None:
         while self._held is None:
             with suppress(CatalogueError):  # told by all else that asks the database
-                self._held = await self._hold()
+                await self._take()
             if self._held is None:
                 await asyncio.sleep(self._look_s)
 
@@ -81,7 +81,7 @@ class SharedTurn:
             await self.leave()
             while clock() < reached + self._grace_s:
                 try:
-                    self._held = await self._hold()
+                    await self._take()
                     break
                 except CatalogueError:
                     await asyncio.sleep(self._look_s)
@@ -91,5 +91,9 @@ class SharedTurn:
         if held is not None:
             await finished_in_thread(held.let_go)
 
-    async def _hold(self) -> Hold | None:
-        return await finished_in_thread(self._try_hold, self._name)
+    async def _take(self) -> None:
+        # Kept by the thread itself: what it got after a cancellation is let go of by `leave`.
+        await finished_in_thread(self._take_in_thread)
+
+    def _take_in_thread(self) -> None:
+        self._held = self._try_hold(self._name)

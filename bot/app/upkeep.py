@@ -54,10 +54,10 @@ def shared_work(
 async def elected(turn: Turn, works: Sequence[Work]) -> None:
     """Do this whenever it is this process's turn, until cancelled."""
     while True:
-        await turn.come()
-        _log.info("elected: what is done once for all nodes is done here")
         async with AsyncExitStack() as stack:
             stack.push_async_callback(turn.leave)
+            await turn.come()
+            _log.info("elected: what is done once for all nodes is done here")
             for work in works:
                 await in_background(stack, work)
             await turn.over()

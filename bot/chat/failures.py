@@ -12,7 +12,7 @@ import structlog
 from bot.i18n.messages import Words
 from bot.protocol.ports import Counters
 from bot.protocol.replies import ErrorInfo
-from core.domain.errors import TangerineError, Unavailable
+from core.domain.errors import MachineBusy, TangerineError, Unavailable
 
 _HIDDEN = "[asked]"
 
@@ -56,7 +56,9 @@ class Failures:
                 # The chat is told to tell the operator, who has to find it here.
                 self._log.error("failed", code=error.code, cause=error.message, remedy=error.remedy)
             message, remedy = words.error(error)
-            retry_after = error.retry_after if isinstance(error, Unavailable) else None
+            retry_after = (
+                error.retry_after if isinstance(error, Unavailable | MachineBusy) else None
+            )
             return ErrorInfo(error.code, self._told(message), self._told(remedy), retry_after)
         trace = "".join(traceback.format_exception(error))
         for text in sorted(filter(None, asked), key=len, reverse=True):

@@ -76,44 +76,53 @@ def parse(request: Request) -> Invocation:
     find, and nothing at all a help.
     """
     if request.command is not None:
-        return _typed(request.command, request.options)
+        return _typed(_known(request.command, request), request)
     text = _sound(request.text).strip()
     match = _COMMAND.match(text)
     if match is None:
         # A slash that starts no word is part of the question: "/ or \\".
         name = "similar" if request.asked_pictures else "find" if text else "help"
-        return _written(_known(name), text)
-    command, words = _known(match[1]), text[match.end() :]
+        return _written(_known(name, request), text, request.platform)
+    command, words = _known(match[1], request), text[match.end() :]
     if match[1].lower() in command.aliases:
         words = ""  # a link into Telegram puts a word of its own behind /start
     if command.rest is None and not command.takes_picture:
         words = _BARE.sub(lambda word: _marked(command, word[0]), words)
     else:
         words = _NAMED.sub(lambda word: _marked(command, word[1], word[0]), words)
-    return _written(command, words)
+    return _written(command, words, request.platform)
 
 
-def _known(name: str) -> CommandDefinition:
+def _known(name: str, request: Request) -> CommandDefinition:
     command = find_command(name)
     if command is None:
+        offered = (
+            each.name
+            for each in COMMANDS
+            if each.is_on(request.platform)
+            and each.is_offered_to(
+                is_admin=request.is_admin,
+                may_add=request.may_add,
+                is_operator=request.is_operator,
+            )
+        )
         raise InvalidRequest(
             "There is no command /{name}.",
-            remedy="There are: {names}.",
+            remedy="There are: {names}. /help explains them.",
             name=name[:32],
-            names=", ".join(f"/{c.name}" for c in COMMANDS),
+            names=", ".join(f"/{each}" for each in offered),
         )
     return command
 
 
-def _typed(name: str, options: Mapping[str, str | int | bool]) -> Invocation:
-    command = _known(name)
+def _typed(command: CommandDefinition, request: Request) -> Invocation:
     values: dict[str, OptionValue] = {}
-    for key, value in options.items():
-        option = _option(command, key)
+    for key, value in request.options.items():
+        option = _option(command, key, request.platform)
         if option.kind == "flag":
             values[key] = bool(value)
         else:
-            values[key] = _value(option, _sound(str(value)))
+            values[key] = _value(option, _sound(str(value)), request.platform)
     return Invocation(command, values)
 
 
@@ -122,12 +131,12 @@ def _sound(text: str) -> str:
     return text.encode(errors="replace").decode()
 
 
-def _written(command: CommandDefinition, text: str) -> Invocation:
+def _written(command: CommandDefinition, text: str, platform: str) -> Invocation:
     marks = [mark for mark in _OPTION.finditer(text) if _is_option(command, mark)]
     rest = [text[: marks[0].start()] if marks else text]
     values: dict[str, OptionValue] = {}
     for index, mark in enumerate(marks):
-        option = _option(command, mark[2] or "k")
+        option = _option(command, mark[2] or "k", platform)
         end = marks[index + 1].start() if index + 1 < len(marks) else len(text)
         words = text[mark.end() : end].strip()
         if option.rest:
@@ -137,21 +146,21 @@ def _written(command: CommandDefinition, text: str) -> Invocation:
             rest.append(words)
         elif option.kind in {"flag", "count", "number", "choice", "channel", "person", "date"}:
             first, following = _first(words.lstrip(f"{_GIVEN} "))
-            values[option.name] = _value(option, first)
+            values[option.name] = _value(option, first, platform)
             rest.append(following)
         else:
             words, others = _quoted(words)
-            values[option.name] = _value(option, words)
+            values[option.name] = _value(option, words, platform)
             rest.append(others)
     words = "\n".join(part.strip() for part in rest if part.strip(f"{_PARTS} \n\t"))
     leading = command.leading
     if leading is not None and leading.name not in values and words:
         first, words = _first(words)
-        values[leading.name] = _value(leading, first)
+        values[leading.name] = _value(leading, first, platform)
     if command.rest is not None and words:
-        values[command.rest.name] = _value(command.rest, words)
+        values[command.rest.name] = _value(command.rest, words, platform)
     elif words:
-        names = _options_of(command)
+        names = _options_of(command, platform)
         raise InvalidRequest(
             "/{command} does not understand “{words}”.",
             remedy="It has: {names}." if names else "It takes none.",
@@ -190,11 +199,11 @@ def _quoted(words: str) -> tuple[str, str]:
     return (words[1:end], words[end + 1 :]) if end > 0 else (words, "")
 
 
-def _option(command: CommandDefinition, name: str) -> Option:
+def _option(command: CommandDefinition, name: str, platform: str) -> Option:
     name = name.lower()
     option = command.option(_SHORT.get(name, name))
-    if option is None or option.kind == "picture":
-        names = _options_of(command)
+    if option is None or option.kind == "picture" or option.only_on not in {"", platform}:
+        names = _options_of(command, platform)
         raise InvalidRequest(
             "/{command} has no option --{name}.",
             remedy="It has: {names}." if names else "It takes none.",
@@ -205,18 +214,22 @@ def _option(command: CommandDefinition, name: str) -> Option:
     return option
 
 
-def _options_of(command: CommandDefinition) -> str:
-    return ", ".join(f"--{o.name}" for o in command.options if o.kind != "picture" and not o.rest)
+def _options_of(command: CommandDefinition, platform: str) -> str:
+    return ", ".join(
+        f"--{option.name}"
+        for option in command.options
+        if option.kind != "picture" and not option.rest and option.is_on(platform)
+    )
 
 
-def _value(option: Option, text: str) -> OptionValue:
+def _value(option: Option, text: str, platform: str) -> OptionValue:
     text = text.strip()
     if option.kind == "labels":
         return split_list(text)
     if option.kind == "flag":
         return _switch(option, text)
     if option.kind == "choice":
-        return _choice(option, text)
+        return _choice(option, text, platform)
     if option.kind not in {"count", "number"}:
         return text
     low, high = option.minimum or 0, option.maximum or 0
@@ -261,7 +274,7 @@ def _switch(option: Option, text: str) -> bool:
     return given
 
 
-def _choice(option: Option, text: str) -> str:
+def _choice(option: Option, text: str, platform: str) -> str:
     chosen = text.lower()
     if chosen not in {*option.choices, *option.in_chats}:
         raise BadSetting(
@@ -269,6 +282,6 @@ def _choice(option: Option, text: str) -> str:
             remedy="Choose one of: {names}.",
             option=option.name,
             text=text[:32],
-            names=", ".join(option.choices),
+            names=", ".join(option.choices_on(platform)),
         )
     return chosen

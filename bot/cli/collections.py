@@ -38,7 +38,10 @@ def add_to(app: typer.Typer) -> None:
     def import_(
         context: typer.Context,
         folder: Annotated[
-            Path, typer.Argument(metavar="DIR", help="A folder that export has made.")
+            Path,
+            typer.Argument(
+                metavar="DIR", help="A folder that export has made.", exists=True, file_okay=False
+            ),
         ],
         collection: CollectionName = None,
         *,
@@ -62,7 +65,10 @@ def add_to(app: typer.Typer) -> None:
         export: Annotated[
             Path,
             typer.Argument(
-                metavar="EXPORT.json", help="The file result.json of an export.", dir_okay=False
+                metavar="EXPORT.json",
+                help="The file result.json of an export.",
+                exists=True,
+                dir_okay=False,
             ),
         ],
         community: Annotated[

@@ -6,6 +6,8 @@ Exit codes: 0 done, 1 failed (standard error says cause and remedy), 2 usage.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +23,7 @@ from bot.cli import operations as cli_operations
 from bot.cli import processes as cli_processes
 from bot.cli import tags as cli_tags
 from bot.cli.options import AsJson, CollectionName, Count, ask, execute
+from bot.cli.suggestions import suggested
 
 if TYPE_CHECKING:
     from bot.terminal.console import Terminal
@@ -44,7 +47,26 @@ class _Commands(TyperGroup):
         return list(found)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, _config_first(args))
+        with _suggesting():
+            return super().parse_args(ctx, _config_first(args))
+
+    def invoke(self, ctx: Any) -> Any:
+        with _suggesting():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _suggesting() -> Iterator[None]:
+    """Have the error for an unknown option of any command name the one that may be meant."""
+    try:
+        yield
+    except Exception as error:
+        # NoSuchOption of the copy of click that typer brings along, and does not hand out.
+        unknown: Any = error
+        if hasattr(unknown, "possibilities") and unknown.ctx is not None:
+            known = [name for each in unknown.ctx.command.params for name in each.opts]
+            unknown.possibilities = suggested(unknown.option_name, known)
+        raise
 
 
 def _config_first(arguments: list[str]) -> list[str]:

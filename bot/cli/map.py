@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.options import ask
+from bot.cli.options import ask, in_a_folder
 from core.domain.choices import MAX_GROUPS
 
 
@@ -15,7 +15,9 @@ def add_to(app: typer.Typer) -> None:
     @app.command(name="map")
     def map_(
         context: typer.Context,
-        out: Annotated[Path, typer.Argument(metavar="OUT.png", dir_okay=False)],
+        out: Annotated[
+            Path, typer.Argument(metavar="OUT.png", dir_okay=False, callback=in_a_folder)
+        ],
         collection: Annotated[str | None, typer.Option(help="Its name.")] = None,
         *,
         clusters: Annotated[

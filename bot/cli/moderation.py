@@ -67,7 +67,9 @@ def add_to(app: typer.Typer) -> None:
         k: Annotated[int, typer.Option("-k", help="How many pictures.", min=1, max=1000)] = 10,
         labels: Annotated[
             Path | None,
-            typer.Option(help="CSV of path,yes|no: measures average precision.", dir_okay=False),
+            typer.Option(
+                help="CSV of path,yes|no: measures average precision.", exists=True, dir_okay=False
+            ),
         ] = None,
         json: AsJson = False,
     ) -> None:

@@ -7,6 +7,7 @@ usage errors and completion come at once, and each command waits for what it use
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 CollectionName = Annotated[str | None, typer.Option("--collection", help="Its name.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, and nothing else.")]
 Count = Annotated[int, typer.Option("-k", help="How many results.", min=1, max=100)]
+
+
+def in_a_folder(file: Path | None) -> Path | None:
+    """Refuse a file to write whose folder is not there, before the work for it is done."""
+    if file is not None and not (folder := file.absolute().parent).is_dir():
+        raise typer.BadParameter(f"folder '{folder}' does not exist.")
+    return file
+
 
 _ALONE = frozenset({"repair", "verify"})
 """What looks at the disk from outside, and reads everything for minutes."""

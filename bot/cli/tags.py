@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.options import AsJson, CollectionName, ask
+from bot.cli.options import AsJson, CollectionName, ask, in_a_folder
 
 
 def add_to(app: typer.Typer) -> None:
@@ -21,7 +21,9 @@ def add_to(app: typer.Typer) -> None:
         collection: CollectionName = None,
         out: Annotated[
             Path | None,
-            typer.Option(help="CSV to write: path, label, score.", dir_okay=False),
+            typer.Option(
+                help="CSV to write: path, label, score.", dir_okay=False, callback=in_a_folder
+            ),
         ] = None,
         *,
         clear: Annotated[bool, typer.Option("--clear", help="Forget all labels.")] = False,

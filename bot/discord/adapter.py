@@ -22,7 +22,7 @@ from bot.chat.presenters.search import Presenter
 from bot.chat.supervision import EndedError, ended
 from bot.discord.answers import AnswerRules, InteractionAnswers
 from bot.discord.attachments import FetchBounds
-from bot.discord.client import DiscordClient, Guilds, Handlers, Shards
+from bot.discord.client import DiscordClient, Guilds, Handlers
 from bot.discord.delivery import Delivery
 from bot.discord.drawing import Drawer
 from bot.discord.files import ReplyFiles
@@ -33,6 +33,7 @@ from bot.discord.places import Places
 from bot.discord.post_sweep import PostedPictures
 from bot.discord.posts import PostFollower
 from bot.discord.requests import Locales, MemberRights
+from bot.discord.shards import Shards
 from bot.discord.sync import sync_commands
 from bot.discord.targets import DELIVERY_ERRORS
 from bot.rendering.thumbnails import Thumbnails
@@ -65,9 +66,11 @@ class DiscordOptions:
     ``https://discord.com/api/v10``) and ``gateway_url`` (as ``wss://gateway.discord.gg/``)
     are Discord's own where they are None. ``roster`` names users and roles. ``message_content``
     asks Discord for all messages, which a bot must be allowed in the developer portal, and
-    without which no photo is answered that nobody asked about. ``max_bytes`` and
-    ``fetch_timeout_s`` bound a posted picture. ``shards`` are this node's, all where it is None.
-    Further times in seconds: ``connect_timeout_s`` until the first connection stands,
+    without which no photo is answered that nobody asked about. ``shards`` are those of this
+    process, as ``0-3/8``, None: all. ``max_bytes`` and
+    ``fetch_timeout_s`` bound a posted picture.
+    Further times in seconds: ``connect_timeout_s`` until all connections stand, and ``shard_s``
+    more for each shard that is named, since Discord takes one in five seconds;
     ``drain_s`` for answers under way when stopping, ``progress_s`` between two drawings of a
     progress, since Discord takes five edits in five seconds; ``sweep_every_s`` between two looks
     at all posts, with ``sweep_pause_s`` between two requests; ``post_pause_s`` before posts are
@@ -80,10 +83,11 @@ class DiscordOptions:
     gateway_url: str | None = None
     roster: Roster = field(default_factory=Roster)
     message_content: bool = False
+    shards: str | None = None
     max_bytes: int = 10 * 2**20
     fetch_timeout_s: float = 10.0
-    shards: Shards | None = None
     connect_timeout_s: float = 60.0
+    shard_s: float = 6.0
     drain_s: float = 10.0
     progress_s: float = 2.0
     sweep_every_s: float = 3600.0
@@ -112,10 +116,12 @@ class DiscordAdapter:
         PlatformUnreachable where Discord cannot be reached.
         """
         self._ended = None
+        options = self._options
         self._client = self._make()
         self._addresses.enter_context(_addresses(self._options.api_url, self._options.gateway_url))
         try:
-            async with asyncio.timeout(self._options.connect_timeout_s):
+            more_s = options.shard_s * self._client.wanted if options.shards else 0.0
+            async with asyncio.timeout(options.connect_timeout_s + more_s):
                 await self._connect(self._client)
         except BaseException as error:
             await self.stop()
@@ -167,7 +173,7 @@ class DiscordAdapter:
         if self._client is None or not self._client.connected.is_set():
             return "Discord is not connected"
         down = self._client.down
-        return f"{down} of {self._client.launched} Discord shards are down" if down else None
+        return f"{down} of {self._client.wanted} Discord shards are down" if down else None
 
     def _make(self) -> DiscordClient:
         options, parts = self._options, self._parts
@@ -179,6 +185,7 @@ class DiscordAdapter:
             progress_s=options.progress_s,
         )
         self._work = Work(parts.commands, delivery, reads_all=options.message_content)
+        shards = Shards.named(options.shards) if options.shards else None
         locales = Locales()
         bounds = FetchBounds(options.max_bytes, options.fetch_timeout_s)
         places, showing = Places(), PostedPictures()
@@ -200,7 +207,7 @@ class DiscordAdapter:
         handlers = Handlers(
             InteractionAnswers(parts.commands, delivery, self._work, locales, rules),
             Messages(parts.commands, self._work, locales, rules),
-            Guilds(parts.commands.contributions, options.shards),
+            Guilds(parts.commands.contributions, shards),
             self.posts,
         )
         client = showing.client = DiscordClient(
@@ -208,7 +215,7 @@ class DiscordAdapter:
             parts.presenters,
             gateway_url=options.gateway_url,
             reads_all=options.message_content,
-            shards=options.shards,
+            shards=shards,
         )
         return client
 

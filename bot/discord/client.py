@@ -18,21 +18,20 @@ from bot.discord.menu import CommandMenu
 from bot.discord.messages import Messages
 from bot.discord.posts import PostFollower
 from bot.discord.requests import PLATFORM, community_of
+from bot.discord.shards import Shards
 from bot.discord.sync import MenuTranslator
 from core.domain.errors import TangerineError
 from core.domain.ports import Contributions
 
-Shards = tuple[Collection[int], int]
-"""The numbers of a node's own shards, and how many there are in all."""
-
 # Direct messages are communities, too, and nobody removes the bot from them.
-_SERVER = re.compile(rf"{PLATFORM}:\d+")
+_SERVER = re.compile(rf"{PLATFORM}:(\d+)")
 
 
 class Guilds:
     """Hands on that the bot came or went. Nothing but cancellation leaves its methods."""
 
     def __init__(self, contributions: Contributions, shards: Shards | None = None) -> None:
+        """``shards``: the bot is also in servers that this process hears nothing of."""
         self._contributions = contributions
         self._shards = shards
 
@@ -44,7 +43,7 @@ class Guilds:
             _log.error("not noted that the bot is in a server", code=error.code)
 
     async def present(self, guild_ids: Collection[int]) -> None:
-        """These are all servers that the bot is in, as Discord says once it is connected.
+        """These are all servers of our shards that the bot is in, as Discord says at first.
 
         Those it was removed from while it was not connected are noted now. An outage is none
         of them: an unavailable server is among the ids.
@@ -54,7 +53,7 @@ class Guilds:
         except TangerineError as error:
             _log.error("not checked which servers the bot has left", code=error.code)
             return
-        servers = {each for each in kept if _SERVER.fullmatch(each) and self._is_ours(each)}
+        servers = {each for each in kept if self._is_ours(each)}
         gone = sorted(servers - {community_of(each, 0) for each in guild_ids})
         for community in gone:
             await self._note_left(community)
@@ -62,12 +61,8 @@ class Guilds:
             _log.warning("not in all servers any more whose pictures are kept", servers=len(gone))
 
     def _is_ours(self, community: str) -> bool:
-        """Whether it would be among those that Discord names to this node."""
-        if self._shards is None:
-            return True
-        ours, count = self._shards
-        # https://docs.discord.com/developers/events/gateway#sharding
-        return (int(community.partition(":")[2]) >> 22) % count in ours
+        found = _SERVER.fullmatch(community)
+        return found is not None and (self._shards is None or self._shards.hold(int(found[1])))
 
     async def left(self, guild_id: int) -> None:
         """The bot was removed from this server, or the server is no more."""
@@ -99,7 +94,7 @@ class DiscordClient(discord.AutoShardedClient):
     It asks for no privileged intent but "message content", and for that only where
     ``reads_all`` is set. Without it Discord still hands over what is written in direct
     messages and to the bot by name, and the target of a context menu. ``gateway_url`` stands
-    in for the one that Discord's API names.
+    in for the one that Discord's API names. ``shards`` None: all, as many as Discord advises.
     """
 
     def __init__(
@@ -116,9 +111,9 @@ class DiscordClient(discord.AutoShardedClient):
         intents = discord.Intents.none()
         intents.guilds = intents.guild_messages = intents.dm_messages = True
         intents.message_content = reads_all
-        own: dict[str, Any] = {}
+        some: dict[str, Any] = {}
         if shards is not None:
-            own = {"shard_ids": list(shards[0]), "shard_count": shards[1]}
+            some = {"shard_ids": list(shards.ids), "shard_count": shards.count}
         super().__init__(
             intents=intents,
             allowed_mentions=discord.AllowedMentions.none(),
@@ -126,7 +121,7 @@ class DiscordClient(discord.AutoShardedClient):
             max_messages=None,
             chunk_guilds_at_startup=False,
             member_cache_flags=discord.MemberCacheFlags.none(),
-            **own,
+            **some,
         )
         self._ours = handlers
         self._presenters = presenters
@@ -140,13 +135,13 @@ class DiscordClient(discord.AutoShardedClient):
         await self.menu.set_translator(MenuTranslator(self._presenters))
 
     @property
-    def down(self) -> int:
-        return max(self.launched - len(self._up), 0)
+    def wanted(self) -> int:
+        """How many shards this process connects, as far as it is known."""
+        return len(self.shard_ids or range(self.shard_count or 1))
 
     @property
-    def launched(self) -> int:
-        """How many shards this node connects."""
-        return len(self.shard_ids or ()) or self.shard_count or 1
+    def down(self) -> int:
+        return max(self.wanted - len(self._up), 0)
 
     async def launch_shard(
         self, gateway: yarl.URL, shard_id: int, *, initial: bool = False

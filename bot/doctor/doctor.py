@@ -29,6 +29,7 @@ from bot.doctor.telegram import check_telegram
 from bot.engine.engine import picture_decoder
 from bot.engine.reading import word_pool
 from bot.engine.specs import collection_specs
+from bot.terminal.numbers import counted
 from config.settings import Settings
 from core.domain.errors import SourceError, TangerineError
 from core.images.reading import missing_packages
@@ -230,7 +231,7 @@ def _in_folder(spec: CollectionSpec) -> Findings:
                 "Put pictures there, or name another folder; then: tangerine reindex",
             )
         ]
-    return [fine("collections", f"{spec.name}: {pictures} pictures in {spec.folder}.")]
+    return [fine("collections", f"{spec.name}: {counted(pictures, 'picture')} in {spec.folder}.")]
 
 
 def _videos() -> Finding:

@@ -16,6 +16,7 @@ from bot.doctor.findings import RefusedError
 from bot.doctor.telegram import ask_telegram
 from bot.engine.settings_record import Value, already_there, is_record, settings_text, write_private
 from bot.terminal.console import Terminal
+from bot.terminal.numbers import counted
 from config.files import NAME
 from config.settings import known_kinds
 from core.domain.errors import ModelUnavailable, SettingsError, SourceError
@@ -141,7 +142,7 @@ class Init:
                 self._terminal.error(error.message, error.remedy)
                 folder = None
             else:
-                self._terminal.note(f"{pictures} pictures in {folder}.")
+                self._terminal.note(f"{counted(pictures, 'picture')} in {folder}.")
                 return folder
 
     def _data_dir(self, file: Path) -> Path:

@@ -71,39 +71,41 @@ def option_summaries(_: Translate) -> Mapping[str, str]:
     }
 
 
-def usage(command: CommandDefinition, _: Translate) -> str:
+def usage(command: CommandDefinition, _: Translate, platform: str) -> str:
     """How a command is written: ``/find <query> [--count n] …``."""
-    return " ".join([call(command, _), *(f"[{each}]" for each in flags(command, _))])
+    further = flags(command, _, platform)
+    return " ".join([call(command, _, platform), *(f"[{each}]" for each in further)])
 
 
-def call(command: CommandDefinition, _: Translate) -> str:
+def call(command: CommandDefinition, _: Translate, platform: str) -> str:
     """A command with what it is about, without its further options: ``/find <words>``."""
     words = _values(_)
     line = [f"/{command.name}"]
     for option in command.options:
-        if option.only_on == "discord":
-            continue  # its own menu offers it
+        if not option.is_on(platform):
+            continue
         if option.kind == "picture":
             added = "+ " + _("picture")
             line.append(added if option.required else f"[{added}]")
         elif option.leading:
-            line.append(f"[{'|'.join(option.choices)}]")
+            line.append(f"[{'|'.join(option.choices_on(platform))}]")
         elif option.rest:
-            value = "|".join(option.choices) or words[option.name]
+            value = "|".join(option.choices_on(platform)) or words[option.name]
             line.append(f"<{value}>" if option.required else f"[{value}]")
     return " ".join(line)
 
 
-def flags(command: CommandDefinition, _: Translate) -> list[str]:
+def flags(command: CommandDefinition, _: Translate, platform: str) -> list[str]:
     """A command's further options as they are written: ``--count n``, ``--full``."""
     words = _values(_)
     written = []
     for option in command.options:
-        if option.name == "private" or option.only_on == "discord":
-            continue  # Where it means anything, the platform's own menu offers it.
         if option.kind == "picture" or option.leading or option.rest:
             continue
-        value = "" if option.kind == "flag" else "|".join(option.choices) or words[option.name]
+        if not option.is_on(platform):
+            continue
+        chosen = "|".join(option.choices_on(platform))
+        value = "" if option.kind == "flag" else chosen or words[option.name]
         written.append(f"--{option.name} {value}".strip())
     return written
 
@@ -124,6 +126,10 @@ def _values(_: Translate) -> Mapping[str, str]:
         "code": _("code"),
         "about": _("forget or @person"),
         "from": _("@person"),
+        "in": _("#channel"),
+        "channel": _("#channel"),
+        "person": _("@person"),
+        "since": "2026-01-31",
         "after": "2026-01-31",
         "before": "2026-01-31",
         "text_cooldown": _("seconds"),

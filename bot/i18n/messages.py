@@ -191,7 +191,11 @@ class Words:
         if progress.stage == "wait":
             text = self._("“{collection}” waits to be indexed.")
         elif progress.stage == "scan":
-            text = self._("Reading the folder of “{collection}”: {done} files so far")
+            text = self._n(
+                "Reading the folder of “{collection}”: {done} file so far",
+                "Reading the folder of “{collection}”: {done} files so far",
+                progress.done,
+            )
         elif progress.stage == "read":
             text = self._("Reading words in “{collection}”: {done} of {total} pictures")
         elif progress.stage == "commit":
@@ -199,7 +203,11 @@ class Words:
         elif progress.total:
             text = self._("Indexing “{collection}”: {done} of {total} pictures ({percent}%)")
         else:
-            text = self._("Indexing “{collection}”: {done} pictures")
+            text = self._n(
+                "Indexing “{collection}”: {done} picture",
+                "Indexing “{collection}”: {done} pictures",
+                progress.done,
+            )
         return text.format(
             collection=collection,
             done=progress.done,
@@ -275,19 +283,24 @@ class Words:
 
     # -- help ------------------------------------------------------------------------
 
-    def usage(self, command: CommandDefinition) -> str:
-        return usage(command, self._)
+    def usage(self, command: CommandDefinition, platform: str = "") -> str:
+        return usage(command, self._, platform)
 
-    def help_row(self, command: CommandDefinition, *, fields: bool) -> tuple[str, str]:
+    def help_row(
+        self, command: CommandDefinition, *, fields: bool, platform: str
+    ) -> tuple[str, str]:
         """A command and what it does, with its options behind it: short names fit a phone."""
         summary = self.summary(command)
         if fields:
-            names = self.formats.listed(option.name for option in command.options)
+            offered = (option.name for option in command.options if option.is_on(platform))
+            names = self.formats.listed(offered)
             told = self._("Fields: {names}").format(names=names) if names else ""
             return self.formats.typed(f"/{command.name}"), f"{summary}. {told}".rstrip()
-        options = self.formats.listed(flags(command, self._word))
+        options = self.formats.listed(flags(command, self._word, platform))
         told = self._("Options: {options}").format(options=options) if options else ""
-        return self.formats.typed(call(command, self._word)), f"{summary}. {told}".rstrip()
+        return self.formats.typed(
+            call(command, self._word, platform)
+        ), f"{summary}. {told}".rstrip()
 
     def _word(self, sentence: str) -> str:
         return self.formats.word(self._(sentence))

@@ -30,6 +30,10 @@ OptionKind = Literal[
 ]
 
 
+NOT_CHATS = ("web", "local")
+"""Where one person is alone with the program: the local page and the command line."""
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One option. The ``rest`` option takes the words that belong to no other.
@@ -39,7 +43,8 @@ class Option:
     their names are words, the values are not. A choice that is ``leading`` may be the first word,
     before what takes the rest. A platform that can completes picture ids from the captions, and
     names of collections, labels and criteria from those that there are (``Commands.pictures`` and
-    its kin). ``only_on`` names the one platform that has it.
+    its kin). ``only_on`` names the one platform that has it, ``not_on`` those where it
+    means nothing and is not offered.
     """
 
     name: str
@@ -52,10 +57,15 @@ class Option:
     leading: bool = False
     in_chats: tuple[str, ...] = ()
     only_on: str = ""
+    not_on: tuple[str, ...] = ()
 
     def is_on(self, platform: str) -> bool:
-        """Whether a platform has it."""
-        return self.only_on in {"", platform}
+        """Whether a platform offers it; "" stands for what is common to chats."""
+        return self.only_on in {"", platform} and platform not in self.not_on
+
+    def choices_on(self, platform: str) -> tuple[str, ...]:
+        """Of a choice, what it takes on a platform."""
+        return self.choices if platform in NOT_CHATS else (*self.choices, *self.in_chats)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +139,7 @@ MAX_COOLDOWN_S = 3600
 _COUNT = Option("count", "count", minimum=1, maximum=MAX_COUNT)
 _COLLECTION = Option("collection", "collection", maximum=32)
 _PICTURE = Option("picture", "picture", required=True)
-_PRIVATE = Option("private", "flag")
+_PRIVATE = Option("private", "flag", not_on=NOT_CHATS)
 _EXCLUDE = Option("exclude", "text", maximum=MAX_TEXT)
 _POSTED = (
     Option("in", "channel", only_on="discord"),
@@ -256,11 +266,9 @@ COMMANDS: tuple[CommandDefinition, ...] = (
             Option("person", "person", only_on="discord"),
         ),
         who="admin",
-        not_on=("web", "local"),
+        not_on=NOT_CHATS,
     ),
-    CommandDefinition(
-        "repost", (_PICTURE, _PRIVATE), quota="picture", menu=True, not_on=("web", "local")
-    ),
+    CommandDefinition("repost", (_PICTURE, _PRIVATE), quota="picture", menu=True, not_on=NOT_CHATS),
     CommandDefinition(
         "allow",
         (Option("access", "choice", rest=True, choices=("on", "off")), _COLLECTION),

@@ -103,8 +103,11 @@ def look_view(picture: Picture, look: Look) -> Json:
     }
 
 
-def detail_view(detail: Detail, *, size: int, kind: str | None) -> Json:
-    """All about a picture; ``size`` in bytes, ``kind`` the format of its file, as ``JPEG``."""
+def detail_view(detail: Detail, *, size: int, kind: str | None, plays: bool) -> Json:
+    """All about a picture; ``size`` in bytes, ``kind`` the format of its file, as ``JPEG``.
+
+    ``plays``: it is a video, which a page plays.
+    """
     picture = detail.shown.picture
     return {
         **shown_view(detail.shown),
@@ -112,6 +115,7 @@ def detail_view(detail: Detail, *, size: int, kind: str | None) -> Json:
         "path": picture.path,
         "bytes": size,
         "format": kind,
+        "plays": plays,
         "captions": list(detail.captions),
         "labels": list(detail.labels),
         "uploaded": picture.path.startswith(UPLOADED),

@@ -16,6 +16,7 @@ from bot.engine.preflight import check_indexed
 from bot.engine.specs import collection_named
 from bot.protocol.json_views import Json, failures_view, reindex_view
 from bot.terminal.console import Terminal
+from bot.terminal.numbers import counted
 from config.settings import Settings
 from core.domain.errors import ShuttingDown
 from core.domain.threads import finished_in_thread
@@ -41,8 +42,8 @@ async def export_collection(
         terminal.json(_export_view(report))
     else:
         terminal.out.print(
-            f"{report.collection}: {report.pictures} pictures and {report.uploads} uploads "
-            f"with {report.captions} captions exported, {len(report.failed)} left out",
+            f"{report.collection}: {_held(report.pictures, report.uploads, report.captions)} "
+            f"exported, {len(report.failed)} left out",
             soft_wrap=True,
             markup=False,
         )
@@ -86,13 +87,19 @@ async def import_collection(
         terminal.json(_import_view(taken, report, same_model=same))
     else:
         terminal.out.print(
-            f"{taken.collection}: {taken.pictures} pictures and {taken.uploads} uploads "
-            f"with {taken.captions} captions imported",
+            f"{taken.collection}: {_held(taken.pictures, taken.uploads, taken.captions)} imported",
             soft_wrap=True,
             markup=False,
         )
         terminal.report(report)
     return 0
+
+
+def _held(pictures: int, uploads: int, captions: int) -> str:
+    return (
+        f"{counted(pictures, 'picture')} and {counted(uploads, 'upload')} "
+        f"with {counted(captions, 'caption')}"
+    )
 
 
 def _export(settings: Settings, spec: CollectionSpec, folder: Path, tell: Tell) -> ExportReport:

@@ -13,6 +13,7 @@ import numpy as np
 
 from bot.protocol.json_views import Json
 from bot.terminal.console import Terminal
+from bot.terminal.numbers import counted
 from core.domain.choices import Strictness
 from core.domain.errors import SourceError
 from core.search.moderation import Criterion, Scores, Trial, average_precision
@@ -35,7 +36,8 @@ async def list_criteria(engine: Engine, terminal: Terminal, *, community: str, j
         return 0
     for each in criteria:
         _say(terminal, f"{each.text}: {_described(each)}")
-    _say(terminal, f"{page.total} pictures wait for a decision in {community}")
+    waiting = counted(page.total, "picture waits", "pictures wait")
+    _say(terminal, f"{waiting} for a decision in {community}")
     return 0
 
 
@@ -51,7 +53,7 @@ async def add_criterion(
     """The task ``moderate-add``."""
     wanted = Criterion(criterion, Strictness(strictness), age=age)
     count = await engine.moderation.add(wanted, community=community)
-    terminal.note(f"{wanted.text!r} holds {count} pictures in {community}.")
+    terminal.note(f"{wanted.text!r} holds {counted(count, 'picture')} in {community}.")
     return 0
 
 
@@ -159,7 +161,10 @@ def trial_view(trial: Trial, precision: float | None) -> Json:
 
 
 def _show(terminal: Terminal, trial: Trial, precision: float | None) -> None:
-    _say(terminal, f"{trial.criterion!r} over {trial.pictures} pictures of {trial.collection}")
+    _say(
+        terminal,
+        f"{trial.criterion!r} over {counted(trial.pictures, 'picture')} of {trial.collection}",
+    )
     for level in trial.levels:
         decided = level.removed + level.approved
         told = f" ({level.removed} of {decided} decided had to go)" if decided else ""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bot.protocol.json_views import Json
 from bot.terminal.console import Terminal
+from bot.terminal.numbers import counted
 from core.domain.errors import SourceError
 from core.domain.ports import Snapshot
 from core.domain.types import Progress
@@ -121,7 +122,8 @@ def _show(terminal: Terminal, found: Json, seconds: float) -> None:
     rows.append(("(none fits)", str(found["none"]), "-"))
     terminal.table(("label", "pictures", "fits best"), rows)
     terminal.note(
-        f"Tagged the {found['pictures']} pictures of {found['collection']} in {seconds:.1f} s. "
+        f"Tagged {counted(found['pictures'], 'picture')} of {found['collection']} "
+        f"in {seconds:.1f} s. "
         f"Find by label as: label:{_asked(labels[0]['label'])}"
     )
 

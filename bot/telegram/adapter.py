@@ -32,6 +32,7 @@ from bot.telegram.intake import Intake, Polling, TelegramApp, refused_token
 from bot.telegram.memory import TelegramMemory
 from bot.telegram.menus import publish_menus
 from bot.telegram.photos import Photos
+from bot.telegram.post_checks import PostedMessages
 from bot.telegram.posts import PostIntake
 from bot.telegram.progress import Background, Following
 from bot.telegram.rate_limiter import PAUSES_S, GroupBudget, GroupTurns, PatientLimiter
@@ -265,6 +266,7 @@ class TelegramAdapter:
             rights=rights,
             memory=parts.memory,
             privacy=PrivacyMode(bot),
+            showing=PostedMessages(bot),
         )
         self._posts = PostIntake(parts.commands, service.files, parts.memory)
         return Updates(

@@ -118,6 +118,7 @@ class MessageAnswers:
             replied=files.attachments(heard.replied),
             drawings=True,
             channel=channel_of(chat_id),
+            showing=self._service.showing,
             unasked=heard.unasked,
             replied_to="" if heard.replied_to is None else f"{community}:{heard.replied_to}",
             person="" if heard.person is None else f"{PLATFORM}:{heard.person}",

@@ -87,6 +87,7 @@ class Buttons:
             pictures=service.files.attachments([FileRef(file_id) for file_id in asked.pictures]),
             drawings=True,
             channel=channel_of(home),
+            showing=service.showing,
         )
         # Administrators may press such buttons of others too, so it matters who is one.
         who: Who = "all" if service.commands.who(data, request) == "all" else "admin"

@@ -162,18 +162,20 @@ class PrivacyMode:
 
     async def noted(self, reply: Reply, chat_id: int, words: Words) -> Reply:
         """The reply, with what has to change before photos of this group can be answered."""
-        if chat_id >= 0 or await self._hears_all(chat_id):
-            return reply
+        try:
+            if chat_id >= 0 or await hears_all(self._bot, chat_id):
+                return reply
+        except TelegramError:
+            return reply  # no reason to alarm anybody
         note = Text(telegram_words(words.translate)["privacy_mode"])
         return replace(reply, parts=(*reply.parts, note))
 
-    async def _hears_all(self, chat_id: int) -> bool:
-        try:
-            # Asked again, since the operator may just have changed it.
-            me = await self._bot.get_me()
-            if me.can_read_all_group_messages:
-                return True
-            member = await self._bot.get_chat_member(chat_id, me.id)
-        except TelegramError:
-            return True  # no reason to alarm anybody
-        return member.status == ChatMemberStatus.ADMINISTRATOR
+
+async def hears_all(bot: Bot, chat_id: int) -> bool:
+    """Whether Telegram hands the bot all that is said in a group. Raises TelegramError."""
+    # Asked again, since the operator may just have changed it.
+    me = await bot.get_me()
+    if me.can_read_all_group_messages:
+        return True
+    member = await bot.get_chat_member(chat_id, me.id)
+    return member.status == ChatMemberStatus.ADMINISTRATOR

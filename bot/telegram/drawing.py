@@ -191,8 +191,12 @@ class ReplySender:
             messages = await self._sending.album(album, place)
             await self._photos.sent(place.chat_id, photos, messages)
         shown = {photo.card for photo in photos}
-        missing = card_lines([card for card in cards if card not in shown], MESSAGE_UNITS // 2)
-        return await self._sending.text("\n\n".join(filter(None, (text, missing))), place, keyboard)
+        said = [card for card in cards if card not in shown]
+        if any(card.post is not None for card in cards):
+            # Clients show the captions of an album in its single pictures alone; here are links.
+            said = list(cards)
+        lines = card_lines(said, MESSAGE_UNITS // 2)
+        return await self._sending.text("\n\n".join(filter(None, (text, lines))), place, keyboard)
 
     async def _refuse_private(self, place: Place, asked: AnsweredMessage, words: Words) -> Message:
         said = telegram_words(words.translate)

@@ -77,7 +77,7 @@ def posted_picture(message: Message, *, moving: bool = False) -> FileRef | None:
     if message.sticker is not None:
         moves = message.sticker.is_animated or message.sticker.is_video
         return None if moves and not moving else file_of(message)
-    if message.animation is not None or message.video is not None:
+    if message.animation or message.video or message.video_note:
         return file_of(message) if moving else None
     if message.document is None:
         return None

@@ -237,7 +237,7 @@ def _post_of(message: Message, text: str) -> Post:
         name = name or message.sender_chat.title or ""
         handle = message.sender_chat.username or ""
     whole = message.photo[-1] if message.photo else None
-    file = whole or message.document or message.animation or message.video
+    file = whole or message.document or message.animation or message.video or message.video_note
     chat = community_of(message.chat.id)
     return Post(
         chat=chat,

@@ -32,6 +32,8 @@ PAUSES_S = (0.3, 1.0, 3.0)
 
 # They name a chat and put no message into it, so they take nothing from its budget.
 _NO_MESSAGES = {"sendChatAction", "getChatMember", "getChatAdministrators", "getChat"}
+# They are asked within an answer: one that is refused is left out, and holds up nothing.
+_QUESTIONS = {"setMessageReaction"}
 
 Callback = Callable[..., Coroutine[Any, Any, bool | dict[str, Any] | list[dict[str, Any]]]]
 
@@ -128,6 +130,8 @@ class PatientLimiter(AIORateLimiter):
         rate_limit_args: int | None,
     ) -> bool | dict[str, Any] | list[dict[str, Any]]:
         """See :class:`telegram.ext.BaseRateLimiter`; raises what the last attempt raised."""
+        if endpoint in _QUESTIONS:
+            return await callback(*args, **kwargs)
         paced = {} if endpoint in _NO_MESSAGES else data
 
         async def patient(*args: Any, **kwargs: Any) -> Any:

@@ -12,7 +12,7 @@ from bot.chat.commands import Commands
 from bot.chat.failures import Failures
 from bot.chat.presenters.search import Presenter
 from bot.protocol.replies import Reply
-from bot.protocol.requests import Request
+from bot.protocol.requests import Request, Showing
 from bot.telegram.chats import PrivacyMode, Rights
 from bot.telegram.drawing import ReplySender
 from bot.telegram.files import FileFetcher
@@ -34,6 +34,7 @@ class Service:
     rights: Rights
     memory: TelegramMemory
     privacy: PrivacyMode
+    showing: Showing
 
     def explain(self, error: Exception, locale: str, *, asked: tuple[str, ...] = ()) -> Reply:
         presenter = self.presenters(locale)

@@ -1,3 +1,3 @@
 """What is written to a terminal: tables, progress, errors, and other people's text."""
 
-__all__ = ["console", "invocation", "printable"]
+__all__ = ["console", "invocation", "numbers", "printable"]

@@ -27,6 +27,7 @@ from rich.text import Text
 
 from bot.protocol.json_views import engine_of
 from bot.terminal.invocation import Called
+from bot.terminal.numbers import counted
 from bot.terminal.printable import printable
 from core.domain.clock_time import clock_time
 from core.domain.errors import SourceError
@@ -226,9 +227,10 @@ class Terminal:
         endings = [suffix or "no ending" for suffix, _ in left_out.unopened[:_ENDINGS_SHOWN]]
         if left_out.files:
             names = f", as {', '.join(endings)}" if endings else ""
-            self.out.print(
-                f"  {left_out.files} other files are no pictures{escape(names)}", soft_wrap=True
+            files = counted(
+                left_out.files, "other file is no picture", "other files are no pictures"
             )
+            self.out.print(f"  {files}{escape(names)}", soft_wrap=True)
         if left_out.excluded:
             shown = ", ".join(left_out.excluded[:_ENDINGS_SHOWN])
             more = ", …" if len(left_out.excluded) > _ENDINGS_SHOWN else ""

@@ -13,7 +13,7 @@ from bot.web.forms import whole_number
 from bot.web.pictures import opened
 from bot.web.sessions import COMMUNITY, PLATFORM
 from core.domain.errors import NotFound
-from core.images.formats import HEAD_BYTES, sniff
+from core.images.formats import HEAD_BYTES, SHOWN_VIDEOS, sniff, sniff_video
 from core.search.browse import MAX_LIMIT, Browser
 
 _LIMIT = 100
@@ -49,8 +49,10 @@ class BrowsingRoutes:
     async def picture(self, request: web.Request) -> web.Response:
         """``GET /api/pictures/<id>``: all that is known of one."""
         detail = await self._browser.detail(request.match_info["id"], community=COMMUNITY)
-        size, kind = await asyncio.to_thread(_file, detail.path)
-        return _fresh(detail_view(detail, size=size, kind=kind))
+        size, head = await asyncio.to_thread(_file, detail.path)
+        video = SHOWN_VIDEOS.get(sniff_video(head) or "")
+        kind = sniff(head) or video
+        return _fresh(detail_view(detail, size=size, kind=kind, plays=video is not None))
 
 
 def _fresh(body: Json) -> web.Response:
@@ -58,8 +60,8 @@ def _fresh(body: Json) -> web.Response:
     return web.json_response(body, headers={"Cache-Control": "private, no-store"})
 
 
-def _file(path: Path) -> tuple[int, str | None]:
-    """The bytes of a picture's file, and its format by what it begins with. Raises NotFound."""
+def _file(path: Path) -> tuple[int, bytes]:
+    """How many bytes a picture's file has, and the first of them. Raises NotFound."""
     try:
         file, head, size = opened(path, HEAD_BYTES)
         file.close()
@@ -67,4 +69,4 @@ def _file(path: Path) -> tuple[int, str | None]:
         raise NotFound(
             "The file of that picture is gone.", remedy="Ask an administrator to reindex."
         ) from None
-    return size, sniff(head)
+    return size, head

@@ -98,7 +98,7 @@ class ChatRoutes:
                 "commands": [
                     {
                         "name": command.name,
-                        "usage": words.usage(command),
+                        "usage": words.usage(command, "web"),
                         "summary": words.summary(command),
                     }
                     for command in COMMANDS

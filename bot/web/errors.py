@@ -23,6 +23,7 @@ from core.domain.errors import (
     EmptyCollection,
     Forbidden,
     InvalidRequest,
+    MachineBusy,
     NotFound,
     PictureTooLarge,
     SourceError,
@@ -34,6 +35,7 @@ from core.domain.errors import (
 _STATUS: tuple[tuple[type[TangerineError], int], ...] = (
     # The first class that fits decides, so the special ones stand first.
     (PictureTooLarge, 413),
+    (MachineBusy, 503),
     (InvalidRequest, 400),
     (Forbidden, 403),
     (NotFound, 404),

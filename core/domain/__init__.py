@@ -10,6 +10,7 @@ __all__ = [
     "ports",
     "rate_limits",
     "reindex_jobs",
+    "repeating",
     "single_flight",
     "threads",
     "types",

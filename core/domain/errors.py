@@ -22,6 +22,7 @@
     │       ├── PictureTooComplex     more work than its pixels are worth (scans, parts, tiles)
     │       ├── TooManyPixels         over the pixel budget, read from the header
     │       └── DecodingFailed        the worker ran out of time or memory, or died
+    │           └── MachineBusy           others had the processor: the picture is not to blame
     ├── NotFound              no such picture or collection (or not for this community)
     ├── Forbidden             the community or person may not do this
     │   ├── ProxyNeedsToken       the web chat is reached through a proxy, without a token
@@ -259,6 +260,15 @@ class DecodingFailed(BadPicture):
     general = ("That picture could not be decoded.", BadPicture.general[1])
 
 
+class MachineBusy(DecodingFailed):
+    code = "machine_busy"
+    retry_after: ClassVar[float] = 60.0
+    general = (
+        "That picture could not be decoded: the machine is too busy.",
+        "Try it again when the machine has less to do.",
+    )
+
+
 class NotFound(TangerineError):
     code = "not_found"
     general = ("There is no such picture or collection here.", "Search again.")
@@ -403,13 +413,15 @@ class ModelMismatch(TangerineError):
     @classmethod
     def between(cls, collection: str, indexed: str, loaded: str) -> ModelMismatch:
         """The error for two models, of the same name where an update has changed it."""
+        if indexed != loaded:
+            return cls(collection=collection, indexed=indexed, loaded=loaded)
+        # Nobody can start with the model before: the program brings the new one along.
         return cls(
-            ""
-            if indexed != loaded
-            else "“{collection}” was indexed with “{indexed}” as it was before an update.",
+            "“{collection}” was indexed with “{indexed}” as it was before an update.",
+            remedy="A bot encodes it anew when it starts. Without one, run: "
+            "tangerine reindex --full --collection {collection}",
             collection=collection,
             indexed=indexed,
-            loaded=loaded,
         )
 
 

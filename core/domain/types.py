@@ -121,7 +121,8 @@ class Hit:
     the cosine, which a caption lifts. ``caption_score``: the cosine of the query with the
     picture's best caption, None where that is none of those that speak for it. ``text``: the
     line of words in the picture that was found, None where none was. ``at_s``: of a picture that
-    moves, the second of the frame that was found; None where it does not move.
+    moves, the second of the frame that was found; None where it does not move. ``copies``: the
+    uploads and posts near it in the order that it stands for, as near-duplicates.
     """
 
     rank: int
@@ -134,6 +135,7 @@ class Hit:
     caption_score: float | None = field(default=None, kw_only=True)
     text: str | None = field(default=None, kw_only=True)
     at_s: float | None = field(default=None, kw_only=True)
+    copies: tuple[Picture, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,11 @@ MAX_FRAMES: Final = 1000
 """Frames that are decoded: of one that has a million of a few pixels each, too."""
 
 MAX_SECONDS: Final = 4.0
-"""Seconds that a moving picture may take beside its first frame."""
+"""Seconds of a processor that a moving picture may take beside its first frame."""
+
+_LATEST_S: Final = 7.0
+"""The same by the clock, so that on a busy machine some frames come before the worker's time is up
+(``pictures.timeout_s``)."""
 
 _SHORTEST_S: Final = 0.02
 _USUAL_S: Final = 0.1
@@ -27,6 +31,12 @@ _USUAL_S: Final = 0.1
 
 _WEBP_ANIMATED: Final = 0x02
 _CHUNKS: Final = 2000
+
+
+def allowance() -> Callable[[], bool]:
+    """Asked again and again: whether what begins now has time left."""
+    until, latest = time.process_time() + MAX_SECONDS, time.monotonic() + _LATEST_S
+    return lambda: time.process_time() < until and time.monotonic() < latest
 
 
 def is_animated(name: str, head: bytes, file: BinaryIO) -> bool:
@@ -54,7 +64,7 @@ def frames_of(
     ``shown`` makes of what was decoded what is seen, in RGB. Raises what decoders raise where not
     even the first frame can be read.
     """
-    until = time.monotonic() + MAX_SECONDS
+    may_go_on = allowance()
     file.seek(0)
     with Image.open(file, formats=[name]) as image:
         at = 0.0
@@ -71,7 +81,7 @@ def frames_of(
                     raise
                 return  # its end, or as far as it is whole
             yield Frame(at, seen)
-            if time.monotonic() > until:
+            if not may_go_on():
                 return
             at += lasts if lasts >= _SHORTEST_S else _USUAL_S
 

@@ -43,7 +43,7 @@ from core.images.formats import (
 from core.images.frames import Frame
 from core.images.gamut import (
     Coding,
-    coding_of_chunk,
+    coding_of_chunks,
     coding_of_file,
     coding_of_profile,
     through_profile,
@@ -227,8 +227,8 @@ def _seen(name: str, file: BinaryIO, size: int) -> tuple[BinaryIO, Coding | None
     """The file as its decoder is to see it, and what it says of its samples."""
     coding = None
     if name == "PNG":
-        file, chunk = without_ancillary(file, size)
-        coding = coding_of_chunk(chunk)
+        file, said = without_ancillary(file, size)
+        coding = coding_of_chunks(said)
     elif name in {"AVIF", "HEIF"}:
         coding = coding_of_file(file, size)
     if name == "AVIF":

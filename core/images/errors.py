@@ -8,6 +8,7 @@ from core.domain.errors import (
     BadPicture,
     DamagedPicture,
     DecodingFailed,
+    MachineBusy,
     NotAPicture,
     PictureTooComplex,
     PictureTooLarge,
@@ -35,8 +36,15 @@ def out_of_memory() -> DecodingFailed:
 
 
 def out_of_time(seconds: float) -> DecodingFailed:
-    return DecodingFailed(
-        "This picture takes longer than {seconds} seconds to decode.", seconds=seconds
+    return DecodingFailed("This picture takes longer than {seconds} s to decode.", seconds=seconds)
+
+
+def machine_busy(seconds: float) -> MachineBusy:
+    """The error for a picture whose worker got too little of the processor."""
+    return MachineBusy(
+        "The machine is too busy: this picture was not decoded within {seconds} s.",
+        remedy="Try it again when the machine has less to do; a reindex tries it again by itself.",
+        seconds=seconds,
     )
 
 

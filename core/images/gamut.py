@@ -2,12 +2,16 @@
 
 What it says is a pair of code points of ITU-T H.273: in AVIF and HEIC in an ``nclx`` box
 (ISO/IEC 14496-12, 12.1.5), in PNG in a cICP chunk, in a profile in its ``cicp`` tag (ICC.1:2022).
+How bright its brightest pixel is stands beside it: in boxes ``clli`` and ``mdcv`` (12.1.6 and
+12.1.7), in chunks cLLI and mDCV.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import struct
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import BinaryIO, Final
@@ -34,17 +38,11 @@ _WHITE_NITS: Final = 203.0
 _PEAK_NITS: Final = 1000.0
 """BT.2408: white of paper, and the brightest that such pictures are made for, as a rule."""
 
-_HIGHLIGHTS: Final = (
-    (1.0, 0.5),
-    (1.344, 0.617),
-    (1.677, 0.694),
-    (2.088, 0.761),
-    (2.598, 0.823),
-    (3.229, 0.888),
-    (4.010, 0.947),
-    (_PEAK_NITS / _WHITE_NITS, 1.0),
-)
-"""Light, where 1 is the white of paper, and what Chromium shows of it: measured on grey."""
+_MOST_NITS: Final = 10_000.0
+"""What PQ ends with (SMPTE ST 2084)."""
+
+_BEND: Final = 0.65
+"""How far the corner of the curve for highlights is from white towards the tangents' meeting."""
 
 _NODES: Final = 65
 """Of a table's edges, the most that Pillow takes. Between them colours are interpolated."""
@@ -54,16 +52,21 @@ _NOTICED: Final = 16
 P3, which telephones write, and Adobe RGB change them by 12: encoders learned from pictures that
 were read without. BT.2020 changes them by 22, ProPhoto by 30, linear light by 55."""
 
+_TABLES: Final = 8
+"""Tables that a worker remembers, of 3.3 MB each: files may name any number of peaks."""
+
 _PROFILES: Final = 8
 """Profiles that a worker remembers, at most 128 KiB each: a folder has those of a few cameras."""
 
 
 @dataclass(frozen=True, slots=True)
 class Coding:
-    """Colour primaries and transfer characteristics, as numbers of ITU-T H.273."""
+    """Colour primaries and transfer characteristics, as numbers of ITU-T H.273, and the peak."""
 
     primaries: int
     transfer: int
+    peak: float = _PEAK_NITS
+    """Nits of the brightest pixel, from :data:`_WHITE_NITS` to :data:`_MOST_NITS`."""
 
     @property
     def plain(self) -> bool:
@@ -71,9 +74,25 @@ class Coding:
         return self.transfer not in _TRANSFERS and self.primaries not in {_BT2020, _P3}
 
 
-def coding_of_chunk(chunk: bytes) -> Coding | None:
-    """What a PNG's cICP chunk says; None where it says nothing."""
-    return Coding(chunk[0], chunk[1]) if len(chunk) == 4 else None  # noqa: PLR2004 - 11.3.2.6
+def coding_of_chunks(chunks: Mapping[bytes, bytes]) -> Coding | None:
+    """What a PNG's cICP, cLLI and mDCV chunks say; None without the first."""
+    points = chunks.get(b"cICP", b"")
+    if len(points) != 4:  # noqa: PLR2004 - PNG, third edition, 11.3.2.6
+        return None
+    light, display = chunks.get(b"cLLI", b""), chunks.get(b"mDCV", b"")
+    return _of_points(points, _number(light, 0, 4) / 10_000, _number(display, 16, 4) / 10_000)
+
+
+def _of_points(points: Sequence[int], content: float = 0.0, display: float = 0.0) -> Coding:
+    """``content``, ``display``: nits of the brightest pixel and of who made it; 0 for unknown."""
+    peak = min(max(content or display or _PEAK_NITS, _WHITE_NITS), _MOST_NITS)
+    # HLG is relative to the screen, and everything else ends with white.
+    return Coding(points[0], points[1], peak if points[1] == _PQ else _PEAK_NITS)
+
+
+def _number(data: bytes, at: int, size: int) -> int:
+    """An unsigned number, 0 where the data end before it."""
+    return int.from_bytes(found, "big") if len(found := data[at : at + size]) == size else 0
 
 
 def coding_of_file(file: BinaryIO, size: int) -> Coding | None:
@@ -95,7 +114,7 @@ def coding_of_profile(profile: bytes) -> Coding | None:
         if tag[:4] == b"cicp":
             at = int.from_bytes(tag[4:8], "big")
             found = profile[at + 8 : at + 12]
-            return coding_of_chunk(found)
+            return _of_points(found) if len(found) == 4 else None  # noqa: PLR2004 - as cICP
     return None
 
 
@@ -135,13 +154,25 @@ def _coding_of_item(file: BinaryIO, start: int, end: int) -> Coding | None:
                     associations += file.read(there - here)
                 elif inner == b"ipco":
                     properties = list(boxes(file, here, there))
-    for number in _properties_of(primary, associations):
-        name, inside, _ = properties[number - 1]
+    mine = [properties[number - 1] for number in _properties_of(primary, associations)]
+    return _coding_of_properties(file, mine)
+
+
+def _coding_of_properties(
+    file: BinaryIO, properties: list[tuple[bytes, int, int]]
+) -> Coding | None:
+    points: tuple[int, int] | None = None
+    content = display = 0.0
+    for name, inside, stop in properties:
         file.seek(inside)
-        found = file.read(8)
-        if name == b"colr" and found[:4] == b"nclx":
-            return Coding(*struct.unpack_from(">HH", found, 4))
-    return None
+        found = file.read(min(stop - inside, 24))
+        if name == b"colr" and found[:4] == b"nclx" and points is None:
+            points = _number(found, 4, 2), _number(found, 6, 2)
+        elif name == b"clli":
+            content = float(_number(found, 0, 2))
+        elif name == b"mdcv":
+            display = _number(found, 16, 4) / 10_000
+    return None if points is None else _of_points(points, content, display)
 
 
 def _properties_of(item: int, data: bytes) -> list[int]:
@@ -162,26 +193,36 @@ def _properties_of(item: int, data: bytes) -> list[int]:
     return []
 
 
-@cache
+@lru_cache(maxsize=_TABLES)
 def _table(coding: Coding) -> ImageFilter.Color3DLUT:
     steps = np.linspace(0, 1, _NODES)
     blue, green, red = np.meshgrid(steps, steps, steps, indexing="ij")
     light = _light(np.stack([red, green, blue], axis=-1), coding)
     if coding.transfer in {_PQ, _HLG}:
         strongest = np.maximum(light.max(axis=-1, keepdims=True), 1e-9)  # by it, which keeps hues
-        light *= _mapped(strongest) / strongest
+        light *= _mapped(strongest, coding.peak) / strongest
     light = np.clip(light @ _to_bt709(coding.primaries).T, 0, 1)
     # IEC 61966-2-1.
     coded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)  # noqa: PLR2004
-    return ImageFilter.Color3DLUT(_NODES, coded.reshape(-1).tolist())
+    return ImageFilter.Color3DLUT(_NODES, coded.astype(np.float32).reshape(-1))
 
 
-def _mapped(light: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Light on a screen without high range, as Chromium maps it.
+def _mapped(light: NDArray[np.float64], peak: float) -> NDArray[np.float64]:
+    """Light, where 1 is the white of paper, on a screen without high range, as Chromium maps it.
 
-    Half as bright up to the white of paper; above, what is left of the screen is shared out.
+    The reference white tone mapping of SMPTE ST 2094-50: up to white it is the darker, the
+    brighter the peak is, half as bright from 1,000 nits on; a parabola (a Bezier curve of three
+    points) shares out what is left of the screen.
     """
-    return np.where(light <= 1, light / 2, np.interp(light, *np.array(_HIGHLIGHTS).T))
+    most = peak / _WHITE_NITS
+    white = 1 - 0.5 * min(math.log(most) / math.log(_PEAK_NITS / _WHITE_NITS), 1)
+    corner = (1 - _BEND + _BEND / white, (1 - _BEND) * white + _BEND)
+    t = np.linspace(0, 1, _NODES)
+    x, y = (
+        (1 - t) ** 2 * first + 2 * (1 - t) * t * middle + t**2 * last
+        for first, middle, last in zip((1, white), corner, (most, 1), strict=True)
+    )
+    return np.where(light <= 1, light * white, np.interp(light, x, y))
 
 
 def _light(samples: NDArray[np.float64], coding: Coding) -> NDArray[np.float64]:

@@ -21,7 +21,10 @@ Part = tuple[int, int] | bytes
 _BUFFER: Final = 1 << 16
 
 _PIXELS: Final = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND"})
-_CHECKED: Final = frozenset({b"tRNS", b"eXIf", b"iCCP", b"cICP"})
+COLOUR_CHUNKS: Final = (b"cICP", b"cLLI", b"mDCV")
+"""What a PNG says of its samples (third edition, 11.3.2.6 to 11.3.2.8)."""
+
+_CHECKED: Final = frozenset({b"tRNS", b"eXIf", b"iCCP", *COLOUR_CHUNKS})
 """Chunks that tell how pixels are shown; taken where their checksum is right."""
 
 PROFILE_BYTES: Final = 128 * 1024
@@ -99,8 +102,8 @@ def with_end(file: BinaryIO, size: int, more: bytes) -> BinaryIO:
 
 def without_ancillary(  # noqa: C901 - a line for each kind of chunk
     file: BinaryIO, size: int
-) -> tuple[BinaryIO, bytes]:
-    """A PNG with what its pixels need, EXIF and colour profile alone; and its cICP, or nothing.
+) -> tuple[BinaryIO, dict[bytes, bytes]]:
+    """A PNG with what its pixels need, EXIF and profile alone; and its :data:`COLOUR_CHUNKS`.
 
     A text that is too long or whose checksum is wrong is no reason to refuse the picture beside
     it (PNG, third edition, 13.1: decoders go on after an error in an ancillary chunk). What is
@@ -109,7 +112,8 @@ def without_ancillary(  # noqa: C901 - a line for each kind of chunk
     file.seek(25)
     colour_type = file.read(1)
     kept: list[Part] = []
-    exif, coding, dropped = b"", b"", False
+    exif, dropped = b"", False
+    said: dict[bytes, bytes] = {}
     colours: int | None = None  # where they begin among what is kept
     at = 8
     while at + 8 <= size:
@@ -135,16 +139,16 @@ def without_ancillary(  # noqa: C901 - a line for each kind of chunk
             exif = exif or _chunk(name, data)
         elif name == b"tRNS" or colours is not None:
             continue  # not for these colours, or not before them, where it has to stand (5.6)
-        elif name == b"cICP":
-            coding = coding or data
+        elif name in COLOUR_CHUNKS:
+            said.setdefault(name, data)
         elif _is_profile(data):
             kept.append(whole)
     if not dropped:
-        return file, b""
+        return file, said
     # Where every decoder looks for it, wherever it stood.
     if exif and colours is not None:
         kept.insert(colours, exif)
-    return spliced(file, [(0, 8), *_joined(kept)]), coding
+    return spliced(file, [(0, 8), *_joined(kept)]), said
 
 
 def with_one_association(file: BinaryIO, size: int) -> BinaryIO:

@@ -17,8 +17,9 @@ from typing import Any, Final, Self, cast
 import structlog
 
 from core.domain.asker import Asker, asked_by
-from core.domain.errors import DecodingFailed, ShuttingDown, TangerineError
+from core.domain.errors import DecodingFailed, MachineBusy, ShuttingDown, TangerineError
 from core.domain.types import DecodedPicture, DecodeStats, PixelSpec
+from core.images.deadline import WAITS
 from core.images.decode import DecodeLimits
 from core.images.errors import too_many_bytes
 from core.images.queue import SlotQueue
@@ -56,12 +57,14 @@ class DecodePool:
         max_waiting_bytes: int = 256 * _MIB,
         jobs_per_worker: int = JOBS_PER_WORKER,
         work: Callable[[Job], object] = perform,
+        waits: float = WAITS,
         waits_for_pictures: bool = False,
     ) -> None:
         """Nothing starts before ``async with``; no worker before the first picture on request.
 
-        ``timeout_s``: seconds one picture may take. ``memory_bytes``: memory one picture may
-        take in its worker; the default holds 50 megapixels in every format and mode.
+        ``timeout_s``: seconds of processor time that one picture may take; by the wall clock it
+        may take ``waits`` times as much. ``memory_bytes``: memory one picture may take in its
+        worker; the default holds 50 megapixels in every format and mode.
         ``max_bytes``: size of a picture given as bytes; ``max_file_bytes``: of one given as a
         path (None: any). ``max_pixels``: width times height as the header says.
         ``max_waiting_bytes``: memory of pictures that wait for a worker, beyond which new
@@ -69,11 +72,13 @@ class DecodePool:
         after which a worker is replaced. ``work`` runs in the worker (tests' seam).
         ``waits_for_pictures``: workers start with the first one, for programs that may get none.
         """
-        if min(workers, timeout_s, memory_bytes, max_bytes, max_pixels) <= 0:
+        if min(workers, timeout_s, waits, memory_bytes, max_bytes, max_pixels) <= 0:
             raise ValueError("workers and limits must be positive")
         self._host = WorkerHost(memory_bytes=memory_bytes, max_pixels=max_pixels, work=work)
         self._slots = tuple(
-            WorkerSlot(self._host, timeout_s=timeout_s, jobs_per_worker=jobs_per_worker)
+            WorkerSlot(
+                self._host, timeout_s=timeout_s, jobs_per_worker=jobs_per_worker, waits=waits
+            )
             for _ in range(workers)
         )
         self._upload_limits = DecodeLimits(max_bytes, max_pixels)
@@ -233,6 +238,8 @@ class DecodePool:
         restarts = slot.restarts
         try:
             return await slot.run(job)
+        except MachineBusy:
+            raise  # nobody's picture is to blame
         except DecodingFailed:
             if asker is not None and slot.restarts > restarts:
                 asker.charge()

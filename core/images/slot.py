@@ -25,15 +25,16 @@ from core.domain.errors import (
     TooManyPixels,
 )
 from core.domain.types import MAX_FRAMES, DecodedFrame, DecodedPicture, Pixels
+from core.images.deadline import WAITS, WorkerDeadline
 from core.images.decode import OpenFile, open_file, within
-from core.images.errors import out_of_time, worker_died
+from core.images.errors import worker_died
 from core.images.formats import FORMATS, SHOWN_VIDEOS
 from core.images.sandbox import Isolation
 from core.images.starting import WorkerHost, not_started
 from core.images.wire import HEADER, MAX_TEXT, TIME, Header, Kind, packed
 from core.images.worker import Job, ToJpeg, ToPixels
 
-START_SECONDS: Final = 30.0
+START_SECONDS: Final = 90.0
 """How long a worker may take to start, on a machine busy with other things."""
 
 JOBS_PER_WORKER: Final = 2000
@@ -78,15 +79,22 @@ class WorkerSlot:
     """A place for one worker process, which does one job at a time."""
 
     def __init__(
-        self, host: WorkerHost, *, timeout_s: float, jobs_per_worker: int = JOBS_PER_WORKER
+        self,
+        host: WorkerHost,
+        *,
+        timeout_s: float,
+        jobs_per_worker: int = JOBS_PER_WORKER,
+        waits: float = WAITS,
     ) -> None:
         """Make an empty place; ``host`` starts the processes.
 
-        Each ends after ``jobs_per_worker`` pictures.
+        Each ends after ``jobs_per_worker`` pictures. One may take ``timeout_s`` of processor time
+        and ``waits`` times as much by the wall clock.
         """
         self._host = host
         self._timeout_s = timeout_s
         self._jobs_per_worker = jobs_per_worker
+        self._waits = waits
         self._channel: socket.socket | None = None
         self._starting = asyncio.Lock()
         self._jobs = 0
@@ -168,14 +176,15 @@ class WorkerSlot:
         channel = self._channel
         assert channel is not None
         self._jobs += 1
+        deadline = WorkerDeadline(self.pid, self._timeout_s, self._waits)
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with deadline:
                 await self._send(channel, job)
                 header = await self._header(channel)
                 body = await self._received(channel, self._expected(header, job))
         except TimeoutError as error:
             self._lost()
-            raise out_of_time(self._timeout_s) from error
+            raise deadline.error() from error
         except ConnectionError as error:
             # Its end of the socket was closed before it had read all that we sent.
             self._lost()

@@ -158,6 +158,6 @@ def not_started(error: Exception, *, seconds: float) -> TangerineError:
     )
     return TangerineError(
         "The process that decodes pictures could not be started: {reason}.",
-        remedy="Look at the log; often the machine is out of memory or processes.",
+        remedy="Look at the log; often the machine is out of memory or processes, or too busy.",
         reason=reason.rstrip("."),
     )

@@ -8,15 +8,14 @@ would open besides is refused; in a worker the kernel refuses it, too.
 from __future__ import annotations
 
 import io
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from typing import Any, BinaryIO, Final, NoReturn, cast
 
 from PIL import Image
 
-from core.images.animation import MAX_SECONDS
+from core.images.animation import allowance
 from core.images.errors import only_sound, too_many_pixels
 from core.images.frames import Frame
 
@@ -74,31 +73,31 @@ def frames_of(demuxer: str, file: BinaryIO, max_pixels: int) -> Iterator[Frame]:
     ``demuxer`` is FFmpeg's name of the format. Raises NotAPicture for what has sound alone,
     TooManyPixels, and what PyAV raises where not even one frame can be decoded.
     """
-    until = time.monotonic() + MAX_SECONDS
+    may_go_on = allowance()
     with _opened(demuxer, file, max_pixels) as container:
         stream = _pictures(container, max_pixels)
         seconds = _seconds(container, stream)
         count = stream.frames or seconds * float(stream.average_rate or 0)
         area = stream.codec_context.width * stream.codec_context.height
         if count > _ALL_FRAMES or count * area > _ALL_PIXELS:
-            looks = list(_looks(container, stream, seconds, until))
+            looks = list(_looks(container, stream, seconds, may_go_on))
             if len(looks) >= _FEW_LOOKS:
                 yield from (_frame(each, stream, max_pixels) for each in looks)
                 return
             container.seek(0)
-        yield from _all(container, stream, seconds, until, max_pixels)
+        yield from _all(container, stream, seconds, may_go_on, max_pixels)
 
 
 def frame_at(demuxer: str, file: BinaryIO, at_s: float, max_pixels: int) -> Frame:
     """The frame that is shown at this second, or the last that can be read. Raises as above."""
-    until = time.monotonic() + MAX_SECONDS
+    may_go_on = allowance()
     with _opened(demuxer, file, max_pixels) as container:
         stream = _pictures(container, max_pixels)
         start = _start(stream)
         if at_s > 0:
             container.seek(int((start + at_s) / stream.time_base), stream=stream)
         found = None
-        for frame in _decoded(container, stream, until, max_pixels):
+        for frame in _decoded(container, stream, may_go_on, max_pixels):
             # The numbers of a float32 are 1 µs apart at ten seconds, 1 ms at two hours.
             late = frame.time is not None and frame.time - start > at_s + 2e-3 + 1e-6 * at_s
             if found is not None and late:
@@ -141,7 +140,7 @@ def _refuse(url: str, flags: int, options: dict[str, str]) -> NoReturn:
 
 def _pictures(container: Any, max_pixels: int) -> Any:
     """The stream of pictures that is shown: not that of an album's cover."""
-    from av.stream import Disposition  # noqa: PLC0415
+    from av.stream import Discard, Disposition  # noqa: PLC0415
 
     streams = [
         each
@@ -149,7 +148,9 @@ def _pictures(container: Any, max_pixels: int) -> Any:
         if not each.disposition & Disposition.attached_pic and each.codec_context is not None
     ]
     if not streams:
-        raise only_sound()
+        if container.streams.audio:
+            raise only_sound()
+        raise ValueError("there are no pictures")
     stream = streams[0]
     context = stream.codec_context
     if context.width * context.height > max_pixels:
@@ -157,7 +158,7 @@ def _pictures(container: Any, max_pixels: int) -> Any:
     context.thread_count = 1
     for each in container.streams:
         if each is not stream:
-            each.discard = "all"
+            each.discard = Discard.all
     return stream
 
 
@@ -172,7 +173,9 @@ def _start(stream: Any) -> float:
     return float((stream.start_time or 0) * stream.time_base)
 
 
-def _looks(container: Any, stream: Any, seconds: float, until: float) -> Iterator[Any]:
+def _looks(
+    container: Any, stream: Any, seconds: float, may_go_on: Callable[[], bool]
+) -> Iterator[Any]:
     """Frames that need no other, at equal distances, each once."""
     if seconds <= 0:
         return
@@ -187,7 +190,7 @@ def _looks(container: Any, stream: Any, seconds: float, until: float) -> Iterato
             if frame is not None and frame.pts is not None and frame.pts not in seen:
                 seen.add(frame.pts)
                 yield frame
-            if time.monotonic() > until:
+            if not may_go_on():
                 return
     except Exception:  # noqa: BLE001 - what can be read is looked at
         return
@@ -196,10 +199,10 @@ def _looks(container: Any, stream: Any, seconds: float, until: float) -> Iterato
 
 
 def _all(
-    container: Any, stream: Any, seconds: float, until: float, max_pixels: int
+    container: Any, stream: Any, seconds: float, may_go_on: Callable[[], bool], max_pixels: int
 ) -> Iterator[Frame]:
     step, due = max(_STEP_S, seconds / _STEPS), 0.0
-    for frame in _decoded(container, stream, until, max_pixels):
+    for frame in _decoded(container, stream, may_go_on, max_pixels):
         found = None
         if frame.time is None or frame.time - _start(stream) >= due:
             found = _frame(frame, stream, max_pixels)
@@ -207,7 +210,9 @@ def _all(
             yield found
 
 
-def _decoded(container: Any, stream: Any, until: float, max_pixels: int) -> Iterator[Any]:
+def _decoded(
+    container: Any, stream: Any, may_go_on: Callable[[], bool], max_pixels: int
+) -> Iterator[Any]:
     """The frames as they come, as far as they can be read; raises where none can."""
     pixels = count = 0
     frames = container.decode(stream)
@@ -224,7 +229,7 @@ def _decoded(container: Any, stream: Any, until: float, max_pixels: int) -> Iter
         _check(frame, max_pixels)
         count, pixels = count + 1, pixels + frame.width * frame.height
         yield frame
-        if count >= _ALL_FRAMES or pixels >= _ALL_PIXELS or time.monotonic() > until:
+        if count >= _ALL_FRAMES or pixels >= _ALL_PIXELS or not may_go_on():
             return
 
 

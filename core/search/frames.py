@@ -202,6 +202,15 @@ def nearest_vectors(snapshot: Snapshot, rows: NDArray[np.int64], query: Vectors)
     return vectors
 
 
+def same_frames(one: Vectors, other: Vectors, at_least: float) -> bool:
+    """Whether each frame of the one, float32 [n, d], has its like in the other, [m, d], and back.
+
+    What begins alike, as videos with one opening do, is not the same for that.
+    """
+    cosines = one @ other.T
+    return bool(min(cosines.max(axis=0).min(), cosines.max(axis=1).min()) >= at_least)
+
+
 def second_of(snapshot: Snapshot, row: int, query: Vectors) -> float | None:
     """The second of the frame of a picture that is nearest to a query; None where it is still."""
     found = None if snapshot.frames is None else snapshot.frames.nearest(row, query)

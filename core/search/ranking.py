@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from core.domain.plain_text import folded
 from core.domain.ports import Snapshot, VectorIndex
 from core.domain.types import (
+    UPLOADED,
     Band,
     CaptionHit,
     DescribeResult,
@@ -41,6 +42,9 @@ Same = Callable[[Picture, Picture], bool]
 # scores for one of the query's: at 1 the exclusion would weigh as much as the wish.
 _EXCLUDE_WEIGHT = 0.5
 _FIRST_FETCH = 64
+_Copies = Mapping[int, Sequence[Picture]]
+"""The uploads that a hit stands for, by its row."""
+
 _READ = 16
 """Vectors read at once while hits are collected: a page and its near-duplicates, as a rule."""
 _MOST_READ = 256
@@ -124,7 +128,7 @@ def rank_page(
         whole = len(rows) == len(index)
         plain = judged.plain(rows, scores)
         ordered = in_order(plain, lifted, whole=whole, left_out=judged.left_out)
-        found = _collapse(
+        found, copies = _collapse(
             snapshot, calibration, ranking, ordered, wanted=offset + k + 1, there=there, same=same
         )
         if len(found) > offset + k or whole:
@@ -132,8 +136,11 @@ def rank_page(
         ((scores, rows),) = nearest(index, ranking.vector[None], 4 * len(rows))
     bands = Counter(f.band for f in found[: offset + k])
     page = slice(offset, offset + k)
-    hits = _hits(
-        snapshot, ranking, found[page], _matches(ranking, found, seen.spread)[page], offset
+    matches = _matches(ranking, found, seen.spread)[page]
+    hits = _hits(snapshot, ranking, found[page], matches, offset)
+    hits = tuple(
+        replace(hit, copies=tuple(copies[each.row])) if each.row in copies else hit
+        for hit, each in zip(hits, found[page], strict=True)
     )
     return SearchResult(
         query=query,
@@ -308,12 +315,17 @@ def _collapse(
     wanted: int,
     there: There | None,
     same: Same | None,
-) -> list[ScoredRow]:
-    """The first ``wanted`` of them without near-duplicates, or more; only such as are there."""
+) -> tuple[list[ScoredRow], _Copies]:
+    """The first ``wanted`` of them without near-duplicates, or more; only such as are there.
+
+    With the uploads among those that were read that each stands for.
+    """
     shown = _Growing(len(ranking.vector))
-    pictures: list[Picture] = []
-    seen = set(ranking.hidden)
+    above_rows: list[int] = []
+    first: dict[str, int] = {}
     found: list[ScoredRow] = []
+    copies: dict[int, list[Picture]] = {}
+    enough = False
     read = _READ
     while several := list(islice(ordered, read)):
         read = min(2 * read, _MOST_READ)
@@ -324,24 +336,33 @@ def _collapse(
         kept: list[int] = []
         for place, each in enumerate(several):
             picture = snapshot.pictures[each.row]
-            if picture.sha256 in seen:
+            uploaded = picture.path.startswith(UPLOADED)
+            if picture.sha256 in ranking.hidden or (enough and not uploaded):
                 continue
-            others = [pictures[number] for number in np.flatnonzero(above[place]).tolist()]
-            others += [snapshot.pictures[several[k].row] for k in kept if alike[place, k]]
-            if others and (same is None or any(same(other, picture) for other in others)):
+            others = [above_rows[number] for number in np.flatnonzero(above[place]).tolist()]
+            others += [several[k].row for k in kept if alike[place, k]]
+            one = first.get(picture.sha256)
+            if one is None:
+                pictures = snapshot.pictures
+                alikes = (o for o in others if same is None or same(pictures[o], picture))
+                one = next(alikes, None)
+            if one is not None:
+                if uploaded:
+                    copies.setdefault(one, []).append(picture)
                 continue
-            if there is not None and not there(picture):
+            if enough or (there is not None and not there(picture)):
                 continue  # a copy of it may stand further below
-            seen.add(picture.sha256)
+            first[picture.sha256] = each.row
             kept.append(place)
             found.append(each.found)
-            if ranking.unwanted is None and len(found) == wanted:
-                return found
+            enough = ranking.unwanted is None and len(found) == wanted
+        if enough:
+            return found, copies
         shown.add(vectors[kept])
-        pictures += [snapshot.pictures[several[k].row] for k in kept]
-    if ranking.unwanted is None:
-        return found
-    return _demote(found, shown.rows, ranking, ranking.unwanted, calibration)
+        above_rows += [several[k].row for k in kept]
+    if ranking.unwanted is not None:
+        found = _demote(found, shown.rows, ranking, ranking.unwanted, calibration)
+    return found, copies
 
 
 class _Growing:

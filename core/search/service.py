@@ -454,7 +454,9 @@ class Search:
         names = list(dict.fromkeys(" ".join(label.split()) for label in labels))
         if not 2 <= len(names) <= 20 or "" in names:  # noqa: PLR2004 - the docstring's bounds
             raise BadLabels(
-                "{count} different labels were given.",
+                "There is only one label to choose from."
+                if len(names) == 1
+                else "{count} different labels were given.",
                 remedy="Give 2 to 20, such as: cat, dog, horse.",
                 count=len(names),
             )

@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import (
     Boolean,
     Column,
+    Connection,
     Float,
     Index,
     Integer,
@@ -21,9 +22,11 @@ from sqlalchemy import (
     Row,
     Table,
     Update,
+    case,
     cast,
     delete,
     func,
+    inspect,
     literal_column,
     select,
     text,
@@ -50,9 +53,11 @@ jobs = Table(
     # A JSON list of the paths that alone have changed; NULL: any may have.
     Column("paths", Text),
     Column("state", String(16), nullable=False),
-    # How often it was begun: whoever began it last may alone write. How often that went wrong.
+    # How often it was begun: whoever began it last may alone write. How often that went wrong
+    # since it got any further, and how few pictures it has ever had left.
     Column("attempt", Integer, nullable=False, server_default="0"),
     Column("mishaps", Integer, nullable=False, server_default="0"),
+    Column("fewest_left", Integer),
     # Who is at it, for people to read.
     Column("worker", Text, nullable=False, server_default=""),
     Column("stage", String(16), nullable=False, server_default="wait"),
@@ -69,9 +74,9 @@ jobs = Table(
     Column("outcome", Text),
     Index("ix_jobs_state", "state"),
 )
-_QUEUED_ONCE = Index(
-    "uq_jobs_queued", jobs.c.collection, unique=True, postgresql_where=text("state = 'queued'")
-)
+# A literal: a server that plans a statement for any parameters finds no index that covers it.
+_IS_QUEUED: Final = text("state = 'queued'")
+_QUEUED_ONCE = Index("uq_jobs_queued", jobs.c.collection, unique=True, postgresql_where=_IS_QUEUED)
 """Who asks while one waits gets that one."""
 
 _NOW: Final = literal_column("extract(epoch FROM clock_timestamp())::float8", Float)
@@ -110,12 +115,17 @@ class JobTable:
         self._database = database
 
     def make(self) -> None:
-        """Make the table where there is none."""
+        """Make the table where there is none, and what one of an older version lacks."""
         with self._database.read() as connection:
-            if connection.dialect.has_table(connection, jobs.name):
+            if not _missing(connection):
                 return
         with self._database.write() as connection:
             jobs.create(connection, checkfirst=True)
+            for column in _missing(connection):
+                kind = column.type.compile(connection.dialect)
+                connection.exec_driver_sql(
+                    f"ALTER TABLE {jobs.name} ADD COLUMN {column.name} {kind}"
+                )
 
     def put(
         self,
@@ -142,7 +152,7 @@ class JobTable:
         new = insert(jobs).values(row)
         merged = new.on_conflict_do_update(
             index_elements=[jobs.c.collection],
-            index_where=jobs.c.state == "queued",
+            index_where=_IS_QUEUED,
             set_={
                 "full": jobs.c.full | new.excluded.full,
                 "confirm_removals": jobs.c.confirm_removals | new.excluded.confirm_removals,
@@ -197,7 +207,7 @@ class JobTable:
             return None if found is None else int(found)
 
     def mishaps(self, job: int) -> int:
-        """How often its attempts went wrong."""
+        """How often in turn its attempts went wrong and got no further than those before."""
         with self._database.beside() as connection:
             query = select(jobs.c.mishaps).where(jobs.c.id == job)
             return int(connection.execute(query).scalar() or 0)
@@ -207,6 +217,14 @@ class JobTable:
         told = _attempt(job, attempt).values(
             stage=progress.stage, done=progress.done, total=progress.total, seen_at=_NOW
         )
+        if progress.stage == "encode":
+            # Fewer than ever, not than a moment ago: whatever kills each attempt at one picture
+            # is met with as many left each time.
+            left = progress.total - progress.done
+            told = told.values(
+                mishaps=case((jobs.c.fewest_left > left, 0), else_=jobs.c.mishaps),
+                fewest_left=func.least(jobs.c.fewest_left, left),
+            )
         with self._database.beside() as connection:
             return connection.execute(told.returning(jobs.c.cancel)).scalar()
 
@@ -246,6 +264,15 @@ class JobTable:
 def _attempt(job: int, attempt: int) -> Update:
     mine = (jobs.c.id == job, jobs.c.attempt == attempt, jobs.c.state == "running")
     return update(jobs).where(*mine)
+
+
+def _missing(connection: Connection) -> Sequence[Column[Any]]:
+    """The columns that the table lacks; all of them where there is no table."""
+    found = inspect(connection)
+    if not found.has_table(jobs.name):
+        return list(jobs.columns)
+    there = {each["name"] for each in found.get_columns(jobs.name)}
+    return [each for each in jobs.columns if each.name not in there]
 
 
 def _rows() -> Any:

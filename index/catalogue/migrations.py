@@ -45,7 +45,7 @@ from index.catalogue.schema import (
 
 Migration = Callable[[Connection], None]
 
-NEWEST = 15
+NEWEST = 16
 """The version of :mod:`index.catalogue.schema`."""
 
 
@@ -155,6 +155,12 @@ def _frames(connection: Connection) -> None:
     )
 
 
+def _known_at_once(connection: Connection) -> None:
+    """Version 16: whether a picture was posted before is told without reading all posts."""
+    for index in (*uploads.indexes, *posts.indexes):
+        index.create(connection, checkfirst=True)
+
+
 STEPS: Mapping[int, Migration] = MappingProxyType(
     {
         6: _keep_open,
@@ -164,6 +170,7 @@ STEPS: Mapping[int, Migration] = MappingProxyType(
         11: _posted,
         12: _in_channels,
         14: _frames,
+        16: _known_at_once,
     }
 )
 

@@ -237,6 +237,7 @@ uploads = Table(
     Column("place", Text, nullable=False, server_default=""),
     Index("ix_uploads_collection_scope", "collection", "scope"),
     Index("ix_uploads_sha256", "sha256"),
+    Index("ix_uploads_posted_sha256", "posted_sha256"),
     Index("ix_uploads_text_hash", "text_hash"),
     Index("ix_uploads_uploader", "uploader"),
     Index("ix_uploads_community", "community"),
@@ -274,6 +275,7 @@ posts = Table(
     Index("ix_posts_community", "community"),
     Index("ix_posts_picture_id", "picture_id"),
     Index("ix_posts_author", "author"),
+    Index("ix_posts_file_unique_id", "file_unique_id"),
 )
 
 # Channels and threads whose posts are followed, and how far.

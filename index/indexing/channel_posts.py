@@ -47,7 +47,7 @@ class ChatChannels:
             await finished_in_thread(self._channels.switch_off, chat, forget=forget)
             if not forget:
                 return 0
-            return await finished_in_thread(self._repository.delete_chat, chat)
+            return await finished_in_thread(self._repository.removals.delete_chat, chat)
 
     async def reach(self, reached: Reached) -> None:
         """See :meth:`core.domain.ports.ChannelPosts.reach`."""
@@ -64,11 +64,13 @@ class ChatChannels:
     async def edited(self, chat: str, message: int, captions: Mapping[int, str]) -> None:
         """See :meth:`core.domain.ports.ChannelPosts.edited`."""
         async with self._posts.adding:
-            await finished_in_thread(self._repository.delete, chat, (message,), but=captions)
+            await finished_in_thread(
+                self._repository.removals.delete, chat, (message,), but=captions
+            )
         for post in await self.known(chat, (message,)):
             await self._posts.say(post, captions[post.part])
 
     async def deleted(self, chat: str, messages: Collection[int]) -> int:
         """See :meth:`core.domain.ports.ChannelPosts.deleted`."""
         async with self._posts.adding:
-            return await finished_in_thread(self._repository.delete, chat, messages)
+            return await finished_in_thread(self._repository.removals.delete, chat, messages)

@@ -7,6 +7,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from core.domain.errors import (
     DuplicatePicture,
     ExpiredButton,
@@ -18,7 +20,7 @@ from core.domain.ports import Embedder, PictureDecoder
 from core.domain.threads import finished_in_thread
 from core.domain.types import PersonalData, Picture
 from core.domain.viewer import Viewer
-from core.search.frames import frame_vectors
+from core.search.frames import frame_vectors, same_frames
 from core.search.look_alikes import LookAlikes
 from index.indexing.caption_texts import tidy
 from index.indexing.encode import checked
@@ -255,11 +257,27 @@ class ChatContributions:
 
 
 def nearest(view: IdentifiedSnapshot, new: NewUpload, at_least: float) -> dict[Picture, float]:
-    """The pictures whose vectors are so close, the closest first, and how close they are."""
+    """The pictures whose vectors are so close, the closest first, and how close they are.
+
+    Of those that move, all frames must be.
+    """
     count = min(_NEAREST, len(view.pictures))
     scores, rows = view.picture_index.search(new.vector[None], count)
     near = zip(rows[0].tolist(), scores[0].tolist(), strict=True)
-    return {view.pictures[row]: score for row, score in near if score >= at_least}
+    return {
+        view.pictures[row]: score
+        for row, score in near
+        if score >= at_least and _moves_alike(view, row, new, at_least)
+    }
+
+
+def _moves_alike(view: IdentifiedSnapshot, row: int, new: NewUpload, at_least: float) -> bool:
+    theirs = None if view.frames is None else view.frames.of_row(row)
+    if theirs is None and new.frames is None:
+        return True
+    there = view.picture_index.reconstruct(np.array([row])) if theirs is None else theirs.vectors
+    ours = new.vector[None] if new.frames is None else new.frames.vectors
+    return same_frames(ours, there, at_least)
 
 
 def _clean(caption: str) -> str:

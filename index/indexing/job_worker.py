@@ -19,6 +19,7 @@ from core.domain.errors import (
     Unavailable,
 )
 from core.domain.ports import Reindexing
+from core.domain.repeating import repeated
 from core.domain.threads import finished_in_thread
 from core.domain.types import Progress, ReindexReport
 from index.catalogue.database import Database, Hold
@@ -26,8 +27,8 @@ from index.catalogue.job_rows import JobRow, JobTable
 from index.indexing.outcomes import error_to_json, report_to_json
 
 _MISHAPS = 5
-"""So often may an attempt die or lose its database: what kills its worker each time would else
-kill every worker in turn, for ever."""
+"""So often in turn may attempts die or lose their database and have got no further: what kills its
+worker each time would else kill every worker in turn, for ever."""
 
 _log = structlog.get_logger(__name__)
 
@@ -79,17 +80,8 @@ class JobWorker:
 
     async def run(self) -> None:
         """Do what is queued until cancelled; what is under way then is given back."""
-        is_told = False
         try:
-            while True:
-                try:
-                    await self._take()
-                    is_told = False
-                except CatalogueError as error:
-                    if not is_told:
-                        _log.warning("no jobs can be taken", reason=error.message)
-                    is_told = True
-                await asyncio.sleep(self._paces.look_s)
+            await repeated(self._take, "no jobs can be taken", self._paces.look_s)
         finally:
             tasks = list(self._doing.values())
             for task in tasks:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from core.domain.errors import Busy, DecodingFailed
+from core.domain.errors import Busy, DecodingFailed, MachineBusy
 from index.catalogue.records import BadFile
 
 R = TypeVar("R")
@@ -25,6 +25,9 @@ async def patiently(call: Callable[[], Awaitable[R]]) -> R:
         except Busy as busy:
             await asyncio.sleep(min(busy.retry_after, _PATIENCE_SECONDS))
 
+
+PASSES_LATER = frozenset({DecodingFailed.code, MachineBusy.code})
+"""Codes of failures that the machine's load may have caused."""
 
 _FIRST_PAUSE_SECONDS = 3600.0
 _PAUSE_GROWS = 4.0
@@ -48,7 +51,7 @@ class Circumstances:
         """Whether the same would come of another try, as far as anybody knows."""
         if bad.tried_under != self.key:
             return False
-        if bad.failure.code != DecodingFailed.code:
+        if bad.failure.code not in PASSES_LATER:
             return True
         pause = _FIRST_PAUSE_SECONDS * _PAUSE_GROWS ** min(bad.tries - 1, 9)
         # Not less than 0: a clock that was ahead once must not put it off for years.

@@ -152,8 +152,8 @@ class RemovalGuard:
         """
         if known.pictures and not scan.pictures and not self.confirmed:
             raise RemovalsUnconfirmed(
-                f"The folder {folder} holds no pictures, though {len(known.pictures)} of it are "
-                "indexed. Nothing was changed.",
+                f"The folder {folder} holds no pictures, though {len(known.pictures)} of it "
+                f"{'is' if len(known.pictures) == 1 else 'are'} indexed. Nothing was changed.",
                 remedy=_remedy(collection),
             )
         before = {picture.path for picture in known.pictures}

@@ -102,7 +102,9 @@ class ChatPosts:
         same_file = post.file_unique_id == known.file_unique_id
         if not post.file_unique_id or not same_file:
             again = bool(post.file_unique_id)
-            await finished_in_thread(self._repository.remove, post.chat, post.message, again=again)
+            await finished_in_thread(
+                self._repository.removals.remove, post.chat, post.message, again=again
+            )
             return again
         await self.say(known, post.caption)
         return False
@@ -157,17 +159,17 @@ class ChatPosts:
 
     async def forget(self, community: str, author: str) -> int:
         async with self.adding:
-            return await finished_in_thread(self._repository.forget, community, author)
+            return await finished_in_thread(self._repository.removals.forget, community, author)
 
     async def forget_all(self, community: str) -> int:
         async with self.adding:
-            return await finished_in_thread(self._repository.forget_all, community)
+            return await finished_in_thread(self._repository.removals.forget_all, community)
 
     async def opt_out(self, person: str) -> int:
-        return await finished_in_thread(self._repository.opt_out, person)
+        return await finished_in_thread(self._repository.removals.opt_out, person)
 
     async def opt_in(self, person: str) -> None:
-        await finished_in_thread(self._repository.opt_in, person)
+        await finished_in_thread(self._repository.removals.opt_in, person)
 
     def takes_in(self, community: str) -> bool:
         if not self._settings.of(community).index_posts:

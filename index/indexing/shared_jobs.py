@@ -7,11 +7,10 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Self
 
-import structlog
-
-from core.domain.errors import CatalogueError, ShuttingDown
+from core.domain.errors import ShuttingDown
 from core.domain.ports import Reindexing
 from core.domain.reindex_jobs import REMEMBERED, Job, followed
+from core.domain.repeating import repeated
 from core.domain.threads import finished_in_thread
 from core.domain.types import Progress, ReindexReport
 from index.catalogue.database import Database
@@ -35,12 +34,13 @@ class SharedReindexJobs:
         self._jobs: dict[int, Job] = {}
         self._unfinished: Sequence[JobRow] = ()
         self._looking: asyncio.Task[None] | None = None
-        self._log = structlog.get_logger(__name__)
 
     async def __aenter__(self) -> Self:
         await finished_in_thread(self._table.make)
         await self._look()
-        self._looking = asyncio.create_task(self._keep_looking())
+        self._looking = asyncio.create_task(
+            repeated(self._look, "jobs cannot be followed", self._poll_s)
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -116,18 +116,6 @@ class SharedReindexJobs:
             await asyncio.wait({self._looking})
         for job in self._jobs.values():
             job.task.cancel()
-
-    async def _keep_looking(self) -> None:
-        is_told = False
-        while True:
-            await asyncio.sleep(self._poll_s)
-            try:
-                await self._look()
-                is_told = False
-            except CatalogueError as error:
-                if not is_told:
-                    self._log.warning("jobs cannot be followed", reason=error.message)
-                is_told = True
 
     async def _look(self) -> None:
         followed_now = [number for number, job in self._jobs.items() if job.running]

@@ -50,26 +50,37 @@ def refusing(connection: Connection, people: Collection[str]) -> set[str]:
 
 
 def posted_pictures(
-    connection: Connection, collection: str, community: str, *conditions: ColumnElement[bool]
+    connection: Connection,
+    collection: str,
+    community: str,
+    which: ColumnElement[bool],
+    *conditions: ColumnElement[bool],
 ) -> Sequence[str]:
-    """The ids of the pictures of posts of this kind that are there, the first one first."""
-    found = connection.execute(
-        select(uploads.c.id)
-        .where(
-            uploads.c.collection == collection,
-            uploads.c.scope == community,
-            uploads.c.posted.is_(True),
-            uploads.c.removed_at.is_(None),
-            *conditions,
+    """The ids of the pictures of posts of this kind that are there, the first one first.
+
+    ``which``: what few have in common, wherever they are.
+    """
+    # Those first: the database would read all that the community has.
+    few = connection.execute(select(uploads.c.id).where(which)).scalars().all()
+    found: list[tuple[float, str]] = []
+    for some in chunks(few):
+        rows = connection.execute(
+            select(uploads.c.added_at, uploads.c.id).where(
+                uploads.c.id.in_(some),
+                uploads.c.collection == collection,
+                uploads.c.scope == community,
+                uploads.c.posted.is_(True),
+                uploads.c.removed_at.is_(None),
+                *conditions,
+            )
         )
-        .order_by(uploads.c.added_at, uploads.c.id)
-    ).scalars()
-    return list(found)
+        found += [(row.added_at, row.id) for row in rows]
+    return [picture_id for _, picture_id in sorted(found)]
 
 
 def same_file(unique_id: str) -> ColumnElement[bool]:
     """Of uploads: those of a post with this file, as the platform tells equal ones."""
-    return exists().where(posts.c.picture_id == uploads.c.id, posts.c.file_unique_id == unique_id)
+    return uploads.c.id.in_(select(posts.c.picture_id).where(posts.c.file_unique_id == unique_id))
 
 
 def take_out(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
 
 from core.domain.types import ModelIdentity, Post, PostsKept, Reached, TakenIn, Vectors
 from core.domain.viewer import Viewer
 from index.catalogue.rows import chunks
-from index.catalogue.schema import opted_out, posts, uploads
+from index.catalogue.schema import posts, uploads
 from index.library.originals import OriginalRoom
 from index.library.overlay import Overlays
 from index.library.overlay_writes import adopt_model, insert_upload
@@ -26,13 +26,8 @@ from index.library.post_reads import (
     posts_of_pictures,
     unwanted,
 )
-from index.library.post_rows import (
-    posted_pictures,
-    recaption,
-    row_of,
-    same_file,
-    take_out,
-)
+from index.library.post_removals import PostRemovals
+from index.library.post_rows import posted_pictures, recaption, row_of, same_file
 from index.library.visibility import made_of
 from index.snapshots.overlay import NewUpload, Viewpoint
 
@@ -72,7 +67,7 @@ class EncodedPost:
 
 
 class PostRepository:
-    """Keeps posts and their thumbnails. Blocking, thread-safe.
+    """Keeps posts and their thumbnails; ``removals`` take them out. Blocking, thread-safe.
 
     Every method raises CatalogueError, and what it was to change is then as before.
     """
@@ -80,6 +75,7 @@ class PostRepository:
     def __init__(self, overlays: Overlays, room: PostQuota) -> None:
         self._overlays = overlays
         self._room = room
+        self.removals = PostRemovals(overlays)
         self._log = structlog.get_logger(__name__)
 
     def wanted(self, given: Sequence[Post]) -> tuple[list[Post], TakenIn]:
@@ -232,54 +228,10 @@ class PostRepository:
                     change.uploads.setdefault(scope, set()).update(some)
         self._overlays.erase()
 
-    def remove(self, chat: str, message: int, *, again: bool = False) -> None:
-        """Take one post out; ``again``: it is about to be taken in anew."""
-        mine = and_(posts.c.chat == chat, posts.c.message == message)
-        self._take_out(mine, erase=again)
-
-    def delete(self, chat: str, messages: Collection[int], *, but: Collection[int] = ()) -> int:
-        """Delete the posts of messages as if they had never been there; how many.
-
-        ``but``: these of their pictures stay.
-        """
-        gone = 0
-        for some in chunks(messages):
-            gone += self._take_out(
-                and_(posts.c.chat == chat, posts.c.message.in_(some), posts.c.part.not_in(but)),
-                erase=True,
-            )
-        return gone
-
-    def delete_chat(self, chat: str) -> int:
-        """Delete all posts of a channel and of the threads in it; how many."""
-        return self._take_out(or_(posts.c.chat == chat, posts.c.parent == chat), erase=True)
-
-    def forget(self, community: str, author: str) -> int:
-        """Take out what somebody posted in a community; how many posts."""
-        return self._take_out(and_(posts.c.community == community, posts.c.author == author))
-
-    def forget_all(self, community: str) -> int:
-        """Delete what everybody posted in a community, as if it had never been there."""
-        return self._take_out(posts.c.community == community, erase=True)
-
     def authors(self, community: str, handle: str) -> Sequence[str]:
         """Who posted there under this handle (without ``@``), in any case of letters."""
         with self._overlays.read() as connection:
             return authors_of(connection, community, handle)
-
-    def opt_out(self, person: str) -> int:
-        """Take somebody's posts out everywhere and take none in again; how many posts."""
-
-        def note(connection: Connection) -> None:
-            connection.execute(delete(opted_out).where(opted_out.c.person == person))
-            connection.execute(insert(opted_out).values(person=person))
-
-        return self._take_out(posts.c.author == person, also=note)
-
-    def opt_in(self, person: str) -> None:
-        """Take somebody's posts in again from now on."""
-        with self._overlays.change() as change:
-            change.connection.execute(delete(opted_out).where(opted_out.c.person == person))
 
     def kept(self, community: Viewer | str) -> PostsKept:
         """What there is of a community, as far as the viewer reads it."""
@@ -292,7 +244,7 @@ class PostRepository:
         """Take out what is older than posts are kept."""
         before = self._too_old()
         if before is not None:
-            self._take_out(and_(posts.c.posted_at < before, posts.c.picture_id != ""))
+            self.removals.expire(before)
 
     def _too_old(self) -> float | None:
         return None if self._room.keep_s is None else self._overlays.now - self._room.keep_s
@@ -304,33 +256,6 @@ class PostRepository:
         if self._overlays.files.free_bytes() < self._room.free_bytes:
             return 0
         return self._room.pictures - int(connection.execute(count).scalar_one())
-
-    def _take_out(
-        self,
-        condition: ColumnElement[bool],
-        *,
-        erase: bool = False,
-        also: Callable[[Connection], None] = lambda _: None,
-    ) -> int:
-        with self._overlays.read() as connection:
-            there = select(func.count()).select_from(posts).where(condition)
-            idle = not connection.execute(there).scalar_one()
-        with self._overlays.change() as change:
-            also(change.connection)
-            if idle:
-                # Looked at again: something may have come in meanwhile.
-                idle = not change.connection.execute(there).scalar_one()
-            count, files, touched = (
-                (0, (), {})
-                if idle
-                else take_out(change.connection, condition, change.now, erase=erase)
-            )
-            change.touched.update(touched)
-            change.uploads.update(touched)
-        self._overlays.clear(files)
-        if not idle:
-            self._overlays.erase()
-        return count
 
 
 def _kept(connection: Connection, collection: str, community: str, new: EncodedPost) -> str:

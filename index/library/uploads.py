@@ -245,7 +245,9 @@ class UploadRepository:
         count = live_count(connection, collection, viewpoint.scope)
         if count >= room.pictures:
             raise CollectionFull(
-                "{count} pictures were added to “{collection}” here, and no more may be.",
+                "One picture was added to “{collection}” here, and no more may be."
+                if count == 1
+                else "{count} pictures were added to “{collection}” here, and no more may be.",
                 remedy="Remove some, or ask whoever runs this bot to raise uploads.max_pictures.",
                 count=count,
                 collection=collection,

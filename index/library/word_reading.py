@@ -28,6 +28,9 @@ _NEWER_EVERY_S: Final = 60.0
 
 _NS: Final = 1e9
 
+_AGAIN_AFTER_S: Final = 1800.0
+"""The machine may have been too busy."""
+
 
 class WordReading:
     """Reads the words of all pictures of some collections, the newest first, each content once.
@@ -54,7 +57,7 @@ class WordReading:
         self._reader = reader
         self._collections = tuple(collections)
         self._clock = clock
-        self._failed: set[str] = set()
+        self._failed: dict[str, float] = {}  # until when each is left out
         self._one = asyncio.Lock()
 
     @property
@@ -82,6 +85,10 @@ class WordReading:
                 for name in self._collections
             ]
 
+    def due(self) -> bool:
+        """Whether what could not be read is to be tried again."""
+        return any(until <= self._clock() for until in self._failed.values())
+
     async def fill(
         self,
         on_read: Callable[[float, bool], object] = lambda *_: None,
@@ -92,11 +99,13 @@ class WordReading:
         """Read what is missing, as long as it may go on; how many contents that were.
 
         ``only``: of one collection. ``on_read`` is told the seconds of each and whether there
-        were words. A file that cannot be read, or not within the bounds, is left out until another
-        of these is made. Raises CatalogueError, ShuttingDown.
+        were words. A file that cannot be read, or not within the bounds, is left out for half an
+        hour. Raises CatalogueError, ShuttingDown.
         """
         count = 0
         async with self._one:
+            now = self._clock()
+            self._failed = {each: until for each, until in self._failed.items() if until > now}
             await self._encode()  # what was read by an older version, or comes from an import
             while may_go_on() and (waiting := await finished_in_thread(self._missing, only)):
                 left, until = iter(waiting), self._clock() + _NEWER_EVERY_S
@@ -110,7 +119,7 @@ class WordReading:
                         begun = self._clock()
                         lines = await self._lines(picture)
                         if lines is None:
-                            self._failed.add(picture.sha256)
+                            self._failed[picture.sha256] = self._clock() + _AGAIN_AFTER_S
                             continue
                         await finished_in_thread(self._keep, picture.sha256, lines)
                         on_read(self._clock() - begun, bool(lines))

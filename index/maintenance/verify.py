@@ -130,7 +130,8 @@ def _words(overlays: Overlays, collection: str) -> Iterator[Difference]:
     with overlays.read() as connection:
         count = sum(1 for _ in damaged_words(connection, collection))
     if count:
-        message = f"the words that were read in {count} pictures are damaged, or not searched"
+        pictures = "1 picture" if count == 1 else f"{count} pictures"
+        message = f"the words that were read in {pictures} are damaged, or not searched"
         yield Difference(collection, Fault.WORDS, message, REPAIR)
 
 

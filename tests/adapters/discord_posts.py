@@ -148,7 +148,7 @@ async def running(
     discord: Discord, place: Server, gallery: Gallery, folder: Path, **options: Any
 ) -> AsyncIterator[Posting]:
     """The bot, connected to a server that is there."""
-    parts = GalleryParts(gallery)
+    parts = options.pop("parts", None) or GalleryParts(gallery)
     given = {"message_content": True, "post_pause_s": 0.01, "sweep_pause_s": 0.0, **options}
     adapter = adapter_of(parts, discord, folder, **given)  # type: ignore[arg-type]
     await adapter.start()

@@ -13,7 +13,6 @@ from bot.engine.engine import SystemClock
 from bot.web.adapter import WebAdapter, WebOptions, WebParts
 from core.domain.rate_limits import RateLimiter
 from core.search.browse import Browser
-from core.search.service import Search
 from tests.adapters.posted_members import MARK
 from tests.adapters.posted_places import CHANNELS, THREADS, colour_for, text_of
 from tests.fakes import picture_bytes
@@ -89,15 +88,13 @@ def _check(told: str, said: str = "") -> None:
 
 
 @asynccontextmanager
-async def stranger(
-    parts: GalleryParts, posted: Sequence[str], chance: random.Random
-) -> AsyncIterator[WebStranger]:
-    """The web page of these parts, and somebody who uses it."""
+async def web_page(parts: GalleryParts) -> AsyncIterator[str]:
+    """The web page of these parts: its address."""
     gallery, clock = parts.gallery, SystemClock()
     adapter = WebAdapter(
         WebParts(
             commands=parts.commands,
-            search=Search(gallery.library, gallery.embedder, gallery.decoder),
+            search=parts.search,
             library=gallery.library,
             browser=Browser(gallery.library, gallery.looks),
             thumbnails=parts.thumbnails,
@@ -113,7 +110,15 @@ async def stranger(
     )
     await adapter.start()
     try:
-        async with aiohttp.ClientSession() as session:
-            yield WebStranger(session, adapter.url, posted, chance)
+        yield adapter.url
     finally:
         await adapter.stop()
+
+
+@asynccontextmanager
+async def stranger(
+    parts: GalleryParts, posted: Sequence[str], chance: random.Random
+) -> AsyncIterator[WebStranger]:
+    """The web page of these parts, and somebody who uses it."""
+    async with web_page(parts) as url, aiohttp.ClientSession() as session:
+        yield WebStranger(session, url, posted, chance)

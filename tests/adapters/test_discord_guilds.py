@@ -94,21 +94,6 @@ async def test_a_server_in_an_outage_at_the_start_was_not_left(tmp_path: Path) -
         assert parts.contributions.departed == ["discord:99"]
 
 
-async def test_servers_of_another_node_were_not_left(tmp_path: Path) -> None:
-    """A node hears of the servers of its own shards alone, and judges no others."""
-    others, ours = (1 << 22), (2 << 22)
-    parts = Parts(tmp_path)
-    parts.contributions.kept = [f"discord:{each}" for each in (others, ours + 1, ours + 2)]
-    servers = (Server(others + 1, owner=1), Server(ours + 1, owner=1))
-    async with chatting(parts, *servers, shards=(range(1), 2)) as chat:
-        assert chat.discord.gateway.shard == [0, 2]
-        await until(lambda: parts.contributions.departed == [f"discord:{ours + 2}"])
-        await chat.discord.answer(await chat.discord.slash(ANA, servers[1], "help"))
-        assert parts.contributions.departed == [f"discord:{ours + 2}"]
-        await chat.discord.gateway.close(4000)
-        await until(lambda: chat.adapter.unready() == "1 of 1 Discord shards are down")
-
-
 async def test_a_departure_that_cannot_be_noted_is_logged(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -149,3 +134,17 @@ async def test_direct_messages_are_answered_in_the_language_last_seen(tmp_path: 
         assert GERMAN in (await chat.discord.replied(channel, 2)).text
         await chat.discord.say(BEN, None, "/help")
         assert ENGLISH in (await chat.discord.replied(int(dm_channel(BEN)["id"]))).text
+
+
+async def test_a_server_of_another_node_was_not_left(tmp_path: Path) -> None:
+    """A node connects its own shards, answers in their servers, and tells of no others."""
+    parts = Parts(tmp_path)
+    mine, theirs, gone, far = (number << 22 for number in (5, 6, 7, 8))
+    parts.contributions.kept = [f"discord:{each}" for each in (mine, theirs, gone, far)]
+    served = (Server(mine, owner=1), Server(theirs))
+    async with chatting(parts, *served, shards="1-1/2") as chat:
+        await until(lambda: parts.contributions.departed)
+        await _in_order(chat)
+        assert chat.discord.gateway.shard == [1, 2]
+        assert chat.adapter.unready() is None
+        assert parts.contributions.departed == [f"discord:{gone}"]

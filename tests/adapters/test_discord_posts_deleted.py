@@ -78,6 +78,19 @@ async def test_deleted_posts_are_shown_to_nobody(tmp_path: Path) -> None:
     await _deleted(tmp_path, 8)
 
 
+async def test_when_all_were_deleted_unnoticed_none_is_shown(tmp_path: Path) -> None:
+    """Also where there are more of them than one question looks at."""
+    async with posting(tmp_path) as talk:
+        await talk.on()
+        posts = [await talk.post("red", f"kite {n}", seed=n) for n in range(25)]
+        await talk.until_kept(sorted(f"kite {n}" for n in range(25)), OPEN)
+        for each in posts:
+            talk.discord.rest.history.forget(OPEN, int(each["id"]))
+        for _ in range(6):
+            assert "discord.com/channels" not in (await talk.find("kite", count=5)).text
+        assert await talk.kept(OPEN) == []
+
+
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 async def test_a_hundred_deleted_posts_are_shown_to_nobody(tmp_path: Path) -> None:

@@ -68,9 +68,13 @@ async def test_commands_and_mentions_are_meant_for_the_bot(talk: Talk, text: str
 
 
 async def test_unknown_commands_are_answered_where_they_name_the_bot(talk: Talk) -> None:
-    """Whoever names the bot learns what there is."""
-    [message] = await talk.ask(f"/dance@{BOT_NAME}", chat=GROUP, user=EVE)
-    assert message["text"].startswith("There is no command /dance. There are: /find")
+    """Whoever names the bot, or is alone with it, learns what there is for them."""
+    for text, chat in ((f"/dance@{BOT_NAME}", GROUP), ("/dance", EVE)):
+        [message] = await talk.ask(text, chat=chat, user=EVE)
+        told = message["text"]
+        assert told.startswith("There is no command /dance. There are: /find")
+        assert told.endswith("/help explains them.")
+        assert ("/claim" in told, "/index" in told) == (False, False)
 
 
 async def test_photos_of_a_group_on_mention_and_on_reply(talk: Talk) -> None:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from bot.engine.telegram_memory import StoredMemory
-from core.domain.types import UPLOADED
+from core.domain.types import UPLOADED, Post, TakenIn
 from tests.adapters.telegram_parts import ADA, BEN, EVE, Talk, adapter_of, colour_of
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery
@@ -124,6 +124,30 @@ async def test_hits_lead_to_the_post(talk: _Posted) -> None:
     assert found["photo"][-1]["file_unique_id"] == post["photo"][-1]["file_unique_id"]
     assert len(talk.server.world.uploads) == uploads
     assert len(talk.sent) == before + 1
+
+
+async def test_a_picture_of_the_folder_leads_to_its_posts(talk: _Posted) -> None:
+    """One hit for both, shown from the folder; only where it was posted does it say so."""
+    await _switch_on(talk)
+    drawn = BytesIO()
+    Image.new("RGB", (64, 64), "grey").save(drawn, "PNG")  # equal however it is saved again
+    stone = drawn.getvalue()
+    talk.gallery.write("stone.png", stone)
+    talk.gallery.write("stone.txt", "grey stone")
+    (talk.gallery.pictures / "of the folder.png").unlink()
+    await talk.gallery.reindex()
+    posts = [
+        await talk.server.say(CLUB, BEN, words, photo=stone) for words in ("look", "again this")
+    ]
+    await talk.taken_in()
+    told = await talk.find("grey stone")
+    assert "1. grey stone" in told
+    assert f"https://t.me/c/1234567890/{posts[0]['message_id']}" in told
+    assert "posted 1 more time" in told
+    assert "2. " not in told
+    elsewhere = await talk.find("grey stone", chat=TEAM, user=EVE)
+    assert "1. grey stone" in elsewhere
+    assert "t.me" not in elsewhere
 
 
 @pytest.mark.parametrize("kind", ["animation", "video"])
@@ -308,3 +332,37 @@ async def test_private_chats_have_no_index(talk: _Posted) -> None:
     [said] = await talk.ask("/index on", chat=EVE, user=EVE)
     assert "Only administrators" in said["text"]
     assert not talk.gallery.settings.of(f"telegram:{EVE}").index_posts
+
+
+async def test_a_deleted_post_is_noticed_when_it_would_be_shown(talk: _Posted) -> None:
+    """Telegram tells nobody: the next one stands in its place, and no import brings it back."""
+    await _switch_on(talk)
+    made = (picture_bytes("cyan", seed=n, edge=64) for n in range(4))
+    posts = [await talk.server.say(CLUB, BEN, f"kite {n}", photo=p) for n, p in enumerate(made)]
+    await talk.taken_in()
+    assert "kite 2" in await talk.find("kite 2")
+    talk.server.world.delete(posts[2])
+    assert "kite 2" not in (await talk.find("kite 2")).replace("“kite 2”", "")
+    assert len(await talk.ids(CLUB_NAME)) == len(talk.gallery.upload_files()) == 3
+    again = Post(CLUB_NAME, posts[2]["message_id"], CLUB_NAME, f"telegram:{BEN}", "Ben", 1.0)
+    assert await talk.gallery.posts.wanted([again]) == ([], TakenIn(known=1))
+    talk.server.world.delete(posts[1])
+    [repost] = await _repost(talk, CLUB, EVE, picture_bytes("cyan", seed=1, edge=64))
+    assert f"/{posts[1]['message_id']}" not in repost["text"]
+
+
+async def test_what_the_bot_may_be_unable_to_see_is_kept(tmp_path: Path) -> None:
+    """In privacy mode, and what an export brought, "not found" says nothing of a post."""
+    async with _posting(tmp_path, privacy=True) as talk:
+        talk.server.world.chats[CLUB].members[BOT_ID] = "administrator"
+        await _switch_on(talk)
+        heard = await talk.server.say(CLUB, BEN, "a cyan kite", photo=CYAN)
+        await talk.taken_in()
+        brought = Post(CLUB_NAME, 7, CLUB_NAME, f"telegram:{BEN}", "Ben", 1.0, caption="a red kite")
+        await talk.gallery.posts.add([(brought, RED)])
+        talk.server.world.chats[CLUB].members[BOT_ID] = "member"
+        talk.server.world.delete(heard)
+        said = await talk.find("kite")
+        assert "a red kite" in said
+        assert "a cyan kite" in said
+        assert len(await talk.ids(CLUB_NAME)) == 2

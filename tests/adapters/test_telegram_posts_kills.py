@@ -124,6 +124,6 @@ async def test_posts_that_wait_at_a_kill_are_taken_in(tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-async def test_ten_kills_lose_no_post(tmp_path: Path) -> None:
+async def test_thirty_kills_lose_no_post(tmp_path: Path) -> None:
     """With albums, and with files that cannot be had, among them."""
-    await _kills(tmp_path, 10)
+    await _kills(tmp_path, 30)

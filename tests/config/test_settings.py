@@ -136,19 +136,6 @@ def test_addresses_of_encoders_come_with_commas_and_stay_secret(
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"),
-    [("0-3/8", (range(4), 8)), ("5/8", (range(5, 6), 8)), ("4 - 7 / 8", (range(4, 8), 8))],
-)
-def test_the_shards_of_a_node_are_a_range_of_all(
-    value: str, expected: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without the setting it has all."""
-    assert load().discord.own_shards is None
-    monkeypatch.setenv("TANGERINE_DISCORD__SHARDS", value)
-    assert load().discord.own_shards == expected
-
-
-@pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
         ("TANGERINE_WEB_PORT", "99999", "web.port = 99999: must be less than or equal to 65535"),
@@ -177,9 +164,9 @@ def test_the_shards_of_a_node_are_a_range_of_all(
         ("TELEGRAM_WEBHOOK_SECRET", "too short", "telegram.webhook_secret: use 16 to"),
         ("TANGERINE_TELEGRAM__WEBHOOK_URL", "http://x.org", "telegram.webhook_url: use an https"),
         ("TANGERINE_TELEGRAM__WEBHOOK_URL", "https://x.org/?a", "as https://bot.example.org."),
-        ("TANGERINE_DISCORD__SHARDS", "4-8/8", "discord.shards: use FIRST-LAST/COUNT"),
-        ("TANGERINE_DISCORD__SHARDS", "3-1/8", "as 0-3/8 and 4-7/8 for two nodes"),
-        ("TANGERINE_DISCORD__SHARDS", "all", "discord.shards: use FIRST-LAST/COUNT"),
+        ("TANGERINE_DISCORD__SHARDS", "8", "discord.shards: name shards by their numbers"),
+        ("TANGERINE_DISCORD__SHARDS", "3-1/8", "0-3/8, or 4/8"),
+        ("TANGERINE_DISCORD__SHARDS", "0-8/8", "0-3/8, or 4/8"),
         ("TANGERINE_UPLOADS__MAX_PICTURES", "-1", "uploads.max_pictures = -1: must be greater"),
         ("TANGERINE_LIMITS__COMMUNITY_PER_DAY", "many", "limits.community_per_day: must be"),
     ],

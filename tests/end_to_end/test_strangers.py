@@ -169,10 +169,12 @@ async def test_strangers_get_nothing_until_they_are_let_in(indexed: Program) -> 
 
 
 async def _on_the_command_line(program: Program, *arguments: str) -> None:
-    """``tangerine allow`` beside the running program, with its settings."""
+    """``tangerine allow`` beside the running program, with its settings; it says what holds now."""
     work = partial(program, "allow", *arguments, TANGERINE_COMMUNITIES="")
     done = await asyncio.to_thread(work)
     assert done.code == 0, done.err
+    assert ("may not search" in done.err) is ("--off" in arguments)
+    assert arguments[0] in done.err
 
 
 async def _status(started: Running) -> Any:

@@ -1,4 +1,4 @@
-"""What was exported works where torch and transformers are not installed."""
+"""What was exported works where torch, transformers and what only clusters need are missing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import sys
 from importlib.abc import MetaPathFinder
 class Absent(MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"torch", "transformers"}:
+        if name.partition(".")[0] in {"torch", "transformers", "psycopg"}:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Absent())
 """
@@ -64,7 +64,7 @@ _MODULES = 1200
 
 @pytest.fixture(scope="module")
 def lean(new_program: Callable[[], Program], tmp_path_factory: pytest.TempPathFactory) -> Program:
-    """A program in whose interpreters nothing finds torch or transformers."""
+    """A program in whose interpreters nothing finds torch, transformers or psycopg."""
     site = tmp_path_factory.mktemp("site")
     (site / "sitecustomize.py").write_text(_ABSENT)
     program = new_program()

@@ -21,8 +21,7 @@ class Gateway:
     """One session at a time. What is dispatched while nobody listens is kept for a resume.
 
     ``allowed`` are the privileged intents that the developer portal grants the bot, ``lacking``
-    the fields that READY comes without. ``shard`` is the one that identified last: it hears of
-    its own servers alone.
+    the fields that READY comes without. ``shard``: which one identified last, of how many.
     """
 
     token: str
@@ -36,7 +35,7 @@ class Gateway:
     accepts: bool = True
     turned_away: int = 0
     lacking: frozenset[str] = frozenset()
-    shard: list[int] = field(default_factory=lambda: [0, 1])
+    shard: list[int] = field(default_factory=list)
     _socket: web.WebSocketResponse | None = None
     _events: list[Json] = field(default_factory=list)
 
@@ -105,18 +104,19 @@ class Gateway:
         self._socket = socket
         self._events.clear()
         self.shard = data.get("shard", [0, 1])
-        mine = [s for s in self.servers if (s.id >> 22) % self.shard[1] == self.shard[0]]
+        number, count = self.shard
+        servers = [each for each in self.servers if (each.id >> 22) % count == number]
         ready: Json = {
             "v": 10,
             "user": self.bot.user,
-            "guilds": [{"id": str(s.id), "unavailable": True} for s in mine],
+            "guilds": [{"id": str(s.id), "unavailable": True} for s in servers],
             "session_id": f"session-{self.identified}",
             "resume_gateway_url": self.url,
             "application": {"id": str(APPLICATION), "flags": 0},
             "shard": self.shard,
         }
         await self.dispatch("READY", {k: v for k, v in ready.items() if k not in self.lacking})
-        for server in mine:
+        for server in servers:
             if not server.outage:
                 await self.dispatch("GUILD_CREATE", server.payload)
 

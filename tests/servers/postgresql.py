@@ -71,10 +71,12 @@ class PostgresqlServer:
         )
         self.start()
 
-    def start(self) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+    def start(self, port: int | None = None) -> None:
+        """Start it on this port, or on any free one."""
+        if port is None:
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                port = free.getsockname()[1]
         options = [f"-p {port}", f"-k {self.folder}"]
         options += [f"-c {each}" for each in (*_UNSAFE, *_SMALL)]
         log = self.folder / "log"
@@ -84,6 +86,16 @@ class PostgresqlServer:
     def stop(self, how: str = "immediate") -> None:
         (self.folder / "address").unlink()
         self._run("pg_ctl", "stop", "--wait", f"--mode={how}")
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Stopped meanwhile, as by whoever upgrades it; afterwards it is where it was."""
+        port = int((self.folder / "address").read_text())
+        self.stop("fast")
+        try:
+            yield
+        finally:
+            self.start(port)
 
     def url(self, database: str) -> str:
         """The address of a database, with its password."""
@@ -177,6 +189,22 @@ def postgresql() -> Iterator[PostgresqlServer]:
             server.stop()
             shutil.rmtree(folder)
             Path(f"{folder}.lock").unlink()
+
+
+@pytest.fixture
+def own_postgresql() -> Iterator[PostgresqlServer]:
+    """A server of this test alone, which it may stop."""
+    if importlib.util.find_spec("psycopg") is None or programs() is None:
+        pytest.skip("psycopg (extra cluster) or a PostgreSQL to start is missing")
+    folder = Path(tempfile.mkdtemp(prefix="tangerine-postgresql-"))
+    server = PostgresqlServer(folder)
+    try:
+        server.make()
+        yield server
+    finally:
+        if server.running:
+            server.stop()
+        shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

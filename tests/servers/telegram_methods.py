@@ -169,6 +169,15 @@ class Methods:
         message.update({"reply_markup": keyboard} if keyboard else {})
         return message
 
+    def do_set_message_reaction(self, params: Params) -> bool:
+        """Another reaction of the bot to a message, or none."""
+        chat = chat_of(self.world, params)
+        key = (chat.id, int(params["message_id"]))
+        if key[1] not in chat.messages or key in self.world.deleted:
+            raise bad("message to react not found")
+        parsed(params, "reaction")
+        return True
+
     def do_answer_callback_query(self, params: Params) -> bool:
         """The end of a press; a second answer is as bad as none."""
         query_id = params["callback_query_id"]

@@ -10,7 +10,7 @@ from typing import Any
 from tests.servers.telegram_methods import Methods
 from tests.servers.telegram_world import ANONYMOUS, BOT_ID, BOT_NAME, Json, World
 
-_MEDIA = {"photo", "document", "sticker", "animation", "video"}
+_MEDIA = {"photo", "document", "sticker", "animation", "video", "video_note"}
 _CONTENT = {"text", *_MEDIA}
 
 

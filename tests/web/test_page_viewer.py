@@ -6,8 +6,11 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
+from PIL import Image
 from playwright.async_api import Page, expect
 
+from core.images.video import reads_videos
+from tests.moving import video
 from tests.web.conftest import Open
 from tests.web.pages import search, talk
 from tests.web.parts import Parts
@@ -15,6 +18,7 @@ from tests.web.parts import Parts
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 SCALE = "n => new DOMMatrix(getComputedStyle(n).transform).a"
+PLAYS = "() => document.querySelector('#viewer-stage video')?.currentTime > 0"
 PLACE = "n => { const m = new DOMMatrix(getComputedStyle(n).transform); return [m.e, m.f]; }"
 
 
@@ -81,6 +85,23 @@ async def test_an_address_of_a_picture_opens_it_alone(open_page: Open, parts: Pa
     await page.wait_for_url(re.compile(r":\d+/$"))
     await page.goto(f"{_origin(page)}/p/nothing0")
     await expect(page.locator("#notice")).to_contain_text("not here any more")
+
+
+@pytest.mark.skipif(not reads_videos(), reason="the extra video is not installed")
+async def test_a_video_that_was_opened_by_its_address_plays(open_page: Open, parts: Parts) -> None:
+    """No answer told of it: its details do. A picture has no Play."""
+    first, second = (each.id for each in parts.snapshot.pictures[:2])
+    frames = [Image.new("RGB", (96, 96), colour) for colour in ("red", "blue")] * 20
+    parts.library.files[first].write_bytes(video(frames, "webm", "libvpx"))
+    page = await open_page(path=f"/p/{first}", complaints_expected=True)
+    play = page.locator("#viewer-play")
+    await play.click()
+    await page.wait_for_function(PLAYS)
+    await expect(play).to_be_hidden()
+    await page.goto(f"{_origin(page)}/p/{second}")
+    await expect(page.locator("#viewer-facts .fact-file")).not_to_be_empty()
+    await expect(play).to_be_hidden()
+    await expect(page.locator("#viewer-stage video")).to_have_count(0)
 
 
 async def test_a_picture_is_enlarged_and_moved(open_page: Open) -> None:

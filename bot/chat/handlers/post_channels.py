@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from bot.chat.community import CommunityRules
@@ -68,7 +68,7 @@ class PostChannelHandler:
             return presenter.posts.channels_off([each.name for each in request.named])
         return await self._status(kept, request, presenter)
 
-    async def deleted(self, gone: Sequence[Post]) -> None:
+    async def deleted(self, gone: Collection[Post]) -> None:
         """These posts are no more. Raises CatalogueError."""
         for chat in {post.chat for post in gone}:
             await self._channels.deleted(chat, {post.message for post in gone if post.chat == chat})

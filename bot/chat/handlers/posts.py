@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from bot.chat.community import CommunityRules
 from bot.chat.handlers.post_channels import PostChannelHandler, day_of
@@ -20,6 +21,8 @@ PLATFORMS = frozenset({"telegram", "discord"})
 """Where posts are taken in."""
 
 _ID = re.compile(r"\d{1,19}")
+_CHECKED = 20
+"""Of so many earlier posts it is asked whether they are still there: more are told as a number."""
 
 
 class Posting:
@@ -93,6 +96,8 @@ class Posting:
             for post in await posts.like(picture, request.viewer)
             if f"{post.chat}:{post.message}" != request.replied_to
         ]
+        gone = (await self._looked_up(found[:_CHECKED], request))[1]
+        found = [post for post in found if post not in gone]
         name = self._rules.public_name(request.community)
         is_on = self._rules.indexes_posts(request.community)
         return presenter.posts.before(found, name, is_on=is_on)
@@ -114,18 +119,30 @@ class Posting:
 
     async def shown(
         self, picture_ids: Sequence[str], request: Request
-    ) -> tuple[Mapping[str, Sequence[Post]], Mapping[Post, str], bool]:
-        """The posts of these pictures, where each can be seen now, and whether some were gone.
+    ) -> tuple[Mapping[str, Sequence[Post]], Mapping[Post, str], Collection[str]]:
+        """The posts of these pictures, where each can be seen now, and which pictures lost one.
 
         What the platform does not have any more is deleted here, too.
         """
         found = await self.of(picture_ids, request)
-        if request.showing is None or self._channels is None or not found:
-            return found, {}, False
-        links = await request.showing.links([posts[0] for posts in found.values()])
-        gone = [post for post, link in links.items() if link is None]
-        await self._channels.deleted(gone)
-        return found, {post: link for post, link in links.items() if link}, bool(gone)
+        links, gone = await self._looked_up([posts[0] for posts in found.values()], request)
+        return found, links, {each for each, posts in found.items() if posts[0] in gone}
+
+    async def _looked_up(
+        self, posts: Sequence[Post], request: Request
+    ) -> tuple[Mapping[Post, str], Collection[Post]]:
+        """Where each post can be seen now, and those that were gone and are deleted here, too."""
+        if request.showing is None or self._posts is None or not posts:
+            return {}, ()
+        links = await request.showing.links(posts)
+        gone = {post for post, link in links.items() if link is None}
+        if request.platform == "discord" and self._channels is not None:
+            await self._channels.deleted(gone)
+        else:
+            for post in gone:
+                # Its number stays, so that an older export does not bring it back.
+                await self._posts.edited(replace(post, file_id="", file_unique_id=""))
+        return {post: link for post, link in links.items() if link}, gone
 
     async def filter_of(self, invocation: Invocation, request: Request) -> PostFilter | None:
         """The posts that the options want alone, None where they want any picture.

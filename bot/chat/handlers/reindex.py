@@ -60,9 +60,11 @@ class Indexing:
         if under_way is not None:
             own = self._jobs.of(collection)
             return presenter.already_running(collection, under_way, job=own.id if own else None)
-        if not request.operates:
-            self._pause(collection)
-        job = await self._jobs.start(collection, full=invocation.flag("full"))
+        full = invocation.flag("full")
+        if request.operates:
+            job = await self._jobs.start(collection, full=full)
+        else:
+            job = await self._in_turn(collection, full=full)
         return presenter.progress(collection, job.progress, job=job.id)
 
     async def follow(
@@ -101,8 +103,29 @@ class Indexing:
     def _administers(self, collection: str, request: Request) -> bool:
         return request.operates or self._library.shares(collection, request.community)
 
-    def _pause(self, collection: str) -> None:
-        """Count a reindex. Raises TooManyRequests too soon after the last one."""
+    async def _in_turn(self, collection: str, *, full: bool) -> Job:
+        """Begin a reindex. Raises TooManyRequests too soon after the last one.
+
+        One that does not begin, or fails, counts for nothing: whoever has mended the cause tries
+        again at once.
+        """
+        asked = self._count(collection)
+
+        def forget() -> None:
+            if self._asked.get(collection) == asked:
+                del self._asked[collection]
+
+        try:
+            job = await self._jobs.start(collection, full=full)
+        except BaseException:
+            forget()
+            raise
+        job.task.add_done_callback(
+            lambda task: forget() if task.cancelled() or task.exception() else None
+        )
+        return job
+
+    def _count(self, collection: str) -> float:
         now = self._now()
         left = self._asked.get(collection, -math.inf) + self._cooldown_s - now
         if left > 0:
@@ -110,3 +133,4 @@ class Indexing:
                 "“{collection}” was indexed a moment ago.", retry_after=left, collection=collection
             )
         self._asked[collection] = now
+        return now

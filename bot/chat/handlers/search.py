@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from bot.chat.actions import Action, ActionCodec
 from bot.chat.community import CommunityRules
@@ -276,17 +277,36 @@ class Searching:
             lines, gone = await self._posts(result, request, presenter)
             if not gone:
                 break
+        else:
+            # More were deleted than a question may wait for: better fewer hits than those.
+            hits = tuple(hit for hit in result.hits if hit.picture.id not in gone)
+            result = replace(result, hits=hits)
         return _Page(result, lines)
 
     async def _posts(
         self, result: SearchResult, request: Request, presenter: Presenter
-    ) -> tuple[Mapping[str, PostLine], bool]:
-        """Where the pictures of a page were posted, by their ids; whether some are gone."""
-        added = [hit.picture.id for hit in result.hits if hit.picture.path.startswith(UPLOADED)]
-        found, links, gone = await self._posting.shown(added, request)
+    ) -> tuple[Mapping[str, PostLine], Collection[str]]:
+        """Where the pictures of a page were posted, by their ids; those whose post is gone."""
+        added = {
+            hit.picture.id: [
+                each.id for each in (hit.picture, *hit.copies) if each.path.startswith(UPLOADED)
+            ]
+            for hit in result.hits
+        }
+        ids = list(chain.from_iterable(added.values()))
+        found, links, gone = await self._posting.shown(ids, request)
         name = self._rules.public_name(request.community)
-        lines = {each: presenter.posts.line(posts, name, links) for each, posts in found.items()}
-        return {each: line for each, line in lines.items() if line is not None}, gone
+        lines = {}
+        for own, posted in added.items():
+            posts = sorted(
+                chain.from_iterable(found.get(each, ()) for each in posted if each not in gone),
+                key=lambda post: post.posted_at,
+            )
+            line = presenter.posts.line(posts, name, links)
+            if line is not None:
+                # A picture of a folder is shown as it is there.
+                lines[own] = line if own in posted else replace(line, file_id="")
+        return lines, gone
 
     async def _with_sheet(
         self, reply: Reply, query: Pixels | str | None, label: str, request: Request

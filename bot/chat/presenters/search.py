@@ -212,7 +212,7 @@ class Presenter:
         it is asked.
         """
         rows = tuple(
-            self.words.help_row(command, fields=fields)
+            self.words.help_row(command, fields=fields, platform=platform)
             for command in COMMANDS
             if command.is_on(platform)
             and command.is_offered_to(is_admin=is_admin, may_add=may_add, is_operator=is_operator)

@@ -7,10 +7,11 @@ import { decimal, scoreOf, wordsOf } from "./tile.js";
 const REST_MS = 60;
 const WIDE = matchMedia("(min-width: 900px)");
 
-/** The panel beside the picture; `find(label)` searches a label. */
+/** The panel beside the picture; `find(label)` searches a label, `known(details)` hears of all. */
 export class Details {
-  constructor(find) {
+  constructor(find, known) {
     this.find = find;
+    this.known = known;
     this.panel = byId("viewer-panel");
     this.list = byId("viewer-facts");
     this.stopper = new AbortController();
@@ -44,7 +45,9 @@ export class Details {
     // Not for each picture that is leafed past.
     this.rest = setTimeout(async () => {
       try {
-        this.draw(item, await api.details(item.id, signal));
+        const details = await api.details(item.id, signal);
+        this.draw(item, details);
+        this.known(details);
       } catch {
         // What is drawn already is true; the file's own page says what is wrong with it.
       }

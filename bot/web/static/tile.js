@@ -40,7 +40,7 @@ export function wordsOf(item) {
   return [band, at, found].filter(Boolean).join(" · ");
 }
 
-/** Whether a picture is known to move: an answer says where it was found. */
+/** Whether an answer says where in a picture that moves it was found. */
 export const moves = (item) => item.at_s !== undefined && item.at_s !== null;
 
 /** A place in something that plays, as players show it: 0:07. */

@@ -19,7 +19,10 @@ export class Viewer {
     this.on = on;
     this.dialog = byId("viewer");
     this.picture = byId("viewer-picture");
-    this.details = new Details((label) => this.leave(() => on.label(label)));
+    this.details = new Details(
+      (label) => this.leave(() => on.label(label)),
+      (details) => this.known(details),
+    );
     this.zoom = new Zoom(byId("viewer-stage"), this.picture, {
       swipe: (step) => this.move(step * onward()),
       away: () => this.dialog.close(),
@@ -92,11 +95,14 @@ export class Viewer {
   show(index) {
     this.index = index;
     const { item, picture } = this;
-    this.zoom.reset();
-    this.still();
-    byId("viewer-play").hidden = !moves(item);
+    // What plays goes on where only its neighbours have come.
+    const playing = this.video?.dataset.of === item.id;
+    if (!playing) {
+      this.zoom.reset();
+      this.still();
+    }
+    byId("viewer-play").hidden = playing || (!moves(item) && !item.plays);
     byId("viewer-gone").hidden = true;
-    picture.hidden = false;
     picture.alt = nameOf(item);
     this.size(item.width, item.height);
     // The thumbnail stands in until the picture has come.
@@ -114,7 +120,7 @@ export class Viewer {
       byId("viewer-gone").hidden = false;
     };
     // Of what moves the frame that was found stays, until it is played.
-    if (!moves(item)) large.src = fileOf(item.id);
+    if (!playing && !moves(item)) large.src = fileOf(item.id);
     for (const beside of [index + 1, index - 1]) this.fetchAhead(beside);
     byId("viewer-caption").textContent = item.caption || say("no_caption");
     byId("viewer-download").href = `${fileOf(item.id)}?download=1`;
@@ -124,14 +130,22 @@ export class Viewer {
     this.details.show(item);
   }
 
+  /** Of a picture that no answer told of, its details tell that it is a video. */
+  known({ plays }) {
+    if (plays && !this.video) byId("viewer-play").hidden = false;
+  }
+
   /** Play what moves, from the frame that was found on. */
   play() {
     const { item, picture } = this;
     const video = make("video", { controls: true, autoplay: true, loop: true, playsInline: true });
     this.video = video;
+    this.large = null;
+    video.dataset.of = item.id;
+    byId("viewer-gone").hidden = true;
     video.setAttribute("aria-label", nameOf(item));
     video.onloadedmetadata = () => {
-      video.currentTime = Math.min(item.at_s, video.duration || 0);
+      video.currentTime = Math.min(item.at_s ?? 0, video.duration || 0);
     };
     video.onerror = () => {
       // No video: an animation plays as a picture does.

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from bot.app.lifecycle import Starting
-from bot.app.serve import settle
+from bot.app.serving import settle
 from bot.chat.supervision import Pauses
 from bot.http.listener import Listener
 from bot.web.adapter import WebAdapter, WebOptions

@@ -92,3 +92,12 @@ def test_jobs_are_listed_and_cancelled(tmp_path: Path, postgresql_url: str) -> N
     assert again.code == 1
     assert f"no job {number}" in again.err
     database.close()
+
+
+@pytest.mark.parametrize("command", ["worker", "jobs"])
+def test_without_a_shared_database_there_is_nothing_to_share(tmp_path: Path, command: str) -> None:
+    """Told with what to set; no data folder is made."""
+    done = small_program(tmp_path)(command)
+    assert done.code == 1
+    assert "TANGERINE_DATABASE_URL" in done.err
+    assert not (tmp_path / "data").exists()

@@ -11,6 +11,7 @@ import pytest
 from bot.chat.actions import Action
 from bot.protocol.replies import Facts, Pictures, Reply
 from bot.protocol.requests import InMemory, Request
+from core.domain.errors import RemovalsUnconfirmed
 from core.domain.types import CommunitySettings
 from tests.fakes import picture_bytes
 from tests.reply_texts import text_of
@@ -222,3 +223,17 @@ async def test_chats_reindex_once_in_ten_minutes(parts: Parts) -> None:
     parts.clock.advance(541)
     assert (await ask(asked("/reindex", FRIENDS))).error is None
     assert len(parts.reindexing.calls) == 4
+
+
+async def test_a_reindex_that_fails_holds_up_no_other_one(parts: Parts) -> None:
+    """Whoever has mended the cause tries again at once; the pause follows one that was done."""
+    parts.library.communities["gallery"] = frozenset({"web", GROUP})
+    parts.reindexing.finish.set()
+    done, request = parts.reindexing.report, asked("/reindex")
+    for report in (RemovalsUnconfirmed("The folder is empty."), done):
+        parts.reindexing.report = report
+        begun = await parts.commands.handle(request)
+        assert begun.job is not None
+        *_, last = [each async for each in parts.commands.follow(begun.job, request)]
+        assert (last.error is None) is (report is done)
+    assert (await parts.commands.handle(request)).error.code == "too_many_requests"

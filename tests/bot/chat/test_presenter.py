@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from dataclasses import replace
 
@@ -249,7 +250,7 @@ def test_help_shows_three_examples_and_only_ones_own_commands() -> None:
     assert rows["/find <words>"] == (
         "Find pictures that a sentence describes. "
         "Options: --count n, --exclude words, --label name, --collection name, --from @person, "
-        "--after 2026-01-31, --before 2026-01-31"
+        "--after 2026-01-31, --before 2026-01-31, --private"
     )
     assert "/reindex" not in usages
     admin = PRESENTER.help([], is_admin=True)
@@ -260,17 +261,43 @@ def test_help_shows_three_examples_and_only_ones_own_commands() -> None:
     assert "/add + picture [words]" in adder
     assert "/remove" not in adder
     assert "/add" not in usages
-    assert "/privacy [info|export|delete]" in usages
+    assert "/privacy [info|export|delete|out|in]" in usages
 
 
 def test_where_a_command_is_a_form_help_speaks_of_its_fields() -> None:
     """Discord fills in fields; a dash and a name would be taken for words there."""
-    rows = dict(part(PRESENTER.help([], is_admin=True, fields=True), Facts).rows)
+    rows = dict(
+        part(PRESENTER.help([], is_admin=True, fields=True, platform="discord"), Facts).rows
+    )
     assert rows["/find"].endswith(
         "Fields: query, count, exclude, label, collection, in, from, after, before, private"
     )
     assert rows["/status"] == "Show model, collections and their size."
     assert "--" not in " ".join([*rows, *rows.values()])
+
+
+@pytest.mark.parametrize("platform", ["discord", "telegram", "web"])
+@pytest.mark.parametrize("fields", [False, True])
+def test_help_leaves_out_no_option_that_a_platform_has(platform: str, *, fields: bool) -> None:
+    """Whoever reads it knows all that can be asked for there, and nothing that cannot."""
+    told = PRESENTER.help([], is_admin=True, is_operator=True, fields=fields, platform=platform)
+    rows = part(told, Facts).rows
+    offered = [each for each in COMMANDS if each.is_on(platform) and each.listed]
+    assert len(rows) == len(offered)
+    for command, row in zip(offered, rows, strict=True):
+        written = set(re.findall(r"--(\w+)", " ".join(row)))
+        if fields:
+            written = set(row[1].partition("Fields: ")[2].split(", ")) - {""}
+        named = {
+            option.name
+            for option in command.options
+            if fields or not (option.kind == "picture" or option.rest or option.leading)
+        }
+        lacking = {option.name for option in command.options if not option.is_on(platform)}
+        assert written == named - lacking, (command.name, row)
+    assert ("|out|in]" in " ".join(usage for usage, _ in rows)) is (
+        platform != "web" and not fields
+    )
 
 
 def test_menu_words_fit_discords_bounds() -> None:

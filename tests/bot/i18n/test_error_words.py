@@ -126,7 +126,7 @@ TOLD: dict[str, dict[str, tuple[str, str]]] = {
     },
     "a slow picture": {
         "es": (
-            "Esta imagen tarda más de 2,5 segundos en decodificarse.",
+            "Esta imagen tarda más de 2,5 s en decodificarse.",
             "Envía otra imagen o guarda esta como JPEG o PNG.",
         ),
         "ja": (
@@ -134,7 +134,7 @@ TOLD: dict[str, dict[str, tuple[str, str]]] = {
             "別の画像を送るか、この画像を JPEG か PNG で保存してください。",
         ),
         "pt": (
-            "Esta imagem leva mais de 2,5 segundos para ser decodificada.",
+            "Esta imagem leva mais de 2,5 s para ser decodificada.",
             "Envie outra imagem ou salve esta como JPEG ou PNG.",
         ),
     },

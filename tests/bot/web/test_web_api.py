@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from bot.web.adapter import WebOptions
-from core.domain.errors import Busy
+from core.domain.errors import Busy, MachineBusy
 from core.domain.rate_limits import Quota
 from tests.fakes import picture_bytes
 from tests.web.parts import Parts, serving
@@ -271,3 +271,15 @@ async def test_a_client_that_leaves_cancels_its_search(
     parts.embedder.gate.set()
     await asyncio.sleep(0.05)
     assert parts.embedder.encoder.texts[-1] != "red"
+
+
+async def test_a_busy_machine_is_503_and_says_when(parts: Parts) -> None:
+    """A picture that got too little of a processor is not to blame: the same may pass later."""
+    parts.embedder.error = MachineBusy()
+    async with (
+        serving(parts) as adapter,
+        aiohttp.ClientSession(adapter.url) as client,
+        client.post("/api/similar", data=form()) as response,
+    ):
+        assert response.headers["Retry-After"] == "60"
+        assert await refused(response) == (503, "machine_busy")

@@ -128,7 +128,7 @@ async def test_one_picture_is_told_with_all_that_is_known(
     picture = parts.snapshot.pictures[0]
     found = await get(client, f"/api/pictures/{picture.id}")
     assert set(found) == PICTURE | {
-        "collection", "path", "bytes", "format", "captions", "labels", "uploaded",
+        "collection", "path", "bytes", "format", "plays", "captions", "labels", "uploaded",
     }  # fmt: skip
     file = parts.library.files[picture.id]
     assert (found["path"], found["bytes"], found["format"]) == (

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import itertools
-import socket
-import struct
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -17,7 +15,7 @@ from core.domain.errors import BadPicture
 from core.domain.types import MAX_FRAMES, PixelSpec
 from core.images.pool import DecodePool
 from core.images.video import reads_videos
-from tests.moving import ANIMATIONS, VIDEOS, animation, in_last_third, sound, video
+from tests.moving import ANIMATIONS, VIDEOS, animation, in_last_third, video
 
 pytestmark = [
     pytest.mark.process,
@@ -102,68 +100,6 @@ async def outcome(pool: DecodePool, data: bytes | Path) -> str:
     except BadPicture as error:
         return error.code if error.message and error.remedy else ""
     return str(len(found.frames)) if len(found.frames) <= MAX_FRAMES else ""
-
-
-def _huge(data: bytes) -> bytes:
-    """An MP4 that says it is 16,384 x 16,384 pixels, in its track and in its sample entry."""
-    changed = bytearray(data)
-    track, entry = data.index(b"tkhd"), data.index(b"avc1", data.index(b"stsd"))
-    struct.pack_into(">II", changed, track + 4 + 76, 16384 << 16, 16384 << 16)
-    struct.pack_into(">HH", changed, entry + 28, 16384, 16384)
-    return bytes(changed)
-
-
-def hostile(secret: Path, port: int) -> dict[str, bytes]:
-    """Broken, lying and endless files; some name a file of this machine, or an address of it."""
-    gif, mp4 = animation(moving()), video(moving())
-    webm = video(moving(), "webm", "libvpx")
-    url = f"http://127.0.0.1:{port}/a.ts"
-    one = animation([Image.new("P", (1, 1)), Image.new("P", (1, 1), 1)])
-    frame = b"\x21\xf9\x04\x04\0\0\0\0" + b"\x2c\0\0\0\0\1\0\1\0\0" + b"\2\2\x44\1\0"
-    return {
-        "no-frames.gif": b"GIF89a\1\0\1\0\x80\0\0\0\0\0\xff\xff\xff;",
-        "a-million-frames.gif": one[:-1] + frame * 1_000_000 + b";",
-        "16k.gif": b"GIF89a" + struct.pack("<HH", 16000, 16000) + gif[10:],
-        "cut.gif": gif[: len(gif) // 2],
-        "cut.webm": webm[: len(webm) // 2],
-        "cut.mp4": mp4[: len(mp4) // 2],
-        "no-index.mp4": mp4.replace(b"moov", b"mooo"),
-        "lying-16k.mp4": _huge(mp4),
-        "16k.mp4": video([Image.new("RGB", (16384, 256))]),
-        "head.mp4": mp4[:200],
-        "sound.mp4": sound(),
-        "sound.webm": sound("webm", "libopus"),
-        "playlist.m3u8": f"#EXTM3U\n#EXTINF:9,\n{url}\n#EXT-X-ENDLIST\n".encode(),
-        "file.m3u8": f"#EXTM3U\n#EXTINF:9,\nfile://{secret}\n#EXT-X-ENDLIST\n".encode(),
-        "list.ffconcat": f"ffconcat version 1.0\nfile {secret}\n".encode(),
-        "reference.mov": mp4.replace(b"url \0\0\0\0\0\0\0\1", b"url \0\0\0\0\0\0\0\0"),
-        "session.sdp": f"v=0\nc=IN IP4 127.0.0.1\nm=video {port} RTP/AVP 96\n".encode(),
-    }
-
-
-@_LOOP
-async def test_hostile_files_end_in_typed_errors(pool: DecodePool, tmp_path: Path) -> None:
-    """Or in what can be read of them; the workers live, and nobody is asked for anything else."""
-    secret = tmp_path / "secret.mp4"
-    secret.write_bytes(video(moving()))
-    with socket.create_server(("127.0.0.1", 0)) as asked:
-        asked.setblocking(False)
-        told = {}
-        for name, data in hostile(secret, asked.getsockname()[1]).items():
-            # As files of a folder, of which larger ones are read.
-            path = tmp_path / name
-            path.write_bytes(data)
-            told[name] = await outcome(pool, path)
-        with pytest.raises(BlockingIOError):
-            asked.accept()
-    print(told)
-    readable = {"a-million-frames.gif", "cut.gif", "cut.webm", "cut.mp4", "lying-16k.mp4"}
-    readable |= {"reference.mov"}
-    assert {name for name, what in told.items() if what.isdigit()} <= readable
-    assert {told[name] for name in ("16k.mp4", "16k.gif")} == {"too_many_pixels"}
-    assert {told[name] for name in ("sound.mp4", "sound.webm")} == {"not_a_picture"}
-    assert told["playlist.m3u8"] == told["list.ffconcat"] == "not_a_picture"
-    assert pool.stats().restarts == 0
 
 
 @pytest.mark.long

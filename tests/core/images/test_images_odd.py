@@ -14,7 +14,7 @@ from core.domain.types import DecodedPicture, PixelSpec
 from core.images.decode import DecodeLimits, read_picture
 from core.images.formats import foreign, sniff
 from core.images.worker import ToJpeg, ToPixels, perform
-from tests.odd_files import bitmap, chunk, gif, with_chunk, with_coding
+from tests.odd_files import bitmap, chunk, gif, with_chunk, with_coding, with_light
 from tests.picture_files import BLUE, RED, SIZE, encode, photo, scene
 from tests.profiles import ADOBE, BT2020, P3, Primaries, profile
 
@@ -214,6 +214,38 @@ def test_high_dynamic_range_is_mapped(format_: str, coding: tuple[int, int], gre
     pixel = _read(data).getpixel((30, 30))
     assert isinstance(pixel, tuple)
     assert max(abs(level - grey) for level in pixel) <= 3
+
+
+@pytest.mark.parametrize("format_", ["AVIF", "HEIF", "PNG"])
+def test_highlights_are_mapped_by_how_bright_they_are(format_: str) -> None:
+    """The brighter the brightest pixel of a PQ picture is, the less light is left for white."""
+    grey = encode(Image.new("RGB", (64, 64), (148,) * 3), format_, quality=95)  # 203 nits
+
+    def seen(*nits: int) -> int:
+        if format_ == "PNG":
+            data = with_chunk(grey, chunk(b"cICP", bytes((9, 16, 0, 1))), b"IDAT")
+            for each in nits:
+                data = with_chunk(
+                    data, chunk(b"cLLI", struct.pack(">II", 10_000 * each, 0)), b"IDAT"
+                )
+        else:
+            data = with_coding(grey, 9, 16)
+            for each in nits:
+                data = with_light(data, b"clli", struct.pack(">HH", each, 0))
+        pixel = _read(data).getpixel((30, 30))
+        assert isinstance(pixel, tuple)
+        return int(pixel[1])
+
+    unknown = seen()
+    assert seen(1000) == seen(0) == unknown
+    assert seen(400) > unknown + 30
+    assert abs(seen(4000) - unknown) <= 3, "white is never less than half as bright"
+    assert seen(203) == seen(1), "and paper is the brightest white"
+    if format_ != "PNG":
+        mastered = bytes(16) + struct.pack(">II", 4_000_000, 1)
+        dim = _read(with_light(with_coding(grey, 9, 16), b"mdcv", mastered)).getpixel((30, 30))
+        assert isinstance(dim, tuple)
+        assert dim[1] == seen(400)
 
 
 @pytest.mark.parametrize("format_", ["AVIF", "PNG", "JPEG", "WEBP"])

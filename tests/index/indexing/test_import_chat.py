@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import random
+import sys
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -28,6 +31,15 @@ from tests.galleries import Gallery
 CHAT, NUMBER, BOT = "telegram:-1001234567890", 1234567890, 4242
 _COLOURS = sorted(COLOURS)
 _KINDS = 10
+_ROOT = Path(__file__).parents[3]
+
+_PROGRAM = """
+import asyncio, sys
+from pathlib import Path
+from tests.index.indexing.test_import_chat import import_into
+
+asyncio.run(import_into(Path(sys.argv[1]), Path(sys.argv[2])))
+"""
 
 
 @dataclass
@@ -92,11 +104,23 @@ def _export(folder: Path, count: int, *, files: bool = True, kind: str = "superg
 @pytest.fixture
 async def engine(tmp_path: Path) -> _Engine:
     """A chat that takes posts in, over a real catalogue."""
-    gallery = Gallery(tmp_path / "gallery", communities=f"web {CHAT}", duplicate_cosine=2.0)
+    return await _engine_of(_gallery(tmp_path))
+
+
+def _gallery(home: Path) -> Gallery:
+    return Gallery(home / "gallery", communities=f"web {CHAT}", duplicate_cosine=2.0)
+
+
+async def _engine_of(gallery: Gallery) -> _Engine:
     settings = replace(gallery.settings.of(CHAT), index_posts=True)
     await gallery.settings.save(CHAT, settings)
     made = Settings(telegram={"token": f"{BOT}:secret"})  # type: ignore[arg-type]
     return _Engine(made, gallery.library, gallery.settings, gallery.posts)
+
+
+async def import_into(home: Path, export: Path) -> None:
+    """Import in a process of its own."""
+    await _imported(await _engine_of(_gallery(home)), export)
 
 
 async def _imported(engine: _Engine, export: Path) -> dict[str, Any]:
@@ -137,6 +161,41 @@ async def test_a_history_is_imported_once(engine: _Engine, tmp_path: Path, count
     again = await _imported(engine, export)
     assert (again["added"], again["known"]) == (0, 4 * each)
     assert len(await _posts(engine)) == 4 * each
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("kills", "count"), [(1, 80), pytest.param(30, 1200, marks=pytest.mark.long)]
+)
+@pytest.mark.timeout(1800)
+async def test_an_import_that_is_killed_goes_on(tmp_path: Path, kills: int, count: int) -> None:
+    """At any moment: every post is there once, none is missing, and no file is left over."""
+    gallery, chance = _gallery(tmp_path), random.Random(5)
+    export = _export(tmp_path / "export", count)
+    await _engine_of(gallery)
+    for _ in range(kills):
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-W", "ignore", "-c", _PROGRAM, str(tmp_path), str(export)),
+            cwd=_ROOT,
+        )
+        moment = len(gallery.upload_files()) + chance.randint(1, 12)
+        try:
+            async with asyncio.timeout(120):
+                while process.returncode is None and len(gallery.upload_files()) < moment:  # noqa: ASYNC110 - no event tells
+                    await asyncio.sleep(0.002)
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+    engine = await _engine_of(gallery)
+    await _imported(engine, export)
+    again = await _imported(engine, export)
+    assert (again["added"], again["known"]) == (0, 4 * (count // _KINDS))
+    posts = await _posts(engine)
+    assert len(posts) == 4 * (count // _KINDS)
+    await gallery.contributions.sweep()
+    assert len(gallery.upload_files()) == len({post.picture_id for post in posts.values()})
+    assert gallery.verify() == []
 
 
 async def test_who_opted_out_is_left_out(engine: _Engine, tmp_path: Path) -> None:

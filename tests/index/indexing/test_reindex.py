@@ -287,10 +287,13 @@ async def test_an_update_of_the_model_is_told_as_one(tmp_path: Path) -> None:
     updated = FakeEncoder()
     updated.identity = replace(updated.identity, fingerprint="0" * 64)
     second = Gallery(tmp_path, embedder=FakeEmbedder(updated))
-    with pytest.raises(ModelMismatch, match=r"as it was before an update.*reindex --full"):
+    told = r"as it was before an update\. A bot encodes it anew.*reindex --full"
+    with pytest.raises(ModelMismatch, match=told):
         await second.reindex()
-    with pytest.raises(ModelMismatch, match=r"as it was before an update.*reindex --full"):
+    with pytest.raises(ModelMismatch, match=told):
         await second.library.open(None, "web")
+    assert (await second.reindex(full=True)).unchanged == 3
+    await second.library.open(None, "web")
 
 
 async def test_another_model_needs_a_full_reindex(tmp_path: Path) -> None:

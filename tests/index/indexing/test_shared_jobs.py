@@ -142,6 +142,15 @@ async def test_those_who_ask_for_one_that_waits_get_that_one(nodes: tuple[Node, 
     assert one.work.begun == [("c", False, frozenset({"a", "b"})), ("c", True, None)]
 
 
+async def test_it_is_asked_for_as_often_as_anybody_likes(nodes: tuple[Node, Node]) -> None:
+    """By one connection, for which the server plans a statement once and for all in the end."""
+    table = JobTable(nodes[0].database)
+    for _ in range(20):
+        job = table.put("c")
+        assert table.put("c", full=True) == job
+        assert table.cancel(job)
+
+
 async def test_many_jobs_and_several_workers(nodes: tuple[Node, Node]) -> None:
     """Each is done by one of them, once."""
     one, two = nodes
@@ -267,6 +276,33 @@ async def test_what_kills_each_worker_is_given_up(nodes: tuple[Node, Node]) -> N
     with pytest.raises(Unavailable, match="stopped"):
         await asyncio.wait_for(asyncio.shield(job.task), LONG)
     assert one.work.begun == []
+
+
+async def test_what_gets_further_each_time_is_not_given_up(nodes: tuple[Node, Node]) -> None:
+    """Who dies without having got further than all before is counted, until one gets further."""
+    table = JobTable(nodes[0].database)
+    job = table.put("c")
+    counted = []
+    for left in (9, 8, 8, 8, 9, 7):
+        attempt = table.begin(job, "killed")
+        assert attempt is not None
+        for progress in (Progress("scan", 500, 0), Progress("encode", 10 - left, 10)):
+            assert table.tell(job, attempt, progress) is False
+        counted.append(table.mishaps(job))
+    assert counted == [0, 0, 1, 2, 3, 0]
+
+
+async def test_a_table_of_an_older_version_gets_what_it_lacks(nodes: tuple[Node, Node]) -> None:
+    """At the next start, and what is queued in it is done."""
+    table = JobTable(nodes[0].database)
+    job = table.put("c")
+    with nodes[0].database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE jobs DROP COLUMN fewest_left")
+    for _ in range(2):
+        table.make()
+    attempt = table.begin(job, "one")
+    assert attempt is not None
+    assert table.tell(job, attempt, Progress("encode", 1, 9)) is False
 
 
 async def test_a_server_that_is_away_for_a_while(

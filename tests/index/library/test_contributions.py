@@ -27,6 +27,7 @@ from core.search.service import Search
 from index.library.uploads import UploadQuota
 from tests.fakes import FakeDecoder, FakeEncoder, picture_bytes
 from tests.galleries import Gallery, until
+from tests.moving import animation
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -193,6 +194,24 @@ async def test_nearly_the_same_needs_a_second_word(tmp_path: Path) -> None:
     second = await gallery.post("green", 8, anyway=True)
     assert len(await gallery.seen()) == 3
     assert second.id != first.id
+
+
+async def test_clips_that_begin_alike_are_two(tmp_path: Path) -> None:
+    """What moves is known where all its frames are; not by its opening, nor as its first frame."""
+    gallery = Gallery(tmp_path, duplicate_cosine=0.9)
+
+    def clip(*colours: str, seed: int = 0) -> bytes:
+        frames = [Image.open(io.BytesIO(picture_bytes(each, seed))) for each in colours]
+        return animation([frame.convert("RGB") for frame in frames])
+
+    async def added(data: bytes) -> None:
+        await gallery.contributions.add(data, "", community="web", uploader="web:1")
+
+    for each in (clip("white", "green"), clip("white", "cyan"), picture_bytes("white")):
+        await added(each)
+    for each in (clip("white", "cyan", seed=1), picture_bytes("white", 1)):
+        with pytest.raises(DuplicatePicture):
+            await added(each)
 
 
 @pytest.mark.parametrize("seeds", [(7, 7), (7, 8)])

@@ -179,6 +179,7 @@ async def test_one_node_indexes_a_collection_at_a_time(nodes: tuple[Gallery, Gal
     assert (await two.reindex()).added == 1
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("changes", [100, pytest.param(1000, marks=pytest.mark.long)])
 async def test_random_changes_at_either_node(nodes: tuple[Gallery, Gallery], changes: int) -> None:
     """After each, both show what a model of them says: nothing less, and nothing forgotten."""

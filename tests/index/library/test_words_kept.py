@@ -126,13 +126,21 @@ async def test_only_a_change_is_looked_at_anew(gallery: Gallery) -> None:
 
 
 async def test_what_cannot_be_read_ends_nothing(gallery: Gallery) -> None:
-    """A broken picture has no words; one that took too long is tried by the next program."""
+    """A broken picture has no words; one that took too long is tried later, and by the next one."""
     reader = FakeReader({"a.png": DamagedPicture(), "b.png": DecodingFailed()}, "words")
     reader._said["copy.png"] = DamagedPicture()
-    reading = _reading(gallery, reader)
+    now = 0.0
+    reading = WordReading(
+        gallery.overlays, gallery.library, reader, [gallery.name], clock=lambda: now
+    )
     assert await reading.fill() == 2
     assert await reading.fill() == 0
-    assert reader.read_files.count("b.png") == 1
+    for count in (1, 2):
+        assert reader.read_files.count("b.png") == count
+        assert not reading.due()
+        now += 3600
+        assert reading.due()
+        assert await reading.fill() == 0
     assert await _reading(gallery, FakeReader({}, "late")).fill() == 1
     assert await _found(gallery, "late") == {"b.png": "late"}
 
