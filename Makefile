@@ -63,10 +63,11 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock scripts/browser
 run: $(VENV)/.installed
 	@$(BIN)/tangerine run $(if $(GALLERY),--gallery "$(GALLERY)",--demo)
 
-# A worker for each core, as far as memory goes: each loads models of its own. The tests of one
-# file stay together, since they share what is slow to make; tests/kinds.py puts the slowest
-# files first.
-PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# A worker for each core and one more, since tests wait for processes a quarter of their time; as
+# far as memory goes: each loads models of its own. The tests of one file stay together, since they
+# share what is slow to make; tests/kinds.py puts the slowest files first.
+WORKERS := $(shell $(PYTHON) -c "import os; print(min(os.cpu_count() + 1, 5))")
+PARALLEL ?= -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test: install-dev
 	$(BIN)/python -m pytest -m "not long" $(PARALLEL) --durations=40

@@ -27,7 +27,9 @@ Count = Annotated[int, typer.Option("-k", help="How many results.", min=1, max=1
 def in_a_folder(file: Path | None) -> Path | None:
     """Refuse a file to write whose folder is not there, before the work for it is done."""
     if file is not None and not (folder := file.absolute().parent).is_dir():
-        raise typer.BadParameter(f"folder '{folder}' does not exist.")
+        missing = typer.BadParameter(f"folder '{folder}' does not exist.")
+        missing.exit_code = 1  # as where it turned out when the file was written
+        raise missing
     return file
 
 

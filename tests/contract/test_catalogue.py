@@ -13,6 +13,7 @@ import pytest
 from core.domain.errors import CatalogueError
 from core.domain.types import Failure, ModelIdentity, Vectors
 from index.catalogue.catalogue import Catalogue
+from index.catalogue.folders import MadeOf
 from index.catalogue.ids import ALPHABET, LENGTH, fresh_ids
 from index.catalogue.records import (
     BadFile,
@@ -213,6 +214,17 @@ def test_the_generation_counts_what_searches_see(catalogue: Catalogue) -> None:
     assert _fill(catalogue, full=True) == 3
     assert catalogue.generation("c") == 3
     assert catalogue.generation("d") == 0
+
+
+def test_another_folder_is_another_generation(catalogue: Catalogue) -> None:
+    """Where it takes pictures out, which no search may show any more; else nothing changes."""
+    _fill(catalogue, _new("a.png"), _new("b.png"))
+    catalogue.begin_folder("c", MadeOf("/first"))
+    assert catalogue.generation("c") == 1
+    gone = [each.id for each in catalogue.known("c").pictures if each.path == "a.png"]
+    catalogue.begin_folder("c", MadeOf("/second"), gone)
+    assert catalogue.generation("c") == 2
+    assert _stored(catalogue)[0] == ["b.png"]
 
 
 def test_saved_work_is_invisible_until_applied(catalogue: Catalogue) -> None:

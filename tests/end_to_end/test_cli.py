@@ -145,6 +145,12 @@ def test_status_names_model_and_collections(indexed: Program) -> None:
     assert collection["generation"] >= 1
 
 
+def test_status_says_who_may_search(indexed: Program) -> None:
+    """Those that the settings name, and the operators alone with the bot."""
+    told = indexed("status", TANGERINE_COMMUNITIES="web", TANGERINE_DISCORD__ADMINS="21").out
+    assert "default is searched by: discord:dm:21, web" in told
+
+
 def test_verify_tells_a_difference_by_its_exit_code(new_program: Callable[[], Program]) -> None:
     """0 where all agree, 1 after a file vanished behind the index's back; --repair mends it."""
     program = new_program()

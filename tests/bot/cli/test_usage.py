@@ -10,10 +10,10 @@ from bot.cli.main import app
 RUN = CliRunner()
 
 
-def told(*arguments: str) -> str:
-    """The usage error of a command line, in one line."""
+def told(*arguments: str, code: int = 2) -> str:
+    """What is said of a command line, in one line."""
     done = RUN.invoke(app, arguments)
-    assert done.exit_code == 2, done.output
+    assert done.exit_code == code, done.output
     return " ".join(done.output.split())
 
 
@@ -49,13 +49,20 @@ def test_an_option_like_none_of_the_command_names_none() -> None:
         ("similar", "/no/such"),
         ("describe", "/no/such"),
         ("classify", "/no/such", "cat", "dog"),
-        ("map", "/no/such/out.png"),
         ("map", "out.png", "--image", "/no/such"),
         ("tag", "--labels", "/no/such"),
-        ("tag", "--labels", __file__, "--out", "/no/such/tags.csv"),
         ("moderate", "test", "blood", "--labels", "/no/such"),
     ],
 )
 def test_a_path_that_is_not_there_is_told_first(arguments: tuple[str, ...]) -> None:
     """Before settings, model and collection are looked at, which may have faults of their own."""
     assert "'/no/such' does not exist" in told(*arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("map", "/no/such/out.png"), ("tag", "--labels", __file__, "--out", "/no/such/tags.csv")],
+)
+def test_a_folder_to_write_into_is_missed_before_the_work(arguments: tuple[str, ...]) -> None:
+    """It fails as it would at the end of it."""
+    assert "'/no/such' does not exist" in told(*arguments, code=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Callable
@@ -98,6 +99,26 @@ def test_a_single_tower_is_no_dual_encoder(tmp_path: Path) -> None:
     bert_tokenizer(folder)
     shutil.copy(tiny_dual(tmp_path / "dual") / "preprocessor_config.json", folder)
     assert "is no dual encoder" in refusal(folder).message
+
+
+@pytest.mark.parametrize("bars", [True, False])
+def test_transformers_says_as_much_afterwards_as_before(bars: bool) -> None:
+    """Nothing inside; a program around ours keeps its own choice, also where loading fails."""
+    before = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    change = logging.enable_progress_bar if bars else logging.disable_progress_bar
+    try:
+        logging.set_verbosity_info()
+        change()
+        with contextlib.suppress(ZeroDivisionError), quiet():
+            assert logging.get_verbosity() == logging.CRITICAL
+            assert not logging.is_progress_bar_enabled()
+            raise ZeroDivisionError
+        assert logging.get_verbosity() == logging.INFO
+        assert logging.is_progress_bar_enabled() is bars
+    finally:
+        logging.set_verbosity(before[0])
+        if before[1]:
+            logging.enable_progress_bar()
 
 
 def test_the_code_of_a_model_is_never_run(folder: Path, tmp_path: Path) -> None:
