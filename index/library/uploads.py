@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -162,57 +162,57 @@ class UploadRepository:
             change.touched.update((collection, scope) for scope in back.scopes)
         return back.picture
 
-    def personal(self, requester: str) -> PersonalData:
-        """What there is of a person, with the files; those that cannot be fetched are missing."""
-        return self._personal(requester, self._fetched)
+    def personal(self, requester: str, *, fetch: bool = True) -> PersonalData:
+        """What there is of a person, with the files; those that cannot be fetched are missing.
 
-    def _fetched(self, home: str, picture_id: str, original: bool) -> Path:
-        files = self._overlays.files
-        try:
-            found = files.originals.find(home, picture_id) if original else None
-            return found or files.find(home, picture_id)
-        except FilesUnreachable:
-            return files.path(home, picture_id)
-
-    def _personal(self, requester: str, locate: Callable[[str, str, bool], Path]) -> PersonalData:
+        ``fetch``: whether files are brought from a bucket, for whoever reads them.
+        """
         with self._overlays.read() as connection:
             mine = kept_uploads(connection, uploads.c.uploader == requester)
             posted = posts_by(connection, requester)
             homes = homes_of(connection, [post.picture_id for post in posted])
-            return PersonalData(
-                requester=requester,
-                uploads=tuple(
-                    Upload(
-                        picture=each.picture,
-                        community=each.community,
-                        uploader=each.uploader,
-                        added_at=each.added_at,
-                        file=locate(each.picture.collection, each.picture.id, False),
-                    )
-                    for each in mine
-                ),
-                removals=removals_by(connection, requester),
-                posts=tuple(
-                    replace(post, file=locate(homes[post.picture_id], post.picture_id, True))
-                    for post in posted
-                    if post.picture_id in homes
-                ),
-                opted_out=requester in refusing(connection, [requester]),
-                words=lines_of(
-                    connection, {each.picture.id for each in mine} | {p.picture_id for p in posted}
-                ),
+            removals = removals_by(connection, requester)
+            opted_out = requester in refusing(connection, [requester])
+            words = lines_of(
+                connection, {each.picture.id for each in mine} | {p.picture_id for p in posted}
             )
+        files = self._overlays.files
+        original = files.originals.find
+
+        def located(home: str, picture_id: str, *, posted: bool) -> Path:
+            if files.is_remote and not fetch:
+                return files.path(home, picture_id)
+            try:
+                found = original(home, picture_id) if posted else None
+                return found or files.find(home, picture_id)
+            except FilesUnreachable:
+                return files.path(home, picture_id)
+
+        return PersonalData(
+            requester=requester,
+            uploads=tuple(
+                Upload(
+                    picture=each.picture,
+                    community=each.community,
+                    uploader=each.uploader,
+                    added_at=each.added_at,
+                    file=located(each.picture.collection, each.picture.id, posted=False),
+                )
+                for each in mine
+            ),
+            removals=removals,
+            posts=tuple(
+                replace(post, file=located(homes[post.picture_id], post.picture_id, posted=True))
+                for post in posted
+                if post.picture_id in homes
+            ),
+            opted_out=opted_out,
+            words=words,
+        )
 
     def forget(self, requester: str) -> PersonalData:
         """Delete a person's uploads, their files and the person's name; what it was."""
-        files = self._overlays.files
-        # Nobody reads the files of what is deleted: none is fetched for that.
-        before = self._personal(
-            requester,
-            (lambda home, picture_id, _: files.path(home, picture_id))
-            if files.is_remote
-            else self._fetched,
-        )
+        before = self.personal(requester, fetch=False)
         with self._overlays.change() as change:
             gone, touched = forget_person(change.connection, requester, change.now)
             _, posted, concerned = take_out(
