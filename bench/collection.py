@@ -20,7 +20,7 @@ from core.domain.types import ModelIdentity, Vectors
 from index.catalogue.catalogue import Catalogue
 from index.snapshots.store import SnapshotStore
 
-_FORM = 1
+_FORM = 2
 """Counts up with what is kept, so that nothing older is used."""
 
 _LINKS = 10_000

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.clip_like import DIMENSION, clip_like
-from core.domain.types import ModelIdentity, Vectors
+from core.domain.types import Look, ModelIdentity, Vectors
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.records import Batch, CaptionVector, Changes, NewPicture, PictureVector, Stamp
 from index.snapshots.store import SnapshotStore
@@ -34,6 +34,7 @@ _RUNS = 5
 _BLOCK = 4096
 MODEL = ModelIdentity(name="clip-like", fingerprint="0" * 64, dimension=DIMENSION)
 NAME = "gallery"
+_LOOK = Look(b"a placeholder of 28 bytes...", 1_700_000_000.0)
 _WORDS = (
     "red",
     "small",
@@ -121,7 +122,8 @@ class Filling:
             batch = Batch(
                 stamps=tuple(Stamp(path(row), 1, 1, f"{row:064x}") for row in rows),
                 pictures=tuple(
-                    PictureVector(f"{row:064x}", 224, 224, self._pictures[row]) for row in rows
+                    PictureVector(f"{row:064x}", 224, 224, self._pictures[row], _LOOK)
+                    for row in rows
                 ),
                 captions=tuple(
                     CaptionVector(text, self._texts[row]) for row in rows for text in self._of(row)

@@ -42,6 +42,7 @@ from core.search.service import Search
 from index.catalogue.catalogue import Catalogue
 from index.library.labels import StoredLabels
 from index.library.library import CollectionSpec, FolderLibrary
+from index.library.looks import StoredLooks
 from index.library.overlay import Overlays
 from index.library.upload_files import UploadFiles
 from index.snapshots.snapshot import IndexSnapshot
@@ -180,6 +181,7 @@ async def serve(home: Path, scratch: Path) -> None:
         urls, known = {}, LibraryOfKnownAnswers(library, texts)
         for name, each in (("real", library), ("null", known)):
             parts = Parts(scratch)
+            parts.looks = StoredLooks(overlays, library, FakeDecoder())  # type: ignore[assignment]
             timed = Stages(parts.metrics.stage, parts.tracer)
             parts.search = search = Search(
                 timed.around(each, open="open"),

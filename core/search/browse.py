@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from cachetools import TTLCache
 
 from core.domain.errors import BadCount, InvalidRequest, NotFound
 from core.domain.ports import Library, Looks, Snapshot
@@ -21,6 +22,12 @@ from core.search.ports import Labels
 
 MAX_LIMIT = 500
 """Pictures of one page: what a screen of thumbnails and some scrolling ahead take."""
+
+_HELD = 8192
+"""Looks in memory: some 200 bytes each."""
+
+_HELD_S = 60.0
+"""After this a file's new date shows in answers, at the latest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +68,23 @@ class Browser:
     """Pages through what a community sees of a collection. The order is read once a snapshot.
 
     Every method raises NotFound for what does not exist or is not for this community.
+    ``held_s``: how long a look is not read again for what a search shows.
     """
 
-    def __init__(self, library: Library, looks: Looks, labels: Labels | None = None) -> None:
+    def __init__(
+        self,
+        library: Library,
+        looks: Looks,
+        labels: Labels | None = None,
+        *,
+        held_s: float = _HELD_S,
+    ) -> None:
         self._library = library
         self._looks = looks
         self._labels = labels
         self._orders: OncePerSnapshot[ByDate] = OncePerSnapshot()
+        # What many ask for is shown again and again, and reading it takes longer than finding it.
+        self._held: TTLCache[tuple[str, str], Look] = TTLCache(_HELD, held_s)
 
     async def page(
         self,
@@ -95,7 +112,16 @@ class Browser:
 
     async def looks(self, pictures: Sequence[Picture]) -> Sequence[Look]:
         """How pictures look that the caller was shown by the library. Raises CatalogueError."""
-        return await asyncio.to_thread(self._looks.of, pictures) if pictures else ()
+        found = [self._held.get((each.id, each.sha256)) for each in pictures]
+        unknown = [each for each, look in zip(pictures, found, strict=True) if look is None]
+        if unknown:
+            read = await asyncio.to_thread(self._looks.of, unknown)
+            for each, look in zip(unknown, read, strict=True):
+                if look.placeholder:  # else it may be made in a moment
+                    self._held[each.id, each.sha256] = look
+            following = iter(read)
+            found = [look or next(following) for look in found]
+        return [look for look in found if look is not None]
 
     async def detail(self, picture_id: str, *, community: Viewer | str) -> Detail:
         """All about one picture. Raises CatalogueError, ModelMismatch."""
