@@ -41,6 +41,7 @@ from config.memory import MIB, BufferSizes, buffer_sizes
 # The short names of the command-line contract, and the setting each of them stands for.
 SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
     "TANGERINE_DATABASE_URL": ("", "database_url"),
+    "TANGERINE_FILES_URL": ("", "files_url"),
     "TANGERINE_WEB_HOST": ("web", "host"),
     "TANGERINE_WEB_PORT": ("web", "port"),
     "TANGERINE_WEB_TOKEN": ("web", "token"),
@@ -334,6 +335,12 @@ class Uploads(_Section):
     min_free_mb: int = Field(
         1024, ge=0, le=100_000_000, description="MiB that stay free on the disk"
     )
+    cache_mb: int = Field(
+        2048,
+        ge=16,
+        le=100_000_000,
+        description="MiB of the files in a bucket (files_url) that are on the disk, too",
+    )
 
 
 class PostSettings(_Section):
@@ -470,6 +477,11 @@ class Settings(BaseSettings):
         description="PostgreSQL in place of the file in data_dir, as "
         "postgresql://USER:PASSWORD@HOST/DATABASE; needs the extra cluster",
     )
+    files_url: str | None = Field(
+        None,
+        description="bucket in place of uploads/ in data_dir, as s3://BUCKET/PREFIX; "
+        "needs the extra s3",
+    )
     encoder: EncoderSettings = EncoderSettings()
     pictures: PictureSettings = PictureSettings()
     words: WordsSection = WordsSection()
@@ -493,6 +505,15 @@ class Settings(BaseSettings):
             r"postgres(ql)?(\+psycopg)?://", value.get_secret_value()
         ):
             raise ValueError("use an address of PostgreSQL, as postgresql://USER@HOST/DATABASE")
+        return value
+
+    @field_validator("files_url")
+    @classmethod
+    def _of_a_bucket(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(
+            r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^?#@]*)?", value
+        ):
+            raise ValueError("use the address of a bucket, as s3://BUCKET or s3://BUCKET/PREFIX")
         return value
 
     @model_validator(mode="after")

@@ -16,9 +16,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = {
-    "requirements.lock": ("cluster", "video", "words"),
+    "requirements.lock": ("cluster", "s3", "video", "words"),
     "requirements-dev.lock": (
-        *("dev", "otel", "release", "openvino", "cluster", "video", "words"),
+        *("dev", "otel", "release", "openvino", "cluster", "s3", "video", "words"),
     ),
 }
 _OPTIONS = ("--universal", "--python-version", "3.11", "--generate-hashes", "--no-annotate")

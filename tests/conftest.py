@@ -20,10 +20,12 @@ from tests.servers.postgresql import (  # noqa: F401
     postgresql,
     postgresql_url,
 )
+from tests.servers.s3 import SECRET as S3_SECRET
+from tests.servers.s3 import own_s3_server, s3_server, s3_url  # noqa: F401
 from tests.servers.secrets import DISCORD_TOKEN, TELEGRAM_TOKEN
 
 # Our own logs are printed at every level where a test does not set them up otherwise.
-_SECRET = (DISCORD_TOKEN, TELEGRAM_TOKEN, PASSWORD, "/file/bot", "/cdn/")
+_SECRET = (DISCORD_TOKEN, TELEGRAM_TOKEN, PASSWORD, S3_SECRET, "/file/bot", "/cdn/")
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from bot.engine.engine import SystemClock
 from core.domain.errors import EmptyCollection
@@ -104,6 +104,8 @@ class Gallery:
         awaited: bool = False,
         data: Path | None = None,
         shared: Callable[[Database], SharedRevisions] | None = None,
+        files: UploadFiles | None = None,
+        now: float = 1_800_000_000.0,
         decoder: PictureDecoder | None = None,
     ) -> None:
         self.name = name
@@ -113,9 +115,10 @@ class Gallery:
         self.data.mkdir(exist_ok=True)
         self.spec = CollectionSpec(name, self.pictures, frozenset(communities.split()), rules=names)
         self.catalogue = Catalogue(database_at(home, data=self.data))
-        self.now = 1_800_000_000.0
+        self.now = now
         # Nodes share the files of uploads, as they share the database.
-        self.files = FaultyFiles((home if data else self.data) / "uploads")
+        own = FaultyFiles((home if data else self.data) / "uploads")
+        self.files = own if files is None else cast("FaultyFiles", files)
         database = self.catalogue.database
         self.revisions = shared(database) if shared else FileRevisions(self.files)
         newest = self.revisions.generation

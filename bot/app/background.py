@@ -27,6 +27,7 @@ from index.indexing.patience import PASSES_LATER
 from index.indexing.watch import FolderWatch, WatchOptions
 from index.library.library import LOCAL, CollectionSpec, FolderLibrary
 from index.library.looks import StoredLooks
+from index.library.overlay import Overlays
 from index.library.thumbnail_store import ThumbnailStore
 from index.snapshots.overlaid import IdentifiedSnapshot
 
@@ -103,6 +104,16 @@ async def keep_thumbnails(
             await finished_in_thread(thumbnails.drop, gone)
 
     await repeated(drop, "thumbnails not dropped", every_s)
+
+
+async def keep_files(overlays: Overlays, every_s: float = _LOOKS_EVERY_S) -> None:
+    """Forget copies of files in a bucket that were deleted elsewhere, until cancelled."""
+
+    async def drop() -> None:
+        await finished_in_thread(overlays.forget_copies)
+
+    if overlays.files.is_remote:
+        await repeated(drop, "copies not dropped", every_s)
 
 
 async def keep_looks(looks: StoredLooks, every_s: float = _LOOKS_EVERY_S) -> None:

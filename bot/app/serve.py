@@ -13,6 +13,7 @@ import structlog
 from bot.app.background import (
     Work,
     in_background,
+    keep_files,
     keep_fresh,
     keep_thumbnails,
     opened_index,
@@ -165,6 +166,7 @@ async def _serve(
             observer.observe,
             partial(manager.keep_alive, unready),
             partial(keep_thumbnails, engine.looks, engine.thumbnail_store),
+            partial(keep_files, engine.overlays),
             partial(keep_fresh, engine.community_settings),
             partial(keep_fresh, engine.grants),
             partial(reloading.serve, hung_up),

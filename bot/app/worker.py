@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from functools import partial
 
-from bot.app.background import Work, in_background, keep_fresh, opened_index
+from bot.app.background import Work, in_background, keep_files, keep_fresh, opened_index
 from bot.app.lifecycle import Starting
 from bot.app.serving import Serving
 from bot.app.upkeep import shared_work
@@ -52,6 +52,7 @@ async def work(settings: Settings, terminal: Terminal) -> None:
                 partial(service.manager.keep_alive, unready),
                 partial(keep_fresh, engine.community_settings),
                 partial(keep_fresh, engine.grants),
+                partial(keep_files, engine.overlays),
                 *shared_work(engine, terminal, indexes, as_worker=True),
             )
             terminal.note("Worker: takes jobs.")

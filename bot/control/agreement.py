@@ -17,6 +17,7 @@ _MATTER = {
     "model": (),
     "device": (),
     "database_url": (),
+    "files_url": (),
     "collections": (),
     "encoder": ("backend", "precision"),
     "pictures": (),

@@ -15,6 +15,7 @@ from bot.doctor.access import check_access
 from bot.doctor.catalogue import check_catalogue
 from bot.doctor.discord import check_discord
 from bot.doctor.encoders import check_encoders
+from bot.doctor.files import check_files
 from bot.doctor.findings import Check, Finding, Findings, failed, findings_of, fine, warning
 from bot.doctor.machine import (
     Address,
@@ -22,7 +23,6 @@ from bot.doctor.machine import (
     check_data_folder,
     check_device,
     check_model,
-    check_originals,
     check_secrets,
 )
 from bot.doctor.telegram import check_telegram
@@ -69,7 +69,7 @@ class Doctor:
         return (
             ("settings", self._in_settings),
             ("data", partial(asyncio.to_thread, check_data_folder, settings.data_dir)),
-            *self._originals(),
+            ("files", partial(asyncio.to_thread, check_files, settings)),
             *self._encoding(),
             ("pictures", self._decoding),
             ("words", self._reading),
@@ -88,14 +88,6 @@ class Doctor:
             ("model", partial(asyncio.to_thread, check_model, settings.model)),
             ("device", partial(asyncio.to_thread, check_device, settings.device)),
         )
-
-    def _originals(self) -> Sequence[tuple[str, Check]]:
-        settings = self._settings
-        if not settings.posts.keep_originals:
-            return ()
-        most = settings.posts.max_originals_mb
-        check = partial(asyncio.to_thread, check_originals, settings.data_dir, most)
-        return (("originals", check),)
 
     async def _in_settings(self) -> Findings:
         settings = self._settings

@@ -22,14 +22,12 @@ from core.encoder.hub_check import HubUnreachableError, ask_hub
 from core.encoder.mini.towers import IMAGE_PACKAGE, TEXT_PACKAGE, missing_package, module_of
 from core.encoder.model import choose_device
 from core.encoder.torch_needed import torch_is_installed
-from index.library.originals import Originals
 
 _MIB = 2**20
 # The embedded model takes 61 MiB, a catalogue of some thousand pictures about as much.
 _LEAST_FREE = 200 * _MIB
 # Room for the default model (600 MiB) and an index; below that it becomes narrow.
 _GOOD_FREE = 1024 * _MIB
-_NEARLY_FULL = 0.95
 _TRIAL_BYTES = 64 * 1024
 _SECRET_NAMES = frozenset({"token", "webhook_secret"})
 
@@ -82,21 +80,6 @@ def check_data_folder(
             warning(check, f"Only {told}.", "Free space before models and pictures fill it up.")
         ]
     return [fine(check, f"{told}, and it can be written.")]
-
-
-def check_originals(folder: Path, most_mb: int) -> Findings:
-    """How many originals of posts there are, where they are kept. Blocking."""
-    count, size = Originals(folder / "uploads").kept()
-    told = f"{count:,} originals of posts take {size / _MIB:,.0f} of {most_mb:,} MiB"
-    if size < most_mb * _MIB * _NEARLY_FULL:
-        return [fine("originals", f"{told}.")]
-    return [
-        warning(
-            "originals",
-            f"{told}: new ones are soon kept no more.",
-            "Raise posts.max_originals_mb, or set posts.keep_days.",
-        )
-    ]
 
 
 def check_secrets(config: Path | None) -> Findings:

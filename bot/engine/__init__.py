@@ -6,6 +6,7 @@ __all__ = [
     "encoder",
     "engine",
     "exposure",
+    "files",
     "instance",
     "jobs",
     "learning",

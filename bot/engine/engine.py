@@ -16,6 +16,7 @@ from bot.engine.blas import one_core_for_each_product
 from bot.engine.database import followed, open_catalogue
 from bot.engine.embedding import model_card, opened_embedder
 from bot.engine.encoder import Need
+from bot.engine.files import upload_files
 from bot.engine.instance import is_running
 from bot.engine.jobs import AnyJobs, opened_jobs
 from bot.engine.reading import bounded, opened_reading, stored_words, word_meanings
@@ -54,7 +55,6 @@ from index.library.overlay import Overlays
 from index.library.post_channels import PostChannels
 from index.library.posts import PostQuota, PostRepository
 from index.library.thumbnail_store import ThumbnailStore
-from index.library.upload_files import UploadFiles
 from index.library.uploads import UploadQuota
 from index.library.word_reading import WordReading
 from index.library.words import StoredWords
@@ -198,7 +198,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
         metrics.encoder(encoder.choice)
         specs = collection_specs(settings)
         clock = SystemClock()
-        uploads = UploadFiles(settings.data_dir / "uploads")
+        uploads = upload_files(settings)
         revisions = await stack.enter_async_context(followed(settings, catalogue, uploads))
         store = SnapshotStore(settings.data_dir / "index", catalogue, newest=revisions.generation)
         overlays = Overlays(catalogue.database, uploads, revisions=revisions)

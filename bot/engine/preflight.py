@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bot.engine.files import has_some
 from bot.engine.specs import collection_named, collection_specs, has_data
 from config.settings import Settings
 from core.domain.errors import EmptyCollection, ModelUnavailable, SourceError
@@ -97,5 +98,4 @@ def _trouble(settings: Settings, spec: CollectionSpec) -> SourceError | None:
 
 
 def _has_uploads(settings: Settings, spec: CollectionSpec) -> bool:
-    folder = settings.data_dir / "uploads" / spec.name
-    return folder.is_dir() and next(folder.glob("*.jpg"), None) is not None
+    return has_some(settings, spec.name)

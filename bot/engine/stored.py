@@ -10,13 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bot.engine.database import open_catalogue, revisions_of
+from bot.engine.files import upload_files
 from bot.engine.specs import collection_specs, has_data, make_data_dir, operators
 from config.settings import Settings
 from index.catalogue.catalogue import Catalogue
 from index.library.grants import StoredGrants
 from index.library.library import CollectionSpec, FolderLibrary
 from index.library.overlay import Overlays
-from index.library.upload_files import UploadFiles
 from index.snapshots.store import SnapshotStore
 
 
@@ -51,7 +51,7 @@ async def _opened(settings: Settings, home: Path) -> AsyncIterator[Stored]:
     catalogue = await asyncio.to_thread(open_catalogue, settings, home)
     try:
         specs = collection_specs(settings)
-        uploads = UploadFiles(home / "uploads")
+        uploads = upload_files(settings, home)
         revisions = revisions_of(settings, catalogue, uploads)
         store = SnapshotStore(home / "index", catalogue, newest=revisions.generation)
         overlays = Overlays(catalogue.database, uploads, revisions=revisions)

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from bot.engine.database import open_catalogue
 from bot.engine.engine import open_engine
+from bot.engine.files import upload_files
 from bot.engine.preflight import check_indexed
 from bot.engine.specs import collection_named
 from bot.protocol.json_views import Json, failures_view, reindex_view
@@ -22,7 +23,6 @@ from core.domain.threads import finished_in_thread
 from core.domain.types import Progress, ReindexReport
 from index.library.library import CollectionSpec
 from index.library.overlay import Overlays
-from index.library.upload_files import UploadFiles
 from index.transfer.export import Exporter, ExportReport
 from index.transfer.format import Tell
 from index.transfer.import_ import Imported, Importer
@@ -106,7 +106,7 @@ def _export(settings: Settings, spec: CollectionSpec, folder: Path, tell: Tell) 
     # Without an engine: who wants to get out need not have the model.
     catalogue = open_catalogue(settings)
     try:
-        overlays = Overlays(catalogue.database, UploadFiles(settings.data_dir / "uploads"))
+        overlays = Overlays(catalogue.database, upload_files(settings))
         exporter = Exporter(overlays, settings.data_dir / ".export.lock")
         return exporter.export(spec, folder, tell)
     finally:

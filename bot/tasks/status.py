@@ -14,10 +14,12 @@ from bot.protocol.json_views import encoder_lines, status_view
 from bot.protocol.ports import ModelCard
 from bot.terminal.console import Terminal
 from config.settings import Settings
+from core.domain.errors import FilesUnreachable
 from core.domain.types import CollectionStatus, ModelIdentity, WordsProgress
 from core.search.ports import PictureWords
 from index.catalogue.catalogue import Catalogue
 from index.library.library import LOCAL, CollectionSpec
+from index.library.upload_files import UploadFiles
 
 if TYPE_CHECKING:
     from bot.engine.engine import Engine
@@ -30,9 +32,8 @@ async def status(engine: Engine, terminal: Terminal, *, json: bool) -> int:
     collections = await engine.library.status(LOCAL)
     specs = [engine.library.spec_of(each.name) for each in collections]
     words = await asyncio.to_thread(words_read, engine.words, collections)
-    kept = _KeptFiles(
-        named_database(engine.settings, engine.catalogue),
-        await asyncio.to_thread(engine.overlays.files.originals.kept),
+    kept = await asyncio.to_thread(
+        _kept_files, engine.settings, engine.catalogue, engine.overlays.files
     )
     card = engine.model_card()
     return _told(terminal, card, collections, specs, words, kept=kept, json=json)
@@ -52,9 +53,8 @@ async def stored_status(settings: Settings, terminal: Terminal, *, json: bool) -
         if found is not None:
             catalogue, model = stored.catalogue, found[1]
             collections = await asyncio.to_thread(compared, catalogue, collections, model)
-        kept = _KeptFiles(
-            named_database(settings, stored.catalogue),
-            await asyncio.to_thread(stored.overlays.files.originals.kept),
+        kept = await asyncio.to_thread(
+            _kept_files, settings, stored.catalogue, stored.overlays.files
         )
     if found is not None:
         card, _ = found
@@ -112,28 +112,45 @@ def named_database(settings: Settings, catalogue: Catalogue) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _KeptFiles:
-    """Where the catalogue is, unless in the data folder, and how many originals of posts there are.
+    """Where catalogue and files are, unless in the data folder, and how many originals of posts.
 
-    With the bytes that they take.
+    With the bytes that they take. ``trouble``: why the files cannot be reached.
     """
 
     database: str | None
+    files: str | None
     originals: tuple[int, int]
+    trouble: str = ""
 
     @property
     def view(self) -> Mapping[str, object]:
         count, size = self.originals
         told: dict[str, object] = {} if self.database is None else {"database": self.database}
+        if self.files is not None:
+            told |= {"files": {"in": self.files, "reached": not self.trouble}}
         return told | ({"originals": {"count": count, "bytes": size}} if count else {})
 
     def tell(self, terminal: Terminal) -> None:
         if self.database is not None:
             terminal.out.print(f"catalogue in {self.database}", soft_wrap=True, markup=False)
+        if self.files is not None:
+            terminal.out.print(f"uploads in {self.files}", soft_wrap=True, markup=False)
+        if self.trouble:
+            terminal.warning(self.trouble, "tangerine doctor tells more.")
         count, size = self.originals
         if count:
             terminal.out.print(
                 f"{count:,} originals of posts, {size / _MIB:,.0f} MiB", markup=False
             )
+
+
+def _kept_files(settings: Settings, catalogue: Catalogue, files: UploadFiles) -> _KeptFiles:
+    database = named_database(settings, catalogue)
+    name = files.name if files.is_remote else None
+    try:
+        return _KeptFiles(database, name, files.originals.kept())
+    except FilesUnreachable as error:
+        return _KeptFiles(database, name, (0, 0), error.message)
 
 
 def _told(

@@ -23,7 +23,7 @@ from bot.telegram.messages import (
     place_of,
     speaker_of,
 )
-from core.domain.errors import BadPicture, TangerineError, Unavailable
+from core.domain.errors import BadPicture, FilesUnreachable, TangerineError, Unavailable
 from core.domain.types import Post
 
 _WAITING = 5000
@@ -178,7 +178,7 @@ class PostIntake:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 await self._take_in(heard)
-            except (Unavailable, TelegramError) as error:
+            except (Unavailable, FilesUnreachable, TelegramError) as error:
                 failure = type(error).__name__
             except TangerineError as error:
                 failure = error.code

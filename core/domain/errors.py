@@ -47,7 +47,8 @@
     │   └── NoHead                it ends in no linear projection that could be trained
     ├── EncodingFailed        the encoder failed on this item
     ├── CatalogueError        the catalogue cannot be read or written
-    │   └── CatalogueDamaged      it is damaged or lost
+    │   ├── CatalogueDamaged      it is damaged or lost
+    │   └── FilesUnreachable      the bucket that holds the files of uploads gives no answer
     ├── SourceError           a folder or caption file cannot be read
     │   ├── CaptionWithoutPicture a row of a caption table names no picture
     │   └── RemovalsUnconfirmed   most of a folder's pictures are gone: a mount that vanished?
@@ -449,6 +450,20 @@ class CatalogueDamaged(CatalogueError):
     """The catalogue is damaged or lost; its remedy names folders, for the operator."""
 
     code = "catalogue_damaged"
+
+
+class FilesUnreachable(CatalogueError, OSError):
+    """The bucket that holds the files of uploads cannot be used.
+
+    An OSError, too: so whoever can do without a file that cannot be read can do without this one.
+    """
+
+    code = "files_unreachable"
+    general = ("The files of pictures cannot be reached at the moment.", _AGAIN)
+
+    @property
+    def strerror(self) -> str:  # type: ignore[override]
+        return self.message.rstrip(".")
 
 
 class SourceError(TangerineError):

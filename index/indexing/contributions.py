@@ -150,7 +150,7 @@ class ChatContributions:
         What moderation holds is not there, but for the one who added it.
         """
         if await self._hides(picture_id, community):
-            kept = await finished_in_thread(self._uploads.personal, remover)
+            kept = await finished_in_thread(self._uploads.personal, remover, fetch=False)
             if all(upload.picture.id != picture_id for upload in kept.uploads):
                 raise NotFound("There is no such picture here.")
         for spec in self._visible(community):

@@ -140,7 +140,11 @@ class FileWorker:
                 await self._after_file(self, self._done, self._total)
 
     async def _file(self, picture: SourcePicture) -> None:
-        path = self._locate(picture.path)
+        if picture.path.startswith(UPLOADED):
+            # It may have to be fetched from a bucket.
+            path = await finished_in_thread(self._locate, picture.path)
+        else:
+            path = self._locate(picture.path)
         try:
             for _ in range(_ATTEMPTS):
                 content = await self._content(picture, path)

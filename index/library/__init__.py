@@ -1,6 +1,8 @@
 """All collections and who may see them: communities, uploads, labels, moderation."""
 
 __all__ = [
+    "bucket",
+    "bucket_files",
     "community_settings",
     "grants",
     "labels",
@@ -8,7 +10,6 @@ __all__ = [
     "looks",
     "moderation",
     "moderation_filter",
-    "originals",
     "overlay",
     "overlay_reads",
     "post_channels",

@@ -207,9 +207,8 @@ class FolderLibrary:
     def has_file(self, picture: Picture) -> bool:
         spec = self._specs[picture.collection]
         if picture.path.startswith(UPLOADED):
-            file = self._overlays.files.find(spec.name, picture.id)
-        else:
-            file = spec.folder / picture.path
+            return self._overlays.files.is_there(spec.name, picture.id)
+        file = spec.folder / picture.path
         try:
             return stat.S_ISREG(file.stat().st_mode)
         except (OSError, ValueError):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import structlog
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from core.domain.errors import CatalogueError, TangerineError
 from index.catalogue.database import Database
+from index.catalogue.ids import fresh_ids
+from index.catalogue.rows import chunks
+from index.catalogue.schema import uploads as upload_rows
 from index.library.overlay_revisions import revision_of
 from index.library.overlay_writes import advance
 from index.library.recent_changes import RecentChanges, Scope
@@ -82,6 +85,34 @@ class Overlays:
             yield connection
 
     @contextmanager
+    def staged(
+        self,
+        collection: str,
+        new: Sequence[tuple[bytes, bytes]],
+        unless: Callable[[Connection, int], bool] = lambda *_: False,
+    ) -> Iterator[Callable[[int], str | None]]:
+        """New pictures, each with its original or b"", of which a bucket has the files beforehand.
+
+        For around a change: gives what says under which id each is there, so that no other writer
+        waits for the bucket; None where it is not, as ``unless`` it wanted, or with a folder. What
+        was written of it within is kept, the rest is deleted. Raises CatalogueError.
+        """
+        ids: dict[int, str] = {}
+        if self.files.is_remote:
+            with self.read() as connection:
+                numbers = [n for n in range(len(new)) if not unless(connection, n)]
+                ids = dict(zip(numbers, fresh_ids(connection, len(numbers)), strict=True))
+        try:
+            for number, picture_id in ids.items():
+                self.files.stage(collection, picture_id, *new[number])
+            yield ids.get
+        finally:
+            for picture_id in ids.values():
+                # What stays is put by with the next sweep.
+                with contextlib.suppress(OSError):
+                    self.files.unstage(collection, picture_id)
+
+    @contextmanager
     def change(self) -> Iterator[Change]:
         """One change: all of it is kept once this ends, or nothing where it raises.
 
@@ -111,7 +142,7 @@ class Overlays:
             for step in undo:
                 with contextlib.suppress(OSError):
                     step()
-            if isinstance(error, OSError):
+            if isinstance(error, OSError) and not isinstance(error, CatalogueError):
                 raise CatalogueError(
                     f"The picture files cannot be changed ({error.strerror or error}).",
                     remedy="Check that the disk that holds TANGERINE_DATA_DIR has room and "
@@ -157,6 +188,21 @@ class Overlays:
                 done = False
                 self._log.warning("upload.not_deleted", id=picture_id, reason=error.strerror)
         return done
+
+    def forget_copies(self) -> int:
+        """Delete copies here of files in a bucket whose rows are gone; how many.
+
+        Raises CatalogueError.
+        """
+        return self.files.keep_only(self._known)
+
+    def _known(self, ids: Collection[str]) -> Collection[str]:
+        known: set[str] = set()
+        with self.read() as connection:
+            for some in chunks(tuple(ids)):
+                rows = select(upload_rows.c.id).where(upload_rows.c.id.in_(some))
+                known.update(connection.execute(rows).scalars())
+        return known
 
     def erase(self) -> None:
         """Make what was deleted unreadable, as far as the database can. Raises CatalogueError."""

@@ -108,9 +108,11 @@ def insert_upload(
     *,
     model: ModelIdentity,
     now: float,
+    picture_id: str | None = None,
 ) -> Picture:
-    """The new picture with its vectors, under an id that none has had."""
-    [picture_id] = fresh_ids(connection, 1)
+    """The new picture with its vectors, under this id or a new one: one that none has had."""
+    if picture_id is None:
+        [picture_id] = fresh_ids(connection, 1)
     key = text_hash(new.caption) if new.caption else ""
     row = row_of(
         uploads,

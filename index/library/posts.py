@@ -116,14 +116,23 @@ class PostRepository:
             self._overlays.files.originals,
             self._room.original_bytes if any(each.original for each in given) else None,
         )
-        with self._overlays.change() as change:
+        keeps = self._room.original_bytes is not None
+        files = [(each.picture.jpeg, each.original if keeps else b"") for each in given]
+
+        def is_kept(connection: Connection, number: int) -> bool:
+            return bool(_kept(connection, collection, community, given[number]))
+
+        with (
+            self._overlays.staged(collection, files, is_kept) as staged,
+            self._overlays.change() as change,
+        ):
             connection = change.connection
             if reached is not None and not is_followed(connection, reached.chat):
                 return TakenIn(left_out=len(given))
             known, refused = unwanted(connection, [each.post for each in given])
             adopted = adopt_model(connection, collection, model)
             room = self._left(connection, community)
-            for each in given:
+            for number, each in enumerate(given):
                 post = each.post
                 key = (post.message, post.part)
                 if key in known or post.author in refused:
@@ -142,6 +151,7 @@ class PostRepository:
                         replace(each.picture, uploader="", posted=True, place=post.place),
                         model=model,
                         now=post.posted_at,
+                        picture_id=staged(number),
                     ).id
                     change.undo.append(partial(self._overlays.files.delete, collection, picture_id))
                     originals.keep(collection, picture_id, each.original)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from index.library.originals import Originals
 from index.vectors.durable import sync, write_durably
@@ -24,19 +25,30 @@ _SUFFIX = ".jpg"
 
 @dataclass(frozen=True, slots=True)
 class UploadFile:
-    """A file that is there; ``aside`` where it belongs to a removed picture."""
+    """A file that is there.
+
+    ``aside``: whether it is where those of removed pictures are; None where no place says so.
+    """
 
     collection: str
     picture_id: str
-    aside: bool
+    aside: bool | None
 
 
 class UploadFiles:
     """Uploads on disk below ``folder``. Blocking; every method raises OSError."""
 
+    is_remote: ClassVar[bool] = False
+    """Whether each call may take long: nobody is then to wait for it in the writers' turn."""
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.originals = Originals(folder)
+        self.originals: Originals = Originals(folder)
+
+    @property
+    def name(self) -> str:
+        """Where they are, for the operator."""
+        return str(self._folder)
 
     def path(self, collection: str, picture_id: str) -> Path:
         return self._folder / collection / f"{picture_id}{_SUFFIX}"
@@ -46,6 +58,16 @@ class UploadFiles:
         path, aside = self.path(collection, picture_id), self._aside(collection, picture_id)
         return path if path.exists() or not aside.exists() else aside
 
+    def is_there(self, collection: str, picture_id: str) -> bool:
+        """Whether an upload can be shown, as far as that is known without waiting."""
+        return self.find(collection, picture_id).is_file()
+
+    def stage(self, collection: str, picture_id: str, jpeg: bytes, original: bytes) -> None:
+        """Do what is slow of :meth:`write` beforehand, where anything is."""
+
+    def unstage(self, collection: str, picture_id: str) -> None:
+        """Delete what was staged, and not written since."""
+
     def write(self, collection: str, picture_id: str, jpeg: bytes) -> None:
         """Keep a picture, on the disk once this returns."""
         path = self.path(collection, picture_id)
@@ -54,6 +76,10 @@ class UploadFiles:
             sync(self._folder)
         write_durably(path, jpeg)
         sync(path.parent)
+
+    def take(self, collection: str, picture_id: str, file: Path) -> None:
+        """Make a file on the same disk a picture that is kept."""
+        file.rename(self.path(collection, picture_id))
 
     def put_aside(self, collection: str, picture_id: str) -> None:
         """Take a picture from where it is served; one that is not there is no error."""
@@ -104,12 +130,37 @@ class UploadFiles:
     def collections(self) -> list[str]:
         return [home.name for home in _entries(self._folder) if home.is_dir()]
 
+    def holds(self, collection: str) -> bool:
+        """Whether there is any picture of a collection."""
+        return next((self._folder / collection).glob(f"*{_SUFFIX}"), None) is not None
+
     def all(self) -> Iterator[UploadFile]:
         for home in _entries(self._folder):
             for folder, aside in ((home, False), (home / _ASIDE, True)):
                 for file in _entries(folder):
                     if file.suffix == _SUFFIX:
                         yield UploadFile(home.name, file.stem, aside)
+
+    def kept(self, before: float) -> list[UploadFile]:
+        """All pictures, and those of which the original alone is there.
+
+        But for those that came after ``before`` (seconds since the epoch), where files come before
+        their rows.
+        """
+        del before
+        files = list(self.all())
+        pictures = {(file.collection, file.picture_id) for file in files}
+        alone = (key for key in self.originals.all() if key not in pictures)
+        return [*files, *(UploadFile(*key, aside=None) for key in alone)]
+
+    def is_due(self) -> bool:
+        """Whether it is time to look for what a kill left behind: where that costs much, seldom."""
+        return True
+
+    def keep_only(self, known: Callable[[Collection[str]], Collection[str]]) -> int:
+        """Forget copies of what is kept elsewhere, but for the ids that are known; how many."""
+        del known
+        return 0
 
     def kept_bytes(self) -> int:
         """What all pictures take on the disk, those that are removed or lost too; no originals."""

@@ -14,6 +14,7 @@ from core.domain.errors import (
     CollectionFull,
     DuplicatePicture,
     ExpiredButton,
+    FilesUnreachable,
     ModelMismatch,
     UploadsFull,
 )
@@ -67,6 +68,8 @@ class UploadRepository:
         try:
             with self._overlays.read() as connection:
                 self._check_room(connection, collection, viewpoint)
+        except FilesUnreachable:
+            raise
         except OSError as error:
             raise CatalogueError(
                 f"The folder of uploads cannot be read ({error.strerror or error}).",
@@ -95,7 +98,10 @@ class UploadRepository:
     ) -> Picture:
         """Keep a picture. Raises DuplicatePicture, CollectionFull, ModelMismatch."""
         contents = {new.sha256, new.posted_sha256}
-        with self._overlays.change() as change:
+        with (
+            self._overlays.staged(collection, [(new.jpeg, b"")]) as staged,
+            self._overlays.change() as change,
+        ):
             connection = change.connection
             _check_equal(equal_picture(connection, collection, viewpoint, contents))
             self._check_room(connection, collection, viewpoint, len(new.jpeg))
@@ -104,7 +110,13 @@ class UploadRepository:
                 raise ModelMismatch.between(collection, known.name, model.name)
             replaced = drop_replaced(connection, collection, viewpoint.scope, contents, change.now)
             picture = insert_upload(
-                connection, collection, viewpoint, new, model=model, now=change.now
+                connection,
+                collection,
+                viewpoint,
+                new,
+                model=model,
+                now=change.now,
+                picture_id=staged(0),
             )
             change.undo.append(partial(self._overlays.files.delete, collection, picture.id))
             self._overlays.files.write(collection, picture.id, new.jpeg)
@@ -150,44 +162,57 @@ class UploadRepository:
             change.touched.update((collection, scope) for scope in back.scopes)
         return back.picture
 
-    def personal(self, requester: str) -> PersonalData:
+    def personal(self, requester: str, *, fetch: bool = True) -> PersonalData:
+        """What there is of a person, with the files; those that cannot be fetched are missing.
+
+        ``fetch``: whether files are brought from a bucket, for whoever reads them.
+        """
         with self._overlays.read() as connection:
             mine = kept_uploads(connection, uploads.c.uploader == requester)
             posted = posts_by(connection, requester)
             homes = homes_of(connection, [post.picture_id for post in posted])
-            files = self._overlays.files
-
-            def kept(picture_id: str) -> Path:
-                home = homes[picture_id]
-                return files.originals.find(home, picture_id) or files.find(home, picture_id)
-
-            return PersonalData(
-                requester=requester,
-                uploads=tuple(
-                    Upload(
-                        picture=each.picture,
-                        community=each.community,
-                        uploader=each.uploader,
-                        added_at=each.added_at,
-                        file=self._overlays.files.find(each.picture.collection, each.picture.id),
-                    )
-                    for each in mine
-                ),
-                removals=removals_by(connection, requester),
-                posts=tuple(
-                    replace(post, file=kept(post.picture_id))
-                    for post in posted
-                    if post.picture_id in homes
-                ),
-                opted_out=requester in refusing(connection, [requester]),
-                words=lines_of(
-                    connection, {each.picture.id for each in mine} | {p.picture_id for p in posted}
-                ),
+            removals = removals_by(connection, requester)
+            opted_out = requester in refusing(connection, [requester])
+            words = lines_of(
+                connection, {each.picture.id for each in mine} | {p.picture_id for p in posted}
             )
+        files = self._overlays.files
+        original = files.originals.find
+
+        def located(home: str, picture_id: str, *, posted: bool) -> Path:
+            if files.is_remote and not fetch:
+                return files.path(home, picture_id)
+            try:
+                found = original(home, picture_id) if posted else None
+                return found or files.find(home, picture_id)
+            except FilesUnreachable:
+                return files.path(home, picture_id)
+
+        return PersonalData(
+            requester=requester,
+            uploads=tuple(
+                Upload(
+                    picture=each.picture,
+                    community=each.community,
+                    uploader=each.uploader,
+                    added_at=each.added_at,
+                    file=located(each.picture.collection, each.picture.id, posted=False),
+                )
+                for each in mine
+            ),
+            removals=removals,
+            posts=tuple(
+                replace(post, file=located(homes[post.picture_id], post.picture_id, posted=True))
+                for post in posted
+                if post.picture_id in homes
+            ),
+            opted_out=opted_out,
+            words=words,
+        )
 
     def forget(self, requester: str) -> PersonalData:
         """Delete a person's uploads, their files and the person's name; what it was."""
-        before = self.personal(requester)
+        before = self.personal(requester, fetch=False)
         with self._overlays.change() as change:
             gone, touched = forget_person(change.connection, requester, change.now)
             _, posted, concerned = take_out(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.errors import SourceError
+from core.domain.errors import FilesUnreachable, SourceError
 from core.domain.ports import VectorIndex
 from core.domain.types import Picture
 from index.catalogue.catalogue import Catalogue
@@ -112,11 +112,15 @@ def _uploads(overlays: Overlays, collection: str) -> Iterator[Difference]:
         }
     for each in kept:
         picture = each.picture
-        path, file = picture.path, overlays.files.find(collection, picture.id)
+        path = picture.path
         if hashes[picture.id] != (text_hash(picture.caption) if picture.caption else ""):
             message = f"{path} has a damaged caption"
             yield Difference(collection, Fault.UPLOAD_ROW, message, _RESTORE, path=path)
-        if wrong := _wrong_file(file, picture.sha256):
+        try:
+            wrong = _wrong_file(overlays.files.find(collection, picture.id), picture.sha256)
+        except FilesUnreachable:
+            continue  # told below, once for all
+        if wrong:
             message = f"{path} {wrong}"
             yield Difference(collection, Fault.UPLOAD_FILE, message, _RESTORE, path=path)
     yield from _left_over(overlays, collection)
@@ -133,12 +137,18 @@ def _words(overlays: Overlays, collection: str) -> Iterator[Difference]:
 
 def _left_over(overlays: Overlays, collection: str) -> Iterator[Difference]:
     """What a killed process left between files and rows of uploads."""
-    found = Retention(overlays).differences()
+    try:
+        found = Retention(overlays).differences()
+    except FilesUnreachable as error:
+        yield Difference(collection, Fault.UPLOAD_FILE, error.strerror, error.remedy)
+        return
     stray = "is a file that belongs to no picture"
-    if collection in found.behind:
-        stray += " (the catalogue lacks the latest changes; a repair keeps such files for a week)"
+    lost = f"{stray} (the catalogue lacks the latest changes; a repair keeps such files for a week)"
+    if overlays.files.is_remote:
+        lost = f"{stray} (nor has the catalogue deleted it; a repair keeps such files for a week)"
     for files, fault, words in (
-        (found.strays, Fault.UPLOAD_STRAY, stray),
+        ([each for each in found.strays if each not in found.lost], Fault.UPLOAD_STRAY, stray),
+        ([each for each in found.strays if each in found.lost], Fault.UPLOAD_STRAY, lost),
         (found.astray, Fault.UPLOAD_PLACE, "is in the wrong place"),
     ):
         for file in files:

@@ -139,7 +139,7 @@ class Exporter:
             )
 
         def upload_file(each: UploadEntry) -> tuple[Path, str]:
-            path = self._overlays.files.path(name, each.id).resolve()
+            path = self._overlays.files.find(name, each.id).resolve()
             return path.parent, path.name
 
         uploads = copier.copied(what.uploads, upload_file)

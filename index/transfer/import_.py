@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from filelock import Timeout
@@ -39,7 +40,7 @@ from index.transfer.format import (
     opened,
     texts_of,
 )
-from index.transfer.rows import Held, is_empty, keep_vectors, take_in
+from index.transfer.rows import Held, is_empty, keep_vectors, take_in, taken
 from index.transfer.sample import Checked, VectorSample
 from index.vectors.durable import sync
 
@@ -117,6 +118,7 @@ class Importer:
                 stamps = self._place(spec, root, what, tell, undo)
                 staged = self._stage(spec.name, root, what, undo)
                 claims, checked = self._checked(spec, root, what, staged)
+                self._send(spec.name, what, staged, undo)
                 self._commit(spec.name, root, what, stamps=stamps, staged=staged, checked=checked)
                 undo.pop_all()
             shutil.rmtree(staged, ignore_errors=True)
@@ -222,6 +224,21 @@ class Importer:
                 raise cannot_write(error, folder) from error
         return staged
 
+    def _send(self, collection: str, what: Held, staged: Path, undo: ExitStack) -> None:
+        """The files of the uploads to where a writer would be long about it, if to anywhere.
+
+        Under the ids that they will have, unless somebody takes one meanwhile.
+        """
+        files = self._overlays.files
+        if not files.is_remote:
+            return
+        with self._overlays.read() as connection:
+            others = set().union(*taken(connection, what.ids))
+        for each in what.uploads:
+            if each.id not in others:
+                undo.callback(_quietly, files.unstage, collection, each.id)
+                files.stage(collection, each.id, _staged(staged, each.id).read_bytes(), b"")
+
     def _commit(
         self,
         collection: str,
@@ -252,9 +269,8 @@ class Importer:
                     self._check_empty(collection)
                 ids = take_in(change.connection, collection, what, stamps, run=run, now=change.now)
                 for old, new in ids.items():
-                    file = self._overlays.files.path(collection, new)
-                    _staged(staged, old).rename(file)
-                    change.undo.append(file.unlink)
+                    change.undo.append(partial(self._overlays.files.delete, collection, new))
+                    self._overlays.files.take(collection, new, _staged(staged, old))
                 if ids:
                     sync(self._overlays.files.path(collection, "x").parent)
                 scopes = {each.scope for each in what.uploads} | {
@@ -274,6 +290,11 @@ class Importer:
 
 def _staged(folder: Path, picture_id: str) -> Path:
     return folder / f"{picture_id}.part"
+
+
+def _quietly(step: Callable[[str, str], None], collection: str, picture_id: str) -> None:
+    with contextlib.suppress(OSError):  # the sweep finds it
+        step(collection, picture_id)
 
 
 def _put_back(home: Path) -> Callable[[], None]:

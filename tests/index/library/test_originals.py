@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.chat.handlers.exports import export
-from bot.doctor.machine import check_originals
+from bot.doctor.files import check_originals
 from core.domain.types import TakenIn
 from index.library.posts import PostQuota
 from tests.fakes import picture_bytes
@@ -114,7 +114,7 @@ async def test_originals_take_no_more_than_they_may(tmp_path: Path) -> None:
     given = [(_post(1), _PICTURE), (_post(2, BOB), picture_bytes("blue", edge=900))]
     assert await gallery.posts.add(given) == TakenIn(added=2)
     assert gallery.files.originals.kept() == (1, len(_PICTURE))
-    [finding] = check_originals(gallery.data, 1)
+    [finding] = check_originals(gallery.files, 1)
     assert "1 originals of posts" in finding.message
     await gallery.posts.forget(CHAT, ANA)
     await gallery.posts.add([(_post(3, BOB), _PICTURE)])
