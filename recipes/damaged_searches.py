@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.domain.types import Picture
+from core.images.resize import to_rgb
 from core.search.coalescing import Near
 from core.search.crop_matching import NEAREST, PostedView, Recogniser
 from core.search.ports import THUMBNAIL_EDGE
@@ -93,7 +94,7 @@ class Searches:
         return Path(picture.path)
 
     async def _thumbnail(self, _: Picture, path: Path) -> bytes:
-        image = self._stamps.opened(path.as_posix()).convert("RGB")
+        image = to_rgb(self._stamps.opened(path.as_posix()))
         image.thumbnail((THUMBNAIL_EDGE, THUMBNAIL_EDGE), Image.Resampling.LANCZOS)
         out = io.BytesIO()
         image.save(out, "JPEG", quality=82)

@@ -10,18 +10,17 @@ begins and ends.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from core.domain.plain_text import unaccented
 from core.search.common_words import SAID_OFTEN
 
 MAX_GRAMS: Final = 64
 """Of one question; what is asked beyond that decides nothing."""
 
-_MARKS = re.compile(r"[\u0300-\u036f]+")
 _WORD = re.compile(r"\w+")
 _UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+")
 _LETTERS = str.maketrans(
@@ -49,8 +48,7 @@ _LEAST: Final = 0.34
 
 def folded_words(text: str) -> str:
     """The text without case and accents, its words parted by single spaces."""
-    plain = unicodedata.normalize("NFKD", text.casefold()).translate(_LETTERS)
-    return " ".join(_WORD.findall(unicodedata.normalize("NFC", _MARKS.sub("", plain))))
+    return " ".join(_WORD.findall(unaccented(text).translate(_LETTERS)))
 
 
 def grams(text: str) -> set[str]:

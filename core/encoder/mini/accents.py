@@ -1,7 +1,9 @@
-"""Accents put back into words that are typed without them: "aviao", "arvore", "Schluessel".
+"""Words as they are spelt, of words as they are typed: "aviao", "Schluessel", "شجره".
 
 The text tower adds up what the pieces of a text mean. A word without its accents is cut into pieces
-that have nothing to do with it, although the word as it is spelt is often one piece.
+that have nothing to do with it, although the word as it is spelt is often one piece. Arabic is
+typed without hamza and the dots of last letters, and set with vowels and drawn out letters, of
+which the tower knows next to none.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ _LIKELIER = 4.0
 """By how much a word's logarithm of probability has to be above that of the pieces it replaces.
 "lander" and "signale" stay, which are words without an accent, too."""
 
+_ARABIC_LIKELIER = 2.0
+"""The same for Arabic words, of which far fewer are one piece."""
+
 _RARE = -30.0
 
 _TYPED = re.compile(rf"(?<!\w)[A-Za-z]{{{_LEAST},}}(?!\w)")
@@ -34,6 +39,27 @@ _MARKED = {
 }  # fmt: skip
 """Of Latin letters, those that the tower's languages mark, and their neighbours."""
 
+_SET = re.compile("[\u0640\u064b-\u0652]")
+"""What draws letters out (tatweel), and the marks of vowels (harakat), as Lucene's ArabicNormalizer
+takes them off."""
+
+_ARABIC = re.compile(rf"[\u0621-\u064a]{{{_LEAST},}}")
+_HAMZA = "\u0623\u0625\u0622"
+_ALEF, _LAST = "\u0627", {"\u0647": "\u0629", "\u064a": "\u0649"}
+"""Letters that are typed for those with a hamza; and at a word's end heh for teh marbuta, yeh for
+alef maksura: what the same normalizer makes equal."""
+
+_BEFORE = (
+    "\u0648\u0627\u0644",
+    "\u0628\u0627\u0644",
+    "\u0627\u0644",
+    "\u0648",
+    "\u0628",
+    "\u0644",
+    "",
+)
+"""What is written together with a word: the article, "and", "with" and "for"."""
+
 
 class Accents:
     """Spells words as the vocabulary of a tokenizer has them.
@@ -45,8 +71,19 @@ class Accents:
         self._model = model
 
     def restored(self, text: str) -> str:
-        """The text with the accents of those ASCII words that are no word without them."""
-        return _TYPED.sub(lambda found: self._spelt(found.group()), text)
+        """The text with the accents of those words that are no word without them.
+
+        ASCII words get those of Latin letters, Arabic ones hamza and dots, and lose vowels.
+        """
+        latin = _TYPED.sub(lambda found: self._spelt(found.group()), text)
+        return _ARABIC.sub(lambda found: self._likeliest(found.group()), _SET.sub("", latin))
+
+    def _likeliest(self, word: str) -> str:
+        known = self._model.piece_to_id(_START + word) != self._model.unk_id()
+        spelt = {word} if known else _arabic(word)
+        return max(
+            spelt, key=lambda other: self._likely(other) - _ARABIC_LIKELIER * (other != word)
+        )
 
     def _spelt(self, word: str) -> str:
         model = self._model
@@ -94,6 +131,16 @@ def _respelt(word: str) -> set[str]:
         for marked in _MARKED.get(letter, ""):
             spelt.add(word[:place] + marked + word[place + 1 :])
     return spelt
+
+
+def _arabic(word: str) -> set[str]:
+    """The word with a hamza at its start and dots at its end; and as it is."""
+    spelt = {word}
+    for before in _BEFORE:
+        stem = word.removeprefix(before)
+        if stem.startswith(_ALEF) and word.startswith(before):
+            spelt |= {before + hamza + stem[1:] for hamza in _HAMZA}
+    return spelt | {other[:-1] + _LAST[word[-1]] for other in spelt if word[-1] in _LAST}
 
 
 def _bare(word: str) -> str:

@@ -25,6 +25,10 @@ def pieces() -> Pieces:
         ("bir cicek", "bir çiçek"),
         ("esit degil!", "esit değil!"),
         ("Kuerbis aus der Windmuehle", "Kürbis aus der Windmühle"),
+        ("\u0627\u0631\u0646\u0628", "أرنب"),
+        ("\u0627\u0644\u0627\u0631\u0646\u0628 \u0648\u0634\u062c\u0631\u0647", "الأرنب وشجرة"),
+        ("\u0633\u064a\u0627\u0631\u0647 \u0627\u0635\u0641\u0631", "سيارة أصفر"),
+        ("\u0645\u0633\u062a\u0634\u0641\u064a", "مستشفى"),
     ],
 )
 def test_a_word_that_is_none_without_its_accents_gets_them(
@@ -32,6 +36,22 @@ def test_a_word_that_is_none_without_its_accents_gets_them(
 ) -> None:
     """Typed and spelt are read as the same; words that the vocabulary lacks stay as they are."""
     assert pieces(typed) == Pieces(FILE, as_written=True)(spelt)
+
+
+@pytest.mark.parametrize(
+    ("typed", "plain"),
+    [
+        ("\u0643\u0650\u062a\u064e\u0627\u0628", "كتاب"),
+        ("\u0642\u0650\u0637\u0651\u064e\u0629 a cat", "قطة a cat"),
+        ("\u0643\u0640\u0640\u0644\u0640\u0628", "كلب"),
+        ("\u0643\u0650\u062a\u064e\u0640\u0627\u0628\u064c", "كتاب"),
+    ],
+)
+def test_vowels_and_drawn_out_letters_are_taken_off_in_arabic(
+    pieces: Pieces, typed: str, plain: str
+) -> None:
+    """Harakat and tatweel, as Lucene's ArabicNormalizer does."""
+    assert pieces(typed) == Pieces(FILE, as_written=True)(plain)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +64,8 @@ def test_a_word_that_is_none_without_its_accents_gets_them(
         "elefant Rana GNU",
         "um limão, żółw",
         "東京 cat",
+        "علي يكتب على الأرض، هذا كتابه إلى أبي",
+        "القطة السوداء في البيت",
         "",
     ],
 )

@@ -167,6 +167,14 @@ def test_words_are_compared_without_case_accents_and_plurals() -> None:
     assert list(words_of("…!")) == []
 
 
+def test_arabic_words_are_compared_as_they_are_typed() -> None:
+    """Without vowels, hamza, drawn out letters, dots of the last letter, and the article."""
+    written = "الكِتَاب والقِطَّة، أَرْنَب كـلـب في المستشفى للأولاد آل"
+    typed = "كتاب القطه ارنب كلب في مستشفي الاولاد ال"
+    assert list(words_of(written)) == list(words_of(typed))
+    assert len(list(words_of(written))) == 8
+
+
 def test_rare_words_decide() -> None:
     """The same words score 1; a word of every caption nothing; a rare one much."""
     words = CaptionWords.of(["a red apple", "a green apple", "a zebra", "a"])
