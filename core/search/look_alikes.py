@@ -153,6 +153,11 @@ class LookAlikes:
                 return other
         return None
 
+    async def both(self, one: bytes, other: bytes) -> bool:
+        """Whether two files show one picture. Raises BadPicture, Busy."""
+        seen = [Comparable(await self._decode(each, _SPEC)) for each in (one, other)]
+        return await asyncio.to_thread(same, *seen)
+
     async def _of(self, picture: Picture, community: Viewer | str) -> Comparable | None:
         seen = self._seen.get(picture.sha256)
         if seen is None:
