@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from core.domain.types import Picture
 from core.domain.viewer import Viewer
-from core.search.look_alikes import LookAlikes
+from core.search.look_alikes import Comparable, LookAlikes, same
 from index.indexing.contributions import moves_alike, nearest
 from index.library.library import CollectionSpec, FolderLibrary
 from index.library.posts import EncodedPost, PostRepository
@@ -40,6 +40,13 @@ class Reposts:
         Raises BadPicture, Busy, CatalogueError.
         """
         done: list[EncodedPost] = []
+        seen: dict[tuple[int, int], Comparable] = {}
+
+        async def look(each: EncodedPost) -> Comparable:
+            if each.post.key not in seen:
+                seen[each.post.key] = await self._look_alikes.seen(each.picture.jpeg)
+            return seen[each.post.key]
+
         for each in given:
             place = each.post.place
             # Of its own channel alone: each has its own readers.
@@ -48,7 +55,9 @@ class Reposts:
             earlier = [
                 other.post.key
                 for other in done
-                if other.post.place == place and await self._one(each.picture, other.picture)
+                if other.post.place == place
+                and self._may_be_one(each.picture, other.picture)
+                and await asyncio.to_thread(same, await look(each), await look(other))
             ]
             alike = kept[0].id if kept else ""
             done.append(replace(each, alike=alike, earlier=tuple(earlier)))
@@ -71,9 +80,6 @@ class Reposts:
         compared = [await self._look_alikes.posted(new.jpeg, [each], viewer) for each in ours]
         return [each for each in compared if each is not None]
 
-    async def _one(self, one: NewUpload, other: NewUpload) -> bool:
-        if float(one.vector @ other.vector) < self._duplicate_cosine:
-            return False
-        if not moves_alike(one, other, self._duplicate_cosine):
-            return False
-        return await self._look_alikes.both(one.jpeg, other.jpeg)
+    def _may_be_one(self, one: NewUpload, other: NewUpload) -> bool:
+        near = float(one.vector @ other.vector) >= self._duplicate_cosine
+        return near and moves_alike(one, other, self._duplicate_cosine)
