@@ -127,7 +127,7 @@ def _answers(tree: Path) -> float:
             )
         finally:
             run("pkill", "-TERM", "-s", str(program.pid), "-x", "tangerine", check=False)
-        code = program.wait(timeout=30)
+        code = program.wait(timeout=120)
     if code or not hits:
         raise Failed(f"make run answered with {hits} pictures and ended with {code}")
     return seconds

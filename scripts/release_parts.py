@@ -49,7 +49,7 @@ def answered(url: str, *, alive: Callable[[], bool], token: str | None = None) -
 
     def get(path: str) -> dict[str, object]:
         request = urllib.request.Request(url + path, headers=headers)
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             found: dict[str, object] = json.load(answer)
         return found
 

@@ -11,6 +11,7 @@ __all__ = [
     "languages",
     "parser",
     "parts",
+    "post_sweeps",
     "reading",
     "supervision",
 ]

@@ -70,7 +70,7 @@ class DiscordOptions:
     process, as ``0-3/8``, None: all. ``max_bytes`` and
     ``fetch_timeout_s`` bound a posted picture.
     Further times in seconds: ``connect_timeout_s`` until all connections stand, and ``shard_s``
-    more for each shard that is named, since Discord takes one in five seconds;
+    more for each shard but the first, named or advised, since Discord takes one in five seconds;
     ``drain_s`` for answers under way when stopping, ``progress_s`` between two drawings of a
     progress, since Discord takes five edits in five seconds; ``sweep_every_s`` between two looks
     at all posts, with ``sweep_pause_s`` between two requests; ``post_pause_s`` before posts are
@@ -118,11 +118,10 @@ class DiscordAdapter:
         self._ended = None
         options = self._options
         self._client = self._make()
-        self._addresses.enter_context(_addresses(self._options.api_url, self._options.gateway_url))
+        self._addresses.enter_context(_addresses(options.api_url, options.gateway_url))
         try:
-            more_s = options.shard_s * self._client.wanted if options.shards else 0.0
-            async with asyncio.timeout(options.connect_timeout_s + more_s):
-                await self._connect(self._client)
+            async with asyncio.timeout(options.connect_timeout_s) as limit:
+                await self._connect(self._client, limit)
         except BaseException as error:
             await self.stop()
             explained = _explained(error)
@@ -219,13 +218,19 @@ class DiscordAdapter:
         )
         return client
 
-    async def _connect(self, client: DiscordClient) -> None:
-        await client.login(self._options.token)
+    async def _connect(self, client: DiscordClient, limit: asyncio.Timeout) -> None:
+        options = self._options
+        await client.login(options.token)
         assert client.application_id is not None
-        await sync_commands(client.menu, client.application_id, self._options.state_file)
-        if self._options.api_url and not self._options.gateway_url:
+        # The library asks, too, but tells nobody before the last one is connected.
+        advised, gateway, _ = await client.http.get_bot_gateway()
+        wanted = client.wanted if options.shards else advised
+        begun = limit.when()
+        assert begun is not None
+        limit.reschedule(begun + options.shard_s * (wanted - 1))
+        await sync_commands(client.menu, client.application_id, options.state_file)
+        if options.api_url and not options.gateway_url:
             # A shard that reconnects must not take our token to another Discord.
-            _, gateway, _ = await client.http.get_bot_gateway()
             DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway)
         running = self._running = asyncio.create_task(client.connect())
         connected = asyncio.create_task(client.connected.wait())

@@ -10,6 +10,7 @@ from dataclasses import replace
 import discord
 import structlog
 
+from bot.chat.post_sweeps import look_at_posts
 from bot.discord.post_reading import id_of
 from bot.discord.readers import bot_reads
 from bot.discord.targets import DELIVERY_ERRORS
@@ -99,8 +100,8 @@ async def _sweep_channel(
 ) -> None:
     channel_id = id_of(row.chat)
     channel = client.get_partial_messageable(channel_id, guild_id=id_of(row.community))
-    last = 0
-    while known := await channels.after(row.chat, last, _PAGE):
+
+    async def look(known: Sequence[int]) -> int:
         start = discord.Object(known[0] - 1)
         page = {
             message.id: message
@@ -116,6 +117,9 @@ async def _sweep_channel(
         for message_id in {post.message for post in kept if _differs(post, page[post.message])}:
             look_again(channel_id, message_id)
         await asyncio.sleep(pause_s)
+        return last
+
+    await look_at_posts(channels, row.chat, look, at_once=_PAGE)
 
 
 def _differs(post: Post, message: discord.Message) -> bool:

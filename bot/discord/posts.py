@@ -13,6 +13,7 @@ import structlog
 from cachetools import LRUCache
 
 from bot.chat.commands import Commands
+from bot.chat.post_sweeps import keep_looking
 from bot.chat.supervision import Pauses
 from bot.discord.attachments import FetchBounds
 from bot.discord.followed import UNREACHED, FollowedChannels
@@ -119,9 +120,7 @@ class PostFollower:
         self, client: discord.Client, *, every_s: float, pause_s: float
     ) -> None:
         """Look from time to time for what was deleted or edited unnoticed, until cancelled."""
-        while True:
-            await asyncio.sleep(every_s)
-            await self.sweep(client, pause_s=pause_s)
+        await keep_looking(partial(self.sweep, client, pause_s=pause_s), every_s=every_s)
 
     async def sweep(self, client: discord.Client, *, pause_s: float) -> None:
         """Look once at all posts."""

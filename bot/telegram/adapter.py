@@ -17,6 +17,7 @@ from telegram.ext import ApplicationBuilder, ContextTypes, ExtBot, TypeHandler
 from bot.chat.access_list import Roster
 from bot.chat.commands import Commands
 from bot.chat.failures import Failures
+from bot.chat.post_sweeps import keep_looking
 from bot.chat.presenters.search import Presenter
 from bot.chat.supervision import ended
 from bot.rendering.sheets import Sheets
@@ -32,7 +33,7 @@ from bot.telegram.intake import Intake, Polling, TelegramApp, refused_token
 from bot.telegram.memory import TelegramMemory
 from bot.telegram.menus import publish_menus
 from bot.telegram.photos import Photos
-from bot.telegram.post_checks import PostedMessages
+from bot.telegram.post_checks import PostedMessages, PostSweep
 from bot.telegram.posts import PostIntake
 from bot.telegram.progress import Background, Following
 from bot.telegram.rate_limiter import PAUSES_S, GroupBudget, GroupTurns, PatientLimiter
@@ -75,7 +76,8 @@ class TelegramOptions:
     ``drain_s`` is how long a stop waits
     for answers under way. The rest are pauses in seconds: after the last picture of an
     album, before an inline query counts as asked, between two edits of a progress (None:
-    6 in groups, 1.5 in private chats), before each further attempt after a failure.
+    6 in groups, 1.5 in private chats), before each further attempt after a failure, between two
+    looks at all posts, between two questions of such a look.
     """
 
     api_url: str = PUBLIC_API
@@ -89,6 +91,8 @@ class TelegramOptions:
     inline_settle_s: float = 0.35
     progress_step_s: float | None = None
     retry_pauses_s: tuple[float, ...] = PAUSES_S
+    sweep_every_s: float = 3600.0
+    sweep_pause_s: float = 4.0
 
 
 class TelegramAdapter:
@@ -110,6 +114,7 @@ class TelegramAdapter:
         self._app: TelegramApp | None = None
         self._updates: Updates | None = None
         self._posts: PostIntake | None = None
+        self._sweep: PostSweep | None = None
         self._handing_on: set[asyncio.Task[Any]] = set()
         self._shares = Shares(self._options.at_once)
         self._log = structlog.get_logger("telegram")
@@ -146,6 +151,9 @@ class TelegramAdapter:
         self._handing_on = {task for task in asyncio.all_tasks() if task.get_name() == name}
         self._background.start(self._publish_menus(app.bot))
         self._background.start(self._keep_pruning())
+        if self._sweep is not None:
+            every_s = self._options.sweep_every_s
+            self._background.start(keep_looking(self._sweep.once, every_s=every_s))
         if self._posts is not None and self._updates is not None:
             self._background.start(self._posts.run())
             self._background.start(self._posts.resume(app.bot, self._updates.take_post))
@@ -254,6 +262,8 @@ class TelegramAdapter:
         sending = Sending(bot, GroupBudget(parts.clock), limiter)
         drawing = ReplySender(bot, photos, parts.sheets, parts.memory, sending)
         rights = Rights(bot, parts.clock, roster=options.roster)
+        showing = PostedMessages(bot)
+        self._sweep = PostSweep(showing, parts.commands, pause_s=options.sweep_pause_s)
         service = Service(
             bot=bot,
             commands=parts.commands,
@@ -266,7 +276,7 @@ class TelegramAdapter:
             rights=rights,
             memory=parts.memory,
             privacy=PrivacyMode(bot),
-            showing=PostedMessages(bot),
+            showing=showing,
         )
         self._posts = PostIntake(parts.commands, service.files, parts.memory)
         return Updates(

@@ -487,6 +487,11 @@ class Post:
     parent: str = ""
     place: str = ""
 
+    @property
+    def key(self) -> tuple[int, int]:
+        """Which picture of its chat it is: the message's number, and the part."""
+        return self.message, self.part
+
 
 @dataclass(frozen=True, slots=True)
 class PostChannel:

@@ -146,12 +146,16 @@ class LookAlikes:
 
         Those that cannot be read count as such that it shows. Raises BadPicture, Busy.
         """
-        seen = Comparable(await self._decode(data, _SPEC))
+        seen = await self.seen(data)
         for other in others:
             found = await self._of(other, community)
             if found is None or await asyncio.to_thread(same, seen, found):
                 return other
         return None
+
+    async def seen(self, data: bytes) -> Comparable:
+        """A file as it is compared by :func:`same`. Raises BadPicture, Busy."""
+        return Comparable(await self._decode(data, _SPEC))
 
     async def _of(self, picture: Picture, community: Viewer | str) -> Comparable | None:
         seen = self._seen.get(picture.sha256)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import ColumnElement, Connection, Select, delete, exists, func, insert, or_, select
@@ -82,24 +82,43 @@ def put_meaning(
         connection.execute(insert(word_vectors), rows)
 
 
+class StoredMeanings(NamedTuple):
+    """Vectors [n, dimension], of which words and passage each is; damaged ones are left out.
+
+    ``rows`` counts those, too, and ``last`` is the highest number: verification tells of them.
+    """
+
+    rows: int
+    last: int
+    passages: list[tuple[int, int]]
+    vectors: Vectors
+
+
 def meanings_after(
     connection: Connection, fingerprint: str, last: int, dimension: int
-) -> tuple[list[tuple[int, int, int]], Vectors]:
-    """Number, words and passage of each vector behind a number, and the vectors [n, dimension].
-
-    Those that are damaged are left out: verification tells.
-    """
+) -> StoredMeanings:
+    """The vectors behind a number."""
     table = word_vectors
     query = select(table.c.number, table.c.words_id, table.c.passage, table.c.vector).where(
         table.c.fingerprint == fingerprint, table.c.number > last
     )
     size = dimension * _STORED.itemsize
-    rows = [
-        row for row in connection.execute(query.order_by(table.c.number)) if len(row.vector) == size
-    ]
-    found = np.frombuffer(b"".join(row.vector for row in rows), dtype=_STORED)
-    vectors = found.reshape(-1, dimension).astype(np.float32)
-    return [(row.number, row.words_id, row.passage) for row in rows], vectors
+    rows = connection.execute(query.order_by(table.c.number)).all()
+    whole = [row for row in rows if len(row.vector) == size]
+    found = np.frombuffer(b"".join(row.vector for row in whole), dtype=_STORED)
+    return StoredMeanings(
+        len(rows),
+        rows[-1].number if rows else last,
+        [(row.words_id, row.passage) for row in whole],
+        found.reshape(-1, dimension).astype(np.float32),
+    )
+
+
+def count_meanings(connection: Connection, fingerprint: str, last: int) -> int:
+    """How many vectors there are up to a number."""
+    table = word_vectors
+    query = select(func.count()).where(table.c.fingerprint == fingerprint, table.c.number <= last)
+    return int(connection.execute(query).scalar_one())
 
 
 def drop_words(connection: Connection, which: ColumnElement[bool]) -> None:

@@ -280,6 +280,14 @@ def _moves_alike(view: IdentifiedSnapshot, row: int, new: NewUpload, at_least: f
     return same_frames(ours, there, at_least)
 
 
+def moves_alike(one: NewUpload, other: NewUpload, at_least: float) -> bool:
+    """Whether each frame of the one has its like in the other; also where neither moves."""
+    ours, theirs = (
+        each.vector[None] if each.frames is None else each.frames.vectors for each in (one, other)
+    )
+    return same_frames(ours, theirs, at_least)
+
+
 def _clean(caption: str) -> str:
     cleaned = tidy(caption)
     if len(cleaned) > MAX_CAPTION:

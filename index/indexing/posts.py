@@ -14,14 +14,15 @@ import structlog
 from core.domain.errors import BadPicture, CommunityUnknown, NotFound
 from core.domain.ports import CommunitySettingsStore, Embedder, PictureDecoder
 from core.domain.threads import finished_in_thread
-from core.domain.types import Lane, Picture, Post, PostsKept, Reached, TakenIn, Vectors
+from core.domain.types import Lane, Post, PostsKept, Reached, TakenIn, Vectors
 from core.domain.viewer import Viewer
 from core.search.frames import frame_vectors
 from core.search.look_alikes import LookAlikes
 from index.indexing.caption_texts import tidy
-from index.indexing.contributions import MAX_CAPTION, nearest
+from index.indexing.contributions import MAX_CAPTION
 from index.indexing.encode import checked
-from index.library.library import CollectionSpec, FolderLibrary
+from index.indexing.reposts import Reposts
+from index.library.library import FolderLibrary
 from index.library.posts import EncodedPost, PostRepository
 from index.snapshots.overlay import NewUpload
 
@@ -56,8 +57,12 @@ class ChatPosts:
         self._embedder = embedder
         self._decoder = decoder
         self._settings = settings
-        self._duplicate_cosine = duplicate_cosine
-        self._look_alikes = look_alikes or LookAlikes(library.picture_file, decoder.decode)
+        self._reposts = Reposts(
+            library,
+            repository,
+            look_alikes or LookAlikes(library.picture_file, decoder.decode),
+            duplicate_cosine=duplicate_cosine,
+        )
         self._decoding = asyncio.Semaphore(_AT_ONCE)
         # Switching it off and deleting the posts waits for those that are being added.
         self.adding = asyncio.Lock()
@@ -82,7 +87,7 @@ class ChatPosts:
         async with self.adding:
             if not self.takes_in(community):
                 return replace(so_far, left_out=so_far.left_out + len(wanted))
-            good = [await self._compared(spec, each) for each in good]
+            good = await self._reposts.marked(spec, good)
             done = await finished_in_thread(
                 self._repository.add, spec.name, community, good, self._embedder.identity, reached
             )
@@ -139,7 +144,7 @@ class ChatPosts:
         if not found or viewer.channels:
             # Each of the channels may have one that is the same but for how it was saved.
             new = await self._kept(Post("", 0, viewer.community, "", "", 0.0), picture, Lane.CHAT)
-            found |= {each.id for each in await self._alike(spec, new, viewer)}
+            found |= {each.id for each in await self._reposts.kept_alike(spec, new.picture, viewer)}
         shown = []
         for each in found:
             try:
@@ -223,29 +228,6 @@ class ChatPosts:
             return None
         vector = await self._embedder.embed_text(caption, lane=Lane.BULK)
         return checked(vector, self._embedder.identity.dimension)
-
-    async def _compared(self, spec: CollectionSpec, new: EncodedPost) -> EncodedPost:
-        """With the kept picture that is the same but for how it was saved."""
-        place = new.post.place
-        # Of its own channel alone: each has its own readers.
-        here = Viewer(new.post.community, bool(place), frozenset({place} - {""}))
-        same = await self._alike(spec, new, here)
-        return replace(new, alike=same[0].id) if same else new
-
-    async def _alike(
-        self, spec: CollectionSpec, new: EncodedPost, viewer: Viewer
-    ) -> Sequence[Picture]:
-        """The pictures of posts that the viewer sees and that are the same."""
-        view = await self._library.view(spec, viewer)
-        if view is None or not view.pictures:
-            return ()
-        near = await asyncio.to_thread(nearest, view, new.picture, self._duplicate_cosine)
-        posted = await self.of([picture.id for picture in near], viewer)
-        ours = [picture for picture in near if picture.id in posted]
-        compared = [
-            await self._look_alikes.posted(new.picture.jpeg, [each], viewer) for each in ours
-        ]
-        return [each for each in compared if each is not None]
 
 
 def _caption(text: str) -> str:

@@ -27,7 +27,7 @@ from index.library.post_reads import (
     unwanted,
 )
 from index.library.post_removals import PostRemovals
-from index.library.post_rows import posted_pictures, recaption, row_of, same_file
+from index.library.post_rows import Key, posted_pictures, recaption, row_of, same_file
 from index.library.visibility import made_of
 from index.snapshots.overlay import NewUpload, Viewpoint
 
@@ -52,12 +52,13 @@ class EncodedPost:
     """A post with its picture, and what its caption means: None where it has none.
 
     ``alike``: the id of a kept picture that is the same but for how it was saved, else empty;
-    ``original``: what was posted.
+    ``earlier``: the posts before it in the same step that are; ``original``: what was posted.
     """
 
     post: Post
     picture: NewUpload
     alike: str = ""
+    earlier: tuple[Key, ...] = ()
     original: bytes = b""
 
     @property
@@ -86,14 +87,12 @@ class PostRepository:
         wanted = [
             post
             for post in given
-            if (post.message, post.part) not in known
+            if post.key not in known
             and post.author not in refused
             and (too_old is None or post.posted_at >= too_old)
         ]
-        there = sum((post.message, post.part) in known for post in given)
-        kept_out = sum(
-            post.author in refused and (post.message, post.part) not in known for post in given
-        )
+        there = sum(post.key in known for post in given)
+        kept_out = sum(post.author in refused and post.key not in known for post in given)
         late = len(given) - len(wanted) - there - kept_out
         return wanted, TakenIn(known=there, refused=kept_out, left_out=late)
 
@@ -132,13 +131,16 @@ class PostRepository:
             known, refused = unwanted(connection, [each.post for each in given])
             adopted = adopt_model(connection, collection, model)
             room = self._left(connection, community)
+            made: dict[Key, str] = {}
             for number, each in enumerate(given):
                 post = each.post
-                key = (post.message, post.part)
+                key = post.key
                 if key in known or post.author in refused:
                     continue
                 known.add(key)
-                picture_id = _kept(connection, collection, community, each)
+                picture_id = _kept(connection, collection, community, each) or next(
+                    (made[other] for other in each.earlier if other in made), ""
+                )
                 if not picture_id:
                     if room <= 0 or adopted.fingerprint != model.fingerprint:
                         left_out += 1
@@ -156,6 +158,7 @@ class PostRepository:
                     change.undo.append(partial(self._overlays.files.delete, collection, picture_id))
                     originals.keep(collection, picture_id, each.original)
                     self._overlays.files.write(collection, picture_id, each.picture.jpeg)
+                made[key] = picture_id
                 connection.execute(
                     insert(posts).values(row_of(replace(post, picture_id=picture_id)))
                 )

@@ -15,8 +15,18 @@ from core.domain.ports import Embedder
 from core.domain.threads import finished_in_thread
 from core.domain.types import Lane, Vectors
 from core.search.word_evidence import MEANS_LEAST, AskedMeaning
-from index.catalogue.word_rows import meanings_after, put_meaning, without_meaning
+from index.catalogue.word_rows import (
+    count_meanings,
+    meanings_after,
+    put_meaning,
+    without_meaning,
+)
 from index.library.overlay import Overlays
+from index.library.overlay_revisions import last_revision
+from index.snapshots.overlay import SHARED
+
+MEANINGS: Final = ".meanings"
+"""By what name the revision of the vectors is counted, which each that is added advances."""
 
 _AT_ONCE: Final = 32
 """Pictures whose words are encoded, and kept, at once."""
@@ -40,27 +50,23 @@ class NearPassage(NamedTuple):
 class WordMeanings:
     """The vectors of what was read in pictures, of all collections: exact, in memory, halved.
 
-    Some 1.2 KB a picture with words. Whose pictures they are is for the caller to check.
+    Some 1.2 KB a picture with words. Whose pictures they are is for the caller to check. What is
+    gone from the catalogue may be found until the next :meth:`fill`.
     """
 
     def __init__(self, overlays: Overlays, embedder: Embedder) -> None:
         self._overlays = overlays
         self._embedder = embedder
         self._dimension = embedder.identity.dimension
-        # Two bytes a number: what that rounds is far below what tells two sentences apart.
-        self._index = faiss.IndexScalarQuantizer(
-            self._dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
-        )
-        self._known: list[tuple[int, int]] = []
-        self._sample = np.empty((0, self._dimension), dtype=np.float32)
-        self._last = 0
+        self._forget()
         self._failed: set[int] = set()
         self._changing = threading.Lock()
 
     async def fill(self) -> int:
         """Encode what this model has not yet, in the bulk lane; how many pictures that were.
 
-        What fails is left out until another of these is made. Raises CatalogueError, ShuttingDown.
+        What fails is left out until another of these is made. What is gone from the catalogue
+        is gone from memory, too. Raises CatalogueError, ShuttingDown.
         """
         count = 0
         while waiting := await finished_in_thread(self._missing):
@@ -95,20 +101,39 @@ class WordMeanings:
             if match > MEANS_LEAST
         ]
 
+    def _forget(self) -> None:
+        # Two bytes a number: what that rounds is far below what tells two sentences apart.
+        self._index = faiss.IndexScalarQuantizer(
+            self._dimension, faiss.ScalarQuantizer.QT_fp16, faiss.METRIC_INNER_PRODUCT
+        )
+        self._known: list[tuple[int, int]] = []
+        self._sample = np.empty((0, self._dimension), dtype=np.float32)
+        self._last = self._rows = 0
+        self._revision = -1
+
     def _ready(self) -> None:
+        fingerprint = self._embedder.identity.fingerprint
         with self._changing:
+            with self._overlays.read() as connection:
+                there = count_meanings(connection, fingerprint, self._last)
+            if there != self._rows:
+                self._forget()
             self._catch_up()
 
     def _catch_up(self) -> None:
+        if self._overlays.revisions.revision(MEANINGS) == self._revision:
+            return
         fingerprint = self._embedder.identity.fingerprint
         with self._overlays.read() as connection:
-            rows, vectors = meanings_after(connection, fingerprint, self._last, self._dimension)
-        if not rows:
+            # Of the rows, which may be behind what is announced.
+            self._revision = last_revision(connection, MEANINGS)
+            found = meanings_after(connection, fingerprint, self._last, self._dimension)
+        if not found.rows:
             return
-        self._index.add(vectors)
-        self._known += [(words_id, place) for _, words_id, place in rows]
-        self._sample = np.concatenate([self._sample, vectors])[:_SAMPLE]
-        self._last = rows[-1][0]
+        self._index.add(found.vectors)
+        self._known += found.passages
+        self._sample = np.concatenate([self._sample, found.vectors])[:_SAMPLE]
+        self._last, self._rows = found.last, self._rows + found.rows
 
     def _missing(self) -> dict[int, list[str]]:
         fingerprint, limit = self._embedder.identity.fingerprint, _AT_ONCE + len(self._failed)
@@ -127,3 +152,4 @@ class WordMeanings:
     def _keep(self, vectors: dict[int, list[Vectors]]) -> None:
         with self._overlays.change() as change:
             put_meaning(change.connection, self._embedder.identity.fingerprint, vectors)
+            change.touched.add((MEANINGS, SHARED))

@@ -51,7 +51,6 @@ def adapter_of(parts: Parts, discord: Discord, folder: Path, **options: Any) -> 
         "state_file": folder / "discord-commands",
         "api_url": discord.api_url,
         "gateway_url": discord.gateway.url,
-        "connect_timeout_s": 10.0,
         "drain_s": 0.3,
         "progress_s": 0.0,
         **options,

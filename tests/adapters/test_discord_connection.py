@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from tests.servers.discord_rest import Fault
 from tests.servers.discord_shown import Shown
 from tests.servers.discord_world import Server
 from tests.web.parts import Parts
+
+_PAUSE_S = 1.5
+"""Between two shards, in place of Discord's five."""
 
 
 async def _find(chat: Chat) -> Shown:
@@ -57,6 +61,27 @@ async def test_the_connection_comes_back_by_itself(
             await until(lambda: gateway.identified == 2)
         await until(lambda: chat.adapter.unready() is None)
         assert len((await _find(chat)).pictures) == 5
+
+
+async def test_shards_that_discord_advises_have_their_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each connects behind the one before: what is allowed to one is too short for all."""
+    monkeypatch.setattr("discord.Client.before_identify_hook", _short_pause)
+    far = Server(2 << 22, owner=1)
+    async with discord_with(Server(HOME, owner=1), far) as discord:
+        discord.gateway.advised = 3
+        parts = Parts(tmp_path)
+        adapter = adapter_of(parts, discord, tmp_path, connect_timeout_s=1.8 * _PAUSE_S)
+        await adapter.start()
+        try:
+            assert adapter.unready() is None
+            assert discord.gateway.shard == [2, 3]
+            exchange = await discord.slash(ANA, far, "find", {"query": "red"})
+            assert len((await discord.answer(exchange)).pictures) == 5
+        finally:
+            await adapter.stop()
+            await parts.close()
 
 
 async def test_a_token_that_is_revoked_at_work_makes_it_unready(tmp_path: Path) -> None:
@@ -147,6 +172,11 @@ def test_the_token_is_no_part_of_any_description(tmp_path: Path) -> None:
     """Options that end up in a log show no token."""
     adapter = adapter_of(Parts(tmp_path), Discord(Server(HOME)), tmp_path)
     assert TOKEN not in repr(adapter._options)
+
+
+async def _short_pause(*_: object, initial: bool = False, **__: object) -> None:
+    if not initial:
+        await asyncio.sleep(_PAUSE_S)
 
 
 async def _no_pause(*_: object, **__: object) -> None:

@@ -21,6 +21,7 @@ from tests.galleries import Gallery
 from tests.moving import animation
 from tests.posting import GalleryParts
 from tests.servers.telegram import TelegramServer
+from tests.servers.telegram_checks import Fault
 from tests.servers.telegram_world import BOT_ID, Json
 
 CLUB, TEAM, NEWS = -1001234567890, -1009876543210, -1005555555555
@@ -56,7 +57,9 @@ class _Posted(Talk):
 
 
 @asynccontextmanager
-async def _posting(folder: Path, *, privacy: bool = False) -> AsyncIterator[_Posted]:
+async def _posting(
+    folder: Path, *, privacy: bool = False, **options: float
+) -> AsyncIterator[_Posted]:
     gallery = Gallery(folder / "gallery", communities=f"web {CLUB_NAME} telegram:{TEAM}")
     gallery.add("of the folder.png", "grey", caption="grey stone")
     await gallery.reindex()
@@ -71,7 +74,7 @@ async def _posting(folder: Path, *, privacy: bool = False) -> AsyncIterator[_Pos
     server.world.group(TEAM, {ADA: "creator", EVE: "member"})
     server.world.channel(NEWS, {ADA: "creator"}, username="thenews")
     async with server.running():
-        adapter = adapter_of(parts, server, folder)  # type: ignore[arg-type]
+        adapter = adapter_of(parts, server, folder, **options)  # type: ignore[arg-type]
         await adapter.start()
         try:
             yield _Posted(server, parts, adapter, folder, gallery)  # type: ignore[arg-type]
@@ -366,3 +369,54 @@ async def test_what_the_bot_may_be_unable_to_see_is_kept(tmp_path: Path) -> None
         assert "a red kite" in said
         assert "a cyan kite" in said
         assert len(await talk.ids(CLUB_NAME)) == 2
+
+
+@pytest.mark.filterwarnings("ignore:.*retry_after:telegram.warnings.PTBDeprecationWarning")
+async def test_what_was_deleted_while_the_bot_was_away_is_noticed_by_itself(tmp_path: Path) -> None:
+    """Nobody has to ask: its picture is gone, with the file; failures of Telegram are outlived."""
+    async with _posting(tmp_path, sweep_every_s=0.05, sweep_pause_s=0.0) as talk:
+        await _switch_on(talk)
+        made = (picture_bytes("cyan", seed=n, edge=64) for n in range(4))
+        posts = [await talk.server.say(CLUB, BEN, f"kite {n}", photo=p) for n, p in enumerate(made)]
+        brought = Post(CLUB_NAME, 7, CLUB_NAME, f"telegram:{BEN}", "Ben", 1.0, caption="a red kite")
+        await talk.taken_in()
+        await talk.gallery.posts.add([(brought, RED)])
+        await talk.adapter.stop()
+        for each in posts[1:3]:
+            talk.server.world.delete(each)
+        talk.server.fail("setMessageReaction", Fault(429, retry_after=1), Fault(500))
+        await talk.adapter.start()
+        async with asyncio.timeout(60):
+            while len(await talk.ids(CLUB_NAME)) > 3:  # noqa: ASYNC110 - no event tells
+                await asyncio.sleep(0.02)
+        asked = [each for each in talk.server.calls if each.method == "setMessageReaction"]
+        [refused] = [n for n, each in enumerate(asked) if each.status == 429]
+        assert asked[refused + 1].at - asked[refused].at >= 1.0
+        left = await talk.gallery.posts.of(await talk.ids(CLUB_NAME), CLUB_NAME)
+        said = sorted(post.caption for each in left.values() for post in each)
+        assert said == ["a red kite", "kite 0", "kite 3"]
+        assert set(talk.gallery.upload_files()) == set(left)
+        again = Post(CLUB_NAME, posts[1]["message_id"], CLUB_NAME, f"telegram:{BEN}", "Ben", 1.0)
+        assert await talk.gallery.posts.wanted([again]) == ([], TakenIn(known=1))
+
+
+async def test_the_sweep_takes_nothing_out_where_not_found_proves_nothing(tmp_path: Path) -> None:
+    """A bot that was demoted in between may have lost sight of what is there."""
+    async with _posting(tmp_path, privacy=True, sweep_pause_s=0.0) as talk:
+        talk.server.world.chats[CLUB].members[BOT_ID] = "administrator"
+        await _switch_on(talk)
+        heard = await talk.server.say(CLUB, BEN, "a cyan kite", photo=CYAN)
+        await talk.taken_in()
+        sweep = talk.adapter._sweep
+        assert sweep is not None
+        await sweep.once()  # from now on it is known that the bot hears all
+        talk.server.world.chats[CLUB].members[BOT_ID] = "member"
+        talk.server.world.delete(heard)
+        await sweep.once()
+        assert len(await talk.ids(CLUB_NAME)) == 1
+        talk.server.world.chats[CLUB].members[BOT_ID] = "administrator"
+        await talk.adapter.stop()
+        await talk.adapter.start()  # what it heard before is known for some minutes
+        await talk.adapter._sweep.once()  # type: ignore[union-attr]
+        assert await talk.ids(CLUB_NAME) == []
+        assert talk.gallery.upload_files() == {}

@@ -68,6 +68,7 @@ def test_what_is_installed_is_locked_by_hashes() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)  # it installs everything twice
 def test_the_archive_is_made_from_clean(tmp_path: Path) -> None:
     """``make release-check``: what a user downloads installs, starts, answers and stops."""
     subprocess.run(["git", "clone", "-q", _ROOT, tmp_path / "clone"], check=True)

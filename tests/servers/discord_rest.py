@@ -109,7 +109,8 @@ class Rest:
 
     async def _gateway_bot(self, _: web.Request) -> web.Response:
         starts = {"total": 1000, "remaining": 999, "reset_after": 0, "max_concurrency": 1}
-        return _json({"url": self.gateway.url, "shards": 1, "session_start_limit": starts})
+        shards = self.gateway.advised
+        return _json({"url": self.gateway.url, "shards": shards, "session_start_limit": starts})
 
     async def _put_commands(self, request: web.Request) -> web.Response:
         commands = await request.json()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from core.images.video import reads_videos
 from tests.moving import video
@@ -48,6 +49,29 @@ async def test_a_picture_shows_all_about_itself(open_page: Open) -> None:
     async with page.expect_download() as waiting:
         await page.locator("#viewer-download").click()
     assert (await waiting.value).suggested_filename.endswith(".png")
+
+
+async def test_what_the_grid_shows_stands_in_for_what_has_not_come(open_page: Open) -> None:
+    """On a slow line no empty ground is looked at; behind what has come lies nothing."""
+    page = await open_page()
+    await search(page, "green")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    await page.route(re.compile(r"edge=960|/pictures/p\d+$"), hold)
+    await opened(page, 3)
+    picture = page.locator("#viewer-picture")
+    await expect(picture).to_have_css(
+        "background-image", re.compile(r"^url\(.*thumbnail\?edge=\d+")
+    )
+    with Image.open(io.BytesIO(await picture.screenshot())) as image:
+        red, green, blue = image.convert("RGB").resize((1, 1)).getpixel((0, 0))  # type: ignore[misc]
+    assert green > max(red, blue) + 40
+    for each in held:
+        await each.continue_()
+    await expect(picture).to_have_css("background-image", "none")
 
 
 async def test_a_picture_has_an_address(open_page: Open) -> None:

@@ -2,7 +2,11 @@
 
 const TINY = /^data:image\/webp;base64,[\w+/=]+$/;
 
-/** Paint a node with a placeholder, an address that holds a tiny picture, or with none. */
-export function paint(node, placeholder) {
-  node.style.backgroundImage = TINY.test(placeholder ?? "") ? `url("${placeholder}")` : "";
+/**
+ * Paint a node with a placeholder, an address that holds a tiny picture, or with none; over it
+ * lie the pictures at further addresses as they come.
+ */
+export function paint(node, placeholder, ...over) {
+  const tiny = TINY.test(placeholder ?? "") ? [placeholder] : [];
+  node.style.backgroundImage = [...over, ...tiny].map((address) => `url("${address}")`).join(", ");
 }

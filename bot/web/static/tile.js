@@ -17,6 +17,13 @@ export function sized(image, item, width) {
   image.src = thumbnailOf(item.id, ALONE, item.at_s);
 }
 
+/** The address of a picture as the grid shows it already, else of its smallest thumbnail. */
+export function shownOf(item) {
+  const address = thumbnailOf(item.id, ALONE, item.at_s);
+  const image = document.querySelector(`.tile img[src="${CSS.escape(address)}"]`);
+  return image?.currentSrc || thumbnailOf(item.id, EDGES[0], item.at_s);
+}
+
 /** The score as text, two decimals in the reader's language; "" where there is none. */
 export function scoreOf(item) {
   if (item.scoreText) return item.scoreText;

@@ -3,7 +3,8 @@
 import { fileOf, playedOf, thumbnailOf } from "./api.js";
 import { Details } from "./details.js";
 import { byId, make, onward, say } from "./dom.js";
-import { moves, nameOf } from "./tile.js";
+import { paint } from "./placeholder.js";
+import { moves, nameOf, shownOf } from "./tile.js";
 import { Zoom } from "./zoom.js";
 
 const AHEAD = 8;
@@ -19,6 +20,8 @@ export class Viewer {
     this.on = on;
     this.dialog = byId("viewer");
     this.picture = byId("viewer-picture");
+    // Drawings without a ground would show it.
+    this.picture.onload = () => paint(this.picture);
     this.details = new Details(
       (label) => this.leave(() => on.label(label)),
       (details) => this.known(details),
@@ -105,7 +108,10 @@ export class Viewer {
     byId("viewer-gone").hidden = true;
     picture.alt = nameOf(item);
     this.size(item.width, item.height);
-    // The thumbnail stands in until the picture has come.
+    // The thumbnail stands in until the picture has come, and what the grid shows until that has.
+    paint(picture, item.placeholder, shownOf(item));
+    // Else the picture before it stays until then.
+    picture.removeAttribute("src");
     picture.src = thumbnailOf(item.id, 960, item.at_s);
     const large = new Image();
     this.large = large;

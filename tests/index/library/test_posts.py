@@ -6,6 +6,7 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -102,6 +103,45 @@ async def test_equal_pictures_are_kept_once(tmp_path: Path) -> None:
     assert await gallery.posts.add([(_post(2, BOB), red)]) == TakenIn(known=1)
     assert [post.message for post in await gallery.posts.like(red, CHAT)] == [1, 2, 3, 4]
     assert await gallery.posts.like(red, OTHER) == ()
+
+
+def _blocks(seed: int, saved: str = "PNG") -> bytes:
+    """A red pattern; as "JPEG" it is the same to the eye alone."""
+    chance = np.random.default_rng(seed)
+    pixels = np.tile(np.uint8([200, 30, 30]), (16, 16, 1)) + chance.integers(0, 55, (16, 16, 1))
+    out = io.BytesIO()
+    small = Image.fromarray(pixels.astype(np.uint8))
+    small.resize((128, 128), Image.Resampling.NEAREST).save(out, saved, quality=40)
+    return out.getvalue()
+
+
+async def test_reposts_of_one_batch_are_one_hit(tmp_path: Path) -> None:
+    """Posts that are taken in together are compared with each other as with those before."""
+    gallery = await _gallery(tmp_path, duplicate_cosine=0.8)
+    given = [(_post(1), _blocks(1)), (_post(2), _blocks(2)), (_post(3, BOB), _blocks(1, "JPEG"))]
+    assert await gallery.posts.add(given) == TakenIn(added=3)
+    posts = await gallery.posts.of(await _seen(gallery, CHAT), CHAT)
+    assert sorted([post.message for post in each] for each in posts.values()) == [[1, 3], [2]]
+    await gallery.posts.add([(_post(4), _blocks(2, "JPEG")), (_post(5), _blocks(2))])
+    posts = await gallery.posts.of(await _seen(gallery, CHAT), CHAT)
+    assert sorted([post.message for post in each] for each in posts.values()) == [[1, 3], [2, 4, 5]]
+    assert len(gallery.upload_files()) == 2
+    assert gallery.verify() == []
+
+
+async def test_the_first_of_a_batch_may_be_refused(tmp_path: Path) -> None:
+    """What shows the same behind it is kept for itself."""
+    gallery = await _gallery(tmp_path, duplicate_cosine=0.8)
+    await gallery.posts.opt_out(ANA)
+    given = [
+        (_post(1), _blocks(1)),
+        (_post(2, BOB), _blocks(1, "JPEG")),
+        (_post(3, BOB), _blocks(1)),
+    ]
+    assert await gallery.posts.add(given) == TakenIn(added=2, refused=1)
+    [picture] = await _seen(gallery, CHAT)
+    posts = (await gallery.posts.of([picture], CHAT))[picture]
+    assert [post.message for post in posts] == [2, 3]
 
 
 async def test_opting_out_takes_posts_out_and_keeps_them_out(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 
 from core.domain.choices import Strictness
 from core.domain.errors import DamagedPicture, DecodingFailed
@@ -320,6 +320,41 @@ async def test_words_are_found_by_what_they_mean(gallery: Gallery) -> None:
     with gallery.overlays.read() as connection:
         left = connection.execute(select(func.count()).select_from(word_vectors)).scalar_one()
     assert left == 1
+
+
+async def test_questions_ask_for_meanings_only_where_some_were_added(gallery: Gallery) -> None:
+    """And what is gone from the catalogue is gone from memory, once the reading has looked."""
+    meanings = WordMeanings(gallery.overlays, gallery.embedder)
+    reader = FakeReader(
+        {"b.png": "A GREEN DAY", "c.png": "GREEN TESTS PASS", "d.png": "A GREEN SIGN"}
+    )
+    reading = WordReading(
+        gallery.overlays, gallery.library, reader, [gallery.name], meanings=meanings
+    )
+    await reading.fill()
+    asked = AskedMeaning(await gallery.embedder.embed_text("green"), average=0.0)
+    assert len(meanings.near(asked, 9)) == 2
+    said: list[str] = []
+
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        said.append(statement)
+
+    event.listen(gallery.catalogue.database.backend.reading, "before_cursor_execute", note)
+    assert len(meanings.near(asked, 9)) == 2
+    event.remove(gallery.catalogue.database.backend.reading, "before_cursor_execute", note)
+    assert said == []
+    other = WordMeanings(gallery.overlays, gallery.embedder)  # as another process has
+    assert len(other.near(asked, 9)) == 2
+    gallery.add("d.png", "cyan")
+    (gallery.pictures / "b.png").unlink()
+    await gallery.reindex()
+    assert len(meanings.near(asked, 9)) == 2
+    await reading.fill()
+    # The other one has heard of "d.png" alone.
+    assert [len(each.near(asked, 9)) for each in (meanings, other)] == [2, 3]
+    await other.fill()
+    assert len(other.near(asked, 9)) == 2
+    assert gallery.verify() == []
 
 
 async def test_words_that_an_import_brought_are_encoded_here(gallery: Gallery) -> None:
