@@ -133,8 +133,8 @@ class Words:
     def no_close_match(self) -> str:
         return self._("No close match. The nearest pictures are only weakly related.")
 
-    def no_hits(self) -> str:
-        return self._("No further pictures.")
+    def no_hits(self, offset: int = 0) -> str:
+        return self._("No further pictures.") if offset else self._("Nothing was found.")
 
     def shown_anyway(self) -> str:
         """Stands above weak matches that were asked for."""

@@ -165,6 +165,12 @@ def test_an_empty_last_page_says_so() -> None:
     assert reply.buttons == ()
 
 
+def test_an_empty_first_page_says_so() -> None:
+    """Nothing is further where nothing was shown, as by "words:" before any words were read."""
+    reply = PRESENTER.matches(result(), "Heading", navigation(0, None))
+    assert text_of(reply) == "Nothing was found."
+
+
 def test_a_picture_without_caption_is_called_by_its_file() -> None:
     """A caption may be missing; a name never is."""
     hit = Hit(1, picture(7), 0.5, Band.FAIR, match=0.5)
