@@ -101,8 +101,8 @@ class Words:
         }[band]
 
     def caption(self, caption: str, path: str) -> str:
-        """What a picture is called: its caption, else its file's name."""
-        return caption or path.rsplit("/", 1)[-1]
+        """What a picture is called: its caption, else its file's name, which a post has not."""
+        return caption or path.rsplit("/", 1)[-1] or self._("Picture without a caption")
 
     def card_alt(self, number: int, caption: str, score: str) -> str:
         """A picture for people who do not see it."""
