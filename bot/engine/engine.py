@@ -7,7 +7,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -272,12 +272,16 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
         meanings = word_meanings(settings, overlays, embedder)
         words = stored_words(settings, overlays, meanings)
         reading = await opened_reading(settings, overlays, library, meanings, stack)
+        rules = search_rules(settings)
+        if need == "texts":
+            # The one question of a command: what looks at pictures starts behind it.
+            rules = replace(rules, look_s=rules.timeout_s / 4)
         search = Search(
             stages.around(library, open="open"),
             stages.around(embedder, embed_text="embed", embed_pixels="embed"),
             stages.around(decoder, decode="decode"),
             logit_scale=encoder.logit_scale,
-            rules=search_rules(settings),
+            rules=rules,
             labels=labels,
             thumbnails=thumbnails,
             words=words,

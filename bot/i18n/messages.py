@@ -101,8 +101,8 @@ class Words:
         }[band]
 
     def caption(self, caption: str, path: str) -> str:
-        """What a picture is called: its caption, else its file's name."""
-        return caption or path.rsplit("/", 1)[-1]
+        """What a picture is called: its caption, else its file's name, which a post has not."""
+        return caption or path.rsplit("/", 1)[-1] or self._("Picture without a caption")
 
     def card_alt(self, number: int, caption: str, score: str) -> str:
         """A picture for people who do not see it."""
@@ -133,8 +133,8 @@ class Words:
     def no_close_match(self) -> str:
         return self._("No close match. The nearest pictures are only weakly related.")
 
-    def no_hits(self) -> str:
-        return self._("No further pictures.")
+    def no_hits(self, offset: int = 0) -> str:
+        return self._("No further pictures.") if offset else self._("Nothing was found.")
 
     def shown_anyway(self) -> str:
         """Stands above weak matches that were asked for."""

@@ -56,8 +56,6 @@ _VERDICTS: Final = 50_000
 _AT_A_TIME: Final = 16
 """Pairs that one question has compared: the first page of an album of near-duplicates."""
 
-_TIMEOUT_S: Final = 1.5
-
 
 class Comparable:
     """A picture as it is compared: its shape, and [128, 128, 3] of it."""
@@ -185,12 +183,12 @@ class Comparison:
             self._unseen.append((one, other))
         return known is not False
 
-    async def look(self, community: Viewer | str) -> bool:
-        """Look at those; whether any are two. An answer without is better than a late one."""
+    async def look(self, community: Viewer | str, *, within_s: float) -> bool:
+        """Look at those, as far as one comes; whether any are two."""
         unseen, self._unseen = self._unseen, []
         two = False
         try:
-            async with asyncio.timeout(_TIMEOUT_S):
+            async with asyncio.timeout(within_s):
                 for one, other in unseen:
                     two |= not await self._look_alikes.look(one, other, community)
         except (Busy, TimeoutError):

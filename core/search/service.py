@@ -77,8 +77,10 @@ class SearchRules:
     ``duplicate_cosine``: two hits at least this alike are shown as one; ``text_weight``:
     share of the text when it is mixed with a picture, in [0, 1]; ``sure_cosine``: a posted
     picture that finds nothing so close is looked at in further views too, and by its pixels
-    (-1: never); ``read_s``: seconds that words in a posted picture may take to be read, beside
-    what is done meanwhile: an answer without them is better than a late one.
+    (-1: never); ``look_s``: seconds in which pictures that may be one are compared by their
+    pixels, of which three rounds may be needed; ``read_s``: seconds that words in a posted
+    picture may take to be read, beside what is done meanwhile. An answer without either is
+    better than a late one.
     """
 
     max_query: int = 200
@@ -88,6 +90,7 @@ class SearchRules:
     duplicate_cosine: float = 0.97
     text_weight: float = 0.5
     sure_cosine: float = 0.85
+    look_s: float = 1.5
     read_s: float = 3.0
 
 
@@ -508,7 +511,7 @@ class Search:
 
         for _ in range(_ROUNDS):
             page = await self._searches.answer(plan.lookups, finish)
-            if not await comparison.look(community):
+            if not await comparison.look(community, within_s=self._rules.look_s):
                 break
         return page
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 import pytest
+from PIL import Image
 from playwright.async_api import Locator, Page, expect
 
 from core.domain.errors import BeingIndexed
 from core.domain.rate_limits import Quota
 from core.domain.types import Progress
 from tests.fakes import COLOURS
+from tests.moving import video
 from tests.web.conftest import Open
 from tests.web.pages import MIDDLE, RED, attach, give, search
 from tests.web.parts import GALLERY, Parts
@@ -206,6 +208,19 @@ async def test_a_photo_waits_in_the_bar(open_page: Open, kind: str) -> None:
     await page.locator("#query-chip button").click()
     await expect(page.locator("#query-chip")).to_be_hidden()
     await expect(page.locator("#back")).to_be_hidden()
+
+
+async def test_a_video_waits_in_the_bar(open_page: Open) -> None:
+    """It is sent as a photo is, and the conversation shows its first picture."""
+    page = await open_page(complaints_expected=True)
+    clip = video([Image.new("RGB", (64, 48), "red")] * 4, "webm", "libvpx-vp9", silent=True)
+    await give(page, "drop", clip, "video/webm", "clip.webm")
+    await expect(page.locator("#query-chip video")).to_have_js_property("videoWidth", 64)
+    await page.fill("#query", "/describe")
+    await page.locator("#query").press("Enter")
+    await expect(page.locator(".turn.theirs")).not_to_have_attribute("aria-busy", "true")
+    await expect(page.locator(".turn.theirs")).not_to_contain_text("needs a picture")
+    await expect(page.locator(".turn.mine img")).to_have_js_property("naturalWidth", 64)
 
 
 async def test_what_is_no_photo_is_told(open_page: Open) -> None:

@@ -106,7 +106,7 @@ class Presenter:
             *(Text(note, "note") for note in (*letters, *notes)),
         )
         if not result.hits:
-            return Reply((*aside, Text(self.words.no_hits())))
+            return Reply((*aside, Text(self.words.no_hits(result.offset))))
         if not result.close_match and not result.doubtful and not weak:
             show = Button(
                 "show_weak",

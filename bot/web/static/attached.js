@@ -2,6 +2,7 @@
 
 import { fileOf, thumbnailOf } from "./api.js";
 import { byId, make, say } from "./dom.js";
+import { moves } from "./kept.js";
 
 /**
  * Holds one photo: a file of the reader's, or a picture of the collection. Whoever shows it
@@ -51,7 +52,7 @@ export class Attached extends EventTarget {
 
   /** Attach the first photo of some files. */
   take(files) {
-    const file = files.find((each) => !each.type || each.type.startsWith("image/"));
+    const file = files.find((each) => !each.type || /^(image|video)\//.test(each.type));
     if (!file) this.complain(say("no_photo"));
     else if (file.size > this.maxMib * 2 ** 20) {
       this.complain(say("photo_too_large", { name: file.name, n: this.maxMib }));
@@ -122,7 +123,10 @@ export class Attached extends EventTarget {
         removed(photo);
       };
       const name = make("span", { dir: "auto" }, photo.file ? say("your_photo") : photo.name);
-      place.replaceChildren(make("img", { src: photo.url, alt: photo.name }), name, remove);
+      const sight = moves(photo.file)
+        ? make("video", { src: photo.url, muted: true, "aria-label": photo.name })
+        : make("img", { src: photo.url, alt: photo.name });
+      place.replaceChildren(sight, name, remove);
     };
     this.addEventListener("change", draw);
     draw();

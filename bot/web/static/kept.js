@@ -30,10 +30,27 @@ export function keep(turns) {
   }
 }
 
+/** Whether a file of the reader's is a video. */
+export const moves = (file) => Boolean(file?.type.startsWith("video/"));
+
+/** The picture of a file, the first one of a video. */
+async function bitmapOf(file) {
+  if (!moves(file)) return createImageBitmap(file);
+  const video = document.createElement("video");
+  const seen = new Promise((resolve, reject) => Object.assign(video, { onloadeddata: resolve, onerror: reject }));
+  Object.assign(video, { muted: true, preload: "auto", src: URL.createObjectURL(file) });
+  try {
+    await seen;
+    return await createImageBitmap(video);
+  } finally {
+    URL.revokeObjectURL(video.src);
+  }
+}
+
 /** A photo small enough to be kept, as base64; "" where the browser cannot read it. */
 export async function smallOf(file) {
   try {
-    const bitmap = await createImageBitmap(file);
+    const bitmap = await bitmapOf(file);
     const share = Math.min(1, PHOTO_EDGE / Math.max(bitmap.width, bitmap.height));
     const canvas = document.createElement("canvas");
     canvas.width = Math.max(1, Math.round(bitmap.width * share));

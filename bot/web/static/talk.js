@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { Composer } from "./composer.js";
 import { byId, make, pause, say } from "./dom.js";
-import { addressOf, keep, kept, smallOf } from "./kept.js";
+import { addressOf, keep, kept, moves, smallOf } from "./kept.js";
 import { drawReply } from "./reply.js";
 import { drawPending, patiently } from "./waiting.js";
 
@@ -67,7 +67,7 @@ export class Talk {
     this.open();
     const { photo } = this.attached;
     const question = { text };
-    if (photo) question.shown = photo.url;
+    if (photo && !moves(photo.file)) question.shown = photo.url;
     try {
       question.photos = await this.attached.files();
     } catch {

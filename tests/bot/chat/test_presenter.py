@@ -165,6 +165,21 @@ def test_an_empty_last_page_says_so() -> None:
     assert reply.buttons == ()
 
 
+def test_a_post_without_text_has_a_name() -> None:
+    """It has neither caption nor file; its line, and "more like", are not left empty."""
+    posted = replace(picture(7), caption="", path="")
+    hit = Hit(1, posted, 0.5, Band.FAIR, match=0.5)
+    reply = PRESENTER.matches(replace(result(), hits=(hit,)), "Heading", navigation(1, None))
+    [cards] = [part.cards for part in reply.parts if isinstance(part, Pictures)]
+    assert cards[0].caption == "Picture without a caption"
+
+
+def test_an_empty_first_page_says_so() -> None:
+    """Nothing is further where nothing was shown, as by "words:" before any words were read."""
+    reply = PRESENTER.matches(result(), "Heading", navigation(0, None))
+    assert text_of(reply) == "Nothing was found."
+
+
 def test_a_picture_without_caption_is_called_by_its_file() -> None:
     """A caption may be missing; a name never is."""
     hit = Hit(1, picture(7), 0.5, Band.FAIR, match=0.5)

@@ -133,16 +133,27 @@ async def test_a_question_looks_once_at_what_it_took_for_one(tmp_path: Path) -> 
     for each in (copy, other, gone):
         assert question.taken_for_one(one, each), "nobody has looked"
     pages.busy = True
-    assert not await question.look("web")
+    assert not await question.look("web", within_s=60)
     pages.busy = False
     for each in (copy, other, gone):
         question.taken_for_one(one, each)
-    assert await question.look("web")
+    assert await question.look("web", within_s=60)
     found = [question.taken_for_one(each, one) for each in (copy, other, gone)]
     assert found == [True, False, True]
     decoded = len(pages.decoder.decoded)
-    assert not await question.look("web")
+    assert not await question.look("web", within_s=60)
     assert len(pages.decoder.decoded) == decoded == 3
+
+
+async def test_a_look_that_had_no_time_is_taken_again(tmp_path: Path) -> None:
+    """Two pictures are one until there was time to see that they are two."""
+    pages = _Pages(tmp_path)
+    for number, name in enumerate(("one", "other")):
+        page(number).save(tmp_path / f"{name}.png")
+    for seconds, two in ((0, False), (60, True)):
+        question = pages.look_alikes.comparison()
+        assert question.taken_for_one(_picture("one"), _picture("other"))
+        assert await question.look("web", within_s=seconds) is two
 
 
 async def test_a_page_with_other_words_is_added_at_once(tmp_path: Path) -> None:
