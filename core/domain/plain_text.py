@@ -19,13 +19,6 @@ _TYPED = str.maketrans(
 """What phones and other keyboards put for an apostrophe and quotation marks. CLIP's captions had
 them straightened (ftfy) before it was trained with them."""
 
-_ACCENTS = re.compile("[\u0300-\u036f\u0640\u064b-\u0655]+")
-"""Those of Latin, Greek and Cyrillic, and what Arabic is mostly typed without: vowels, hamza on a
-letter, drawn out letters. Marks of other scripts make other letters of theirs."""
-
-_ARABIC = str.maketrans({"\u0649": "\u064a", "\u0629": "\u0647"})
-"""Letters typed for each other at the end of words, as Lucene's ArabicNormalizer has them."""
-
 _TRADE = re.compile("[\u00ae\u2120\u2122]")
 """Marks of registered names, which say nothing about a picture."""
 
@@ -74,12 +67,6 @@ def folded(text: str) -> str:
     if text.isascii():
         return text.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
-
-
-def unaccented(text: str) -> str:
-    """The form in which words are compared: without case, accents and full width."""
-    plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))
-    return unicodedata.normalize("NFC", plain).translate(_ARABIC)
 
 
 def _ordinary(character: str) -> str:

@@ -8,6 +8,7 @@ Chinese, Japanese and Thai letters, which write no spaces, in pairs of letters.
 from __future__ import annotations
 
 import re
+import unicodedata
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.plain_text import unaccented
 from core.domain.ports import SharedWords
 from core.search.common_words import SAID_OF_ANYTHING, SAID_OFTEN
 
@@ -35,6 +35,14 @@ _WORD = re.compile(r"\w+")
 _UNSPACED = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f]+")
 _ARTICLE = re.compile(r"(?:[\u0648\u0628\u0643\u0641]?\u0627\u0644|\u0644\u0644)(?=\w\w)")
 """The Arabic one, alone or behind "and", "with", "as" or "so", and in "for the"."""
+
+
+_ACCENTS = re.compile("[\u0300-\u036f\u0640\u064b-\u0655]+")
+"""Those of Latin, Greek and Cyrillic, and what Arabic is mostly typed without: vowels, hamza on a
+letter, drawn out letters. Marks of other scripts make other letters of theirs."""
+
+_ARABIC = str.maketrans({"\u0649": "\u064a", "\u0629": "\u0647"})
+"""Letters typed for each other at the end of words, as Lucene's ArabicNormalizer has them."""
 
 
 class CountedWords(Protocol):
@@ -236,6 +244,12 @@ class CaptionWords:
                 level_or_less = np.flatnonzero(hits[:end] >= worst * asked)
                 return np.concatenate([level_or_less, higher[higher >= end]])
         return np.flatnonzero(hits > 0)
+
+
+def unaccented(text: str) -> str:
+    """The form in which words are compared: without case, accents and full width."""
+    plain = _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))
+    return unicodedata.normalize("NFC", plain).translate(_ARABIC)
 
 
 def words_of(text: str) -> Iterator[str]:

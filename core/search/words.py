@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from core.domain.plain_text import unaccented
 from core.search.common_words import SAID_OFTEN
+from core.search.lexical import unaccented
 
 MAX_GRAMS: Final = 64
 """Of one question; what is asked beyond that decides nothing."""
