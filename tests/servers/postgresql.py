@@ -18,12 +18,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 from sqlalchemy import URL, Engine, create_engine, make_url
 
 from index.catalogue.database import open_database
 from index.catalogue.remembered import remembered
 from index.catalogue.schema import metadata, schema_version
+from tests.servers.shared import shared_by_workers
 
 PASSWORD = "loopback-password-that-no-log-may-hold"
 
@@ -171,24 +171,8 @@ def postgresql() -> Iterator[PostgresqlServer]:
     """The server of this run, which all workers share; the last one to leave stops it."""
     if importlib.util.find_spec("psycopg") is None or programs() is None:
         pytest.skip("psycopg (extra cluster) or a PostgreSQL to start is missing")
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"pid{os.getpid()}")
-    # Below the system's folder: pytest's own is closed to the user that the server runs as.
-    folder = Path(tempfile.gettempdir()) / f"tangerine-postgresql-{run}"
-    server, users = PostgresqlServer(folder), folder / "users"
-    with FileLock(f"{folder}.lock"):
-        if not server.running:
-            folder.mkdir()
-            server.make()
-            users.write_text("0")
-        users.write_text(str(int(users.read_text()) + 1))
-    yield server
-    with FileLock(f"{folder}.lock"):
-        left = int(users.read_text()) - 1
-        users.write_text(str(left))
-        if not left:
-            server.stop()
-            shutil.rmtree(folder)
-            Path(f"{folder}.lock").unlink()
+    with shared_by_workers("postgresql", PostgresqlServer, PostgresqlServer.make) as server:
+        yield server
 
 
 @pytest.fixture

