@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from pydantic import SecretStr
+
 from bot.app.platform import Adapter, Platform
 from bot.app.turns import Always, SharedTurn, Turn
 from bot.chat.access_list import Roster
@@ -134,7 +136,10 @@ def _telegram(engine: Engine, chat: ChatParts) -> Adapter:
         url=telegram.webhook_url,
         host=telegram.webhook_host,
         port=telegram.webhook_port,
-        secret=secret.get_secret_value() if secret else _shared_secret(settings),
+        # At another node's turn Telegram need not be told of another address.
+        secret=secret.get_secret_value()
+        if secret
+        else shared_secret(settings, telegram.token, "webhook"),
         secret_file=settings.data_dir / "telegram-webhook-secret",
     )
     return TelegramAdapter(
@@ -159,9 +164,8 @@ def _telegram(engine: Engine, chat: ChatParts) -> Adapter:
     )
 
 
-def _shared_secret(settings: Settings) -> str | None:
-    """The same at all nodes, so that Telegram need not be told of another address at each turn."""
-    token = settings.telegram.token
+def shared_secret(settings: Settings, token: SecretStr | None, purpose: str) -> str | None:
+    """The same at all nodes that have this token; None where none share a database."""
     if settings.database_url is None or token is None:
         return None
-    return derived_secret(token.get_secret_value(), "webhook")
+    return derived_secret(token.get_secret_value(), purpose)

@@ -19,7 +19,7 @@ from bot.app.background import (
     opened_index,
 )
 from bot.app.lifecycle import Starting, asked_by_hangup
-from bot.app.platforms import ChatParts, platforms_of, telegram_memory
+from bot.app.platforms import ChatParts, platforms_of, shared_secret, telegram_memory
 from bot.app.serving import Serving
 from bot.app.upkeep import shared_work, upkeep
 from bot.chat.actions import ActionCodec, TextMemory
@@ -38,7 +38,6 @@ from bot.engine.preflight import check_start
 from bot.engine.reload import Live, Reloading, cooldowns
 from bot.engine.specs import collection_specs
 from bot.http.listener import Listener
-from bot.http.secrets import derived_secret
 from bot.observability.gauges import Observed, Observer
 from bot.observability.health import DiskWatch, IndexWatch, serving_details
 from bot.observability.logs import configure_logs
@@ -284,14 +283,7 @@ def _web_adapter(
             max_bytes=settings.pictures.max_bytes,
             upload_memory=settings.buffers.uploads,
             session_file=settings.data_dir / "web-session-key",
-            session_key=_shared_key(settings),
+            session_key=shared_secret(settings, token, "web sessions"),
         ),
         listener=listener,
     )
-
-
-def _shared_key(settings: Settings) -> str | None:
-    """What lets a person go on at another node, where there is a token that all nodes know."""
-    if settings.database_url is None or settings.web.token is None:
-        return None
-    return derived_secret(settings.web.token.get_secret_value(), "web sessions")
