@@ -101,7 +101,8 @@ def test_deleted_pictures_are_left_out_by_default(tmp_path: Path) -> None:
     """What systems and NAS keep of deleted pictures, older states and thumbnails is not found."""
     for name in (
         *("#recycle", "@Recycle", "$RECYCLE.BIN", "@Recently-Snapshot", "#snapshot"),
-        *("@__thumb", "lost+found", "@eaDir", "__MACOSX", ".Trash-1000"),
+        *("@__thumb", "lost+found", "@eaDir", "__MACOSX", ".Trash-1000", "RECYCLED"),
+        *("Network Trash Folder", "FOUND.000", "@GMT-2024.05.01-10.00.00", "@tmp", "@sharebin"),
     ):
         _touch(tmp_path, f"{name}/x.png", f"sub/{name}/holiday/y.jpg")
     _touch(tmp_path, "sub/._seen.png", "sub/seen.png")
