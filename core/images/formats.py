@@ -78,6 +78,16 @@ _FOREIGN: Final = (
     (b"v/1\1", "OpenEXR"),
     (b"farbfeld", "farbfeld"),
     (b"qoif", "QOI"),
+    (b"icns", "ICNS"),
+    (b"DDS ", "DDS"),
+    (b"\x01\xda\0\1", "SGI"),
+    (b"\x01\xda\1\1", "SGI"),
+    (b"\x0a\5\1\x08", "PCX"),
+    (b"/* XPM */", "XPM"),
+    (b"SIMPLE  =", "FITS"),
+    (b"FLIF", "FLIF"),
+    (b"BPG\xfb", "BPG"),
+    (b"\xd7\xcd\xc6\x9a", "WMF"),
 )
 
 # PBM, PGM, PPM, PAM and PFM, of which the second letter tells which, and white space follows.
@@ -144,7 +154,7 @@ def sniff_video(head: bytes) -> str | None:
     return "MP4" if head[4:8] in {b"moov", b"mdat", b"wide"} else None
 
 
-def foreign(head: bytes) -> str | None:  # noqa: PLR0911 - a return for each kind
+def foreign(head: bytes) -> str | None:  # noqa: C901, PLR0911 - a line for each kind
     """The format of a file that is no accepted picture, as ``PDF``; None: unknown."""
     for signature, name in _FOREIGN:
         if head.startswith(signature):
@@ -153,6 +163,8 @@ def foreign(head: bytes) -> str | None:  # noqa: PLR0911 - a return for each kin
         return "ICO" if icon[1] == b"\1" else "CUR"
     if _PNM.match(head):
         return "PNM"
+    if head[128:132] == b"DICM":
+        return "DICOM"
     brands = _brands(head)
     if _RAW_BRAND in brands:
         return "CR3"
