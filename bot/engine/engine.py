@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.engine.blas import one_core_for_each_product
-from bot.engine.database import followed, open_catalogue
+from bot.engine.database import followed, open_catalogue, shared_counts
 from bot.engine.embedding import model_card, opened_embedder
 from bot.engine.encoder import Need
 from bot.engine.files import upload_files
@@ -313,7 +313,11 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             words=words,
             word_reading=reading,
             search=search,
-            limits=RateLimiter(clock=clock, **quotas(settings)),
+            limits=RateLimiter(
+                clock=clock,
+                counts=await shared_counts(settings, catalogue),
+                **quotas(settings),
+            ),
             metrics=metrics,
             tracer=tracer,
             clock=clock,
