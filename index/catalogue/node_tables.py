@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Float, Index, MetaData, Table, text
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, Table, text
 
 from index.catalogue.schema import String, Text
 
@@ -50,4 +50,17 @@ button_texts = Table(
     Column("text", Text, nullable=False),
     Column("used", Float, nullable=False, server_default=text(NOW)),
     Index("ix_button_texts_requester", "requester"),
+)
+
+# Updates of Telegram, as JSON by their numbers, that ask something and are not answered yet; how
+# often one was begun.
+telegram_questions = Table(
+    "telegram_questions",
+    node_tables,
+    Column("bot", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="1"),
+    Column("used", Float, nullable=False, server_default=text(NOW)),
+    prefixes=["UNLOGGED"],
 )
