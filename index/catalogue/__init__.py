@@ -17,6 +17,7 @@ __all__ = [
     "rows",
     "schema",
     "shared_counts",
+    "shared_questions",
     "shared_texts",
     "sqlite",
     "walk",
