@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 from core.domain.errors import FilesUnreachable, SettingsError
 from index.library.bucket_calls import NO_ANSWER, Away, Calls
 
 _NAMED = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([^?#@]*))?")
+_SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _CONNECT_S = 3
 _ANSWER_S = 15
@@ -47,7 +49,8 @@ def bucket_of(url: str) -> tuple[str, str]:
 class Bucket:
     """Objects below the prefix of ``url``. Blocking, thread-safe.
 
-    Keys and endpoint are those of the environment (``AWS_…``). Every method raises
+    Keys and endpoint are those of the environment (``AWS_…``); of a key, ``…_FILE`` may name a
+    file that holds it, as containers mount secrets. Every method raises
     FilesUnreachable, at most some twenty seconds after it was called. ``monotonic`` gives seconds.
     """
 
@@ -78,7 +81,7 @@ class Bucket:
                     "timeout": timedelta(seconds=_ANSWER_S),
                 },
                 retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=_RETRY_S)},
-                config={"endpoint": endpoint} if endpoint else None,
+                config=_keys() | ({"endpoint": endpoint} if endpoint else {}),
             )
         except BaseError as error:
             raise SettingsError(
@@ -155,6 +158,21 @@ class Bucket:
             f"The bucket {self.name} cannot be used ({reason}).",
             remedy="Check that its server runs, and the variables AWS_…; tangerine doctor asks it.",
         )
+
+
+def _keys() -> dict[str, str]:
+    found = {}
+    for name in _SECRETS:
+        if path := os.environ.get(f"{name}_FILE"):
+            try:
+                found[name.lower()] = Path(path).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise SettingsError(
+                    "{name}_FILE names a file that cannot be read.",
+                    remedy="Name a readable file that holds the key alone.",
+                    name=name,
+                ) from error
+    return found
 
 
 def _reason(text: str) -> tuple[str, bool]:
