@@ -38,11 +38,11 @@ _UNCHECKED = SearchCheck("none", lambda _candidate, _reference: 1.0)
 """Random weights find nothing: whether int8 finds the same is not what is measured here."""
 
 
-def bfloat16_here() -> tuple[tuple[str, str], ...]:
-    """OpenVINO in bfloat16, where it is installed and the CPU computes in it."""
-    if openvino_towers.installed() and "bfloat16" in openvino_towers.precisions():
-        return (("openvino", "bfloat16"),)
-    return ()
+def on_openvino() -> tuple[tuple[str, str], ...]:
+    """OpenVINO in all that this CPU computes in, where it is installed."""
+    if not openvino_towers.installed():
+        return ()
+    return tuple(("openvino", precision) for precision in openvino_towers.precisions())
 
 
 def clip(edge: int = 224) -> Path:
