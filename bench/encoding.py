@@ -38,11 +38,10 @@ _UNCHECKED = SearchCheck("none", lambda _candidate, _reference: 1.0)
 """Random weights find nothing: whether int8 finds the same is not what is measured here."""
 
 
-def on_openvino() -> tuple[tuple[str, str], ...]:
-    """OpenVINO in all that this CPU computes in, where it is installed."""
-    if not openvino_towers.installed():
-        return ()
-    return tuple(("openvino", precision) for precision in openvino_towers.precisions())
+def on_openvino(*precisions: str) -> tuple[tuple[str, str], ...]:
+    """OpenVINO in those of ``precisions`` that this CPU computes in, where it is installed."""
+    able = openvino_towers.precisions() if openvino_towers.installed() else ()
+    return tuple(("openvino", precision) for precision in precisions if precision in able)
 
 
 def clip(edge: int = 224) -> Path:

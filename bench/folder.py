@@ -128,5 +128,5 @@ COMPARISONS = tuple(
     )
     for peer, name in _PEERS.items()
     if installed(peer)
-    for way in (("torch", "float32"), ("onnx", "float32"), *on_openvino())
+    for way in (("torch", "float32"), ("onnx", "float32"), *on_openvino("float32", "bfloat16"))
 )
