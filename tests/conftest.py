@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests import kinds
-from tests.databases import database, either_database  # noqa: F401 - a fixture, as those below
+from tests.databases import (  # noqa: F401 - fixtures, as those below
+    database,
+    either_database,
+    own_database,
+)
 from tests.servers.postgresql import (  # noqa: F401
     PASSWORD,
     _catalogue,

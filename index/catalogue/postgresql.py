@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from typing import Any
 
 from sqlalchemy import (
@@ -59,6 +60,16 @@ _MORE_CONNECTIONS = 15
 _WAIT_S = 10.0
 """How long a thread waits for one of them."""
 
+_ALTERING_S = 0.5
+"""How long whoever alters a table waits for those who read it. All who want to read it then
+queue behind; and it is less than what the server takes to find two that wait for each other
+(``deadlock_timeout``), of whom it would fail either."""
+
+_LOCKED = "55P03"
+_EACH_OTHER = "40P01"
+_MISSING = ("42P01", "42703")
+"""A table, a column."""
+
 _HELD = (
     "Another program holds the catalogue.",
     "Wait until it has finished, or stop it, and try again.",
@@ -73,7 +84,7 @@ _AWAY = (
 _REMEDIES = {
     "08": _AWAY,
     "57P": _AWAY,
-    "55P03": _HELD,
+    _LOCKED: _HELD,
     "40": _HELD,
     "53100": ("The disk of the database is full.", "Free some space there and try again."),
     "53300": (
@@ -133,6 +144,7 @@ class Postgresql:
             isolation_level="READ COMMITTED", **{_WRITE: True}
         )
         self.beside: Engine = engine.execution_options(isolation_level="READ COMMITTED")
+        self._busy_seconds = busy_seconds
         self._outside = engine.execution_options(isolation_level="AUTOCOMMIT")
         patience = f"{round(1000 * busy_seconds)}ms"
 
@@ -148,7 +160,7 @@ class Postgresql:
 
     def explain(self, error: Exception) -> CatalogueError:
         original = error.orig if isinstance(error, DBAPIError) else None
-        code = str(getattr(original, "sqlstate", None) or "")
+        code = _code_of(error)
         if code in _DAMAGED:
             return CatalogueDamaged(f"The catalogue is damaged ({self.name}).", remedy=_RESTORE)
         if isinstance(error, NoConnectionError):
@@ -167,6 +179,31 @@ class Postgresql:
         return CatalogueError(
             f"The catalogue failed ({reason}).", remedy=f"Check the database ({self.name})."
         )
+
+    def lacks(self, error: Exception) -> bool:
+        return _code_of(error) in _MISSING
+
+    def alter(self, change: Callable[[Connection], None]) -> None:
+        patience = f"{round(1000 * _ALTERING_S)}ms"
+        until = time.monotonic() + self._busy_seconds
+        while not self._altered(change, patience, until):
+            time.sleep(_ALTERING_S)
+
+    def _altered(self, change: Callable[[Connection], None], patience: str, until: float) -> bool:
+        altering = False
+        try:
+            with self.writing.begin() as connection:
+                connection.execute(
+                    select(func.set_config("lock_timeout", patience, literal(value=True)))
+                )
+                altering = True
+                change(connection)
+        except OperationalError as error:
+            is_busy = altering and _code_of(error) in {_LOCKED, _EACH_OTHER}
+            if not is_busy or time.monotonic() > until:
+                raise
+            return False
+        return True
 
     def check(self) -> None:
         """Nothing: it checks its pages whenever it reads them, where checksums are on."""
@@ -248,6 +285,12 @@ class _Lock:
 
     def let_go(self) -> None:
         self._connection.close()
+
+
+def _code_of(error: Exception) -> str:
+    """The server's code of what went wrong; empty where it gave none."""
+    original = error.orig if isinstance(error, DBAPIError) else None
+    return str(getattr(original, "sqlstate", None) or "")
 
 
 def _sequence(table: Table) -> str:
