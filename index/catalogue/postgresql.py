@@ -59,6 +59,8 @@ _MORE_CONNECTIONS = 15
 
 _WAIT_S = 10.0
 """How long a thread waits for one of them."""
+_LOCKED_S = 10
+"""How long one waits for a row that another process holds; writers wait for their turn, longer."""
 
 _ALTERING_S = 0.5
 """How long whoever alters a table waits for those who read it. All who want to read it then
@@ -147,6 +149,12 @@ class Postgresql:
         self._busy_seconds = busy_seconds
         self._outside = engine.execution_options(isolation_level="AUTOCOMMIT")
         patience = f"{round(1000 * busy_seconds)}ms"
+
+        @event.listens_for(engine, "connect")
+        def _connected(driver: Any, _: object) -> None:
+            # Whoever was frozen with a row in its hands holds nobody up for good.
+            driver.execute(f"SET lock_timeout = '{_LOCKED_S}s'")
+            driver.commit()
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:

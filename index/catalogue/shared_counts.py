@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
@@ -56,19 +57,33 @@ class SharedCounts:
 
     The rows of the buckets are locked in the order of their numbers while a request is counted,
     so that what is asked for at the same time anywhere is counted one after the other. Times are
-    those of the server's clock. ``monotonic`` gives seconds.
+    those of the server's clock. A request waits for the server for ``patience_s`` at most.
+    ``monotonic`` gives seconds.
     """
 
     def __init__(
-        self, database: Database, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        database: Database,
+        *,
+        patience_s: float = 10.0,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
+        self._patience_s = patience_s
         self._monotonic = monotonic
         self._pruned_at = float("-inf")
         self._log = structlog.get_logger(__name__)
 
     async def count(self, asked: Asked) -> Waits:
-        return await finished_in_thread(self._count, asked)
+        try:
+            async with asyncio.timeout(self._patience_s):
+                # Left behind where it hangs: what it counts then does no harm.
+                return await asyncio.to_thread(self._count, asked)
+        except TimeoutError:
+            raise CatalogueError(
+                f"The database gives no answer ({self._database.name}).",
+                remedy="Look at its server; what is asked is answered once it is back.",
+            ) from None
 
     async def charge(self, buckets: Sequence[Bucket], times: int) -> None:
         def work() -> None:

@@ -174,6 +174,24 @@ async def test_what_no_rule_looks_at_any_more_is_forgotten(postgresql_url: str) 
 
 
 @pytest.mark.process
+async def test_a_database_that_hangs_is_told(postgresql_url: str) -> None:
+    """Nobody waits for good, whoever holds the row; what waits in vain gives up."""
+    with (
+        closing(open_database(postgresql_url)) as one,
+        closing(open_database(postgresql_url)) as two,
+    ):
+        one.make(node_tables)
+        counts = SharedCounts(two, patience_s=0.2)
+        assert (await SharedCounts(one).count(asked())).none
+        with one.beside() as frozen:
+            frozen.execute(text("SELECT * FROM request_buckets FOR UPDATE"))
+            with pytest.raises(CatalogueError, match="no answer"):
+                await counts.count(asked())
+        with two.beside() as connection:
+            assert connection.execute(text("SHOW lock_timeout")).scalar() == "10s"
+
+
+@pytest.mark.process
 async def test_a_database_that_is_away_is_told(own_postgresql: PostgresqlServer) -> None:
     """Whoever asks is told why; what needs no answer is left."""
     with own_postgresql.database() as url, closing(open_database(url)) as database:
