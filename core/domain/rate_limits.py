@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
 from cachetools import LRUCache
 
@@ -48,8 +48,7 @@ Bucket = tuple[str, str]
 """What is counted together: of which kind it is, and whose."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """So many a minute and a day of what one bucket counts; 0 switches a rule off."""
 
     bucket: Bucket
@@ -57,8 +56,7 @@ class Window:
     per_day: int
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """One request: the windows that have to have room for it, and the pause that has to be over.
 
     After it, ``pause`` goes on for ``pause_s`` seconds.
@@ -69,8 +67,7 @@ class Asked:
     windows: tuple[Window, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Waits:
+class Waits(NamedTuple):
     """Seconds until the pause is over, and until each of the windows has room; 0: now."""
 
     pause_s: float
@@ -78,7 +75,7 @@ class Waits:
 
     @property
     def none(self) -> bool:
-        return max(self.pause_s, *self.windows_s, 0.0) <= 0
+        return self.pause_s <= 0 and max(self.windows_s, default=0.0) <= 0
 
 
 class RequestCounts(Protocol):
@@ -120,7 +117,7 @@ class OwnCounts:
         now = self._clock.monotonic()
         waits = Waits(
             self._free_at.get(asked.pause, now) - now,
-            tuple(self._wait(window, now) for window in asked.windows),
+            tuple([self._wait(window, now) for window in asked.windows]),
         )
         if waits.none:
             for window in asked.windows:
@@ -148,8 +145,10 @@ class OwnCounts:
             return 0.0
         while times and times[0] <= now - DAY_S:
             times.popleft()
-        rules = ((window.per_minute, MINUTE_S), (window.per_day, DAY_S))
-        return max(_until_free(times, allowed, span_s, now) for allowed, span_s in rules)
+        return max(
+            _until_free(times, window.per_minute, MINUTE_S, now),
+            _until_free(times, window.per_day, DAY_S, now),
+        )
 
 
 def _until_free(times: deque[float], allowed: int, window_s: float, now: float) -> float:
