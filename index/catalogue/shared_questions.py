@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import Connection, Float, delete, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Float, delete, literal_column, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from core.domain.errors import CatalogueError
@@ -33,6 +33,8 @@ class SharedQuestions:
         new = insert(telegram_questions).values(bot=bot, number=number, body=body)
 
         def work(connection: Connection) -> None:
+            # What was dropped, as in a flood, is never answered.
+            connection.execute(delete(telegram_questions).where(_old()))
             connection.execute(new.on_conflict_do_nothing())
 
         await self._run(work, None)
@@ -48,7 +50,7 @@ class SharedQuestions:
 
     async def left(self, bot: int, *, tries: int) -> Sequence[str]:
         table = telegram_questions
-        over = delete(table).where((table.c.used < _NOW - _KEPT_S) | (table.c.tries >= tries))
+        over = delete(table).where(_old() | (table.c.tries >= tries))
         mine = (table.c.bot == bot,)
         again = update(table).where(*mine).values(tries=table.c.tries + 1)
 
@@ -70,3 +72,7 @@ class SharedQuestions:
         except CatalogueError as error:
             self._log.warning("questions not kept", reason=error.message)
             return otherwise
+
+
+def _old() -> ColumnElement[bool]:
+    return telegram_questions.c.used < _NOW - _KEPT_S

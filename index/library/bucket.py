@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from core.domain.errors import FilesUnreachable, SettingsError
 from index.library.bucket_calls import NO_ANSWER, Away, Calls
@@ -160,7 +161,8 @@ class Bucket:
         )
 
 
-def _keys() -> dict[str, str]:
+def _keys() -> Any:
+    """Those of the library's settings that are in files."""
     found = {}
     for name in _SECRETS:
         if path := os.environ.get(f"{name}_FILE"):

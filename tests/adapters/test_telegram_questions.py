@@ -131,3 +131,9 @@ async def test_questions_are_kept_for_their_bot_until_they_are_answered(
         connection.execute(text("UPDATE telegram_questions SET used = used - 121"))
     assert await two.left(7, tries=3) == []
     assert await two.left(8, tries=3) == []
+    await one.put(7, 10, "question 10")
+    with database.write() as connection:
+        connection.execute(text("UPDATE telegram_questions SET used = used - 121"))
+    await one.put(8, 1, "of another bot")
+    with database.read() as connection:
+        assert connection.execute(text("SELECT count(*) FROM telegram_questions")).scalar() == 1
