@@ -19,7 +19,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 _LOOK_EVERY_S = 0.02
-_PATIENCE_S = 120.0
+_PATIENCE_S = 300.0
 
 
 @dataclass

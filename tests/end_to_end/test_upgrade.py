@@ -25,9 +25,11 @@ from tests.fakes import picture_bytes
 from tests.program import Program, small_program
 from tests.running import ENDED_S, Running, running
 
-pytestmark = [pytest.mark.process, pytest.mark.timeout(900)]
+# The rule itself is held by tests/index/catalogue/test_older_programs.py, always.
+pytestmark = [pytest.mark.process, pytest.mark.long, pytest.mark.timeout(900)]
 
 _A_SECOND = 20
+_WAITING = 40
 _SHOWN_S = 30.0
 """What is promised is one second; a busy machine may take longer."""
 
@@ -68,18 +70,20 @@ class Asking:
     async def _ask_on(self, client: aiohttp.ClientSession) -> None:
         self._asked: set[asyncio.Task[None]] = set()
         while True:
-            task = asyncio.create_task(self._ask(client, next(self._turn)))
-            self._asked.add(task)
-            task.add_done_callback(self._asked.discard)
+            # Fewer on a machine that is too slow for so many: those that wait would be too many.
+            if len(self._asked) < _WAITING:
+                task = asyncio.create_task(self._ask(client, next(self._turn)))
+                self._asked.add(task)
+                task.add_done_callback(self._asked.discard)
             await asyncio.sleep(1 / _A_SECOND)
 
     async def _ask(self, client: aiohttp.ClientSession, turn: int) -> None:
         began = time.monotonic()
         said = []
         for attempt in range(2):
-            url = self._urls[(turn + attempt) % 2]
+            url = f"{self._urls[(turn + attempt) % 2]}/api/find"
             try:
-                async with client.get(f"{url}/api/find", params={"q": f"black {turn}"}) as answer:
+                async with client.get(url, params={"q": f"black {turn % 50}"}) as answer:
                     found = await answer.json()
                     if answer.status == 200 and found["hits"]:
                         self.took_s.append(time.monotonic() - began)
@@ -91,6 +95,15 @@ class Asking:
             except aiohttp.ClientError as error:
                 said.append(repr(error))
         self.failed.append(" / ".join(said))
+
+    def told(self, seconds: float) -> str:
+        """What became of all of them."""
+        took, number = sorted(self.took_s), len(self.took_s)
+        return (
+            f"{number + len(self.failed)} questions in {seconds:.0f} s, {len(self.failed)} failed, "
+            f"{self.elsewhere} answered by the other node; median {took[number // 2]:.3f} s, 99 of "
+            f"100 within {took[number - 1 - number // 100]:.3f} s, at most {took[-1]:.3f} s"
+        )
 
 
 def _free_port() -> int:
@@ -155,7 +168,10 @@ async def test_nodes_are_replaced_one_after_the_other(
 
         async def started(number: int, kind: type[Program]) -> Running:
             node = await stack.enter_async_context(running(program(number, kind)))
-            await node.wait_until_said("Ready:", seconds=300)
+            try:
+                await node.wait_until_said("Ready:", seconds=120)
+            except TimeoutError:
+                pytest.fail("".join(node.lines))
             return node
 
         async def stopped(node: Running) -> None:
@@ -172,6 +188,7 @@ async def test_nodes_are_replaced_one_after_the_other(
 
         one, two = await started(0, Program), await started(1, Program)
         async with asking.going_on():
+            began = time.monotonic()
             await takes_in(one, two)
             await stopped(one)
             one = await started(0, NewerProgram)
@@ -187,15 +204,10 @@ async def test_nodes_are_replaced_one_after_the_other(
             await stopped(two)
             two = await started(1, NewerProgram)
             await takes_in(two, one)
+            seconds = time.monotonic() - began
         for node in (one, two):
             await stopped(node)
-    asking.took_s.sort()
-    number = len(asking.took_s)
-    print(
-        f"{number + len(asking.failed)} questions, {len(asking.failed)} failed, {asking.elsewhere} "
-        f"answered by the other node; median {asking.took_s[number // 2]:.3f} s, 99 of 100 within "
-        f"{asking.took_s[number - 1 - number // 100]:.3f} s, at most {asking.took_s[-1]:.3f} s"
-    )
+    print(asking.told(seconds))
     assert asking.failed == []
 
 
