@@ -94,7 +94,6 @@ def rank_page(
     snapshot: Snapshot,
     calibration: Calibration,
     ranking: Ranking,
-    query: str | None,
     *,
     k: int,
     offset: int,
@@ -103,6 +102,8 @@ def rank_page(
     same: Same | None = None,
 ) -> SearchResult:
     """Hits ``offset + 1`` to ``offset + k``, near-duplicates collapsed onto the best one.
+
+    ``query`` of the result is left to those who know the text.
 
     Pictures come in the order of their standard scores, those that captions speak for lifted
     (:mod:`core.search.captions`), and a better band before a worse one. ``seen``: what
@@ -143,7 +144,7 @@ def rank_page(
         for hit, each in zip(hits, found[page], strict=True)
     )
     return SearchResult(
-        query=query,
+        query=None,
         collection=snapshot.collection,
         hits=hits,
         offset=offset,

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Connection, Engine, Table, make_url
+from sqlalchemy import Connection, Engine, MetaData, Table, inspect, make_url
 from sqlalchemy.exc import ArgumentError
 
 from core.domain.errors import CatalogueError
@@ -152,6 +152,14 @@ class Database:
     def refuse_newer(self, connection: Connection, *, alone: bool = False) -> None:
         """See :func:`~index.catalogue.migrations.refuse_newer`."""
         refuse_newer(connection, self._schema.newest, alone=alone)
+
+    def make(self, tables: MetaData) -> None:
+        """Make what is missing of tables that belong to no version of the schema."""
+        with self.read() as connection:
+            there = inspect(connection).get_table_names()
+        if not set(there).issuperset(tables.tables):
+            with self.write() as connection:
+                tables.create_all(connection)
 
     def check(self) -> None:
         """Read the whole database and see that it is one. Raises CatalogueError."""

@@ -15,6 +15,7 @@ from sqlalchemy import (
     create_engine,
     event,
     func,
+    inspect,
     literal,
     select,
     text,
@@ -23,6 +24,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from core.domain.errors import CatalogueDamaged, CatalogueError
+from index.catalogue.node_tables import node_tables
 from index.catalogue.remembered import remembered
 from index.catalogue.schema import metadata
 
@@ -214,9 +216,9 @@ class Postgresql:
 
         What its own log and backups hold is for whoever runs the server.
         """
-        tables = (*metadata.sorted_tables, *remembered.sorted_tables)
-        names = ", ".join(table.name for table in tables)
+        tables = {*metadata.tables, *remembered.tables, *node_tables.tables}
         with self._outside.connect() as connection:
+            names = ", ".join(sorted(tables.intersection(inspect(connection).get_table_names())))
             connection.exec_driver_sql(f"VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON) {names}")
 
     def tell(self, connection: Connection, words: str) -> None:

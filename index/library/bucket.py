@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from core.domain.errors import FilesUnreachable, SettingsError
+from index.library.bucket_calls import NO_ANSWER, Away, Calls
 
 _NAMED = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([^?#@]*))?")
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
@@ -20,8 +20,6 @@ _CONNECT_S = 3
 _ANSWER_S = 15
 """Seconds for one object: originals have up to 25 MiB."""
 _RETRY_S = 5
-_PAUSE_S = 2.0
-"""Who asks so shortly after a call that got no answer is not made to wait for another one."""
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _STATUS = re.compile(r"status code: (\d{3}[\w ]*)")
 
@@ -66,9 +64,7 @@ class Bucket:
                 package=error.name or "obstore",
             ) from error
         self.name = f"s3://{bucket}/{prefix}".rstrip("/")
-        self._monotonic = monotonic
-        self._guard = threading.Lock()
-        self._away: tuple[float, str] | None = None
+        self._calls = Calls(monotonic)
         self._obstore = obstore
         self._error = BaseError
         endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), "")
@@ -138,20 +134,21 @@ class Bucket:
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
-        with self._guard:
-            if self._away is not None and self._monotonic() < self._away[0]:
-                raise self._told(self._away[1])
+        try:
+            begun = self._calls.begin()
+        except Away as away:
+            raise self._told(away.reason) from None
+        away_for = ""
         try:
             yield
         except FileNotFoundError:
             raise  # such an object: it has answered
         except self._error as error:
             reason, answered = _reason(str(error))
-            with self._guard:
-                self._away = None if answered else (self._monotonic() + _PAUSE_S, reason)
+            away_for = "" if answered else reason
             raise self._told(reason) from None
-        with self._guard:
-            self._away = None
+        finally:
+            self._calls.end(begun, away_for)
 
     def _told(self, reason: str) -> FilesUnreachable:
         return FilesUnreachable(
@@ -165,4 +162,4 @@ def _reason(text: str) -> tuple[str, bool]:
     found = [match[1].strip() for pattern in (_STATUS, _CODE) if (match := pattern.search(text))]
     if found:
         return ", ".join(found), not found[0].startswith("5")
-    return "no answer", False
+    return NO_ANSWER, False

@@ -21,6 +21,7 @@ import pytest
 from sqlalchemy import URL, Engine, create_engine, make_url
 
 from index.catalogue.database import open_database
+from index.catalogue.node_tables import node_tables
 from index.catalogue.remembered import remembered
 from index.catalogue.schema import metadata, schema_version
 from tests.servers.shared import shared_by_workers
@@ -159,7 +160,7 @@ _EMPTYING = ";".join(
         # Nobody is left from the test before, whose locks would be waited for.
         _LEAVING,
         *(f"DELETE FROM {each.name}" for each in _TABLES if each is not schema_version),
-        "DROP TABLE IF EXISTS jobs",
+        f"DROP TABLE IF EXISTS jobs, {', '.join(node_tables.tables)}",
         *(f"ALTER SEQUENCE {name}_id_seq RESTART" for name in ("runs", "words", "failures")),
     ]
 )
