@@ -238,9 +238,11 @@ class Index(_Section):
         tuple[str, ...], BeforeValidator(_listed), AfterValidator(_names_only), NoDecode
     ] = Field(
         (
-            *("#recycle", "@Recycle", "$RECYCLE.BIN", "RECYCLER", "lost+found"),
-            *("#snapshot", "@Recently-Snapshot", "~snapshot", "System Volume Information"),
-            *("@eaDir", "@__thumb", "__MACOSX", "._*"),
+            *("#recycle", "@Recycle", "$RECYCLE.BIN", "RECYCLER", "RECYCLED"),
+            *("Network Trash Folder", "lost+found", "FOUND.???"),
+            *("#snapshot", "@Recently-Snapshot", "~snapshot", "@GMT-*"),
+            *("System Volume Information", "@eaDir", "@__thumb", "@tmp", "@sharebin"),
+            *("__MACOSX", "._*"),
         ),
         description="names of files and folders that are left out; * and ? as in a shell",
     )

@@ -93,10 +93,10 @@ def _absent(stamps: Stamps) -> float:
     return 1 + sum(COUNTS[kind] for kind in ViewKind) * unsure
 
 
-def with_views(stamps: Stamps) -> str:
-    """Recall@1 on all stamps for each choice of views, by its margin, and its cost."""
+def with_views(stamps: Stamps, names: Sequence[str]) -> str:
+    """Recall@1 on these stamps for each choice of views, by its margin, and its cost."""
     asked = [
-        {kind: stamps.queries(damage, damage.asked, kind, stamps.names) for kind in COUNTS}
+        {kind: stamps.queries(damage, damage.asked, kind, names) for kind in COUNTS}
         for damage in DAMAGES
     ]
     rows = []
@@ -106,11 +106,11 @@ def with_views(stamps: Stamps) -> str:
         ways: list[tuple[str, list[float]]] = [
             (
                 f"closest, margin {margin:g}",
-                [recall(stamps, stamps.names, q, margin) for q in chosen],
+                [recall(stamps, names, q, margin) for q in chosen],
             )
             for margin in MARGINS
         ]
-        ways.append(("mean", [recall(stamps, stamps.names, _mean(q)) for q in chosen]))
+        ways.append(("mean", [recall(stamps, names, _mean(q)) for q in chosen]))
         for way, shares in ways if kinds else [("", ways[0][1])]:
             rows.append((title, way, cost, *(f"{share:.3f}" for share in shares)))
             print(*rows[-1], sep="  ", flush=True)
@@ -129,14 +129,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--cache", type=Path, required=True, help="kept between runs, 500 MB")
     parser.add_argument("--page", type=Path, default=DOCS / "damaged.md", help="%(default)s")
+    parser.add_argument("--only", choices=("strengths", "views"), help="one of the two tables")
+    parser.add_argument("--every", type=int, default=1, help="views on every so many-th stamp")
     arguments = parser.parse_args()
     torch.set_num_threads(1)  # the same sums in the same order everywhere
     root = fetch_debian("tuxpaint-stamps-default", arguments.cache)
     model = mini_folder(arguments.cache / "models")
     with FeatureCache(arguments.cache / "damaged") as cache:
         stamps = Stamps(KeptPictures(model, cache), root)
-        for mark, measured in (("strengths", sweep), ("views", with_views)):
-            put(arguments.page, mark, measured(stamps))
+        if arguments.only != "views":
+            put(arguments.page, "strengths", sweep(stamps))
+        if arguments.only != "strengths":
+            some = stamps.names[:: arguments.every]
+            put(arguments.page, "views", with_views(stamps, some))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -56,6 +57,19 @@ def video(
         file.mux(stream.encode(None))
         file.mux(heard)
     return out.getvalue()
+
+
+def index_first(mp4: bytes) -> bytes:
+    """An MP4 with its index in front of its frames, as programs write it for the web."""
+    frames, at = mp4.index(b"mdat") - 4, mp4.rindex(b"moov") - 4
+    index = bytearray(mp4[at:])
+    place = -1
+    while (place := index.find(b"stco", place + 1)) >= 0:
+        (count,) = struct.unpack_from(">I", index, place + 8)
+        layout = f">{count}I"
+        offsets = struct.unpack_from(layout, index, place + 12)
+        struct.pack_into(layout, index, place + 12, *(each + len(index) for each in offsets))
+    return mp4[:frames] + index + mp4[frames:at]
 
 
 def sound(container: str = "mp4", codec: str = "aac") -> bytes:

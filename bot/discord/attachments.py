@@ -16,7 +16,7 @@ import aiohttp
 import discord
 
 from core.domain.errors import NotFound, PictureTooLarge, Unavailable
-from core.images.video import reads_videos
+from core.images.formats import reads_videos
 
 QUERY = "query"
 """The name, without its suffix, of the file in which a reply keeps the asked picture."""

@@ -11,7 +11,7 @@ from bot.discord.attachments import FetchBounds, PostedPicture, attached, embedd
 from bot.discord.readers import place_of
 from bot.discord.requests import PLATFORM, addressed_text, community_of
 from core.domain.types import Post, PostChannel
-from core.images.video import reads_videos
+from core.images.formats import reads_videos
 
 _NAME_LENGTH = 64
 _SPOILER = re.compile(r"\|\|.+?\|\|", re.DOTALL)

@@ -32,9 +32,9 @@ from bot.engine.specs import collection_specs
 from bot.terminal.numbers import counted
 from config.settings import Settings
 from core.domain.errors import SourceError, TangerineError
+from core.images.formats import VIDEO_PACKAGE, reads_videos
 from core.images.reading import missing_packages
 from core.images.sandbox import Isolation
-from core.images.video import PACKAGE, reads_videos
 from index.catalogue.walk import walk
 from index.library.library import CollectionSpec
 
@@ -239,6 +239,7 @@ def _videos() -> Finding:
         return fine("videos", "Videos are searched by their frames, as animations are.")
     return warning(
         "videos",
-        f"Videos are not read: {PACKAGE} is not installed. Animated GIF, PNG, WebP and AVIF are.",
+        f"Videos are not read: {VIDEO_PACKAGE} is not installed. "
+        "Animated GIF, PNG, WebP and AVIF are.",
         "Install the extra: .venv/bin/pip install -c constraints.txt -e '.[video]'",
     )

@@ -14,7 +14,14 @@ from bot.chat.parser import split_list
 from bot.doctor.discord import PERMISSIONS, ask_discord, invite_link
 from bot.doctor.findings import RefusedError
 from bot.doctor.telegram import ask_telegram
-from bot.engine.settings_record import Value, already_there, is_record, settings_text, write_private
+from bot.engine.settings_record import (
+    Value,
+    already_there,
+    is_record,
+    settings_text,
+    whole_path,
+    write_private,
+)
 from bot.terminal.console import Terminal
 from bot.terminal.numbers import counted
 from config.files import NAME
@@ -133,7 +140,7 @@ class Init:
                         "No folder of pictures is named.", remedy="Name one with --gallery."
                     )
                 folder = Path(self._ask("Folder of your pictures"))
-            folder = folder.expanduser().absolute()
+            folder = whole_path(folder)
             try:
                 pictures = self._count(folder)
             except SourceError as error:
@@ -150,7 +157,7 @@ class Init:
         folder = self._known.data_dir or Path(
             self._ask("Folder for catalogue, index and models", str(default))
         )
-        return folder.expanduser().absolute()
+        return whole_path(folder)
 
     def _model(self) -> str:
         name = self._known.model

@@ -33,8 +33,8 @@ from config.settings import Settings
 from core.domain.ports import Clock, Reindexing
 from core.domain.rate_limits import RateLimiter
 from core.images import decode as image_decoding
+from core.images.formats import VIDEO_PACKAGE, reads_videos
 from core.images.pool import DecodePool
-from core.images.video import PACKAGE, reads_videos
 from core.search.look_alikes import LookAlikes
 from core.search.service import Search
 from index.catalogue.catalogue import Catalogue
@@ -377,7 +377,7 @@ def circumstances_of(settings: Settings) -> Circumstances:
         *(pictures.timeout_s, pictures.memory_mb),
         *(pictures.max_file_mb, pictures.max_megapixels),
         *(version(package) for package in ("pillow", "pillow-heif")),
-        version(PACKAGE) if reads_videos() else "",
+        version(VIDEO_PACKAGE) if reads_videos() else "",
     )
     key = hashlib.sha256(repr(bounds).encode())
     # No number of ours, which somebody would forget to count up with a better decoder.

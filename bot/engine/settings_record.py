@@ -168,8 +168,14 @@ def _put(beside: Path, file: Path) -> None:
         beside.rename(file)
 
 
-def _relative(path: Path, folder: Path) -> str:
+def whole_path(path: Path) -> Path:
+    """The absolute path, without ``..``; a link is kept as it was typed."""
     path = path.expanduser().absolute()
+    return path.resolve() if ".." in path.parts else path
+
+
+def _relative(path: Path, folder: Path) -> str:
+    path = whole_path(path)
     return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
 

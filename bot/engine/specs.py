@@ -10,8 +10,6 @@ from core.domain.errors import NotFound, SourceError
 from index.catalogue.file_types import NameRules
 from index.library.library import CollectionSpec
 
-"""The remedy where there is no collection."""
-
 
 def collection_specs(settings: Settings) -> tuple[CollectionSpec, ...]:
     """The collections of the settings, the default one first."""
@@ -30,9 +28,7 @@ def collection_named(settings: Settings, name: str | None) -> CollectionSpec:
     """The collection of this name, or the default one. Raises NotFound."""
     specs = {spec.name: spec for spec in collection_specs(settings)}
     if not specs:
-        raise NotFound(
-            "There is no collection.", remedy="Set TANGERINE_GALLERY to a folder of pictures."
-        )
+        raise no_collection()
     if name is None:
         return next(iter(specs.values()))
     if name not in specs:
@@ -43,6 +39,13 @@ def collection_named(settings: Settings, name: str | None) -> CollectionSpec:
             names=", ".join(specs),
         )
     return specs[name]
+
+
+def no_collection() -> NotFound:
+    """The error where the settings name no folder of pictures."""
+    return NotFound(
+        "There is no collection.", remedy="Set TANGERINE_GALLERY to a folder of pictures."
+    )
 
 
 def operators(settings: Settings) -> frozenset[str]:

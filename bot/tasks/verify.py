@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from bot.engine.specs import no_collection
 from bot.engine.stored import open_stored
 from bot.terminal.console import Terminal
 from config.settings import Settings
@@ -18,13 +19,20 @@ if TYPE_CHECKING:
 
 
 async def repair(engine: Engine, terminal: Terminal, *, json: bool) -> int:
-    """The task ``repair``; 1 where something differs still."""
+    """The task ``repair``; 1 where something differs still. Raises NotFound as :func:`verify`."""
+    if not engine.settings.all_collections:
+        raise no_collection()
     return _told(terminal, await engine.repair(), json=json)
 
 
 async def verify(settings: Settings, terminal: Terminal, *, json: bool) -> int:
-    """The task ``verify``, without a model; 1 where something differs. Raises CatalogueError."""
+    """The task ``verify``, without a model; 1 where something differs.
+
+    Raises CatalogueError, and NotFound where there is no collection.
+    """
     async with open_stored(settings) as stored:
+        if not stored.specs:
+            raise no_collection()
         found = [
             difference
             for spec in stored.specs

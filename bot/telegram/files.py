@@ -22,7 +22,7 @@ from telegram.error import BadRequest, NetworkError, TelegramError
 from bot.protocol.requests import Attachment
 from bot.telegram.http import TooLongError
 from core.domain.errors import NotAPicture, PictureTooLarge, Unavailable
-from core.images.video import reads_videos
+from core.images.formats import reads_videos
 
 MAX_DOWNLOAD = 20 * 2**20
 """Bytes that "getFile" hands over at most (Bot API)."""

@@ -22,7 +22,7 @@ from core.domain.errors import BadPicture, NotAPicture
 from core.domain.types import Taken
 from core.images.bitfields import bitfields_of
 from core.images.colours import to_rgb
-from core.images.effort import check_effort
+from core.images.effort import boxes_end_early, check_effort
 from core.images.errors import (
     cut_short,
     damaged,
@@ -33,8 +33,8 @@ from core.images.errors import (
     unreadable_file,
 )
 from core.images.formats import (
-    ACCEPTED,
     HEAD_BYTES,
+    accepted,
     ends_early,
     sample_bits,
     sniff,
@@ -208,7 +208,7 @@ def _read_video(
     except BadPicture:
         raise
     except Exception as error:
-        raise damaged(name, error, early=False) from error
+        raise damaged(name, error, early=name == "MP4" and boxes_end_early(file)) from error
     return _of_frames(name, frames, moving, None)
 
 
@@ -469,7 +469,7 @@ def _check_regular(status: os.stat_result) -> None:
         raise NotAPicture(
             "This is a folder, a pipe or a device, not a file.",
             remedy="Send one of these: {formats}.",
-            formats=ACCEPTED,
+            formats=accepted(),
         )
 
 

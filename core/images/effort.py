@@ -7,8 +7,10 @@ cameras and programs write, and takes a decoder a second or two at the most.
 
 from __future__ import annotations
 
+import io
 import re
 import struct
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import BinaryIO, Final
@@ -203,6 +205,15 @@ def boxes(file: BinaryIO, start: int, end: int) -> Iterator[tuple[bytes, int, in
             return
         yield name, inside, min(stop, end)
         start = stop
+
+
+def boxes_end_early(file: BinaryIO) -> bool:
+    """Whether the last box of a file says that it is longer than the file."""
+    size, end = file.seek(0, io.SEEK_END), 0
+    for _, _, end in boxes(file, 0, sys.maxsize):
+        if end + 8 > size:  # no room for another head
+            break
+    return size < end < sys.maxsize  # one without a length goes on to the end
 
 
 def _heif(file: BinaryIO, size: int) -> None:

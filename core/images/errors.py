@@ -14,7 +14,7 @@ from core.domain.errors import (
     PictureTooLarge,
     TooManyPixels,
 )
-from core.images.formats import ACCEPTED, SHOWN_VIDEOS, foreign
+from core.images.formats import SHOWN_VIDEOS, accepted, foreign
 
 _MIB: Final = 1 << 20
 _SHOWN_NAMES: Final = {"WEBP": "WebP", "HEIF": "HEIC", **SHOWN_VIDEOS}
@@ -58,12 +58,12 @@ def not_a_picture(head: bytes) -> NotAPicture:
         return NotAPicture("This file is empty.", remedy="Send it again, from the original.")
     what = foreign(head)
     if what is None:
-        return NotAPicture(remedy="Send one of these: {formats}.", formats=ACCEPTED)
+        return NotAPicture(remedy="Send one of these: {formats}.", formats=accepted())
     return NotAPicture(
         "This is a {format} file, which cannot be read here.",
         remedy="Send one of these: {formats}.",
         format=what,
-        formats=ACCEPTED,
+        formats=accepted(),
     )
 
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 import struct
+from functools import cache
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Final
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF")
 """Pillow's names of everything that is accepted."""
 
-ACCEPTED: Final = "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF"
-"""The same for people."""
+_ACCEPTED: Final = "JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC, AVIF"
 
 SHOWN_VIDEOS: Final = MappingProxyType({"MP4": "MP4/MOV", "MATROSKA": "WebM/MKV"})
 """Our names of what is read as a video, and those for people."""
 
 DEMUXERS: Final = MappingProxyType({"MP4": "mov", "MATROSKA": "matroska"})
 """FFmpeg's names of them."""
+
+VIDEO_PACKAGE: Final = "av"
+"""What reading videos needs beside the program itself: its extra ``video``."""
 
 HEAD_BYTES: Final = 512
 """The bytes of a file's beginning that :func:`sniff` and the like read."""
@@ -90,6 +94,17 @@ _MARKUP: Final = (
     (b"<!doctype html", "HTML"),
     (b"<html", "HTML"),
 )
+
+
+@cache
+def reads_videos() -> bool:
+    """Whether PyAV is installed. Imports nothing."""
+    return find_spec(VIDEO_PACKAGE) is not None
+
+
+def accepted() -> str:
+    """The names of all that is accepted, for people."""
+    return ", ".join((_ACCEPTED, *SHOWN_VIDEOS.values())) if reads_videos() else _ACCEPTED
 
 
 def sniff(head: bytes) -> str | None:

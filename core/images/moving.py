@@ -11,7 +11,7 @@ from PIL import Image
 
 from core.images import animation, video
 from core.images.errors import video_not_read
-from core.images.formats import DEMUXERS, SHOWN_VIDEOS
+from core.images.formats import DEMUXERS, SHOWN_VIDEOS, reads_videos
 from core.images.frames import Frame, chosen, shows_something
 from core.images.reduction import Reduction, Size
 
@@ -85,7 +85,7 @@ def of_video(
     at_least: Callable[[Size], Size] | None,
 ) -> Sequence[Frame]:
     """Frames of a video, one at least; raises as :func:`core.images.video.frames_of`."""
-    if not video.reads_videos():
+    if not reads_videos():
         raise video_not_read(SHOWN_VIDEOS[name])
     demuxer = DEMUXERS[name]
     if wanted.at_s and not wanted.scenes:

@@ -7,20 +7,17 @@ would open besides is refused; in a worker the kernel refuses it, too.
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Callable, Iterator
-from functools import cache
-from importlib.util import find_spec
 from typing import Any, BinaryIO, Final, NoReturn, cast
 
 from PIL import Image
 
 from core.images.animation import allowance
 from core.images.errors import only_sound, too_many_pixels
+from core.images.formats import reads_videos
 from core.images.frames import Frame
-
-PACKAGE: Final = "av"
-"""What reading videos needs beside the program itself: its extra ``video``."""
 
 _DECODERS: Final = "h264,hevc,vp8,vp9,libdav1d,av1,mpeg4,mjpeg,h263,prores,png,gif,ffv1,theora"
 """What phones, cameras, browsers and messengers write; of FFmpeg's hundreds no others are met."""
@@ -41,12 +38,6 @@ _STEP_S: Final = 0.1
 
 _PROBED: Final = 4 << 20
 """Bytes that are read, at most, to learn what is in a file."""
-
-
-@cache
-def reads_videos() -> bool:
-    """Whether PyAV is installed. Imports nothing."""
-    return find_spec(PACKAGE) is not None
 
 
 def prepare() -> None:
@@ -94,17 +85,27 @@ def frame_at(demuxer: str, file: BinaryIO, at_s: float, max_pixels: int) -> Fram
     with _opened(demuxer, file, max_pixels) as container:
         stream = _pictures(container, max_pixels)
         start = _start(stream)
-        if at_s > 0:
-            container.seek(int((start + at_s) / stream.time_base), stream=stream)
-        found = None
-        for frame in _decoded(container, stream, may_go_on, max_pixels):
-            # The numbers of a float32 are 1 µs apart at ten seconds, 1 ms at two hours.
-            late = frame.time is not None and frame.time - start > at_s + 2e-3 + 1e-6 * at_s
-            if found is not None and late:
-                break
-            found = frame
-        if found is None:
-            raise EOFError("there is no frame")
+
+        def last_from(seconds: float) -> Any:
+            if seconds > 0:
+                container.seek(int((start + seconds) / stream.time_base), stream=stream)
+            found = None
+            for frame in _decoded(container, stream, may_go_on, max_pixels):
+                # The numbers of a float32 are 1 µs apart at ten seconds, 1 ms at two hours.
+                late = frame.time is not None and frame.time - start > at_s + 2e-3 + 1e-6 * at_s
+                if found is not None and late:
+                    break
+                found = frame
+            return found
+
+        try:
+            found = last_from(at_s)
+        except Exception:
+            if not at_s:
+                raise
+            # The file ends before that second: its last frame is further in front.
+            container.seek(0)
+            found = last_from(0)
         return _frame(found, stream, max_pixels)
 
 
@@ -215,22 +216,35 @@ def _decoded(
 ) -> Iterator[Any]:
     """The frames as they come, as far as they can be read; raises where none can."""
     pixels = count = 0
-    frames = container.decode(stream)
-    while True:
-        try:
-            frame = next(frames, None)
-        except Exception:
-            if not count:
-                raise
-            return
-        if frame is None:
-            return
+    for frame in _readable(container, stream):
         # A stream may change its size within.
         _check(frame, max_pixels)
         count, pixels = count + 1, pixels + frame.width * frame.height
         yield frame
         if count >= _ALL_FRAMES or pixels >= _ALL_PIXELS or not may_go_on():
             return
+
+
+def _readable(container: Any, stream: Any) -> Iterator[Any]:
+    """All frames up to the first that is broken, or cut by the end of the file."""
+    count = 0
+    wrong: Exception = EOFError("there is no frame")
+    try:
+        for packet in container.demux(stream):
+            if packet.is_corrupt:
+                break
+            for frame in packet.decode():
+                count += 1
+                yield frame
+    except Exception as error:  # noqa: BLE001 - what came before it is shown
+        wrong = error
+    # Decoders hold some back, as others may be shown before them.
+    with contextlib.suppress(Exception):
+        for frame in stream.codec_context.decode(None):
+            count += 1
+            yield frame
+    if not count:
+        raise wrong
 
 
 def _check(frame: Any, max_pixels: int) -> None:

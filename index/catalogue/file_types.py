@@ -12,8 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from core.images.formats import HEAD_BYTES, sniff
-from core.images.video import reads_videos
+from core.images.formats import HEAD_BYTES, reads_videos, sniff
 
 PICTURE_SUFFIXES = frozenset(
     {

@@ -60,9 +60,9 @@ class _Wrong:
 def read_table(root: Path, path: str) -> Table | None:
     """The captions that a file holds, None where it is no caption table.
 
-    In the folder itself every CSV with the columns ``image,description`` counts, and
-    ``captions.csv`` must have such columns; ``metadata.csv`` and ``metadata.jsonl`` count in
-    every folder, with the columns ``file_name,text``.
+    In the folder itself every CSV with the columns ``image,description`` counts. In every folder
+    ``captions.csv`` does, which must have such columns, and ``metadata.csv`` and
+    ``metadata.jsonl``, with the columns ``file_name,text``.
     """
     place = PurePosixPath(path)
     name = place.name.lower()
@@ -70,7 +70,7 @@ def read_table(root: Path, path: str) -> Table | None:
     reader: Callable[[Path], Iterator[Row | _Wrong]]
     if name == "metadata.jsonl":
         reader = _json_lines
-    elif name == "metadata.csv" or (at_root and name == "captions.csv"):
+    elif name in {"metadata.csv", "captions.csv"}:
         reader = _named_csv
     elif at_root and place.suffix.lower() == ".csv":
         reader = _any_csv
@@ -280,7 +280,7 @@ def _open(path: Path) -> TextIO:
         encoding = marked_encoding(file.read(SAMPLE))
     if encoding is None:
         encoding = _unmarked(path)
-    errors = "replace" if encoding.startswith("utf-16") else "surrogateescape"
+    errors = "replace" if encoding.startswith(("utf-16", "utf-32")) else "surrogateescape"
     return path.open(encoding=encoding, errors=errors, newline="")
 
 

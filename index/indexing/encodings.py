@@ -14,9 +14,12 @@ SAMPLE: Final = 1 << 16
 _LATIN: Final = "cp1252"
 _TRIED: Final = (
     *(_LATIN, "cp932", "cp949", "gb18030", "euc_jp", "big5hkscs", "cp1251"),
-    *("cp1250", "cp1254", "cp1255", "koi8_r", "cp1253", "cp1256", "mac_roman"),
+    *("cp1250", "cp1254", "cp1255", "koi8_r", "cp866", "cp1253", "cp1256"),
+    "mac_roman",
 )
 """What Windows, and Unix and Macs before UTF-8, saved texts in; those met more often first."""
+
+_CYRILLIC: Final = ("cp1251", "koi8_r", "cp866")
 
 _ALPHABETS: Final = tuple(
     map(
@@ -39,6 +42,9 @@ _RARELY: Final = 0.05
 """What a text is thought to be less likely for that."""
 
 _VOWELS: Final = {"cyrillic": frozenset("аеиоуыэюяёіїєўѣ"), "greek": frozenset("αεηιουωάέήίόύώ")}
+_FREQUENT: Final = frozenset("оеаинтсрвлкмд")
+"""Three of four letters in Russian, and nearly as many in its kin."""
+
 _WITHOUT_VOWELS: Final = 3
 """No Russian, Ukrainian or Greek word of so many letters lacks a vowel; Hebrew ones read so do."""
 
@@ -70,6 +76,8 @@ def marked_encoding(start: bytes) -> str | None:
     """The Unicode encoding that the first bytes of a text tell, by a mark or by zeros."""
     if start.startswith(codecs.BOM_UTF8):
         return "utf-8-sig"
+    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"  # of which one begins as UTF-16's
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     even, odd = start[::2].count(0), start[1::2].count(0)
@@ -91,12 +99,18 @@ def legacy_encoding(sample: bytes) -> str:
     lines = b"\n".join(line for line in sample.splitlines() if not line.isascii())
     found = from_bytes(lines, cp_isolation=list(_TRIED), threshold=0.4)
     likely = {each for match in found for each in match.could_be_from_charset}
+
     ranked = {
-        encoding: _out_of_place(lines.decode(encoding, "replace"), encoding)
+        encoding: round(_out_of_place(lines.decode(encoding, "replace"), encoding), 2)
         for encoding in _TRIED
         if encoding in likely or encoding == _LATIN
     }
-    return min(ranked, key=lambda encoding: round(ranked[encoding], 2))
+    best = min(ranked, key=lambda encoding: ranked[encoding])
+    if best not in _CYRILLIC:
+        return best
+    # One is another one with small letters for capitals, whose words look like words.
+    alike = [each for each in _CYRILLIC if ranked.get(each, 1.0) == ranked[best]]
+    return min(alike, key=lambda encoding: _seldom(lines.decode(encoding)))
 
 
 def mostly_utf8(lines: Iterable[bytes]) -> bool:
@@ -142,6 +156,13 @@ def _out_of_place(text: str, encoding: str) -> float:
     outside = [sum(letter not in known for letter in latin) for known in _ALPHABETS]
     rarely = sum(letter not in _ICELANDIC for letter in latin) + _RARELY * letters
     return (odd + min(*outside, rarely)) / letters
+
+
+def _seldom(text: str) -> float:
+    """How many Cyrillic letters are not met often, of each that is."""
+    letters = [letter for letter in text.lower() if _kind(letter) == "cyrillic"]
+    often = sum(letter in _FREQUENT for letter in letters)
+    return (len(letters) - often) / max(often, 1)
 
 
 def _within(letter: str) -> bool:

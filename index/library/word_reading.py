@@ -100,7 +100,7 @@ class WordReading:
 
         ``only``: of one collection. ``on_read`` is told the seconds of each and whether there
         were words. A file that cannot be read, or not within the bounds, is left out for half an
-        hour. Raises CatalogueError, ShuttingDown.
+        hour. Raises CatalogueError, ShuttingDown, and TangerineError where no process reads.
         """
         count = 0
         async with self._one:
@@ -126,8 +126,11 @@ class WordReading:
                         done += 1
                     return done
 
-                async with asyncio.TaskGroup() as tasks:
-                    working = [tasks.create_task(work()) for _ in range(self._at_once)]
+                try:
+                    async with asyncio.TaskGroup() as tasks:
+                        working = [tasks.create_task(work()) for _ in range(self._at_once)]
+                except BaseExceptionGroup as failures:
+                    raise failures.exceptions[0] from None
                 count += sum(task.result() for task in working)
                 await self._encode()
         return count

@@ -13,8 +13,8 @@ import pytest_asyncio
 from PIL import Image, ImageDraw
 
 from bot.engine.telegram_memory import StoredMemory
+from core.images.formats import reads_videos
 from core.images.pool import DecodePool
-from core.images.video import reads_videos
 from tests.adapters.discord_parts import ANA, HOME
 from tests.adapters.discord_posts import OPEN, OWNER, running
 from tests.adapters.telegram_parts import ADA, BEN, GROUP, Talk, talking

@@ -112,6 +112,23 @@ def test_a_record_is_a_record_until_somebody_changes_it(tmp_path: Path) -> None:
     assert [each.name for each in file.parent.iterdir()] == ["tangerine.toml"]
 
 
+def test_what_is_written_down_leads_through_no_other_folder(tmp_path: Path) -> None:
+    """``../x`` typed today is the folder that it is; a link stays what was typed."""
+    there = tmp_path / "pictures"
+    there.mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(there)
+    (tmp_path / "here").mkdir(exist_ok=True)
+    for typed, kept in (
+        (Path("../pictures"), there),
+        (Path("../here/../link"), there),
+        (link, link),
+    ):
+        (tmp_path / "here" / "tangerine.toml").unlink(missing_ok=True)
+        write_record(load(gallery=typed), _EXPLAINED)
+        assert load().gallery == kept, typed
+
+
 def _demo(folder: Path) -> Path:
     """A demo gallery that is there already."""
     stamps = folder / "data" / "demo" / "stamps"

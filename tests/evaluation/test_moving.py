@@ -11,8 +11,8 @@ from PIL import Image
 
 from core.domain.types import DecodedPicture
 from core.encoder.load import TransformersEncoder
+from core.images.formats import reads_videos
 from core.images.pool import DecodePool
-from core.images.video import reads_videos
 from core.search.frames import FrameRows, frame_vectors
 from core.search.service import Search
 from index.demo.packages import fetch_debian

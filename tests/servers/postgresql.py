@@ -202,12 +202,17 @@ def _catalogue(postgresql: PostgresqlServer) -> Iterator[Engine]:
         engine.dispose()
 
 
+def emptied(catalogue: Engine) -> str:
+    """The address of a catalogue, which is empty from now on and used by nobody."""
+    with catalogue.connect() as connection:
+        connection.exec_driver_sql(_EMPTYING)
+    return catalogue.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 @pytest.fixture
 def postgresql_url(_catalogue: Engine) -> str:
     """The address of an empty catalogue."""
-    with _catalogue.connect() as connection:
-        connection.exec_driver_sql(_EMPTYING)
-    return _catalogue.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return emptied(_catalogue)
 
 
 @pytest.fixture

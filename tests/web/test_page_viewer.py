@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.async_api import Page, Route, expect
 
-from core.images.video import reads_videos
+from core.images.formats import reads_videos
 from tests.moving import video
 from tests.web.conftest import Open
 from tests.web.pages import search, talk

@@ -11,7 +11,7 @@ from bot.tasks.collections import export_collection
 from bot.tasks.registry import alone
 from bot.terminal.console import Terminal
 from config.settings import Settings, load
-from core.domain.errors import EmptyCollection
+from core.domain.errors import EmptyCollection, NotFound
 from tests.fakes import picture_bytes
 
 pytestmark = pytest.mark.usefixtures("empty_environment")
@@ -50,6 +50,18 @@ async def test_a_state_without_a_collection_names_the_remedy(
     told = capsys.readouterr()
     assert "TANGERINE_GALLERY" in told.err
     assert "generation" not in told.out
+
+
+@pytest.mark.parametrize("json", [False, True])
+async def test_without_a_collection_there_is_nothing_to_verify(
+    tmp_path: Path, *, json: bool
+) -> None:
+    """Nothing agrees with nothing: the remedy is named, as by every command."""
+    settings = load(data_dir=tmp_path / "data", model="mini", look=False)
+    with pytest.raises(NotFound) as caught:
+        await alone(settings, Terminal(), "verify", {"json": json})
+    assert "TANGERINE_GALLERY" in caught.value.remedy
+    assert not settings.data_dir.exists()
 
 
 async def test_who_may_search_is_told_without_a_folder(settings: Settings) -> None:

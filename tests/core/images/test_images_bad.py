@@ -20,6 +20,7 @@ from core.domain.errors import (
 )
 from core.domain.types import DecodedPicture, PixelSpec
 from core.images.decode import DecodeLimits
+from core.images.formats import reads_videos
 from core.images.pool import DecodePool
 from core.images.worker import ToJpeg, ToPixels, perform
 from tests.bad_pictures import whole_files
@@ -186,6 +187,14 @@ def test_words_for_who_sent_it(source: bytes | Path, cause: str, monkeypatch: An
         with pytest.raises(BadPicture, match=cause) as caught:
             perform(job)
         assert caught.value.remedy.endswith(".")
+
+
+def test_refusals_name_what_is_read() -> None:
+    """Pictures, and videos where something is installed that reads them."""
+    with pytest.raises(NotAPicture) as caught:
+        perform(ToPixels(b"hello", DecodeLimits(max_bytes=None, max_pixels=9), SPEC))
+    assert ("MP4/MOV, WebM/MKV" in caught.value.remedy) is reads_videos()
+    assert "JPEG, PNG, WebP" in caught.value.remedy
 
 
 async def test_cut_file_says_that_it_is_cut() -> None:

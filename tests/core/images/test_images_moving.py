@@ -11,11 +11,11 @@ import pytest
 import pytest_asyncio
 from PIL import Image, ImageDraw
 
-from core.domain.errors import BadPicture
+from core.domain.errors import BadPicture, DamagedPicture
 from core.domain.types import MAX_FRAMES, PixelSpec
+from core.images.formats import reads_videos
 from core.images.pool import DecodePool
-from core.images.video import reads_videos
-from tests.moving import ANIMATIONS, VIDEOS, animation, in_last_third, video
+from tests.moving import ANIMATIONS, VIDEOS, animation, in_last_third, index_first, video
 
 pytestmark = [
     pytest.mark.process,
@@ -100,6 +100,28 @@ async def outcome(pool: DecodePool, data: bytes | Path) -> str:
     except BadPicture as error:
         return error.code if error.message and error.remedy else ""
     return str(len(found.frames)) if len(found.frames) <= MAX_FRAMES else ""
+
+
+@_LOOP
+async def test_of_a_cut_video_what_is_there_is_read(pool: DecodePool) -> None:
+    """Its frames up to the cut, also where a later one is asked for."""
+    views = [view(colour, kind) for kind, colour in enumerate(("red", "green", "gold", "purple"))]
+    whole = index_first(video([each for each in views for _ in range(10)], silent=True))
+    seconds = [each.at_s for each in (await pool.decode(whole, SPEC, frames=True)).frames]
+    assert len(seconds) == 4
+    index = whole.index(b"mdat") + 4
+    cut = whole[: index + (len(whole) - index) * 2 // 3]
+    found = (await pool.decode(cut, SPEC, frames=True)).frames
+    assert 1 <= len(found) < 4
+    assert [each.at_s for each in found] == seconds[: len(found)]
+    last = await pool.thumbnail(cut, 96, seconds[-1])
+    assert last == await pool.thumbnail(cut, 96, 60.0)
+    behind = video(moving())
+    behind = behind[: behind.rindex(b"moov") + 40]
+    for nothing in (whole[: index // 2], whole[: index + 40], behind):
+        for asked in (pool.decode(nothing, SPEC, frames=True), pool.thumbnail(nothing, 96, 1.0)):
+            with pytest.raises(DamagedPicture, match="MP4/MOV file ends too early"):
+                await asked
 
 
 @pytest.mark.long

@@ -17,6 +17,7 @@ from core.domain.errors import BadPicture
 from core.domain.types import MAX_FRAMES, PixelSpec
 from core.images import video
 from core.images.decode import DecodeLimits, read_picture
+from core.images.formats import reads_videos
 from core.images.moving import FrameRequest
 from core.images.pool import DecodePool
 from tests.hostile_moving import broken, naming
@@ -25,7 +26,7 @@ from tests.moving import video as clip
 
 pytestmark = [
     pytest.mark.process,
-    pytest.mark.skipif(not video.reads_videos(), reason="the extra video is not installed"),
+    pytest.mark.skipif(not reads_videos(), reason="the extra video is not installed"),
 ]
 _PIXELS = 4_000_000
 _MEMORY = 256 << 20

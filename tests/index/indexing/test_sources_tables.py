@@ -65,7 +65,9 @@ def test_tables_as_people_save_them(tmp_path: Path, content: str) -> None:
     assert scan.failures == ()
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "cp1252", "utf-16"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "latin-1", "cp1252", "utf-16", "utf-32"]
+)
 def test_tables_in_every_usual_encoding(tmp_path: Path, encoding: str) -> None:
     """A table in Windows' Latin says the same as one in UTF-8."""
     content = "image,description\na.png,süße Äpfel\n".encode(encoding)
@@ -85,6 +87,12 @@ def test_tables_in_every_usual_encoding(tmp_path: Path, encoding: str) -> None:
         ("euc_jp", "赤い傘を持った女性"),
         ("cp1251", "Кошка спит"),
         ("koi8_r", "Люди смотрят салют летней ночью"),
+        ("koi8_r", "красный шар в парке летом"),
+        ("cp1251", "КРАСНЫЙ ШАР В ПАРКЕ"),  # noqa: RUF001 - Russian
+        ("cp1251", "чёрная кошка"),
+        ("cp1251", "жёлтый цыплёнок"),
+        ("cp1251", "їжак у лісі"),  # noqa: RUF001 - Ukrainian
+        ("cp866", "чёрный кот на диване"),
         ("cp1250", "Příliš žluťoučký kůň"),
         ("cp1250", "Żółta łódka"),
         ("cp1252", "O cão não está só"),
@@ -209,7 +217,10 @@ def test_any_csv_with_the_header_counts(tmp_path: Path) -> None:
 
 
 def test_metadata_as_datasets_have_it(tmp_path: Path) -> None:
-    """``metadata.csv`` and ``metadata.jsonl`` count in every folder, named from there."""
+    """``metadata.csv``, ``metadata.jsonl`` and ``captions.csv`` count in every folder.
+
+    What they name lies below that folder.
+    """
     lines = [
         {"file_name": "b.png", "text": "from lines", "label": 3},
         {"file_name": "c.png", "text": ["one", "two"]},
@@ -221,6 +232,8 @@ def test_metadata_as_datasets_have_it(tmp_path: Path) -> None:
         "test/b.png",
         "test/c.png",
         "test/d.png",
+        "holiday/e.png",
+        holiday_in_captions__csv="image,description\ne.png,from our own\n",
         train_in_metadata__csv="file_name,text\na.png,from csv\n",
         test_in_metadata__jsonl="\n".join(json.dumps(line) for line in lines),
     )
@@ -229,6 +242,7 @@ def test_metadata_as_datasets_have_it(tmp_path: Path) -> None:
         "test/b.png": ("from lines",),
         "test/c.png": ("one", "two"),
         "test/d.png": (),
+        "holiday/e.png": ("from our own",),
     }
     assert scan.failures == ()
 

@@ -28,6 +28,8 @@ from tests.moderated import (
     some,
 )
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 FEW = range(2)
 MANY = range(2, 40)
 

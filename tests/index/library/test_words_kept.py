@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event, func, select, update
 
 from core.domain.choices import Strictness
-from core.domain.errors import DamagedPicture, DecodingFailed
+from core.domain.errors import DamagedPicture, DecodingFailed, TangerineError
 from core.domain.types import Post, WordLine, WordsProgress
 from core.search.moderation import Criterion
 from core.search.word_evidence import AskedMeaning
@@ -39,9 +39,12 @@ class FakeReader:
         self._said = said
         self._otherwise = otherwise
         self.read_files: list[str] = []
+        self.refuse: Exception | None = None
 
     async def read(self, source: bytes | Path) -> Sequence[WordLine]:
         assert isinstance(source, Path)
+        if self.refuse:
+            raise self.refuse
         self.read_files.append(source.name)
         said = self._said.get(source.name, self._otherwise)
         if isinstance(said, Exception):
@@ -99,6 +102,14 @@ async def test_the_newest_is_read_first_and_equal_ones_once(gallery: Gallery) ->
     assert await _reading(gallery, reader).fill() == 0
     assert await _found(gallery, "merge friday") == {"b.png": "MERGE ON FRIDAY"}
     assert gallery.verify() == []
+
+
+async def test_a_reader_that_does_not_start_says_why(gallery: Gallery) -> None:
+    """Its own error, not a group of those of several readers."""
+    reader = FakeReader({}, otherwise="")
+    reader.refuse = TangerineError("It could not be started.")
+    with pytest.raises(TangerineError, match="could not be started"):
+        await _reading(gallery, reader).fill()
 
 
 async def test_reading_goes_on_where_it_ended(gallery: Gallery) -> None:
