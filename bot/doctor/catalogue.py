@@ -68,7 +68,7 @@ def _told_newer(version: int) -> Finding:
     return warning(
         "index",
         f"A newer version of the program brought the catalogue to schema {version}. This one "
-        f"(schema {NEWEST}) goes on with it, until the next but one.",
+        f"(schema {NEWEST}) still works with it.",
         "Update this program, too.",
     )
 

@@ -137,7 +137,6 @@ class Database:
         Only of a database on a server: beside a file they have another file.
         """
         with self._explained(), self.backend.beside.begin() as connection:
-            self.refuse_newer(connection)
             yield connection
 
     def has_schema(self) -> bool:

@@ -17,8 +17,6 @@ from index.vectors.manifest import NAME
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery
 
-pytestmark = pytest.mark.usefixtures("either_database")
-
 
 @pytest.fixture
 async def gallery(tmp_path: Path) -> Gallery:
