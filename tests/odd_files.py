@@ -36,9 +36,9 @@ class OddFile(NamedTuple):
 
 
 def odd_files(seed: int, count: int) -> list[OddFile]:
-    """``count`` files of every format that Chromium shows, in turn."""
+    """``count`` files of every format in turn: of HEIC, AVIF is what Chromium shows."""
     rng = np.random.default_rng(seed)
-    makers = (_png, _jpeg, _gif, _bmp, _webp, _avif)
+    makers = (_png, _jpeg, _gif, _bmp, _webp, _avif, _heic)
     return [makers[number % len(makers)](rng) for number in range(count)]
 
 
@@ -122,6 +122,12 @@ def _split_pixels(rng: Rng, png: bytes) -> bytes:
 
 _EXIF = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
 
+
+def _turning(rng: Rng) -> bytes:
+    """EXIF of any orientation, and of none that is known."""
+    return _EXIF[:-8] + struct.pack(">HHI", int(rng.integers(0, 10)), 0, 0)
+
+
 _PNG: list[Oddity] = [
     ("text with a wrong checksum", _insert(b"tEXt", b"Comment\0x", wrong=True)),
     ("text of an unknown compression", _insert(b"zTXt", b"Comment\0\x07abc")),
@@ -154,17 +160,43 @@ _PNG: list[Oddity] = [
     ),
     ("HLG with a wrong checksum", _insert(b"cICP", bytes((9, 18, 0, 1)), wrong=True)),
     ("P3", _insert(b"cICP", bytes((12, 13, 0, 1)))),
+    ("the gamma of sRGB", _insert(b"gAMA", struct.pack(">I", 45455))),
+    ("sRGB", _insert(b"sRGB", b"\0")),
+    ("a profile of BT.2020", _insert(b"iCCP", b"p\0\0" + zlib.compress(profile(BT2020)))),
     ("many small parts", _split_pixels),
     ("garbage behind", lambda rng, png: png + rng.bytes(50)),
     ("no end", lambda _, png: png[: png.rindex(b"IEND") - 4]),
 ]
 
 
+def _interlaced(image: Image.Image) -> bytes:
+    """An RGB or grey picture in the seven passes of Adam7 (PNG, 8.1)."""
+    pixels = np.asarray(image)
+    passes = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2))
+    rows = b"".join(
+        b"\0" + row.tobytes()
+        for top, left, down, along in (*passes, (1, 0, 2, 1))
+        for row in pixels[top::down, left::along]
+    )
+    colours = 2 if image.mode == "RGB" else 0
+    head = struct.pack(">IIBBBBB", *image.size, 8, colours, 0, 0, 1)
+    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
+
+
 def _png(rng: Rng) -> OddFile:
-    mode = str(rng.choice(["RGB", "RGBA", "L", "LA", "P", "1"]))
-    colours = _drawing(rng, "L" if mode == "1" else "RGB" if mode == "P" else mode)
-    image = colours.quantize(16) if mode == "P" else colours.convert(mode)
-    name, data = _some(rng, encode(image, "PNG"), _PNG)
+    mode = str(rng.choice(["RGB", "RGBA", "L", "LA", "P", "1", "I;16", "interlaced", "P, clear"]))
+    if mode == "interlaced":
+        plain = _interlaced(_drawing(rng, str(rng.choice(["RGB", "L"]))))
+    elif mode == "I;16":
+        grey = np.asarray(_drawing(rng, "L"), dtype=np.uint16)
+        plain = encode(Image.fromarray(grey * 257), "PNG")
+    elif mode.startswith("P"):
+        clear = {"transparency": int(rng.integers(0, 16))} if "clear" in mode else {}
+        plain = encode(_drawing(rng, "RGB").quantize(16), "PNG", **clear)
+    else:
+        plain = encode(_drawing(rng, "L" if mode == "1" else mode).convert(mode), "PNG")
+    name, data = _some(rng, plain, _PNG)
     return OddFile(f"png {mode}: {name}", data, data, 2)
 
 
@@ -186,7 +218,8 @@ _ICC = b"ICC_PROFILE\0"
 
 _JPEG: list[Oddity] = [
     ("broken EXIF", _segment(0xE1, b"Exif\0\0" + b"\xff" * 40)),
-    ("EXIF that turns", _segment(0xE1, _EXIF)),
+    ("EXIF that turns", lambda rng, jpeg: _segment(0xE1, _turning(rng))(rng, jpeg)),
+    ("a profile of BT.2020", _segment(0xE2, _ICC + b"\1\1" + profile(BT2020))),
     ("XMP that is none", _segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x")),
     ("a comment", _segment(0xFE, b"a comment \xff\xd8\xff")),
     ("a profile that is none", _segment(0xE2, _ICC + b"\1\1no profile")),
@@ -200,9 +233,10 @@ _JPEG: list[Oddity] = [
 
 
 def _jpeg(rng: Rng) -> OddFile:
-    mode = str(rng.choice(["RGB", "L"]))
+    mode = str(rng.choice(["RGB", "L", "CMYK"]))
     options = {
         "quality": int(rng.integers(60, 96)),
+        "subsampling": int(rng.integers(0, 3)),
         "progressive": bool(rng.random() < 0.5),
         "restart_marker_rows": int(rng.integers(0, 3)),
     }
@@ -305,6 +339,15 @@ _MASKS = (
 
 
 def _bmp(rng: Rng) -> OddFile:
+    if rng.random() < 0.4:
+        mode = str(rng.choice(["1", "P", "L", "RGB"]))
+        image = _drawing(rng, "L" if mode == "1" else "RGB" if mode == "P" else mode)
+        image = image.quantize(256) if mode == "P" else image.convert(mode)
+        plain = bytearray(encode(image, "BMP"))
+        upwards = bool(rng.random() < 0.5)
+        if upwards:  # the rows from above: the picture upside down
+            plain[22:26] = struct.pack("<i", -image.height)
+        return OddFile(f"bmp {mode}, {upwards=}", bytes(plain), bytes(plain), 1)
     bits, masks = _MASKS[int(rng.integers(0, len(_MASKS)))]
     header = int(rng.choice([56, 108, 124] if masks[3] else [40, 52, 56, 108, 124]))
     samples = np.asarray(_drawing(rng, "RGBA" if masks[3] else "RGB").convert("RGBA"))
@@ -335,9 +378,15 @@ _WEBP: list[Oddity] = [
 def _webp(rng: Rng) -> OddFile:
     mode = str(rng.choice(["RGB", "RGBA"]))
     lossless = bool(rng.random() < 0.5)
-    data = encode(_drawing(rng, mode), "WEBP", lossless=lossless, quality=90)
+    options: dict[str, Any] = {"lossless": lossless, "quality": 90}
+    if moves := bool(rng.random() < 0.3):
+        options |= {"save_all": True, "append_images": [_drawing(rng, mode)], "duration": 90}
+    elif rng.random() < 0.4:  # of one that moves Chromium passes over the profile
+        options["icc_profile"] = profile(BT2020)
+    data = encode(_drawing(rng, mode), "WEBP", **options)
     name, data = _some(rng, data, _WEBP)
-    return OddFile(f"webp {mode}, {lossless=}: {name}", data, data, 3)
+    told = f"{lossless=}, {moves=}, profile={'icc_profile' in options}"
+    return OddFile(f"webp {mode}, {told}: {name}", data, data, 3)
 
 
 # AVIF
@@ -408,9 +457,37 @@ def _avif(rng: Rng) -> OddFile:
         # All or nothing: of what lies between, Chromium and libavif see different degrees.
         image.putalpha(image.getchannel("A").point(lambda level: 255 * (level > 99)))
     icc = profile(BT2020) if rng.random() < 0.3 else None
-    name, data = _some(rng, encode(image, "AVIF", quality=95, icc_profile=icc), _AVIF)
+    turn = int(rng.integers(1, 9)) if rng.random() < 0.5 else 1
+    plain = encode(image, "AVIF", quality=95, icc_profile=icc, exif=_oriented(turn))
+    name, data = _some(rng, plain, _AVIF)
     coding = _CODINGS[int(rng.integers(0, len(_CODINGS)))]
     if icc is None:
         data = with_coding(data, *coding)
     shown = "a profile of BT.2020" if icc else f"{coding=}"
-    return OddFile(f"avif {mode}, {shown}: {name}", data, data, 5)
+    return OddFile(f"avif {mode}, {shown}, {turn=}: {name}", data, data, 5)
+
+
+# HEIC
+
+_HEIC: list[Oddity] = [
+    ("other brands", _brands(b"heix", b"mif1", b"heic", b"miaf")),
+    ("the box's own brand", _brands(b"mif1", b"mif1", b"heic", b"miaf")),
+    *_AVIF[2:],
+]
+
+
+def _heic(rng: Rng) -> OddFile:
+    image = _drawing(rng, "RGB")
+    coding = _CODINGS[int(rng.integers(0, len(_CODINGS)))]
+    turn = int(rng.integers(1, 9)) if rng.random() < 0.5 else 1
+    options: dict[str, Any] = {"quality": 95, "exif": _oriented(turn)}
+    name, data = _some(rng, with_coding(encode(image, "HEIF", **options), *coding), _HEIC)
+    shown = with_coding(encode(image, "AVIF", **options), *coding)
+    return OddFile(f"heic {coding=}, {turn=}: {name}", data, shown, 6)
+
+
+def _oriented(turn: int) -> bytes:
+    """EXIF of this orientation; encoders make it a turn and a mirror of their own."""
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    return exif.tobytes()

@@ -1,3 +1,3 @@
 """Untrusted bytes become bounded RGB pixels, in confined worker processes."""
 
-__all__ = ["changes", "decode", "formats", "pool", "reading", "resize", "sandbox", "video"]
+__all__ = ["changes", "decode", "formats", "pool", "reading", "resize", "sandbox"]

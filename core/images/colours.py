@@ -44,7 +44,7 @@ def to_rgb(image: Image.Image, *, bits: int = _BITS) -> Image.Image:
     elif isinstance(image, GifImagePlugin.GifImageFile):
         image = _whole_canvas(image)
     if image.mode.startswith("I;16"):
-        image = _from_16_bits(image, bits)
+        image = from_16_bits(image, bits)
     elif image.mode in ("I", "F"):
         image = _stretched(image)
     elif image.mode == "LAB":
@@ -111,8 +111,8 @@ def _scale_transparent_colour(image: Image.Image, bits: int) -> None:
         image.info["transparency"] = tuple(min(part >> shift, 255) for part in colour)
 
 
-def _from_16_bits(image: Image.Image, bits: int) -> Image.Image:
-    """The upper 8 of 9 to 16 bits: what Pillow itself does with 16-bit RGB."""
+def from_16_bits(image: Image.Image, bits: int) -> Image.Image:
+    """A grey picture by the upper 8 of 9 to 16 bits: what Pillow itself does with 16-bit RGB."""
     samples: NDArray[np.uint16] = np.asarray(image)
     shift = bits - _BITS if bits > _BITS else _BITS
     grey = np.minimum(samples >> shift, 255).astype(np.uint8)

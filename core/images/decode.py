@@ -21,7 +21,7 @@ from PIL import Image, ImageChops
 from core.domain.errors import BadPicture, NotAPicture
 from core.domain.types import Taken
 from core.images.bitfields import bitfields_of
-from core.images.colours import to_rgb
+from core.images.colours import from_16_bits, to_rgb
 from core.images.effort import boxes_end_early, check_effort
 from core.images.errors import (
     cut_short,
@@ -162,12 +162,13 @@ def read_picture(
         check_effort(name, file, size)
         try:
             seen, coding = _seen(name, file, size)
+            bits = sample_bits(name, head)
             image, reduction = _loaded(name, seen, size, limits, at_least)
             orientation = _orientation(image)
             taken = taken_at(image)
-            image, profile = _shown(image, coding)
+            image, profile = _shown(image, coding, bits)
             upright = partial(_upright, _UPRIGHT.get(orientation))
-            rgb = upright(to_rgb(image, bits=sample_bits(name, head)))
+            rgb = upright(to_rgb(image, bits=bits))
             frames = of_animation(
                 AnimationFile(name, head, file),
                 rgb,
@@ -293,7 +294,7 @@ def _load(
         return image, reduction
 
 
-def _shown(image: Image.Image, coding: Coding | None) -> tuple[Image.Image, bytes]:
+def _shown(image: Image.Image, coding: Coding | None, bits: int) -> tuple[Image.Image, bytes]:
     """The loaded picture in colours that a screen shows, and the profile of what it is now in.
 
     Changed is only what would be pale or dull otherwise: high dynamic range, and wide gamuts.
@@ -301,6 +302,8 @@ def _shown(image: Image.Image, coding: Coding | None) -> tuple[Image.Image, byte
     profile = _rgb_profile(image)
     coding = coding or coding_of_profile(profile)
     if coding is not None and not coding.plain:
+        if image.mode.startswith("I;16"):
+            image = from_16_bits(image, bits)  # which Pillow would clip
         return to_srgb(image, coding), b""
     converted = through_profile(image, profile) if profile else None
     return (image, profile) if converted is None else (converted, b"")

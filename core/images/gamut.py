@@ -126,12 +126,14 @@ def to_srgb(image: Image.Image, coding: Coding) -> Image.Image:
 
 
 def through_profile(image: Image.Image, profile: bytes) -> Image.Image | None:
-    """A picture in RGB or RGBA as sRGB, where its profile is much wider; else None."""
-    if image.mode not in {"RGB", "RGBA"}:
+    """A picture in RGB, RGBA or a palette as sRGB, where its profile is much wider; else None."""
+    if image.mode not in {"RGB", "RGBA", "P"}:
         return None
     transform = _from_much_wider(profile)
     if transform is None:
         return None
+    if image.mode == "P":
+        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
     converted = ImageCms.applyTransform(image.convert("RGB"), transform)
     if converted is not None and alpha is not None:

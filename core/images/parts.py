@@ -115,6 +115,7 @@ def without_ancillary(  # noqa: C901 - a line for each kind of chunk
     exif, dropped = b"", False
     said: dict[bytes, bytes] = {}
     colours: int | None = None  # where they begin among what is kept
+    pixels = False
     at = 8
     while at + 8 <= size:
         file.seek(at)
@@ -124,6 +125,7 @@ def without_ancillary(  # noqa: C901 - a line for each kind of chunk
         if name in _PIXELS:
             if colours is None and name in {b"PLTE", b"IDAT"}:
                 colours = len(kept)
+            pixels = pixels or name == b"IDAT"
             kept.append(whole)
             if name == b"IEND":
                 break
@@ -137,11 +139,10 @@ def without_ancillary(  # noqa: C901 - a line for each kind of chunk
             continue
         if name == b"eXIf":
             exif = exif or _chunk(name, data)
-        elif name == b"tRNS" or colours is not None:
-            continue  # not for these colours, or not before them, where it has to stand (5.6)
-        elif name in COLOUR_CHUNKS:
+        elif name in COLOUR_CHUNKS and colours is None:  # before them it has to stand (5.6)
             said.setdefault(name, data)
-        elif _is_profile(data):
+        # So has this, which browsers take behind a palette as well.
+        elif name == b"iCCP" and not pixels and _is_profile(data):
             kept.append(whole)
     if not dropped:
         return file, said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -271,6 +272,24 @@ def test_a_profile_may_name_its_coding() -> None:
     pixel = _read(encode(grey, "PNG", icc_profile=icc)).getpixel((3, 3))
     assert isinstance(pixel, tuple)
     assert max(abs(level - 132) for level in pixel) <= 2
+
+
+def test_colours_of_any_mode_are_mapped() -> None:
+    """16 bits of grey as 8, and those of a palette as those of pixels."""
+    grey = scene().convert("L")
+    deep = Image.fromarray(np.asarray(grey, dtype=np.uint16) * 257)
+    for coding in (bytes((9, 16, 0, 1)), bytes((12, 13, 0, 1))):
+        one, other = (
+            _read(with_chunk(encode(each, "PNG"), chunk(b"cICP", coding))) for each in (grey, deep)
+        )
+        assert _apart(one, other) <= 1
+    wide = profile(BT2020)
+    palette = scene().quantize(16)
+    pixels = _read(encode(palette.convert("RGB"), "PNG", icc_profile=wide))
+    assert _apart(_read(encode(palette, "PNG", icc_profile=wide)), pixels) <= 1
+    assert _apart(pixels, palette.convert("RGB")) > 8
+    late = chunk(b"iCCP", b"p\0\0" + zlib.compress(wide))  # behind the palette
+    assert _apart(_read(with_chunk(encode(palette, "PNG"), late)), pixels) <= 1
 
 
 def test_a_targa_picture_is_no_cursor() -> None:
