@@ -79,6 +79,12 @@ def left_out(file: Path, expression: str) -> bool:
     return _FILE_MARK.search(file.read_text(encoding="utf-8")) is not None
 
 
+def refuse_slow_imports(expression: str) -> None:
+    """A file of fast tests that loads torch when it is imported costs each worker ten seconds."""
+    if expression == "fast" and _MODEL in sys.modules:
+        raise pytest.UsageError("A file of fast tests imports torch: mark it 'model'.")
+
+
 class Watch:
     """Notes what fast tests start that they may not; one for the whole process."""
 
