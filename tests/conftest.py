@@ -73,11 +73,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kinds.slowest_first(items)
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """The modules and tests that are there now stay: no collection of garbage walks them again.
 
     Python's own threshold is reached a dozen times in each test; a tenth of the time went there.
     """
+    kinds.refuse_slow_imports(session.config.option.markexpr)
     gc.collect()
     gc.freeze()
     gc.set_threshold(_MADE_BETWEEN_COLLECTIONS)

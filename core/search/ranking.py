@@ -333,15 +333,16 @@ def _collapse(
         rows = np.array([each.row for each in several], dtype=np.int64)
         vectors = nearest_vectors(snapshot, rows, ranking.vector)
         above = vectors @ shown.rows.T >= ranking.duplicate_cosine
-        alike = vectors @ vectors.T >= ranking.duplicate_cosine
+        # Lists, since single elements of arrays are slow.
+        alike = (vectors @ vectors.T >= ranking.duplicate_cosine).tolist()
         kept: list[int] = []
         for place, each in enumerate(several):
             picture = snapshot.pictures[each.row]
             uploaded = picture.path.startswith(UPLOADED)
             if picture.sha256 in ranking.hidden or (enough and not uploaded):
                 continue
-            others = [above_rows[number] for number in np.flatnonzero(above[place]).tolist()]
-            others += [several[k].row for k in kept if alike[place, k]]
+            others = [above_rows[number] for number in above[place].nonzero()[0]]
+            others += [several[k].row for k in kept if alike[place][k]]
             one = first.get(picture.sha256)
             if one is None:
                 pictures = snapshot.pictures

@@ -17,15 +17,15 @@ from core.domain.types import Classification, DescribeResult, Hit, SearchResult,
 from core.domain.viewer import Viewer
 from core.search.by_letters import page_by_letters
 from core.search.calibrations import Calibrations
-from core.search.captions import lookup, told
+from core.search.captions import CaptionEvidence, lookup, told
 from core.search.coalescing import QueryCoalescer, SharedRead
 from core.search.label_filter import Tagger, listed
 from core.search.mixed_query import mix, wish
 from core.search.plan import PageRequest, SearchFindings, SearchPlan, SearchScope
 from core.search.plan_runner import PlanRunner
 from core.search.ports import Labels, PictureWords, ThumbnailSource
-from core.search.posted_picture import PostedPictures
 from core.search.query import SearchQuery
+from core.search.query_picture import QueryPictures
 from core.search.ranking import captioned_hits, describe_page, page_lookup, searched, without
 from core.search.rules import SearchRules
 from core.search.scoring import Ranking
@@ -71,7 +71,7 @@ class Search:
         self._words = words
         self._calibrations = Calibrations(self._embed_texts)
         self._runner = PlanRunner(library, decoder, searches)
-        self._posted = PostedPictures(
+        self._query_pictures = QueryPictures(
             embedder,
             decoder,
             library,
@@ -142,15 +142,21 @@ class Search:
             plan = SearchPlan(captions, pictures, self._tagger.read(snapshot), said_there)
 
             def rank(found: SearchFindings) -> Ranking:
-                ranking = Ranking(vector, calibration.text, self._rules.duplicate_cosine)
+                said: CaptionEvidence | None = None
+                read: WordEvidence | None = None
                 if words:
                     said = told(snapshot, calibration.captions, vector, words, found.captions)
                     read = held if held is not None and asked.phrases else found.words
                     if read is not None:
                         said = with_words(said, read, calibration.captions)
-                    ranking = replace(ranking, told=said, read=read)
-                if among is not None:
-                    ranking = replace(ranking, among=among)
+                ranking = Ranking(
+                    vector,
+                    calibration.text,
+                    self._rules.duplicate_cosine,
+                    told=said,
+                    read=read,
+                    among=among,
+                )
                 if unwanted is not None:
                     said = told(snapshot, calibration.captions, vectors[-1], unwanted)
                     ranking = without(ranking, vectors[-1], said, calibration)
@@ -239,7 +245,7 @@ class Search:
         async with self._rules.in_time():
             snapshot = await self._library.open(collection, community)
             request = PageRequest(k, offset)
-            seen = await self._posted.look(
+            seen = await self._query_pictures.look(
                 picture,
                 snapshot,
                 community,
@@ -317,8 +323,8 @@ class Search:
         self._rules.check_page(k, 0)
         async with self._rules.in_time():
             snapshot = await self._library.open(collection, community)
-            decoded = await self._posted.decoded(picture, preview=preview)
-            frames = await self._posted.vectors(decoded)
+            decoded = await self._query_pictures.decoded(picture, preview=preview)
+            frames = await self._query_pictures.vectors(decoded)
             there = self._library.has_file
             found = await asyncio.to_thread(describe_page, snapshot, frames, k, there)
             return replace(found, so_far=self._runner.so_far(snapshot), preview=decoded.preview)
@@ -335,7 +341,7 @@ class Search:
             self._rules.clean(name)
         prompts = prompts_of(names)
         async with self._rules.in_time():
-            query = await self._posted.vectors(await self._posted.decoded(picture))
+            query = await self._query_pictures.vectors(await self._query_pictures.decoded(picture))
             vectors = await asyncio.gather(*(self._embedder.embed_text(p) for p in prompts))
             return classify_vectors(query, names, vectors, self._logit_scale)
 
@@ -354,7 +360,7 @@ class Search:
     async def picture_vector(self, picture: bytes | Path) -> Vectors:
         """The vector of a picture, float32 [d]. Raises BadPicture and its subclasses."""
         async with self._rules.in_time():
-            return await self._posted.vector(picture)
+            return await self._query_pictures.vector(picture)
 
     async def _refined(
         self, ranking: Ranking, text: str | None, scope: SearchScope

@@ -44,7 +44,7 @@ class SeenPicture:
     preview: Pixels | None
 
 
-class PostedPictures:
+class QueryPictures:
     """Looks at the pictures that people post: with the model, by their pixels and by their words.
 
     Every method raises BadPicture and its subclasses, Busy, EncodingFailed and ShuttingDown.
