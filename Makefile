@@ -3,7 +3,7 @@
 #   make run [GALLERY=~/Pictures]   install, then the bot (web chat when no token is set)
 #   make link                       the command tangerine in ~/.local/bin
 #   make test                       install, then the whole suite
-#   make test-fast                  what needs no process, no browser and no model: while you write
+#   make test-fast                  what needs no process, browser, model or platform: while you write
 #   make check                      format, lint, types, imports, tests with coverage
 #   make test-all                   the long fault and property suites too
 #   make demo-fashion [COUNT=6000]  the web chat on the clothes of Fashion-MNIST

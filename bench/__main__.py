@@ -33,7 +33,7 @@ _MODULES = (
     "queues",
     "remote",
 )
-_ALL = (*_MODULES, "cli", "million", "start")
+_ALL = (*_MODULES, "cli", "cluster", "million", "start")
 _RUNS = 7
 _COLUMNS = ("what", "ours", "compared with", "median", "ratio", "ratios min to max")
 

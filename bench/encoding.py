@@ -38,11 +38,10 @@ _UNCHECKED = SearchCheck("none", lambda _candidate, _reference: 1.0)
 """Random weights find nothing: whether int8 finds the same is not what is measured here."""
 
 
-def bfloat16_here() -> tuple[tuple[str, str], ...]:
-    """OpenVINO in bfloat16, where it is installed and the CPU computes in it."""
-    if openvino_towers.installed() and "bfloat16" in openvino_towers.precisions():
-        return (("openvino", "bfloat16"),)
-    return ()
+def on_openvino(*precisions: str) -> tuple[tuple[str, str], ...]:
+    """OpenVINO in those of ``precisions`` that this CPU computes in, where it is installed."""
+    able = openvino_towers.precisions() if openvino_towers.installed() else ()
+    return tuple(("openvino", precision) for precision in precisions if precision in able)
 
 
 def clip(edge: int = 224) -> Path:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from bench.comparison import Comparison, Timed
-from bench.encoding import bfloat16_here, clip, encoder_of
+from bench.encoding import clip, encoder_of, on_openvino
 from bench.models import rclip_model
 from bench.peer_process import Peer, installed
 from bench.photos import camera_folder
@@ -128,5 +128,5 @@ COMPARISONS = tuple(
     )
     for peer, name in _PEERS.items()
     if installed(peer)
-    for way in (("torch", "float32"), *bfloat16_here())
+    for way in (("torch", "float32"), ("onnx", "float32"), *on_openvino("float32", "bfloat16"))
 )

@@ -12,8 +12,9 @@ from core.search.calibration import calibrate
 from core.search.captions import told
 from core.search.ports import Labels
 from core.search.ranking import rank_page
+from core.search.rules import SearchRules
 from core.search.scoring import Ranking
-from core.search.service import Search, SearchRules
+from core.search.service import Search
 
 COMMUNITY = "web"
 
@@ -45,9 +46,9 @@ async def stages(
             told(snapshot, calibration.captions, vector, text)
 
     def ranking() -> None:
-        for vector, text, each in zip(vectors, texts, said, strict=True):
+        for vector, each in zip(vectors, said, strict=True):
             wanted = Ranking(vector, calibration.text, duplicate, told=each)
-            rank_page(snapshot, calibration, wanted, text, k=_PAGE, offset=0)
+            rank_page(snapshot, calibration, wanted, k=_PAGE, offset=0)
 
     def looking() -> None:
         for _ in texts:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
+import itertools
 import json
+import string
 from pathlib import Path
+from typing import Any
 
 from tests.checkpoints import clip_tokenizer
+
+_RCLIP_MERGES = 48_894
+"""Lines of the list of pieces of words that CLIP's tokenizer joins, as rclip reads it."""
 
 
 def random_clip(folder: Path, *, edge: int = 224) -> Path:
@@ -37,33 +44,55 @@ def random_clip(folder: Path, *, edge: int = 224) -> Path:
 
 
 def rclip_model(checkpoint: Path) -> Path:
-    """A data folder of rclip with this checkpoint's picture tower in place of its own.
+    """A data folder of rclip with this checkpoint's towers in place of its own.
 
-    Made once, beside the checkpoint; its input, output and path are those of rclip 3.
+    Made once, beside the checkpoint; inputs, outputs and paths are those of rclip 3. Its list of
+    pieces of words is as long as there, and made of letters.
     """
     import torch  # noqa: PLC0415 - as above
     from transformers import CLIPModel  # noqa: PLC0415
 
     home = checkpoint.parent / "rclip"
-    file = home / "ViT-B-32-256-datacomp_s34b_b86k" / "visual.onnx"
-    if file.exists():
+    folder = home / "ViT-B-32-256-datacomp_s34b_b86k"
+    words = home / "tokenizer" / "bpe_simple_vocab_16e6.txt.gz"
+    if words.exists():
         return home
+    network = CLIPModel.from_pretrained(checkpoint).eval()
 
-    class Pictures(torch.nn.Module):
-        def __init__(self) -> None:
+    class Tower(torch.nn.Module):
+        def __init__(self, pictures: bool) -> None:
             super().__init__()
-            self.network = CLIPModel.from_pretrained(checkpoint).eval()
+            self.network, self.pictures = network, pictures
 
         def forward(self, values: torch.Tensor) -> torch.Tensor:
-            found: torch.Tensor = self.network.get_image_features(pixel_values=values).pooler_output
+            ask = network.get_image_features if self.pictures else network.get_text_features
+            found: torch.Tensor = ask(values).pooler_output
             return found
 
+    examples = {
+        "visual.onnx": torch.zeros(2, 3, 256, 256),
+        "textual.onnx": torch.ones(2, 77, dtype=torch.int64),
+    }
+    for name, example in examples.items():
+        _exported(Tower(name == "visual.onnx"), example, folder / name)
+    words.parent.mkdir(exist_ok=True)
+    letters = itertools.islice(itertools.product(string.ascii_lowercase, repeat=4), _RCLIP_MERGES)
+    lines = (f"{a}{b} {c}{d}" for a, b, c, d in letters)
+    words.write_bytes(gzip.compress("\n".join(["version", *lines]).encode()))
+    return home
+
+
+def _exported(tower: Any, example: Any, file: Path) -> None:
+    import torch  # noqa: PLC0415 - as above
+
+    if file.exists():
+        return
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".part")
     with torch.no_grad():
         torch.onnx.export(
-            Pictures(),
-            (torch.zeros(2, 3, 256, 256),),
+            tower,
+            (example,),
             partial,
             input_names=["input"],
             output_names=["output"],
@@ -72,4 +101,3 @@ def rclip_model(checkpoint: Path) -> Path:
             dynamo=False,
         )
     partial.rename(file)
-    return home

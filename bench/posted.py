@@ -28,7 +28,8 @@ from sqlalchemy import insert
 from bench.clip_like import DIMENSION, clip_like
 from core.domain.types import ModelIdentity, Post, Vectors
 from core.domain.viewer import Viewer
-from core.search.service import Search, SearchRules
+from core.search.rules import SearchRules
+from core.search.service import Search
 from index.catalogue.contents import pack
 from index.catalogue.records import text_hash
 from index.catalogue.schema import caption_vectors, picture_vectors, posts, uploads

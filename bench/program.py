@@ -19,7 +19,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 _LOOK_EVERY_S = 0.02
-_PATIENCE_S = 120.0
+_PATIENCE_S = 300.0
 
 
 @dataclass
@@ -27,6 +27,7 @@ class Log:
     """What the program said, and when: seconds of this process."""
 
     lines: list[tuple[float, str]] = field(default_factory=list)
+    pid: int = 0
 
     def read(self, process: subprocess.Popen[str]) -> None:
         """Collect until it ends."""
@@ -40,7 +41,8 @@ class Log:
 
     def url(self) -> str | None:
         """The address that it listens at."""
-        found = (re.search(r"Web chat: (http://\S+)", line) for _, line in self.lines)
+        address = r"(?:Web chat|Encoder): (http://\S+)"
+        found = (re.search(address, line) for _, line in self.lines)
         return next((each[1] for each in found if each), None)
 
     def events(self) -> Iterator[tuple[float, str]]:
@@ -51,15 +53,18 @@ class Log:
 
 
 @contextmanager
-def running(settings: Mapping[str, str]) -> Iterator[Log]:
-    """``tangerine run`` with these settings, by their names without ``TANGERINE_``."""
+def running(settings: Mapping[str, str], does: str = "run") -> Iterator[Log]:
+    """``tangerine run``, or what else it ``does``, with these settings.
+
+    They go by their names without ``TANGERINE_``.
+    """
     environment = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}}
     environment |= {f"TANGERINE_{name}": value for name, value in settings.items()}
-    command = [str(Path(sys.executable).with_name("tangerine")), "run"]
+    command = [str(Path(sys.executable).with_name("tangerine")), does]
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment
     ) as process:
-        log = Log()
+        log = Log(pid=process.pid)
         reader = threading.Thread(target=log.read, args=(process,))
         reader.start()
         try:

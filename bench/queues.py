@@ -14,7 +14,7 @@ import torch
 
 from bench.closed_loop import ask_all, questions
 from bench.comparison import Comparison, Timed
-from bench.encoding import bfloat16_here, clip, encoder_of
+from bench.encoding import clip, encoder_of, on_openvino
 from bench.peer_process import Peer, installed
 from core.encoder.embedder import BatchedEmbedder
 
@@ -67,7 +67,7 @@ COMPARISONS = tuple(
         _against(peer, way),
         ("99th percentile",),
     )
-    for way in (("torch", "float32"), *bfloat16_here())
+    for way in (("torch", "float32"), *on_openvino("bfloat16"))
     for peer, name in _PEERS.items()
     if installed(peer)
 )

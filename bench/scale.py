@@ -79,7 +79,7 @@ def callers(most: int) -> Found:
     import torch  # noqa: PLC0415 - a slow import
 
     from bench.closed_loop import ask_all, questions  # noqa: PLC0415 - see above
-    from bench.encoding import bfloat16_here, clip, encoder_of  # noqa: PLC0415
+    from bench.encoding import clip, encoder_of, on_openvino  # noqa: PLC0415
     from bench.peer_process import Peer, installed  # noqa: PLC0415
     from core.encoder.embedder import BatchedEmbedder  # noqa: PLC0415
 
@@ -95,7 +95,7 @@ def callers(most: int) -> Found:
         return count / float(peer.ask(callers=people, count=count, seed=seed)[0])
 
     sides: dict[str, Callable[[int, int], float]] = {}
-    for way in (("torch", "float32"), *bfloat16_here()):
+    for way in (("torch", "float32"), *on_openvino("bfloat16")):
         encoder = encoder_of(clip(), way, torch.get_num_threads())
         work = partial(ours, encoder)
         sides[f"ours, {' '.join(way)}"] = lambda *asked, work=work: asyncio.run(work(*asked))

@@ -130,7 +130,7 @@ class Folder:
             scale = self._calibration.captions
             said = said_by_captions(self._snapshot, scale, query, text)
             ranking = replace(ranking, told=said)
-        page = rank_page(self._snapshot, self._calibration, ranking, "", k=_PAGE, offset=0)
+        page = rank_page(self._snapshot, self._calibration, ranking, k=_PAGE, offset=0)
         if right is None:
             count.noise += 1
             count.shown += page.close_match

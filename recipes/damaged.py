@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from core.domain.types import Vectors
 from core.encoder.mini.assemble import mini_folder
 from core.search.query_views import MARGIN, ViewKind
-from core.search.service import SearchRules
+from core.search.rules import SearchRules
 from core.training.feature_cache import FeatureCache
 from index.demo.packages import fetch_debian
 from recipes.damage import DAMAGES

@@ -19,8 +19,8 @@ from core.search.coalescing import Near
 from core.search.crop_matching import NEAREST, PostedView, Recogniser
 from core.search.ports import THUMBNAIL_EDGE
 from core.search.query_views import ViewKind, closest_view, ways
+from core.search.rules import SearchRules
 from core.search.scoring import NearestPictures
-from core.search.service import SearchRules
 from index.vectors.flat import FlatIndex
 from recipes.damage import Damage
 from recipes.damaged_stamps import COUNTS, Stamps

@@ -14,7 +14,7 @@ from PIL import Image
 from core.domain.types import PixelBatch
 from core.images.resize import fit_pixels
 from core.search.query_views import ViewKind, views
-from core.search.service import SearchRules
+from core.search.rules import SearchRules
 from recipes.damage import Damage, original
 from recipes.kept_pictures import KeptPictures
 from recipes.mini.sources import STAMPS, stamp_caption

@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests import kinds
-from tests.databases import database, either_database  # noqa: F401 - a fixture, as those below
+from tests.databases import (  # noqa: F401 - fixtures, as those below
+    database,
+    either_database,
+    own_database,
+)
 from tests.servers.postgresql import (  # noqa: F401
     PASSWORD,
     _catalogue,
@@ -69,11 +73,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kinds.slowest_first(items)
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """The modules and tests that are there now stay: no collection of garbage walks them again.
 
     Python's own threshold is reached a dozen times in each test; a tenth of the time went there.
     """
+    kinds.refuse_slow_imports(session.config.option.markexpr)
     gc.collect()
     gc.freeze()
     gc.set_threshold(_MADE_BETWEEN_COLLECTIONS)

@@ -8,20 +8,25 @@ from pathlib import Path
 import pytest
 
 from index.catalogue.database import BUSY_SECONDS, FILE, Database, open_database
+from index.catalogue.migrations import OURS, SchemaVersions
 
 _ON_A_SERVER: dict[Path, str] = {}
 _OPENED: list[Database] = []
 
 
 def database_at(
-    home: Path, *, data: Path | None = None, busy_seconds: float = BUSY_SECONDS
+    home: Path,
+    *,
+    data: Path | None = None,
+    busy_seconds: float = BUSY_SECONDS,
+    schema: SchemaVersions = OURS,
 ) -> Database:
     """The catalogue's database of a test whose folder is ``home``.
 
     Its file is in ``data`` or in ``home``, unless the test has one on a server.
     """
     location: Path | str = _ON_A_SERVER.get(home) or (data or home) / FILE
-    opened = open_database(location, busy_seconds=busy_seconds)
+    opened = open_database(location, busy_seconds=busy_seconds, schema=schema)
     if home in _ON_A_SERVER:
         _OPENED.append(opened)
     return opened
@@ -48,9 +53,17 @@ def either_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[
     yield from _kept(request, tmp_path)
 
 
-def _kept(request: pytest.FixtureRequest, home: Path) -> Iterator[str]:
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.process)],
+)
+def own_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The same for tests that change its schema."""
+    yield from _kept(request, tmp_path, "blank_url")
+
+
+def _kept(request: pytest.FixtureRequest, home: Path, url: str = "postgresql_url") -> Iterator[str]:
     if request.param == "postgresql":
-        on_a_server(home, request.getfixturevalue("postgresql_url"))
+        on_a_server(home, request.getfixturevalue(url))
     yield request.param
     _ON_A_SERVER.pop(home, None)
     while _OPENED:

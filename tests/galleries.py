@@ -14,6 +14,7 @@ from core.domain.types import UPLOADED, Picture, Progress, ReindexReport
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.database import Database
 from index.catalogue.file_types import NameRules
+from index.catalogue.migrations import OURS, SchemaVersions
 from index.indexing.channel_posts import ChatChannels
 from index.indexing.contributions import ChatContributions
 from index.indexing.patience import Circumstances
@@ -107,6 +108,7 @@ class Gallery:
         files: UploadFiles | None = None,
         now: float = 1_800_000_000.0,
         decoder: PictureDecoder | None = None,
+        schema: SchemaVersions = OURS,
     ) -> None:
         self.name = name
         self.pictures = home / "pictures"
@@ -114,7 +116,7 @@ class Gallery:
         self.data = data or home / "data"
         self.data.mkdir(exist_ok=True)
         self.spec = CollectionSpec(name, self.pictures, frozenset(communities.split()), rules=names)
-        self.catalogue = Catalogue(database_at(home, data=self.data))
+        self.catalogue = Catalogue(database_at(home, data=self.data, schema=schema))
         self.now = now
         # Nodes share the files of uploads, as they share the database.
         own = FaultyFiles((home if data else self.data) / "uploads")

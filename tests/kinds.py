@@ -1,9 +1,10 @@
 """Kinds of tests: what is slow, because of what it needs or does, told apart from what is fast.
 
 A test that starts a program, opens a browser, loads a model or takes seconds by itself carries
-a mark that says so, set by its file, by itself, or by the fixture that it uses. All others are
-``fast``: they are what ``make test-fast`` runs. A fast test that starts a process or loads torch
-fails, so that the selection stays what it says.
+a mark that says so, set by its file, by itself, or by the fixture that it uses; one that drives a
+platform's own client has it by its folder. All others are ``fast``: they are what
+``make test-fast`` runs. A fast test that starts a process or loads torch fails, so that the
+selection stays what it says.
 
 Tests that wait for something outside their own code (a process, a browser, another task) get a
 second try on a machine that was busy. The summary lists each of them as RERUN: one that comes
@@ -21,9 +22,9 @@ from typing import Any
 
 import pytest
 
-_SLOW = ("long", "slow", "process", "browser", "model")
+_SLOW = ("long", "slow", "process", "browser", "model", "platform")
 
-_BY_DURATION = ("process", "browser", "model", "slow")
+_BY_DURATION = ("process", "browser", "model", "slow", "platform")
 
 _BY_FIXTURE = {
     "browser": "browser",
@@ -33,6 +34,10 @@ _BY_FIXTURE = {
     "mini": "model",
 }
 """What a test needs that uses a fixture of this name."""
+
+_BY_FOLDER = {"adapters": "platform"}
+"""What the tests of a folder of this name need: a server on the loopback and a client's login, four
+times as much processor time as other fast tests take."""
 
 _FILE_MARK = re.compile(
     rf"^pytestmark = (?:.+\n)*?.*pytest\.mark\.(?:{'|'.join(_SLOW)})\b", re.MULTILINE
@@ -50,6 +55,8 @@ def mark(items: Iterable[pytest.Item]) -> None:
         for name in getattr(item, "fixturenames", ()):
             if name in _BY_FIXTURE:
                 item.add_marker(_BY_FIXTURE[name])
+        if item.path.parent.name in _BY_FOLDER:
+            item.add_marker(_BY_FOLDER[item.path.parent.name])
         if not any(item.get_closest_marker(kind) for kind in _SLOW):
             item.add_marker("fast")
         if not item.get_closest_marker("fast") or _waits(item):
@@ -76,7 +83,15 @@ def left_out(file: Path, expression: str) -> bool:
     """Whether a whole file is of another kind, so that it need not even be imported."""
     if expression != "fast" or not file.name.startswith("test_"):
         return False
+    if file.parent.name in _BY_FOLDER:
+        return True
     return _FILE_MARK.search(file.read_text(encoding="utf-8")) is not None
+
+
+def refuse_slow_imports(expression: str) -> None:
+    """A file of fast tests that loads torch when it is imported costs each worker ten seconds."""
+    if expression == "fast" and _MODEL in sys.modules:
+        raise pytest.UsageError("A file of fast tests imports torch: mark it 'model'.")
 
 
 class Watch:

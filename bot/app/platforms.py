@@ -25,6 +25,7 @@ from bot.rendering.thumbnails import Thumbnails
 from bot.telegram.memory import TelegramMemory
 from bot.terminal.console import Terminal
 from config.settings import Settings
+from index.catalogue.shared_questions import SharedQuestions
 
 _GRACE_S: Final = 20.0
 """How long people are still told that the database is away, before the platform is left."""
@@ -153,6 +154,11 @@ def _telegram(engine: Engine, chat: ChatParts) -> Adapter:
             presenters=chat.presenters,
             memory=chat.telegram,
             clock=engine.clock,
+            questions=(
+                None
+                if settings.database_url is None
+                else SharedQuestions(engine.catalogue.database)
+            ),
         ),
         TelegramOptions(
             api_url=telegram.api_url or PUBLIC_API,

@@ -22,7 +22,7 @@ from bot.app.lifecycle import Starting, asked_by_hangup
 from bot.app.platforms import ChatParts, platforms_of, shared_secret, telegram_memory
 from bot.app.serving import Serving
 from bot.app.upkeep import shared_work, upkeep
-from bot.chat.actions import ActionCodec, TextMemory
+from bot.chat.actions import ActionCodec, TextMemory, key_of
 from bot.chat.admission import Admission
 from bot.chat.claims import Claims
 from bot.chat.commands import Commands
@@ -49,6 +49,7 @@ from bot.web.waiting import WaitingRoom
 from config.settings import Settings
 from core.domain.errors import SettingsError
 from core.search.browse import Browser
+from index.catalogue.shared_texts import SharedTexts
 from index.library.library import LOCAL
 
 _log = structlog.get_logger("bot.app")
@@ -207,7 +208,11 @@ def _chat_parts(engine: Engine, live: Live, claims: Claims, terminal: Terminal) 
     failures = Failures(engine.metrics, told=terminal.called.told_to_others)
     languages = Languages()
     telegram = telegram_memory(engine)
-    texts = TextMemory(engine.clock)
+    texts: TextMemory | SharedTexts = (
+        TextMemory(engine.clock)
+        if settings.database_url is None
+        else SharedTexts(engine.catalogue.database, key_of)
+    )
     admission = Admission(engine.limits, engine.community_settings)
     commands = Commands(
         CommandParts(

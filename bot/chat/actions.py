@@ -105,8 +105,20 @@ class Memory(Protocol):
     def keep(self, community: str, text: str, requester: str) -> str:
         """A short key (at most 16 ASCII characters) under which the text is found again."""
 
-    def recall(self, community: str, key: str) -> str | None:
-        """The text, None where it was forgotten or belongs to another community."""
+    async def settle(self) -> None:
+        """Let what was kept be found wherever a button may be pressed. Raises nothing."""
+
+    async def recall(self, community: str, key: str) -> str | None:
+        """The text, None where it was forgotten or belongs to another community.
+
+        Raises CatalogueError.
+        """
+
+
+def key_of(text: str) -> str:
+    """By which a :class:`Memory` finds a text again."""
+    digest = hashlib.blake2b(text.encode(), digest_size=9).digest()
+    return base64.urlsafe_b64encode(digest).decode()
 
 
 class TextMemory:
@@ -122,14 +134,16 @@ class TextMemory:
         self._texts: TTLCache[tuple[str, str], _Kept] = TTLCache(capacity, ttl_s, clock.monotonic)
 
     def keep(self, community: str, text: str, requester: str) -> str:
-        digest = hashlib.blake2b(text.encode(), digest_size=9).digest()
-        key = base64.urlsafe_b64encode(digest).decode()
+        key = key_of(text)
         known = self._texts.get((community, key))
         people = known.people if known is not None else frozenset()
         self._texts[community, key] = _Kept(text, people | {requester})
         return key
 
-    def recall(self, community: str, key: str) -> str | None:
+    async def settle(self) -> None:
+        pass
+
+    async def recall(self, community: str, key: str) -> str | None:
         kept = self._texts.get((community, key))
         return kept.text if kept is not None else None
 
@@ -176,14 +190,18 @@ class ActionCodec:
             return whole
         return f"{head}*|{self._memory.keep(community, payload, requester)}"
 
-    def decode(self, data: str, community: str) -> Action:
+    async def settle(self) -> None:
+        """Before encoded actions are shown: let them be decoded wherever they are pressed."""
+        await self._memory.settle()
+
+    async def decode(self, data: str, community: str) -> Action:
         """The action again. Raises ExpiredButton where it is forgotten or not ours."""
         shape = _SHAPE.fullmatch(data)
         if shape is None:
             raise ExpiredButton
         letter, count, offset, weak, private, kept, payload = shape.groups()
         if kept:
-            recalled = self._memory.recall(community, payload)
+            recalled = await self._memory.recall(community, payload)
             if recalled is None:
                 raise ExpiredButton
             payload = recalled

@@ -29,6 +29,7 @@ class Admission:
         *,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
+        self.counts = limits.counts
         self._limits = limits
         self._settings = settings
         self._sleep = sleep
@@ -58,8 +59,8 @@ class Admission:
         if chosen.picture_cooldown_s is not None:
             pauses["picture"] = chosen.picture_cooldown_s
 
-        def count() -> None:
-            self._limits.admit(
+        async def count() -> None:
+            await self._limits.admit(
                 requester,
                 kind,
                 community=community,
@@ -70,14 +71,14 @@ class Admission:
             )
 
         try:
-            count()
+            await count()
         except AskedTooSoon as soon:
             if unasked or requester in self._waiting or soon.retry_after > LONGEST_WAIT_S:
                 raise
             self._waiting.add(requester)
             try:
                 await self._sleep(soon.retry_after)
-                count()
+                await count()
             finally:
                 self._waiting.discard(requester)
 

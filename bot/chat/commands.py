@@ -80,9 +80,9 @@ class Commands:
         self._indexing = Indexing(
             parts.jobs,
             parts.library,
+            counts=parts.admission.counts,
             words=parts.words,
             cooldown_s=parts.reindex_cooldown_s,
-            now=parts.now,
         )
         self._topics = Topics(parts.library, parts.search, parts.labels)
         self._access = AccessHandler(parts.library, parts.grants, parts.claims, parts.now)
@@ -147,7 +147,7 @@ class Commands:
         async def pressed(request: Request, presenter: Presenter) -> Reply:
             self._parts.counters.request(request.platform, "button")
             self._access.check(request)
-            decoded = self._parts.codec.decode(action, request.community)
+            decoded = await self._parts.codec.decode(action, request.community)
             kind = QUOTA.get(decoded.kind)
             if kind is not None:
                 await self._parts.admission.admit_request(request, kind)
@@ -156,14 +156,14 @@ class Commands:
 
         return await self._guard(request, pressed)
 
-    def who(self, action: str, request: Request) -> Who:
+    async def who(self, action: str, request: Request) -> Who:
         """Who may press a button with this action; never raises, "all" where it is unreadable.
 
         Adapters for which rights cost a question ask it only where they matter. The right
         itself is checked by :meth:`act`.
         """
         try:
-            decoded = self._parts.codec.decode(action, request.community)
+            decoded = await self._parts.codec.decode(action, request.community)
         except TangerineError:
             return "all"
         return WHO.get(decoded.kind, "all")
@@ -285,7 +285,7 @@ class Commands:
         presenter = self._parts.presenters(request.locale)
         with self._parts.tracer.span("answer", platform=request.platform) as span:
             try:
-                return await answer(request, presenter)
+                reply = await answer(request, presenter)
             except BeingIndexed as begun:
                 # Not an error: it is only too early. A photo that nobody asked about gets no reply.
                 return Reply() if request.unasked else presenter.being_indexed(begun)
@@ -298,6 +298,9 @@ class Commands:
                 if isinstance(error, CommunityUnknown):
                     return presenter.access.unknown(info, error.community)
                 return presenter.failed(info)
+            else:
+                await self._parts.codec.settle()
+                return reply
             finally:
                 self._parts.counters.answered(request.platform, time.perf_counter() - started)
 

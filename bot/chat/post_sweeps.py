@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-
-import structlog
+from typing import NoReturn
 
 from core.domain.ports import ChannelPosts
-
-_log = structlog.get_logger(__name__)
+from core.domain.repeating import repeated
 
 
 async def look_at_posts(
@@ -29,11 +26,6 @@ async def look_at_posts(
         last = await look(known)
 
 
-async def keep_looking(once: Callable[[], Awaitable[None]], *, every_s: float) -> None:
+async def keep_looking(once: Callable[[], Awaitable[None]], *, every_s: float) -> NoReturn:
     """Look from time to time, until cancelled."""
-    while True:
-        await asyncio.sleep(every_s)
-        try:
-            await once()
-        except Exception as error:  # noqa: BLE001 - one defect must not end all later sweeps
-            _log.error("posts not swept", error=type(error).__name__)
+    await repeated(once, "posts not swept", every_s, first_s=every_s, quotes_people=True)

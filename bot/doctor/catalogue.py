@@ -51,13 +51,26 @@ def _of_version(settings: Settings, version: int) -> Findings:
                 "index",
                 f"The catalogue was written by an older version (schema {version}); the next "
                 "start brings it to schema "
-                f"{NEWEST}, and the older version cannot read it then.",
+                f"{NEWEST}, which an older version may be unable to read.",
                 f"Back {place} up before you start.",
             )
         ]
+    told = [] if version == NEWEST else [_told_newer(version)]
     if lines := _differences(settings):
-        return [failed("index", line, "Repair it: tangerine verify --repair") for line in lines]
-    return [fine("index", "Index and catalogue agree (tangerine verify reads the files, too).")]
+        wrong = [failed("index", line, "Repair it: tangerine verify --repair") for line in lines]
+        return [*told, *wrong]
+    return [*told] or [
+        fine("index", "Index and catalogue agree (tangerine verify reads the files, too).")
+    ]
+
+
+def _told_newer(version: int) -> Finding:
+    return warning(
+        "index",
+        f"A newer version of the program brought the catalogue to schema {version}. This one "
+        f"(schema {NEWEST}) still works with it.",
+        "Update this program, too.",
+    )
 
 
 def _differences(settings: Settings) -> list[str]:

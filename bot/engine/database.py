@@ -11,6 +11,8 @@ from pathlib import Path
 from config.settings import Settings
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.database import FILE, Database, look_at
+from index.catalogue.node_tables import node_tables
+from index.catalogue.shared_counts import SharedCounts
 from index.library.revisions import FileRevisions, Revisions, SharedRevisions
 from index.library.upload_files import UploadFiles
 
@@ -46,6 +48,17 @@ def revisions_of(settings: Settings, catalogue: Catalogue, uploads: UploadFiles)
     if settings.database_url is None:
         return FileRevisions(uploads)
     return SharedRevisions(catalogue.database)
+
+
+async def shared_counts(settings: Settings, catalogue: Catalogue) -> SharedCounts | None:
+    """Where all nodes count requests, None where each process has its own catalogue.
+
+    Raises CatalogueError.
+    """
+    if settings.database_url is None:
+        return None
+    await asyncio.to_thread(catalogue.database.make, node_tables)
+    return SharedCounts(catalogue.database)
 
 
 @asynccontextmanager

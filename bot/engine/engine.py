@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.engine.blas import one_core_for_each_product
-from bot.engine.database import followed, open_catalogue
+from bot.engine.database import followed, open_catalogue, shared_counts
 from bot.engine.embedding import model_card, opened_embedder
 from bot.engine.encoder import Need
 from bot.engine.files import upload_files
@@ -21,6 +21,7 @@ from bot.engine.instance import is_running
 from bot.engine.jobs import AnyJobs, opened_jobs
 from bot.engine.reading import bounded, opened_reading, stored_words, word_meanings
 from bot.engine.reload import quotas, search_rules
+from bot.engine.servers import wait_for_servers
 from bot.engine.specs import collection_named, collection_specs, make_data_dir, operators
 from bot.observability.health import folder_bytes, serving_troubles
 from bot.observability.metrics import Metrics
@@ -183,6 +184,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
     """
     make_data_dir(settings.data_dir)
     one_core_for_each_product()
+    wait_for_servers(settings)
     metrics = Metrics()
     async with AsyncExitStack() as stack:
         tracer = await stack.enter_async_context(tracer_of(settings.logs.traces_url))
@@ -313,7 +315,11 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             words=words,
             word_reading=reading,
             search=search,
-            limits=RateLimiter(clock=clock, **quotas(settings)),
+            limits=RateLimiter(
+                clock=clock,
+                counts=await shared_counts(settings, catalogue),
+                **quotas(settings),
+            ),
             metrics=metrics,
             tracer=tracer,
             clock=clock,

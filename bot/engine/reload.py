@@ -15,7 +15,8 @@ from bot.engine.specs import operators
 from bot.terminal.console import Terminal
 from config.settings import Settings, WrongSettingError
 from core.domain.rate_limits import Quota, RateLimiter
-from core.search.service import Search, SearchRules
+from core.search.rules import SearchRules
+from core.search.service import Search
 
 LIVE = frozenset(
     {

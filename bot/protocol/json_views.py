@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -31,6 +32,9 @@ Json = dict[str, Any]
 
 # More digits than a float32 cosine holds would only look exact.
 _DIGITS = 6
+
+_DATES = 8192
+"""Dates in memory as they are written: what many ask for is shown again and again."""
 
 
 def search_view(result: SearchResult) -> Json:
@@ -137,6 +141,7 @@ def grid_view(result: SearchResult, looks: Sequence[Look]) -> Json:
     return {**view, "strong": result.strong, "fair": result.fair, "more": result.has_more}
 
 
+@functools.lru_cache(_DATES)
 def _date(seconds: float | None) -> str | None:
     if seconds is None:
         return None

@@ -108,6 +108,9 @@ def _migrate(
         stack.enter_context(source.write())
         old = Side(source.backend, stack.enter_context(source.read()))
         new = Side(target.backend, stack.enter_context(target.write()))
+        for database, side in ((source, old), (target, new)):
+            # A newer program may have added what this one would leave behind.
+            database.refuse_newer(side.connection, alone=True)
         tables = [(old, new, CATALOGUE)]
         theirs = _memory(from_, old, stack)
         if theirs is not None:

@@ -36,6 +36,7 @@ from bot.telegram.photos import Photos
 from bot.telegram.post_checks import PostedMessages, PostSweep
 from bot.telegram.posts import PostIntake
 from bot.telegram.progress import Background, Following
+from bot.telegram.questions import InHand, QuestionsInHand
 from bot.telegram.rate_limiter import PAUSES_S, GroupBudget, GroupTurns, PatientLimiter
 from bot.telegram.sending import Sending
 from bot.telegram.service import Service
@@ -52,7 +53,10 @@ _PRUNE_EVERY_S = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class TelegramParts:
-    """What the adapter is put together from; it opens and closes ``memory``."""
+    """What the adapter is put together from; it opens and closes ``memory``.
+
+    ``questions`` are those in hand of all nodes that follow each other; None: there is one.
+    """
 
     commands: Commands
     library: Library
@@ -62,6 +66,7 @@ class TelegramParts:
     presenters: Callable[[str], Presenter]
     memory: TelegramMemory
     clock: Clock
+    questions: QuestionsInHand | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,7 @@ class TelegramAdapter:
         self._token = token
         self._parts = parts
         self._options = options or TelegramOptions()
+        self._in_hand = None if parts.questions is None else InHand(parts.questions)
         self._background = Background()
         self._polling = PollingRequest()
         self._request = bounded_request(self._longest_answer)
@@ -157,6 +163,8 @@ class TelegramAdapter:
         if self._posts is not None and self._updates is not None:
             self._background.start(self._posts.run())
             self._background.start(self._posts.resume(app.bot, self._updates.take_post))
+        if self._in_hand is not None:
+            self._background.start(self._in_hand.resume(app.bot, app.update_queue.put))
 
     async def ended(self) -> None:
         """Wait until no more updates come in, or none is handed on, and raise why."""
@@ -216,6 +224,8 @@ class TelegramAdapter:
     async def _keep(self, update: Update) -> None:
         if self._posts is not None:
             await self._posts.keep(update, update.get_bot().bot)
+        if self._in_hand is not None:
+            await self._in_hand.keep(update, update.get_bot().bot)
 
     async def _publish_menus(self, bot: ExtBot[Any]) -> None:
         parts = self._parts
@@ -252,6 +262,8 @@ class TelegramAdapter:
 
         async def take(update: Update, _: ContextTypes.DEFAULT_TYPE) -> None:
             await updates.take(update)
+            if self._in_hand is not None:
+                await self._in_hand.answered(update, app.bot)
 
         app.add_handler(TypeHandler(Update, take))
         return app

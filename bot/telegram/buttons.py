@@ -90,7 +90,8 @@ class Buttons:
             showing=service.showing,
         )
         # Administrators may press such buttons of others too, so it matters who is one.
-        who: Who = "all" if service.commands.who(data, request) == "all" else "admin"
+        may_press = await service.commands.who(data, request)
+        who: Who = "all" if may_press == "all" else "admin"
         request = await service.rights.grant(request, presser, home, who)
         refusal = await self._refusal(request, presser, asked, message.chat.id)
         if refusal is not None:

@@ -120,8 +120,8 @@ class Polling:
                 await asyncio.sleep(self._pauses.after(failures))
                 continue
             failures = 0
+            await asyncio.gather(*map(self._keep, updates))
             for update in updates:
-                await self._keep(update)
                 await app.update_queue.put(update)
                 self._next = update.update_id + 1
 

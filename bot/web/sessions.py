@@ -83,10 +83,10 @@ class Sessions:
 
     def _session_of(self, request: web.Request) -> str | None:
         name, _, signature = request.cookies.get(SESSION_COOKIE, "").partition(".")
+        if not name:
+            return None
         expected = self._signature(name)
-        valid = name and hmac.compare_digest(
-            signature.encode(errors="surrogateescape"), expected.encode()
-        )
+        valid = hmac.compare_digest(signature.encode(errors="surrogateescape"), expected.encode())
         return name if valid else None
 
     def _give(self, name: str, request: web.Request, response: web.StreamResponse) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +13,7 @@ class Asker:
     """A person whose request was admitted; ``charge`` makes it count as several more."""
 
     requester: str
-    charge: Callable[[], None]
+    charge: Callable[[], Awaitable[None]]
 
 
 asked_by: Final[ContextVar[Asker | None]] = ContextVar("asked_by", default=None)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple, Protocol
 
 from cachetools import LRUCache
 
@@ -17,8 +17,8 @@ from core.domain.ports import Clock
 
 Kind = Literal["text", "picture"]
 
-_MINUTE_S = 60.0
-_DAY_S = 86_400.0
+MINUTE_S: Final = 60.0
+DAY_S: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,49 +44,123 @@ CHARGED_REQUESTS: Final = 10
 """What a picture counts for, beside itself, whose decoder had to be ended: a worker was busy with
 it for as long as with a hundred others, and has to be started anew."""
 
-_Bucket = tuple[str, str]
+Bucket = tuple[str, str]
+"""What is counted together: of which kind it is, and whose."""
 
 
-class _Windows:
-    """When requests were admitted in each bucket, for the most recently used buckets."""
+class Window(NamedTuple):
+    """So many a minute and a day of what one bucket counts; 0 switches a rule off."""
 
-    def __init__(self, remembered: int) -> None:
-        self._times: LRUCache[_Bucket, deque[float]] = LRUCache(remembered)
+    bucket: Bucket
+    per_minute: int
+    per_day: int
+
+
+class Asked(NamedTuple):
+    """One request: the windows that have to have room for it, and the pause that has to be over.
+
+    After it, ``pause`` goes on for ``pause_s`` seconds.
+    """
+
+    pause: Bucket
+    pause_s: float = 0.0
+    windows: tuple[Window, ...] = ()
+
+
+class Waits(NamedTuple):
+    """Seconds until the pause is over, and until each of the windows has room; 0: now."""
+
+    pause_s: float
+    windows_s: tuple[float, ...] = ()
+
+    @property
+    def none(self) -> bool:
+        return self.pause_s <= 0 and max(self.windows_s, default=0.0) <= 0
+
+
+class RequestCounts(Protocol):
+    """Where requests are counted: in this process, or for all nodes that share a database.
+
+    What each method does is one step, however many ask at the same time.
+    """
+
+    async def count(self, asked: Asked) -> Waits:
+        """Count a request and begin its pause; where it has to wait, neither.
+
+        Raises CatalogueError.
+        """
+
+    async def charge(self, buckets: Sequence[Bucket], times: int) -> None:
+        """Count so many requests more, whether there is room for them or not. Raises nothing."""
+
+    async def lift(self, pause: Bucket) -> None:
+        """End a pause. Raises nothing."""
+
+
+class OwnCounts:
+    """The RequestCounts of one process, in its memory.
+
+    It remembers the most recently used buckets: a flood of invented names forgets the idle ones
+    first and cannot grow without bound.
+    """
+
+    def __init__(self, clock: Clock, *, remembered: int = 20_000) -> None:
+        self._clock = clock
+        self._times: LRUCache[Bucket, deque[float]] = LRUCache(remembered)
+        self._free_at: LRUCache[Bucket, float] = LRUCache(remembered)
 
     def __len__(self) -> int:
+        """How many buckets are remembered."""
         return len(self._times)
 
-    def wait(self, bucket: _Bucket, quota: Quota, now: float) -> float:
-        """Seconds until the bucket takes another request."""
-        times = self._times.get(bucket)
-        if times is None:
-            return 0.0
-        while times and times[0] <= now - _DAY_S:
-            times.popleft()
-        return max(
-            self._until_free(times, quota.per_minute, _MINUTE_S, now),
-            self._until_free(times, quota.per_day, _DAY_S, now),
+    async def count(self, asked: Asked) -> Waits:
+        now = self._clock.monotonic()
+        waits = Waits(
+            self._free_at.get(asked.pause, now) - now,
+            tuple([self._wait(window, now) for window in asked.windows]),
         )
+        if waits.none:
+            for window in asked.windows:
+                self._of(window.bucket).append(now)
+            self._free_at[asked.pause] = now + asked.pause_s
+        return waits
 
-    def count(self, bucket: _Bucket, now: float) -> None:
+    async def charge(self, buckets: Sequence[Bucket], times: int) -> None:
+        now = self._clock.monotonic()
+        for bucket in buckets:
+            self._of(bucket).extend([now] * times)
+
+    async def lift(self, pause: Bucket) -> None:
+        self._free_at.pop(pause, None)
+
+    def _of(self, bucket: Bucket) -> deque[float]:
         times = self._times.get(bucket)
         if times is None:
             times = self._times[bucket] = deque()
-        times.append(now)
+        return times
 
-    @staticmethod
-    def _until_free(times: deque[float], allowed: int, window_s: float, now: float) -> float:
-        if not allowed or len(times) < allowed:
+    def _wait(self, window: Window, now: float) -> float:
+        times = self._times.get(window.bucket)
+        if times is None:
             return 0.0
-        return times[-allowed] + window_s - now
+        while times and times[0] <= now - DAY_S:
+            times.popleft()
+        return max(
+            _until_free(times, window.per_minute, MINUTE_S, now),
+            _until_free(times, window.per_day, DAY_S, now),
+        )
+
+
+def _until_free(times: deque[float], allowed: int, window_s: float, now: float) -> float:
+    if not allowed or len(times) < allowed:
+        return 0.0
+    return times[-allowed] + window_s - now
 
 
 class RateLimiter:
     """Counts the requests of each person and of each community in sliding windows.
 
-    The state lives in memory, for the ``remembered`` most recent persons, and as many
-    communities: a flood of invented names forgets the idle ones first and cannot grow
-    without bound. ``quota`` None admits everything.
+    ``counts`` None: in this process alone. ``quota`` None admits everything.
     """
 
     def __init__(
@@ -96,15 +170,12 @@ class RateLimiter:
         *,
         community: Quota = COMMUNITY_QUOTA,
         admin: Quota = ADMIN_QUOTA,
-        remembered: int = 10_000,
+        counts: RequestCounts | None = None,
     ) -> None:
         self._quota = quota
         self._community = community
         self._admin = admin
-        self._clock = clock
-        self._persons = _Windows(remembered)
-        self._communities = _Windows(remembered)
-        self._free_at: LRUCache[tuple[_Bucket, str], float] = LRUCache(remembered)
+        self.counts = OwnCounts(clock) if counts is None else counts
 
     def change(self, quota: Quota | None, *, community: Quota, admin: Quota) -> None:
         """Let other quotas hold from the next request on; what was counted stays counted."""
@@ -112,7 +183,7 @@ class RateLimiter:
         self._community = community
         self._admin = admin
 
-    def admit(
+    async def admit(
         self,
         requester: str,
         kind: Kind,
@@ -138,34 +209,27 @@ class RateLimiter:
         asked_by.set(None)
         if self._quota is None:
             return
-        now = self._clock.monotonic()
         quota = self._admin if admin else self._quota
         person = ("unasked" if unasked else "admin" if admin else "person", requester)
-        everybody = ("unasked" if unasked else "asked", community)
+        everybody = ("unasked here" if unasked else "asked here", community)
         own_pauses = {} if admin else dict(cooldown_s or {})
-        pause = (person, community if own_pauses else "")
-        pausing = self._free_at.get(pause, now) - now
-        used_up = self._persons.wait(person, quota, now)
-        shared = self._communities.wait(everybody, self._community, now) if community else 0.0
+        windows = [Window(person, quota.per_minute, quota.per_day)]
+        if community:
+            windows.append(Window(everybody, self._community.per_minute, self._community.per_day))
         if address:
             half = _half(self._community)
-            shared = max(shared, self._communities.wait(("address", address), half, now))
-        if max(pausing, used_up, shared) > 0:
-            raise _refusal(pausing, used_up, shared)
-        self._persons.count(person, now)
-        if community:
-            self._communities.count(everybody, now)
-        if address:
-            self._communities.count(("address", address), now)
-        self._free_at[pause] = now + {**quota.cooldown_s, **own_pauses}.get(kind, 0.0)
-        asked_by.set(Asker(requester, partial(self._charge, person, everybody)))
-
-    def _charge(self, person: _Bucket, everybody: _Bucket) -> None:
-        now = self._clock.monotonic()
-        for _ in range(CHARGED_REQUESTS):
-            self._persons.count(person, now)
-            if everybody[1]:
-                self._communities.count(everybody, now)
+            windows.append(Window(("address", address), half.per_minute, half.per_day))
+        asked = Asked(
+            (f"pause of {person[0]} in {community if own_pauses else ''}", requester),
+            {**quota.cooldown_s, **own_pauses}.get(kind, 0.0),
+            tuple(windows),
+        )
+        waits = await self.counts.count(asked)
+        if not waits.none:
+            used_up, *shared = waits.windows_s
+            raise _refusal(waits.pause_s, used_up, max(shared, default=0.0))
+        charged = (person, everybody) if community else (person,)
+        asked_by.set(Asker(requester, partial(self.counts.charge, charged, CHARGED_REQUESTS)))
 
 
 def _half(quota: Quota) -> Quota:

@@ -242,7 +242,7 @@ class DecodePool:
             raise  # nobody's picture is to blame
         except DecodingFailed:
             if asker is not None and slot.restarts > restarts:
-                asker.charge()
+                await asker.charge()
             raise
 
     def _returned(

@@ -13,6 +13,7 @@ __all__ = [
     "ports",
     "projection",
     "query",
+    "rules",
     "service",
     "topics",
     "word_evidence",

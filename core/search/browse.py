@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from cachetools import TTLCache
 
 from core.domain.errors import BadCount, InvalidRequest, NotFound
 from core.domain.ports import Library, Looks, Snapshot
@@ -84,7 +84,10 @@ class Browser:
         self._labels = labels
         self._orders: OncePerSnapshot[ByDate] = OncePerSnapshot()
         # What many ask for is shown again and again, and reading it takes longer than finding it.
-        self._held: TTLCache[tuple[str, str], Look] = TTLCache(_HELD, held_s)
+        # All are forgotten together: a cache that times each one takes longer than finding it, too.
+        self._held: dict[tuple[str, str], Look] = {}
+        self._held_s = held_s
+        self._held_until = 0.0
 
     async def page(
         self,
@@ -112,6 +115,9 @@ class Browser:
 
     async def looks(self, pictures: Sequence[Picture]) -> Sequence[Look]:
         """How pictures look that the caller was shown by the library. Raises CatalogueError."""
+        if time.monotonic() >= self._held_until or len(self._held) > _HELD:
+            self._held.clear()
+            self._held_until = time.monotonic() + self._held_s
         found = [self._held.get((each.id, each.sha256)) for each in pictures]
         unknown = [each for each, look in zip(pictures, found, strict=True) if look is None]
         if unknown:

@@ -19,6 +19,7 @@ from core.domain.types import Vectors
 from core.domain.viewer import Viewer
 from core.search.calibration import Calibration, calibrate, refer
 from core.search.references import REFERENCES
+from core.search.word_evidence import AskedMeaning
 
 _REFERENCES_AT_ONCE = 16
 _VIEWERS = 32
@@ -76,10 +77,10 @@ class Calibrations:
             return last.calibration
         return found or await self._learnt(who, settled)
 
-    def usual(self, vector: Vectors) -> float:
-        """The median cosine of a text's vector to texts about anything; after :meth:`of`."""
+    def meaning(self, vector: Vectors) -> AskedMeaning:
+        """Of a text with this vector; after :meth:`of`."""
         assert self._references is not None
-        return float(np.median(self._references @ vector))
+        return AskedMeaning(vector, float(np.median(self._references @ vector)))
 
     async def _learnt(self, who: tuple[str, Viewer], settled: Snapshot) -> Calibration:
         found = await self._kept.get(settled, None, partial(self._make, settled))

@@ -185,6 +185,8 @@ class Comparison:
 
     async def look(self, community: Viewer | str, *, within_s: float) -> bool:
         """Look at those, as far as one comes; whether any are two."""
+        if not self._unseen:
+            return False
         unseen, self._unseen = self._unseen, []
         two = False
         try:

@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from core.domain.ports import Snapshot
+from core.domain.viewer import Viewer
+from core.search.calibration import Calibration
 from core.search.captions import NearestCaptions
 from core.search.coalescing import BatchedQuery, SharedRead
 from core.search.labels import LabelSet
 from core.search.scoring import NearestPictures
 from core.search.word_evidence import WordEvidence
+
+
+class PageRequest(NamedTuple):
+    """Which hits are wanted: ``k`` of them, after the first ``offset``."""
+
+    k: int
+    offset: int
+
+
+class SearchScope(NamedTuple):
+    """Where is searched: what the ``viewer`` sees of a collection, and what scores say there."""
+
+    snapshot: Snapshot
+    calibration: Calibration
+    viewer: Viewer | str
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -94,7 +94,6 @@ def rank_page(
     snapshot: Snapshot,
     calibration: Calibration,
     ranking: Ranking,
-    query: str | None,
     *,
     k: int,
     offset: int,
@@ -103,6 +102,8 @@ def rank_page(
     same: Same | None = None,
 ) -> SearchResult:
     """Hits ``offset + 1`` to ``offset + k``, near-duplicates collapsed onto the best one.
+
+    ``query`` of the result is left to those who know the text.
 
     Pictures come in the order of their standard scores, those that captions speak for lifted
     (:mod:`core.search.captions`), and a better band before a worse one. ``seen``: what
@@ -143,7 +144,7 @@ def rank_page(
         for hit, each in zip(hits, found[page], strict=True)
     )
     return SearchResult(
-        query=query,
+        query=None,
         collection=snapshot.collection,
         hits=hits,
         offset=offset,
@@ -332,15 +333,16 @@ def _collapse(
         rows = np.array([each.row for each in several], dtype=np.int64)
         vectors = nearest_vectors(snapshot, rows, ranking.vector)
         above = vectors @ shown.rows.T >= ranking.duplicate_cosine
-        alike = vectors @ vectors.T >= ranking.duplicate_cosine
+        # Lists, since single elements of arrays are slow.
+        alike = (vectors @ vectors.T >= ranking.duplicate_cosine).tolist()
         kept: list[int] = []
         for place, each in enumerate(several):
             picture = snapshot.pictures[each.row]
             uploaded = picture.path.startswith(UPLOADED)
             if picture.sha256 in ranking.hidden or (enough and not uploaded):
                 continue
-            others = [above_rows[number] for number in np.flatnonzero(above[place]).tolist()]
-            others += [several[k].row for k in kept if alike[place, k]]
+            others = [above_rows[number] for number in above[place].nonzero()[0]]
+            others += [several[k].row for k in kept if alike[place][k]]
             one = first.get(picture.sha256)
             if one is None:
                 pictures = snapshot.pictures

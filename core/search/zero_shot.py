@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from core.domain.errors import BadLabels
 from core.domain.types import Classification, LabelScore, Vectors
 
 # Averaging a few phrasings beats a bare label (Radford et al. 2021, section 3.1.4).
@@ -28,6 +29,20 @@ FITS_Z = 2.0
 2.4 above their mean by chance alone (expected maximum of 64 normal draws)."""
 
 _MIN_DEVIATION = 1e-4
+
+
+def different(labels: Sequence[str]) -> list[str]:
+    """The labels without repetition. Raises BadLabels unless there are 2 to 20."""
+    names = list(dict.fromkeys(" ".join(label.split()) for label in labels))
+    if not 2 <= len(names) <= 20 or "" in names:  # noqa: PLR2004 - the docstring's bounds
+        raise BadLabels(
+            "There is only one label to choose from."
+            if len(names) == 1
+            else "{count} different labels were given.",
+            remedy="Give 2 to 20, such as: cat, dog, horse.",
+            count=len(names),
+        )
+    return names
 
 
 def prompts_of(labels: Sequence[str]) -> list[str]:

@@ -6,17 +6,23 @@ What SQLite and PostgreSQL do in their own ways is behind :class:`Backend`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Connection, Engine, Table, make_url
+from sqlalchemy import Connection, Engine, MetaData, Table, inspect, make_url
 from sqlalchemy.exc import ArgumentError
 
 from core.domain.errors import CatalogueError
 from index.catalogue.integrity import INDEX, UPLOADS, made_here, refuse_blank, refuse_lost
-from index.catalogue.migrations import migrate, version_of
+from index.catalogue.migrations import (
+    OURS,
+    SchemaVersions,
+    migrate,
+    refuse_newer,
+    version_of,
+)
 from index.catalogue.sqlite import Sqlite, refuse_damaged
 
 FILE = "catalogue.sqlite"
@@ -53,6 +59,15 @@ class Backend(Protocol):
     def explain(self, error: Exception) -> CatalogueError:
         """The same error with cause and remedy."""
 
+    def lacks(self, error: Exception) -> bool:
+        """Whether the error says that a table or a column is missing."""
+
+    def alter(self, change: Callable[[Connection], None]) -> None:
+        """Do this in one transaction of ``writing``, while others go on; it may alter tables.
+
+        It may be done several times, each but the last one in vain.
+        """
+
     def check(self) -> None:
         """See :meth:`Database.check`."""
 
@@ -86,11 +101,13 @@ class Backend(Protocol):
 class Database:
     """Transactions on one database; every failure becomes a CatalogueError.
 
-    Thread-safe: each transaction takes a connection of its own from the pool.
+    Thread-safe: each transaction takes a connection of its own from the pool. ``schema`` is
+    what this program knows of it.
     """
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, schema: SchemaVersions = OURS) -> None:
         self.backend = backend
+        self._schema = schema
 
     @property
     def name(self) -> str:
@@ -105,8 +122,12 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """One transaction: all of it is kept, or nothing where it raises."""
+        """One transaction: all of it is kept, or nothing where it raises.
+
+        Raises CatalogueError where a newer program has ended what this one may do.
+        """
         with self._explained(), self.backend.writing.begin() as connection:
+            self.refuse_newer(connection)
             yield connection
 
     @contextmanager
@@ -125,7 +146,19 @@ class Database:
 
     def migrate(self) -> None:
         with self._explained():
-            migrate(self.backend.writing)
+            self.backend.alter(lambda connection: migrate(connection, self._schema))
+
+    def refuse_newer(self, connection: Connection, *, alone: bool = False) -> None:
+        """See :func:`~index.catalogue.migrations.refuse_newer`."""
+        refuse_newer(connection, self._schema.newest, alone=alone)
+
+    def make(self, tables: MetaData) -> None:
+        """Make what is missing of tables that belong to no version of the schema."""
+        with self.read() as connection:
+            there = inspect(connection).get_table_names()
+        if not set(there).issuperset(tables.tables):
+            with self.write() as connection:
+                tables.create_all(connection)
 
     def check(self) -> None:
         """Read the whole database and see that it is one. Raises CatalogueError."""
@@ -162,6 +195,10 @@ class Database:
         try:
             yield
         except self.backend.errors as error:
+            if self.backend.lacks(error):
+                # Most likely a newer program took it away while this one ran.
+                with suppress(*self.backend.errors), self.backend.reading.begin() as connection:
+                    self.refuse_newer(connection)
             raise self.backend.explain(error) from error
 
 
@@ -170,6 +207,7 @@ def open_database(
     *,
     busy_seconds: float = BUSY_SECONDS,
     beside: Path | None = None,
+    schema: SchemaVersions = OURS,
 ) -> Database:
     """Open the database at a path (SQLite) or an SQLAlchemy URL and migrate it.
 
@@ -177,7 +215,7 @@ def open_database(
     beside it tells that there was one; ``beside`` is the data folder of one that a URL names.
     Raises CatalogueError.
     """
-    database = Database(backend_at(location, busy_seconds=busy_seconds))
+    database = Database(backend_at(location, busy_seconds=busy_seconds), schema)
     try:
         if isinstance(location, Path):
             refuse_blank(location, has_schema=database.has_schema())

@@ -169,8 +169,9 @@ class JobTable:
             return int(connection.execute(merged.returning(jobs.c.id)).scalar_one())
 
     def unfinished(self) -> Sequence[JobRow]:
-        """Those that wait or are under way, the oldest first."""
+        """Those that wait or are under way, the oldest first. Raises where we are too old."""
         with self._database.beside() as connection:
+            self._database.refuse_newer(connection)
             query = _rows().where(jobs.c.state.in_(_UNFINISHED)).order_by(jobs.c.id)
             return [_job(row) for row in connection.execute(query)]
 

@@ -4,17 +4,21 @@ A schema of a later version has at least the tables and columns of one before. T
 :mod:`index.catalogue.schema` are made where they are missing; what has to change in tables that
 are there is a step with the number of the version that it leads to. A step is never edited once
 released. All of it is one transaction: a killed migration leaves the version before.
+
+A database tells which programs may go on with it (:data:`OLDEST`), so that nodes are upgraded
+one after the other: the first new one migrates, and the old ones go on, and may be started anew.
+One that is too old is refused at its start, and at whatever it writes afterwards.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from sqlalchemy import (
     Connection,
-    Engine,
     and_,
     column,
     create_mock_engine,
@@ -47,6 +51,14 @@ Migration = Callable[[Connection], None]
 
 NEWEST = 16
 """The version of :mod:`index.catalogue.schema`."""
+
+OLDEST = 16
+"""The oldest program, by its :data:`NEWEST`, that may go on with a database of our version.
+
+It finds all that it reads, and what it writes is right for us. A step that only adds leaves this
+as it is; one that takes away what a program of this version uses sets it to the first version
+that does without, no earlier than a release after that one.
+"""
 
 
 def _keep_open(connection: Connection) -> None:
@@ -175,12 +187,40 @@ STEPS: Mapping[int, Migration] = MappingProxyType(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class SchemaVersions:
+    """What a program knows: its own version, the steps to it, and whom it lets go on."""
+
+    newest: int
+    steps: Mapping[int, Migration]
+    oldest: int = OLDEST
+
+
+OURS = SchemaVersions(NEWEST, STEPS)
+
+
 def version_of(connection: Connection) -> int:
     """The schema version of this database, 0 for an empty one."""
     if not inspect(connection).has_table(schema_version.name):
         return 0
     version = connection.execute(select(schema_version.c.version)).scalar()
     return int(version) if version is not None else 0
+
+
+def refuse_newer(connection: Connection, newest: int = NEWEST, *, alone: bool = False) -> None:
+    """Raises CatalogueError where a newer program has ended what this one may do.
+
+    ``alone``: also where it has only added to it.
+    """
+    query = select(schema_version.c.version, schema_version.c.oldest)
+    # Of a database without tables nothing is known yet.
+    version, oldest = connection.execute(query).one_or_none() or (newest, newest)
+    if newest < (version if alone else oldest):
+        raise CatalogueError(
+            f"The catalogue was written by a newer version of this program "
+            f"(its schema is {version}, this program knows {newest}).",
+            remedy="Update the program, or point TANGERINE_DATA_DIR at another folder.",
+        )
 
 
 def _make_missing_tables(connection: Connection) -> None:
@@ -202,28 +242,36 @@ def _sqlite_schema() -> tuple[str, ...]:
     return tuple(made)
 
 
-def migrate(writing: Engine, steps: Mapping[int, Migration] = STEPS, newest: int = NEWEST) -> None:
-    """Bring the database to the newest version.
+def _make_oldest(connection: Connection) -> None:
+    """Until version 16 databases did not tell: each program went on with its own version alone."""
+    known = inspect(connection).get_columns(schema_version.name)
+    if all(each["name"] != schema_version.c.oldest.name for each in known):
+        connection.exec_driver_sql(
+            f"ALTER TABLE {schema_version.name} ADD COLUMN oldest INTEGER DEFAULT '0' NOT NULL"
+        )
+        alone = {"oldest": schema_version.c.version}
+        connection.execute(update(schema_version).values(alone))
 
-    ``writing`` is an engine whose transactions take the write lock at their start, so that
-    two processes starting at once do not both migrate. Raises CatalogueError where a newer
-    program has written the database.
+
+def migrate(connection: Connection, schema: SchemaVersions = OURS) -> None:
+    """Bring the database to the newest version; one that a newer program expanded is left.
+
+    Within a transaction that took the write lock at its start, so that two processes starting
+    at once do not both migrate. Raises CatalogueError where a newer program has written the
+    database and this one may not go on.
     """
-    with writing.begin() as connection:
-        version = version_of(connection)
-        if version > newest:
-            raise CatalogueError(
-                f"The catalogue was written by a newer version of this program "
-                f"(its schema is {version}, this program knows {newest}).",
-                remedy="Update the program, or point TANGERINE_DATA_DIR at another folder.",
-            )
-        if version == newest:
-            return
-        _make_missing_tables(connection)
-        if connection.dialect.name != "sqlite":
-            remembered.create_all(connection)  # there they are in a file of their own
-        for number in range(version + 1, newest + 1) if version else ():
-            if number in steps:
-                steps[number](connection)
-        connection.execute(delete(schema_version))
-        connection.execute(insert(schema_version).values(version=newest))
+    version = version_of(connection)
+    if version:
+        _make_oldest(connection)
+        refuse_newer(connection, schema.newest)
+    if version >= schema.newest:
+        return
+    _make_missing_tables(connection)
+    if connection.dialect.name != "sqlite":
+        remembered.create_all(connection)  # there they are in a file of their own
+    for number in range(version + 1, schema.newest + 1) if version else ():
+        if number in schema.steps:
+            schema.steps[number](connection)
+    connection.execute(delete(schema_version))
+    row = {"version": schema.newest, "oldest": schema.oldest}
+    connection.execute(insert(schema_version).values(row))

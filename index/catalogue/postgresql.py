@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+import time
+from collections.abc import Callable, Generator
 from typing import Any
 
 from sqlalchemy import (
@@ -14,6 +15,7 @@ from sqlalchemy import (
     create_engine,
     event,
     func,
+    inspect,
     literal,
     select,
     text,
@@ -22,6 +24,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from core.domain.errors import CatalogueDamaged, CatalogueError
+from index.catalogue.node_tables import node_tables
 from index.catalogue.remembered import remembered
 from index.catalogue.schema import metadata
 
@@ -56,6 +59,18 @@ _MORE_CONNECTIONS = 15
 
 _WAIT_S = 10.0
 """How long a thread waits for one of them."""
+_LOCKED_S = 10
+"""How long one waits for a row that another process holds; writers wait for their turn, longer."""
+
+_ALTERING_S = 0.5
+"""How long whoever alters a table waits for those who read it. All who want to read it then
+queue behind; and it is less than what the server takes to find two that wait for each other
+(``deadlock_timeout``), of whom it would fail either."""
+
+_LOCKED = "55P03"
+_EACH_OTHER = "40P01"
+_MISSING = ("42P01", "42703")
+"""A table, a column."""
 
 _HELD = (
     "Another program holds the catalogue.",
@@ -71,7 +86,7 @@ _AWAY = (
 _REMEDIES = {
     "08": _AWAY,
     "57P": _AWAY,
-    "55P03": _HELD,
+    _LOCKED: _HELD,
     "40": _HELD,
     "53100": ("The disk of the database is full.", "Free some space there and try again."),
     "53300": (
@@ -131,8 +146,15 @@ class Postgresql:
             isolation_level="READ COMMITTED", **{_WRITE: True}
         )
         self.beside: Engine = engine.execution_options(isolation_level="READ COMMITTED")
+        self._busy_seconds = busy_seconds
         self._outside = engine.execution_options(isolation_level="AUTOCOMMIT")
         patience = f"{round(1000 * busy_seconds)}ms"
+
+        @event.listens_for(engine, "connect")
+        def _connected(driver: Any, _: object) -> None:
+            # Whoever was frozen with a row in its hands holds nobody up for good.
+            driver.execute(f"SET lock_timeout = '{_LOCKED_S}s'")
+            driver.commit()
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:
@@ -146,7 +168,7 @@ class Postgresql:
 
     def explain(self, error: Exception) -> CatalogueError:
         original = error.orig if isinstance(error, DBAPIError) else None
-        code = str(getattr(original, "sqlstate", None) or "")
+        code = _code_of(error)
         if code in _DAMAGED:
             return CatalogueDamaged(f"The catalogue is damaged ({self.name}).", remedy=_RESTORE)
         if isinstance(error, NoConnectionError):
@@ -166,6 +188,31 @@ class Postgresql:
             f"The catalogue failed ({reason}).", remedy=f"Check the database ({self.name})."
         )
 
+    def lacks(self, error: Exception) -> bool:
+        return _code_of(error) in _MISSING
+
+    def alter(self, change: Callable[[Connection], None]) -> None:
+        patience = f"{round(1000 * _ALTERING_S)}ms"
+        until = time.monotonic() + self._busy_seconds
+        while not self._altered(change, patience, until):
+            time.sleep(_ALTERING_S)
+
+    def _altered(self, change: Callable[[Connection], None], patience: str, until: float) -> bool:
+        altering = False
+        try:
+            with self.writing.begin() as connection:
+                connection.execute(
+                    select(func.set_config("lock_timeout", patience, literal(value=True)))
+                )
+                altering = True
+                change(connection)
+        except OperationalError as error:
+            is_busy = altering and _code_of(error) in {_LOCKED, _EACH_OTHER}
+            if not is_busy or time.monotonic() > until:
+                raise
+            return False
+        return True
+
     def check(self) -> None:
         """Nothing: it checks its pages whenever it reads them, where checksums are on."""
 
@@ -177,9 +224,9 @@ class Postgresql:
 
         What its own log and backups hold is for whoever runs the server.
         """
-        tables = (*metadata.sorted_tables, *remembered.sorted_tables)
-        names = ", ".join(table.name for table in tables)
+        tables = {*metadata.tables, *remembered.tables, *node_tables.tables}
         with self._outside.connect() as connection:
+            names = ", ".join(sorted(tables.intersection(inspect(connection).get_table_names())))
             connection.exec_driver_sql(f"VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON) {names}")
 
     def tell(self, connection: Connection, words: str) -> None:
@@ -246,6 +293,12 @@ class _Lock:
 
     def let_go(self) -> None:
         self._connection.close()
+
+
+def _code_of(error: Exception) -> str:
+    """The server's code of what went wrong; empty where it gave none."""
+    original = error.orig if isinstance(error, DBAPIError) else None
+    return str(getattr(original, "sqlstate", None) or "")
 
 
 def _sequence(table: Table) -> str:

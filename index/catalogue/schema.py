@@ -417,4 +417,6 @@ schema_version = Table(
     "schema_version",
     metadata,
     Column("version", Integer, primary_key=True, autoincrement=False),
+    # The oldest program, by its newest version, that may go on with this database.
+    Column("oldest", Integer, nullable=False, server_default="0"),
 )

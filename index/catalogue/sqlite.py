@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,13 @@ class Sqlite:
             told = remedy(self._file) if self._file is not None else _RESTORE
             return CatalogueDamaged(f"{cause} ({self.where})", remedy=told)
         return CatalogueError(f"{cause} ({self.where})", remedy=what_to_do)
+
+    def lacks(self, error: Exception) -> bool:
+        return "no such " in str(getattr(error, "orig", ""))
+
+    def alter(self, change: Callable[[Connection], None]) -> None:
+        with self.writing.begin() as connection:
+            change(connection)
 
     def check(self) -> None:
         """See the Database's. What was flipped inside a value is not seen: there are no sums."""

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import os
 import re
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 from core.domain.errors import FilesUnreachable, SettingsError
+from index.library.bucket_calls import NO_ANSWER, Away, Calls
 
 _NAMED = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([^?#@]*))?")
+_SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
 _CONNECT_S = 3
 _ANSWER_S = 15
 """Seconds for one object: originals have up to 25 MiB."""
 _RETRY_S = 5
-_PAUSE_S = 2.0
-"""Who asks so shortly after a call that got no answer is not made to wait for another one."""
 _CODE = re.compile(r"<Code>(\w+)</Code>")
 _STATUS = re.compile(r"status code: (\d{3}[\w ]*)")
 
@@ -49,7 +50,8 @@ def bucket_of(url: str) -> tuple[str, str]:
 class Bucket:
     """Objects below the prefix of ``url``. Blocking, thread-safe.
 
-    Keys and endpoint are those of the environment (``AWS_…``). Every method raises
+    Keys and endpoint are those of the environment (``AWS_…``); of a key, ``…_FILE`` may name a
+    file that holds it, as containers mount secrets. Every method raises
     FilesUnreachable, at most some twenty seconds after it was called. ``monotonic`` gives seconds.
     """
 
@@ -66,9 +68,7 @@ class Bucket:
                 package=error.name or "obstore",
             ) from error
         self.name = f"s3://{bucket}/{prefix}".rstrip("/")
-        self._monotonic = monotonic
-        self._guard = threading.Lock()
-        self._away: tuple[float, str] | None = None
+        self._calls = Calls(monotonic)
         self._obstore = obstore
         self._error = BaseError
         endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), "")
@@ -82,7 +82,7 @@ class Bucket:
                     "timeout": timedelta(seconds=_ANSWER_S),
                 },
                 retry_config={"max_retries": 2, "retry_timeout": timedelta(seconds=_RETRY_S)},
-                config={"endpoint": endpoint} if endpoint else None,
+                config=_keys() | ({"endpoint": endpoint} if endpoint else {}),
             )
         except BaseError as error:
             raise SettingsError(
@@ -138,20 +138,21 @@ class Bucket:
 
     @contextmanager
     def _asking(self) -> Iterator[None]:
-        with self._guard:
-            if self._away is not None and self._monotonic() < self._away[0]:
-                raise self._told(self._away[1])
+        try:
+            begun = self._calls.begin()
+        except Away as away:
+            raise self._told(away.reason) from None
+        away_for = ""
         try:
             yield
         except FileNotFoundError:
             raise  # such an object: it has answered
         except self._error as error:
             reason, answered = _reason(str(error))
-            with self._guard:
-                self._away = None if answered else (self._monotonic() + _PAUSE_S, reason)
+            away_for = "" if answered else reason
             raise self._told(reason) from None
-        with self._guard:
-            self._away = None
+        finally:
+            self._calls.end(begun, away_for)
 
     def _told(self, reason: str) -> FilesUnreachable:
         return FilesUnreachable(
@@ -160,9 +161,25 @@ class Bucket:
         )
 
 
+def _keys() -> Any:
+    """Those of the library's settings that are in files."""
+    found = {}
+    for name in _SECRETS:
+        if path := os.environ.get(f"{name}_FILE"):
+            try:
+                found[name.lower()] = Path(path).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise SettingsError(
+                    "{name}_FILE names a file that cannot be read.",
+                    remedy="Name a readable file that holds the key alone.",
+                    name=name,
+                ) from error
+    return found
+
+
 def _reason(text: str) -> tuple[str, bool]:
     """What went wrong without addresses and keys, and whether the server has answered."""
     found = [match[1].strip() for pattern in (_STATUS, _CODE) if (match := pattern.search(text))]
     if found:
         return ", ".join(found), not found[0].startswith("5")
-    return "no answer", False
+    return NO_ANSWER, False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import stat
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -208,11 +209,8 @@ class FolderLibrary:
         spec = self._specs[picture.collection]
         if picture.path.startswith(UPLOADED):
             return self._overlays.files.is_there(spec.name, picture.id)
-        file = spec.folder / picture.path
-        try:
-            return stat.S_ISREG(file.stat().st_mode)
-        except (OSError, ValueError):
-            return False
+        # Asked for every hit: a Path takes some ten times as long to make as a file to look at.
+        return os.path.isfile(f"{spec.folder}{os.sep}{picture.path}")  # noqa: PTH113
 
     async def picture_file(self, picture_id: str, community: Viewer | str) -> tuple[Picture, Path]:
         for name in self.visible(community):

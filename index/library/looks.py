@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Select, Table, and_, func, literal, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    func,
+    literal,
+    select,
+    union_all,
+)
 
 from core.domain.errors import BadPicture, DecodingFailed, PictureTooLarge, TooManyPixels
 from core.domain.ports import PictureDecoder
@@ -27,6 +38,8 @@ _SMALL = PixelSpec(height=32, width=32, fit="stretch", resample=2)
 
 _NS = 1e9
 
+_IDS = "ids"
+
 
 class StoredLooks:
     """The Looks port over the catalogue.
@@ -42,17 +55,14 @@ class StoredLooks:
         self.revision = 0
 
     def of(self, shown: Sequence[Picture]) -> Sequence[Look]:
-        wanted = {picture.id for picture in shown}
+        posted = {each.id for each in shown if each.path.startswith(UPLOADED)}
+        of_folders = {each.id for each in shown} - posted
+        found: dict[str, Look] = {}
         with self._overlays.read() as connection:
-            found = {
-                row.id: Look(row.placeholder or b"", row.date)
-                for chunk in chunks(wanted)
-                for query in (
-                    _of_folders().where(pictures.c.id.in_(chunk)),
-                    _of_chats().where(uploads.c.id.in_(chunk)),
-                )
-                for row in connection.execute(query)
-            }
+            for ids, query in ((of_folders, _shown_of_folders()), (posted, _shown_of_chats())):
+                for chunk in chunks(ids):
+                    for picture_id, placeholder, date in connection.execute(query, {_IDS: chunk}):
+                        found[picture_id] = Look(placeholder or b"", date)
         return [found.get(picture.id, Look()) for picture in shown]
 
     def by_date(self, collection: str) -> ByDate:
@@ -142,6 +152,25 @@ class StoredLooks:
     def _keep(self, found: dict[str, Look]) -> None:
         with self._overlays.change() as change:
             put_looks(change.connection, found)
+
+
+# Each search asks for these: made once, since making a statement takes longer than running it.
+
+
+@functools.cache
+def _shown_of_folders() -> Select[Any]:
+    return _shown(_of_folders(), pictures)
+
+
+@functools.cache
+def _shown_of_chats() -> Select[Any]:
+    return _shown(_of_chats(), uploads)
+
+
+def _shown(query: Select[Any], table: Table) -> Select[Any]:
+    date = query.selected_columns["date"]
+    few: Select[Any] = query.with_only_columns(table.c.id, looks.c.placeholder, date)
+    return few.where(table.c.id.in_(bindparam(_IDS, expanding=True)))
 
 
 def _of_folders() -> Select[Any]:

@@ -125,6 +125,8 @@ class SharedRevisions:
         )
         began = self._monotonic()
         with self._database.read() as connection:
+            # What a newer program has taken away may be what hides a picture.
+            self._database.refuse_newer(connection)
             found = [(str(name), int(number)) for name, number in connection.execute(newest)]
             generations = connection.execute(select(collections.c.name, collections.c.generation))
             self._generations = {str(name): int(number) for name, number in generations}

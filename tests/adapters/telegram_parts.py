@@ -53,6 +53,7 @@ def adapter_of(
     token = values.pop("token", TOKEN)
     own = [memory for memory in parts.memories if isinstance(memory, StoredMemory)]
     file = values.pop("memory", folder / "telegram.sqlite")
+    questions = values.pop("questions", None)
     return TelegramAdapter(
         token,
         TelegramParts(
@@ -64,6 +65,7 @@ def adapter_of(
             presenters=parts.presenters,
             memory=own[0] if own else StoredMemory(file),
             clock=SystemClock(),
+            questions=questions,
         ),
         options(**values),
     )

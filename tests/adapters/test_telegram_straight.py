@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from core.domain.types import Picture, Vectors
 from core.domain.viewer import Viewer
-from core.search.service import SearchRules
+from core.search.rules import SearchRules
 from tests.adapters.telegram_parts import ADA, SMALL, talking
 from tests.fake_collections import FakeLibrary, FakeVectorIndex
 from tests.fakes import picture_bytes

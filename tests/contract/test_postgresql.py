@@ -15,7 +15,7 @@ from sqlalchemy import Connection, make_url, text
 from core.domain.errors import CatalogueError
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.database import FILE, Database, open_database
-from index.catalogue.migrations import NEWEST, STEPS, migrate, version_of
+from index.catalogue.migrations import NEWEST, STEPS, SchemaVersions, migrate, version_of
 from index.library.overlay import Overlays
 from index.library.overlay_revisions import last_revision
 from index.library.upload_files import UploadFiles
@@ -149,8 +149,8 @@ def test_a_failed_step_leaves_the_version_before(server: Database) -> None:
         connection.execute(half)
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        migrate(server.backend.writing, {**STEPS, later: broken}, later)
+    with pytest.raises(ZeroDivisionError), server.write() as connection:
+        migrate(connection, SchemaVersions(later, {**STEPS, later: broken}))
     with server.read() as connection:
         assert version_of(connection) == NEWEST
         assert connection.execute(text("SELECT to_regclass('half')")).scalar() is None

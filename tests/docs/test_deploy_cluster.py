@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ import yaml
 
 from bot.web.adapter import WebOptions
 from config.settings import SHORT_NAMES, load
+from index.library.bucket import Bucket
 from tests.web.parts import Parts, serving
 
 _ROOT = Path(__file__).parents[2]
@@ -36,6 +38,8 @@ def test_every_service_has_what_it_names() -> None:
         assert service["mem_limit"], name
         assert set(service.get("secrets", ())) <= set(_COMPOSE["secrets"]), name
         assert set(service.get("depends_on", ())) <= set(services), name
+        if name not in _OURS:
+            assert re.search(r":\d[\w.]*$", service["image"]), "a version that nobody moves"
         for mount in service["volumes"]:
             source = re.sub(r"^\$\{.*?\}", "/", mount).split(":")[0]
             if source.startswith("."):
@@ -63,7 +67,7 @@ def test_every_variable_is_a_setting(
         monkeypatch.setenv(variable, value)
     for variable, value in service["environment"].items():
         if variable.endswith("_FILE"):
-            assert variable.removesuffix("_FILE") in SHORT_NAMES
+            assert variable.removesuffix("_FILE") in {*SHORT_NAMES, "AWS_SECRET_ACCESS_KEY"}
             secret = Path(value).name
             assert secret in service["secrets"]
             url = "postgresql://tangerine:0123@postgres/tangerine"
@@ -75,6 +79,11 @@ def test_every_variable_is_a_setting(
     node = not name.startswith("encoder")
     assert (settings.database_url is not None) is node
     assert bool(settings.encoder.urls) is node
+    assert (settings.files_url is not None) is node
+    if node:
+        host, _, port = os.environ["AWS_ENDPOINT_URL"].removeprefix("http://").partition(":")
+        assert f":{port}/" in _COMPOSE["services"][host]["healthcheck"]["test"][1]
+        Bucket(settings.files_url or "")
     assert settings.encoder.token is not None
     assert settings.web.enabled is name.startswith("bot")
     assert (settings.discord.token is not None) is name.startswith("bot")

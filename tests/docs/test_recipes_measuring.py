@@ -17,6 +17,8 @@ from recipes.documents import put, table
 from recipes.fashion import write_gallery
 from recipes.mini.fashion import FASHION, LABELS
 
+pytestmark = pytest.mark.model
+
 
 def picture(width: int, height: int) -> Image.Image:
     """Noise, half of it transparent."""

@@ -13,7 +13,8 @@ import os
 import random
 import shutil
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,20 +51,62 @@ _TIMES = [
 
 
 @pytest.fixture(scope="module")
-def closed(tmp_path_factory: pytest.TempPathFactory, exported: Path) -> Program:
+def closed(tmp_path_factory: pytest.TempPathFactory, exported: Path) -> list[Program]:
     """A program with the three collections and the open one, indexed."""
     folder = tmp_path_factory.mktemp("isolation")
-    settings = write_galleries(folder)
+    return _indexed([_program(folder, write_galleries(folder), exported)])
+
+
+@pytest.fixture
+def nodes(tmp_path: Path, exported: Path, blank_url: str) -> list[Program]:
+    """Two with one database and the same files of uploads, the first of which indexes."""
+    settings = write_galleries(tmp_path)
+    (tmp_path / "uploads").mkdir()
+    made = []
+    for name in ("first", "second"):
+        made.append(_program(tmp_path / name, settings, exported, TANGERINE_DATABASE_URL=blank_url))
+        (tmp_path / name / "data" / "uploads").symlink_to(tmp_path / "uploads")
+    return _indexed(made)
+
+
+def _program(folder: Path, settings: Path, exported: Path, **environment: str) -> Program:
     shutil.copytree(exported, folder / "data", copy_function=os.link)
-    program = small_program(
-        folder,
-        TANGERINE_CONFIG=str(settings),
-        TANGERINE_ENCODER__THREADS="1",
-        HF_HUB_OFFLINE="1",
-    )
+    return small_program(folder, TANGERINE_CONFIG=str(settings), HF_HUB_OFFLINE="1", **environment)
+
+
+def _indexed(programs: list[Program]) -> list[Program]:
     for name in (*COLLECTIONS, OPEN):
-        assert program("reindex", "--collection", name, "--json").json["failed"] == []
-    return program
+        assert programs[0]("reindex", "--collection", name, "--json").json["failed"] == []
+    return programs
+
+
+@pytest.fixture(params=["one", pytest.param("two", marks=pytest.mark.long)])
+def programs(request: pytest.FixtureRequest) -> list[Program]:
+    """One process, or two nodes of which one at a time speaks to a platform."""
+    found: list[Program] = request.getfixturevalue("closed" if request.param == "one" else "nodes")
+    return found
+
+
+@asynccontextmanager
+async def _answering(
+    programs: list[Program], platform: str, environment: Mapping[str, str]
+) -> AsyncIterator[AsyncIterator[None]]:
+    """Start them all; then each in turn is the one that answers, until it is killed."""
+    async with AsyncExitStack() as stack:
+        started = [await stack.enter_async_context(running(programs[0], **environment))]
+        await started[0].wait_until_said("Ready:", f"{platform}: connected")
+        for each in programs[1:]:
+            started.append(await stack.enter_async_context(running(each, **environment)))
+            await started[-1].wait_until_said("Ready:", f"{platform}: another")
+
+        async def turns() -> AsyncIterator[None]:
+            for number, each in enumerate(started):
+                if number:
+                    started[number - 1].process.kill()
+                    await each.wait_until_said(f"{platform}: connected")
+                yield
+
+        yield turns()
 
 
 async def _seen(program: Program) -> tuple[dict[str, list[str]], dict[str, int]]:
@@ -102,41 +145,45 @@ async def _ask(routes: Mapping[str, Route], times: int, at_once: int) -> Counter
 
 
 @pytest.mark.parametrize("times", _TIMES)
-async def test_discord_shows_nobody_what_belongs_to_others(times: int, closed: Program) -> None:
+async def test_discord_shows_nobody_what_belongs_to_others(
+    times: int, programs: list[Program]
+) -> None:
     """Messages, buttons, choices and pictures of each server are its own; nothing is changed."""
-    ids, before = await _seen(closed)
+    ids, before = await _seen(programs[0])
     async with (
         discord_with(*(Server(c.discord, owner=1) for c in COMMUNITIES)) as discord,
-        running(closed, **discord.environment) as started,
+        _answering(programs, "Discord", discord.environment) as turns,
     ):
-        await started.wait_until_said("Ready:", "Discord: connected")
         asking = OnDiscord(discord, ids)
-        await asking.add()
-        asked = await _ask(asking.routes, times, _AT_ONCE)
+        async for _ in turns:
+            await asking.add()
+            asked = await _ask(asking.routes, times, _AT_ONCE)
+            assert asked.total() >= 3 * times
     assert asking.check() > times
-    assert asked.total() >= 3 * times
-    assert await _seen(closed) == (ids, before)
+    assert await _seen(programs[-1]) == (ids, before)
 
 
 # aiohttp's own reader of forms, in the loopback server, calls what aiohttp has deprecated
 # wherever a boundary falls between two chunks.
 @pytest.mark.filterwarnings("ignore:unread_data:DeprecationWarning")
 @pytest.mark.parametrize("times", _TIMES)
-async def test_telegram_shows_nobody_what_belongs_to_others(times: int, closed: Program) -> None:
+async def test_telegram_shows_nobody_what_belongs_to_others(
+    times: int, programs: list[Program]
+) -> None:
     """Albums, sheets, keyboards, inline results of each chat are its own; nothing is changed."""
-    ids, before = await _seen(closed)
+    ids, before = await _seen(programs[0])
     telegram = TelegramServer()
     asking = OnTelegram(telegram, ids)
     async with (
         telegram.running(),
-        running(closed, **telegram.environment) as started,
+        _answering(programs, "Telegram", telegram.environment) as turns,
     ):
-        await started.wait_until_said("Ready:", "Telegram: connected")
-        await asking.add()
-        asked = await _ask(asking.routes, times, _AT_ONCE)
+        async for _ in turns:
+            await asking.add()
+            asked = await _ask(asking.routes, times, _AT_ONCE)
+            assert asked.total() >= 3 * times
     assert asking.check() > times
-    assert asked.total() >= 3 * times
-    assert await _seen(closed) == (ids, before)
+    assert await _seen(programs[-1]) == (ids, before)
 
 
 def test_the_checks_find_what_is_foreign() -> None:

@@ -57,6 +57,10 @@ def _helps(telegram: TelegramServer) -> int:
     return sum("/help" in message.get("text", "") for message in telegram.world.sent)
 
 
+def _told(telegram: TelegramServer) -> int:
+    return sum("What I keep about you" in each.get("text", "") for each in telegram.world.sent)
+
+
 def _connected(node: Running) -> bool:
     return node.said("Discord: connected") and node.said("Telegram: connected")
 
@@ -65,7 +69,7 @@ def _connected(node: Running) -> bool:
 async def test_a_killed_bots_chats_are_answered_by_another(
     exported: Path, tmp_path: Path, blank_url: str, kills: int
 ) -> None:
-    """``kill -9`` of the one that answers: what was asked meanwhile is answered, once."""
+    """``kill -9`` of the one that answers: what was in hand or asked meanwhile is answered."""
     (tmp_path / "gallery").mkdir()
     (tmp_path / "gallery" / "red.png").write_bytes(picture_bytes("red", 1))
     telegram = TelegramServer()
@@ -91,6 +95,9 @@ async def test_a_killed_bots_chats_are_answered_by_another(
             assert await waiting.get("/readyz") == (200, {"ready": True})
             assert not _connected(waiting)
             await _asked(discord, telegram)
+            told = _told(telegram)
+            await telegram.say(ADA, ADA, "/privacy")
+            await telegram.until(lambda: not telegram.world.updates)  # it is in hand
             answering.process.kill()
             killed = time.monotonic()
             if chance.random() < 0.5:
@@ -98,6 +105,7 @@ async def test_a_killed_bots_chats_are_answered_by_another(
             await _asked_meanwhile(telegram)
             await waiting.wait_for(lambda node=waiting: _connected(node))  # type: ignore[misc]
             took.append(time.monotonic() - killed)
+            await telegram.until(lambda told=told: _told(telegram) > told)  # type: ignore[misc]
             await _asked(discord, telegram)
             answering = waiting
     print(f"another one was connected after {[round(each, 1) for each in sorted(took)]} s")

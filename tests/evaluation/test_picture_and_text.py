@@ -14,7 +14,8 @@ from PIL import Image
 from core.domain.types import Band, SearchResult
 from core.encoder.load import TransformersEncoder
 from core.images.resize import fit_pixels
-from core.search.service import Search, SearchRules
+from core.search.rules import SearchRules
+from core.search.service import Search
 from index.demo.packages import fetch_debian
 from recipes.mini.sources import STAMPS
 from tests.evaluation.changed_pictures import CHANGED_PICTURES, CHOSEN_ON, HELD_BACK

@@ -21,6 +21,7 @@ import pytest
 from sqlalchemy import URL, Engine, create_engine, make_url
 
 from index.catalogue.database import open_database
+from index.catalogue.node_tables import node_tables
 from index.catalogue.remembered import remembered
 from index.catalogue.schema import metadata, schema_version
 from tests.servers.shared import shared_by_workers
@@ -159,7 +160,7 @@ _EMPTYING = ";".join(
         # Nobody is left from the test before, whose locks would be waited for.
         _LEAVING,
         *(f"DELETE FROM {each.name}" for each in _TABLES if each is not schema_version),
-        "DROP TABLE IF EXISTS jobs",
+        f"DROP TABLE IF EXISTS jobs, {', '.join(node_tables.tables)}",
         *(f"ALTER SEQUENCE {name}_id_seq RESTART" for name in ("runs", "words", "failures")),
     ]
 )
@@ -201,12 +202,17 @@ def _catalogue(postgresql: PostgresqlServer) -> Iterator[Engine]:
         engine.dispose()
 
 
+def emptied(catalogue: Engine) -> str:
+    """The address of a catalogue, which is empty from now on and used by nobody."""
+    with catalogue.connect() as connection:
+        connection.exec_driver_sql(_EMPTYING)
+    return catalogue.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 @pytest.fixture
 def postgresql_url(_catalogue: Engine) -> str:
     """The address of an empty catalogue."""
-    with _catalogue.connect() as connection:
-        connection.exec_driver_sql(_EMPTYING)
-    return _catalogue.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return emptied(_catalogue)
 
 
 @pytest.fixture

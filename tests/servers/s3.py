@@ -13,6 +13,7 @@ import subprocess
 import sysconfig
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -99,6 +100,23 @@ class S3Server:
         (self.folder / "pid").unlink()
         if pid in _STARTED:
             _STARTED.pop(pid).wait()
+
+    @contextmanager
+    def away(self, how: str) -> Iterator[None]:
+        """It is ``killed`` and started again, or ``hangs``: connections are taken, and no more."""
+        if how == "killed":
+            self.stop()
+            try:
+                yield
+            finally:
+                self.start()
+            return
+        pid = int((self.folder / "pid").read_text())
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def _ports(self) -> list[int]:
         known = self.folder / "ports"

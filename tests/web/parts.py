@@ -30,7 +30,8 @@ from core.domain.rate_limits import ADMIN_QUOTA, COMMUNITY_QUOTA, Quota, RateLim
 from core.domain.reindex_jobs import OwnReindexJobs
 from core.domain.types import Failure, Progress, ReindexReport
 from core.search.browse import Browser
-from core.search.service import Search, SearchRules
+from core.search.rules import SearchRules
+from core.search.service import Search
 from tests.fake_collections import FakeGrants, FakeLibrary, FakeLooks, FakeSnapshot
 from tests.fake_contributions import FakeCommunitySettings, FakeContributions
 from tests.fake_labels import FakeLabels

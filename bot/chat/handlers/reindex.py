@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 from bot.chat.parser import Invocation
 from bot.chat.presenters.search import Presenter
@@ -13,6 +11,7 @@ from bot.protocol.replies import Reply
 from bot.protocol.requests import Request
 from core.domain.errors import NotFound, OperatorOnly, ReindexRunning, TooManyRequests
 from core.domain.ports import Library
+from core.domain.rate_limits import Asked, Bucket, RequestCounts
 from core.domain.reindex_jobs import Job, ReindexJobs
 from core.domain.types import Progress
 from core.search.ports import PictureWords
@@ -22,8 +21,8 @@ class Indexing:
     """Jobs of the collections that a community may search; those of others do not exist.
 
     Where a collection is open to everybody, they are for the operator and for those who share
-    it. ``cooldown_s``: between two that chats ask for; ``now`` gives seconds;
-    ``words`` tell how many pictures wait to be read.
+    it. ``cooldown_s``: between two that chats ask for, as ``counts`` know; ``words`` tell how many
+    pictures wait to be read.
     """
 
     def __init__(
@@ -31,16 +30,16 @@ class Indexing:
         jobs: ReindexJobs,
         library: Library,
         *,
+        counts: RequestCounts,
         words: PictureWords | None = None,
         cooldown_s: float = 0.0,
-        now: Callable[[], float] = time.time,
     ) -> None:
         self._jobs = jobs
         self._library = library
         self._words = words
         self._cooldown_s = cooldown_s
-        self._now = now
-        self._asked: dict[str, float] = {}
+        self._counts = counts
+        self._begun: dict[str, tuple[Job, asyncio.Task[None]]] = {}
 
     async def start(self, invocation: Invocation, request: Request, presenter: Presenter) -> Reply:
         """Begin a reindex, or say how far the one under way has come.
@@ -109,28 +108,27 @@ class Indexing:
         One that does not begin, or fails, counts for nothing: whoever has mended the cause tries
         again at once.
         """
-        asked = self._count(collection)
-
-        def forget() -> None:
-            if self._asked.get(collection) == asked:
-                del self._asked[collection]
-
+        pause = ("reindex", collection)
+        before = self._begun.get(collection)
+        if before is not None and not before[0].running:
+            await before[1]
+        waits = await self._counts.count(Asked(pause, self._cooldown_s))
+        if not waits.none:
+            raise TooManyRequests(
+                "“{collection}” was indexed a moment ago.",
+                retry_after=waits.pause_s,
+                collection=collection,
+            )
         try:
             job = await self._jobs.start(collection, full=full)
         except BaseException:
-            forget()
+            await self._counts.lift(pause)
             raise
-        job.task.add_done_callback(
-            lambda task: forget() if task.cancelled() or task.exception() else None
-        )
+        watching = asyncio.create_task(self._lift_if_it_fails(pause, job))
+        self._begun[collection] = job, watching
         return job
 
-    def _count(self, collection: str) -> float:
-        now = self._now()
-        left = self._asked.get(collection, -math.inf) + self._cooldown_s - now
-        if left > 0:
-            raise TooManyRequests(
-                "“{collection}” was indexed a moment ago.", retry_after=left, collection=collection
-            )
-        self._asked[collection] = now
-        return now
+    async def _lift_if_it_fails(self, pause: Bucket, job: Job) -> None:
+        await asyncio.wait({job.task})
+        if job.task.cancelled() or job.task.exception():
+            await self._counts.lift(pause)

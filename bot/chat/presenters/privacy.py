@@ -30,8 +30,8 @@ class PrivacyPresenter:
                 "five minutes later they are deleted. Who removed a picture is noted."
             ),
             _(
-                "How much you asked is counted in memory for a day, and so are questions that "
-                "do not fit into a button."
+                "How much you asked is counted for a day, and questions that do not fit into a "
+                "button are kept as long."
             ),
         ]
         explained.append(

@@ -254,10 +254,10 @@ async def test_adapters_learn_who_may_press(parts: Parts) -> None:
     }
     for kind, who in wanted.items():
         action = parts.codec.encode(Action(kind, text="x" * 99), "discord:5")
-        assert parts.commands.who(action, asked()) == who
+        assert await parts.commands.who(action, asked()) == who
     kept = parts.codec.encode(Action("remove", text="y" * 99), "discord:6")
-    assert parts.commands.who(kept, asked()) == "all"
-    assert parts.commands.who("nonsense", asked()) == "all"
+    assert await parts.commands.who(kept, asked()) == "all"
+    assert await parts.commands.who("nonsense", asked()) == "all"
 
 
 async def test_captions_are_completed_to_ids(parts: Parts) -> None:

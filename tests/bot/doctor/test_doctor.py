@@ -405,7 +405,7 @@ async def test_a_damaged_catalogue(gallery: Gallery) -> None:
 
 
 async def test_a_catalogue_of_another_version(gallery: Gallery) -> None:
-    """An older one is not upgraded by looking at it; a newer one cannot be read."""
+    """An older one is not upgraded by looking at it; a newer one says whether it can be used."""
     gallery.catalogue.close()
     file = gallery.data / "catalogue.sqlite"
 
@@ -422,6 +422,10 @@ async def test_a_catalogue_of_another_version(gallery: Gallery) -> None:
     with closing(sqlite3.connect(file)) as connection:
         assert connection.execute("SELECT version FROM schema_version").fetchone() == (present - 1,)
     set_version(present + 1)
+    found = await the_one(gallery)
+    assert (found.verdict, found.remedy) == (Severity.WARNING, "Update this program, too.")
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE schema_version SET oldest = version")
     assert (await the_one(gallery)).verdict is Severity.FAILED
 
 

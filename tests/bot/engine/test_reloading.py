@@ -84,12 +84,12 @@ async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     await parts.close()
 
 
-def ask(limits: RateLimiter, times: int) -> int:
+async def ask(limits: RateLimiter, times: int) -> int:
     """How many of so many questions of one person are admitted."""
     admitted = 0
     for _ in range(times):
         try:
-            limits.admit("web:1", "text", community="web")
+            await limits.admit("web:1", "text", community="web")
         except TangerineError:
             continue
         admitted += 1
@@ -98,12 +98,12 @@ def ask(limits: RateLimiter, times: int) -> int:
 
 async def test_quotas_change_and_what_was_asked_stays_counted(bench: Bench) -> None:
     """Reading the settings anew is no way to ask more."""
-    assert ask(bench.parts.limits, 5) == 3
+    assert await ask(bench.parts.limits, 5) == 3
     said = await bench.reload("[limits]\ntext_cooldown_s = 0\nper_minute = 5\n")
     assert said == ["Settings read anew; changed: limits.per_minute."]
-    assert ask(bench.parts.limits, 5) == 2
+    assert await ask(bench.parts.limits, 5) == 2
     await bench.reload("[limits]\nenabled = false\n")
-    assert ask(bench.parts.limits, 50) == 50
+    assert await ask(bench.parts.limits, 50) == 50
 
 
 async def test_every_answer_reads_the_new_settings(bench: Bench) -> None:
@@ -149,7 +149,7 @@ async def test_wrong_settings_change_nothing(bench: Bench, text: str, words: str
     said = await bench.reload(text)
     assert words in said[0]
     assert "stay as they were" in said[1]
-    assert ask(bench.parts.limits, 5) == 3
+    assert await ask(bench.parts.limits, 5) == 3
 
 
 async def test_a_file_that_is_gone_changes_nothing(bench: Bench) -> None:
@@ -157,7 +157,7 @@ async def test_a_file_that_is_gone_changes_nothing(bench: Bench) -> None:
     bench.file.unlink()
     await bench.reloading.reload()
     assert "no such file" in bench.said.lines[0]
-    assert ask(bench.parts.limits, 5) == 3
+    assert await ask(bench.parts.limits, 5) == 3
 
 
 async def test_each_request_to_reload_is_served(bench: Bench) -> None:

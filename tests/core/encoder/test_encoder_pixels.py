@@ -16,6 +16,8 @@ from transformers.models.siglip.image_processing_pil_siglip import SiglipImagePr
 from core.domain.types import PixelSpec
 from core.images.resize import fit_pixels, to_rgb
 
+pytestmark = pytest.mark.model
+
 CLIP = PixelSpec(224, 224, "crop", shortest_edge=224, resample=3)
 SPECS = {
     "clip": PixelSpec(32, 32, "crop", shortest_edge=32, resample=3),

@@ -183,9 +183,11 @@ async def test_a_busy_machine_is_not_held_against_a_picture() -> None:
         assert pool.stats().restarts == 0
     async with DecodePool(1, timeout_s=0.2, waits=2, work=act) as pool:
         with pytest.raises(MachineBusy, match=r"too busy.* 0\.4 s"):
-            await asyncio.create_task(pool.thumbnail(b"sleep 60", 1), context=admitted(limits, "a"))
+            await asyncio.create_task(
+                pool.thumbnail(b"sleep 60", 1), context=await admitted(limits, "a")
+            )
     for _ in range(19):
-        admitted(limits, "a")
+        await admitted(limits, "a")
 
 
 async def test_workers_are_replaced_in_turn() -> None:
@@ -378,10 +380,10 @@ async def test_workers_end_with_their_parent() -> None:
     await until(lambda: all(gone(pid) for pid in pids))
 
 
-def admitted(limits: RateLimiter, requester: str) -> contextvars.Context:
+async def admitted(limits: RateLimiter, requester: str) -> contextvars.Context:
     """A context in which this person asks."""
     context = contextvars.copy_context()
-    context.run(limits.admit, requester, "picture")
+    await asyncio.create_task(limits.admit(requester, "picture"), context=context)
     return context
 
 
@@ -389,12 +391,12 @@ async def test_one_person_holds_one_worker() -> None:
     """Whoever posts many slow pictures waits for the former one; somebody else does not."""
     limits = RateLimiter(Quota({}), FakeClock())
     async with DecodePool(2, work=act) as pool:
-        first = admitted(limits, "a")
+        first = await admitted(limits, "a")
         slow = [
             asyncio.create_task(pool.thumbnail(b"sleep 30", 1), context=first) for _ in range(6)
         ]
         await until(lambda: pool.stats().waiting == 5)
-        other = asyncio.create_task(pool.decode(PNG, SPEC), context=admitted(limits, "b"))
+        other = asyncio.create_task(pool.decode(PNG, SPEC), context=await admitted(limits, "b"))
         assert (await other).format == "PNG"
         assert await asyncio.create_task(pool.thumbnail(PNG, 8))  # nobody's: the operator's own
         assert pool.stats().busy == 1
@@ -405,7 +407,7 @@ async def test_one_person_holds_one_worker() -> None:
 
 async def test_a_person_goes_on_after_a_failure() -> None:
     """A picture that fails, or whose caller left, gives its turn to the next one."""
-    context = admitted(RateLimiter(Quota({}), FakeClock()), "a")
+    context = await admitted(RateLimiter(Quota({}), FakeClock()), "a")
     async with DecodePool(2, work=act) as pool:
         orders = [b"sleep 1", b"sleep 9", b"die", b"bug", PNG]
         tasks = [asyncio.create_task(pool.thumbnail(each, 8), context=context) for each in orders]
@@ -423,11 +425,13 @@ async def test_a_lost_worker_counts_for_the_quota() -> None:
     limits = RateLimiter(Quota({}, per_minute=20), clock)
     async with DecodePool(1, timeout_s=0.3, waits=200, work=act) as pool:
         with pytest.raises(DecodingFailed):
-            await asyncio.create_task(pool.thumbnail(b"hang", 1), context=admitted(limits, "a"))
+            await asyncio.create_task(
+                pool.thumbnail(b"hang", 1), context=await admitted(limits, "a")
+            )
         with pytest.raises(NotAPicture):
-            await asyncio.create_task(pool.thumbnail(b"no", 1), context=admitted(limits, "a"))
+            await asyncio.create_task(pool.thumbnail(b"no", 1), context=await admitted(limits, "a"))
     for _ in range(20 - 1 - CHARGED_REQUESTS - 1):
-        admitted(limits, "a")
+        await admitted(limits, "a")
     with pytest.raises(TooManyRequests):
-        admitted(limits, "a")
-    admitted(limits, "b")
+        await admitted(limits, "a")
+    await admitted(limits, "b")

@@ -14,7 +14,8 @@ from PIL import Image
 from core.domain.errors import Busy, DuplicatePicture, NotFound
 from core.domain.types import DecodedPicture, Picture, PixelSpec
 from core.search.look_alikes import Comparable, LookAlikes, same
-from core.search.service import Search, SearchRules
+from core.search.rules import SearchRules
+from core.search.service import Search
 from tests.fakes import FakeDecoder
 from tests.galleries import Gallery
 from tests.photographs import photograph

@@ -98,7 +98,7 @@ async def test_a_recognised_picture_matches_as_its_pixels_do() -> None:
     query = FakeEncoder().encode_texts(["red"])[0]
     row = int(np.argsort(-snapshot.picture_index.vectors @ query)[9])
     ranking = Ranking(query, calibration.image, 0.97, recognised=row, agreement=0.96)
-    first, second = rank_page(snapshot, calibration, ranking, None, k=2, offset=0).hits
+    first, second = rank_page(snapshot, calibration, ranking, k=2, offset=0).hits
     assert first.picture == snapshot.pictures[row]
     assert first.match == pytest.approx(0.96)
     assert first.score < second.score == pytest.approx(second.match, abs=1e-5)
@@ -111,6 +111,6 @@ async def test_a_better_band_never_stands_below_a_worse_one_for_its_number() -> 
     query = FakeEncoder().encode_texts(["a red fox"])[0]
     said = told(snapshot, calibration.captions, query, "a red fox")
     ranking = Ranking(query, calibration.text, 0.97, told=said)
-    hits = rank_page(snapshot, calibration, ranking, "a red fox", k=100, offset=0).hits
+    hits = rank_page(snapshot, calibration, ranking, k=100, offset=0).hits
     order = [(Band.STRONG, Band.FAIR, Band.WEAK).index(hit.band) for hit in hits]
     assert order == sorted(order)

@@ -10,7 +10,8 @@ from core.search.calibration import BEST_FIRST, Calibration, Thresholds
 from core.search.captions import CaptionScale
 from core.search.mixed_calibration import WORDS_SUFFICE, MixedThresholds, mixed_thresholds, said
 from core.search.mixed_query import mix, wish
-from core.search.service import Search, SearchRules
+from core.search.rules import SearchRules
+from core.search.service import Search
 from tests.fake_collections import FakeLibrary, FakeSnapshot
 from tests.fakes import COLOURS, FakeDecoder, FakeEmbedder, picture_bytes
 

@@ -26,8 +26,9 @@ from core.search.coalescing import nearest
 from core.search.crop_matching import NEAREST, PostedView, Recogniser
 from core.search.ports import THUMBNAIL_EDGE
 from core.search.query_views import ViewTransform
+from core.search.rules import SearchRules
 from core.search.scoring import NearestPictures
-from core.search.service import Search, SearchRules
+from core.search.service import Search
 from tests.fake_collections import FakeLibrary, FakeSnapshot, FakeVectorIndex
 from tests.fakes import FakeDecoder, FakeEmbedder, FakeEncoder, unit
 

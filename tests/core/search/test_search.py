@@ -27,7 +27,8 @@ from core.domain.types import Band, Pixels, Vectors
 from core.encoder.embedder import BatchedEmbedder
 from core.search.calibration import calibrate
 from core.search.query import SearchQuery
-from core.search.service import Search, SearchRules
+from core.search.rules import SearchRules
+from core.search.service import Search
 from tests.fake_collections import FakeLibrary, FakeSnapshot, FakeVectorIndex
 from tests.fakes import COLOURS, FakeDecoder, FakeEmbedder, FakeEncoder, picture_bytes, unit
 

@@ -13,7 +13,8 @@ from core.domain.errors import BadPicture, Unavailable
 from core.domain.ports import Snapshot
 from core.domain.types import Band, FoundBy, WordLine, WordsProgress
 from core.search.query import SearchQuery
-from core.search.service import Search, SearchRules
+from core.search.rules import SearchRules
+from core.search.service import Search
 from core.search.word_evidence import (
     AskedMeaning,
     FoundWords,

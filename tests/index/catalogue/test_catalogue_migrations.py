@@ -14,7 +14,13 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from core.domain.errors import CatalogueError
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.database import open_database
-from index.catalogue.migrations import NEWEST, STEPS, migrate, version_of
+from index.catalogue.migrations import (
+    NEWEST,
+    STEPS,
+    SchemaVersions,
+    migrate,
+    version_of,
+)
 from index.catalogue.schema import grants, metadata
 
 _VERSION_1 = """
@@ -131,8 +137,9 @@ def test_migrations_lead_to_the_schema(tmp_path: Path) -> None:
     new, old, direct = engines
     with closing(sqlite3.connect(tmp_path / "old.sqlite")) as connection:
         connection.executescript(_VERSION_1)
-    migrate(new)
-    migrate(old)
+    for engine in (new, old):
+        with engine.begin() as connection:
+            migrate(connection)
     metadata.create_all(direct)
     assert _layout(new) == _layout(old) == _layout(direct)
     for engine in engines:
@@ -229,7 +236,8 @@ def test_version_14_looks_again_at_what_may_move(tmp_path: Path) -> None:
 def test_runs_are_numbered_for_ever(tmp_path: Path) -> None:
     """The number of a deleted run is not given again, in either way of building the table."""
     engine = _engine(tmp_path / "a.sqlite")
-    migrate(engine)
+    with engine.begin() as connection:
+        migrate(connection)
     with engine.connect() as connection:
         sql = connection.execute(text("SELECT sql FROM sqlite_master WHERE name = 'runs'")).scalar()
     engine.dispose()
@@ -252,7 +260,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path) -> None:
     Catalogue.open(file).close()
     engine = _engine(file)
     with engine.begin() as connection:
-        connection.execute(text("UPDATE schema_version SET version = 99"))
+        connection.execute(text("UPDATE schema_version SET version = 99, oldest = 98"))
     with pytest.raises(CatalogueError, match=r"newer version.*99.*Update the program"):
         Catalogue.open(file)
     with engine.connect() as connection:
@@ -269,13 +277,15 @@ def test_a_failed_step_leaves_the_version_before(tmp_path: Path) -> None:
 
     database = open_database(tmp_path / "catalogue.sqlite")
     later = {NEWEST + 1: lambda c: c.execute(text("CREATE TABLE extra (x INTEGER)"))}
-    with pytest.raises(ZeroDivisionError):
-        migrate(database.backend.writing, {**STEPS, **later, NEWEST + 2: broken}, NEWEST + 2)
+    too_far = SchemaVersions(NEWEST + 2, {**STEPS, **later, NEWEST + 2: broken})
+    with pytest.raises(ZeroDivisionError), database.write() as connection:
+        migrate(connection, too_far)
     with database.read() as connection:
         tables = set(inspect(connection).get_table_names())
         assert version_of(connection) == NEWEST
     assert not tables & {"extra", "half"}
-    migrate(database.backend.writing, {**STEPS, **later}, NEWEST + 1)
+    with database.write() as connection:
+        migrate(connection, SchemaVersions(NEWEST + 1, {**STEPS, **later}))
     with database.read() as connection:
         assert inspect(connection).has_table("extra")
         assert version_of(connection) == NEWEST + 1

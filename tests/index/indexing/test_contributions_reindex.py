@@ -16,6 +16,8 @@ from index.catalogue.schema import caption_vectors, picture_vectors, uploads
 from tests.fakes import FakeEmbedder, picture_bytes
 from tests.galleries import Gallery, until
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 FOLDER = {"red.png", "blue.png"}
 
 

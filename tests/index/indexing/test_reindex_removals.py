@@ -14,6 +14,8 @@ from index.indexing.plan import LEAST, RemovalGuard
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 
 async def _indexed(home: Path, count: int, in_flight: int = 64) -> Gallery:
     gallery = Gallery(home, in_flight=in_flight)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from core.domain.errors import CatalogueError, DuplicatePicture, FilesUnreachable
+from core.domain.errors import CatalogueError, DuplicatePicture, FilesUnreachable, SettingsError
 from core.domain.types import TakenIn
 from index.library.bucket import Bucket
 from index.library.bucket_files import BucketFiles
@@ -24,6 +24,7 @@ from index.transfer.import_ import Importer
 from tests.fakes import picture_bytes
 from tests.galleries import Gallery
 from tests.index.library.test_posts import ANA, BOB, CHAT, _gallery, _post
+from tests.servers.s3 import SECRET
 
 pytestmark = pytest.mark.process
 
@@ -186,14 +187,19 @@ async def test_a_bucket_that_is_away_for_a_while(
 
 
 def test_a_bucket_that_cannot_be_used_says_why(
-    s3_url: str, monkeypatch: pytest.MonkeyPatch
+    s3_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without the key, and without the address of an object."""
+    """Without the key, and without the address of an object; the key may be in a file."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
     with pytest.raises(FilesUnreachable) as raised:
         Bucket(s3_url).put("pets/a.jpg", b"")
     assert "SignatureDoesNotMatch" in raised.value.message
     assert "tangerine/" not in str(raised.value)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY_FILE", str(tmp_path / "key"))
+    with pytest.raises(SettingsError, match="AWS_SECRET_ACCESS_KEY_FILE"):
+        Bucket(s3_url)
+    (tmp_path / "key").write_text(f"{SECRET}\n")
+    Bucket(s3_url).put("pets/a.jpg", b"")
     assert "a.jpg" not in str(raised.value)
 
 

@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from sqlalchemy import Engine
 
 from core.domain.errors import DuplicatePicture, ExpiredButton, NotFound
 from core.domain.types import Picture
 from core.search.service import Search
 from index.indexing.contributions import ChatContributions
 from index.library.library import CollectionSpec, FolderLibrary
+from tests.databases import on_a_server
 from tests.galleries import Gallery
 from tests.overlay_model import (
     COMMUNITIES,
@@ -32,6 +34,7 @@ from tests.overlay_model import (
     Model,
     sha,
 )
+from tests.servers.postgresql import emptied
 
 pytestmark = pytest.mark.slow
 
@@ -44,12 +47,17 @@ _content = st.integers(0, len(CONTENTS) - 1)
 class Machine(RuleBasedStateMachine):
     """Two collections, three communities, two people, and a clock."""
 
+    place: ClassVar[Callable[[], str] | None] = None
+    """Gives the address of an empty database, where it is not to be a file."""
+
     def __init__(self) -> None:
         super().__init__()
         self.home = tempfile.TemporaryDirectory()
         self.runner = asyncio.Runner()
         self.model = Model()
         home = Path(self.home.name)
+        if Machine.place is not None:
+            on_a_server(home, Machine.place())
         self.gallery = Gallery(home, communities="discord:1 *", duplicate_cosine=1.1)
         gallery = self.gallery
         self.folders = {OPEN: gallery.pictures, SHARED: home / "shared"}
@@ -354,6 +362,21 @@ class TestSequences(Machine.TestCase):
     """Any order of adding, removing, restoring, reindexing, permitting, waiting, forgetting."""
 
     settings = _sample
+
+
+@pytest.mark.long
+@pytest.mark.process
+@pytest.mark.timeout(1800)
+class TestSequencesOnAServer(Machine.TestCase):
+    """The same rule, where the catalogue is in PostgreSQL."""
+
+    settings = _sample
+
+    @pytest.fixture(autouse=True)
+    def _server(self, _catalogue: Engine) -> Iterator[None]:
+        Machine.place = lambda: emptied(_catalogue)
+        yield
+        Machine.place = None
 
 
 @pytest.mark.long

@@ -13,6 +13,8 @@ from core.domain.errors import CommunityUnknown, EmptyCollection, NotFound, Sett
 from index.library.library import CollectionSpec, FolderLibrary
 from tests.galleries import Gallery
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 
 @pytest.fixture
 async def gallery(tmp_path: Path) -> Gallery:

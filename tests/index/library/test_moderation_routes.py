@@ -28,6 +28,8 @@ from tests.moderated import (
     some,
 )
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 FEW = range(2)
 MANY = range(2, 40)
 
@@ -158,7 +160,7 @@ async def test_buttons_of_the_review_obey_administrators_alone(tmp_path: Path) -
         member = chat.request("", SERVER)
         for kind in ("review", "approve", "hide", "reconsider"):
             action = chat.codec.encode(Action(kind, text=first.picture.id), SERVER)
-            assert chat.commands.who(action, member) == "admin"
+            assert await chat.commands.who(action, member) == "admin"
             reply = await chat.commands.act(action, member)
             assert reply.error is not None
             assert reply.error.code == "forbidden"

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from sqlalchemy import make_url
@@ -18,6 +16,7 @@ from index.catalogue.database import Database
 from index.library.revisions import SharedRevisions
 from tests.fakes import FakeClock
 from tests.galleries import Gallery
+from tests.nodes import two_nodes
 from tests.servers.postgresql import PostgresqlServer
 
 pytestmark = [
@@ -25,8 +24,6 @@ pytestmark = [
     pytest.mark.parametrize("database", ["postgresql"], indirect=True),
 ]
 
-COLOURS = ("red", "green", "blue", "yellow")
-PEOPLE = ("web:1", "web:2", "web:3")
 WITHIN_S = 1.0
 LONG = 20.0
 """Seconds after which a change is given up, on a machine that has much else to do."""
@@ -34,29 +31,10 @@ LONG = 20.0
 
 @pytest.fixture
 def nodes(database: str, tmp_path: Path) -> Iterator[tuple[Gallery, Gallery]]:
-    """Two that follow each other; the files of uploads and the folder of pictures are shared."""
+    """See :func:`~tests.nodes.two_nodes`."""
     del database
-    made = [
-        Gallery(
-            tmp_path,
-            data=tmp_path / name,
-            shared=SharedRevisions,
-            duplicate_cosine=2,
-            max_uploads=10_000,
-        )
-        for name in ("first", "second")
-    ]
-    followed = [node.revisions for node in made if isinstance(node.revisions, SharedRevisions)]
-    threads = [Thread(target=each.follow) for each in followed]
-    for thread in threads:
-        thread.start()
-    yield made[0], made[1]
-    for each in followed:
-        each.stop()
-    for thread in threads:
-        thread.join()
-    for node in made:
-        node.close()
+    with two_nodes(tmp_path) as made:
+        yield made
 
 
 async def _until_shown(node: Gallery, wanted: set[str]) -> float:
@@ -177,45 +155,3 @@ async def test_one_node_indexes_a_collection_at_a_time(nodes: tuple[Gallery, Gal
         await two.reindex()
     held.let_go()
     assert (await two.reindex()).added == 1
-
-
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("changes", [100, pytest.param(1000, marks=pytest.mark.long)])
-async def test_random_changes_at_either_node(nodes: tuple[Gallery, Gallery], changes: int) -> None:
-    """After each, both show what a model of them says: nothing less, and nothing forgotten."""
-    chance = random.Random(22)
-    shown: dict[str, tuple[str, str]] = {}  # the id and who added it, by caption
-    removed: dict[str, tuple[str, str]] = {}
-    one, two = nodes
-    one.add("base.png", "black", 0)
-    await one.reindex()
-    took = []
-    for number in range(changes):
-        node, other = chance.sample(nodes, 2)
-        step = chance.choices(("add", "remove", "restore", "forget"), (8, 4, 3, 1))[0]
-        if step == "add" or not shown:
-            name, person = f"picture {number}", chance.choice(PEOPLE)
-            new = await node.post(chance.choice(COLOURS), number + 1, name, uploader=person)
-            shown[name] = new.id, person
-        elif step == "remove":
-            name = chance.choice(sorted(shown))
-            picture, person = removed[name] = shown.pop(name)
-            await node.contributions.remove(picture, community="web", remover=person)
-        elif step == "restore" and removed:
-            name = chance.choice(sorted(removed))
-            picture, _ = shown[name] = removed.pop(name)
-            await node.contributions.restore(picture, community="web")
-        else:
-            gone = chance.choice(PEOPLE)
-            await node.contributions.forget(gone)
-            shown = {name: each for name, each in shown.items() if each[1] != gone}
-            removed = {name: each for name, each in removed.items() if each[1] != gone}
-        wanted = {"base.png", *shown}
-        assert await node.seen() == wanted, "a node sees what it did itself at once"
-        took.append(await _until_shown(other, wanted))
-    took.sort()
-    print(
-        f"{changes} changes, seen at the other node after {took[len(took) // 2]:.3f} s, "
-        f"99 of 100 within {took[-max(1, len(took) // 100)]:.3f} s"
-    )
-    assert one.verify() == two.verify() == []

@@ -18,6 +18,8 @@ from index.snapshots.overlaid import IdentifiedSnapshot
 from tests.fakes import COLOURS, picture_bytes
 from tests.galleries import Gallery
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 _HOME = "discord:5"
 _VIEWERS = (
     Viewer(_HOME),

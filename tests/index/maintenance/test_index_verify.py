@@ -14,6 +14,8 @@ from index.snapshots.snapshot import PICTURES
 from index.vectors.manifest import NAME, read_manifest
 from tests.galleries import Gallery
 
+pytestmark = pytest.mark.usefixtures("either_database")
+
 
 @pytest.fixture
 async def gallery(tmp_path: Path) -> Gallery:
