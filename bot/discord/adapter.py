@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import discord
 import yarl
 from discord.gateway import DiscordWebSocket
-from discord.http import Route
 
 from bot.chat.access_list import Roster
 from bot.chat.commands import Commands
@@ -23,6 +21,7 @@ from bot.chat.supervision import EndedError, ended
 from bot.discord.answers import AnswerRules, InteractionAnswers
 from bot.discord.attachments import FetchBounds
 from bot.discord.client import DiscordClient, Guilds, Handlers
+from bot.discord.connection import addresses, explained
 from bot.discord.delivery import Delivery
 from bot.discord.drawing import Drawer
 from bot.discord.files import ReplyFiles
@@ -35,14 +34,10 @@ from bot.discord.posts import PostFollower
 from bot.discord.requests import Locales, MemberRights
 from bot.discord.shards import Shards
 from bot.discord.sync import sync_commands
-from bot.discord.targets import DELIVERY_ERRORS
 from bot.rendering.thumbnails import Thumbnails
-from core.domain.errors import PlatformUnreachable, SettingsError, TangerineError
+from core.domain.errors import PlatformUnreachable
 from core.domain.ports import Library, PictureDecoder
 
-# Close codes of the gateway (developers' reference, "Gateway Close Event Codes").
-_BAD_TOKEN = 4004
-_BAD_INTENTS = frozenset({4013, 4014})
 _CLOSE_S = 5.0
 _NO_REASON = "Discord ended the connection."
 _START_AGAIN = "It is tried again by itself."
@@ -118,16 +113,16 @@ class DiscordAdapter:
         self._ended = None
         options = self._options
         self._client = self._make()
-        self._addresses.enter_context(_addresses(options.api_url, options.gateway_url))
+        self._addresses.enter_context(addresses(options.api_url, options.gateway_url))
         try:
             async with asyncio.timeout(options.connect_timeout_s) as limit:
                 await self._connect(self._client, limit)
         except BaseException as error:
             await self.stop()
-            explained = _explained(error)
-            if explained is None:
+            why = explained(error)
+            if why is None:
                 raise
-            raise explained from error
+            raise why from error
 
     async def ended(self) -> None:
         """Wait until the library gives the connection up, and raise why."""
@@ -137,10 +132,10 @@ class DiscordAdapter:
         except EndedError:
             raise PlatformUnreachable(_NO_REASON, remedy=_START_AGAIN) from None
         except Exception as error:
-            explained = _explained(error)
-            if explained is None:
+            why = explained(error)
+            if why is None:
                 raise
-            raise explained from error
+            raise why from error
 
     async def stop(self) -> None:
         """Answer what is under way, then leave. Does nothing where nothing was started."""
@@ -260,50 +255,6 @@ class DiscordAdapter:
         if running.cancelled() or self._client is None or self._work is None:
             return
         error = running.exception()
-        explained = _explained(error) if error is not None else None
         # What nobody foresaw may quote what people wrote.
-        reason = explained or type(error).__name__
+        reason = (error and explained(error)) or type(error).__name__
         self._ended = f"{_NO_REASON} {reason}" if error is not None else _NO_REASON
-
-
-@contextmanager
-def _addresses(api_url: str | None, gateway_url: str | None) -> Iterator[None]:
-    """Let the library talk to other servers than Discord's own.
-
-    It keeps both addresses as attributes of classes and takes none in any constructor; a
-    shard that reconnects asks the class again. So one process talks to one Discord, and
-    nothing is touched where no address is set.
-    """
-    api, gateway = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY
-    if api_url:
-        Route.BASE = api_url.rstrip("/")
-    if gateway_url:
-        DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(gateway_url)
-    try:
-        yield
-    finally:
-        Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY = api, gateway
-
-
-def _explained(error: BaseException) -> TangerineError | None:
-    """The error in the operator's words, None where it is none of the foreseen."""
-    code = error.code if isinstance(error, discord.ConnectionClosed) else None
-    if isinstance(error, discord.LoginFailure) or code == _BAD_TOKEN:
-        return SettingsError(
-            "Discord does not accept the token.",
-            remedy="Set DISCORD_TOKEN to the token of your bot (developer portal, Bot, Reset "
-            "Token).",
-        )
-    if isinstance(error, discord.PrivilegedIntentsRequired) or code in _BAD_INTENTS:
-        return SettingsError(
-            "Discord refuses the events that the bot asks for.",
-            remedy="Switch on “Message Content Intent” for your bot in the developer portal "
-            "(Bot, Privileged Gateway Intents), or set discord.message_content = false.",
-        )
-    if isinstance(error, (*DELIVERY_ERRORS, TimeoutError)):
-        return PlatformUnreachable(
-            f"Discord cannot be reached ({type(error).__name__}).",
-            remedy="Check the network and discordstatus.com. It is tried again by itself.",
-            retry_after=30.0,
-        )
-    return error if isinstance(error, TangerineError) else None

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+
 from core.domain.errors import Busy, TangerineError
 from core.domain.ports import Embedder, Library, PictureDecoder, Snapshot, WordReader
 from core.domain.types import DecodedPicture, Picture, Pixels, Vectors
@@ -22,7 +24,7 @@ from core.search.frames import frame_vectors
 from core.search.plan import PageRequest
 from core.search.ports import THUMBNAIL_EDGE, PictureWords, ThumbnailSource
 from core.search.query_views import ViewKind, ViewTransform, closest_view, views, ways
-from core.search.ranking import page_lookup
+from core.search.ranking import page_lookup, searched
 from core.search.rules import SearchRules
 from core.search.scoring import NearestPictures, Ranking
 from core.search.word_evidence import WordEvidence, for_model, with_words
@@ -194,6 +196,23 @@ class QueryPictures:
         seen = [posted, *await found(ways(kinds, square=height == width)[1:], vectors)]
         chosen = closest_view(list(map(_closest, seen)))
         return ((posted, seen[chosen]) if chosen else (posted,)), False
+
+
+def vector_of_row(snapshot: Snapshot, row: int) -> Vectors:
+    """The vector of a picture; of one that moves, of the frame that is closest to another picture.
+
+    Blocking.
+    """
+    frames = None if snapshot.frames is None else snapshot.frames.of_row(row)
+    if frames is None:
+        found: Vectors = snapshot.picture_index.reconstruct(np.array([row]))[0]
+        return found
+    index = searched(snapshot)
+    # Itself, and one other.
+    scores, rows = index.search(frames.vectors, 2)
+    others = np.where(rows == row, -1.0, scores).max(axis=1)
+    vector: Vectors = frames.vectors[int(others.argmax())]
+    return vector
 
 
 @asynccontextmanager

@@ -17,6 +17,7 @@ from core.domain.types import Classification, DescribeResult, Hit, SearchResult,
 from core.domain.viewer import Viewer
 from core.search.by_letters import page_by_letters
 from core.search.calibrations import Calibrations
+from core.search.caption_pages import captioned_hits, describe_page
 from core.search.captions import CaptionEvidence, lookup, told
 from core.search.coalescing import QueryCoalescer, SharedRead
 from core.search.label_filter import Tagger, listed
@@ -25,8 +26,8 @@ from core.search.plan import PageRequest, SearchFindings, SearchPlan, SearchScop
 from core.search.plan_runner import PlanRunner
 from core.search.ports import Labels, PictureWords, ThumbnailSource
 from core.search.query import SearchQuery
-from core.search.query_picture import QueryPictures
-from core.search.ranking import captioned_hits, describe_page, page_lookup, searched, without
+from core.search.query_picture import QueryPictures, vector_of_row
+from core.search.ranking import page_lookup, without
 from core.search.rules import SearchRules
 from core.search.scoring import Ranking
 from core.search.word_evidence import WordEvidence, with_words
@@ -290,7 +291,7 @@ class Search:
             calibration = await self._calibrations.of(snapshot, community)
             scope = SearchScope(snapshot, calibration, community)
             ranking = Ranking(
-                await asyncio.to_thread(_asking, snapshot, row),
+                await asyncio.to_thread(vector_of_row, snapshot, row),
                 calibration.image,
                 self._rules.duplicate_cosine,
                 hidden=frozenset({picture.sha256}),
@@ -383,23 +384,6 @@ class Search:
         if len(texts) == 1:
             return (await self._embedder.embed_text(texts[0]),)  # a task would cost as much again
         return await asyncio.gather(*map(self._embedder.embed_text, texts))
-
-
-def _asking(snapshot: Snapshot, row: int) -> Vectors:
-    """The vector of a picture; of one that moves, of the frame that is closest to another picture.
-
-    Blocking.
-    """
-    frames = None if snapshot.frames is None else snapshot.frames.of_row(row)
-    if frames is None:
-        found: Vectors = snapshot.picture_index.reconstruct(np.array([row]))[0]
-        return found
-    index = searched(snapshot)
-    # Itself, and one other.
-    scores, rows = index.search(frames.vectors, 2)
-    others = np.where(rows == row, -1.0, scores).max(axis=1)
-    vector: Vectors = frames.vectors[int(others.argmax())]
-    return vector
 
 
 def _both(

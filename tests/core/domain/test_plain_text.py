@@ -91,6 +91,7 @@ def test_clip_reads_the_word_itself(tmp_path: Path) -> None:
     assert len(with_emoji["input_ids"]) == len(plain["input_ids"]), "CLIP knows emoji: they stay"
 
 
+@pytest.mark.model
 def test_bert_is_given_no_unknown_symbol(tmp_path: Path) -> None:
     """A vocabulary without emoji reads the words alone."""
     bert_tokenizer(tmp_path)
