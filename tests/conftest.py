@@ -12,6 +12,7 @@ import pytest
 
 from tests import kinds
 from tests.databases import database, either_database  # noqa: F401 - a fixture, as those below
+from tests.servers.milvus import milvus, own_milvus  # noqa: F401
 from tests.servers.postgresql import (  # noqa: F401
     PASSWORD,
     _catalogue,

@@ -112,7 +112,9 @@ async def _serve(
         if settings.database_url is not None:
             engine.awaited.mine = set()  # what is about to be indexed is queued for all
         specs = {spec.name: spec for spec in collection_specs(settings)}
-        indexes = IndexWatch(specs, lambda name: opened_index(engine.library, specs[name]))
+        indexes = IndexWatch(
+            specs, lambda name: opened_index(engine.library, specs[name], engine.store.copies)
+        )
         discord_roster, telegram_roster = Live.rosters(settings)
         live = Live(
             limits=engine.limits,

@@ -29,6 +29,7 @@ from core.domain.types import (
     Classification,
     DecodedPicture,
     DescribeResult,
+    FoundBy,
     Hit,
     Picture,
     SearchResult,
@@ -43,14 +44,22 @@ from core.search.captions import CaptionEvidence, lookup, told
 from core.search.coalescing import QueryCoalescer, SharedRead
 from core.search.crop_matching import LOOKED_AT_EDGE, PostedView, Recogniser
 from core.search.frames import frame_vectors
-from core.search.label_filter import Tagger, listed, with_tags
+from core.search.label_filter import LabelFilter, Tagger, listed, with_tags
 from core.search.look_alikes import Comparison, LookAlikes
 from core.search.mixed_query import mix, wish
 from core.search.plan import SearchFindings, SearchPlan
-from core.search.ports import THUMBNAIL_EDGE, Labels, PictureWords, ThumbnailSource
+from core.search.ports import (
+    THUMBNAIL_EDGE,
+    CandidateSource,
+    Labels,
+    PictureWords,
+    Sought,
+    ThumbnailSource,
+)
 from core.search.query import SearchQuery
 from core.search.query_views import ViewKind, ViewTransform, closest_view, views, ways
 from core.search.ranking import (
+    apart,
     captioned_hits,
     describe_page,
     page_lookup,
@@ -58,7 +67,7 @@ from core.search.ranking import (
     searched,
     without,
 )
-from core.search.scoring import NearestPictures, Ranking
+from core.search.scoring import LIFTED_AMONG, NearestPictures, Ranking
 from core.search.word_evidence import AskedMeaning, WordEvidence, for_model, with_words
 from core.search.zero_shot import classify_vectors, prompts_of
 
@@ -66,6 +75,27 @@ _Done = TypeVar("_Done")
 
 _ROUNDS = 3
 """Where near-duplicates turn out to be two, others come into sight: so often it is looked again."""
+
+_FURTHER = 4
+"""Times as many candidates are looked at where too few were."""
+
+_CHOSEN_FROM = 8
+"""Times as many candidates are looked at where a label is asked for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _TextQuestion:
+    """What a text asks for, encoded; ``apart``: the vector of ``unwanted``, where that is given."""
+
+    asked: SearchQuery
+    shown: str
+    words: str
+    vector: Vectors
+    calibration: Calibration
+    unwanted: str | None
+    apart: Vectors
+    k: int
+    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +147,13 @@ class Search:
         thumbnails: ThumbnailSource | None = None,
         words: PictureWords | None = None,
         reader: WordReader | None = None,
+        candidates: CandidateSource | None = None,
     ) -> None:
         """``thumbnails``: thumbnails to reuse; None makes them for each question.
 
         ``words``: those that stand in pictures; None where none are read. ``reader``: reads those
-        of posted pictures; None where nothing does.
+        of posted pictures; None where nothing does. ``candidates``: of collections of which
+        snapshots hold a sample; None where there are none.
         """
 
         async def thumbnail(picture: Picture, path: Path) -> bytes:
@@ -137,6 +169,7 @@ class Search:
         self._tagger = Tagger(labels)
         self._words = words
         self._reader = reader
+        self._candidates = candidates
         self._recogniser = Recogniser(library.file_of, thumbnail)
         self._look_alikes = LookAlikes(library.picture_file, decoder.decode)
         self._searches = QueryCoalescer()
@@ -173,60 +206,96 @@ class Search:
             except BeingEncodedAnew:
                 if not words or unwanted is not None or asked.labels:
                     raise
-                return await self._by_letters(
-                    asked,
-                    words,
-                    await self._library.open(collection, community, of_any_model=True),
-                    k=k,
-                    offset=offset,
-                )
+                before = await self._library.open(collection, community, of_any_model=True)
+                return await self._by_letters(asked, words, before, k=k, offset=offset)
             chosen = await self._tagger.choose(snapshot, asked.labels)
-            held = await self._holding(snapshot, asked)
             directed = words or ("" if chosen is not None else shown)
             vectors = await self._embed_texts([t for t in (directed, unwanted) if t])
             vector = chosen.direction if chosen is not None and not words else vectors[0]
             calibration = await self._calibrations.of(snapshot, community)
-            among = _both(None if chosen is None else chosen.rows, held)
+            question = _TextQuestion(
+                asked, shown, words, vector, calibration, unwanted, vectors[-1], k, offset
+            )
+            if not self._is_sampled(snapshot):
+                return await self._found(question, snapshot, community, chosen)
+            near = [vector] if chosen is None else [vector, chosen.direction]
+            if unwanted is not None:
+                near[0] = apart(vector, vectors[-1], calibration)
+            contents = await self._worded(snapshot, words, asked.phrases)
+            sought = Sought(near, [vector] if words else (), words, contents)
+            count = _candidates(k, offset) * (1 if chosen is None else _CHOSEN_FROM)
+            return await self._found_near(question, snapshot, community, sought, count)
 
-            # What most ask is looked up together; what else an index is asked, each by itself.
-            captions = lookup(snapshot, calibration.captions, vector) if words else None
-            pictures = None
-            if among is None and unwanted is None:
-                pictures = page_lookup(
-                    snapshot, calibration, vector, k=k, offset=offset, in_words=True
-                )
-            said_there = None
-            if words and self._words is not None:
-                of = partial(self._words.find, snapshot, words, self._meaning(vector))
-                said_there = SharedRead(of, (SearchQuery, id(snapshot), words))
-            plan = SearchPlan(captions, pictures, self._tagger.read(snapshot), said_there)
+    async def _found_near(
+        self,
+        question: _TextQuestion,
+        sample: Snapshot,
+        community: Viewer | str,
+        sought: Sought,
+        count: int,
+    ) -> SearchResult:
+        """What is found among candidates: among more, where a hit is farther than the last one."""
+        assert self._candidates is not None
+        while True:
+            sought = replace(sought, wanted=count)
+            around = await self._candidates.around(sample, community, sought)
+            chosen = await self._tagger.choose(around.snapshot, question.asked.labels)
+            page = await self._found(question, around.snapshot, community, chosen)
+            seen = [hit.score for hit in page.hits if hit.found_by is FoundBy.PICTURE]
+            if min(seen, default=1.0) >= around.reach or around.whole:
+                return page
+            count *= _FURTHER
 
-            def rank(comparison: Comparison, found: SearchFindings) -> SearchResult:
-                ranking = Ranking(vector, calibration.text, self._rules.duplicate_cosine)
-                if words:
-                    said = told(snapshot, calibration.captions, vector, words, found.captions)
-                    read = held if held is not None and asked.phrases else found.words
-                    if read is not None:
-                        said = with_words(said, read, calibration.captions)
-                    ranking = replace(ranking, told=said, read=read)
-                if among is not None:
-                    ranking = replace(ranking, among=among)
-                if unwanted is not None:
-                    said = told(snapshot, calibration.captions, vectors[-1], unwanted)
-                    ranking = without(ranking, vectors[-1], said, calibration)
-                page = self._page(
-                    snapshot,
-                    calibration,
-                    ranking,
-                    comparison,
-                    text=shown,
-                    k=k,
-                    offset=offset,
-                    seen=found.pictures,
-                )
-                return page if words else listed(page)
+    async def _found(
+        self,
+        question: _TextQuestion,
+        snapshot: Snapshot,
+        community: Viewer | str,
+        chosen: LabelFilter | None,
+    ) -> SearchResult:
+        asked, words, vector = question.asked, question.words, question.vector
+        calibration, unwanted = question.calibration, question.unwanted
+        k, offset = question.k, question.offset
+        held = await self._holding(snapshot, asked)
+        among = _both(None if chosen is None else chosen.rows, held)
 
-            return await self._answer(snapshot, plan, rank, community)
+        # What most ask is looked up together; what else an index is asked, each by itself.
+        captions = lookup(snapshot, calibration.captions, vector) if words else None
+        pictures = None
+        if among is None and unwanted is None:
+            pictures = page_lookup(snapshot, calibration, vector, k=k, offset=offset, in_words=True)
+        said_there = None
+        if words and self._words is not None:
+            of = partial(self._words.find, snapshot, words, self._meaning(vector))
+            said_there = SharedRead(of, (SearchQuery, id(snapshot), words))
+        plan = SearchPlan(captions, pictures, self._tagger.read(snapshot), said_there)
+
+        def rank(comparison: Comparison, found: SearchFindings) -> SearchResult:
+            ranking = Ranking(vector, calibration.text, self._rules.duplicate_cosine)
+            if words:
+                said = told(snapshot, calibration.captions, vector, words, found.captions)
+                read = held if held is not None and asked.phrases else found.words
+                if read is not None:
+                    said = with_words(said, read, calibration.captions)
+                ranking = replace(ranking, told=said, read=read)
+            if among is not None:
+                ranking = replace(ranking, among=among)
+            if unwanted is not None:
+                said = told(snapshot, calibration.captions, question.apart, unwanted)
+                ranking = without(ranking, question.apart, said, calibration)
+            page = self._page(
+                snapshot,
+                calibration,
+                ranking,
+                comparison,
+                text=question.shown,
+                k=k,
+                offset=offset,
+                seen=found.pictures,
+            )
+            return page if words else listed(page)
+
+        return await self._answer(snapshot, plan, rank, community)
 
     async def _by_letters(
         self, asked: SearchQuery, words: str, snapshot: Snapshot, *, k: int, offset: int
@@ -267,6 +336,8 @@ class Search:
             query = await self._embedder.embed_text(text)
             calibration = await self._calibrations.of(snapshot, community)
             there = self._library.has_file
+            sought = Sought(captions=[query], text=text, wanted=_candidates(k, 0))
+            snapshot = await self._around(snapshot, community, sought)
             return await asyncio.to_thread(
                 captioned_hits, snapshot, calibration, query, text, k=k, there=there
             )
@@ -311,8 +382,8 @@ class Search:
                     frames=True,
                 )
                 calibration = await self._calibrations.of(snapshot, community)
-                seen, sure = await self._views_of(
-                    decoded, snapshot, calibration, k=k, offset=offset
+                seen, sure, snapshot = await self._views_of(
+                    decoded, snapshot, calibration, community, k=k, offset=offset
                 )
                 read = await reading
             known = None
@@ -321,6 +392,16 @@ class Search:
             view = seen[-1] if known is None else known.view
             asked = None if words is None else wish(words)
             wanted = None if asked is None else await self._embedder.embed_text(asked)
+            if wanted is not None:
+                snapshot = await self._near_picture(
+                    snapshot,
+                    community,
+                    [view.vector],
+                    calibration,
+                    wanted=wanted,
+                    words=asked,
+                    k=k + offset,
+                )
 
             def rank(comparison: Comparison, _: SearchFindings) -> SearchResult:
                 ranking = Ranking(view.vector, calibration.image, self._rules.duplicate_cosine)
@@ -360,6 +441,8 @@ class Search:
         """
         if self._words is None or self._reader is None or text is not None:
             return None
+        if self._is_sampled(snapshot):
+            return None  # whose words they are is known once its candidates are
         if not await asyncio.to_thread(self._words.any_in, snapshot.collection):
             return None
         try:
@@ -395,6 +478,7 @@ class Search:
         async with self._in_time():
             picture, _ = await self._library.picture_file(picture_id, community)
             snapshot = await self._library.open(picture.collection, community)
+            snapshot = await self._around(snapshot, community, Sought(ids=[picture_id]))
             row = snapshot.row_of(picture_id)
             if row is None:
                 raise NotFound("There is no such picture here.")
@@ -403,6 +487,16 @@ class Search:
             calibration = await self._calibrations.of(snapshot, community)
 
             vector = await asyncio.to_thread(_asking, snapshot, row)
+            snapshot = await self._near_picture(
+                snapshot,
+                community,
+                [vector],
+                calibration,
+                wanted=wanted,
+                words=asked,
+                ids=[picture_id],
+                k=k + offset,
+            )
 
             def rank(comparison: Comparison, _: SearchFindings) -> SearchResult:
                 ranking = Ranking(
@@ -444,6 +538,8 @@ class Search:
             )
             frames = await self._embed_frames(decoded)
             there = self._library.has_file
+            sought = Sought(captions=list(frames), wanted=_candidates(k, 0))
+            snapshot = await self._around(snapshot, community, sought)
             found = await asyncio.to_thread(describe_page, snapshot, frames, k, there)
             return replace(found, so_far=self._so_far(snapshot), preview=decoded.preview)
 
@@ -563,13 +659,15 @@ class Search:
         decoded: DecodedPicture,
         snapshot: Snapshot,
         calibration: Calibration,
+        community: Viewer | str,
         *,
         k: int,
         offset: int,
-    ) -> tuple[tuple[PostedView, ...], bool]:
+    ) -> tuple[tuple[PostedView, ...], bool, Snapshot]:
         """A picture as it is, and the view of it that finds something much closer, if one does.
 
-        And whether it found something so close that there is nothing to doubt.
+        And whether it found something so close that there is nothing to doubt, and the snapshot
+        in which they found it.
         """
 
         async def found(
@@ -585,20 +683,73 @@ class Search:
         plain = await self._embedder.embed_pixels(decoded.pixels)
         moving = await frame_vectors(decoded, plain, self._embedder.embed_pixels)
         frames = [plain] if moving is None else list(moving.vectors)
+        near = Sought(pictures=frames, wanted=_candidates(k, offset))
+        snapshot = await self._around(snapshot, community, near)
         posted = max(await found([ViewTransform()] * len(frames), frames), key=_closest)
         if _closest(posted) >= self._rules.sure_cosine or moving is not None:
             # What moves is neither turned nor framed on its way, as pictures of screens are.
-            return (posted,), True
+            return (posted,), True, snapshot
         kinds = tuple(ViewKind)
         height, width = decoded.pixels.shape[:2]
         further = (await asyncio.to_thread(views, decoded.pixels, kinds))[1:]
         try:
             vectors = await asyncio.gather(*(self._embedder.embed_pixels(v) for v in further))
         except Busy:
-            return (posted,), False  # an answer without them is better than none
+            return (posted,), False, snapshot  # an answer without them is better than none
+        if self._is_sampled(snapshot):
+            near = Sought(pictures=[plain, *vectors], wanted=_candidates(k, offset))
+            snapshot = await self._around(snapshot, community, near)
+            [posted] = await found([ViewTransform()], frames)
         seen = [posted, *await found(ways(kinds, square=height == width)[1:], vectors)]
         chosen = closest_view(list(map(_closest, seen)))
-        return ((posted, seen[chosen]) if chosen else (posted,)), False
+        return ((posted, seen[chosen]) if chosen else (posted,)), False, snapshot
+
+    def _is_sampled(self, snapshot: Snapshot) -> bool:
+        candidates = self._candidates
+        return candidates is not None and candidates.covers(snapshot.collection)
+
+    async def _around(
+        self, snapshot: Snapshot, community: Viewer | str, sought: Sought
+    ) -> Snapshot:
+        """The snapshot with what is sought, where it holds a sample; else as it is."""
+        if self._candidates is None or not self._is_sampled(snapshot):
+            return snapshot
+        return (await self._candidates.around(snapshot, community, sought)).snapshot
+
+    async def _near_picture(
+        self,
+        snapshot: Snapshot,
+        community: Viewer | str,
+        vectors: Sequence[Vectors],
+        calibration: Calibration,
+        *,
+        wanted: Vectors | None,
+        words: str | None,
+        k: int,
+        ids: Sequence[str] = (),
+    ) -> Snapshot:
+        """:meth:`_around` a picture's vectors, and where they are changed by a text."""
+        if not self._is_sampled(snapshot):
+            return snapshot
+        near = list(vectors)
+        if wanted is not None:
+            near += [mix(v, wanted, self._rules.text_weight, calibration).vector for v in vectors]
+        sought = Sought(
+            pictures=near,
+            captions=[] if wanted is None else [wanted],
+            text=words or "",
+            ids=ids,
+            wanted=_candidates(k, 0),
+        )
+        return await self._around(snapshot, community, sought)
+
+    async def _worded(
+        self, snapshot: Snapshot, words: str, phrases: Sequence[str]
+    ) -> Sequence[str]:
+        """The contents whose words may be those of a question."""
+        if self._words is None:
+            return ()
+        return await asyncio.to_thread(self._words.contents, snapshot.collection, words, phrases)
 
     async def _embed_texts(self, texts: Sequence[str]) -> Sequence[Vectors]:
         if len(texts) == 1:
@@ -675,6 +826,11 @@ def _asking(snapshot: Snapshot, row: int) -> Vectors:
     others = np.where(rows == row, -1.0, scores).max(axis=1)
     vector: Vectors = frames.vectors[int(others.argmax())]
     return vector
+
+
+def _candidates(k: int, offset: int) -> int:
+    """How many pictures near to a question are looked at for a page of it."""
+    return max(LIFTED_AMONG, 4 * (offset + k + 1))
 
 
 def _both(
