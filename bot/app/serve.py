@@ -266,7 +266,9 @@ def _web_adapter(
             commands=chat.commands,
             search=engine.search,
             library=engine.library,
-            browser=Browser(engine.library, engine.looks, engine.labels),
+            browser=Browser(
+                engine.library, engine.looks, engine.labels, candidates=engine.candidates
+            ),
             thumbnails=chat.thumbnails,
             admission=chat.admission,
             counters=engine.metrics,

@@ -125,6 +125,7 @@ class Engine:
     words: StoredWords
     word_reading: WordReading | None
     search: Search
+    candidates: CandidateSource | None
     limits: RateLimiter
     metrics: Metrics
     tracer: Tracer
@@ -224,6 +225,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             awaited=awaited,
         )
         overlays.make_ready(library.views.prepare)
+        candidates = candidates_of(library, copies)
         reindexer = Reindexer(
             specs,
             catalogue=catalogue,
@@ -252,6 +254,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             room=upload_room(settings),
             posts=post_repository,
             look_alikes=look_alikes,
+            candidates=candidates,
         )
         posts = ChatPosts(
             library,
@@ -292,7 +295,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             thumbnails=thumbnails,
             words=words,
             reader=None if reading is None else reading.reader,
-            candidates=candidates_of(library, copies),
+            candidates=candidates,
         )
         yield Engine(
             settings=settings,
@@ -320,6 +323,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             words=words,
             word_reading=reading,
             search=search,
+            candidates=candidates,
             limits=RateLimiter(clock=clock, **quotas(settings)),
             metrics=metrics,
             tracer=tracer,

@@ -339,7 +339,7 @@ class VectorsUnreachable(Unavailable):
 
     code = "vectors_unreachable"
     for_operator = True
-    general = ("The index of this collection cannot be reached at the moment.", "Try again {when}.")
+    general = ("The index of this collection cannot be reached at the moment.", _AGAIN)
 
 
 class Busy(Unavailable):

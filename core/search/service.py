@@ -216,7 +216,7 @@ class Search:
             question = _TextQuestion(
                 asked, shown, words, vector, calibration, unwanted, vectors[-1], k, offset
             )
-            if not self._is_sampled(snapshot):
+            if not self.is_sampled(snapshot):
                 return await self._found(question, snapshot, community, chosen)
             near = [vector] if chosen is None else [vector, chosen.direction]
             if unwanted is not None:
@@ -441,7 +441,7 @@ class Search:
         """
         if self._words is None or self._reader is None or text is not None:
             return None
-        if self._is_sampled(snapshot):
+        if self.is_sampled(snapshot):
             return None  # whose words they are is known once its candidates are
         if not await asyncio.to_thread(self._words.any_in, snapshot.collection):
             return None
@@ -651,6 +651,8 @@ class Search:
         return page if so_far is None else replace(page, so_far=so_far)
 
     def _so_far(self, snapshot: Snapshot) -> SoFar | None:
+        if self.is_sampled(snapshot):
+            return None
         expected, searched = self._library.expected(snapshot.collection), len(snapshot.pictures)
         return None if expected is None or expected <= searched else SoFar(searched, expected)
 
@@ -696,7 +698,7 @@ class Search:
             vectors = await asyncio.gather(*(self._embedder.embed_pixels(v) for v in further))
         except Busy:
             return (posted,), False, snapshot  # an answer without them is better than none
-        if self._is_sampled(snapshot):
+        if self.is_sampled(snapshot):
             near = Sought(pictures=[plain, *vectors], wanted=_candidates(k, offset))
             snapshot = await self._around(snapshot, community, near)
             [posted] = await found([ViewTransform()], frames)
@@ -704,7 +706,8 @@ class Search:
         chosen = closest_view(list(map(_closest, seen)))
         return ((posted, seen[chosen]) if chosen else (posted,)), False, snapshot
 
-    def _is_sampled(self, snapshot: Snapshot) -> bool:
+    def is_sampled(self, snapshot: Snapshot) -> bool:
+        """Whether it holds some pictures alone, of a collection that no node can hold."""
         candidates = self._candidates
         return candidates is not None and candidates.covers(snapshot.collection)
 
@@ -712,7 +715,7 @@ class Search:
         self, snapshot: Snapshot, community: Viewer | str, sought: Sought
     ) -> Snapshot:
         """The snapshot with what is sought, where it holds a sample; else as it is."""
-        if self._candidates is None or not self._is_sampled(snapshot):
+        if self._candidates is None or not self.is_sampled(snapshot):
             return snapshot
         return (await self._candidates.around(snapshot, community, sought)).snapshot
 
@@ -729,7 +732,7 @@ class Search:
         ids: Sequence[str] = (),
     ) -> Snapshot:
         """:meth:`_around` a picture's vectors, and where they are changed by a text."""
-        if not self._is_sampled(snapshot):
+        if not self.is_sampled(snapshot):
             return snapshot
         near = list(vectors)
         if wanted is not None:

@@ -284,6 +284,13 @@ class FolderLibrary:
         file = None if picture is None else self.file_of(picture)
         return None if picture is None or file is None else (picture, file)
 
+    def sample(self, collection: str) -> IdentifiedSnapshot | None:
+        """What a node holds of a collection that none can hold; None of others. Blocking.
+
+        Raises CatalogueError.
+        """
+        return self._store.current(collection) if self._store.sampled(collection) else None
+
     def _with(
         self,
         name: str,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.errors import FilesUnreachable, ModelMismatch, SourceError, VectorsUnreachable
+from core.domain.errors import FilesUnreachable, SourceError, VectorsUnreachable
 from core.domain.ports import VectorIndex
 from core.domain.types import Picture
 from index.catalogue.catalogue import Catalogue
@@ -180,7 +180,7 @@ def verify_index(store: SnapshotStore, collection: str) -> list[Difference]:
                 )
                 for each in store.copies.differences(collection)
             ]
-        except (VectorsUnreachable, ModelMismatch) as error:
+        except VectorsUnreachable as error:
             message = error.message.rstrip(".")
             found = [Difference(collection, Fault.COPIES, message, error.remedy)]
     return found

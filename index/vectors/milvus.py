@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.errors import CatalogueError, ModelMismatch, VectorsUnreachable
+from core.domain.errors import CatalogueError, VectorsUnreachable
 from core.domain.types import ModelIdentity, Vectors
 
 if TYPE_CHECKING:
@@ -95,10 +95,15 @@ class MilvusEngine:
     def make(self, name: str, model: ModelIdentity) -> None:
         """Make an empty set of vectors of this model, ready to be searched, where there is none.
 
-        Raises ModelMismatch as :meth:`check`.
+        Raises CatalogueError where there is one of another model.
         """
         if self.check(name, model):
             return
+        if self._described(name) is not None:
+            raise CatalogueError(
+                f"The vectors of {name} in {self.name} are of another model.",
+                remedy="Run: tangerine verify --repair",
+            )
 
         def make(client: MilvusClient) -> None:
             from pymilvus import DataType  # noqa: PLC0415 - as in _connected
@@ -122,23 +127,20 @@ class MilvusEngine:
         self._asked(make)
 
     def check(self, name: str, model: ModelIdentity) -> bool:
-        """Whether a set is there. Raises ModelMismatch where its vectors are of another model."""
+        """Whether a set is there, and its vectors are of this model."""
+        found = self._described(name)
+        if found is None:
+            return False
+        sizes = [each["params"].get("dim") for each in found["fields"] if each["name"] == _VECTOR]
+        return found["description"] == _description(model) and sizes == [model.dimension]
 
+    def _described(self, name: str) -> Any:
         def described(client: MilvusClient) -> Any:
             if not client.has_collection(name, timeout=self._timeout_s):
                 return None
             return client.describe_collection(name, timeout=self._timeout_s)
 
-        found = self._asked(described)
-        if found is None:
-            return False
-        sizes = [each["params"].get("dim") for each in found["fields"] if each["name"] == _VECTOR]
-        if found["description"] != _description(model) or sizes != [model.dimension]:
-            raise ModelMismatch(
-                f"The vectors of {name} in {self.name} are of another model.",
-                remedy="Run: tangerine verify --repair",
-            )
-        return True
+        return self._asked(described)
 
     def drop(self, name: str) -> None:
         """Delete a set, if it is there."""

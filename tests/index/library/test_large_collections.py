@@ -89,7 +89,7 @@ def _fill(gallery: Gallery) -> None:
 async def _seen(node: Node, path: str, text: str) -> None:
     """Wait for the engine, which is some seconds behind."""
     async with asyncio.timeout(30):
-        while path not in await node.found(text, k=FOLDER):
+        while path not in await node.found(text, k=FOLDER):  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.05)
 
 
@@ -137,7 +137,7 @@ async def test_what_is_not_for_the_asker_is_no_candidate(nodes: tuple[Node, Node
     best = (await two.search.find("red", community="web", k=1)).hits[0].picture
     await one.gallery.contributions.remove(best.id, community="web", remover="web:1")
     async with asyncio.timeout(20):
-        while best.path in await two.found("red", k=9):
+        while best.path in await two.found("red", k=9):  # noqa: ASYNC110 - as above
             await asyncio.sleep(0.01)
     for node in nodes:
         found = await node.found("red", k=9)

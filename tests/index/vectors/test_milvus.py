@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from bench.clip_like import clip_like
-from core.domain.errors import ModelMismatch, VectorsUnreachable
+from core.domain.errors import CatalogueError, VectorsUnreachable
 from core.domain.types import ModelIdentity
 from index.vectors.milvus import MilvusAddress, MilvusEngine
 from tests.servers.milvus import MilvusProcess
@@ -61,8 +61,10 @@ def test_vectors_of_another_model_are_refused(engine: MilvusEngine) -> None:
     """Sizes may be equal: the fingerprint tells."""
     engine.make("trial", MODEL)
     other = ModelIdentity(name="clip-like", fingerprint="b" * 64, dimension=512)
-    with pytest.raises(ModelMismatch):
+    with pytest.raises(CatalogueError, match="another model"):
         engine.make("trial", other)
+    assert engine.check("trial", MODEL)
+    assert not engine.check("trial", other)
     assert not engine.check("another", MODEL)
 
 
