@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -20,7 +21,17 @@ from tests.servers.shared import shared_by_workers
 
 _READY_S = 180.0
 _STARTED: dict[int, subprocess.Popen[bytes]] = {}
-_PARTS = ("rootCoord", "proxy", "queryCoord", "queryNode", "indexNode", "dataCoord", "dataNode")
+_SET_UP = """
+import sys
+from milvus import MilvusServerConfig, _initialize_data_files
+config = MilvusServerConfig(data_dir=sys.argv[1])
+for part in "rootCoord proxy queryCoord queryNode indexNode dataCoord dataNode".split():
+    config.set(part + ".ip", "127.0.0.1")
+config.set("log.level", "error")
+config.resolve()
+_initialize_data_files(sys.argv[2])
+print(config.get("proxy_port"))
+"""
 
 
 class MilvusProcess:
@@ -39,14 +50,19 @@ class MilvusProcess:
 
     def make(self) -> None:
         """Set an empty one up and start it."""
-        from milvus import MilvusServerConfig, _initialize_data_files  # noqa: PLC0415 - a wheel
-
-        config = MilvusServerConfig(data_dir=str(self.folder))
-        for part in _PARTS:
-            config.set(f"{part}.ip", "127.0.0.1")
-        config.set("log.level", "error")
-        config.resolve()
-        (self.folder / "port").write_text(str(config.get("proxy_port")))
+        # Its programs are packed in the wheel; unpacking them takes longer than the start.
+        kept = Path(tempfile.gettempdir()) / "tangerine-milvus"
+        kept.mkdir(exist_ok=True)
+        with FileLock(f"{kept}.lock"):
+            # In a process of its own: it leaves sockets open.
+            made = subprocess.run(
+                [sys.executable, "-c", _SET_UP, str(self.folder), str(kept)],
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+        (self.folder / "port").write_text(made.stdout.strip())
+        (self.folder / "bin").symlink_to(kept / "bin")
         health, *of_etcd = _free_ports(3)
         (self.folder / "health").write_text(str(health))
         # The one inside would take its usual ports, whatever else is there.
@@ -56,12 +72,6 @@ class MilvusProcess:
             f"listen-peer-urls: {peer}\ninitial-advertise-peer-urls: {peer}\n"
             f"initial-cluster: default={peer}\nlog-level: error\n"
         )
-        # Its programs are packed in the wheel; unpacking them takes longer than the start.
-        kept = Path(tempfile.gettempdir()) / "tangerine-milvus"
-        kept.mkdir(exist_ok=True)
-        with FileLock(f"{kept}.lock"):
-            _initialize_data_files(str(kept))
-        (self.folder / "bin").symlink_to(kept / "bin")
         self.start()
 
     def start(self) -> None:

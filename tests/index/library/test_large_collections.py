@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -34,9 +35,9 @@ FOLDER = 40
 class Node:
     """A gallery with a search over it."""
 
-    def __init__(self, home: Path, name: str, url: str) -> None:
+    def __init__(self, home: Path, name: str, url: str, timeout_s: float = 30) -> None:
         def copies(database: Database) -> EngineCopies:
-            engine = MilvusEngine(url, timeout_s=30)
+            engine = MilvusEngine(url, timeout_s=timeout_s)
             return EngineCopies(database, engine, ["gallery"], sample=SAMPLE)
 
         self.gallery = Gallery(
@@ -121,7 +122,7 @@ async def test_what_no_node_holds_is_found(nodes: tuple[Node, Node]) -> None:
     nearest = await two.search.similar(picture, community="web", k=3)
     assert nearest.hits[0].picture.path == "02.png"
     told = await two.search.describe(one.gallery.pictures / "zebra.png", community="web")
-    assert told.hits[0].text == "zebra crossing in Łódź"
+    assert told.hits[0].caption == "zebra crossing in Łódź"
     apart = await two.search.find(SearchQuery("red", exclude="blue"), community="web", k=FOLDER)
     assert apart.hits[0].picture.path[:2] in {f"{n:02}" for n in range(0, FOLDER, 4)}
     [status] = await two.gallery.library.status("web")
@@ -161,6 +162,7 @@ async def test_what_is_not_for_the_asker_is_no_candidate(nodes: tuple[Node, Node
     assert one.gallery.verify() == []
 
 
+@pytest.mark.long
 async def test_copies_are_made_again(nodes: tuple[Node, Node]) -> None:
     """Of what the engine has lost, and of all of it; another model has a set of its own."""
     one, _ = nodes
@@ -185,3 +187,31 @@ async def test_copies_are_made_again(nodes: tuple[Node, Node]) -> None:
     assert one.gallery.verify() == []
     assert one.copies.state("gallery") != state
     await _seen(one, "36.png", "red")
+
+
+@pytest.mark.long
+async def test_milvus_away_and_back(
+    database: str, tmp_path: Path, own_milvus: MilvusProcess
+) -> None:
+    """Whoever asks is told; what is indexed meanwhile is copied afterwards; answers go on."""
+    del database
+    node = Node(tmp_path, "first", own_milvus.url, timeout_s=5)
+    _fill(node.gallery)
+    await node.gallery.reindex()
+    await _seen(node, "36.png", "red")
+    own_milvus.stop()
+    with pytest.raises(VectorsUnreachable):
+        await node.search.find("red", community="web")
+    node.gallery.add("late.png", "red", 200)
+    await node.gallery.reindex()
+    own_milvus.start()
+    async with asyncio.timeout(120):
+        while True:
+            with contextlib.suppress(VectorsUnreachable):
+                if await asyncio.to_thread(node.copies.catch_up, "gallery"):
+                    await _seen(node, "late.png", "red")
+                    break
+            await asyncio.sleep(0.2)
+    assert node.gallery.verify() == []
+    node.copies.engine.close()
+    node.gallery.close()
