@@ -214,7 +214,15 @@ class Search:
             vector = chosen.direction if chosen is not None and not words else vectors[0]
             calibration = await self._calibrations.of(snapshot, community)
             question = _TextQuestion(
-                asked, shown, words, vector, calibration, unwanted, vectors[-1], k, offset
+                asked,
+                shown,
+                words,
+                vector,
+                calibration,
+                unwanted,
+                [vector, *vectors][-1],
+                k,
+                offset,
             )
             if not self.is_sampled(snapshot):
                 return await self._found(question, snapshot, community, chosen)

@@ -122,10 +122,14 @@ class Copied:
 def copied(connection: Connection, collection: str) -> Copied:
     """As far as is written down; nothing where the tables are missing."""
     model = identity_of(connection, collection)
-    if model is None or not inspect(connection).has_table(engine_vectors.name):
+    if model is None or not has_tables(connection):
         return Copied(0, 0)
     done = sum(count_written(connection, collection, kind) for kind in KINDS)
     return Copied(done, done + sum(lost(connection, collection, kind, model) for kind in KINDS))
+
+
+def has_tables(connection: Connection) -> bool:
+    return inspect(connection).has_table(engine_vectors.name)
 
 
 def make_tables(connection: Connection) -> None:

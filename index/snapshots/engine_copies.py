@@ -28,6 +28,7 @@ from index.catalogue.engine_rows import (
     copied,
     drop_numbers,
     forget,
+    has_tables,
     left_over,
     make_tables,
     numbered,
@@ -44,6 +45,9 @@ from index.vectors.milvus import MOST, MilvusEngine
 
 _BATCH = 2_000
 """Vectors in memory at once, and in one message."""
+
+_MANY = 10_000
+"""Vectors from which on it is worth having Milvus close what it has open."""
 
 _CAPTIONS = 256
 """Captions nearest to a text, and such that share its words, whose pictures are looked at."""
@@ -93,7 +97,11 @@ class EngineCopies:
 
     def make(self) -> None:
         """Make the tables. Raises CatalogueError."""
-        with self._database.beside() as connection:
+        with self._database.read() as connection:
+            if has_tables(connection):
+                return
+        # One process at a time: another one may have made them meanwhile.
+        with self._database.write() as connection:
             make_tables(connection)
 
     def state(self, collection: str) -> EngineState | None:
@@ -222,34 +230,43 @@ class EngineCopies:
         if state is None or state.fingerprint != model.fingerprint or self._is_gone(state, model):
             with self._database.beside() as connection:
                 state = begin(connection, collection, model)
-        for kind in KINDS:
-            self.engine.make(state.of(kind), model)
         come = self.progress(collection) if tell is not None else Copied(0, 0)
         done = come.done
         for kind in KINDS:
-            after = ""
-            while True:
-                with self._database.read() as connection:
-                    found = waiting(connection, collection, kind, model, after=after, limit=_BATCH)
-                if not found.keys:
-                    break
-                words = [sorted(set(words_of(text))) for text in found.texts]
-                with self._database.beside() as connection:
-                    numbers = numbered(connection, collection, kind, found, words)
-                again = any(number is not None for number in found.numbers)
-                self.engine.write(state.of(kind), numbers, found.vectors, again=again)
-                with self._database.beside() as connection:
-                    written(connection, numbers, found.runs)
-                after = found.keys[-1]
-                done += len(found.keys)
+            self.engine.make(state.of(kind), model)
+            before_it = done
+            for count in self._write_waiting(collection, state, kind, model):
+                done += count
                 if tell is not None:
                     tell(done, max(done, come.total))
             self._drop_left_over(collection, state, kind)
+            if done - before_it >= _MANY:
+                self.engine.settle(state.of(kind))
         with self._database.beside() as connection:
             reached(connection, collection, generation)
         if before is not None and before.name != state.name:
             for kind in KINDS:
                 self.engine.drop(before.of(kind))
+
+    def _write_waiting(
+        self, collection: str, state: EngineState, kind: Kind, model: ModelIdentity
+    ) -> Iterator[int]:
+        """Write what the engine lacks; how many, after each batch."""
+        after = ""
+        while True:
+            with self._database.read() as connection:
+                found = waiting(connection, collection, kind, model, after=after, limit=_BATCH)
+            if not found.keys:
+                return
+            words = [sorted(set(words_of(text))) for text in found.texts]
+            with self._database.beside() as connection:
+                numbers = numbered(connection, collection, kind, found, words)
+            again = any(number is not None for number in found.numbers)
+            self.engine.write(state.of(kind), numbers, found.vectors, again=again)
+            with self._database.beside() as connection:
+                written(connection, numbers, found.runs)
+            after = found.keys[-1]
+            yield len(found.keys)
 
     def _drop_left_over(self, collection: str, state: EngineState, kind: Kind) -> None:
         while True:

@@ -161,6 +161,10 @@ class MilvusEngine:
 
         self._asked(write)
 
+    def settle(self, name: str) -> None:
+        """Have an index made of all that was written; until then a search misses more of it."""
+        self._asked(lambda client: client.flush(name, timeout=300.0))
+
     def delete(self, name: str, numbers: Sequence[int]) -> None:
         """Delete these vectors, as far as they are there."""
         self._asked(lambda client: client.delete(name, ids=list(numbers), timeout=60.0))

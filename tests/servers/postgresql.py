@@ -159,7 +159,7 @@ _EMPTYING = ";".join(
         # Nobody is left from the test before, whose locks would be waited for.
         _LEAVING,
         *(f"DELETE FROM {each.name}" for each in _TABLES if each is not schema_version),
-        "DROP TABLE IF EXISTS jobs",
+        "DROP TABLE IF EXISTS jobs, engine_vectors, engine_collections",
         *(f"ALTER SEQUENCE {name}_id_seq RESTART" for name in ("runs", "words", "failures")),
     ]
 )
