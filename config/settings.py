@@ -42,6 +42,7 @@ from config.memory import MIB, BufferSizes, buffer_sizes
 SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
     "TANGERINE_DATABASE_URL": ("", "database_url"),
     "TANGERINE_FILES_URL": ("", "files_url"),
+    "TANGERINE_VECTORS_URL": ("", "vectors_url"),
     "TANGERINE_WEB_HOST": ("web", "host"),
     "TANGERINE_WEB_PORT": ("web", "port"),
     "TANGERINE_WEB_TOKEN": ("web", "token"),
@@ -54,7 +55,7 @@ SHORT_NAMES: Mapping[str, tuple[str, ...]] = {
     "TELEGRAM_API_URL": ("telegram", "api_url"),
     "TELEGRAM_WEBHOOK_SECRET": ("telegram", "webhook_secret"),
 }
-_SECRETS = ("_TOKEN", "_SECRET", "_DATABASE_URL")
+_SECRETS = ("_TOKEN", "_SECRET", "_DATABASE_URL", "_VECTORS_URL")
 _FILE_SUFFIX = "_FILE"
 _PREFIX = "TANGERINE_"
 _DEFAULT_COLLECTION = "default"
@@ -116,6 +117,9 @@ Ids = Annotated[tuple[int, ...], BeforeValidator(_ids), NoDecode]
 
 COMMUNITY = re.compile(r"discord:[0-9]+|telegram:-?[0-9]+")
 """The name of a community on a platform."""
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_listed), NoDecode]
+"""Names of collections. From the environment: separated by commas."""
 
 Communities = Annotated[
     tuple[str, ...], BeforeValidator(_listed), AfterValidator(known_kinds), NoDecode
@@ -224,9 +228,7 @@ class WordsSection(_Section):
     """Words that stand in pictures (needs the extra ``words``)."""
 
     enabled: bool = Field(True, description="false reads none and searches none")
-    exclude: Annotated[tuple[str, ...], BeforeValidator(_listed), NoDecode] = Field(
-        (), description="collections of which no words are read and searched"
-    )
+    exclude: Names = Field((), description="collections of which no words are read and searched")
     workers: int = Field(1, ge=1, le=64, description="reading processes, of one thread each")
     timeout_s: float = Field(60.0, gt=0, le=600, description="processor seconds a picture")
 
@@ -484,6 +486,14 @@ class Settings(BaseSettings):
         description="bucket in place of uploads/ in data_dir, as s3://BUCKET/PREFIX; "
         "needs the extra s3",
     )
+    vectors_url: SecretStr | None = Field(
+        None,
+        description="Milvus for collections that no node can hold, as "
+        "milvus://USER:PASSWORD@HOST:19530/DATABASE; needs database_url and the extra milvus",
+    )
+    vectors_collections: Names = Field(
+        (), description="collections whose vectors are in vectors_url; none named: all"
+    )
     encoder: EncoderSettings = EncoderSettings()
     pictures: PictureSettings = PictureSettings()
     words: WordsSection = WordsSection()
@@ -517,6 +527,36 @@ class Settings(BaseSettings):
         ):
             raise ValueError("use the address of a bucket, as s3://BUCKET or s3://BUCKET/PREFIX")
         return value
+
+    @field_validator("vectors_url")
+    @classmethod
+    def _of_milvus(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not re.fullmatch(
+            r"milvus(\+tls)?://([^@/?#]*@)?[^@/?#:]+(:[0-9]+)?(/[A-Za-z0-9_]*)?",
+            value.get_secret_value(),
+        ):
+            raise ValueError("use an address of Milvus, as milvus://HOST:19530")
+        return value
+
+    @model_validator(mode="after")
+    def _vectors_beside_a_database(self) -> Self:
+        if self.vectors_url is not None and self.database_url is None:
+            raise ValueError(
+                "vectors_url needs database_url: what is found in Milvus is looked up there"
+            )
+        known = {each.name for each in self.all_collections}
+        for name in self.vectors_collections:
+            if name not in known:
+                raise ValueError(f"vectors_collections: there is no collection {name!r}")
+        return self
+
+    @property
+    def remote_collections(self) -> frozenset[str]:
+        """The collections whose vectors are in an engine of their own."""
+        if self.vectors_url is None:
+            return frozenset()
+        every = frozenset(each.name for each in self.all_collections)
+        return frozenset(self.vectors_collections) or every
 
     @model_validator(mode="after")
     def _collections_differ(self) -> Self:

@@ -16,6 +16,7 @@ from tests.databases import (  # noqa: F401 - fixtures, as those below
     either_database,
     own_database,
 )
+from tests.servers.milvus import milvus, own_milvus  # noqa: F401
 from tests.servers.postgresql import (  # noqa: F401
     PASSWORD,
     _catalogue,

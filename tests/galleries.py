@@ -35,6 +35,7 @@ from index.library.upload_files import UploadFiles
 from index.library.uploads import UploadQuota
 from index.maintenance.verify import verify_collection
 from index.snapshots.delta import Generation
+from index.snapshots.engine_copies import EngineCopies
 from index.snapshots.store import SnapshotStore
 from index.vectors.tuning import IndexRules
 from tests.databases import database_at
@@ -109,6 +110,7 @@ class Gallery:
         now: float = 1_800_000_000.0,
         decoder: PictureDecoder | None = None,
         schema: SchemaVersions = OURS,
+        copies: Callable[[Database], EngineCopies] | None = None,
     ) -> None:
         self.name = name
         self.pictures = home / "pictures"
@@ -124,7 +126,12 @@ class Gallery:
         database = self.catalogue.database
         self.revisions = shared(database) if shared else FileRevisions(self.files)
         newest = self.revisions.generation
-        self.store = SnapshotStore(self.data / "index", self.catalogue, rules, newest)
+        self.copies = copies(database) if copies else None
+        if self.copies is not None:
+            self.copies.make()
+        self.store = SnapshotStore(
+            self.data / "index", self.catalogue, rules, newest, copies=self.copies
+        )
         self.overlays = Overlays(
             database, self.files, revisions=self.revisions, now=lambda: self.now
         )

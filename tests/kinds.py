@@ -31,6 +31,8 @@ _BY_FIXTURE = {
     "new_program": "process",
     "postgresql": "process",
     "own_postgresql": "process",
+    "milvus": "process",
+    "own_milvus": "process",
     "mini": "model",
 }
 """What a test needs that uses a fixture of this name."""

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
@@ -31,6 +31,9 @@ from index.library.overlay import Overlays
 from index.library.thumbnail_store import ThumbnailStore
 from index.snapshots.overlaid import IdentifiedSnapshot
 
+if TYPE_CHECKING:
+    from index.snapshots.engine_copies import EngineCopies
+
 _log = structlog.get_logger("bot.background")
 
 # A removed upload is deleted this long after it cannot be restored any more, at the latest.
@@ -45,6 +48,9 @@ _WORDS_EVERY_S = 10.0
 
 # When is due what the machine's load may have caused (index.patience).
 _RETRY_EVERY_S = 1800.0
+
+# What is indexed is copied at once; this is for when the engine was away.
+_COPIED_EVERY_S = 5.0
 
 # What another process changes of a community's settings, or of who may search what, holds here
 # this much later, at most.
@@ -157,6 +163,17 @@ async def keep_reading(engine: Engine, jobs: ReindexJobs, every_s: float = _WORD
     await repeated(read, "words not read", every_s)
 
 
+async def keep_copied(copies: EngineCopies, every_s: float = _COPIED_EVERY_S) -> None:
+    """Bring copies of vectors in an engine up to date where it was away, until cancelled."""
+
+    async def copy() -> None:
+        for name in copies.collections:
+            if await finished_in_thread(copies.behind, name):
+                await finished_in_thread(copies.catch_up, name)
+
+    await repeated(copy, "vectors not copied", every_s)
+
+
 class Shared(Protocol):
     async def catch_up(self) -> bool:
         """Read it again where it has changed; whether it had. Raises TangerineError."""
@@ -203,8 +220,15 @@ async def keep_retrying(
                 _log.warning("pictures were not tried again", collection=name, code=error.code)
 
 
-async def opened_index(library: FolderLibrary, spec: CollectionSpec) -> IdentifiedSnapshot | None:
-    """The index that answers questions, if only by letters. Raises what ``view`` raises."""
+async def opened_index(
+    library: FolderLibrary, spec: CollectionSpec, copies: EngineCopies | None = None
+) -> IdentifiedSnapshot | None:
+    """The index that answers questions, if only by letters. Raises what ``view`` raises.
+
+    And VectorsUnreachable where the engine that has its vectors gives no answer.
+    """
+    if copies is not None and copies.covers(spec.name):
+        await asyncio.to_thread(copies.engine.version)
     try:
         return await library.view(spec, LOCAL)
     except BeingEncodedAnew:

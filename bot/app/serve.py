@@ -113,7 +113,9 @@ async def _serve(
         if settings.database_url is not None:
             engine.awaited.mine = set()  # what is about to be indexed is queued for all
         specs = {spec.name: spec for spec in collection_specs(settings)}
-        indexes = IndexWatch(specs, lambda name: opened_index(engine.library, specs[name]))
+        indexes = IndexWatch(
+            specs, lambda name: opened_index(engine.library, specs[name], engine.store.copies)
+        )
         discord_roster, telegram_roster = Live.rosters(settings)
         live = Live(
             limits=engine.limits,
@@ -269,7 +271,9 @@ def _web_adapter(
             commands=chat.commands,
             search=engine.search,
             library=engine.library,
-            browser=Browser(engine.library, engine.looks, engine.labels),
+            browser=Browser(
+                engine.library, engine.looks, engine.labels, candidates=engine.candidates
+            ),
             thumbnails=chat.thumbnails,
             admission=chat.admission,
             counters=engine.metrics,

@@ -13,6 +13,7 @@ from bot.app.background import (
     Work,
     in_background,
     index_all,
+    keep_copied,
     keep_looks,
     keep_reading,
     keep_sweeping,
@@ -29,7 +30,9 @@ _log = structlog.get_logger("bot.upkeep")
 
 def upkeep(engine: Engine, terminal: Terminal, indexes: IndexWatch) -> Sequence[Work]:
     """What one process of all does: first indexes, watched folders, purges, words, looks."""
+    copies = engine.store.copies
     return (
+        *(() if copies is None else (partial(keep_copied, copies),)),
         partial(keep_sweeping, engine.contributions),
         partial(keep_looks, engine.looks),
         partial(keep_reading, engine, engine.jobs),

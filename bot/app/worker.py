@@ -41,7 +41,9 @@ async def work(settings: Settings, terminal: Terminal) -> None:
             await meanwhile.aclose()
             engine.awaited.mine = set()
             specs = {spec.name: spec for spec in collection_specs(settings)}
-            indexes = IndexWatch(specs, lambda name: opened_index(engine.library, specs[name]))
+            indexes = IndexWatch(
+                specs, lambda name: opened_index(engine.library, specs[name], engine.store.copies)
+            )
             disk = DiskWatch(settings.data_dir)
 
             def unready() -> list[str]:

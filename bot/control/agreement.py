@@ -18,6 +18,8 @@ _MATTER = {
     "device": (),
     "database_url": (),
     "files_url": (),
+    "vectors_url": (),
+    "vectors_collections": (),
     "collections": (),
     "encoder": ("backend", "precision"),
     "pictures": (),

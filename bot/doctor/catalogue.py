@@ -7,6 +7,7 @@ from contextlib import closing
 from bot.doctor.findings import Finding, Findings, failed, fine, warning
 from bot.engine.database import looked_at, open_catalogue
 from bot.engine.specs import collection_specs
+from bot.engine.vectors import copies_of
 from config.settings import Settings
 from core.domain.errors import TangerineError
 from index.catalogue.database import Database
@@ -75,9 +76,11 @@ def _told_newer(version: int) -> Finding:
 
 def _differences(settings: Settings) -> list[str]:
     with closing(open_catalogue(settings)) as catalogue:
-        store = SnapshotStore(settings.data_dir / "index", catalogue)
+        store = SnapshotStore(
+            settings.data_dir / "index", catalogue, copies=copies_of(settings, catalogue)
+        )
         return [
             f"{spec.name}: {difference.message}."
             for spec in collection_specs(settings)
-            for difference in verify_index(catalogue, store, spec.name)
+            for difference in verify_index(store, spec.name)
         ]

@@ -26,6 +26,7 @@ from bot.doctor.machine import (
     check_secrets,
 )
 from bot.doctor.telegram import check_telegram
+from bot.doctor.vectors import check_vectors
 from bot.engine.engine import picture_decoder
 from bot.engine.reading import word_pool
 from bot.engine.specs import collection_specs
@@ -74,6 +75,7 @@ class Doctor:
             ("pictures", self._decoding),
             ("words", self._reading),
             ("collections", self._collections),
+            ("vectors", partial(asyncio.to_thread, check_vectors, settings)),
             ("index", partial(asyncio.to_thread, check_catalogue, settings)),
             ("web", self._addresses),
             ("discord", partial(check_discord, settings)),

@@ -18,4 +18,5 @@ __all__ = [
     "stored",
     "telegram_memory",
     "telegram_store",
+    "vectors",
 ]

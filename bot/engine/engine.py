@@ -23,6 +23,7 @@ from bot.engine.reading import bounded, opened_reading, stored_words, word_meani
 from bot.engine.reload import quotas, search_rules
 from bot.engine.servers import wait_for_servers
 from bot.engine.specs import collection_named, collection_specs, make_data_dir, operators
+from bot.engine.vectors import copies_of
 from bot.observability.health import folder_bytes, serving_troubles
 from bot.observability.metrics import Metrics
 from bot.observability.stages import Stages
@@ -36,6 +37,7 @@ from core.images import decode as image_decoding
 from core.images.formats import VIDEO_PACKAGE, reads_videos
 from core.images.pool import DecodePool
 from core.search.look_alikes import LookAlikes
+from core.search.ports import CandidateSource
 from core.search.service import Search
 from index.catalogue.catalogue import Catalogue
 from index.demo.gallery import demo_gallery
@@ -66,6 +68,7 @@ from index.snapshots.store import SnapshotStore
 
 if TYPE_CHECKING:
     from bot.engine.embedding import AnyEmbedder, AnyEncoder
+    from index.snapshots.engine_copies import EngineCopies
 
 _MIB = 2**20
 
@@ -123,6 +126,7 @@ class Engine:
     words: StoredWords
     word_reading: WordReading | None
     search: Search
+    candidates: CandidateSource | None
     limits: RateLimiter
     metrics: Metrics
     tracer: Tracer
@@ -202,7 +206,10 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
         clock = SystemClock()
         uploads = upload_files(settings)
         revisions = await stack.enter_async_context(followed(settings, catalogue, uploads))
-        store = SnapshotStore(settings.data_dir / "index", catalogue, newest=revisions.generation)
+        copies = await asyncio.to_thread(copies_of, settings, catalogue)
+        store = SnapshotStore(
+            settings.data_dir / "index", catalogue, newest=revisions.generation, copies=copies
+        )
         overlays = Overlays(catalogue.database, uploads, revisions=revisions)
         grants = await asyncio.to_thread(
             StoredGrants.open, overlays, named=[spec.name for spec in specs if spec.is_named]
@@ -220,6 +227,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             awaited=awaited,
         )
         overlays.make_ready(library.views.prepare)
+        candidates = candidates_of(library, copies)
         reindexer = Reindexer(
             specs,
             catalogue=catalogue,
@@ -248,6 +256,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             room=upload_room(settings),
             posts=post_repository,
             look_alikes=look_alikes,
+            candidates=candidates,
         )
         posts = ChatPosts(
             library,
@@ -288,6 +297,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             thumbnails=thumbnails,
             words=words,
             reader=None if reading is None else reading.reader,
+            candidates=candidates,
         )
         yield Engine(
             settings=settings,
@@ -315,6 +325,7 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             words=words,
             word_reading=reading,
             search=search,
+            candidates=candidates,
             limits=RateLimiter(
                 clock=clock,
                 counts=await shared_counts(settings, catalogue),
@@ -324,6 +335,16 @@ async def open_engine(settings: Settings, *, need: Need = "all") -> AsyncIterato
             tracer=tracer,
             clock=clock,
         )
+
+
+def candidates_of(library: FolderLibrary, copies: EngineCopies | None) -> CandidateSource | None:
+    """Where candidates come from in collections that no node can hold; None without any."""
+    if copies is None:
+        return None
+    # Imported here: it is for those who have such collections alone.
+    from index.library.candidates import EngineCandidates  # noqa: PLC0415
+
+    return EngineCandidates(library, copies)
 
 
 async def fetch_demo(settings: Settings, on_step: Callable[[str], None]) -> Path:

@@ -32,14 +32,24 @@ def stored_words(
     settings: Settings, overlays: Overlays, meanings: WordMeanings | None = None
 ) -> StoredWords:
     """The words that were read, as they are searched; by meaning as well where that is given."""
-    return StoredWords(overlays, read_collections(settings), reader_version(), meanings)
+    return StoredWords(
+        overlays,
+        read_collections(settings),
+        reader_version(),
+        meanings,
+        sampled=settings.remote_collections,
+    )
 
 
 def word_meanings(
     settings: Settings, overlays: Overlays, embedder: Embedder
 ) -> WordMeanings | None:
-    """What the words mean to the model; None where none are searched."""
-    return WordMeanings(overlays, embedder) if read_collections(settings) else None
+    """What the words mean to the model; None where none are searched.
+
+    Nor where a collection is too large for a node's memory, where they would all be.
+    """
+    meant = bool(read_collections(settings)) and not settings.remote_collections
+    return WordMeanings(overlays, embedder) if meant else None
 
 
 def bounded(settings: Settings, pool: Callable[..., _Pool], *args: Any, **more: Any) -> _Pool:

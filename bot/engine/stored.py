@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from bot.engine.database import open_catalogue, revisions_of
 from bot.engine.files import upload_files
 from bot.engine.specs import collection_specs, has_data, make_data_dir, operators
+from bot.engine.vectors import copies_of
 from config.settings import Settings
 from index.catalogue.catalogue import Catalogue
 from index.library.grants import StoredGrants
@@ -53,7 +54,8 @@ async def _opened(settings: Settings, home: Path) -> AsyncIterator[Stored]:
         specs = collection_specs(settings)
         uploads = upload_files(settings, home)
         revisions = revisions_of(settings, catalogue, uploads)
-        store = SnapshotStore(home / "index", catalogue, newest=revisions.generation)
+        copies = await asyncio.to_thread(copies_of, settings, catalogue)
+        store = SnapshotStore(home / "index", catalogue, newest=revisions.generation, copies=copies)
         overlays = Overlays(catalogue.database, uploads, revisions=revisions)
         named = [spec.name for spec in specs if spec.is_named]
         grants = await asyncio.to_thread(StoredGrants.open, overlays, named=named)

@@ -230,6 +230,13 @@ class Words:
             "{searched} of {total} pictures so far; the others are being indexed."
         ).format(searched=self.formats.whole(searched), total=self.formats.whole(total))
 
+    def sampled(self) -> str:
+        """That pictures are shown as a sample of a collection that no machine can hold."""
+        return self._(
+            "These are some of the pictures: the collection is too large to show all of them. "
+            "A search looks at every one."
+        )
+
     def by_letters(self) -> str:
         return self._(
             "The pictures are being encoded anew for another model. Until that is done, captions "

@@ -21,6 +21,10 @@ def page_words(_: Translate) -> Mapping[str, str]:
         "topics": _("Ideas for a search"),
         "all_pictures": _("All pictures"),
         "close_matches": _("Close matches: {n}"),
+        "sampled": _(
+            "These are some of the pictures: the collection is too large to show all of them. "
+            "A search looks at every one."
+        ),
         "so_far": _("{searched} of {total} pictures so far; the others are being indexed."),
         "by_letters": _(
             "The pictures are being encoded anew for another model. Until that is done, captions "

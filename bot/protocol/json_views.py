@@ -77,12 +77,16 @@ def _caption_score(hit: Hit) -> Json:
 
 
 def page_view(page: BrowsedPage) -> Json:
-    """Pictures by date: ``{"collection", "total", "pictures": [...], "next"}``."""
+    """Pictures by date: ``{"collection", "total", "pictures": [...], "next"}``.
+
+    And ``"sampled": true`` where they are some of those of a collection that is too large.
+    """
     return {
         "collection": page.collection,
         "total": page.total,
         "pictures": [shown_view(each) for each in page.pictures],
         "next": page.following,
+        **({"sampled": True} if page.sampled else {}),
     }
 
 

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from bot.engine.encoder import known_encoder
 from bot.engine.reading import stored_words
 from bot.engine.stored import open_stored
+from bot.engine.vectors import copied, milvus
 from bot.protocol.json_views import encoder_lines, status_view
 from bot.protocol.ports import ModelCard
 from bot.terminal.console import Terminal
 from config.settings import Settings
-from core.domain.errors import FilesUnreachable
+from core.domain.errors import FilesUnreachable, VectorsUnreachable
 from core.domain.types import CollectionStatus, ModelIdentity, WordsProgress
 from core.search.ports import PictureWords
 from index.catalogue.catalogue import Catalogue
@@ -23,6 +24,7 @@ from index.library.upload_files import UploadFiles
 
 if TYPE_CHECKING:
     from bot.engine.engine import Engine
+    from index.catalogue.engine_rows import Copied
 
 _MIB = 2**20
 
@@ -111,6 +113,44 @@ def named_database(settings: Settings, catalogue: Catalogue) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class _Vectors:
+    """The engine that has vectors, and how many it has of each collection.
+
+    ``trouble``: why it cannot be asked.
+    """
+
+    name: str
+    copied: Mapping[str, Copied]
+    trouble: str = ""
+
+    @property
+    def view(self) -> Mapping[str, object]:
+        have = {name: {"copied": c.done, "total": c.total} for name, c in self.copied.items()}
+        return {"in": self.name, "reached": not self.trouble, "collections": have}
+
+    def tell(self, terminal: Terminal) -> None:
+        for name, come in self.copied.items():
+            told = f"vectors of {name} in {self.name}: {come.done:,} of {come.total:,}"
+            terminal.out.print(told, soft_wrap=True, markup=False)
+        if self.trouble:
+            terminal.warning(self.trouble, "tangerine doctor tells more.")
+
+
+def _vectors(settings: Settings, catalogue: Catalogue) -> _Vectors | None:
+    engine = milvus(settings)
+    if engine is None:
+        return None
+    come = copied(settings, catalogue.database)
+    try:
+        engine.version()
+    except VectorsUnreachable as error:
+        return _Vectors(engine.name, come, error.message)
+    finally:
+        engine.close()
+    return _Vectors(engine.name, come)
+
+
+@dataclass(frozen=True, slots=True)
 class _KeptFiles:
     """Where catalogue and files are, unless in the data folder, and how many originals of posts.
 
@@ -121,6 +161,7 @@ class _KeptFiles:
     files: str | None
     originals: tuple[int, int]
     trouble: str = ""
+    vectors: _Vectors | None = None
 
     @property
     def view(self) -> Mapping[str, object]:
@@ -128,6 +169,8 @@ class _KeptFiles:
         told: dict[str, object] = {} if self.database is None else {"database": self.database}
         if self.files is not None:
             told |= {"files": {"in": self.files, "reached": not self.trouble}}
+        if self.vectors is not None:
+            told |= {"vectors": self.vectors.view}
         return told | ({"originals": {"count": count, "bytes": size}} if count else {})
 
     def tell(self, terminal: Terminal) -> None:
@@ -135,6 +178,8 @@ class _KeptFiles:
             terminal.out.print(f"catalogue in {self.database}", soft_wrap=True, markup=False)
         if self.files is not None:
             terminal.out.print(f"uploads in {self.files}", soft_wrap=True, markup=False)
+        if self.vectors is not None:
+            self.vectors.tell(terminal)
         if self.trouble:
             terminal.warning(self.trouble, "tangerine doctor tells more.")
         count, size = self.originals
@@ -147,10 +192,11 @@ class _KeptFiles:
 def _kept_files(settings: Settings, catalogue: Catalogue, files: UploadFiles) -> _KeptFiles:
     database = named_database(settings, catalogue)
     name = files.name if files.is_remote else None
+    vectors = _vectors(settings, catalogue)
     try:
-        return _KeptFiles(database, name, files.originals.kept())
+        return _KeptFiles(database, name, files.originals.kept(), vectors=vectors)
     except FilesUnreachable as error:
-        return _KeptFiles(database, name, (0, 0), error.message)
+        return _KeptFiles(database, name, (0, 0), error.message, vectors)
 
 
 def _told(

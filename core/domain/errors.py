@@ -31,6 +31,7 @@
     │   └── CommunityUnknown      nobody has opened a collection to this community
     ├── Unavailable           try again later; ``retry_after`` says when
     │   ├── PlatformUnreachable   Discord or Telegram, at the start of the bot
+    │   ├── VectorsUnreachable    Milvus, which has the vectors of large collections
     │   ├── Busy                  admission: the queue is full
     │   ├── TooManyRequests       a quota of the requester
     │   │   ├── AskedTooSoon          only the pause after the last question
@@ -331,6 +332,14 @@ class Unavailable(TangerineError):
 
 class PlatformUnreachable(Unavailable):
     for_operator = True
+
+
+class VectorsUnreachable(Unavailable):
+    """The engine that has the vectors of a large collection gives no answer."""
+
+    code = "vectors_unreachable"
+    for_operator = True
+    general = ("The index of this collection cannot be reached at the moment.", _AGAIN)
 
 
 class Busy(Unavailable):

@@ -18,7 +18,7 @@ from core.domain.single_flight import OncePerSnapshot
 from core.domain.types import ByDate, Look, Picture
 from core.domain.viewer import Viewer
 from core.search.labels import NONE
-from core.search.ports import Labels
+from core.search.ports import CandidateSource, Labels, Sought
 
 MAX_LIMIT = 500
 """Pictures of one page: what a screen of thumbnails and some scrolling ahead take."""
@@ -42,13 +42,15 @@ class Shown:
 class BrowsedPage:
     """Some pictures of ``total``, the newest first.
 
-    ``following`` names the next page, None where this is the last one.
+    ``following`` names the next page, None where this is the last one. ``sampled``: they are some
+    of the pictures of a collection that is too large to be looked through.
     """
 
     collection: str
     total: int
     pictures: tuple[Shown, ...]
     following: str | None
+    sampled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,13 @@ class Browser:
         looks: Looks,
         labels: Labels | None = None,
         *,
+        candidates: CandidateSource | None = None,
         held_s: float = _HELD_S,
     ) -> None:
         self._library = library
         self._looks = looks
         self._labels = labels
+        self._candidates = candidates
         self._orders: OncePerSnapshot[ByDate] = OncePerSnapshot()
         # What many ask for is shown again and again, and reading it takes longer than finding it.
         # All are forgotten together: a cache that times each one takes longer than finding it, too.
@@ -133,6 +137,9 @@ class Browser:
         """All about one picture. Raises CatalogueError, ModelMismatch."""
         picture, path = await self._library.picture_file(picture_id, community)
         snapshot = await self._library.open(picture.collection, community)
+        if self._candidates is not None:
+            itself = Sought(ids=[picture_id])
+            snapshot = (await self._candidates.around(snapshot, community, itself)).snapshot
         return await asyncio.to_thread(self._detail, snapshot, picture, path)
 
     def _detail(self, snapshot: Snapshot, picture: Picture, path: Path) -> Detail:
@@ -168,6 +175,7 @@ class Browser:
             total=len(snapshot.pictures),
             pictures=tuple(map(Shown, pictures, looks)),
             following=_Place.of(order, found[-1][0]).written() if more else None,
+            sampled=self._candidates is not None and self._candidates.covers(snapshot.collection),
         )
 
 

@@ -263,6 +263,11 @@ def words_of(text: str) -> Iterator[str]:
         yield from _spaced(word[start:])
 
 
+def telling_words(text: str) -> Iterator[str]:
+    """Those of :func:`words_of` that nearly every sentence does not have, in order."""
+    return (word for word in words_of(text) if word not in _COMMON)
+
+
 def _spaced(word: str) -> Sequence[str]:
     return (_stem(word),) if word else ()
 

@@ -38,13 +38,17 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CollectionMap:
-    """What a map shows; ``groups`` None where none were asked for."""
+    """What a map shows; ``groups`` None where none were asked for.
+
+    ``sampled``: these are some of the pictures of a collection that is too large for all.
+    """
 
     snapshot: Snapshot
     plane: Plane
     groups: Groups | None = None
     text_mark: Mark | None = None
     picture_mark: Mark | None = None
+    sampled: bool = False
 
     @property
     def nearest(self) -> tuple[int, ...]:
@@ -94,7 +98,8 @@ class Mapper:
             text_mark = await asyncio.to_thread(_mark, snapshot, plane, asked, is_text=True)
         if shown is not None:
             picture_mark = await asyncio.to_thread(_mark, snapshot, plane, shown, is_text=False)
-        return CollectionMap(snapshot, plane, found, text_mark, picture_mark)
+        sampled = self._search.is_sampled(snapshot)
+        return CollectionMap(snapshot, plane, found, text_mark, picture_mark, sampled)
 
     async def _group(
         self, index: VectorIndex, captions: Sequence[tuple[str, int]], count: int

@@ -13,6 +13,7 @@ from core.search.label_filter import with_tags
 from core.search.look_alikes import LookAlikes
 from core.search.plan import PageRequest, SearchFindings, SearchPlan, SearchScope
 from core.search.ranking import rank_page
+from core.search.sampled import SampledCollections
 from core.search.scoring import NearestPictures, Ranking
 
 _ROUNDS = 3
@@ -22,9 +23,16 @@ _ROUNDS = 3
 class PlanRunner:
     """Looks up together what several searches want to know, and ranks what was found."""
 
-    def __init__(self, library: Library, decoder: PictureDecoder, searches: QueryCoalescer) -> None:
+    def __init__(
+        self,
+        library: Library,
+        decoder: PictureDecoder,
+        searches: QueryCoalescer,
+        sampled: SampledCollections,
+    ) -> None:
         self._library = library
         self._searches = searches
+        self._sampled = sampled
         self._look_alikes = LookAlikes(library.picture_file, decoder.decode)
 
     async def run(
@@ -71,5 +79,7 @@ class PlanRunner:
 
     def so_far(self, snapshot: Snapshot) -> SoFar | None:
         """How much of a collection can be searched while it is indexed for the first time."""
+        if self._sampled.covers(snapshot):
+            return None
         expected, searched = self._library.expected(snapshot.collection), len(snapshot.pictures)
         return None if expected is None or expected <= searched else SoFar(searched, expected)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from core.domain.ports import Snapshot
-from core.domain.types import Picture, WordsProgress
+from core.domain.types import Picture, Vectors, WordsProgress
 from core.domain.viewer import Viewer
 from core.search.labels import LabelSet
 from core.search.moderation import Criterion, Decided, HeldPage, Trial
@@ -16,6 +17,52 @@ from core.search.word_evidence import AskedMeaning, WordEvidence
 THUMBNAIL_EDGE = 320
 """Pixels of what contact sheets show of a hit, and what a posted picture is compared with: one
 size, so that a picture is opened once for both."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sought:
+    """What candidates are wanted for, in a collection of which a snapshot holds a sample.
+
+    ``pictures`` and ``captions``: vectors, float32 [d], to which pictures, and captions, are to be
+    near; ``text``: whose words captions may share; ``contents`` (SHA-256) and ``ids`` of pictures
+    that are wanted anyway. ``wanted``: how many that the viewer may see are to be near.
+    """
+
+    pictures: Sequence[Vectors] = ()
+    captions: Sequence[Vectors] = ()
+    text: str = ""
+    contents: Collection[str] = ()
+    ids: Collection[str] = ()
+    wanted: int = 0
+
+
+class Around(NamedTuple):
+    """A snapshot with what is sought in it.
+
+    ``reach``: pictures nearer than this cosine to the first vector that was sought are all there,
+    but for what an approximate search misses; ``whole``: there are no others.
+    """
+
+    snapshot: Snapshot
+    reach: float
+    whole: bool
+
+
+class CandidateSource(Protocol):
+    """Collections that no node can hold: their snapshots hold a sample, to learn scores from.
+
+    What may be an answer to a question is asked of an engine.
+    """
+
+    def covers(self, collection: str) -> bool:
+        """Whether a collection is such a one."""
+
+    async def around(self, snapshot: Snapshot, community: Viewer | str, sought: Sought) -> Around:
+        """The snapshot with what is sought, as far as the viewer may see it by now.
+
+        Raises Unavailable where the engine gives no answer, and
+        CatalogueError.
+        """
 
 
 class Moderation(Protocol):
@@ -94,6 +141,12 @@ class PictureWords(Protocol):
         """Pictures in which these very words stand, all of them; of no phrases any words do.
 
         None where none are read there.
+        """
+
+    def contents(self, collection: str, question: str, phrases: Sequence[str]) -> Sequence[str]:
+        """Contents (SHA-256) whose words may be those of a question, of which it shows some.
+
+        Whose they are is not looked at.
         """
 
     def progress(self, collection: str) -> WordsProgress | None:

@@ -21,11 +21,12 @@ from core.search.captions import CaptionEvidence
 from core.search.coalescing import QueryCoalescer
 from core.search.crop_matching import LOOKED_AT_EDGE, PostedView, Recogniser
 from core.search.frames import frame_vectors
-from core.search.plan import PageRequest
-from core.search.ports import THUMBNAIL_EDGE, PictureWords, ThumbnailSource
+from core.search.plan import PageRequest, SearchScope
+from core.search.ports import THUMBNAIL_EDGE, PictureWords, Sought, ThumbnailSource
 from core.search.query_views import ViewKind, ViewTransform, closest_view, views, ways
 from core.search.ranking import page_lookup, searched
 from core.search.rules import SearchRules
+from core.search.sampled import SampledCollections, candidates_for
 from core.search.scoring import NearestPictures, Ranking
 from core.search.word_evidence import WordEvidence, for_model, with_words
 
@@ -37,9 +38,10 @@ class SeenPicture:
     """How to search by a posted picture.
 
     ``ranking``: by the closest of its views, with what it shows and says; ``nearest``: what that
-    view finds; ``preview``: see :class:`core.domain.types.DecodedPicture`.
+    view finds in the ``snapshot``; ``preview``: see :class:`core.domain.types.DecodedPicture`.
     """
 
+    snapshot: Snapshot
     ranking: Ranking
     calibration: Calibration
     nearest: NearestPictures
@@ -59,6 +61,7 @@ class QueryPictures:
         library: Library,
         searches: QueryCoalescer,
         calibrations: Calibrations,
+        sampled: SampledCollections,
         *,
         thumbnails: ThumbnailSource | None,
         words: PictureWords | None,
@@ -75,6 +78,7 @@ class QueryPictures:
         self._decoder = decoder
         self._searches = searches
         self._calibrations = calibrations
+        self._sampled = sampled
         self._words = words
         self._reader = reader
         self._recogniser = Recogniser(library.file_of, thumbnail)
@@ -115,7 +119,8 @@ class QueryPictures:
         async with _meanwhile(self._said(picture, snapshot, community, rules, as_is)) as reading:
             decoded = await self.decoded(picture, preview=max(preview, LOOKED_AT_EDGE))
             calibration = await self._calibrations.of(snapshot, community)
-            seen, sure = await self._views(decoded, snapshot, calibration, request, rules)
+            scope = SearchScope(snapshot, calibration, community)
+            snapshot, seen, sure = await self._views(decoded, scope, request, rules)
             said = await reading
         known = None
         if as_is and not sure and decoded.preview is not None:
@@ -127,7 +132,7 @@ class QueryPictures:
         if said is not None:
             told = with_words(CaptionEvidence.none(), said, calibration.captions)
             ranking = replace(ranking, told=told, read=said)
-        return SeenPicture(ranking, calibration, view.nearest, decoded.preview)
+        return SeenPicture(snapshot, ranking, calibration, view.nearest, decoded.preview)
 
     async def _said(
         self,
@@ -140,6 +145,8 @@ class QueryPictures:
         """The pictures that say what a posted one says; None where none do, or time was short."""
         if self._words is None or self._reader is None or not as_is:
             return None
+        if self._sampled.covers(snapshot):
+            return None  # whose words they are is known once its candidates are
         if not await asyncio.to_thread(self._words.any_in, snapshot.collection):
             return None
         try:
@@ -160,15 +167,17 @@ class QueryPictures:
     async def _views(
         self,
         decoded: DecodedPicture,
-        snapshot: Snapshot,
-        calibration: Calibration,
+        scope: SearchScope,
         request: PageRequest,
         rules: SearchRules,
-    ) -> tuple[tuple[PostedView, ...], bool]:
+    ) -> tuple[Snapshot, tuple[PostedView, ...], bool]:
         """A picture as it is, and the view of it that finds something much closer, if one does.
 
-        And whether it found something so close that there is nothing to doubt.
+        And whether it found something so close that there is nothing to doubt. Before them the
+        snapshot in which they found it.
         """
+        snapshot, calibration, viewer = scope
+        count = candidates_for(request)
 
         async def found(
             transforms: Sequence[ViewTransform], vectors: Sequence[Vectors]
@@ -182,20 +191,26 @@ class QueryPictures:
             return list(map(PostedView, transforms, vectors, nearest))
 
         frames = list(await self.vectors(decoded))
+        near = Sought(pictures=frames, wanted=count)
+        snapshot = await self._sampled.widened(snapshot, viewer, near)
         posted = max(await found([ViewTransform()] * len(frames), frames), key=_closest)
         if _closest(posted) >= rules.sure_cosine or decoded.frames:
             # What moves is neither turned nor framed on its way, as pictures of screens are.
-            return (posted,), True
+            return snapshot, (posted,), True
         kinds = tuple(ViewKind)
         height, width = decoded.pixels.shape[:2]
         further = (await asyncio.to_thread(views, decoded.pixels, kinds))[1:]
         try:
             vectors = await asyncio.gather(*(self._embedder.embed_pixels(v) for v in further))
         except Busy:
-            return (posted,), False  # an answer without them is better than none
+            return snapshot, (posted,), False  # an answer without them is better than none
+        if self._sampled.covers(snapshot):
+            near = Sought(pictures=[*frames, *vectors], wanted=count)
+            snapshot = await self._sampled.widened(snapshot, viewer, near)
+            [posted] = await found([ViewTransform()], frames)
         seen = [posted, *await found(ways(kinds, square=height == width)[1:], vectors)]
         chosen = closest_view(list(map(_closest, seen)))
-        return ((posted, seen[chosen]) if chosen else (posted,)), False
+        return snapshot, ((posted, seen[chosen]) if chosen else (posted,)), False
 
 
 def vector_of_row(snapshot: Snapshot, row: int) -> Vectors:

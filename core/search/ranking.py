@@ -55,10 +55,15 @@ def without(
 
     ``told``: what the captions say of the excluded text.
     """
-    _, wanted_std = calibration.spread(ranking.vector)
-    _, unwanted_std = calibration.spread(unwanted)
-    vector = _unit(ranking.vector / wanted_std - _EXCLUDE_WEIGHT * unwanted / unwanted_std)
+    vector = apart(ranking.vector, unwanted, calibration)
     return replace(ranking, vector=vector, unwanted=unwanted, unwanted_told=told)
+
+
+def apart(wanted: Vectors, unwanted: Vectors, calibration: Calibration) -> Vectors:
+    """A query from which an excluded text is subtracted: float32 [d]."""
+    _, wanted_std = calibration.spread(wanted)
+    _, unwanted_std = calibration.spread(unwanted)
+    return _unit(wanted / wanted_std - _EXCLUDE_WEIGHT * unwanted / unwanted_std)
 
 
 def page_lookup(

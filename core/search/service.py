@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,25 +13,52 @@ from numpy.typing import NDArray
 
 from core.domain.errors import BeingEncodedAnew, NotFound
 from core.domain.ports import Embedder, Library, PictureDecoder, Snapshot, WordReader
-from core.domain.types import Classification, DescribeResult, Hit, SearchResult, Vectors
+from core.domain.types import (
+    Classification,
+    DescribeResult,
+    FoundBy,
+    Hit,
+    SearchResult,
+    Vectors,
+)
 from core.domain.viewer import Viewer
 from core.search.by_letters import page_by_letters
 from core.search.calibrations import Calibrations
 from core.search.caption_pages import captioned_hits, describe_page
 from core.search.captions import CaptionEvidence, lookup, told
 from core.search.coalescing import QueryCoalescer, SharedRead
-from core.search.label_filter import Tagger, listed
+from core.search.label_filter import LabelFilter, Tagger, listed
 from core.search.mixed_query import mix, wish
 from core.search.plan import PageRequest, SearchFindings, SearchPlan, SearchScope
 from core.search.plan_runner import PlanRunner
-from core.search.ports import Labels, PictureWords, ThumbnailSource
+from core.search.ports import CandidateSource, Labels, PictureWords, Sought, ThumbnailSource
 from core.search.query import SearchQuery
 from core.search.query_picture import QueryPictures, vector_of_row
-from core.search.ranking import page_lookup, without
+from core.search.ranking import apart, page_lookup, without
 from core.search.rules import SearchRules
+from core.search.sampled import SampledCollections, candidates_for
 from core.search.scoring import Ranking
 from core.search.word_evidence import WordEvidence, with_words
 from core.search.zero_shot import classify_vectors, different, prompts_of
+
+_FURTHER = 4
+"""Times as many candidates are looked at where too few were."""
+
+_CHOSEN_FROM = 8
+"""Times as many candidates are looked at where a label is asked for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _TextQuestion:
+    """What a text asks for, encoded; ``apart``: the vector of ``unwanted``, where that is given."""
+
+    asked: SearchQuery
+    shown: str
+    words: str
+    vector: Vectors
+    unwanted: str | None
+    apart: Vectors
+    request: PageRequest
 
 
 class Search:
@@ -57,11 +84,13 @@ class Search:
         thumbnails: ThumbnailSource | None = None,
         words: PictureWords | None = None,
         reader: WordReader | None = None,
+        candidates: CandidateSource | None = None,
     ) -> None:
         """``thumbnails``: thumbnails to reuse; None makes them for each question.
 
         ``words``: those that stand in pictures; None where none are read. ``reader``: reads those
-        of posted pictures; None where nothing does.
+        of posted pictures; None where nothing does. ``candidates``: of collections of which
+        snapshots hold a sample; None where there are none.
         """
         searches = QueryCoalescer()
         self._library = library
@@ -71,13 +100,15 @@ class Search:
         self._tagger = Tagger(labels)
         self._words = words
         self._calibrations = Calibrations(self._embed_texts)
-        self._runner = PlanRunner(library, decoder, searches)
+        self._sampled = SampledCollections(candidates)
+        self._runner = PlanRunner(library, decoder, searches, self._sampled)
         self._query_pictures = QueryPictures(
             embedder,
             decoder,
             library,
             searches,
             self._calibrations,
+            self._sampled,
             thumbnails=thumbnails,
             words=words,
             reader=reader,
@@ -114,63 +145,96 @@ class Search:
             except BeingEncodedAnew:
                 if not words or unwanted is not None or asked.labels:
                     raise
-                return await self._by_letters(
-                    asked,
-                    words,
-                    await self._library.open(collection, community, of_any_model=True),
-                    k=k,
-                    offset=offset,
-                )
+                before = await self._library.open(collection, community, of_any_model=True)
+                return await self._by_letters(asked, words, before, k=k, offset=offset)
             chosen = await self._tagger.choose(snapshot, asked.labels)
-            held = await self._holding(snapshot, asked)
             directed = words or ("" if chosen is not None else shown)
             vectors = await self._embed_texts([t for t in (directed, unwanted) if t])
             vector = chosen.direction if chosen is not None and not words else vectors[0]
             calibration = await self._calibrations.of(snapshot, community)
-            among = _both(None if chosen is None else chosen.rows, held)
-
-            # What most ask is looked up together; what else an index is asked, each by itself.
-            captions = lookup(snapshot, calibration.captions, vector) if words else None
-            pictures = None
-            if among is None and unwanted is None:
-                pictures = page_lookup(
-                    snapshot, calibration, vector, k=k, offset=offset, in_words=True
-                )
-            said_there = None
-            if words and self._words is not None:
-                of = partial(self._words.find, snapshot, words, self._calibrations.meaning(vector))
-                said_there = SharedRead(of, (SearchQuery, id(snapshot), words))
-            plan = SearchPlan(captions, pictures, self._tagger.read(snapshot), said_there)
-
-            def rank(found: SearchFindings) -> Ranking:
-                said: CaptionEvidence | None = None
-                read: WordEvidence | None = None
-                if words:
-                    said = told(snapshot, calibration.captions, vector, words, found.captions)
-                    read = held if held is not None and asked.phrases else found.words
-                    if read is not None:
-                        said = with_words(said, read, calibration.captions)
-                ranking = Ranking(
-                    vector,
-                    calibration.text,
-                    self._rules.duplicate_cosine,
-                    told=said,
-                    read=read,
-                    among=among,
-                )
-                if unwanted is not None:
-                    said = told(snapshot, calibration.captions, vectors[-1], unwanted)
-                    ranking = without(ranking, vectors[-1], said, calibration)
-                return ranking
-
-            page = await self._runner.run(
-                plan,
-                rank,
+            question = _TextQuestion(
+                asked,
+                shown,
+                words,
+                vector,
+                unwanted,
+                [vector, *vectors][-1],
                 PageRequest(k, offset),
-                SearchScope(snapshot, calibration, community),
-                look_s=self._rules.look_s,
             )
-            return replace(page if words else listed(page), query=shown)
+            scope = SearchScope(snapshot, calibration, community)
+            if self._sampled.covers(snapshot):
+                return await self._found_near(question, scope, chosen)
+            return await self._found(question, scope, chosen)
+
+    async def _found_near(
+        self, question: _TextQuestion, sample: SearchScope, chosen: LabelFilter | None
+    ) -> SearchResult:
+        """What is found among candidates: among more, where a hit is farther than the last one."""
+        words, vector = question.words, question.vector
+        near = [vector] if chosen is None else [vector, chosen.direction]
+        if question.unwanted is not None:
+            near[0] = apart(vector, question.apart, sample.calibration)
+        contents: Sequence[str] = ()
+        if self._words is not None:
+            collection, phrases = sample.snapshot.collection, question.asked.phrases
+            contents = await asyncio.to_thread(self._words.contents, collection, words, phrases)
+        sought = Sought(near, [vector] if words else (), words, contents)
+        count = candidates_for(question.request) * (1 if chosen is None else _CHOSEN_FROM)
+        while True:
+            around = await self._sampled.around(sample.snapshot, sample.viewer, sought, count)
+            chosen = await self._tagger.choose(around.snapshot, question.asked.labels)
+            scope = sample._replace(snapshot=around.snapshot)
+            page = await self._found(question, scope, chosen)
+            seen = [hit.score for hit in page.hits if hit.found_by is FoundBy.PICTURE]
+            if min(seen, default=1.0) >= around.reach or around.whole:
+                return page
+            count *= _FURTHER
+
+    async def _found(
+        self, question: _TextQuestion, scope: SearchScope, chosen: LabelFilter | None
+    ) -> SearchResult:
+        snapshot, calibration, _ = scope
+        asked, words, vector = question.asked, question.words, question.vector
+        unwanted, (k, offset) = question.unwanted, question.request
+        held = await self._holding(snapshot, asked)
+        among = _both(None if chosen is None else chosen.rows, held)
+
+        # What most ask is looked up together; what else an index is asked, each by itself.
+        captions = lookup(snapshot, calibration.captions, vector) if words else None
+        pictures = None
+        if among is None and unwanted is None:
+            pictures = page_lookup(snapshot, calibration, vector, k=k, offset=offset, in_words=True)
+        said_there = None
+        if words and self._words is not None:
+            of = partial(self._words.find, snapshot, words, self._calibrations.meaning(vector))
+            said_there = SharedRead(of, (SearchQuery, id(snapshot), words))
+        plan = SearchPlan(captions, pictures, self._tagger.read(snapshot), said_there)
+
+        def rank(found: SearchFindings) -> Ranking:
+            said: CaptionEvidence | None = None
+            read: WordEvidence | None = None
+            if words:
+                said = told(snapshot, calibration.captions, vector, words, found.captions)
+                read = held if held is not None and asked.phrases else found.words
+                if read is not None:
+                    said = with_words(said, read, calibration.captions)
+            ranking = Ranking(
+                vector,
+                calibration.text,
+                self._rules.duplicate_cosine,
+                told=said,
+                read=read,
+                among=among,
+            )
+            if unwanted is not None:
+                said = told(snapshot, calibration.captions, question.apart, unwanted)
+                ranking = without(ranking, question.apart, said, calibration)
+            return ranking
+
+        page = await self._runner.run(
+            plan, rank, question.request, scope, look_s=self._rules.look_s
+        )
+        return replace(page if words else listed(page), query=question.shown)
 
     async def _by_letters(
         self, asked: SearchQuery, words: str, snapshot: Snapshot, *, k: int, offset: int
@@ -211,6 +275,10 @@ class Search:
             query = await self._embedder.embed_text(text)
             calibration = await self._calibrations.of(snapshot, community)
             there = self._library.has_file
+            sought = Sought(
+                captions=[query], text=text, wanted=candidates_for(PageRequest(k, offset=0))
+            )
+            snapshot = await self._sampled.widened(snapshot, community, sought)
             return await asyncio.to_thread(
                 captioned_hits, snapshot, calibration, query, text, k=k, there=there
             )
@@ -255,10 +323,15 @@ class Search:
                 as_is=words is None,
                 preview=preview,
             )
-            scope = SearchScope(snapshot, seen.calibration, community)
+            scope, rank = await self._refined(
+                seen.ranking,
+                words,
+                SearchScope(seen.snapshot, seen.calibration, community),
+                request,
+            )
             page = await self._runner.run(
-                SearchPlan(labels=self._tagger.read(snapshot)),
-                await self._refined(seen.ranking, words, scope),
+                SearchPlan(labels=self._tagger.read(scope.snapshot)),
+                rank,
                 request,
                 scope,
                 look_s=self._rules.look_s,
@@ -285,21 +358,24 @@ class Search:
         async with self._rules.in_time():
             picture, _ = await self._library.picture_file(picture_id, community)
             snapshot = await self._library.open(picture.collection, community)
+            snapshot = await self._sampled.widened(snapshot, community, Sought(ids=[picture_id]))
             row = snapshot.row_of(picture_id)
             if row is None:
                 raise NotFound("There is no such picture here.")
             calibration = await self._calibrations.of(snapshot, community)
-            scope = SearchScope(snapshot, calibration, community)
+            request = PageRequest(k, offset)
             ranking = Ranking(
                 await asyncio.to_thread(vector_of_row, snapshot, row),
                 calibration.image,
                 self._rules.duplicate_cosine,
                 hidden=frozenset({picture.sha256}),
             )
+            scope = SearchScope(snapshot, calibration, community)
+            scope, rank = await self._refined(ranking, words, scope, request, near=True)
             page = await self._runner.run(
-                SearchPlan(labels=self._tagger.read(snapshot)),
-                await self._refined(ranking, words, scope),
-                PageRequest(k, offset),
+                SearchPlan(labels=self._tagger.read(scope.snapshot)),
+                rank,
+                request,
                 scope,
                 look_s=self._rules.look_s,
             )
@@ -327,6 +403,8 @@ class Search:
             decoded = await self._query_pictures.decoded(picture, preview=preview)
             frames = await self._query_pictures.vectors(decoded)
             there = self._library.has_file
+            sought = Sought(captions=list(frames), wanted=candidates_for(PageRequest(k, offset=0)))
+            snapshot = await self._sampled.widened(snapshot, community, sought)
             found = await asyncio.to_thread(describe_page, snapshot, frames, k, there)
             return replace(found, so_far=self._runner.so_far(snapshot), preview=decoded.preview)
 
@@ -364,21 +442,43 @@ class Search:
             return await self._query_pictures.vector(picture)
 
     async def _refined(
-        self, ranking: Ranking, text: str | None, scope: SearchScope
-    ) -> Callable[[SearchFindings], Ranking]:
-        """How a picture's ranking is changed by a text, if one was given."""
+        self,
+        ranking: Ranking,
+        text: str | None,
+        scope: SearchScope,
+        request: PageRequest,
+        *,
+        near: bool = False,
+    ) -> tuple[SearchScope, Callable[[SearchFindings], Ranking]]:
+        """How a picture's ranking is changed by a text, if one was given, and where to look then.
+
+        ``near``: what is near to the picture has not been looked for.
+        """
         asked = None if text is None else wish(text)
+        count = candidates_for(request)
+        snapshot, calibration, viewer = scope
         if asked is None:
-            return lambda _: ranking
+            if near:
+                sought = Sought(pictures=[ranking.vector], wanted=count)
+                snapshot = await self._sampled.widened(snapshot, viewer, sought)
+            return scope._replace(snapshot=snapshot), lambda _: ranking
         wanted = await self._embedder.embed_text(asked)
-        snapshot, calibration, _ = scope
+        weight = self._rules.text_weight
+        if self._sampled.covers(snapshot):
+            mixed = mix(ranking.vector, wanted, weight, calibration).vector
+            sought = Sought([ranking.vector, mixed], [wanted], asked, wanted=count)
+            snapshot = await self._sampled.widened(snapshot, viewer, sought)
 
         def rank(_: SearchFindings) -> Ranking:
-            mixture = mix(ranking.vector, wanted, self._rules.text_weight, calibration)
+            mixture = mix(ranking.vector, wanted, weight, calibration)
             said = told(snapshot, calibration.captions, wanted, asked, alone=False)
             return replace(ranking, vector=mixture.vector, mixture=mixture, told=said)
 
-        return rank
+        return scope._replace(snapshot=snapshot), rank
+
+    def is_sampled(self, snapshot: Snapshot) -> bool:
+        """Whether it holds some pictures alone, of a collection that no node can hold."""
+        return self._sampled.covers(snapshot)
 
     async def _embed_texts(self, texts: Sequence[str]) -> Sequence[Vectors]:
         if len(texts) == 1:

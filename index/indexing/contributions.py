@@ -16,12 +16,13 @@ from core.domain.errors import (
     PictureHeld,
     QueryTooLong,
 )
-from core.domain.ports import Embedder, PictureDecoder
+from core.domain.ports import Embedder, PictureDecoder, Snapshot
 from core.domain.threads import finished_in_thread
 from core.domain.types import PersonalData, Picture
 from core.domain.viewer import Viewer
 from core.search.frames import frame_vectors, same_frames
 from core.search.look_alikes import LookAlikes
+from core.search.ports import CandidateSource, Sought
 from index.indexing.caption_texts import tidy
 from index.indexing.encode import checked
 from index.library.community_settings import StoredSettings
@@ -31,7 +32,6 @@ from index.library.overlay import Overlays
 from index.library.posts import PostRepository
 from index.library.retention import Retention
 from index.library.uploads import UploadQuota, UploadRepository, duplicate
-from index.snapshots.overlaid import IdentifiedSnapshot
 from index.snapshots.overlay import NewUpload
 
 MAX_CAPTION = 500
@@ -66,6 +66,7 @@ class ChatContributions:
         room: UploadQuota = UploadQuota(),  # noqa: B008 - frozen
         posts: PostRepository | None = None,
         look_alikes: LookAlikes | None = None,
+        candidates: CandidateSource | None = None,
     ) -> None:
         self._library = library
         self._posts = posts
@@ -76,6 +77,7 @@ class ChatContributions:
         self._decoder = decoder
         self._settings = settings
         self._duplicate_cosine = duplicate_cosine
+        self._candidates = candidates
         self._look_alikes = look_alikes or LookAlikes(library.picture_file, decoder.decode)
         # Comparing and keeping are one step, so that of two pictures that are nearly the
         # same and come at the same moment, the second one is compared with the first.
@@ -250,13 +252,17 @@ class ChatContributions:
         view = await self._library.view(spec, community)
         if view is None or not view.pictures:
             return
-        found = await asyncio.to_thread(nearest, view, new, self._duplicate_cosine)
+        seen: Snapshot = view
+        if self._candidates is not None:
+            near = Sought(pictures=[new.vector], wanted=_NEAREST)
+            seen = (await self._candidates.around(view, community, near)).snapshot
+        found = await asyncio.to_thread(nearest, seen, new, self._duplicate_cosine)
         shown = found and await self._look_alikes.posted(new.jpeg, [*found], community)
         if shown:
             raise duplicate(shown, found[shown], exact=False)
 
 
-def nearest(view: IdentifiedSnapshot, new: NewUpload, at_least: float) -> dict[Picture, float]:
+def nearest(view: Snapshot, new: NewUpload, at_least: float) -> dict[Picture, float]:
     """The pictures whose vectors are so close, the closest first, and how close they are.
 
     Of those that move, all frames must be.
@@ -271,7 +277,7 @@ def nearest(view: IdentifiedSnapshot, new: NewUpload, at_least: float) -> dict[P
     }
 
 
-def _moves_alike(view: IdentifiedSnapshot, row: int, new: NewUpload, at_least: float) -> bool:
+def _moves_alike(view: Snapshot, row: int, new: NewUpload, at_least: float) -> bool:
     theirs = None if view.frames is None else view.frames.of_row(row)
     if theirs is None and new.frames is None:
         return True

@@ -3,6 +3,7 @@
 __all__ = [
     "bucket",
     "bucket_files",
+    "candidates",
     "community_settings",
     "grants",
     "labels",

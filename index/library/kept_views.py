@@ -13,7 +13,7 @@ from core.domain.viewer import Viewer
 from core.search.moderation import HeldPicture
 from index.snapshots.additions import SharedPictures
 from index.snapshots.delta import Generation
-from index.snapshots.overlaid import IdentifiedSnapshot, OverlayBase
+from index.snapshots.overlaid import OverlayBase
 from index.snapshots.overlay import Overlay, Viewpoint
 
 
@@ -55,7 +55,7 @@ class ComposedView:
     """
 
     revisions: tuple[int, ...]
-    view: IdentifiedSnapshot | None
+    view: OverlayBase | None
     waiting: tuple[HeldPicture, ...] = ()
     shared: Overlay | None = None
 

@@ -276,11 +276,33 @@ class FolderLibrary:
     def _find(
         self, spec: CollectionSpec, picture_id: str, community: Viewer | str
     ) -> tuple[Picture, Path] | None:
-        view = self.views.current(spec.name, spec.viewpoint(community))
+        view = self._with(spec.name, spec.viewpoint(community), (picture_id,))
         row = view.row_of(picture_id) if view is not None else None
         picture = None if view is None or row is None else view.pictures[row]
         file = None if picture is None else self.file_of(picture)
         return None if picture is None or file is None else (picture, file)
+
+    def sample(self, collection: str) -> IdentifiedSnapshot | None:
+        """What a node holds of a collection that none can hold; None of others. Blocking.
+
+        Raises CatalogueError.
+        """
+        return self._store.current(collection) if self._store.sampled(collection) else None
+
+    def _with(
+        self,
+        name: str,
+        viewpoint: Viewpoint,
+        picture_ids: Collection[str],
+        *,
+        moderated: bool = True,
+    ) -> IdentifiedSnapshot | None:
+        """What the viewer sees of a collection; of a sampled one, these pictures among it."""
+        if self._store.sampled(name):
+            return self.views.widened(name, viewpoint, picture_ids, moderated=moderated)
+        if moderated:
+            return self.views.current(name, viewpoint)
+        return self.views.bare(name, viewpoint)
 
     def hidden(self, picture_ids: Collection[str], community: Viewer | str) -> frozenset[str]:
         """Those of these pictures that moderation alone keeps from the community. Blocking."""
@@ -289,8 +311,8 @@ class FolderLibrary:
             viewpoint = self.spec_of(name).viewpoint(community)
             if not picture_ids or not self._moderated(viewpoint):
                 continue
-            bare = self.views.bare(name, viewpoint)
-            view = self.views.current(name, viewpoint)
+            bare = self._with(name, viewpoint, picture_ids, moderated=False)
+            view = self._with(name, viewpoint, picture_ids)
             found |= {
                 each
                 for each in picture_ids
@@ -319,7 +341,7 @@ class FolderLibrary:
         name = spec.name
         generation, made = self._catalogue.generation(name), self._catalogue.made_of(name)
         viewpoint = spec.viewpoint(community)
-        if self._moderated(viewpoint):
+        if self._moderated(viewpoint) and not self._store.sampled(name):
             pictures, captions = self._shown(name, viewpoint)
         else:
             with self._overlays.read() as connection:
@@ -329,7 +351,9 @@ class FolderLibrary:
             manifest = self._store.manifest(name)
         except DamagedGenerationError:
             manifest = None
-        if manifest is not None and manifest.generation == generation:
+        if self._store.copies is not None and self._store.sampled(name):
+            kind = self._store.copies.engine.name
+        elif manifest is not None and manifest.generation == generation:
             kind, recall = manifest.kind, manifest.recall
         elif generation:
             kind = "rebuilt at the next search"

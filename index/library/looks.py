@@ -66,8 +66,12 @@ class StoredLooks:
         return [found.get(picture.id, Look()) for picture in shown]
 
     def by_date(self, collection: str) -> ByDate:
+        mine = pictures.c.collection == collection
+        sample = self._library.sample(collection)
+        if sample is not None:
+            mine = pictures.c.id.in_([picture.id for picture in sample.pictures])
         both = union_all(
-            _of_folders().where(pictures.c.collection == collection),
+            _of_folders().where(mine),
             _of_chats().where(uploads.c.collection == collection),
         ).subquery()
         query = select(both.c.id, both.c.date).order_by(

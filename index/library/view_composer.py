@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import numpy as np
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from core.domain.types import ModelIdentity
 from core.search.moderation import Meaning, Scores
-from index.catalogue.contents import identity_of
+from index.catalogue.contents import Contents, EncodedPictures, identity_of
+from index.catalogue.rows import chunks
+from index.catalogue.schema import pictures
 from index.library.kept_views import CollectionViews, ComposedView
 from index.library.moderation_filter import Judge
 from index.library.moderation_rows import Rules, rules_of
@@ -18,6 +20,7 @@ from index.library.overlay_revisions import revision_of
 from index.library.placed_uploads import overlay_of
 from index.library.shelves import Shelf, Shelves
 from index.library.view_layers import NO_ROWS, Layers, with_some
+from index.library.visibility import hidden
 from index.library.worded import raised, worded
 from index.snapshots.delta import Generation
 from index.snapshots.overlaid import IdentifiedSnapshot, left_of
@@ -108,6 +111,49 @@ class ViewComposer:
         )
         view = layers.composed(judgement)
         return ComposedView(revisions, view, judgement.waiting, layers.shared)
+
+    def seen_of(
+        self,
+        connection: Connection,
+        collection: str,
+        viewpoint: Viewpoint,
+        base: Generation,
+        ids: Collection[str],
+        *,
+        moderated: bool = True,
+    ) -> EncodedPictures:
+        """Those of these pictures of the folder that the viewer may see, with their vectors.
+
+        ``base``: a sample of the collection. ``moderated``: without what moderation holds. Raises
+        ModelMismatch for unknown criteria.
+        """
+        visible = [
+            picture_id
+            for chunk in chunks(ids)
+            for picture_id in connection.execute(
+                select(pictures.c.id).where(
+                    pictures.c.collection == collection,
+                    pictures.c.id.in_(chunk),
+                    ~hidden(viewpoint),
+                )
+            ).scalars()
+        ]
+        found: EncodedPictures = Contents(connection, collection).only(visible, ())
+        rules = rules_for(connection, collection, viewpoint, base.identity) if moderated else ()
+        if not any(each.looks or each.removed for each in rules):
+            return found
+        overlay = Overlay(
+            removed=frozenset(),
+            pictures=found.pictures,
+            picture_vectors=found.picture_vectors,
+            captions=found.captions,
+            caption_vectors=found.caption_vectors,
+            frames=found.frames,
+        )
+        texts = {criterion.text for each in rules for criterion, _ in each.criteria}
+        words = worded(connection, collection, texts)
+        judgement = self._judge.judge(base, overlay, rules, adults=viewpoint.adults, words=words)
+        return judgement.applied(overlay)
 
     def scored(
         self, layers: Layers, text: str, meaning: Meaning, holding: Collection[str]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,7 +21,7 @@ from index.library.view_composer import ViewComposer, rules_for
 from index.library.view_state import state_of
 from index.library.worded import worded
 from index.snapshots.delta import Generation
-from index.snapshots.overlaid import IdentifiedSnapshot, OverlayBase
+from index.snapshots.overlaid import IdentifiedSnapshot, OverlayBase, WidenedSnapshot
 from index.snapshots.overlay import Viewpoint
 from index.snapshots.store import SnapshotStore
 
@@ -82,6 +82,32 @@ class Views:
         with self._overlays.read() as connection:
             layers = self._composer.layers(connection, collection, viewpoint, base)
             return None if layers is None else layers.composed()
+
+    def widened(
+        self,
+        collection: str,
+        viewpoint: Viewpoint,
+        ids: Collection[str],
+        *,
+        moderated: bool = True,
+    ) -> IdentifiedSnapshot | None:
+        """:meth:`current` of a sample, with those of these pictures that the viewer may see by now.
+
+        ``moderated``: else also those that moderation alone holds. Composed on each call. Raises
+        as :meth:`current`.
+        """
+        base = self._store.current(collection)
+        view = self._composed(collection, viewpoint).view
+        if view is None or base is None or viewpoint.wanted is not None:
+            return view  # posts alone are wanted, which are all in memory
+        others = [each for each in ids if view.row_of(each) is None]
+        if not others:
+            return view
+        with self._overlays.read() as connection:
+            found = self._composer.seen_of(
+                connection, collection, viewpoint, base, others, moderated=moderated
+            )
+        return WidenedSnapshot(view, found) if found.pictures else view
 
     def scored(
         self, collection: str, viewpoint: Viewpoint, text: str, meaning: Meaning

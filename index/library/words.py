@@ -53,14 +53,17 @@ class StoredWords:
         collections: Collection[str],
         version: str = "",
         meanings: WordMeanings | None = None,
+        sampled: Collection[str] = (),
     ) -> None:
         """``version``: of what reads here (``WordReader.version``), empty where nothing does.
 
         ``meanings``: what the words mean; None where they are searched by their letters alone.
+        ``sampled``: collections whose snapshots hold some pictures alone.
         """
         self._overlays = overlays
         self._meanings = meanings
         self._version = version
+        self._sampled = frozenset(sampled)
         self._collections = frozenset(collections)
         self._parsed: LRUCache[int, ReadWords] = LRUCache(_PARSED)
 
@@ -134,6 +137,9 @@ class StoredWords:
                 query = select(words.c.id, words.c.sha256, words.c.lines).where(
                     words.c.lines != "[]", in_collection(snapshot.collection)
                 )
+                if snapshot.collection in self._sampled:
+                    contents = {picture.sha256 for picture in snapshot.pictures}
+                    query = query.where(words.c.sha256.in_(contents))
                 rows = connection.execute(query).all()
             else:
                 wanted = tuple(phrase_grams(phrases))
@@ -153,6 +159,21 @@ class StoredWords:
                 for place in seen[sha256]
             ]
         )
+
+    def contents(self, collection: str, question: str, phrases: Sequence[str]) -> Sequence[str]:
+        if collection not in self._collections:
+            return ()
+        said, quoted = asked_grams(question), tuple(phrase_grams(phrases)) if phrases else ()
+        queries = [
+            sharing(collection, grams, least).limit(_CANDIDATES)
+            for grams, least in (
+                (said, max(1, round(_LEAST_SHARED * len(said)))),
+                (quoted, max(1, len(quoted) // 2)),
+            )
+            if grams
+        ]
+        with self._overlays.read() as connection:
+            return [row.sha256 for each in queries for row in connection.execute(each)]
 
     def any_in(self, collection: str) -> bool:
         if collection not in self._collections:

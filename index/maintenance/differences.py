@@ -23,6 +23,7 @@ class Fault(enum.StrEnum):
     MODEL = "model"
     VECTOR = "vector"
     INDEX = "index"
+    COPIES = "copies"
     WORDS = "words"
     UPLOAD_FILE = "upload_file"
     UPLOAD_ROW = "upload_row"

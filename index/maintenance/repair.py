@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from filelock import Timeout
 
@@ -20,6 +21,9 @@ from index.library.retention import Retention
 from index.maintenance.differences import REPAIR, Difference, Fault
 from index.maintenance.verify import verify_collection
 from index.snapshots.store import SnapshotStore
+
+if TYPE_CHECKING:
+    from index.snapshots.engine_copies import EngineCopies
 
 _PASSES = 4
 """A damaged row may hide a damaged vector, which may hide a damaged index: one pass finds one."""
@@ -100,6 +104,8 @@ class Repairer:
                 await finished_in_thread(self._forget_words, spec.name)
             if faults & _BY_REINDEX or suspects:
                 await self._reindexer.reindex(spec.name, suspects=suspects)
+            if Fault.COPIES in faults and self._store.copies is not None:
+                await finished_in_thread(self._copy_again, self._store.copies, spec.name)
             if Fault.INDEX in faults:
                 await finished_in_thread(self._rebuild, spec.name)
         except TangerineError as error:
@@ -117,6 +123,13 @@ class Repairer:
         with self._overlays.change() as change:
             for sha256 in list(damaged_words(change.connection, collection)):
                 drop_words(change.connection, words.c.sha256 == sha256)
+
+    @staticmethod
+    def _copy_again(copies: EngineCopies, collection: str) -> None:
+        """Let the engine have all vectors."""
+        copies.mend(collection)
+        if not copies.catch_up(collection):
+            raise ReindexRunning(collection=collection)
 
     def _rebuild(self, collection: str) -> None:
         """Rewrite the index, even where its files pass their checksums."""

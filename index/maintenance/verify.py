@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.domain.errors import FilesUnreachable, SourceError
+from core.domain.errors import FilesUnreachable, SourceError, VectorsUnreachable
 from core.domain.ports import VectorIndex
 from core.domain.types import Picture
 from index.catalogue.catalogue import Catalogue
@@ -49,7 +49,7 @@ def verify_collection(
     catalogue.database.check()
     return [
         *_files(catalogue, spec),
-        *verify_index(catalogue, store, spec.name),
+        *verify_index(store, spec.name),
         *_uploads(overlays, spec.name),
         *_words(overlays, spec.name),
     ]
@@ -169,9 +169,25 @@ def _wrong_file(file: Path, sha256: str) -> str:
     return "" if digest == sha256 else "is damaged"
 
 
-def verify_index(catalogue: Catalogue, store: SnapshotStore, collection: str) -> list[Difference]:
+def verify_index(store: SnapshotStore, collection: str) -> list[Difference]:
     """One for each way in which index and vectors differ from the catalogue. Blocking."""
-    with catalogue.contents(collection) as contents:
+    found = _verify_snapshot(store, collection)
+    if not found and store.copies is not None and store.sampled(collection):
+        try:
+            found = [
+                Difference(
+                    collection, Fault.COPIES, f"in {store.copies.engine.name}: {each}", REPAIR
+                )
+                for each in store.copies.differences(collection)
+            ]
+        except VectorsUnreachable as error:
+            message = error.message.rstrip(".")
+            found = [Difference(collection, Fault.COPIES, message, error.remedy)]
+    return found
+
+
+def _verify_snapshot(store: SnapshotStore, collection: str) -> list[Difference]:
+    with store.contents(collection) as contents:
         model = contents.identity
         if not (model and contents.generation) and contents.pictures:
             message = "the catalogue does not say which model its pictures were encoded with"

@@ -1,3 +1,3 @@
 """Generations: immutable views of a collection that a search reads, and the overlays upon them."""
 
-__all__ = ["additions", "delta", "overlaid", "overlay", "snapshot", "store"]
+__all__ = ["additions", "delta", "engine_copies", "overlaid", "overlay", "snapshot", "store"]

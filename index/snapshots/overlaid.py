@@ -19,6 +19,8 @@ from index.snapshots.joined import Joined, JoinedCaptions, JoinedWords
 from index.snapshots.overlay import Overlay
 from index.vectors.filtered import ComposedIndex, Survivors
 
+_NO_ROWS = np.empty(0, dtype=np.int64)
+
 _FEW = 16
 """Times as many pictures as were changed: then what is learnt of a base holds over it, too."""
 
@@ -119,6 +121,20 @@ class ComposedSnapshot:
     def kept(self) -> NDArray[np.int64]:
         """The rows of the base's pictures that are left, ascending: int64 [n]."""
         return self._survivors.old(np.arange(len(self._survivors), dtype=np.int64))
+
+
+class WidenedSnapshot(ComposedSnapshot):
+    """What a viewer sees of a sample, with further pictures of the same collection.
+
+    How scores lie is as in the sample, however many there are.
+    """
+
+    def __init__(self, base: OverlayBase, added: EncodedPictures) -> None:
+        super().__init__(base, Added(base.identity.dimension, added), _NO_ROWS)
+
+    @property
+    def settled(self) -> Snapshot:
+        return self._base.settled
 
 
 def compose(base: OverlayBase, overlay: Overlay) -> OverlayBase:

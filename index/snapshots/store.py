@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 from filelock import FileLock, Timeout
 
 from core.domain.errors import CatalogueError
 from index.catalogue.catalogue import Catalogue
+from index.catalogue.contents import Contents
 from index.catalogue.records import Changes
+from index.catalogue.sampled import SampledContents
 from index.snapshots.delta import Generation, LayeredSnapshot, layers_of
 from index.snapshots.generations import Generations, Signature
 from index.snapshots.snapshot import IndexSnapshot
 from index.vectors.manifest import BaseGeneration, DamagedGenerationError, Manifest
 from index.vectors.tuning import IndexRules
+
+if TYPE_CHECKING:
+    from index.snapshots.engine_copies import EngineCopies
 
 _ATTEMPTS = 5
 """How often a generation is looked up again that another process replaced meanwhile."""
@@ -69,7 +76,8 @@ class SnapshotStore:
 
     On disk: ``<folder>/<collection>/<generation>/`` and, beside the generations, one
     manifest that says which of them is current. ``newest`` tells of generations that processes
-    with other folders have made; None where there are no such processes.
+    with other folders have made; None where there are no such processes. ``copies``: collections
+    whose vectors are in an engine; their snapshots hold a sample.
     """
 
     def __init__(
@@ -78,11 +86,13 @@ class SnapshotStore:
         catalogue: Catalogue,
         rules: IndexRules = IndexRules(),  # noqa: B008 - frozen
         newest: Callable[[str], int | None] = lambda _: None,
+        copies: EngineCopies | None = None,
     ) -> None:
         self._folder = folder
         self._catalogue = catalogue
         self._rules = rules
         self._newest = newest
+        self.copies = copies
         self._slots: dict[str, _Slot] = {}
         self._slots_lock = threading.Lock()
         self._log = structlog.get_logger(__name__)
@@ -142,7 +152,8 @@ class SnapshotStore:
         slot = self._slot(collection)
         snapshot: Generation | None = None
         below: Manifest | None = None
-        if changes is not None and changes.searchable and not changes.mended:
+        sampled = self.sampled(collection)
+        if changes is not None and changes.searchable and not (changes.mended or sampled):
             snapshot, below = self._layered(collection, slot, changes)
         if snapshot is None:
             snapshot = self._build(collection)
@@ -158,7 +169,25 @@ class SnapshotStore:
         with slot.loading:
             slot.hold(snapshot, manifest, slot.files.signature())
         self._sweep(collection, slot)
+        if sampled and self.copies is not None:
+            self.copies.keep_up(collection)
         return snapshot
+
+    @contextmanager
+    def contents(self, collection: str) -> Iterator[Contents]:
+        """What the snapshots of a collection are made of: all of it, or a sample.
+
+        Raises CatalogueError.
+        """
+        with self._catalogue.contents(collection) as contents:
+            if self.copies is None or not self.copies.covers(collection):
+                yield contents
+            else:
+                yield SampledContents(contents.connection, collection, self.copies.sample)
+
+    def sampled(self, collection: str) -> bool:
+        """Whether the snapshots of a collection hold a sample of it."""
+        return self.copies is not None and self.copies.covers(collection)
 
     def merge(self, collection: str) -> None:
         """Make a whole generation of one with many changes; until then, that one is searched.
@@ -184,6 +213,8 @@ class SnapshotStore:
         The caller holds the :meth:`writer_lock`.
         """
         self._slot(collection).files.discard()
+        if self.copies is not None and self.copies.covers(collection):
+            self.copies.forget(collection)
 
     def is_current(self, collection: str, generation: int) -> bool:
         return self._slot(collection).files.is_current(generation)
@@ -259,7 +290,7 @@ class SnapshotStore:
 
     def _build(self, collection: str) -> IndexSnapshot | None:
         before = self._slot(collection).snapshot
-        with self._catalogue.contents(collection) as contents:
+        with self.contents(collection) as contents:
             try:
                 return IndexSnapshot.of(
                     contents,

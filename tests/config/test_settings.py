@@ -146,6 +146,11 @@ def test_addresses_of_encoders_come_with_commas_and_stay_secret(
             "database_url: use an address of PostgreSQL, as postgresql://USER@HOST/DATABASE",
         ),
         ("TANGERINE_DATABASE_URL_FILE", "/no/such/file", "TANGERINE_DATABASE_URL_FILE = /no/"),
+        (
+            "TANGERINE_VECTORS_URL",
+            "milvus://a?b=a-password",
+            "vectors_url: use an address of Milvus",
+        ),
         ("TANGERINE_DEVICE", "gpu", "device: must be 'auto', 'cpu' or 'cuda'"),
         ("TANGERINE_SEARCH__RESULTS", "11", "search.results = 11: must be less"),
         ("TANGERINE_MODLE", "x", "did you mean TANGERINE_MODEL?"),

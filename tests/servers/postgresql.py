@@ -160,7 +160,8 @@ _EMPTYING = ";".join(
         # Nobody is left from the test before, whose locks would be waited for.
         _LEAVING,
         *(f"DELETE FROM {each.name}" for each in _TABLES if each is not schema_version),
-        f"DROP TABLE IF EXISTS jobs, {', '.join(node_tables.tables)}",
+        "DROP TABLE IF EXISTS jobs, engine_vectors, engine_collections",
+        f"DROP TABLE IF EXISTS {', '.join(node_tables.tables)}",
         *(f"ALTER SEQUENCE {name}_id_seq RESTART" for name in ("runs", "words", "failures")),
     ]
 )

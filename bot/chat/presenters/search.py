@@ -185,7 +185,8 @@ class Presenter:
         """
         words = self.words.map
         title = words.title(chart.snapshot.collection, len(chart.snapshot.pictures))
-        said = [words.explained(*chart.plane.explained)]
+        said = [self.words.sampled()] if chart.sampled else []
+        said.append(words.explained(*chart.plane.explained))
         if groups:
             said.append(words.groups(groups))
         if chart.nearest:

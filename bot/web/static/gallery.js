@@ -118,7 +118,7 @@ export class Gallery {
   count(question) {
     const { source } = this;
     if (source === this.collection) {
-      this.tell("");
+      this.tell(source.sampled ? say("sampled") : "");
       if (!source.items.length) this.tellEmpty();
       return;
     }

@@ -51,6 +51,7 @@ export class Collection extends Source {
     this.take(body.pictures);
     this.next = body.next;
     this.total = body.total;
+    this.sampled = body.sampled ?? false;
     this.done = !body.next;
   }
 

@@ -61,6 +61,11 @@ class FakeWords:
         del collection
         return None
 
+    def contents(self, collection: str, question: str, phrases: Sequence[str]) -> Sequence[str]:
+        """See the port."""
+        del collection, question, phrases
+        return ()
+
     def any_in(self, collection: str) -> bool:
         del collection
         return bool(self._read)

@@ -59,7 +59,7 @@ async def test_a_hit_is_the_best_frame_and_says_where(tmp_path: Path) -> None:
         ).scalars()
     assert len(stored) == 2 * 4 * (1 + gallery.embedder.identity.dimension)
     assert len(frames_on_disk(gallery)) == 1
-    assert verify_index(gallery.catalogue, gallery.store, gallery.name) == []
+    assert verify_index(gallery.store, gallery.name) == []
     again = Gallery(tmp_path, rules=LAYERED)
     assert (await best(again, "cyan")).at_s == 1.0
     (gallery.pictures / "clip.gif").unlink()
@@ -113,6 +113,6 @@ async def test_damaged_frames_are_found_and_made_anew(tmp_path: Path) -> None:
     with gallery.catalogue.database.write() as connection:
         wrong = np.full(2 * (1 + gallery.embedder.identity.dimension), 7, "<f4").tobytes()
         connection.execute(update(table).where(table.c.frames.is_not(None)).values(frames=wrong))
-    [difference] = verify_index(gallery.catalogue, gallery.store, gallery.name)
+    [difference] = verify_index(gallery.store, gallery.name)
     assert "clip.gif has damaged vectors of its frames" in difference.message
     assert difference.suspects.pictures

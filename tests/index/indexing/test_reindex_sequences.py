@@ -155,7 +155,7 @@ async def _live(
         again = await gallery.reindex()
         assert (again.added, again.changed, again.removed) == (0, 0, 0)
         assert again.failed == report.failed
-    assert verify_index(gallery.catalogue, gallery.store, gallery.name) == []
+    assert verify_index(gallery.store, gallery.name) == []
     gallery.close()
     return len(rounds)
 
