@@ -61,13 +61,13 @@ class QueryPictures:
         library: Library,
         searches: QueryCoalescer,
         calibrations: Calibrations,
-        sampled: SampledCollections,
         *,
+        sampled: SampledCollections,
         thumbnails: ThumbnailSource | None,
         words: PictureWords | None,
         reader: WordReader | None,
     ) -> None:
-        """For the last three see :class:`core.search.service.Search`."""
+        """For the last four see :class:`core.search.service.Search`."""
 
         async def thumbnail(picture: Picture, path: Path) -> bytes:
             if thumbnails is None:

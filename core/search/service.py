@@ -108,7 +108,7 @@ class Search:
             library,
             searches,
             self._calibrations,
-            self._sampled,
+            sampled=self._sampled,
             thumbnails=thumbnails,
             words=words,
             reader=reader,
