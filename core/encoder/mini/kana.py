@@ -29,6 +29,9 @@ _START = "\u2581"
 _LONGEST = 12
 """Letters of a word."""
 
+_MOST = 200
+"""Letters of a text that is read twice: of more, the tower has no room for the second time."""
+
 _HAN = re.compile("[\u3400-\u9fff\uf900-\ufaff]")
 _KANA = re.compile("[\u3041-\u3096]+|[\u30a1-\u30f6\u30fc]+")
 _KATAKANA = "\u30a1"
@@ -50,7 +53,7 @@ class Kana:
         Both are read, since a word in kana may be any of several. A text that has some Han
         characters has them wherever they are usual.
         """
-        if not _KANA.search(text) or _HAN.search(text):
+        if len(text) > _MOST or not _KANA.search(text) or _HAN.search(text):
             return text
         spelt = _KANA.sub(lambda found: self._spelt(found.group()), text)
         return text if spelt == text else f"{text} {spelt}"
