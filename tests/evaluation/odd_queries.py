@@ -179,3 +179,31 @@ ODD_QUERIES_AFTERWARDS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
 }
 """As :data:`ODD_QUERIES`."""
+
+KANA_QUERIES: tuple[tuple[str, str], ...] = (
+    ("ねこ", r"\bcat\b|kitten|kitty"),
+    ("いぬ", r"\bdog|pupp"),
+    ("とり", r"birds/|bird"),
+    ("さかな", r"fish"),
+    ("うま", r"horse"),
+    ("うし", r"\bcow|bull"),
+    ("ひつじ", r"sheep|lamb"),
+    ("うさぎ", r"rabbit|bunny"),
+    ("かめ", r"turtle|tortoise"),
+    ("ちょう", r"butterfly"),
+    ("はち", r"\bbee\b|wasp|hornet"),
+    ("りんご", r"apple"),
+    ("みかん", r"orange|tangerine"),
+    ("くだもの", r"fruit"),
+    ("ぱん", r"bread"),
+    ("はな", r"flower"),
+    ("き", r"tree"),
+    ("つき", r"moon"),
+    ("ゆき", r"snow"),
+    ("くるま", r"\bcar\b|car\.|vehicle|truck"),
+    ("ひこうき", r"plane|jet|aircraft"),
+    ("ふね", r"ship|boat"),
+    ("いえ", r"house|home"),
+    ("ぼうし", r"\bhat\b|cap\b"),
+)
+"""Everyday Japanese words as children write them, as :data:`ODD_QUERIES`."""

@@ -15,7 +15,7 @@ from index.demo.packages import fetch_debian
 from recipes.mini.languages import LANGUAGES, Translations, stamp_translations
 from tests.evaluation.conftest import Stamps
 from tests.evaluation.everyday_queries import EVERYDAY_QUERIES
-from tests.evaluation.odd_queries import ODD_QUERIES, ODD_QUERIES_AFTERWARDS
+from tests.evaluation.odd_queries import KANA_QUERIES, ODD_QUERIES, ODD_QUERIES_AFTERWARDS
 from tests.evaluation.texts import Texts
 from tests.evaluation.translated_queries import TRANSLATED_QUERIES
 
@@ -53,7 +53,7 @@ LEAST_RECALL = {
     "tr": (0.46, 0.65),
     "zh": (0.58, 0.75),
     "th": (0.64, 0.78),
-    "ja": (0.36, 0.49),
+    "ja": (0.42, 0.54),
     "ko": (0.42, 0.60),
     "ar": (0.49, 0.60),
 }
@@ -124,6 +124,11 @@ def test_odd_queries_afterwards(stamps: Stamps, texts: Texts, kind: str) -> None
     queries = ODD_QUERIES_AFTERWARDS[kind]
     assert len(queries) == 15
     assert sum(found(stamps, texts, queries)) >= LEAST_ODD_AFTERWARDS[kind]
+
+
+def test_everyday_words_in_kana(stamps: Stamps, texts: Texts) -> None:
+    """Of the 24, 16 when this was written; 7 as the tower reads them by itself."""
+    assert sum(found(stamps, texts, KANA_QUERIES)) >= 14
 
 
 def found(stamps: Stamps, texts: Texts, queries: Sequence[tuple[str, str]]) -> list[bool]:

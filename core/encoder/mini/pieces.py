@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.encoder.mini.accents import Accents
+from core.encoder.mini.kana import Kana
 
 PIECES_FILE = "tangerine_pieces.model"
 """In the checkpoint's folder."""
@@ -24,7 +25,8 @@ class Pieces:
 
     A text without any piece is the unknown one, as the tower's package has it. The file is read
     when the first text comes. ``as_written`` leaves words as they are; otherwise accents that were
-    not typed are put back (:mod:`core.encoder.mini.accents`).
+    not typed are put back (:mod:`core.encoder.mini.accents`), and Japanese in kana alone is read
+    with Han characters, too (:mod:`core.encoder.mini.kana`).
     """
 
     model_max_length = MAX_PIECES
@@ -46,6 +48,10 @@ class Pieces:
     @cached_property
     def _accents(self) -> Accents:
         return Accents(self._model)
+
+    @cached_property
+    def _kana(self) -> Kana:
+        return Kana(self._model)
 
     def __call__(
         self,
@@ -69,7 +75,7 @@ class Pieces:
         return {"input_ids": rows, "attention_mask": [[1] * len(row) for row in rows]}
 
     def _ids(self, text: str, ends: bool, longest: int | None) -> list[int]:
-        spelt = text if self._as_written else self._accents.restored(text)
+        spelt = text if self._as_written else self._kana.read(self._accents.restored(text))
         found: list[int] = self._model.encode(spelt) or [UNKNOWN]
         if not ends:
             return found[:longest]
