@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from bot.engine.specs import has_data
+from bot.engine.specs import collection_named, has_data
 from bot.terminal.console import Terminal
 from config.settings import Settings
 from core.domain.errors import CatalogueError
@@ -45,6 +45,9 @@ _QUESTIONS = frozenset({"find", "similar", "describe"})
 
 _INDEXED = frozenset({"map", "tag", "clear-tags"})
 """What needs something indexed, and says so before it makes a data folder."""
+
+_CHANGED = frozenset({"reindex", "repair"})
+"""What needs a collection, and says so before it makes a data folder or loads a model."""
 
 _READ = frozenset({"moderate-list"})
 """What shows an empty list where there is no data folder, and makes none."""
@@ -90,6 +93,8 @@ async def _on_engine(
         from bot.engine.preflight import check_indexed  # noqa: PLC0415 - as in _TASKS
 
         await asyncio.to_thread(check_indexed, settings, arguments.get("collection"))
+    elif name in _CHANGED:
+        collection_named(settings, arguments.get("collection"))
     # Before the task begins, as the time of a search is bounded.
     need: Need = "all" if arguments.get("image") else "texts" if name == "find" else "nothing"
     with ExitStack() as stack:

@@ -76,6 +76,9 @@ def test_the_program_says_it_without_loading_anything(tmp_path: Path, gallery: P
             (["find", "red"], nowhere, 1, f"is not there: {tmp_path / 'nowhere'}"),
             (["find", "red"], no_model, 1, "has no config.json"),
             (["find", "red", "--collection", "x"], {}, 1, "There is no collection “x”"),
+            (["reindex"], {"TANGERINE_GALLERY": ""}, 1, "There is no collection"),
+            (["verify", "--repair"], {"TANGERINE_GALLERY": ""}, 1, "There is no collection"),
+            (["reindex", "--collection", "x"], {}, 1, "There is no collection “x”"),
             (["find", "  "], {}, 2, 'find "orange'),
         ]
         done = subprocess.run(
