@@ -236,6 +236,9 @@ class JobTable:
             ended_at=_NOW,
             outcome=None if outcome is None else json.dumps(outcome),
         )
+        if state == "done":
+            # What was told last is a moment old.
+            ended = ended.values(done=jobs.c.total)
         with self._database.beside() as connection:
             return connection.execute(ended).rowcount == 1
 

@@ -123,6 +123,8 @@ async def test_progress_and_end_are_seen_at_every_node(nodes: tuple[Node, Node])
         assert (await job.task).added == (await followed.task).added == 2
     assert two.work.begun == [("c", True, None)]
     assert one.work.begun == []
+    [row] = JobTable(one.database).latest(1)
+    assert (row.state, row.progress.done, row.progress.total) == ("done", 2, 2)
 
 
 async def test_those_who_ask_for_one_that_waits_get_that_one(nodes: tuple[Node, Node]) -> None:
