@@ -1,8 +1,7 @@
-"""Words as they are spelt, of words as they are typed: "aviao", "Schluessel", "شجره", "Kwiat".
+"""Words as they are spelt, of words as they are typed: "aviao", "Schluessel", "شجره".
 
 The text tower adds up what the pieces of a text mean. A word without its accents is cut into pieces
-that have nothing to do with it, although the word as it is spelt is often one piece; so is one that
-begins with a capital letter because a sentence does, and a German noun in small letters. Arabic is
+that have nothing to do with it, although the word as it is spelt is often one piece. Arabic is
 typed without hamza and the dots of last letters, and set with vowels and drawn out letters, of
 which the tower knows next to none.
 """
@@ -31,7 +30,6 @@ _RARE = -30.0
 
 _TYPED = re.compile(rf"(?<!\w)[A-Za-z]{{{_LEAST},}}(?!\w)")
 _LATIN = re.compile(rf"{_START}[A-Za-z\u00c0-\u024f]{{{_LEAST},}}")
-_WORD = re.compile(rf"(?<!\w)[A-Za-z\u00c0-\u024f\u0400-\u04ff]{{{_LEAST},}}(?!\w)")
 _UNMARKED = str.maketrans({"ł": "l", "\u0131": "i", "ø": "o", "đ": "d", "ß": "ss"})
 _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _UMLAUTS = {"ae": "ä", "oe": "ö", "ue": "ü", "Ae": "Ä", "Oe": "Ö", "Ue": "Ü"}
@@ -78,20 +76,11 @@ class Accents:
     def restored(self, text: str) -> str:
         """The text with the accents of those words that are no word without them.
 
-        ASCII words get those of Latin letters, Arabic ones hamza and dots, and lose vowels. Words
-        begin with a capital letter or a small one, as they are known.
+        ASCII words get those of Latin letters, Arabic ones hamza and dots, and lose vowels.
         """
         latin = _TYPED.sub(lambda found: self._spelt(found.group()), text)
-        cased = _WORD.sub(lambda found: self._cased(found.group()), latin)
-        arabic = _STOPS_BEFORE.sub("", _SET.sub("", cased))
+        arabic = _STOPS_BEFORE.sub("", _SET.sub("", latin))
         return _ARABIC.sub(lambda found: self._likeliest(found.group()), arabic)
-
-    def _cased(self, word: str) -> str:
-        model = self._model
-        if model.piece_to_id(_START + word) != model.unk_id():
-            return word
-        other = word.lower() if word.istitle() else word.capitalize() if word.islower() else word
-        return other if self._likely(other) - self._likely(word) >= _LIKELIER else word
 
     def _likeliest(self, word: str) -> str:
         known = self._model.piece_to_id(_START + word) != self._model.unk_id()
