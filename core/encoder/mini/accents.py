@@ -13,8 +13,7 @@ import unicodedata
 from functools import cached_property
 from typing import Any
 
-_START = "\u2581"
-"""What SentencePiece writes for the space before a word."""
+from core.encoder.mini.likelihood import START, log_likelihood
 
 _LEAST = 3
 """Letters of a word. Shorter ones are too many words of too many languages."""
@@ -29,7 +28,7 @@ _ARABIC_LIKELIER = 2.0
 _RARE = -30.0
 
 _TYPED = re.compile(rf"(?<!\w)[A-Za-z]{{{_LEAST},}}(?!\w)")
-_LATIN = re.compile(rf"{_START}[A-Za-z\u00c0-\u024f]{{{_LEAST},}}")
+_LATIN = re.compile(rf"{START}[A-Za-z\u00c0-\u024f]{{{_LEAST},}}")
 _UNMARKED = str.maketrans({"ł": "l", "\u0131": "i", "ø": "o", "đ": "d", "ß": "ss"})
 _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _UMLAUTS = {"ae": "ä", "oe": "ö", "ue": "ü", "Ae": "Ä", "Oe": "Ö", "Ue": "Ü"}
@@ -83,7 +82,7 @@ class Accents:
         return _ARABIC.sub(lambda found: self._likeliest(found.group()), arabic)
 
     def _likeliest(self, word: str) -> str:
-        known = self._model.piece_to_id(_START + word) != self._model.unk_id()
+        known = self._model.piece_to_id(START + word) != self._model.unk_id()
         spelt = {word} if known else _arabic(word)
         return max(
             spelt, key=lambda other: self._likely(other) - _ARABIC_LIKELIER * (other != word)
@@ -91,7 +90,7 @@ class Accents:
 
     def _spelt(self, word: str) -> str:
         model = self._model
-        if model.piece_to_id(_START + word) != model.unk_id():
+        if model.piece_to_id(START + word) != model.unk_id():
             return word
         found = self._words.get(word.lower())
         spelt, likely = found or max(
@@ -101,12 +100,7 @@ class Accents:
         return spelt if likely - self._likely(word) >= _LIKELIER else word
 
     def _likely(self, word: str) -> float:
-        """The logarithm of how likely the pieces of a word are; one unknown counts as rare."""
-        model = self._model
-        return sum(
-            _RARE if piece == model.unk_id() else model.get_score(piece)
-            for piece in model.encode(word)
-        )
+        return log_likelihood(self._model, word, rare=_RARE)
 
     @cached_property
     def _words(self) -> dict[str, tuple[str, float]]:
@@ -116,9 +110,9 @@ class Accents:
         """
         words: dict[str, tuple[str, float]] = {}
         for number, piece in enumerate(self._model.id_to_piece(list(range(len(self._model))))):
-            if piece.removeprefix(_START).isascii() or not _LATIN.fullmatch(piece):
+            if piece.removeprefix(START).isascii() or not _LATIN.fullmatch(piece):
                 continue
-            word, likely = piece.removeprefix(_START), self._model.get_score(number)
+            word, likely = piece.removeprefix(START), self._model.get_score(number)
             small = word.lower()
             for typed in {_bare(small), small.translate(_GERMAN)}:
                 if typed.isascii() and likely > words.get(typed, ("", -float("inf")))[1]:

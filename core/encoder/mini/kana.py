@@ -12,6 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from core.encoder.mini.likelihood import START, log_likelihood
+
 WORDS = Path(__file__).with_name("kana.tsv.gz")
 """Words with Han characters by their hiragana, a line "りんご<tab>林檎" each: one of each reading,
 the most usual. Made by ``recipes/mini/kana.py``; ``kana.txt`` beside it says by whose leave."""
@@ -22,9 +24,6 @@ before many short ones."""
 
 _RARE = -20.0
 """The logarithm of how likely a letter is that is no piece."""
-
-_START = "\u2581"
-"""What SentencePiece writes for the space before a word."""
 
 _LONGEST = 12
 """Letters of a word."""
@@ -81,7 +80,7 @@ class Kana:
     def _readings(self, kana: str) -> list[tuple[str, float]]:
         """What some letters may be, as one word or piece, and how likely each of it is."""
         model, found = self._model, []
-        pieces = [piece for piece in model.encode(kana) if piece != model.piece_to_id(_START)]
+        pieces = [piece for piece in model.encode(kana) if piece != model.piece_to_id(START)]
         if len(kana) == 1 or len(pieces) == 1:
             found.append((kana, self._likely(kana)))
         if word := self._words.get(kana):
@@ -89,11 +88,7 @@ class Kana:
         return found
 
     def _likely(self, word: str) -> float:
-        model = self._model
-        return sum(
-            _RARE if piece == model.unk_id() else model.get_score(piece)
-            for piece in model.encode(word)
-        )
+        return log_likelihood(self._model, word, rare=_RARE)
 
     @cached_property
     def _words(self) -> dict[str, str]:
