@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -37,7 +37,7 @@ from core.search.query_picture import QueryPictures, vector_of_row
 from core.search.ranking import apart, page_lookup, without
 from core.search.rules import SearchRules
 from core.search.sampled import SampledCollections, candidates_for
-from core.search.scoring import Ranking
+from core.search.scoring import NearestPictures, Ranking
 from core.search.word_evidence import WordEvidence, with_words
 from core.search.zero_shot import classify_vectors, different, prompts_of
 
@@ -323,21 +323,14 @@ class Search:
                 as_is=words is None,
                 preview=preview,
             )
-            scope, rank = await self._refined(
+            page = await self._like_picture(
                 seen.ranking,
                 words,
                 SearchScope(seen.snapshot, seen.calibration, community),
                 request,
+                nearest=seen.nearest,
             )
-            page = await self._runner.run(
-                SearchPlan(labels=self._tagger.read(scope.snapshot)),
-                rank,
-                request,
-                scope,
-                look_s=self._rules.look_s,
-                nearest=seen.nearest if words is None else None,
-            )
-            return replace(page, query=words, preview=seen.preview)
+            return replace(page, preview=seen.preview)
 
     async def more_like(
         self,
@@ -371,15 +364,7 @@ class Search:
                 hidden=frozenset({picture.sha256}),
             )
             scope = SearchScope(snapshot, calibration, community)
-            scope, rank = await self._refined(ranking, words, scope, request, near=True)
-            page = await self._runner.run(
-                SearchPlan(labels=self._tagger.read(scope.snapshot)),
-                rank,
-                request,
-                scope,
-                look_s=self._rules.look_s,
-            )
-            return replace(page, query=words)
+            return await self._like_picture(ranking, words, scope, request)
 
     async def describe(
         self,
@@ -441,40 +426,46 @@ class Search:
         async with self._rules.in_time():
             return await self._query_pictures.vector(picture)
 
-    async def _refined(
+    async def _like_picture(
         self,
         ranking: Ranking,
         text: str | None,
         scope: SearchScope,
         request: PageRequest,
         *,
-        near: bool = False,
-    ) -> tuple[SearchScope, Callable[[SearchFindings], Ranking]]:
-        """How a picture's ranking is changed by a text, if one was given, and where to look then.
+        nearest: NearestPictures | None = None,
+    ) -> SearchResult:
+        """The page of a picture's ranking, changed by a text if one was given.
 
-        ``near``: what is near to the picture has not been looked for.
+        ``nearest``: what is near to the picture, where that has been looked for.
         """
         asked = None if text is None else wish(text)
-        count = candidates_for(request)
         snapshot, calibration, viewer = scope
-        if asked is None:
-            if near:
-                sought = Sought(pictures=[ranking.vector], wanted=count)
-                snapshot = await self._sampled.widened(snapshot, viewer, sought)
-            return scope._replace(snapshot=snapshot), lambda _: ranking
-        wanted = await self._embedder.embed_text(asked)
-        weight = self._rules.text_weight
-        if self._sampled.covers(snapshot):
-            mixed = mix(ranking.vector, wanted, weight, calibration).vector
-            sought = Sought([ranking.vector, mixed], [wanted], asked, wanted=count)
+        near, count, weight = ranking.vector, candidates_for(request), self._rules.text_weight
+        wanted = None if asked is None else await self._embedder.embed_text(asked)
+        if self._sampled.covers(snapshot) and (nearest is None or wanted is not None):
+            sought = Sought(pictures=[near], wanted=count)
+            if wanted is not None and asked is not None:
+                mixed = mix(near, wanted, weight, calibration).vector
+                sought = Sought([near, mixed], [wanted], asked, wanted=count)
             snapshot = await self._sampled.widened(snapshot, viewer, sought)
 
         def rank(_: SearchFindings) -> Ranking:
-            mixture = mix(ranking.vector, wanted, weight, calibration)
+            if wanted is None or asked is None:
+                return ranking
+            mixture = mix(near, wanted, weight, calibration)
             said = told(snapshot, calibration.captions, wanted, asked, alone=False)
             return replace(ranking, vector=mixture.vector, mixture=mixture, told=said)
 
-        return scope._replace(snapshot=snapshot), rank
+        page = await self._runner.run(
+            SearchPlan(labels=self._tagger.read(snapshot)),
+            rank,
+            request,
+            scope._replace(snapshot=snapshot),
+            look_s=self._rules.look_s,
+            nearest=nearest if text is None else None,
+        )
+        return replace(page, query=text)
 
     def is_sampled(self, snapshot: Snapshot) -> bool:
         """Whether it holds some pictures alone, of a collection that no node can hold."""
