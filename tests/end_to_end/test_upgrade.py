@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import itertools
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from tests.end_to_end.test_contributing import chat
 from tests.fakes import picture_bytes
 from tests.program import Program, small_program
 from tests.running import ENDED_S, Running, running
+from tests.servers.shared import free_ports
 
 # The rule itself is held by tests/index/catalogue/test_older_programs.py, always.
 pytestmark = [pytest.mark.process, pytest.mark.long, pytest.mark.timeout(900)]
@@ -106,12 +106,6 @@ class Asking:
         )
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 @pytest.fixture
 def encoder() -> Iterator[str]:
     """An encoder that serves a fake model, so that a node starts in no time; its address."""
@@ -144,7 +138,7 @@ async def test_nodes_are_replaced_one_after_the_other(
     """
     (tmp_path / "gallery").mkdir()
     (tmp_path / "gallery" / "black.png").write_bytes(picture_bytes("black", 1))
-    ports = [_free_port(), _free_port()]
+    ports = [free_ports(1)[0], free_ports(1)[0]]
     (tmp_path / "uploads").mkdir()
     for number in range(2):
         (tmp_path / f"node{number}" / "data").mkdir(parents=True)

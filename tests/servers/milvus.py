@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,10 +14,9 @@ import httpx
 import pytest
 from filelock import FileLock
 
-from tests.servers.shared import shared_by_workers
+from tests.servers.shared import ServerProcess, free_ports, own_server, shared_by_workers
 
 _READY_S = 180.0
-_STARTED: dict[int, subprocess.Popen[bytes]] = {}
 _SET_UP = """
 import sys
 from milvus import MilvusServerConfig, _initialize_data_files
@@ -34,15 +30,8 @@ print(config.get("proxy_port"))
 """
 
 
-class MilvusProcess:
+class MilvusProcess(ServerProcess):
     """The server in ``folder``."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    @property
-    def running(self) -> bool:
-        return (self.folder / "pid").exists()
 
     @property
     def url(self) -> str:
@@ -63,7 +52,7 @@ class MilvusProcess:
             )
         (self.folder / "port").write_text(made.stdout.strip())
         (self.folder / "bin").symlink_to(kept / "bin")
-        health, *of_etcd = _free_ports(3)
+        health, *of_etcd = free_ports(3)
         (self.folder / "health").write_text(str(health))
         # The one inside would take its usual ports, whatever else is there.
         client, peer = (f"http://127.0.0.1:{port}" for port in of_etcd)
@@ -77,52 +66,21 @@ class MilvusProcess:
     def start(self) -> None:
         """Start it and wait until it answers."""
         programs = self.folder / "bin"
-        ports = {"METRICS_PORT": (self.folder / "health").read_text()}
-        with (self.folder / "log").open("ab") as log:
-            server = subprocess.Popen(
-                [str(programs / "milvus"), "run", "standalone"],
-                stdout=log,
-                stderr=log,
-                cwd=self.folder,
-                env={
-                    **os.environ,
-                    "DEPLOY_MODE": "STANDALONE",
-                    "LD_LIBRARY_PATH": str(programs),
-                    "ETCD_CONFIG_PATH": str(self.folder / "etcd.yaml"),
-                    **ports,
-                },
-                start_new_session=True,
-            )
-        _STARTED[server.pid] = server
-        (self.folder / "pid").write_text(str(server.pid))
-        end = time.monotonic() + _READY_S
-        while time.monotonic() < end and server.poll() is None:
-            try:
-                answer = httpx.get(f"http://127.0.0.1:{ports['METRICS_PORT']}/healthz", timeout=5)
-                if answer.status_code == httpx.codes.OK and "OK" in answer.text:
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.1)  # it tells nobody when it is ready
-        pytest.fail((self.folder / "log").read_text(errors="replace")[-3000:])
+        port = (self.folder / "health").read_text()
 
-    def stop(self) -> None:
-        """End it at once, as a loss of power would."""
-        pid = int((self.folder / "pid").read_text())
-        os.kill(pid, signal.SIGKILL)
-        (self.folder / "pid").unlink()
-        if pid in _STARTED:
-            _STARTED.pop(pid).wait()
+        def ready() -> bool:
+            answer = httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5)
+            return answer.status_code == httpx.codes.OK and "OK" in answer.text
 
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    found = [int(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return found
+        environment = {
+            **os.environ,
+            "DEPLOY_MODE": "STANDALONE",
+            "LD_LIBRARY_PATH": str(programs),
+            "ETCD_CONFIG_PATH": str(self.folder / "etcd.yaml"),
+            "METRICS_PORT": port,
+        }
+        command = [str(programs / "milvus"), "run", "standalone"]
+        self.begin(command, ready, _READY_S, environment)
 
 
 def _missing() -> bool:
@@ -143,10 +101,5 @@ def own_milvus(tmp_path: Path) -> Iterator[MilvusProcess]:
     """A server of this test alone, which it may stop."""
     if _missing():
         pytest.skip("pymilvus (extra milvus) or milvus, a wheel for Linux, is missing")
-    folder = tmp_path / "milvus"
-    folder.mkdir()
-    server = MilvusProcess(folder)
-    server.make()
-    yield server
-    if server.running:
-        server.stop()
+    with own_server(MilvusProcess(tmp_path / "milvus"), MilvusProcess.make) as server:
+        yield server

@@ -10,7 +10,6 @@ import importlib.util
 import itertools
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ from index.catalogue.database import open_database
 from index.catalogue.node_tables import node_tables
 from index.catalogue.remembered import remembered
 from index.catalogue.schema import metadata, schema_version
-from tests.servers.shared import shared_by_workers
+from tests.servers.shared import free_ports, shared_by_workers
 
 PASSWORD = "loopback-password-that-no-log-may-hold"
 
@@ -75,9 +74,7 @@ class PostgresqlServer:
     def start(self, port: int | None = None) -> None:
         """Start it on this port, or on any free one."""
         if port is None:
-            with socket.socket() as free:
-                free.bind(("127.0.0.1", 0))
-                port = free.getsockname()[1]
+            [port] = free_ports(1)
         options = [f"-p {port}", f"-k {self.folder}"]
         options += [f"-c {each}" for each in (*_UNSAFE, *_SMALL)]
         log = self.folder / "log"

