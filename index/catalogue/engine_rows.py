@@ -54,11 +54,11 @@ from index.catalogue.schema import (
 Kind = Literal["picture", "caption"]
 KINDS: Final[Sequence[Kind]] = ("picture", "caption")
 
-_engine = MetaData()
+engine_tables = MetaData()
 
 engine_collections = Table(
     "engine_collections",
-    _engine,
+    engine_tables,
     Column("collection", String(64), primary_key=True),
     # By which the engine knows it: no other installation on the same engine has the same.
     Column("name", String(64), nullable=False),
@@ -69,7 +69,7 @@ engine_collections = Table(
 
 engine_vectors = Table(
     "engine_vectors",
-    _engine,
+    engine_tables,
     Column("number", BigInteger, primary_key=True, autoincrement=True),
     Column("collection", String(64), nullable=False),
     Column("kind", String(8), nullable=False),
@@ -122,19 +122,10 @@ class Copied:
 def copied(connection: Connection, collection: str) -> Copied:
     """As far as is written down; nothing where the tables are missing."""
     model = identity_of(connection, collection)
-    if model is None or not has_tables(connection):
+    if model is None or not inspect(connection).has_table(engine_vectors.name):
         return Copied(0, 0)
     done = sum(count_written(connection, collection, kind) for kind in KINDS)
     return Copied(done, done + sum(lost(connection, collection, kind, model) for kind in KINDS))
-
-
-def has_tables(connection: Connection) -> bool:
-    return inspect(connection).has_table(engine_vectors.name)
-
-
-def make_tables(connection: Connection) -> None:
-    """Make the tables where there are none."""
-    _engine.create_all(connection)
 
 
 def state_of(connection: Connection, collection: str) -> EngineState | None:
@@ -296,14 +287,14 @@ def pictures_of(
 
 
 def pictures_saying(
-    connection: Connection, collection: str, words: Collection[str], *, every: bool, limit: int
+    connection: Connection, collection: str, words: Collection[str], *, limit: int
 ) -> list[str]:
-    """Ids of pictures with a caption that holds ``every`` one of these words, or any."""
+    """Ids of pictures with a caption that holds every one of these words."""
     if not words:
         return []
     wanted = cast(list(words), ARRAY(Text))
-    holds = engine_vectors.c.words.contains if every else engine_vectors.c.words.overlap
-    query = _belonging(collection, "caption").where(holds(wanted)).limit(limit)
+    holds = engine_vectors.c.words.contains(wanted)
+    query = _belonging(collection, "caption").where(holds).limit(limit)
     return list(dict.fromkeys(row.id for row in connection.execute(query)))
 
 

@@ -27,10 +27,9 @@ from index.catalogue.engine_rows import (
     begin,
     copied,
     drop_numbers,
+    engine_tables,
     forget,
-    has_tables,
     left_over,
-    make_tables,
     numbered,
     numbers_written,
     pictures_of,
@@ -97,12 +96,7 @@ class EngineCopies:
 
     def make(self) -> None:
         """Make the tables. Raises CatalogueError."""
-        with self._database.read() as connection:
-            if has_tables(connection):
-                return
-        # One process at a time: another one may have made them meanwhile.
-        with self._database.write() as connection:
-            make_tables(connection)
+        self._database.make(engine_tables)
 
     def state(self, collection: str) -> EngineState | None:
         """How a collection is called there, None where nothing was begun. Raises CatalogueError."""
@@ -111,9 +105,7 @@ class EngineCopies:
 
     def behind(self, collection: str) -> bool:
         """Whether the engine lacks changes, or all. Raises CatalogueError, VectorsUnreachable."""
-        with self._database.read() as connection:
-            model, state = identity_of(connection, collection), state_of(connection, collection)
-            generation = generation_of(connection, collection)
+        model, state, generation = self._known(collection)
         if model is None or not generation:
             return False
         if state is None or (state.fingerprint, state.generation) != (
@@ -121,7 +113,7 @@ class EngineCopies:
             generation,
         ):
             return True
-        return not all(self.engine.check(state.of(kind), model) for kind in KINDS)
+        return self._is_gone(state, model)
 
     def progress(self, collection: str) -> Copied:
         """How many vectors the engine has. Raises CatalogueError."""
@@ -151,9 +143,7 @@ class EngineCopies:
 
     def differences(self, collection: str) -> Iterator[str]:
         """What is wrong with the copies, in words. Raises CatalogueError, VectorsUnreachable."""
-        with self._database.read() as connection:
-            model, state = identity_of(connection, collection), state_of(connection, collection)
-            generation = generation_of(connection, collection)
+        model, state, generation = self._known(collection)
         if model is None or not generation:
             return
         if state is None or state.fingerprint != model.fingerprint:
@@ -171,8 +161,7 @@ class EngineCopies:
 
     def mend(self, collection: str) -> None:
         """Let :meth:`catch_up` write again what the engine has lost. Raises as that."""
-        with self._database.read() as connection:
-            model, state = identity_of(connection, collection), state_of(connection, collection)
+        model, state, _ = self._known(collection)
         if model is None or state is None or state.fingerprint != model.fingerprint:
             return
         for kind in KINDS:
@@ -209,21 +198,26 @@ class EngineCopies:
             ids = dict.fromkeys([*sought.ids, *pictures])
             ids |= pictures_of(connection, collection, "caption", said, 4 * _CAPTIONS)
             words = list(dict.fromkeys(telling_words(sought.text)))
-            ids |= dict.fromkeys(
-                pictures_saying(connection, collection, words, every=True, limit=_CAPTIONS)
-            )
+            ids |= dict.fromkeys(pictures_saying(connection, collection, words, limit=_CAPTIONS))
             for word in words if len(words) > 1 else ():
                 ids |= dict.fromkeys(
-                    pictures_saying(connection, collection, [word], every=True, limit=_FOR_A_WORD)
+                    pictures_saying(connection, collection, [word], limit=_FOR_A_WORD)
                 )
             ids |= dict.fromkeys(with_contents(connection, collection, sought.contents))
         more = count < MOST and any(len(each) >= count for each in near)
         return Candidates(list(ids), list(pictures), all=not more)
 
-    def _copy(self, collection: str, tell: Tell | None) -> None:
+    def _known(self, collection: str) -> tuple[ModelIdentity | None, EngineState | None, int]:
+        """The model of a collection, how it is called in the engine, and its generation."""
         with self._database.read() as connection:
-            model, state = identity_of(connection, collection), state_of(connection, collection)
-            generation = generation_of(connection, collection)
+            return (
+                identity_of(connection, collection),
+                state_of(connection, collection),
+                generation_of(connection, collection),
+            )
+
+    def _copy(self, collection: str, tell: Tell | None) -> None:
+        model, state, generation = self._known(collection)
         if model is None or not generation:
             return
         before = state
