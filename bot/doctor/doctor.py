@@ -34,7 +34,7 @@ from bot.terminal.numbers import counted
 from config.settings import Settings
 from core.domain.errors import SourceError, TangerineError
 from core.images.formats import VIDEO_PACKAGE, reads_videos
-from core.images.reading import missing_packages
+from core.images.reader_version import missing_packages
 from core.images.sandbox import Isolation
 from index.catalogue.walk import walk
 from index.library.library import CollectionSpec

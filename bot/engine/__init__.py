@@ -19,4 +19,5 @@ __all__ = [
     "telegram_memory",
     "telegram_store",
     "vectors",
+    "words",
 ]

@@ -19,11 +19,12 @@ from bot.engine.encoder import Need
 from bot.engine.files import upload_files
 from bot.engine.instance import is_running
 from bot.engine.jobs import AnyJobs, opened_jobs
-from bot.engine.reading import bounded, opened_reading, stored_words, word_meanings
+from bot.engine.reading import bounded, opened_reading
 from bot.engine.reload import quotas, search_rules
 from bot.engine.servers import wait_for_servers
 from bot.engine.specs import collection_named, collection_specs, make_data_dir, operators
 from bot.engine.vectors import copies_of
+from bot.engine.words import stored_words, word_meanings
 from bot.observability.health import folder_bytes, serving_troubles
 from bot.observability.metrics import Metrics
 from bot.observability.stages import Stages

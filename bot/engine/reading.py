@@ -6,50 +6,18 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any, TypeVar
 
+from bot.engine.words import read_collections
 from config.settings import Settings
-from core.domain.ports import Embedder
 from core.images.pool import DecodePool
-from core.images.reading import WordPool, missing_packages, reader_version
+from core.images.reader_version import missing_packages
+from core.images.reading import WordPool
 from index.library.library import FolderLibrary
 from index.library.overlay import Overlays
 from index.library.word_meanings import WordMeanings
 from index.library.word_reading import WordReading
-from index.library.words import StoredWords
 
 _MIB = 2**20
 _Pool = TypeVar("_Pool", bound=DecodePool)
-
-
-def read_collections(settings: Settings) -> frozenset[str]:
-    """The collections whose words are read and searched."""
-    if not settings.words.enabled:
-        return frozenset()
-    names = {each.name for each in settings.all_collections}
-    return frozenset(names.difference(settings.words.exclude))
-
-
-def stored_words(
-    settings: Settings, overlays: Overlays, meanings: WordMeanings | None = None
-) -> StoredWords:
-    """The words that were read, as they are searched; by meaning as well where that is given."""
-    return StoredWords(
-        overlays,
-        read_collections(settings),
-        reader_version(),
-        meanings,
-        sampled=settings.remote_collections,
-    )
-
-
-def word_meanings(
-    settings: Settings, overlays: Overlays, embedder: Embedder
-) -> WordMeanings | None:
-    """What the words mean to the model; None where none are searched.
-
-    Nor where a collection is too large for a node's memory, where they would all be.
-    """
-    meant = bool(read_collections(settings)) and not settings.remote_collections
-    return WordMeanings(overlays, embedder) if meant else None
 
 
 def bounded(settings: Settings, pool: Callable[..., _Pool], *args: Any, **more: Any) -> _Pool:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.engine.encoder import known_encoder
-from bot.engine.reading import stored_words
 from bot.engine.stored import open_stored
 from bot.engine.vectors import copied, milvus
+from bot.engine.words import stored_words
 from bot.protocol.json_views import encoder_lines, status_view
 from bot.protocol.ports import ModelCard
 from bot.terminal.console import Terminal

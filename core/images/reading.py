@@ -4,34 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from core.domain.types import MAX_LETTERS, MAX_LINES, WordLine
 from core.images.errors import worker_died
 from core.images.pool import DecodePool
-from core.images.words import EDGE, read_words
+from core.images.reader_version import EDGE, reader_version
+from core.images.words import read_words
 from core.images.worker import ToWords
-
-PACKAGES: Final = ("rapidocr", "onnxruntime")
-"""What reading needs beside the program itself: its extra ``words``."""
-
-_FORM: Final = 1
-"""Counted up when the same pictures are read in another way."""
-
-
-def missing_packages() -> tuple[str, ...]:
-    """Those of :data:`PACKAGES` that are not installed. Imports nothing."""
-    return tuple(name for name in PACKAGES if find_spec(name) is None)
-
-
-def reader_version() -> str:
-    """What reads, and at which size; empty where nothing is installed that does."""
-    if missing_packages():
-        return ""
-    return f"{_FORM}-{PACKAGES[0]}-{version(PACKAGES[0])}-{EDGE}"
 
 
 class WordPool(DecodePool):

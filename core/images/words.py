@@ -18,13 +18,11 @@ from PIL import Image
 from core.domain.types import MAX_LETTERS, MAX_LINES
 from core.images.decode import read_picture, scaled, within
 from core.images.errors import out_of_memory
+from core.images.reader_version import EDGE
 from core.images.worker import Job, ToWords
 
 if TYPE_CHECKING:
     from core.domain.types import Pixels
-
-EDGE: Final = 960
-"""Pixels of the longer edge of what is read: letters of ten pixels of a page of text still are."""
 
 _FOUND_AT: Final = 736
 _GLANCE: Final = 480

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from core.images.reading import WordPool, missing_packages
+from core.images.reader_version import missing_packages
+from core.images.reading import WordPool
 from core.search.words import ReadWords
 from recipes.memes import measured, memes, recall
 

@@ -10,7 +10,8 @@ import pytest_asyncio
 from PIL import Image
 
 from core.domain.errors import DecodingFailed, NotAPicture, TooManyPixels
-from core.images.reading import WordPool, missing_packages
+from core.images.reader_version import missing_packages
+from core.images.reading import WordPool
 from recipes.memes import drawn
 from tests.pictures import encode, scene
 
