@@ -72,6 +72,10 @@ class FakeSnapshot:
     caption_index: FakeVectorIndex
     frames: FrameRows | None = None
 
+    @property
+    def uploads_from(self) -> int:
+        return 0
+
     @cached_property
     def owners(self) -> NDArray[np.int64]:
         return np.array([row for _, row in self.captions], dtype=np.int64)

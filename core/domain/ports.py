@@ -205,6 +205,10 @@ class Snapshot(Protocol):
         """The picture of each row of :attr:`picture_index`."""
 
     @property
+    def uploads_from(self) -> int:
+        """No picture before this row was uploaded; their number where none was."""
+
+    @property
     def captions(self) -> Sequence[tuple[str, int]]:
         """For each row of :attr:`caption_index`: the text and the row of its picture."""
 

@@ -268,19 +268,23 @@ def told(
     else:
         held = np.zeros_like(held)
     lifting = np.flatnonzero((matches >= scale.least) | (held >= _HOLDS_SOME))
-    best_first = lifting[np.argsort(-matches[lifting])]
-    owners, first = np.unique(snapshot.owners[rows[best_first]], return_index=True)
-    best = best_first[first]
-    lifts = scale.lift(matches[best])
+    owners = snapshot.owners[rows[lifting]]
+    # The best caption of each picture stands first among those of it.
+    by_owner = np.lexsort((-matches[lifting], owners))
+    owners = owners[by_owner]
+    first = np.diff(owners, prepend=-1) > 0
+    best = lifting[by_owner[first]]
+    matches, held = matches[best], held[best]
+    lifts = scale.lift(matches)
     # Where pictures without captions stand high, its words have to lift it as far.
-    by_words = np.maximum(_HOLDING_LIFT * held[best], scale.silent)
-    lifts = np.where(held[best] >= _HOLDS_SOME, np.maximum(lifts, by_words), lifts)
+    by_words = np.maximum(_HOLDING_LIFT * held, scale.silent)
+    lifts = np.where(held >= _HOLDS_SOME, np.maximum(lifts, by_words), lifts)
     return CaptionEvidence(
-        owners,
-        matches[best].astype(np.float64),
+        owners[first],
+        matches.astype(np.float64),
         lifts.astype(np.float64),
         cosines[best].astype(np.float64),
-        held[best].astype(np.float64),
+        held.astype(np.float64),
         scale.silent,
     )
 

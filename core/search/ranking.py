@@ -102,11 +102,11 @@ def rank_page(
     seen: NearestPictures | None = None,
     there: There | None = None,
     same: Same | None = None,
+    query: str | None = None,
 ) -> SearchResult:
     """Hits ``offset + 1`` to ``offset + k``, near-duplicates collapsed onto the best one.
 
-    ``query`` of the result is left to those who know the text.
-
+    ``query``: what was asked, as it is shown.
     Pictures come in the order of their standard scores, those that captions speak for lifted
     (:mod:`core.search.captions`), and a better band before a worse one. ``seen``: what
     :func:`page_lookup` found for the ranking's vector, where somebody has looked already.
@@ -140,13 +140,9 @@ def rank_page(
     bands = Counter(f.band for f in found[: offset + k])
     page = slice(offset, offset + k)
     matches = _matches(ranking, found, seen.spread)[page]
-    hits = _hits(snapshot, ranking, found[page], matches, offset)
-    hits = tuple(
-        replace(hit, copies=tuple(copies[each.row])) if each.row in copies else hit
-        for hit, each in zip(hits, found[page], strict=True)
-    )
+    hits = _hits(snapshot, ranking, found[page], copies, matches, offset)
     return SearchResult(
-        query=None,
+        query=query,
         collection=snapshot.collection,
         hits=hits,
         offset=offset,
@@ -195,6 +191,7 @@ def _hits(
     snapshot: Snapshot,
     ranking: Ranking,
     found: Sequence[ScoredRow],
+    copies: _Copies,
     matches: Sequence[float],
     offset: int,
 ) -> tuple[Hit, ...]:
@@ -213,6 +210,7 @@ def _hits(
             caption_score=cosine(caption) if caption > -np.inf else None,
             text=line,
             at_s=second_of(snapshot, each.row, ranking.vector),
+            copies=tuple(copies.get(each.row, ())),
         )
         for number, (each, match, caption) in enumerate(
             zip(found, matches, told, strict=True), start=offset + 1
@@ -257,6 +255,7 @@ def _collapse(
     copies: dict[int, list[Picture]] = {}
     enough = False
     read = _READ
+    uploads_from = snapshot.uploads_from
     while several := list(islice(ordered, read)):
         read = min(2 * read, _MOST_READ)
         rows = np.array([each.row for each in several], dtype=np.int64)
@@ -266,6 +265,8 @@ def _collapse(
         alike = (vectors @ vectors.T >= ranking.duplicate_cosine).tolist()
         kept: list[int] = []
         for place, each in enumerate(several):
+            if enough and each.row < uploads_from:
+                continue
             picture = snapshot.pictures[each.row]
             uploaded = picture.path.startswith(UPLOADED)
             if picture.sha256 in ranking.hidden or (enough and not uploaded):

@@ -139,6 +139,7 @@ class Search:
         words = self._rules.clean(asked.text) if asked.text else ""
         unwanted = self._rules.clean(asked.exclude) if asked.exclude.strip() else None
         self._rules.check_page(k, offset)
+        community = Viewer.of(community)
         async with self._rules.in_time():
             try:
                 snapshot = await self._library.open(collection, community)
@@ -232,9 +233,14 @@ class Search:
             return ranking
 
         page = await self._runner.run(
-            plan, rank, question.request, scope, look_s=self._rules.look_s
+            plan,
+            rank,
+            question.request,
+            scope,
+            look_s=self._rules.look_s,
+            query=question.shown,
         )
-        return replace(page if words else listed(page), query=question.shown)
+        return page if words else listed(page)
 
     async def _by_letters(
         self, asked: SearchQuery, words: str, snapshot: Snapshot, *, k: int, offset: int

@@ -75,6 +75,12 @@ class ComposedSnapshot:
         return self._settled or self
 
     @cached_property
+    def uploads_from(self) -> int:
+        """See :meth:`core.domain.ports.Snapshot.uploads_from`."""
+        below = self._base.uploads_from
+        return below - int(np.searchsorted(self._survivors.removed, below))
+
+    @cached_property
     def frames(self) -> FrameRows | None:
         """The frames of what is left of the base, and of the others."""
         left = len(self._survivors)

@@ -65,6 +65,11 @@ class IndexSnapshot:
             raise ValueError("rows and vectors differ in number")
 
     @property
+    def uploads_from(self) -> int:
+        """See :meth:`core.domain.ports.Snapshot.uploads_from`: a folder holds no upload."""
+        return len(self.pictures)
+
+    @property
     def settled(self) -> IndexSnapshot:
         """See :meth:`core.domain.ports.Snapshot.settled`."""
         return self
