@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from core.domain.errors import ModelUnavailable
 from core.encoder.benchmark_cache import JsonCache, verdict_key
 from core.encoder.choice import BackendTrial, EncoderChoice
-from core.encoder.exports import Exports
+from core.encoder.exports import Exports, sha256_of
 
 CHOICE = EncoderChoice(
     "openvino", "int8", (BackendTrial("openvino", "int8", 0.9991, 4.1, 4.5, 0.97),), ("onnx: no.",)
@@ -66,6 +67,55 @@ def test_a_torn_export_is_made_again(
     assert (folder / "a.bin").read_bytes() == b"a" * 100
     assert exports.get("key", maker) == folder
     assert maker.calls == 2
+
+
+class Reader:
+    """Counts the files whose bytes are read."""
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    def __call__(self, path: Path) -> str:
+        """As :func:`core.encoder.exports.sha256_of`."""
+        self.read.append(path.name)
+        return sha256_of(path)
+
+
+def test_a_start_reads_no_bytes_that_were_checked(tmp_path: Path) -> None:
+    """Every command starts with this: one check is enough for files that nobody touched since."""
+    folder = Exports(tmp_path).get("key", Maker())
+    assert Exports(tmp_path, settled_s=0).find("key") == folder
+    reader = Reader()
+    assert Exports(tmp_path, digest=reader).find("key") == folder
+    assert reader.read == []
+    (folder / "a.bin").write_bytes(b"a" * 100)
+    assert Exports(tmp_path, digest=reader).find("key") == folder
+    assert reader.read == ["a.bin", "b.json"]
+
+
+@pytest.mark.parametrize("name", ["a.bin", "b.json", "manifest.json"])
+@pytest.mark.parametrize("damage", [flip, shorten, Path.unlink])
+def test_an_export_torn_after_a_check_is_not_whole(
+    tmp_path: Path, name: str, damage: Callable[[Path], object]
+) -> None:
+    """Also where the damage leaves a file's size and its time of change."""
+    exports = Exports(tmp_path, settled_s=0)
+    folder = exports.get("key", Maker())
+    assert exports.find("key") == folder
+    times = (folder / name).stat()
+    time.sleep(0.02)  # the system's clock of files goes on in steps of up to 10 ms
+    damage(folder / name)
+    if (folder / name).exists():
+        os.utime(folder / name, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert exports.find("key") is None
+
+
+def test_what_has_just_changed_is_read_again(tmp_path: Path) -> None:
+    """A file's time of change does not tell two changes of one moment apart."""
+    exports = Exports(tmp_path, settled_s=60)
+    folder = exports.get("key", Maker())
+    assert exports.find("key") == folder
+    assert not (folder / "checked.json").exists()
 
 
 def test_an_export_that_fails_leaves_nothing(tmp_path: Path) -> None:
