@@ -8,6 +8,7 @@ which the tower knows next to none.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from functools import cached_property
@@ -28,7 +29,7 @@ _ARABIC_LIKELIER = 2.0
 _RARE = -30.0
 
 _TYPED = re.compile(rf"(?<!\w)[A-Za-z]{{{_LEAST},}}(?!\w)")
-_LATIN = re.compile(rf"{START}[A-Za-z\u00c0-\u024f]{{{_LEAST},}}")
+_LATIN = re.compile(rf"^{START}[A-Za-z\u00c0-\u024f]{{{_LEAST},}}$", re.MULTILINE)
 _UNMARKED = str.maketrans({"ł": "l", "\u0131": "i", "ø": "o", "đ": "d", "ß": "ss"})
 _GERMAN = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _UMLAUTS = {"ae": "ä", "oe": "ö", "ue": "ü", "Ae": "Ä", "Oe": "Ö", "Ue": "Ü"}
@@ -106,17 +107,21 @@ class Accents:
     def _words(self) -> dict[str, tuple[str, float]]:
         """The likeliest word with accents, and its logarithm of probability, by its ASCII form.
 
-        Takes a tenth of a second: it is made for the first word that is not known as it stands.
+        Takes a twentieth of a second, all of it at once in what is written in C: it is made for the
+        first word that is not known as it stands, which a command may well be asked for.
         """
+        model = self._model
+        pieces = "\n".join(model.id_to_piece(list(range(len(model)))))
+        marked = [piece for piece in _LATIN.findall(pieces) if not piece[len(START) :].isascii()]
+        likelihoods = model.get_score(model.piece_to_id(marked))
+        spelt = [piece.removeprefix(START) for piece in marked]
+        small = "\n".join(spelt).lower()
+        bare = small.translate({ord(letter): _bare(letter) for letter in set(small)})
         words: dict[str, tuple[str, float]] = {}
-        for number, piece in enumerate(self._model.id_to_piece(list(range(len(self._model))))):
-            if piece.removeprefix(START).isascii() or not _LATIN.fullmatch(piece):
-                continue
-            word, likely = piece.removeprefix(START), self._model.get_score(number)
-            small = word.lower()
-            for typed in {_bare(small), small.translate(_GERMAN)}:
-                if typed.isascii() and likely > words.get(typed, ("", -float("inf")))[1]:
-                    words[typed] = word, likely
+        for typed in (bare, small.translate(_GERMAN)):
+            for word, likely, ascii_form in zip(spelt, likelihoods, typed.split("\n"), strict=True):
+                if ascii_form.isascii() and likely > words.get(ascii_form, ("", -math.inf))[1]:
+                    words[ascii_form] = word, likely
         return words
 
 
