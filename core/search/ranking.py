@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
+from itertools import count, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,7 +140,7 @@ def rank_page(
     bands = Counter(f.band for f in found[: offset + k])
     page = slice(offset, offset + k)
     matches = _matches(ranking, found, seen.spread)[page]
-    hits = _hits(snapshot, ranking, found[page], copies, matches, offset)
+    hits = _hits(snapshot, ranking, found[page], copies, zip(count(offset + 1), matches))
     return SearchResult(
         query=query,
         collection=snapshot.collection,
@@ -192,9 +192,9 @@ def _hits(
     ranking: Ranking,
     found: Sequence[ScoredRow],
     copies: _Copies,
-    matches: Sequence[float],
-    offset: int,
+    ranked: Iterable[tuple[int, float]],
 ) -> tuple[Hit, ...]:
+    """Those that were found, each with its rank and its match."""
     told: list[float] = [-np.inf] * len(found)
     if ranking.told is not None:
         rows = np.array([each.row for each in found], dtype=np.int64)
@@ -212,9 +212,7 @@ def _hits(
             at_s=second_of(snapshot, each.row, ranking.vector),
             copies=tuple(copies.get(each.row, ())),
         )
-        for number, (each, match, caption) in enumerate(
-            zip(found, matches, told, strict=True), start=offset + 1
-        )
+        for each, caption, (number, match) in zip(found, told, ranked, strict=False)
         for line in (None if ranking.read is None else ranking.read.says(each.row),)
     )
 
@@ -275,9 +273,7 @@ def _collapse(
             others += [several[k].row for k in kept if alike[place][k]]
             one = first.get(picture.sha256)
             if one is None:
-                pictures = snapshot.pictures
-                alikes = (o for o in others if same is None or same(pictures[o], picture))
-                one = next(alikes, None)
+                one = _first_alike(picture, snapshot.pictures, others, same)
             if one is not None:
                 if uploaded:
                     copies.setdefault(one, []).append(picture)
@@ -295,6 +291,12 @@ def _collapse(
     if ranking.unwanted is not None:
         found = _demote(found, shown.rows, ranking, ranking.unwanted, calibration)
     return found, copies
+
+
+def _first_alike(
+    picture: Picture, pictures: Sequence[Picture], rows: Sequence[int], same: Same | None
+) -> int | None:
+    return next((row for row in rows if same is None or same(pictures[row], picture)), None)
 
 
 class _Growing:
