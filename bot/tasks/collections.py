@@ -41,11 +41,9 @@ async def export_collection(
     if json:
         terminal.json(_export_view(report))
     else:
-        terminal.out.print(
+        terminal.line(
             f"{report.collection}: {_held(report.pictures, report.uploads, report.captions)} "
-            f"exported, {len(report.failed)} left out",
-            soft_wrap=True,
-            markup=False,
+            f"exported, {len(report.failed)} left out"
         )
         terminal.failures(report.failed)
     return 0
@@ -86,10 +84,8 @@ async def import_collection(
     if json:
         terminal.json(_import_view(taken, report, same_model=same))
     else:
-        terminal.out.print(
-            f"{taken.collection}: {_held(taken.pictures, taken.uploads, taken.captions)} imported",
-            soft_wrap=True,
-            markup=False,
+        terminal.line(
+            f"{taken.collection}: {_held(taken.pictures, taken.uploads, taken.captions)} imported"
         )
         terminal.report(report)
     return 0

@@ -81,10 +81,8 @@ async def migrate_database(terminal: Terminal, source: str, target: str, *, json
         view = dict(zip(("from", "to"), names, strict=True))
         terminal.json({**view, "tables": rows, "rows": total, "seconds": round(seconds, 1)})
         return 0
-    terminal.out.print(
-        f"{total} rows of {len(rows)} tables copied and compared, from {names[0]} to {names[1]}",
-        soft_wrap=True,
-        markup=False,
+    terminal.line(
+        f"{total} rows of {len(rows)} tables copied and compared, from {names[0]} to {names[1]}"
     )
     if from_.file is not None:
         terminal.note(
