@@ -47,10 +47,10 @@ class ChatChannels:
         await finished_in_thread(self._channels.reach, reached)
 
     async def known(self, chat: str, messages: Collection[int]) -> Sequence[Post]:
-        return await finished_in_thread(self._repository.find, chat, messages)
+        return await finished_in_thread(self._repository.reads.of_messages, chat, messages)
 
     async def after(self, chat: str, message: int, count: int) -> Sequence[int]:
-        return await finished_in_thread(self._repository.after, chat, message, count)
+        return await finished_in_thread(self._repository.reads.messages_after, chat, message, count)
 
     async def edited(self, chat: str, message: int, captions: Mapping[int, str]) -> None:
         async with self._posts.adding:

@@ -100,7 +100,9 @@ class ChatPosts:
         )
 
     async def edited(self, post: Post) -> bool:
-        there = await finished_in_thread(self._repository.find, post.chat, (post.message,))
+        there = await finished_in_thread(
+            self._repository.reads.of_messages, post.chat, (post.message,)
+        )
         if not there:
             return False
         known = there[0]
@@ -134,13 +136,15 @@ class ChatPosts:
     async def of(
         self, picture_ids: Sequence[str], community: Viewer | str
     ) -> Mapping[str, Sequence[Post]]:
-        return await asyncio.to_thread(self._repository.of, community, picture_ids)
+        return await asyncio.to_thread(self._repository.reads.of_pictures, community, picture_ids)
 
     async def like(self, picture: bytes, community: Viewer | str) -> Sequence[Post]:
         viewer = Viewer.of(community)
         spec = self._library.spec(None, viewer)
         posted = hashlib.sha256(picture).hexdigest()
-        found = set(await asyncio.to_thread(self._repository.by_content, spec.name, viewer, posted))
+        found = set(
+            await asyncio.to_thread(self._repository.reads.by_content, spec.name, viewer, posted)
+        )
         if not found or viewer.channels:
             # Each of the channels may have one that is the same but for how it was saved.
             new = await self._kept(Post("", 0, viewer.community, "", "", 0.0), picture, Lane.CHAT)
@@ -160,7 +164,7 @@ class ChatPosts:
         return await asyncio.to_thread(self._repository.kept, community)
 
     async def authors(self, community: str, handle: str) -> Sequence[str]:
-        return await asyncio.to_thread(self._repository.authors, community, handle)
+        return await asyncio.to_thread(self._repository.reads.authors, community, handle)
 
     async def forget(self, community: str, author: str) -> int:
         async with self.adding:
