@@ -9,7 +9,7 @@ from dataclasses import replace
 from core.domain.types import Picture
 from core.domain.viewer import Viewer
 from core.search.look_alikes import Comparable, LookAlikes, same
-from index.indexing.contributions import moves_alike, nearest
+from index.indexing.new_uploads import moves_alike, nearest
 from index.library.library import CollectionSpec, FolderLibrary
 from index.library.posts import EncodedPost, PostRepository
 from index.snapshots.overlay import NewUpload
