@@ -32,7 +32,6 @@ class PostedPictures:
         self.client: discord.Client | None = None
 
     async def links(self, posts: Sequence[Post]) -> Mapping[Post, str | None]:
-        """See :meth:`bot.protocol.requests.Showing.links`."""
         found: dict[Post, str | None] = {}
 
         async def look(post: Post) -> None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 
 from bot.doctor.findings import Findings, fine, warning
-from bot.engine.database import looked_at
+from bot.engine.database import read_from
 from bot.engine.exposure import open_to_everybody
 from config.settings import Settings
-from core.domain.errors import CatalogueError
-from index.library.grants import KEPT, Grant, all_grants
+from index.library.grants import KEPT, all_grants
 from index.library.library import CollectionSpec
 
 
@@ -19,7 +17,7 @@ def check_access(settings: Settings, specs: Sequence[CollectionSpec]) -> Finding
 
     Blocking. Changes nothing: the catalogue is opened to be read alone.
     """
-    grants = _grants(settings)
+    grants = read_from(settings, all_grants) or ()
     told = (
         f"{each.collection}: {each.community} was let in ({each.origin})."
         for each in grants
@@ -32,14 +30,3 @@ def check_access(settings: Settings, specs: Sequence[CollectionSpec]) -> Finding
             for each in open_to_everybody(specs, grants)
         ),
     )
-
-
-def _grants(settings: Settings) -> Sequence[Grant]:
-    try:
-        database = looked_at(settings)
-        if database is None:
-            return ()
-        with closing(database), database.read() as connection:
-            return all_grants(connection)
-    except CatalogueError:
-        return ()  # of an older version, or damaged: said where the index is looked at

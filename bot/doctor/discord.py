@@ -73,21 +73,17 @@ async def ask_discord(token: str, api_url: str | None) -> DiscordBot:
             answer = await ask(f"{base}/{path}", authorization=f"Bot {token}")
         except OutOfReachError as error:
             raise RefusedError(
-                failed(
-                    _CHECK,
-                    f"Discord cannot be reached at {error}.",
-                    "Check the network, DISCORD_API_URL if it is set, and discordstatus.com.",
-                )
+                _CHECK,
+                f"Discord cannot be reached at {error}.",
+                "Check the network, DISCORD_API_URL if it is set, and discordstatus.com.",
             ) from None
         if answer.status == HTTPStatus.UNAUTHORIZED:
-            raise RefusedError(failed(_CHECK, *_BAD_TOKEN), for_good=True)
+            raise RefusedError(_CHECK, *_BAD_TOKEN, for_good=True)
         if answer.status != HTTPStatus.OK:
             raise RefusedError(
-                failed(
-                    _CHECK,
-                    f"Discord answers /{path} with HTTP {answer.status}.",
-                    "Try again in a minute; see discordstatus.com where it stays so.",
-                )
+                _CHECK,
+                f"Discord answers /{path} with HTTP {answer.status}.",
+                "Try again in a minute; see discordstatus.com where it stays so.",
             )
         bodies.append(answer.body)
     me, application, gateway = bodies

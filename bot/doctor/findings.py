@@ -59,9 +59,9 @@ def failed(check: str, message: str, remedy: str) -> Finding:
 class RefusedError(Exception):
     """A platform does not take the token (``for_good``), or gives no answer; with the finding."""
 
-    def __init__(self, finding: Finding, *, for_good: bool = False) -> None:
-        super().__init__(finding.message)
-        self.finding = finding
+    def __init__(self, check: str, message: str, remedy: str, *, for_good: bool = False) -> None:
+        super().__init__(message)
+        self.finding = failed(check, message, remedy)
         self.for_good = for_good
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
 from http import HTTPStatus
 from urllib.parse import urlencode
 
 from bot.doctor.findings import Finding, Findings, OutOfReachError, ask, failed
-from bot.engine.database import looked_at
+from bot.engine.database import read_from
 from config.settings import Settings
-from core.domain.errors import CatalogueError
 from index.library.community_settings import all_settings
 
 _LOOKED_AT = 20
@@ -19,14 +17,7 @@ _LOOKED_AT = 20
 
 def indexed(settings: Settings, platform: str) -> Sequence[str]:
     """The communities of a platform whose posts are searched. Blocking, changes nothing."""
-    try:
-        database = looked_at(settings)
-        if database is None:
-            return ()
-        with closing(database), database.read() as connection:
-            chosen = all_settings(connection)
-    except CatalogueError:
-        return ()  # of an older version, or damaged: said where the index is looked at
+    chosen = read_from(settings, all_settings) or {}
     mine = (name for name, each in chosen.items() if each.index_posts)
     return sorted(name for name in mine if name.startswith(f"{platform}:"))
 

@@ -14,7 +14,6 @@ from bot.doctor.findings import (
     OutOfReachError,
     RefusedError,
     ask,
-    failed,
     fine,
     warning,
 )
@@ -56,29 +55,23 @@ async def ask_telegram(token: str, api_url: str | None) -> TelegramBot:
             answer = await ask(f"{base}/{method}", proxies=True)
         except OutOfReachError as error:
             raise RefusedError(
-                failed(
-                    _CHECK,
-                    f"Telegram cannot be reached at {error}.",
-                    "Check the network, and TELEGRAM_API_URL if it is set.",
-                )
+                _CHECK,
+                f"Telegram cannot be reached at {error}.",
+                "Check the network, and TELEGRAM_API_URL if it is set.",
             ) from None
         if answer.status in _REFUSALS:
             raise RefusedError(
-                failed(
-                    _CHECK,
-                    "Telegram refuses the token.",
-                    "Copy it from @BotFather once more into TELEGRAM_TOKEN, or unset it.",
-                ),
+                _CHECK,
+                "Telegram refuses the token.",
+                "Copy it from @BotFather once more into TELEGRAM_TOKEN, or unset it.",
                 for_good=True,
             )
         result = answer.body.get("result")
         if answer.status != HTTPStatus.OK or not isinstance(result, dict):
             raise RefusedError(
-                failed(
-                    _CHECK,
-                    f"Telegram answers {method} with HTTP {answer.status}.",
-                    "Try again in a minute.",
-                )
+                _CHECK,
+                f"Telegram answers {method} with HTTP {answer.status}.",
+                "Try again in a minute.",
             )
         results.append(result)
     me, hook = results

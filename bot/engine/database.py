@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection
 
 from config.settings import Settings
+from core.domain.errors import CatalogueError
 from index.catalogue.catalogue import Catalogue
 from index.catalogue.database import FILE, Database, look_at
 from index.catalogue.node_tables import node_tables
 from index.catalogue.shared_counts import SharedCounts
 from index.library.revisions import FileRevisions, Revisions, SharedRevisions
 from index.library.upload_files import UploadFiles
+
+_T = TypeVar("_T")
 
 
 def location_of(settings: Settings) -> Path | str:
@@ -41,6 +47,21 @@ def looked_at(settings: Settings) -> Database | None:
     if isinstance(location, Path) and not location.exists():
         return None
     return look_at(location)
+
+
+def read_from(settings: Settings, read: Callable[[Connection], _T]) -> _T | None:
+    """What is read from the catalogue as it is; None where it cannot be. Blocking.
+
+    A missing, older or damaged one is for those to tell who look at the catalogue itself.
+    """
+    try:
+        database = looked_at(settings)
+        if database is None:
+            return None
+        with closing(database), database.read() as connection:
+            return read(connection)
+    except CatalogueError:
+        return None
 
 
 def revisions_of(settings: Settings, catalogue: Catalogue, uploads: UploadFiles) -> Revisions:

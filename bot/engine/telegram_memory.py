@@ -38,6 +38,9 @@ class StoredMemory:
     are held, the ones longest unused go first, and all that is unused for :data:`KEPT_S`.
     """
 
+    name = "telegram"
+    kept_days = round(KEPT_S / _DAY_S)
+
     def __init__(
         self,
         place: Path | Database | None = None,
@@ -81,7 +84,6 @@ class StoredMemory:
         await self._keep(telegram_files, [row])
 
     async def forget_file_ids(self, bot: int, hashes: Sequence[str]) -> None:
-        """Forget file ids that Telegram refused, or whose picture is gone."""
         table = telegram_files
         mine = and_(table.c.bot == bot, table.c.sha256.in_(hashes))
         await self._store.run(lambda connection: _deleted(connection, table, mine), 0)
@@ -99,18 +101,15 @@ class StoredMemory:
         await self._keep(telegram_asked, [row])
 
     async def asked(self, bot: int, chat: int, message: int) -> AnsweredMessage | None:
-        """Whom a message of ours answers, None where that is forgotten."""
         row = await self._of_message(telegram_asked, bot, chat, message)
         return row and AnsweredMessage(row.caller, tuple(json.loads(row.pictures)), row.home)
 
     async def keep_shown(self, bot: int, chat: int, pictures: Mapping[int, str]) -> None:
-        """Remember which picture (by its id) each message of ours shows."""
         here = {"bot": bot, "chat": chat, "used": self._now()}
         rows = [{**here, "message": each, "picture": pictures[each]} for each in pictures]
         await self._keep(telegram_shown, rows)
 
     async def shown(self, bot: int, chat: int, message: int) -> str | None:
-        """The id of the picture that a message of ours shows, None where that is forgotten."""
         row = await self._of_message(telegram_shown, bot, chat, message)
         return row and str(row.picture)
 
@@ -126,7 +125,6 @@ class StoredMemory:
         await self._store.run(lambda connection: _deleted(connection, table, mine), 0)
 
     async def waiting(self, bot: int) -> Sequence[str]:
-        """The updates that wait, in the order of their messages; none older than a day."""
         table = telegram_waiting
         old = table.c.used <= self._now() - _DAY_S
         query = select(table.c.body).where(table.c.bot == bot)
@@ -138,18 +136,7 @@ class StoredMemory:
 
         return await self._store.run(work, ())
 
-    @property
-    def name(self) -> str:
-        """What this memory is called where a person asks for what is kept."""
-        return "telegram"
-
-    @property
-    def kept_days(self) -> int:
-        """Days after which it forgets by itself."""
-        return round(KEPT_S / _DAY_S)
-
     async def describe(self, requester: str) -> Sequence[Mapping[str, object]]:
-        """The buttons that answer a person, with the pictures that were asked about."""
         table = telegram_asked
         query = select(table).where(table.c.caller == _user(requester)).order_by(table.c.used)
 
@@ -167,7 +154,6 @@ class StoredMemory:
         return await self._store.run(work, [])
 
     async def forget(self, requester: str) -> int:
-        """Forget whose those buttons are; how many it were."""
         table = telegram_asked
         mine = table.c.caller == _user(requester)
         gone = await self._store.run(lambda connection: _deleted(connection, table, mine), 0)
@@ -183,7 +169,6 @@ class StoredMemory:
         await self._keep(telegram_notes, [{"bot": bot, "name": name, "value": value}])
 
     async def prune(self) -> None:
-        """Drop what is too old, and the oldest of what is too much."""
         now = self._now()
 
         def work(connection: Connection) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from bot.engine.database import open_catalogue
 from bot.engine.engine import open_engine
@@ -15,20 +13,17 @@ from bot.engine.files import upload_files
 from bot.engine.preflight import check_indexed
 from bot.engine.specs import collection_named
 from bot.protocol.json_views import Json, failures_view, reindex_view
+from bot.tasks.steps import in_steps
 from bot.terminal.console import Terminal
 from bot.terminal.numbers import counted
 from config.settings import Settings
-from core.domain.errors import ShuttingDown
-from core.domain.threads import finished_in_thread
-from core.domain.types import Progress, ReindexReport
+from core.domain.types import ReindexReport
 from index.library.library import CollectionSpec
 from index.library.overlay import Overlays
 from index.transfer.export import Exporter, ExportReport
 from index.transfer.format import Tell
 from index.transfer.import_ import Imported, Importer
 from index.transfer.sample import VectorSample
-
-_T = TypeVar("_T")
 
 
 async def export_collection(
@@ -37,15 +32,15 @@ async def export_collection(
     """``tangerine export``."""
     await asyncio.to_thread(check_indexed, settings, collection)
     spec = collection_named(settings, collection)
-    report = await _told(terminal, spec, lambda tell: _export(settings, spec, folder, tell))
+    report = await in_steps(
+        terminal, lambda tell: _export(settings, spec, folder, partial(tell, spec.name))
+    )
     if json:
         terminal.json(_export_view(report))
     else:
-        terminal.out.print(
+        terminal.line(
             f"{report.collection}: {_held(report.pictures, report.uploads, report.captions)} "
-            f"exported, {len(report.failed)} left out",
-            soft_wrap=True,
-            markup=False,
+            f"exported, {len(report.failed)} left out"
         )
         terminal.failures(report.failed)
     return 0
@@ -59,7 +54,9 @@ async def import_collection(
     async with open_engine(settings) as engine:
         sample = VectorSample(engine.embedder, engine.decoder, asyncio.get_running_loop())
         importer = Importer(engine.catalogue, engine.store, engine.overlays, sample)
-        taken = await _told(terminal, spec, lambda tell: importer.take(spec, folder, tell))
+        taken = await in_steps(
+            terminal, lambda tell: importer.take(spec, folder, partial(tell, spec.name))
+        )
         same = taken.model.fingerprint == engine.encoder.identity.fingerprint
         if not same:
             terminal.note(
@@ -86,10 +83,8 @@ async def import_collection(
     if json:
         terminal.json(_import_view(taken, report, same_model=same))
     else:
-        terminal.out.print(
-            f"{taken.collection}: {_held(taken.pictures, taken.uploads, taken.captions)} imported",
-            soft_wrap=True,
-            markup=False,
+        terminal.line(
+            f"{taken.collection}: {_held(taken.pictures, taken.uploads, taken.captions)} imported"
         )
         terminal.report(report)
     return 0
@@ -111,26 +106,6 @@ def _export(settings: Settings, spec: CollectionSpec, folder: Path, tell: Tell) 
         return exporter.export(spec, folder, tell)
     finally:
         catalogue.close()
-
-
-async def _told(terminal: Terminal, spec: CollectionSpec, work: Callable[[Tell], _T]) -> _T:
-    """Blocking work in a thread, told of as it goes on; Ctrl-C ends it before the next file."""
-    loop = asyncio.get_running_loop()
-    stopped = threading.Event()
-    with terminal.progress() as lines:
-
-        def tell(progress: Progress) -> None:
-            if stopped.is_set():
-                raise ShuttingDown("Nothing was changed.")
-            loop.call_soon_threadsafe(lines.update, spec.name, progress)
-
-        task = asyncio.create_task(finished_in_thread(work, tell))
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            stopped.set()
-            await asyncio.wait({task})
-            raise
 
 
 def _export_view(report: ExportReport) -> Json:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -16,9 +14,9 @@ from bot.engine.instance import only_one
 from bot.engine.specs import make_data_dir
 from bot.engine.telegram_memory import FILE as MEMORY
 from bot.engine.telegram_store import Store
+from bot.tasks.steps import in_steps
 from bot.terminal.console import Terminal
-from core.domain.errors import CatalogueError, ShuttingDown
-from core.domain.threads import finished_in_thread
+from core.domain.errors import CatalogueError
 from core.domain.types import Progress
 from index.catalogue.database import BUSY_SECONDS, FILE, Database, open_database
 from index.catalogue.remembered import remembered
@@ -60,31 +58,19 @@ async def migrate_database(terminal: Terminal, source: str, target: str, *, json
         memory = Store(from_.memory)
         await memory.open()
         await memory.close()
-    loop = asyncio.get_running_loop()
-    stopped = threading.Event()
-    with terminal.progress() as lines:
-
-        def tell(table: str, done: int, total: int) -> None:
-            if stopped.is_set():
-                raise ShuttingDown("Nothing was changed.")
-            loop.call_soon_threadsafe(lines.update, table, Progress("copy", done, total))
-
-        task = asyncio.create_task(finished_in_thread(_migrate, from_, to, tell))
-        try:
-            names, rows = await asyncio.shield(task)
-        except asyncio.CancelledError:
-            stopped.set()
-            await asyncio.wait({task})
-            raise
+    names, rows = await in_steps(
+        terminal,
+        lambda tell: _migrate(
+            from_, to, lambda table, done, total: tell(table, Progress("copy", done, total))
+        ),
+    )
     seconds, total = time.monotonic() - begun, sum(rows.values())
     if json:
         view = dict(zip(("from", "to"), names, strict=True))
         terminal.json({**view, "tables": rows, "rows": total, "seconds": round(seconds, 1)})
         return 0
-    terminal.out.print(
-        f"{total} rows of {len(rows)} tables copied and compared, from {names[0]} to {names[1]}",
-        soft_wrap=True,
-        markup=False,
+    terminal.line(
+        f"{total} rows of {len(rows)} tables copied and compared, from {names[0]} to {names[1]}"
     )
     if from_.file is not None:
         terminal.note(

@@ -35,9 +35,9 @@ async def list_criteria(engine: Engine, terminal: Terminal, *, community: str, j
         terminal.json({"community": community, "criteria": kept, "waiting": page.total})
         return 0
     for each in criteria:
-        _say(terminal, f"{each.text}: {_described(each)}")
+        terminal.line(f"{each.text}: {_described(each)}")
     waiting = counted(page.total, "picture waits", "pictures wait")
-    _say(terminal, f"{waiting} for a decision in {community}")
+    terminal.line(f"{waiting} for a decision in {community}")
     return 0
 
 
@@ -161,24 +161,19 @@ def trial_view(trial: Trial, precision: float | None) -> Json:
 
 
 def _show(terminal: Terminal, trial: Trial, precision: float | None) -> None:
-    _say(
-        terminal,
-        f"{trial.criterion!r} over {counted(trial.pictures, 'picture')} of {trial.collection}",
+    terminal.line(
+        f"{trial.criterion!r} over {counted(trial.pictures, 'picture')} of {trial.collection}"
     )
     for level in trial.levels:
         decided = level.removed + level.approved
         told = f" ({level.removed} of {decided} decided had to go)" if decided else ""
-        _say(terminal, f"{level.strictness.value} strictness: {level.held} would be held{told}")
+        terminal.line(f"{level.strictness.value} strictness: {level.held} would be held{told}")
     if precision is not None:
-        _say(terminal, f"average precision on the labelled pictures: {precision:.3f}")
+        terminal.line(f"average precision on the labelled pictures: {precision:.3f}")
     for picture, score in trial.best:
-        _say(terminal, f"{score:6.2f}  {picture.path}  {picture.caption}")
+        terminal.line(f"{score:6.2f}  {picture.path}  {picture.caption}")
 
 
 def _described(criterion: Criterion) -> str:
     age = ", shown in age-restricted channels" if criterion.age else ""
     return f"{criterion.strictness.value} strictness{age}"
-
-
-def _say(terminal: Terminal, line: str) -> None:
-    terminal.out.print(line, soft_wrap=True, markup=False)

@@ -65,7 +65,7 @@ async def stored_status(settings: Settings, terminal: Terminal, *, json: bool) -
         view = status_view(ModelCard(settings.model, 0, ""), collections, words)
         terminal.json({**view, "dimension": None, "device": None, **kept.view})
     else:
-        terminal.out.print(f"model {settings.model}, not loaded yet", markup=False)
+        terminal.line(f"model {settings.model}, not loaded yet")
         kept.tell(terminal)
         _collections(terminal, collections, searched, words)
     return 0
@@ -130,8 +130,7 @@ class _Vectors:
 
     def tell(self, terminal: Terminal) -> None:
         for name, come in self.copied.items():
-            told = f"vectors of {name} in {self.name}: {come.done:,} of {come.total:,}"
-            terminal.out.print(told, soft_wrap=True, markup=False)
+            terminal.line(f"vectors of {name} in {self.name}: {come.done:,} of {come.total:,}")
         if self.trouble:
             terminal.warning(self.trouble, "tangerine doctor tells more.")
 
@@ -175,18 +174,16 @@ class _KeptFiles:
 
     def tell(self, terminal: Terminal) -> None:
         if self.database is not None:
-            terminal.out.print(f"catalogue in {self.database}", soft_wrap=True, markup=False)
+            terminal.line(f"catalogue in {self.database}")
         if self.files is not None:
-            terminal.out.print(f"uploads in {self.files}", soft_wrap=True, markup=False)
+            terminal.line(f"uploads in {self.files}")
         if self.vectors is not None:
             self.vectors.tell(terminal)
         if self.trouble:
             terminal.warning(self.trouble, "tangerine doctor tells more.")
         count, size = self.originals
         if count:
-            terminal.out.print(
-                f"{count:,} originals of posts, {size / _MIB:,.0f} MiB", markup=False
-            )
+            terminal.line(f"{count:,} originals of posts, {size / _MIB:,.0f} MiB")
 
 
 def _kept_files(settings: Settings, catalogue: Catalogue, files: UploadFiles) -> _KeptFiles:
@@ -212,9 +209,9 @@ def _told(
     if json:
         terminal.json({**status_view(card, collections, words), **kept.view})
         return 0
-    terminal.out.print(f"model {card.name} ({card.dimension} dimensions) on {card.place}")
+    terminal.line(f"model {card.name} ({card.dimension} dimensions) on {card.place}")
     for line in encoder_lines(card):
-        terminal.out.print(line, soft_wrap=True, markup=False)
+        terminal.line(line)
     kept.tell(terminal)
     _collections(terminal, collections, specs, words)
     return 0
@@ -240,12 +237,10 @@ def _collections(
                 "A bot does it by itself when it starts with index.upgrade = auto, as for mini.",
             )
     for name, come in words.items():
-        terminal.out.print(
+        terminal.line(
             f"{name}: words in {come.read} of {come.total} pictures read; "
-            f"{come.with_words} have some",
-            soft_wrap=True,
-            markup=False,
+            f"{come.with_words} have some"
         )
     for spec in specs:
         who = ", ".join(sorted(spec.communities)) or "nobody"
-        terminal.out.print(f"{spec.name} is searched by: {who}", soft_wrap=True, markup=False)
+        terminal.line(f"{spec.name} is searched by: {who}")

@@ -73,7 +73,6 @@ def _show_differences(terminal: Terminal, found: Repaired) -> None:
     for difference in found.mended:
         terminal.note(f"repaired: {difference.collection}: {difference.message}")
     for line in in_lines(found.left):
-        told = terminal.called.told(line)
-        terminal.out.print(told, soft_wrap=True, markup=False)
+        terminal.line(terminal.called.told(line))
     if not found.left:
         terminal.note("Index, catalogue and files agree.")

@@ -43,7 +43,6 @@ class PostedMessages:
         self._hears: TTLCache[int, bool] = TTLCache(_CHATS, _KNOWN_S)
 
     async def links(self, posts: Sequence[Post]) -> Mapping[Post, str | None]:
-        """See :meth:`bot.protocol.requests.Showing.links`."""
         found: dict[Post, str | None] = {}
 
         async def look(post: Post) -> None:

@@ -117,6 +117,10 @@ class Terminal:
                 f"{path} cannot be written: {error.strerror}.", remedy="Name another file."
             ) from error
 
+    def line(self, text: str) -> None:
+        """Print a line of the result, whole however narrow the terminal is."""
+        self.out.print(text, soft_wrap=True, markup=False)
+
     def note(self, text: str) -> None:
         self.err.print(escape(self.called.told(text)), soft_wrap=True)
 
@@ -195,9 +199,7 @@ class Terminal:
 
     def taken_in(self, community: str, done: TakenIn, without_file: int) -> None:
         """Print what an import of a chat's history brought, and why not all of it."""
-        self.out.print(
-            f"{escape(community)}: {done.added} posts taken in, {done.known} known before"
-        )
+        self.line(f"{community}: {done.added} posts taken in, {done.known} known before")
         for count, why in (
             (done.refused, "of people who want none of theirs taken in"),
             (without_file, "without their file: export the chat with photos and files"),
@@ -208,18 +210,15 @@ class Terminal:
                 self.note(f"{count} {why}")
 
     def report(self, report: ReindexReport) -> None:
-        self.out.print(
-            f"{escape(report.collection)}: {report.added} added, {report.changed} changed, "
+        self.line(
+            f"{report.collection}: {report.added} added, {report.changed} changed, "
             f"{report.removed} removed, {report.unchanged} unchanged, "
-            f"{len(report.unread)} could not be read, in {report.seconds:.1f} s",
-            soft_wrap=True,
+            f"{len(report.unread)} could not be read, in {report.seconds:.1f} s"
         )
         self.failures(report.unread)
         self.left_out(report.left_out)
         if report.unmatched:
-            self.out.print(
-                f"{len(report.unmatched)} rows of caption tables name no picture:", soft_wrap=True
-            )
+            self.line(f"{len(report.unmatched)} rows of caption tables name no picture:")
             self.failures(report.unmatched)
 
     def left_out(self, left_out: LeftOut) -> None:
@@ -230,21 +229,18 @@ class Terminal:
             files = counted(
                 left_out.files, "other file is no picture", "other files are no pictures"
             )
-            self.out.print(f"  {files}{escape(names)}", soft_wrap=True)
+            self.line(f"  {files}{names}")
         if left_out.excluded:
             shown = ", ".join(left_out.excluded[:_ENDINGS_SHOWN])
             more = ", …" if len(left_out.excluded) > _ENDINGS_SHOWN else ""
-            self.out.print(
-                f"  {len(left_out.excluded)} left out by index.exclude: {escape(shown)}{more}",
-                soft_wrap=True,
-            )
+            self.line(f"  {len(left_out.excluded)} left out by index.exclude: {shown}{more}")
 
     def failures(self, failed: Sequence[Failure]) -> None:
         for failure in failed[:_FAILURES_SHOWN]:
-            self.out.print(f"  {escape(failure.path)}: {escape(failure.reason)}", soft_wrap=True)
+            self.line(f"  {failure.path}: {failure.reason}")
         if len(failed) > _FAILURES_SHOWN:
             rest = len(failed) - _FAILURES_SHOWN
-            self.out.print(f"  … and {rest} more; --json lists them all")
+            self.line(f"  … and {rest} more; --json lists them all")
 
     def statuses(self, collections: list[CollectionStatus]) -> None:
         table = _table("collection", "pictures", "captions", "index", "generation")

@@ -22,27 +22,21 @@ class ChatChannels:
         self._channels = channels
 
     async def of(self, community: str) -> Sequence[PostChannel]:
-        """See :meth:`core.domain.ports.ChannelPosts.of`."""
         return await finished_in_thread(self._channels.of, community)
 
     async def find(self, chat: str) -> PostChannel | None:
-        """See :meth:`core.domain.ports.ChannelPosts.find`."""
         return await finished_in_thread(self._channels.find, chat)
 
     async def switch_on(self, channel: PostChannel) -> bool:
-        """See :meth:`core.domain.ports.ChannelPosts.switch_on`."""
         return await finished_in_thread(self._channels.switch_on, channel)
 
     async def begin(self, thread: PostChannel) -> None:
-        """See :meth:`core.domain.ports.ChannelPosts.begin`."""
         await finished_in_thread(self._channels.begin, thread)
 
     async def announced(self, chat: str) -> None:
-        """See :meth:`core.domain.ports.ChannelPosts.announced`."""
         await finished_in_thread(self._channels.announced, chat)
 
     async def switch_off(self, chat: str, *, forget: bool) -> int:
-        """See :meth:`core.domain.ports.ChannelPosts.switch_off`."""
         async with self._posts.adding:
             await finished_in_thread(self._channels.switch_off, chat, forget=forget)
             if not forget:
@@ -50,19 +44,15 @@ class ChatChannels:
             return await finished_in_thread(self._repository.removals.delete_chat, chat)
 
     async def reach(self, reached: Reached) -> None:
-        """See :meth:`core.domain.ports.ChannelPosts.reach`."""
         await finished_in_thread(self._channels.reach, reached)
 
     async def known(self, chat: str, messages: Collection[int]) -> Sequence[Post]:
-        """See :meth:`core.domain.ports.ChannelPosts.known`."""
-        return await finished_in_thread(self._repository.find, chat, messages)
+        return await finished_in_thread(self._repository.reads.of_messages, chat, messages)
 
     async def after(self, chat: str, message: int, count: int) -> Sequence[int]:
-        """See :meth:`core.domain.ports.ChannelPosts.after`."""
-        return await finished_in_thread(self._repository.after, chat, message, count)
+        return await finished_in_thread(self._repository.reads.messages_after, chat, message, count)
 
     async def edited(self, chat: str, message: int, captions: Mapping[int, str]) -> None:
-        """See :meth:`core.domain.ports.ChannelPosts.edited`."""
         async with self._posts.adding:
             await finished_in_thread(
                 self._repository.removals.delete, chat, (message,), but=captions
@@ -71,6 +61,5 @@ class ChatChannels:
             await self._posts.say(post, captions[post.part])
 
     async def deleted(self, chat: str, messages: Collection[int]) -> int:
-        """See :meth:`core.domain.ports.ChannelPosts.deleted`."""
         async with self._posts.adding:
             return await finished_in_thread(self._repository.removals.delete, chat, messages)

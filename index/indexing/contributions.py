@@ -7,8 +7,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from core.domain.errors import (
     DuplicatePicture,
     ExpiredButton,
@@ -20,11 +18,10 @@ from core.domain.ports import Embedder, PictureDecoder, Snapshot
 from core.domain.threads import finished_in_thread
 from core.domain.types import PersonalData, Picture
 from core.domain.viewer import Viewer
-from core.search.frames import frame_vectors, same_frames
 from core.search.look_alikes import LookAlikes
 from core.search.ports import CandidateSource, Sought
 from index.indexing.caption_texts import tidy
-from index.indexing.encode import checked
+from index.indexing.new_uploads import NEAREST, UploadEncoder, nearest
 from index.library.community_settings import StoredSettings
 from index.library.grants import StoredGrants
 from index.library.library import CollectionSpec, FolderLibrary
@@ -36,9 +33,6 @@ from index.snapshots.overlay import NewUpload
 
 MAX_CAPTION = 500
 """Characters of a caption: several sentences, and what every platform can show."""
-
-_NEAREST = 8
-"""Pictures that are compared with a new one: many pages of text are as close as each other."""
 
 KEPT_EDGE = 2048
 """Pixels of the longer edge of what is kept: a full screen, about 1 MB at most."""
@@ -75,6 +69,7 @@ class ChatContributions:
         self._retention = Retention(overlays)
         self._embedder = embedder
         self._decoder = decoder
+        self._encoder = UploadEncoder(decoder, embedder)
         self._settings = settings
         self._duplicate_cosine = duplicate_cosine
         self._candidates = candidates
@@ -138,7 +133,9 @@ class ChatContributions:
             return back
         # Check everything that may refuse it before the work of encoding.
         await self._library.view(spec, community)
-        new = await self._encoded(jpeg, kept, posted, caption, uploader)
+        new = await self._encoder.encode(
+            jpeg, sha256=kept, posted_sha256=posted, caption=caption, uploader=uploader
+        )
         async with self._adding:
             if not anyway:
                 await self._check_alike(spec, community, new)
@@ -222,76 +219,18 @@ class ChatContributions:
     def _visible(self, community: Viewer | str) -> Sequence[CollectionSpec]:
         return [self._library.spec(name, community) for name in self._library.visible(community)]
 
-    async def _encoded(
-        self, jpeg: bytes, sha256: str, posted_sha256: str, caption: str, uploader: str
-    ) -> NewUpload:
-        """The picture with the vectors of what is kept of it, not of what was posted.
-
-        A full reindex, which has only the kept file, then gives the same vector.
-        """
-        dimension = self._embedder.identity.dimension
-        decoded = await self._decoder.decode(jpeg, self._embedder.pixel_spec, frames=True)
-        vector = checked(await self._embedder.embed_pixels(decoded.pixels), dimension)
-        frames = await frame_vectors(decoded, vector, self._embedder.embed_pixels)
-        words = await self._embedder.embed_text(caption) if caption else None
-        return NewUpload(
-            jpeg=jpeg,
-            sha256=sha256,
-            posted_sha256=posted_sha256,
-            width=decoded.width,
-            height=decoded.height,
-            caption=caption,
-            vector=vector,
-            caption_vector=None if words is None else checked(words, dimension),
-            uploader=uploader,
-            placeholder=decoded.placeholder,
-            frames=frames,
-        )
-
     async def _check_alike(self, spec: CollectionSpec, community: str, new: NewUpload) -> None:
         view = await self._library.view(spec, community)
         if view is None or not view.pictures:
             return
         seen: Snapshot = view
         if self._candidates is not None:
-            near = Sought(pictures=[new.vector], wanted=_NEAREST)
+            near = Sought(pictures=[new.vector], wanted=NEAREST)
             seen = (await self._candidates.around(view, community, near)).snapshot
         found = await asyncio.to_thread(nearest, seen, new, self._duplicate_cosine)
         shown = found and await self._look_alikes.posted(new.jpeg, [*found], community)
         if shown:
             raise duplicate(shown, found[shown], exact=False)
-
-
-def nearest(view: Snapshot, new: NewUpload, at_least: float) -> dict[Picture, float]:
-    """The pictures whose vectors are so close, the closest first, and how close they are.
-
-    Of those that move, all frames must be.
-    """
-    count = min(_NEAREST, len(view.pictures))
-    scores, rows = view.picture_index.search(new.vector[None], count)
-    near = zip(rows[0].tolist(), scores[0].tolist(), strict=True)
-    return {
-        view.pictures[row]: score
-        for row, score in near
-        if score >= at_least and _moves_alike(view, row, new, at_least)
-    }
-
-
-def _moves_alike(view: Snapshot, row: int, new: NewUpload, at_least: float) -> bool:
-    theirs = None if view.frames is None else view.frames.of_row(row)
-    if theirs is None and new.frames is None:
-        return True
-    there = view.picture_index.reconstruct(np.array([row])) if theirs is None else theirs.vectors
-    ours = new.vector[None] if new.frames is None else new.frames.vectors
-    return same_frames(ours, there, at_least)
-
-
-def moves_alike(one: NewUpload, other: NewUpload, at_least: float) -> bool:
-    """Whether each frame of the one has its like in the other; also where neither moves."""
-    ours, theirs = (
-        each.vector[None] if each.frames is None else each.frames.vectors for each in (one, other)
-    )
-    return same_frames(ours, theirs, at_least)
 
 
 def _clean(caption: str) -> str:

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from itertools import chain
 
 import structlog
@@ -14,17 +13,15 @@ import structlog
 from core.domain.errors import BadPicture, CommunityUnknown, NotFound
 from core.domain.ports import CommunitySettingsStore, Embedder, PictureDecoder
 from core.domain.threads import finished_in_thread
-from core.domain.types import Lane, Post, PostsKept, Reached, TakenIn, Vectors
+from core.domain.types import Lane, Post, PostsKept, Reached, TakenIn
 from core.domain.viewer import Viewer
-from core.search.frames import frame_vectors
 from core.search.look_alikes import LookAlikes
 from index.indexing.caption_texts import tidy
 from index.indexing.contributions import MAX_CAPTION
-from index.indexing.encode import checked
+from index.indexing.new_uploads import UploadEncoder
 from index.indexing.reposts import Reposts
 from index.library.library import FolderLibrary
 from index.library.posts import EncodedPost, PostRepository
-from index.snapshots.overlay import NewUpload
 
 POSTED_EDGE = 320
 """Pixels of the longer edge of what is kept of a post: its original stays on the platform."""
@@ -56,6 +53,7 @@ class ChatPosts:
         self._repository = repository
         self._embedder = embedder
         self._decoder = decoder
+        self._encoder = UploadEncoder(decoder, embedder)
         self._settings = settings
         self._reposts = Reposts(
             library,
@@ -100,7 +98,9 @@ class ChatPosts:
         )
 
     async def edited(self, post: Post) -> bool:
-        there = await finished_in_thread(self._repository.find, post.chat, (post.message,))
+        there = await finished_in_thread(
+            self._repository.reads.of_messages, post.chat, (post.message,)
+        )
         if not there:
             return False
         known = there[0]
@@ -128,19 +128,21 @@ class ChatPosts:
             caption,
             whole_album=True,
             fingerprint=self._embedder.identity.fingerprint,
-            meaning=await self._meaning(caption),
+            meaning=await self._encoder.meaning(caption, Lane.BULK),
         )
 
     async def of(
         self, picture_ids: Sequence[str], community: Viewer | str
     ) -> Mapping[str, Sequence[Post]]:
-        return await asyncio.to_thread(self._repository.of, community, picture_ids)
+        return await asyncio.to_thread(self._repository.reads.of_pictures, community, picture_ids)
 
     async def like(self, picture: bytes, community: Viewer | str) -> Sequence[Post]:
         viewer = Viewer.of(community)
         spec = self._library.spec(None, viewer)
         posted = hashlib.sha256(picture).hexdigest()
-        found = set(await asyncio.to_thread(self._repository.by_content, spec.name, viewer, posted))
+        found = set(
+            await asyncio.to_thread(self._repository.reads.by_content, spec.name, viewer, posted)
+        )
         if not found or viewer.channels:
             # Each of the channels may have one that is the same but for how it was saved.
             new = await self._kept(Post("", 0, viewer.community, "", "", 0.0), picture, Lane.CHAT)
@@ -160,7 +162,7 @@ class ChatPosts:
         return await asyncio.to_thread(self._repository.kept, community)
 
     async def authors(self, community: str, handle: str) -> Sequence[str]:
-        return await asyncio.to_thread(self._repository.authors, community, handle)
+        return await asyncio.to_thread(self._repository.reads.authors, community, handle)
 
     async def forget(self, community: str, author: str) -> int:
         async with self.adding:
@@ -195,39 +197,17 @@ class ChatPosts:
             return None
 
     async def _kept(self, post: Post, picture: bytes, lane: Lane) -> EncodedPost:
-        """With the vector of what is kept, as a full reindex will make it from the thumbnail."""
         jpeg = await self._decoder.kept(picture, POSTED_EDGE)
-        decoded = await self._decoder.decode(jpeg, self._embedder.pixel_spec, frames=True)
-        vector = checked(
-            await self._embedder.embed_pixels(decoded.pixels, lane=lane),
-            self._embedder.identity.dimension,
-        )
-        frames = await frame_vectors(
-            decoded, vector, partial(self._embedder.embed_pixels, lane=lane)
-        )
         caption = _caption(post.caption)
-        new = NewUpload(
-            jpeg=jpeg,
+        new = await self._encoder.encode(
+            jpeg,
             sha256=hashlib.sha256(jpeg).hexdigest(),
             posted_sha256=hashlib.sha256(picture).hexdigest(),
-            width=decoded.width,
-            height=decoded.height,
             caption=caption,
-            vector=vector,
-            caption_vector=await self._meaning(caption),
-            uploader="",
-            placeholder=decoded.placeholder,
-            frames=frames,
-            posted=True,
-            place=post.place,
+            lane=lane,
         )
+        new = replace(new, posted=True, place=post.place)
         return EncodedPost(replace(post, caption=caption), new)
-
-    async def _meaning(self, caption: str) -> Vectors | None:
-        if not caption:
-            return None
-        vector = await self._embedder.embed_text(caption, lane=Lane.BULK)
-        return checked(vector, self._embedder.identity.dimension)
 
 
 def _caption(text: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from core.domain.types import Picture
 from core.domain.viewer import Viewer
 from core.search.look_alikes import Comparable, LookAlikes, same
-from index.indexing.contributions import moves_alike, nearest
+from index.indexing.new_uploads import moves_alike, nearest
 from index.library.library import CollectionSpec, FolderLibrary
 from index.library.posts import EncodedPost, PostRepository
 from index.snapshots.overlay import NewUpload
@@ -75,7 +75,7 @@ class Reposts:
             return ()
         near = await asyncio.to_thread(nearest, view, new, self._duplicate_cosine)
         ids = [picture.id for picture in near]
-        posted = await asyncio.to_thread(self._repository.of, viewer, ids)
+        posted = await asyncio.to_thread(self._repository.reads.of_pictures, viewer, ids)
         ours = [picture for picture in near if picture.id in posted]
         compared = [await self._look_alikes.posted(new.jpeg, [each], viewer) for each in ours]
         return [each for each in compared if each is not None]

@@ -1,4 +1,4 @@
-"""Reading posts; each function works in a given transaction.
+"""Reading posts; the functions work in a given transaction.
 
 A viewer reads the posts of the whole community, and those of the channels that it may show.
 """
@@ -14,57 +14,63 @@ from core.domain.types import Post, PostsKept
 from core.domain.viewer import Viewer
 from index.catalogue.rows import chunks
 from index.catalogue.schema import posts, uploads
+from index.library.overlay import Overlays
 from index.library.post_rows import Key, known_posts, post_of, posted_pictures, refusing
 from index.library.visibility import made_of
 
 
-def posts_of_messages(
-    connection: Connection, chat: str, messages: Collection[int]
-) -> Sequence[Post]:
-    """The posts of these messages that are there: not those whose picture was taken out."""
-    found: list[Post] = []
-    for some in chunks(messages):
-        mine = and_(posts.c.chat == chat, posts.c.message.in_(some), posts.c.picture_id != "")
-        found += map(post_of, connection.execute(select(posts).where(mine)))
-    return found
+class PostReads:
+    """Each in a transaction of its own. Blocking, thread-safe; raises CatalogueError."""
 
+    def __init__(self, overlays: Overlays) -> None:
+        self._overlays = overlays
 
-def messages_after(connection: Connection, chat: str, message: int, count: int) -> Sequence[int]:
-    """The first ``count`` messages behind this one that have posts, ascending."""
-    mine = and_(posts.c.chat == chat, posts.c.message > message, posts.c.picture_id != "")
-    ordered = select(posts.c.message).where(mine).distinct().order_by(posts.c.message)
-    return list(connection.execute(ordered.limit(count)).scalars())
+    def of_messages(self, chat: str, messages: Collection[int]) -> Sequence[Post]:
+        """The posts of these messages that are there: not those whose picture was taken out."""
+        found: list[Post] = []
+        with self._overlays.read() as connection:
+            for some in chunks(messages):
+                here = and_(posts.c.chat == chat, posts.c.message.in_(some))
+                there = select(posts).where(here, posts.c.picture_id != "")
+                found += map(post_of, connection.execute(there))
+        return found
 
+    def messages_after(self, chat: str, message: int, count: int) -> Sequence[int]:
+        """The first ``count`` messages behind this one that have posts, ascending."""
+        mine = and_(posts.c.chat == chat, posts.c.message > message, posts.c.picture_id != "")
+        ordered = select(posts.c.message).where(mine).distinct().order_by(posts.c.message)
+        with self._overlays.read() as connection:
+            return list(connection.execute(ordered.limit(count)).scalars())
 
-def posts_of_pictures(
-    connection: Connection, viewer: Viewer, picture_ids: Collection[str]
-) -> Mapping[str, Sequence[Post]]:
-    """The posts of each of these pictures that has any there, the first one first."""
-    found: dict[str, list[Post]] = {}
-    for some in chunks(picture_ids):
-        mine = and_(_read_by(viewer), posts.c.picture_id.in_(some))
-        ordered = select(posts).where(mine).order_by(posts.c.posted_at, posts.c.message)
-        for row in connection.execute(ordered):
-            found.setdefault(row.picture_id, []).append(post_of(row))
-    return found
+    def of_pictures(
+        self, community: Viewer | str, picture_ids: Collection[str]
+    ) -> Mapping[str, Sequence[Post]]:
+        """The posts of each of these pictures that has any there, the first one first."""
+        found: dict[str, list[Post]] = {}
+        readable = _read_by(Viewer.of(community))
+        with self._overlays.read() as connection:
+            for some in chunks(picture_ids):
+                mine = and_(readable, posts.c.picture_id.in_(some))
+                ordered = select(posts).where(mine).order_by(posts.c.posted_at, posts.c.message)
+                for row in connection.execute(ordered):
+                    found.setdefault(row.picture_id, []).append(post_of(row))
+        return found
 
+    def by_content(self, collection: str, viewer: Viewer, sha256: str) -> Sequence[str]:
+        """The ids of the pictures that were posted in these bytes where the viewer reads."""
+        here, made = uploads.c.place.in_(("", *viewer.channels)), made_of([sha256])
+        with self._overlays.read() as connection:
+            return posted_pictures(connection, collection, viewer.community, made, here)
 
-def pictures_by_content(
-    connection: Connection, collection: str, viewer: Viewer, sha256: str
-) -> Sequence[str]:
-    """The ids of the pictures that were posted in these bytes where the viewer reads."""
-    here = uploads.c.place.in_(("", *viewer.channels))
-    return posted_pictures(connection, collection, viewer.community, made_of([sha256]), here)
-
-
-def authors_of(connection: Connection, community: str, handle: str) -> Sequence[str]:
-    """Who posted in a community under this handle, in any case of letters."""
-    mine = and_(
-        posts.c.community == community,
-        posts.c.author_handle != "",
-        func.lower(posts.c.author_handle) == handle.lower(),
-    )
-    return list(connection.execute(select(posts.c.author).where(mine).distinct()).scalars())
+    def authors(self, community: str, handle: str) -> Sequence[str]:
+        """Who posted there under this handle (without ``@``), in any case of letters."""
+        mine = and_(
+            posts.c.community == community,
+            posts.c.author_handle != "",
+            func.lower(posts.c.author_handle) == handle.lower(),
+        )
+        with self._overlays.read() as connection:
+            return list(connection.execute(select(posts.c.author).where(mine).distinct()).scalars())
 
 
 def count_posts(connection: Connection, viewer: Viewer, *, full: bool) -> PostsKept:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -17,15 +17,7 @@ from index.library.originals import OriginalRoom
 from index.library.overlay import Overlays
 from index.library.overlay_writes import adopt_model, insert_upload
 from index.library.post_channels import is_followed, note_reached
-from index.library.post_reads import (
-    authors_of,
-    count_posts,
-    messages_after,
-    pictures_by_content,
-    posts_of_messages,
-    posts_of_pictures,
-    unwanted,
-)
+from index.library.post_reads import PostReads, count_posts, unwanted
 from index.library.post_removals import PostRemovals
 from index.library.post_rows import Key, posted_pictures, recaption, row_of, same_file
 from index.library.visibility import made_of
@@ -68,7 +60,9 @@ class EncodedPost:
 
 
 class PostRepository:
-    """Keeps posts and their thumbnails; ``removals`` take them out. Blocking, thread-safe.
+    """Keeps posts and their thumbnails. Blocking, thread-safe.
+
+    ``reads`` find them, ``removals`` take them out.
 
     Every method raises CatalogueError, and what it was to change is then as before.
     """
@@ -76,6 +70,7 @@ class PostRepository:
     def __init__(self, overlays: Overlays, room: PostQuota) -> None:
         self._overlays = overlays
         self._room = room
+        self.reads = PostReads(overlays)
         self.removals = PostRemovals(overlays)
         self._log = structlog.get_logger(__name__)
 
@@ -176,28 +171,6 @@ class PostRepository:
             self._log.warning("posts.originals_left_out", count=originals.left_out)
         return TakenIn(added=added, left_out=left_out)
 
-    def find(self, chat: str, messages: Collection[int]) -> Sequence[Post]:
-        """The posts of these messages that are there: not those whose picture was taken out."""
-        with self._overlays.read() as connection:
-            return posts_of_messages(connection, chat, messages)
-
-    def after(self, chat: str, message: int, count: int) -> Sequence[int]:
-        """The first ``count`` messages behind this one that have posts, ascending."""
-        with self._overlays.read() as connection:
-            return messages_after(connection, chat, message, count)
-
-    def of(
-        self, community: Viewer | str, picture_ids: Collection[str]
-    ) -> Mapping[str, Sequence[Post]]:
-        """The posts of each of these pictures that has any there, the first one first."""
-        with self._overlays.read() as connection:
-            return posts_of_pictures(connection, Viewer.of(community), picture_ids)
-
-    def by_content(self, collection: str, viewer: Viewer, sha256: str) -> Sequence[str]:
-        """The ids of the pictures that were posted in these bytes where the viewer reads."""
-        with self._overlays.read() as connection:
-            return pictures_by_content(connection, collection, viewer, sha256)
-
     def say(
         self,
         post: Post,
@@ -230,11 +203,6 @@ class PostRepository:
                 for scope in scopes_here:
                     change.uploads.setdefault(scope, set()).update(some)
         self._overlays.erase()
-
-    def authors(self, community: str, handle: str) -> Sequence[str]:
-        """Who posted there under this handle (without ``@``), in any case of letters."""
-        with self._overlays.read() as connection:
-            return authors_of(connection, community, handle)
 
     def kept(self, community: Viewer | str) -> PostsKept:
         """What there is of a community, as far as the viewer reads it."""

@@ -69,11 +69,9 @@ class Added:
         self._rows: Mapping[str, int] = {each.id: row for row, each in enumerate(added.pictures)}
 
     def row_of(self, picture_id: str) -> int | None:
-        """See :meth:`Addition.row_of`."""
         return self._rows.get(picture_id)
 
     def words(self, background: CountedWords) -> CaptionWords:
-        """See :meth:`Addition.words`."""
         return CaptionWords.of((text for text, _ in self.captions), background)
 
 
@@ -201,7 +199,6 @@ class SelectedPictures:
         self.caption_index: VectorIndex = SelectedIndex(shared.caption_vectors, self._captions)
 
     def row_of(self, picture_id: str) -> int | None:
-        """See :meth:`Addition.row_of`."""
         row = self.shared.row_of.get(picture_id)
         if row is None:
             return None
@@ -209,7 +206,6 @@ class SelectedPictures:
         return place if place < len(self.rows) and self.rows[place] == row else None
 
     def words(self, background: CountedWords) -> CaptionWords:
-        """See :meth:`Addition.words`."""
         return self.shared.words.among(self._captions, background)
 
 

@@ -71,12 +71,10 @@ class ComposedSnapshot:
 
     @property
     def settled(self) -> Snapshot:
-        """See :meth:`core.domain.ports.Snapshot.settled`."""
         return self._settled or self
 
     @cached_property
     def uploads_from(self) -> int:
-        """See :meth:`core.domain.ports.Snapshot.uploads_from`."""
         below = self._base.uploads_from
         return below - int(np.searchsorted(self._survivors.removed, below))
 
@@ -107,7 +105,6 @@ class ComposedSnapshot:
         return JoinedWords(base, self._caption_survivors, self._extra.words(base))
 
     def row_of(self, picture_id: str) -> int | None:
-        """The row of the picture with this id, None where there is none."""
         row = self._extra.row_of(picture_id)
         if row is not None:
             return len(self._survivors) + row

@@ -71,11 +71,9 @@ class IndexSnapshot:
 
     @property
     def settled(self) -> IndexSnapshot:
-        """See :meth:`core.domain.ports.Snapshot.settled`."""
         return self
 
     def row_of(self, picture_id: str) -> int | None:
-        """The row of the picture with this id, None where there is none."""
         return self.pictures.row_of(picture_id)
 
     def rows_of(self, contents: Collection[str]) -> NDArray[np.int64]:

@@ -25,7 +25,6 @@ class SelectedIndex:
         return len(self._rows)
 
     def search(self, queries: Vectors, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """See :meth:`core.domain.ports.VectorIndex.search`."""
         queries = check_queries(queries, self._vectors.shape[1])
         k = max(0, min(k, len(self)))
         if len(self) == len(self._vectors) or k == 0:
@@ -40,5 +39,4 @@ class SelectedIndex:
         return scores, rows
 
     def reconstruct(self, rows: NDArray[np.int64]) -> Vectors:
-        """See :meth:`core.domain.ports.VectorIndex.reconstruct`."""
         return self._vectors[self._rows[checked_rows(rows)]]

@@ -13,6 +13,7 @@ import pytest
 
 from core.domain.errors import CatalogueError, DuplicatePicture, FilesUnreachable, SettingsError
 from core.domain.types import TakenIn
+from index.indexing.new_uploads import UploadEncoder
 from index.library.bucket import Bucket
 from index.library.bucket_files import BucketFiles
 from index.library.file_cache import FileCache
@@ -88,8 +89,12 @@ async def test_no_writer_waits_for_the_bucket(tmp_path: Path, s3_url: str) -> No
     red = await gallery.post("red", 1)
     seen: list[set[str]] = []
     gallery.overlays.make_ready(lambda *_: seen.append(_in_bucket(gallery)))
-    new = await gallery.contributions._encoded(
-        gallery.files.find(gallery.name, red.id).read_bytes(), red.sha256, red.sha256, "", "web:1"
+    new = await UploadEncoder(gallery.decoder, gallery.embedder).encode(
+        gallery.files.find(gallery.name, red.id).read_bytes(),
+        sha256=red.sha256,
+        posted_sha256=red.sha256,
+        caption="",
+        uploader="web:1",
     )
     with pytest.raises(DuplicatePicture):
         gallery.contributions._uploads.add(
