@@ -33,7 +33,7 @@ class QuestionsInHand(Protocol):
 
 
 @dataclass(slots=True)
-class _Album:
+class _AlbumInHand:
     """Its parts so far, whether any of them asks, and those that are not done with."""
 
     asks: bool = False
@@ -55,7 +55,7 @@ class InHand:
     def __init__(self, kept: QuestionsInHand) -> None:
         self._kept = kept
         self._mine: set[int] = set()
-        self._albums: LRUCache[tuple[int, str], _Album] = LRUCache(_ALBUMS)
+        self._albums: LRUCache[tuple[int, str], _AlbumInHand] = LRUCache(_ALBUMS)
         self._log = structlog.get_logger("telegram")
 
     async def keep(self, update: Update, me: User) -> None:
@@ -97,12 +97,12 @@ class InHand:
         if bodies:
             self._log.info("questions of a node that was killed are answered", count=len(bodies))
 
-    def _album_with(self, update: Update) -> _Album | None:
+    def _album_with(self, update: Update) -> _AlbumInHand | None:
         """The album of which an update is a part, with it."""
         key = _album_of(update)
         if key is None:
             return None
-        album = self._albums.setdefault(key, _Album())
+        album = self._albums.setdefault(key, _AlbumInHand())
         if update.update_id not in album.under_way:
             album.add(update)
         return album
