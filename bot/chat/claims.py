@@ -1,4 +1,4 @@
-"""Codes with which chats are let in: shown on the operator's terminal, redeemed once."""
+"""ClaimCodes with which chats are let in: shown on the operator's terminal, redeemed once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PAUSE_S = 600.0
 _REMEMBERED = 10_000
 
 
-class Codes(Protocol):
+class ClaimCodes(Protocol):
     """The codes that hold, by their SHA-256 in hexadecimal."""
 
     async def keep(self, digest: str, lasts_s: float) -> None:
@@ -56,7 +56,7 @@ class Claims:
     """
 
     def __init__(
-        self, clock: Callable[[], float] = time.monotonic, codes: Codes | None = None
+        self, clock: Callable[[], float] = time.monotonic, codes: ClaimCodes | None = None
     ) -> None:
         self._codes = codes or CodesInMemory(clock)
         self._wrong: TTLCache[str, int] = TTLCache(_REMEMBERED, _PAUSE_S, clock)
