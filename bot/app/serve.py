@@ -49,6 +49,7 @@ from bot.web.waiting import WaitingRoom
 from config.settings import Settings
 from core.domain.errors import SettingsError
 from core.search.browse import Browser
+from index.catalogue.shared_codes import SharedCodes
 from index.catalogue.shared_texts import SharedTexts
 from index.library.library import LOCAL
 
@@ -127,7 +128,9 @@ async def _serve(
             change_operators=engine.grants.change_operators,
         )
         reloading = Reloading(settings, live, read=lambda: read(shown), terminal=terminal)
-        claims = Claims()
+        claims = Claims(
+            codes=None if settings.database_url is None else SharedCodes(engine.catalogue.database)
+        )
         chat = _chat_parts(engine, live, claims, terminal)
         platforms = platforms_of(engine, chat, terminal)
         disk = DiskWatch(settings.data_dir)
@@ -162,7 +165,7 @@ async def _serve(
             engine.metrics,
         )
         await meanwhile.aclose()
-        tell_who_is_let_in(engine, claims, terminal, on_terminal=sys.stderr.isatty())
+        await tell_who_is_let_in(engine, claims, terminal, on_terminal=sys.stderr.isatty())
         works: tuple[Work, ...] = (
             disk.watch,
             observer.observe,

@@ -54,7 +54,7 @@ def open_to_everybody(
     return found
 
 
-def tell_who_is_let_in(
+async def tell_who_is_let_in(
     engine: Engine, claims: Claims, terminal: Terminal, *, on_terminal: bool
 ) -> None:
     """Warn of what is open to everybody; show a code for each platform where nobody is let in.
@@ -70,10 +70,8 @@ def tell_who_is_let_in(
     for platform in closed:
         terminal.note(f"Nobody on {platform} may search yet.")
         if on_terminal:
-            minutes = round(LASTS_S / 60)
-            terminal.note(
-                f"Send this within {minutes} minutes in the chat that may: /claim {claims.issue()}"
-            )
+            minutes, code = round(LASTS_S / 60), await claims.issue()
+            terminal.note(f"Send this within {minutes} minutes in the chat that may: /claim {code}")
         else:
             terminal.note("Write to the bot: it answers with the line that lets the chat in.")
 

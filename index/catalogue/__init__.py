@@ -18,6 +18,7 @@ __all__ = [
     "rows",
     "sampled",
     "schema",
+    "shared_codes",
     "shared_counts",
     "shared_questions",
     "shared_texts",

@@ -56,6 +56,9 @@ KINDS: Final[Sequence[Kind]] = ("picture", "caption")
 
 engine_tables = MetaData()
 
+_GONE: Final = "gone:"
+"""What the keys of emptied rows begin with; no hash does."""
+
 engine_collections = Table(
     "engine_collections",
     engine_tables,
@@ -73,7 +76,7 @@ engine_vectors = Table(
     Column("number", BigInteger, primary_key=True, autoincrement=True),
     Column("collection", String(64), nullable=False),
     Column("kind", String(8), nullable=False),
-    # The content (SHA-256) of a picture, or the hash of a caption's text.
+    # The content (SHA-256) of a picture, or the hash of a caption's text; see blank().
     Column("key", String(64), nullable=False),
     # The run of the vector that the engine has; NULL until it has one.
     Column("run", Integer),
@@ -236,19 +239,24 @@ def written(connection: Connection, numbers: NDArray[np.int64], runs: Sequence[i
             )
 
 
+def blank(connection: Connection, collection: str) -> int:
+    """Empty the rows of what is not in the collection any more, of whose rows there are how many.
+
+    Neither its words stay nor a hash by which they could be guessed, however long the engine is
+    away, which is to be told by number. What comes back is new.
+    """
+    count = 0
+    for kind in KINDS:
+        left = and_(_is_left_over(collection, kind), ~engine_vectors.c.key.startswith(_GONE))
+        key = literal(_GONE).concat(cast(engine_vectors.c.number, String(64)))
+        emptied = update(engine_vectors).where(left).values(key=key, words=None)
+        count += connection.execute(emptied).rowcount
+    return count
+
+
 def left_over(connection: Connection, collection: str, kind: Kind, limit: int) -> list[int]:
     """Numbers of what is not in the collection any more."""
-    if kind == "picture":
-        there = exists().where(
-            pictures.c.sha256 == engine_vectors.c.key, pictures.c.collection == collection
-        )
-    else:
-        there = exists().where(
-            captions.c.text_hash == engine_vectors.c.key,
-            captions.c.picture_id == pictures.c.id,
-            pictures.c.collection == collection,
-        )
-    query = select(engine_vectors.c.number).where(_mine(collection, kind), ~there)
+    query = select(engine_vectors.c.number).where(_is_left_over(collection, kind))
     return list(connection.execute(query.limit(limit)).scalars())
 
 
@@ -344,6 +352,20 @@ def _belonging(collection: str, kind: Kind) -> Select[tuple[int, str]]:
     return query.where(
         captions.c.text_hash == engine_vectors.c.key, captions.c.picture_id == pictures.c.id
     )
+
+
+def _is_left_over(collection: str, kind: Kind) -> ColumnElement[bool]:
+    if kind == "picture":
+        there = exists().where(
+            pictures.c.sha256 == engine_vectors.c.key, pictures.c.collection == collection
+        )
+    else:
+        there = exists().where(
+            captions.c.text_hash == engine_vectors.c.key,
+            captions.c.picture_id == pictures.c.id,
+            pictures.c.collection == collection,
+        )
+    return and_(_mine(collection, kind), ~there)
 
 
 def _mine(collection: str, kind: Kind) -> ColumnElement[bool]:

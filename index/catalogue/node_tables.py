@@ -64,3 +64,11 @@ telegram_questions = Table(
     Column("used", Float, nullable=False, server_default=text(NOW)),
     prefixes=["UNLOGGED"],
 )
+
+# Codes that let a chat in, by their SHA-256 in hexadecimal, and until when each holds.
+claim_codes = Table(
+    "claim_codes",
+    node_tables,
+    Column("digest", String(64), primary_key=True),
+    Column("until", Float, nullable=False),
+)

@@ -24,9 +24,13 @@ from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionError
 
 from core.domain.errors import CatalogueDamaged, CatalogueError
+from index.catalogue.engine_rows import engine_tables
 from index.catalogue.node_tables import node_tables
 from index.catalogue.remembered import remembered
 from index.catalogue.schema import metadata
+
+_ALL = (metadata, remembered, node_tables, engine_tables)
+"""Tables in which anything of a person may stand: what is deleted there is overwritten at once."""
 
 WRITERS = 0x74616E67
 """The advisory lock of whoever writes the catalogue: "tang" in ASCII."""
@@ -224,7 +228,7 @@ class Postgresql:
 
         What its own log and backups hold is for whoever runs the server.
         """
-        tables = {*metadata.tables, *remembered.tables, *node_tables.tables}
+        tables = {table for each in _ALL for table in each.tables}
         with self._outside.connect() as connection:
             names = ", ".join(sorted(tables.intersection(inspect(connection).get_table_names())))
             connection.exec_driver_sql(f"VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON) {names}")

@@ -25,6 +25,7 @@ from index.catalogue.engine_rows import (
     EngineState,
     Kind,
     begin,
+    blank,
     copied,
     drop_numbers,
     engine_tables,
@@ -136,6 +137,7 @@ class EngineCopies:
         if held is None:
             return False
         try:
+            self._blank(collection)
             self._copy(collection, tell)
         finally:
             held.let_go()
@@ -271,6 +273,13 @@ class EngineCopies:
             self.engine.delete(state.of(kind), numbers)
             with self._database.beside() as connection:
                 drop_numbers(connection, numbers)
+
+    def _blank(self, collection: str) -> None:
+        """Make the words of what is gone unreadable, before the engine is asked: it may be away."""
+        with self._database.beside() as connection:
+            count = blank(connection, collection)
+        if count:
+            self._database.erase()
 
     def _is_gone(self, state: EngineState, model: ModelIdentity) -> bool:
         """Whether the engine has lost what it had, as where it was set up anew."""

@@ -81,6 +81,6 @@ async def test_members_are_not_shown_the_ways_in(chat: Chat) -> None:
     rights = {c["name"]: c["default_member_permissions"] for c in chat.discord.rest.commands}
     assert rights["allow"] == rights["claim"] == rights["reindex"] is not None
     assert rights["find"] is None
-    code = chat.parts.claims.issue()
+    code = await chat.parts.claims.issue()
     exchange = await chat.discord.slash(ANA, chat.server, "claim", {"code": code})
     assert "may now search" in (await chat.discord.answer(exchange)).text

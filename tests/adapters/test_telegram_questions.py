@@ -81,6 +81,36 @@ async def test_a_question_in_hand_is_answered_by_the_next_node(tmp_path: Path) -
     await parts.close()
 
 
+@pytest.mark.parametrize(("chat", "speaks"), [(ADA, 0), (GROUP, 3)])
+async def test_an_album_is_answered_whole_by_the_next_node(
+    tmp_path: Path, chat: int, speaks: int
+) -> None:
+    """With all of its pictures, wherever its words stand."""
+    kept, server = Kept(), TelegramServer(privacy=False)
+    server.world.user(ADA)
+    server.world.group(GROUP, {ADA: "creator"})
+    parts = Parts(tmp_path, SMALL)
+    async with server.running():
+        first = _node(parts, server, tmp_path, kept)
+        await first.start()
+        parts.embedder.gate.clear()
+        for number, colour in enumerate(("red", "blue", "green", "black")):
+            words = "/similar" if number == speaks else None
+            photo = picture_bytes(colour, edge=64)
+            await server.say(chat, ADA, words, photo=photo, media_group_id="7")
+        await server.until(lambda: len(kept.bodies) == 4 and not server.world.updates)
+        await first.stop()
+        assert not server.world.sent
+        parts.embedder.gate.set()
+        second = _node(parts, server, tmp_path, kept)
+        await second.start()
+        await server.until(lambda: bool(server.world.sent) and not kept.bodies)
+        await second.stop()
+        told = " ".join(f"{m.get('caption')} {m.get('text')}" for m in server.world.sent)
+        assert "You sent 4 pictures" in told
+    await parts.close()
+
+
 async def test_only_what_asks_the_bot_is_kept(tmp_path: Path) -> None:
     """What people say to each other in a group is nobody's to keep."""
     kept, server = Kept(), TelegramServer(privacy=False)

@@ -1,12 +1,13 @@
-"""What every vector index keeps: exact, by codes, with an overlay, and the plain numpy one.
+"""What every vector index keeps: exact, by codes, with an overlay, in Milvus, and plain numpy.
 
 What codes alone may do (miss a row, as often as they say) is held in
-``tests/index/vectors/test_compact_index.py``.
+``tests/index/vectors/test_compact_index.py``; what Milvus does otherwise is told in
+:mod:`tests.milvus_index`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -18,10 +19,12 @@ from core.domain.types import Vectors
 from index.vectors.choose import choose_index
 from index.vectors.filtered import ComposedIndex, Survivors
 from index.vectors.flat import FlatIndex
+from index.vectors.milvus import MilvusEngine
 from index.vectors.pq import CompactIndex
 from index.vectors.tuning import IndexRules
 from tests.fake_collections import FakeVectorIndex
 from tests.fakes import unit
+from tests.milvus_index import MilvusIndex
 
 DIMENSION = 16
 Build = Callable[[Vectors], VectorIndex]
@@ -64,8 +67,29 @@ IMPLEMENTATIONS = [
     pytest.param(_compact_with_overlay, id="compact with overlay"),
     pytest.param(_composed, id="composed"),
     pytest.param(FakeVectorIndex, id="numpy"),
+    pytest.param(MilvusIndex, id="milvus", marks=pytest.mark.process),
 ]
-every_index = pytest.mark.parametrize("build", IMPLEMENTATIONS)
+every_index = pytest.mark.parametrize("build", IMPLEMENTATIONS, indirect=True)
+
+
+@pytest.fixture
+def build(request: pytest.FixtureRequest) -> Iterator[Build]:
+    """How an index is made of vectors; sets in Milvus are dropped in the end."""
+    if request.param is not MilvusIndex:
+        yield request.param
+        return
+    engine = MilvusEngine(request.getfixturevalue("milvus").url, timeout_s=30)
+    made: list[str] = []
+
+    def build_there(vectors: Vectors) -> VectorIndex:
+        index = MilvusIndex(engine, vectors)
+        made.append(index.name)
+        return index
+
+    yield build_there
+    for each in made:
+        engine.drop(each)
+    engine.close()
 
 
 def _vectors_of(count: int, seed: int = 0) -> Vectors:

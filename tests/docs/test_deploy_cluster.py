@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,7 @@ import yaml
 from bot.web.adapter import WebOptions
 from config.settings import SHORT_NAMES, load
 from index.library.bucket import Bucket
+from tests.proxy import nginx
 from tests.web.parts import Parts, serving
 
 _ROOT = Path(__file__).parents[2]
@@ -92,32 +90,6 @@ def test_every_variable_is_a_setting(
         assert _COMPOSE["services"][host]["environment"]["TANGERINE_WEB_PORT"] == port
 
 
-@asynccontextmanager
-async def _nginx(folder: Path, ports: list[int]) -> AsyncIterator[str]:
-    """The proxy of deploy/cluster before these web chats, on a port that is free."""
-    text = (_FOLDER / "nginx.conf").read_text(encoding="utf-8")
-    for number, port in enumerate(ports, start=1):
-        text = text.replace(f"server bot-{number}:8080", f"server 127.0.0.1:{port}")
-    listening = folder / "nginx.sock"
-    text = text.replace("listen 8080;", f"listen unix:{listening};")
-    text = text.replace("/run/nginx.pid", str(folder / "nginx.pid"))
-    file = folder / "nginx.conf"
-    file.write_text(text, encoding="utf-8")
-    process = await asyncio.create_subprocess_exec(
-        *("nginx", "-c", str(file), "-e", str(folder / "error.log"), "-g", "daemon off;")
-    )
-    try:
-        async with asyncio.timeout(30):
-            while not listening.exists():
-                assert process.returncode is None
-                await asyncio.sleep(0.01)
-        yield str(listening)
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-
-
 @pytest.mark.process
 @pytest.mark.skipif(not shutil.which("nginx"), reason="nginx is not installed")
 async def test_the_proxy_asks_the_next_bot(tmp_path: Path) -> None:
@@ -132,7 +104,7 @@ async def test_the_proxy_asks_the_next_bot(tmp_path: Path) -> None:
 
     async with serving(parts, options) as first, serving(parts, options) as second:
         ports = [int(each.url.rsplit(":", 1)[1].strip("/")) for each in (first, second)]
-        async with _nginx(tmp_path, ports) as address:
+        async with nginx(tmp_path, ports) as address:
             connector = aiohttp.UnixConnector(address)
             async with aiohttp.ClientSession(connector=connector, headers=headers) as client:
                 assert {await ask(client) for _ in range(6)} == {200}

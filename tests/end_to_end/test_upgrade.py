@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from index.catalogue.migrations import NEWEST, version_of
 from tests.end_to_end.test_contributing import chat
 from tests.fakes import picture_bytes
 from tests.program import Program, small_program
+from tests.proxy import nginx
 from tests.running import ENDED_S, Running, running
 from tests.servers.shared import free_ports
 
@@ -30,6 +32,12 @@ pytestmark = [pytest.mark.process, pytest.mark.long, pytest.mark.timeout(900)]
 
 _A_SECOND = 20
 _WAITING = 40
+_TOKEN = "0123456789abcdef"
+_HEADERS = {"Authorization": f"Bearer {_TOKEN}"}
+"""Without a token nobody is answered through a proxy."""
+
+_AT_PROXY = "http://127.0.0.1"
+"""The node's web chats answer to this name; the proxy listens at a socket."""
 _SHOWN_S = 30.0
 """What is promised is one second; a busy machine may take longer."""
 
@@ -45,10 +53,14 @@ class NewerProgram(Program):
 
 
 class Asking:
-    """So many questions a second: as a proxy does, at the other node where one is not ready."""
+    """So many questions a second: as a proxy does, at the other node where one is not ready.
 
-    def __init__(self, urls: list[str]) -> None:
+    Where there is a proxy, at its ``socket``, which then does so by itself.
+    """
+
+    def __init__(self, urls: list[str], socket: Path | None = None) -> None:
         self._urls = urls
+        self._socket = socket
         self._turn = itertools.count()
         self.took_s: list[float] = []
         self.elsewhere = 0
@@ -57,7 +69,10 @@ class Asking:
     @asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
         """Until the block is left; then all of them have their answers."""
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as client:
+        connector: aiohttp.BaseConnector = aiohttp.TCPConnector(limit=0)
+        if self._socket is not None:
+            connector = aiohttp.UnixConnector(str(self._socket), limit=0)
+        async with aiohttp.ClientSession(connector=connector, headers=_HEADERS) as client:
             task = asyncio.create_task(self._ask_on(client))
             try:
                 yield
@@ -69,19 +84,22 @@ class Asking:
 
     async def _ask_on(self, client: aiohttp.ClientSession) -> None:
         self._asked: set[asyncio.Task[None]] = set()
+        due = time.monotonic()
         while True:
             # Fewer on a machine that is too slow for so many: those that wait would be too many.
             if len(self._asked) < _WAITING:
                 task = asyncio.create_task(self._ask(client, next(self._turn)))
                 self._asked.add(task)
                 task.add_done_callback(self._asked.discard)
-            await asyncio.sleep(1 / _A_SECOND)
+            # By the clock: what the loop itself takes would make them fewer.
+            due = max(due + 1 / _A_SECOND, time.monotonic() - 1)
+            await asyncio.sleep(due - time.monotonic())
 
     async def _ask(self, client: aiohttp.ClientSession, turn: int) -> None:
         began = time.monotonic()
         said = []
-        for attempt in range(2):
-            url = f"{self._urls[(turn + attempt) % 2]}/api/find"
+        for attempt in range(len(self._urls)):
+            url = f"{self._urls[(turn + attempt) % len(self._urls)]}/api/find"
             try:
                 async with client.get(url, params={"q": f"black {turn % 50}"}) as answer:
                     found = await answer.json()
@@ -129,39 +147,61 @@ async def _hits(node: Running) -> list[dict[str, str]]:
     return list(found["hits"])
 
 
+def _programs(
+    home: Path, ports: list[int], **environment: str
+) -> Callable[[int, type[Program]], Program]:
+    """Two nodes over a folder with one picture, by their number and kind."""
+    (home / "gallery").mkdir()
+    (home / "gallery" / "black.png").write_bytes(picture_bytes("black", 1))
+    (home / "uploads").mkdir()
+    for number in range(2):
+        (home / f"node{number}" / "data").mkdir(parents=True)
+        # As on a network file system.
+        (home / f"node{number}" / "data" / "uploads").symlink_to(home / "uploads")
+
+    def program(number: int, kind: type[Program]) -> Program:
+        made = small_program(
+            home / f"node{number}",
+            TANGERINE_GALLERY=str(home / "gallery"),
+            TANGERINE_WEB_PORT=str(ports[number]),
+            TANGERINE_WEB_TOKEN=_TOKEN,
+            **environment,
+        )
+        return kind(made.folder, made.environment)
+
+    return program
+
+
+@asynccontextmanager
+async def _proxy(folder: Path, ports: list[int]) -> AsyncIterator[Path]:
+    if not shutil.which("nginx"):
+        pytest.skip("nginx is not installed")
+    async with nginx(folder, ports) as address:
+        yield Path(address)
+
+
+@pytest.mark.parametrize("through", ["nodes", "nginx"])
 async def test_nodes_are_replaced_one_after_the_other(
-    tmp_path: Path, blank_url: str, encoder: str
+    tmp_path: Path, blank_url: str, encoder: str, through: str
 ) -> None:
     """Each question has its answer, and what old and new nodes take in, both show.
 
     The old one goes on beside a newer schema, and may be started anew.
     """
-    (tmp_path / "gallery").mkdir()
-    (tmp_path / "gallery" / "black.png").write_bytes(picture_bytes("black", 1))
     ports = [free_ports(1)[0], free_ports(1)[0]]
-    (tmp_path / "uploads").mkdir()
-    for number in range(2):
-        (tmp_path / f"node{number}" / "data").mkdir(parents=True)
-        # As on a network file system.
-        (tmp_path / f"node{number}" / "data" / "uploads").symlink_to(tmp_path / "uploads")
-
-    def program(number: int, kind: type[Program]) -> Program:
-        made = small_program(
-            tmp_path / f"node{number}",
-            TANGERINE_GALLERY=str(tmp_path / "gallery"),
-            TANGERINE_DATABASE_URL=blank_url,
-            TANGERINE_ENCODER_URLS=encoder,
-            TANGERINE_WEB_PORT=str(ports[number]),
-        )
-        return kind(made.folder, made.environment)
-
+    program = _programs(
+        tmp_path, ports, TANGERINE_DATABASE_URL=blank_url, TANGERINE_ENCODER_URLS=encoder
+    )
     asking = Asking([f"http://127.0.0.1:{port}" for port in ports])
     colours = iter(("red", "green", "blue", "yellow", "purple", "cyan", "white"))
     taken = itertools.count()
     async with AsyncExitStack() as stack:
+        if through == "nginx":
+            asking = Asking([_AT_PROXY], await stack.enter_async_context(_proxy(tmp_path, ports)))
 
         async def started(number: int, kind: type[Program]) -> Running:
             node = await stack.enter_async_context(running(program(number, kind)))
+            node.client.headers.update(_HEADERS)
             try:
                 await node.wait_until_said("Ready:", seconds=120)
             except TimeoutError:

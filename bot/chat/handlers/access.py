@@ -80,11 +80,11 @@ class AccessHandler:
         names = self._library.names
         if self._library.shares(names[0], request.community):
             return presenter.access.already(names[0])
-        code = self._claims.redeem(invocation.text("code"), request.requester)
+        code = await self._claims.redeem(invocation.text("code"), request.requester)
         try:
             await self._grants.grant(names[0], request.community, "claim")
         except BaseException:
-            self._claims.give_back(code)
+            await self._claims.give_back(code)
             raise
         return presenter.access.allowed(names[0])
 

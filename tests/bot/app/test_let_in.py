@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,7 +70,8 @@ def start(tmp_path: Path) -> Callable[..., tuple[str, Claims]]:
         )  # fmt: skip
         said, claims = Said(), Claims()
         engine = Started(settings, library, grants)
-        tell_who_is_let_in(engine, claims, said, on_terminal=on_terminal)  # type: ignore[arg-type]
+        telling = tell_who_is_let_in(engine, claims, said, on_terminal=on_terminal)  # type: ignore[arg-type]
+        asyncio.run(telling)
         gallery.close()
         return "\n".join(said.lines), claims
 
@@ -82,7 +84,7 @@ def test_a_code_for_each_platform_where_nobody_may_search(start: Callable[..., A
     assert said.count("/claim ") == 2
     for line in said.splitlines():
         if "/claim " in line:
-            claims.redeem(line.rpartition("/claim ")[2], "telegram:1")
+            asyncio.run(claims.redeem(line.rpartition("/claim ")[2], "telegram:1"))
     said, _ = start(on_terminal=False, **TOKENS)
     assert "/claim" not in said
     assert "Nobody on Telegram may search yet." in said

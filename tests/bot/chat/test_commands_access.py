@@ -154,7 +154,7 @@ async def test_the_settings_have_the_last_word(parts: Parts) -> None:
 
 async def test_a_code_lets_one_chat_in(parts: Parts) -> None:
     """Whoever has it, once; a failure to write it down leaves it good."""
-    code = parts.claims.issue()
+    code = await parts.claims.issue()
     for _ in range(6):
         alone = await parts.commands.handle(asked("/claim"))
         assert alone.error.code == "no_code"
@@ -168,7 +168,7 @@ async def test_a_code_lets_one_chat_in(parts: Parts) -> None:
     again = await parts.commands.handle(asked(f"/claim {code}", FRIENDS))
     assert again.error.code == "wrong_code"
     assert parts.library.visible(FRIENDS) == ()
-    spare = parts.claims.issue()
+    spare = await parts.claims.issue()
     assert "already" in text_of(await parts.commands.handle(asked(f"/claim {spare}")))
     parts.grants.error = RuntimeError("the disk")
     assert (await parts.commands.handle(asked(f"/claim {spare}", FRIENDS))).error is not None

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from sqlalchemy import inspect, text
 
 from core.domain.errors import NotFound, VectorsUnreachable
 from core.search.moderation import Criterion
@@ -215,3 +216,71 @@ async def test_milvus_away_and_back(
     assert node.gallery.verify() == []
     node.copies.engine.close()
     node.gallery.close()
+
+
+@pytest.mark.parametrize("is_away", [False, pytest.param(True, marks=pytest.mark.long)])
+async def test_what_is_gone_stays_nowhere(
+    database: str, tmp_path: Path, request: pytest.FixtureRequest, *, is_away: bool
+) -> None:
+    """Its words are in no table, also while Milvus is away, which then has no vector of it."""
+    del database
+    server: MilvusProcess = request.getfixturevalue("own_milvus" if is_away else "milvus")
+    node = Node(tmp_path, "first", server.url, timeout_s=5 if is_away else 30)
+    gallery, copies = node.gallery, node.copies
+    _fill(gallery)
+    gallery.add("secret.png", "green", 300, "an unspeakable thing")
+    await gallery.reindex()
+    state = copies.state("gallery")
+    assert state is not None
+    sets = [state.of("picture"), state.of("caption")]
+    before = [set(copies.engine.between(each, 0, 2**40).tolist()) for each in sets]
+    assert "engine_vectors" in _tables_with(gallery.catalogue.database, "unspeakable")
+    cleaned = _cleaned(gallery.catalogue.database)
+    if is_away:
+        server.stop()
+    for each in gallery.pictures.glob("secret.*"):
+        each.unlink()
+    await gallery.reindex()
+    assert _tables_with(gallery.catalogue.database, "unspeakable") == []
+    assert _cleaned(gallery.catalogue.database) > cleaned
+    if is_away:
+        server.start()
+        async with asyncio.timeout(120):
+            while True:
+                with contextlib.suppress(VectorsUnreachable):
+                    # It has its vectors in memory a while after it answers.
+                    copies.engine.between(sets[0], 0, 1)
+                    copies.engine.between(sets[1], 0, 1)
+                    if await asyncio.to_thread(copies.catch_up, "gallery"):
+                        break
+                await asyncio.sleep(0.2)
+    after = [set(copies.engine.between(each, 0, 2**40).tolist()) for each in sets]
+    assert [len(was - now) for was, now in zip(before, after, strict=True)] == [1, 1]
+    # What comes back is found by its words as before.
+    gallery.add("secret.png", "green", 300, "an unspeakable thing")
+    await gallery.reindex()
+    await asyncio.to_thread(copies.catch_up, "gallery")
+    assert (await node.found("unspeakable thing", k=1)) == ["secret.png"]
+    assert gallery.verify() == []
+    copies.forget("gallery")
+    copies.engine.close()
+    gallery.close()
+
+
+def _tables_with(database: Database, word: str) -> list[str]:
+    """Tables in any column of which this stands."""
+    with database.read() as connection:
+        names = inspect(connection).get_table_names()
+        query = 'SELECT count(*) FROM "{}" AS t WHERE t::text LIKE :like'
+        return [
+            name
+            for name in names
+            if connection.execute(text(query.format(name)), {"like": f"%{word}%"}).scalar()
+        ]
+
+
+def _cleaned(database: Database) -> int:
+    """How often the rows that were deleted from the table of copies were overwritten."""
+    query = "SELECT vacuum_count FROM pg_stat_user_tables WHERE relname = 'engine_vectors'"
+    with database.read() as connection:
+        return int(connection.execute(text(query)).scalar() or 0)
