@@ -24,6 +24,7 @@ from bench.clip_like import clip_like
 from core.domain.types import ModelIdentity, Picture, PixelBatch, Vectors
 from core.encoder.load import load_encoder
 from core.encoder.mini.assemble import mini_folder
+from core.encoder.mini.split import is_held_out
 from core.images.resize import fit_pixels
 from core.search.calibration import Calibration, calibrate, refer
 from core.search.captions import told as said_by_captions
@@ -46,7 +47,6 @@ from recipes.photographs import (
     NONSENSE_TO_CHOOSE,
     OF_MANY,
     OF_MANY_TO_CHOOSE,
-    PACKAGE,
     QUERIES,
     SEEN,
     SHOWN_BY_STAMPS,
@@ -169,7 +169,7 @@ class Asked:
 
 def photographs(told: Asked) -> list[tuple[str, ...]]:
     """A row for each size of folder, with ``mini`` and one half of what is asked."""
-    half, every, right, known = told.half, told.every, told.right, told.known
+    half, every, right, known = told.half, told.every, told.right, told.stamps.stop
     references, asked = told.references, told.asked
     nonsense, absent, of_many_absent = told.nonsense, told.absent, told.of_many_absent
     rng = np.random.default_rng(half)
@@ -177,15 +177,16 @@ def photographs(told: Asked) -> list[tuple[str, ...]]:
     for size, times in FOLDERS:
         count = Count()
         for _ in range(times):
-            pool = known if size <= known else len(every)
+            pool = told.known if size <= told.known else known if size <= known else len(every)
             chosen = rng.choice(pool, min(size, pool), replace=False)
             there = Folder(every[chosen], references)
             for query in range(half, len(QUERIES), 2):
                 found = right[query, chosen]
                 # Of the largest folder nobody knows all that is in it.
-                if found.any() or pool == known:
+                if found.any() or pool <= known:
                     there.ask(asked[query], found if found.any() else None, count)
-            for vector in (*nonsense, *(absent if pool == known else of_many_absent)):
+            lacking = absent[~told.shows_absent[:, chosen].any(axis=1)]
+            for vector in (*nonsense, *(lacking if pool <= known else of_many_absent)):
                 there.ask(vector, None, count)
         rows.append(("mini", str(min(size, pool)), *count.cells()))
     return rows
@@ -232,32 +233,32 @@ def _pictures(
     These are so many of the first ones, and the stamps.
     """
     labels = shown()
-    named = dict(pictures(fetch_debian(PACKAGE, cache)))
-    names = [*labels, *sorted(named.keys() - labels)]
+    named = dict(pictures(cache))
     folder = fetch_debian("tuxpaint-stamps-default", cache) / STAMPS
-    stamps = [path for path in sorted(folder.rglob("*.png")) if stamp_caption(path)]
-    examples = fetch_debian("opencv-doc", cache) / "usr/share/doc/opencv-doc/examples"
+    captions = {path: stamp_caption(path) for path in sorted(folder.rglob("*.png"))}
+    # Those that judge the model choose nothing here.
+    stamps = [path for path, told in captions.items() if told and not is_held_out(told)]
+    examples = fetch_debian("opencv-doc", cache) / "usr/share/doc/opencv-doc"
     others = sorted(path for path in examples.rglob("*") if path.suffix in {".jpg", ".png"})
-    others = others[: max(size for size, _ in FOLDERS) - len(names) - len(stamps)]
-    files = [*stamps, *others]
+    others = [path for path in others if path not in named.values()]
+    others = others[: max(size for size, _ in FOLDERS) - len(named) - len(stamps)]
+    files = [*named.values(), *stamps, *others]
     with FeatureCache(cache / "training") as features:
         kept = KeptPictures(model, features)
 
         def pixels(number: int) -> PixelBatch:
-            if number < len(names):
-                return fit_pixels(named[names[number]].convert("RGBA"), kept.pixel_spec)[None]
-            with Image.open(files[number - len(names)]) as image:
+            with Image.open(files[number]) as image:
                 return fit_pixels(image, kept.pixel_spec)[None]
 
-        keys = [*names, *(str(path.relative_to(cache.absolute())) for path in files)]
+        keys = [str(path.absolute().relative_to(cache.absolute())) for path in files]
         every = kept.vectors("bare", keys, pixels)[:, 0]
     right: NDArray[np.bool_] = np.zeros((len(asked), len(every)), dtype=bool)
     for row, (_, wanted, pattern) in enumerate(asked):
         right[row, : len(labels)] = [bool(words & set(wanted.split())) for words in labels.values()]
-        for place, path in enumerate(stamps, start=len(names)):
+        for place, path in enumerate(stamps, start=len(labels)):
             told = f"{path.relative_to(folder).as_posix()} {stamp_caption(path)}"
             right[row, place] = re.search(pattern, told, re.IGNORECASE) is not None
-    return every, right, len(labels), slice(len(names), len(names) + len(stamps))
+    return every, right, len(labels), slice(len(labels), len(labels) + len(stamps))
 
 
 def like_clip() -> list[tuple[str, ...]]:

@@ -53,9 +53,9 @@ LEAST_RECALL = {
     "tr": (0.46, 0.65),
     "zh": (0.58, 0.75),
     "th": (0.64, 0.78),
-    "ja": (0.42, 0.54),
+    "ja": (0.44, 0.58),
     "ko": (0.42, 0.60),
-    "ar": (0.49, 0.60),
+    "ar": (0.53, 0.63),
 }
 """At five and at ten: two points below what was measured, for other processors."""
 
