@@ -44,13 +44,12 @@ class PlanRunner:
         *,
         look_s: float,
         nearest: NearestPictures | None = None,
-        query: str | None = None,
     ) -> SearchResult:
         """The page that is asked for, in the order of ``rank``, with the tags of its hits.
 
         Near-duplicates that turn out to be two within ``look_s`` seconds are shown as two.
         ``rank`` is called in a thread, with what the plan finds. ``nearest``: to the vector of
-        that ranking, where it is known before. ``query``: what was asked, as it is shown.
+        that ranking, where it is known before.
         """
         snapshot, calibration, viewer = scope
         comparison = self._look_alikes.comparison()
@@ -66,7 +65,6 @@ class PlanRunner:
                 seen=found.pictures or nearest,
                 there=self._library.has_file,
                 same=comparison.taken_for_one,
-                query=query,
             )
             if found.labels is None:
                 return page

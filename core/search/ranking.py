@@ -102,11 +102,11 @@ def rank_page(
     seen: NearestPictures | None = None,
     there: There | None = None,
     same: Same | None = None,
-    query: str | None = None,
 ) -> SearchResult:
     """Hits ``offset + 1`` to ``offset + k``, near-duplicates collapsed onto the best one.
 
-    ``query``: what was asked, as it is shown.
+    ``query`` of the result is left to those who know the text.
+
     Pictures come in the order of their standard scores, those that captions speak for lifted
     (:mod:`core.search.captions`), and a better band before a worse one. ``seen``: what
     :func:`page_lookup` found for the ranking's vector, where somebody has looked already.
@@ -142,7 +142,7 @@ def rank_page(
     matches = _matches(ranking, found, seen.spread)[page]
     hits = _hits(snapshot, ranking, found[page], copies, zip(count(offset + 1), matches))
     return SearchResult(
-        query=query,
+        query=None,
         collection=snapshot.collection,
         hits=hits,
         offset=offset,
@@ -288,9 +288,7 @@ def _collapse(
             return found, copies
         shown.add(vectors[kept])
         above_rows += [several[k].row for k in kept]
-    if ranking.unwanted is not None:
-        found = _demote(found, shown.rows, ranking, ranking.unwanted, calibration)
-    return found, copies
+    return _demoted(found, shown.rows, ranking, calibration), copies
 
 
 def _first_alike(
@@ -320,15 +318,16 @@ class _Growing:
         self._count = end
 
 
-def _demote(
+def _demoted(
     found: list[ScoredRow],
     vectors: NDArray[np.float32],
     ranking: Ranking,
-    unwanted: Vectors,
     calibration: Calibration,
 ) -> list[ScoredRow]:
-    against = vectors @ unwanted
-    bands = calibration.bands(unwanted, against, calibration.text)
+    """The same with those that match the excluded text behind the others."""
+    if ranking.unwanted is None:
+        return found
+    bands = calibration.bands(ranking.unwanted, vectors @ ranking.unwanted, calibration.text)
     told = np.full(len(found), -np.inf)
     if ranking.unwanted_told is not None:
         told = ranking.unwanted_told.matches_of(np.array([f.row for f in found], dtype=np.int64))

@@ -233,14 +233,9 @@ class Search:
             return ranking
 
         page = await self._runner.run(
-            plan,
-            rank,
-            question.request,
-            scope,
-            look_s=self._rules.look_s,
-            query=question.shown,
+            plan, rank, question.request, scope, look_s=self._rules.look_s
         )
-        return page if words else listed(page)
+        return replace(page if words else listed(page), query=question.shown)
 
     async def _by_letters(
         self, asked: SearchQuery, words: str, snapshot: Snapshot, *, k: int, offset: int
