@@ -1,4 +1,4 @@
-"""ClaimCodes with which chats are let in: shown on the operator's terminal, redeemed once."""
+"""Codes with which chats are let in: shown on the operator's terminal, redeemed once."""
 
 from __future__ import annotations
 
