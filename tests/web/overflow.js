@@ -1,4 +1,5 @@
-// What sticks out of the window sideways, what opens beyond its edges, and cut words.
+// What sticks out of the window sideways, what opens beyond its edges, cut words, and parts of the
+// header that lie over each other.
 async () => {
   // Rows are laid out anew in the frame that follows a change of the window.
   for (let frame = 0; frame < 2; frame += 1) await new Promise(requestAnimationFrame);
@@ -16,6 +17,15 @@ async () => {
   for (const node of document.querySelectorAll(".commands:not([hidden]), dialog[open]")) {
     const box = node.getBoundingClientRect();
     if (box.top < 0 || box.bottom > innerHeight) found.push(`beyond: ${node.className}`);
+  }
+  const parts = [...document.querySelectorAll(".bar > *")]
+    .map((node) => [node.className, node.getBoundingClientRect()])
+    .filter(([, box]) => box.width && box.height);
+  for (const [name, one] of parts) {
+    for (const [other, two] of parts) {
+      if (name < other && one.left < two.right - 1 && two.left < one.right - 1
+          && one.top < two.bottom - 1 && two.top < one.bottom - 1) found.push(`over: ${name} ${other}`);
+    }
   }
   if (document.documentElement.scrollWidth > wide) found.push("the page scrolls sideways");
   return found;

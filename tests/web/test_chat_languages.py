@@ -16,7 +16,8 @@ from tests.web.parts import Parts, languages
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
-WIDTHS = (320, 1280)
+WIDTHS = (320, 1090, 1280)
+"""A small phone, the narrowest window whose tools have words, a desk."""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def browser_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def fits(page: Page) -> None:
-    """Nothing lacks a name, nothing sticks out, on a small phone and on a desk."""
+    """Nothing lacks a name, nothing sticks out or lies over something else, at any width."""
     assert await page.evaluate(FLAWS) == []
     for width in WIDTHS:
         await page.set_viewport_size({"width": width, "height": 740})
