@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import count, islice
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,7 +140,7 @@ def rank_page(
     bands = Counter(f.band for f in found[: offset + k])
     page = slice(offset, offset + k)
     matches = _matches(ranking, found, seen.spread)[page]
-    hits = _hits(snapshot, ranking, found[page], copies, zip(count(offset + 1), matches))
+    hits = _hits(snapshot, ranking, found[page], copies, matches=matches, offset=offset)
     return SearchResult(
         query=None,
         collection=snapshot.collection,
@@ -192,9 +192,10 @@ def _hits(
     ranking: Ranking,
     found: Sequence[ScoredRow],
     copies: _Copies,
-    ranked: Iterable[tuple[int, float]],
+    *,
+    matches: Sequence[float],
+    offset: int,
 ) -> tuple[Hit, ...]:
-    """Those that were found, each with its rank and its match."""
     told: list[float] = [-np.inf] * len(found)
     if ranking.told is not None:
         rows = np.array([each.row for each in found], dtype=np.int64)
@@ -212,7 +213,9 @@ def _hits(
             at_s=second_of(snapshot, each.row, ranking.vector),
             copies=tuple(copies.get(each.row, ())),
         )
-        for each, caption, (number, match) in zip(found, told, ranked, strict=False)
+        for number, (each, match, caption) in enumerate(
+            zip(found, matches, told, strict=True), start=offset + 1
+        )
         for line in (None if ranking.read is None else ranking.read.says(each.row),)
     )
 
