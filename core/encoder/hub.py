@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.domain.errors import ModelUnavailable
+from core.encoder.exports import sha256_of
 
 _REMEDY = (
     "Set TANGERINE_MODEL=mini to use the embedded model, or set TANGERINE_MODEL to a local "
@@ -111,9 +112,7 @@ def fingerprint(checkpoint: Checkpoint, preprocessing: Mapping[str, object]) -> 
     """
     total = hashlib.sha256()
     for path in sorted(checkpoint.weights, key=lambda path: path.name):
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256")
-        total.update(f"{path.name}\0{content.hexdigest()}\0".encode())
+        total.update(f"{path.name}\0{sha256_of(path)}\0".encode())
     for name in ("config.json", *TOKENIZER_FILES):
         path = checkpoint.folder / name
         if path.is_file():
