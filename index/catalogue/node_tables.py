@@ -8,13 +8,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, MetaData, Table, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    literal_column,
+)
 
 from index.catalogue.schema import String, Text
 
 node_tables = MetaData()
 
-NOW: Final = "extract(epoch FROM clock_timestamp())"
+NOW: Final = literal_column("extract(epoch FROM clock_timestamp())", Float)
 """Seconds since the epoch by the clock of the server, which is the same for all nodes."""
 
 # How many requests a bucket of core.domain.rate_limits (by a number made of its name) has counted,
@@ -48,7 +57,7 @@ button_texts = Table(
     Column("key", String(16), primary_key=True),
     Column("requester", Text, primary_key=True),
     Column("text", Text, nullable=False),
-    Column("used", Float, nullable=False, server_default=text(NOW)),
+    Column("used", Float, nullable=False, server_default=NOW),
     Index("ix_button_texts_requester", "requester"),
 )
 
@@ -61,7 +70,7 @@ telegram_questions = Table(
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("body", Text, nullable=False),
     Column("tries", Integer, nullable=False, server_default="1"),
-    Column("used", Float, nullable=False, server_default=text(NOW)),
+    Column("used", Float, nullable=False, server_default=NOW),
     prefixes=["UNLOGGED"],
 )
 

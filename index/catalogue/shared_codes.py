@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Float, delete, literal_column
+from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
 
 from core.domain.threads import finished_in_thread
 from index.catalogue.database import Database
 from index.catalogue.node_tables import NOW, claim_codes
-
-_NOW = literal_column(NOW, Float)
 
 
 class SharedCodes:
@@ -21,8 +19,8 @@ class SharedCodes:
     async def keep(self, digest: str, lasts_s: float) -> None:
         def work() -> None:
             with self._database.beside() as connection:
-                connection.execute(delete(claim_codes).where(claim_codes.c.until <= _NOW))
-                until = _NOW + lasts_s
+                connection.execute(delete(claim_codes).where(claim_codes.c.until <= NOW))
+                until = NOW + lasts_s
                 kept = insert(claim_codes).values(digest=digest, until=until)
                 again = kept.on_conflict_do_update(index_elements=["digest"], set_={"until": until})
                 connection.execute(again)
@@ -31,7 +29,7 @@ class SharedCodes:
 
     async def take(self, digest: str) -> bool:
         # Of two who send it at the same moment, one deletes the row.
-        held = claim_codes.c.until > _NOW
+        held = claim_codes.c.until > NOW
         taken = delete(claim_codes).where(claim_codes.c.digest == digest, held)
 
         def work() -> bool:

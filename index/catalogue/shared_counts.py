@@ -8,15 +8,13 @@ from collections.abc import Callable, Sequence
 from hashlib import blake2b
 
 import structlog
-from sqlalchemy import Connection, Float, delete, literal_column, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from core.domain.errors import CatalogueError
 from core.domain.rate_limits import DAY_S, MINUTE_S, Asked, Bucket, Waits
 from core.domain.threads import finished_in_thread
 from index.catalogue.database import Database
 from index.catalogue.node_tables import NOW, request_buckets, request_times
-
-_NOW = literal_column(NOW, Float)
 
 # As text: the library takes ten times as long to write these as the server to answer them.
 _LOCK = """
@@ -104,7 +102,7 @@ class SharedCounts:
 
     def prune(self) -> None:
         """Forget what no rule looks at any more. Blocking. Raises CatalogueError."""
-        times, buckets, now = request_times.c, request_buckets.c, _NOW
+        times, buckets, now = request_times.c, request_buckets.c, NOW
         unused = (buckets.used < now - (DAY_S + _MARGIN_S), buckets.free_at < now)
         with self._database.beside() as connection:
             connection.execute(delete(request_times).where(times.at < now - DAY_S))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import structlog
-from sqlalchemy import ColumnElement, Connection, Float, delete, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from core.domain.errors import CatalogueError
@@ -14,7 +14,6 @@ from core.domain.threads import finished_in_thread
 from index.catalogue.database import Database
 from index.catalogue.node_tables import NOW, telegram_questions
 
-_NOW = literal_column(NOW, Float)
 _KEPT_S = 120.0
 """For longer nobody waits for an answer; another node is connected within half a minute."""
 
@@ -75,4 +74,4 @@ class SharedQuestions:
 
 
 def _old() -> ColumnElement[bool]:
-    return telegram_questions.c.used < _NOW - _KEPT_S
+    return telegram_questions.c.used < NOW - _KEPT_S

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import structlog
-from sqlalchemy import Float, delete, literal_column, select
+from sqlalchemy import delete, select
 
 from core.domain.errors import CatalogueError
 from core.domain.threads import finished_in_thread
@@ -13,7 +13,6 @@ from index.catalogue.database import Database
 from index.catalogue.node_tables import NOW, button_texts
 from index.catalogue.rows import upsert
 
-_NOW = literal_column(NOW, Float)
 _KEPT_S = 86_400.0
 
 
@@ -48,7 +47,7 @@ class SharedTexts:
 
     async def recall(self, community: str, key: str) -> str | None:
         mine = (button_texts.c.community == community, button_texts.c.key == key)
-        query = select(button_texts.c.text).where(*mine, button_texts.c.used > _NOW - _KEPT_S)
+        query = select(button_texts.c.text).where(*mine, button_texts.c.used > NOW - _KEPT_S)
 
         def work() -> str | None:
             with self._database.beside() as connection:
@@ -85,5 +84,5 @@ class SharedTexts:
             for (where, key, who), text in sorted(new.items())
         ]
         with self._database.beside() as connection:
-            connection.execute(delete(button_texts).where(button_texts.c.used < _NOW - _KEPT_S))
+            connection.execute(delete(button_texts).where(button_texts.c.used < NOW - _KEPT_S))
             upsert(connection, button_texts, rows)
