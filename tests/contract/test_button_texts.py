@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
-
 import pytest
 from sqlalchemy import text
 
 from bot.chat.actions import Action, ActionCodec, key_of
 from core.domain.errors import ExpiredButton
-from index.catalogue.database import Database, open_database
-from index.catalogue.node_tables import node_tables
+from index.catalogue.database import Database
 from index.catalogue.shared_texts import SharedTexts
 
 pytestmark = pytest.mark.process
 
 LONG = Action("find", text="long " * 30)
 HERE = "discord:1"
-
-
-@pytest.fixture
-def nodes(postgresql_url: str) -> Iterator[list[Database]]:
-    """The database as two nodes have it."""
-    with ExitStack() as stack:
-        opened = [stack.enter_context(closing(open_database(postgresql_url))) for _ in range(2)]
-        for each in opened:
-            each.make(node_tables)
-        yield opened
 
 
 async def test_a_button_works_at_the_other_node(nodes: list[Database]) -> None:

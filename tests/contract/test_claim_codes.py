@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import text
 
 from bot.chat.claims import Claims, CodesInMemory
 from core.domain.errors import WrongCode
-from index.catalogue.database import Database, open_database
-from index.catalogue.node_tables import node_tables
+from index.catalogue.database import Database
 from index.catalogue.shared_codes import SharedCodes
 from tests.fakes import FakeClock
 
 Elapse = Callable[[float], None]
 Places = tuple[Claims, Claims, Elapse]
-
-
-@pytest.fixture
-def databases(postgresql_url: str) -> Iterator[list[Database]]:
-    """The database as two nodes have it."""
-    with ExitStack() as stack:
-        opened = [stack.enter_context(closing(open_database(postgresql_url))) for _ in range(2)]
-        for each in opened:
-            each.make(node_tables)
-        yield opened
 
 
 def _in_memory() -> Places:
@@ -40,12 +28,12 @@ def _in_memory() -> Places:
     return claims, claims, elapse
 
 
-def _shared(databases: list[Database]) -> Places:
+def _shared(nodes: list[Database]) -> Places:
     def elapse(seconds: float) -> None:
-        with databases[0].write() as connection:
+        with nodes[0].write() as connection:
             connection.execute(text(f"UPDATE claim_codes SET until = until - {seconds}"))
 
-    one, two = (Claims(codes=SharedCodes(each)) for each in databases)
+    one, two = (Claims(codes=SharedCodes(each)) for each in nodes)
     return one, two, elapse
 
 
@@ -54,7 +42,7 @@ def places(request: pytest.FixtureRequest) -> Places:
     """Where codes are shown, where they are redeemed, and how time goes by."""
     if request.param == "memory":
         return _in_memory()
-    return _shared(request.getfixturevalue("databases"))
+    return _shared(request.getfixturevalue("nodes"))
 
 
 async def test_a_code_is_redeemed_elsewhere_once(places: Places) -> None:
@@ -84,11 +72,11 @@ async def test_of_many_at_once_one_is_let_in(places: Places) -> None:
 
 
 @pytest.mark.process
-async def test_the_database_holds_no_code(databases: list[Database]) -> None:
+async def test_the_database_holds_no_code(nodes: list[Database]) -> None:
     """Whoever reads it, or a backup, lets no chat in."""
-    shown, redeemed, _ = _shared(databases)
+    shown, redeemed, _ = _shared(nodes)
     code = await shown.issue()
-    with databases[0].read() as connection:
+    with nodes[0].read() as connection:
         [digest] = connection.execute(text("SELECT digest FROM claim_codes")).scalars()
     assert code.replace("-", "") not in digest
     with pytest.raises(WrongCode):
